@@ -1,0 +1,46 @@
+//! The options of the command line that are about recordings.
+
+use crosstune_core::Result;
+
+use crate::{AudioOptions, AudioSettings};
+
+/// How recordings are prepared.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AudioArgs {
+    /// Resample recordings to this rate [default: the most common one of the training set, at most
+    /// 16000]
+    #[arg(long, value_name = "HZ")]
+    pub sample_rate: Option<u32>,
+    /// Length of the analysis window, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = AudioOptions::default().window_ms)]
+    pub window_ms: f64,
+    /// From one analysis window to the next, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = AudioOptions::default().hop_ms)]
+    pub hop_ms: f64,
+    /// Number of mel bands
+    #[arg(long, value_name = "N", default_value_t = AudioOptions::default().bands)]
+    pub bands: usize,
+    /// Cut recordings off after so many windows [default: what holds 95 % of the training set
+    /// whole, 16 to 256]
+    #[arg(long, value_name = "N")]
+    pub frames: Option<usize>,
+}
+
+impl AudioArgs {
+    /// The settings that these options ask for.
+    ///
+    /// # Errors
+    /// If one is out of its range; the error names it.
+    pub fn settings(self) -> Result<AudioSettings> {
+        let Self { sample_rate, window_ms, hop_ms, bands, frames } = self;
+        AudioSettings::new(AudioOptions { sample_rate, window_ms, hop_ms, bands, frames })
+    }
+}
+
+impl TryFrom<AudioArgs> for AudioSettings {
+    type Error = crosstune_core::Error;
+
+    fn try_from(args: AudioArgs) -> Result<Self> {
+        args.settings()
+    }
+}

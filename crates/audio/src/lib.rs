@@ -1,0 +1,47 @@
+//! Recordings as log-mel frames, for transfer learning with Crosstune.
+//!
+//! A recording is a WAV file of any sample rate, depth and number of channels. [`Wav`] reads it as
+//! one channel, [`resample()`] brings it to a common rate, and [`LogMel`] turns it into frames: how
+//! much power lies in each of some forty bands of frequency, a hundred times a second.
+//! [`AudioSettings`] is all of this as a [`Modality`](crosstune_core::Modality): it settles the
+//! rate and the length by a look at the training set, brings every band to mean 0 and deviation 1,
+//! and puts recordings of different lengths into one batch. A
+//! [`FrameEmbedder`](crosstune_core::FrameEmbedder) then makes of a frame what a trunk takes for a
+//! word or a patch of a picture.
+//!
+//! ```
+//! use crosstune_audio::{LogMel, MelConfig, Wav};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("beep.wav");
+//! let spec = hound::WavSpec {
+//!     channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int,
+//! };
+//! let mut file = hound::WavWriter::create(&path, spec)?;
+//! (0..8000).try_for_each(|n| file.write_sample((1e4 * (n as f32 * 0.5).sin()) as i16))?;
+//! file.finalize()?;
+//!
+//! let samples = Wav::open(&path)?.read(usize::MAX)?;
+//! let mel = LogMel::new(MelConfig::new(8000, 256, 80, 40))?.compute(&samples);
+//! assert_eq!(mel.len(), 101 * 40); // one second: 101 frames of 40 bands
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The feature `cli` adds the binary `crosstune-audio`.
+#![deny(missing_docs)]
+
+#[cfg(feature = "cli")]
+pub mod cli;
+mod mel;
+mod options;
+mod resample;
+mod scale;
+mod settings;
+mod wav;
+
+pub use mel::{LogMel, MelConfig, MelError};
+pub use options::AudioOptions;
+pub use resample::{ResampleError, resample};
+pub use scale::Scale;
+pub use settings::AudioSettings;
+pub use wav::{Wav, WavError};

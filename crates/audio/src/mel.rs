@@ -1,0 +1,210 @@
+//! Log-mel spectrograms, as torchaudio's `MelSpectrogram` computes them.
+//!
+//! A periodic Hann window around every `hop`-th sample, the power of its Fourier transform, summed
+//! in triangular bands that are equally wide on the mel scale (HTK's: `2595 log10(1 + f / 700)`),
+//! and the logarithm of that. The signal is reflected at its ends, so that the first window is
+//! centred at the first sample (torchaudio 2.11, `functional.spectrogram` and `melscale_fbanks`
+//! with `center=True`, `pad_mode="reflect"`, `power=2`, `norm=None`, `mel_scale="htk"`).
+
+use std::{f64::consts::TAU, fmt, sync::Arc};
+
+use realfft::{RealFftPlanner, RealToComplex};
+
+/// Added to the power in a band before its logarithm is taken, so that silence has one.
+const FLOOR: f32 = 1e-6;
+
+/// The shape of a log-mel spectrogram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MelConfig {
+    /// Samples a second, in Hz.
+    pub sample_rate: u32,
+    /// The length of the window, in samples.
+    pub window: usize,
+    /// From one window to the next, in samples.
+    pub hop: usize,
+    /// The length of the Fourier transform, in samples; beyond the window it is filled with zeros.
+    pub fft: usize,
+    /// The number of mel bands.
+    pub bands: usize,
+    /// The lower edge of the lowest band, in Hz.
+    pub low_hz: f64,
+    /// The upper edge of the highest band, in Hz.
+    pub high_hz: f64,
+}
+
+impl MelConfig {
+    /// Bands from 0 Hz to half the sample rate, and a transform as long as the window.
+    pub fn new(sample_rate: u32, window: usize, hop: usize, bands: usize) -> Self {
+        let high_hz = f64::from(sample_rate) / 2.;
+        Self { sample_rate, window, hop, fft: window, bands, low_hz: 0., high_hz }
+    }
+
+    /// How many frames `samples` samples give.
+    pub fn frames(&self, samples: usize) -> usize {
+        // The mirrored ends add twice half a transform, rounded down: one less if it is odd.
+        if samples == 0 { 0 } else { 1 + (samples - self.fft % 2) / self.hop }
+    }
+
+    /// How many samples it takes to know the first `frames` frames.
+    pub fn samples(&self, frames: usize) -> usize {
+        // Half a transform on either side of the last window's centre, and as much after the first
+        // sample, to be mirrored.
+        frames.saturating_sub(1) * self.hop + self.fft / 2 + 1
+    }
+
+    fn validate(&self) -> Result<(), MelError> {
+        /// Half a minute at 32 kHz.
+        const LONGEST: usize = 1 << 20;
+        let Self { sample_rate, window, hop, fft, bands, low_hz, high_hz } = *self;
+        let nyquist = f64::from(sample_rate) / 2.;
+        let check =
+            |holds: bool, problem: String| if holds { Ok(()) } else { Err(MelError(problem)) };
+        check(window >= 2, format!("a window of {window} samples: at least 2 are needed"))?;
+        check(hop >= 1, "a hop of 0 samples: at least 1 is needed".into())?;
+        check(
+            (window..=LONGEST).contains(&fft),
+            format!(
+                "a Fourier transform of {fft} samples: expected {window} (the window) to {LONGEST}"
+            ),
+        )?;
+        check(bands >= 1, "0 mel bands: at least 1 is needed".into())?;
+        check(
+            0. <= low_hz && low_hz < high_hz && high_hz <= nyquist,
+            format!(
+                "bands from {low_hz} Hz to {high_hz} Hz: expected a rising range within 0 Hz to {nyquist} Hz"
+            ),
+        )
+    }
+}
+
+/// Why a [`MelConfig`] cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct MelError(String);
+
+/// Computes log-mel spectrograms of one shape.
+#[derive(Clone)]
+pub struct LogMel {
+    config: MelConfig,
+    window: Vec<f32>,
+    bands: Vec<Band>,
+    fft: Arc<dyn RealToComplex<f32>>,
+}
+
+/// One triangle of the filter bank: the weights of the bins from `first` on.
+#[derive(Debug, Clone)]
+struct Band {
+    first: usize,
+    weights: Vec<f32>,
+}
+
+impl LogMel {
+    /// Plans the transform and makes the filter bank. A band that is narrower than the distance of
+    /// two bins may hold none; it is then always silent.
+    ///
+    /// # Errors
+    /// If the window, the hop or the number of bands is too small, the transform is shorter than
+    /// the window, or the bands do not fit between 0 Hz and half the sample rate.
+    pub fn new(config: MelConfig) -> Result<Self, MelError> {
+        config.validate()?;
+        Ok(Self {
+            window: hann(config.window),
+            bands: filter_bank(&config),
+            fft: RealFftPlanner::new().plan_fft_forward(config.fft),
+            config,
+        })
+    }
+
+    /// Its shape.
+    pub fn config(&self) -> &MelConfig {
+        &self.config
+    }
+
+    /// The log-mel spectrogram of mono samples: `[T, bands]`, row by row, of
+    /// `ln(power + 1e-6)`, where `T` is [`MelConfig::frames`].
+    pub fn compute(&self, samples: &[f32]) -> Vec<f32> {
+        let MelConfig { window, hop, fft, bands, .. } = self.config;
+        let frames = self.config.frames(samples.len());
+        let padded = reflect(samples, fft / 2);
+        // A window shorter than the transform stands in its middle.
+        let margin = (fft - window) / 2;
+
+        let mut frame = self.fft.make_input_vec();
+        let mut spectrum = self.fft.make_output_vec();
+        let mut scratch = self.fft.make_scratch_vec();
+        let mut power = vec![0.; spectrum.len()];
+        let mut mel = Vec::with_capacity(frames * bands);
+        for t in 0..frames {
+            // The transform leaves nothing useful behind in its input.
+            frame.fill(0.);
+            let heard = &padded[t * hop + margin..][..window];
+            for ((x, s), w) in frame[margin..].iter_mut().zip(heard).zip(&self.window) {
+                *x = s * w;
+            }
+            self.fft
+                .process_with_scratch(&mut frame, &mut spectrum, &mut scratch)
+                .expect("the buffers were made by this very plan");
+            for (p, z) in power.iter_mut().zip(&spectrum) {
+                *p = z.norm_sqr();
+            }
+            mel.extend(self.bands.iter().map(|band| (band.sum(&power) + FLOOR).ln()));
+        }
+        mel
+    }
+}
+
+impl fmt::Debug for LogMel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogMel").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Band {
+    fn sum(&self, power: &[f32]) -> f32 {
+        power[self.first..].iter().zip(&self.weights).map(|(p, w)| p * w).sum()
+    }
+}
+
+/// The periodic Hann window: one period of a raised cosine, without its end, which is the next
+/// period's beginning.
+fn hann(length: usize) -> Vec<f32> {
+    (0..length).map(|n| (0.5 - 0.5 * (TAU * n as f64 / length as f64).cos()) as f32).collect()
+}
+
+/// Samples with `pad` more at both ends, mirrored at the outermost ones; zeros where the mirror
+/// has nothing left to show.
+fn reflect(samples: &[f32], pad: usize) -> Vec<f32> {
+    let mirrored = |i: Option<usize>| i.and_then(|i| samples.get(i)).copied().unwrap_or(0.);
+    let before = (1..=pad).rev().map(|i| mirrored(Some(i)));
+    let after = (1..=pad).map(|i| mirrored((samples.len()).checked_sub(1 + i)));
+    before.chain(samples.iter().copied()).chain(after).collect()
+}
+
+fn filter_bank(config: &MelConfig) -> Vec<Band> {
+    let MelConfig { sample_rate, fft, bands, low_hz, high_hz, .. } = *config;
+    let (low, high) = (mel(low_hz), mel(high_hz));
+    let edge = |i: usize| hz(low + (high - low) * i as f64 / (bands + 1) as f64);
+    let bin_hz = f64::from(sample_rate) / fft as f64;
+    let bins = fft / 2 + 1;
+    (0..bands)
+        .map(|band| {
+            let (left, peak, right) = (edge(band), edge(band + 1), edge(band + 2));
+            // The bins strictly between the edges, where the triangle is above zero.
+            let first = ((left / bin_hz).floor() as usize + 1).min(bins);
+            let end = ((right / bin_hz).ceil() as usize).clamp(first, bins);
+            let height = |bin: usize| {
+                let f = bin as f64 * bin_hz;
+                ((f - left) / (peak - left)).min((right - f) / (right - peak)) as f32
+            };
+            Band { first, weights: (first..end).map(height).collect() }
+        })
+        .collect()
+}
+
+fn mel(hz: f64) -> f64 {
+    2595. * (1. + hz / 700.).log10()
+}
+
+fn hz(mel: f64) -> f64 {
+    700. * (10_f64.powf(mel / 2595.) - 1.)
+}

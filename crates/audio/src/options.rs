@@ -1,0 +1,94 @@
+//! What a person may choose about recordings, and what is possible.
+
+use std::{fmt::Display, ops::RangeInclusive};
+
+use serde::{Deserialize, Serialize};
+
+use crosstune_core::{Error, Result};
+
+use crate::MelConfig;
+
+/// The choices behind an [`AudioSettings`](crate::AudioSettings). Those left open (`None`) are
+/// settled by a survey of the training set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AudioOptions {
+    /// The rate that every recording is brought to, in Hz. Settled as the most common one of the
+    /// training set, at most [`HIGHEST_RATE`](Self::HIGHEST_RATE), which also stands in until then.
+    pub sample_rate: Option<u32>,
+    /// The length of the analysis window, in milliseconds.
+    pub window_ms: f64,
+    /// From one window to the next, in milliseconds.
+    pub hop_ms: f64,
+    /// The number of mel bands.
+    pub bands: usize,
+    /// The longest sequence, in frames; longer recordings are cut off. Settled to hold 95 % of the
+    /// training set whole, within [`FRAMES`](Self::FRAMES), whose end stands in until then.
+    pub frames: Option<usize>,
+}
+
+impl Default for AudioOptions {
+    fn default() -> Self {
+        Self { sample_rate: None, window_ms: 32., hop_ms: 10., bands: 40, frames: None }
+    }
+}
+
+impl AudioOptions {
+    /// The highest sample rate that a survey settles on, in Hz. Speech and most everyday sounds
+    /// lie below half of it.
+    pub const HIGHEST_RATE: u32 = 16_000;
+    /// The fewest and the most frames that a survey settles on: attention's cost grows with the
+    /// square of their number.
+    pub const FRAMES: RangeInclusive<usize> = 16..=256;
+
+    /// The rates that can be asked for, in Hz.
+    pub(crate) const RATES: RangeInclusive<u32> = 1_000..=192_000;
+
+    /// Checks every choice, by the name of its option.
+    ///
+    /// # Errors
+    /// The first choice that is out of its range.
+    pub fn validate(&self) -> Result<()> {
+        let Self { sample_rate, window_ms, hop_ms, bands, frames } = self;
+        if let Some(rate) = sample_rate {
+            within("--sample-rate", rate, Self::RATES, " Hz")?;
+        }
+        // At the lowest rate, the shortest window has four samples and the shortest hop has one:
+        // what passes here is possible at every rate.
+        within("--window-ms", window_ms, 4.0..=1000.0, " ms")?;
+        within("--hop-ms", hop_ms, 1.0..=*window_ms, " ms (the window)")?;
+        within("--bands", bands, 1..=512, "")?;
+        if let Some(frames) = frames {
+            within("--frames", frames, 1..=8192, "")?;
+        }
+        Ok(())
+    }
+
+    /// The shape of the log-mel spectrograms.
+    pub fn mel(&self) -> MelConfig {
+        let rate = self.sample_rate.unwrap_or(Self::HIGHEST_RATE);
+        let samples = |ms: f64| (ms * f64::from(rate) / 1000.).round() as usize;
+        MelConfig::new(rate, samples(self.window_ms), samples(self.hop_ms), self.bands)
+    }
+
+    /// The longest sequence, in frames.
+    pub fn frames(&self) -> usize {
+        self.frames.unwrap_or(*Self::FRAMES.end())
+    }
+}
+
+fn within<T: PartialOrd + Display>(
+    setting: &'static str,
+    value: &T,
+    range: RangeInclusive<T>,
+    unit: &str,
+) -> Result<()> {
+    if range.contains(value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    Err(Error::Setting {
+        setting,
+        problem: format!("expected {least} to {most}{unit}, got {value}"),
+    })
+}

@@ -1,0 +1,50 @@
+//! Bringing log-mel bands to a common scale.
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+/// Mean and deviation of each mel band, measured on a training set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// The mean of each band.
+    pub mean: Vec<f32>,
+    /// The standard deviation of each band; 1 for a band that never changes.
+    pub deviation: Vec<f32>,
+}
+
+impl Scale {
+    /// Measures samples `[T, F]` of any `T`; `None` if there are none.
+    pub fn measure(samples: &[Tensor]) -> Option<Self> {
+        /// Samples whose frames are copied together at a time.
+        const CHUNK: usize = 256;
+        /// Below this, what varies in a band is rounding. To magnify it would be to magnify
+        /// without bound whatever a recording from elsewhere has in that band.
+        const STILL: f64 = 1e-3;
+
+        let bands = samples.first()?.size()[1];
+        let sums = || Tensor::zeros([bands], (Kind::Double, tch::Device::Cpu));
+        let (mut frames, mut sum, mut squares) = (0, sums(), sums());
+        for chunk in samples.chunks(CHUNK) {
+            let x = Tensor::cat(chunk, 0).to_kind(Kind::Double);
+            frames += x.size()[0];
+            sum += x.sum_dim_intlist(0, false, Kind::Double);
+            squares += x.square().sum_dim_intlist(0, false, Kind::Double);
+        }
+        let mean = sum / frames;
+        let deviation = (squares / frames - mean.square()).clamp_min(0.).sqrt();
+        let deviation = deviation.masked_fill(&deviation.lt(STILL), 1.);
+        Some(Self { mean: to_vec(&mean), deviation: to_vec(&deviation) })
+    }
+
+    /// `(x - mean) / deviation` of frames `[…, F]`.
+    pub fn apply(&self, x: &Tensor) -> Tensor {
+        (x - Tensor::from_slice(&self.mean)) / Tensor::from_slice(&self.deviation)
+    }
+}
+
+fn to_vec(x: &Tensor) -> Vec<f32> {
+    let mut values = vec![0.; x.numel()];
+    x.to_kind(Kind::Float).copy_data(&mut values, x.numel());
+    values
+}

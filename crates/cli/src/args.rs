@@ -1,0 +1,276 @@
+//! The options, as clap reads them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use crosstune_core::{FitOptions, Freeze, Layout, Modality, Pool};
+use regex::Regex;
+
+use crate::ModalityArgs;
+
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub(crate) struct Cli<A: ModalityArgs> {
+    #[command(subcommand)]
+    pub(crate) command: Command<A>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command<A: ModalityArgs> {
+    /// Fine-tune a pretrained model on labelled samples
+    Train(Box<TrainArgs<A>>),
+    /// Measure a tuned model on labelled samples
+    Evaluate(EvaluateArgs),
+    /// Label files with a tuned model
+    Predict(PredictArgs),
+    /// Show what a checkpoint or a run folder holds
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs<A: ModalityArgs> {
+    /// The pretrained model: a folder with config.json and model.safetensors
+    #[arg(long, value_name = "DIR")]
+    pub(crate) weights: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Labelled samples to report on; otherwise the test split of --data
+    #[arg(long, value_name = "PATH")]
+    pub(crate) eval_data: Option<PathBuf>,
+    /// The run folder to make
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Replace the run folder if it exists
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Keep at most this many training samples of every class
+    #[arg(long, value_name = "N")]
+    pub(crate) limit_per_class: Option<usize>,
+    /// The share of the training samples held out to choose the best epoch by, where the data has
+    /// no validation split of its own; 0: none
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub(crate) validation: f64,
+    /// Leave out samples that cannot be read
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+
+    /// What stands still: nothing, trunk, trunk-but-norms, below:N, embedder; or several, with
+    /// commas between
+    #[arg(long, value_name = "PARTS", default_value = "nothing", help_heading = "Transfer")]
+    pub(crate) freeze: Freeze,
+    /// Where the parameters come from; `random` keeps the architecture alone, as a control
+    #[arg(long, value_enum, default_value_t = Init::Pretrained, help_heading = "Transfer")]
+    pub(crate) init: Init,
+    /// How the trunk's output becomes one vector
+    #[arg(long, value_enum, default_value_t = PoolArg::Mean, help_heading = "Transfer")]
+    pub(crate) pool: PoolArg,
+    /// The share of activations dropped in training [default: the checkpoint's]
+    #[arg(long, value_name = "SHARE", help_heading = "Transfer")]
+    pub(crate) dropout: Option<f64>,
+
+    #[command(flatten)]
+    pub(crate) fit: FitArgs,
+    #[command(flatten)]
+    pub(crate) modality: ModalityFlags<A>,
+}
+
+/// Puts the modality's options under a heading of their own.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Inputs")]
+pub(crate) struct ModalityFlags<A: ModalityArgs> {
+    #[command(flatten)]
+    pub(crate) args: A,
+}
+
+/// Where samples and labels stand.
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// Labelled samples: a folder per class (perhaps below train/ and test/), or a .csv or .tsv
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data layout")]
+pub(crate) struct LayoutArgs {
+    /// Find the label in a file's name, as its group `label`: '^(?<label>\d)_'
+    #[arg(long, value_name = "REGEX")]
+    label_pattern: Option<Regex>,
+    /// Files whose names it matches are the test split: '_[0-4]\.wav$'
+    #[arg(long, value_name = "REGEX", requires = "label_pattern")]
+    test_pattern: Option<Regex>,
+    /// The table's column of inputs: a name, or a number counted from 1
+    #[arg(long, value_name = "COLUMN")]
+    input_column: Option<String>,
+    /// The table's column of labels
+    #[arg(long, value_name = "COLUMN")]
+    label_column: Option<String>,
+}
+
+impl LayoutArgs {
+    pub(crate) fn layout<M: Modality>(&self) -> Layout {
+        Layout {
+            label_pattern: self.label_pattern.clone(),
+            test_pattern: self.test_pattern.clone(),
+            input_column: self.input_column.clone(),
+            label_column: self.label_column.clone(),
+            ..Layout::of::<M>()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub(crate) struct FitArgs {
+    /// Passes over the training samples
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().epochs)]
+    epochs: usize,
+    /// Samples in a step
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().batch_size)]
+    batch_size: usize,
+    /// The peak learning rate of fresh parameters
+    #[arg(long, value_name = "RATE", default_value_t = FitOptions::default().lr)]
+    lr: f64,
+    /// The peak learning rate of pretrained parameters
+    #[arg(long, value_name = "RATE", default_value_t = FitOptions::default().pretrained_lr)]
+    pretrained_lr: f64,
+    /// The share of all steps in which the rate rises
+    #[arg(long, value_name = "SHARE", default_value_t = FitOptions::default().warmup)]
+    warmup: f64,
+    /// Weight decay of matrices
+    #[arg(long, value_name = "RATE", default_value_t = FitOptions::default().weight_decay)]
+    weight_decay: f64,
+    /// The largest norm of a step's gradient
+    #[arg(long, value_name = "NORM", default_value_t = FitOptions::default().clip_grad)]
+    clip_grad: f64,
+    /// Stop after this many epochs without a better validation accuracy
+    #[arg(long, value_name = "EPOCHS", default_value_t = 5)]
+    patience: usize,
+    /// Decides fresh parameters, splits, order and dropout
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Where to compute: cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: DeviceArg,
+}
+
+impl FitArgs {
+    pub(crate) fn options(&self) -> FitOptions {
+        FitOptions {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            lr: self.lr,
+            pretrained_lr: self.pretrained_lr,
+            warmup: self.warmup,
+            weight_decay: self.weight_decay,
+            clip_grad: self.clip_grad,
+            patience: Some(self.patience),
+            seed: self.seed,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// A run folder
+    pub(crate) run: PathBuf,
+    /// Labelled samples, in any layout that train takes; of a folder with a test split, that
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
+    /// Leave out samples that cannot be read
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Samples at a time
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) batch_size: usize,
+    /// Where to compute: cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: DeviceArg,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// A run folder
+    pub(crate) run: PathBuf,
+    /// What to label; a text file is labelled line by line
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How many labels to show of each, the likeliest first
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) top: usize,
+    /// Samples at a time
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) batch_size: usize,
+    /// Where to compute: cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: DeviceArg,
+    /// Print one JSON object per input
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// A folder with config.json and model.safetensors, a safetensors file, or a run folder
+    pub(crate) weights: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where the parameters come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Init {
+    /// From the checkpoint
+    Pretrained,
+    /// At random
+    Random,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PoolArg {
+    /// The mean of all places
+    Mean,
+    /// The first place
+    First,
+    /// The last place
+    Last,
+}
+
+impl From<PoolArg> for Pool {
+    fn from(arg: PoolArg) -> Self {
+        match arg {
+            PoolArg::Mean => Self::Mean,
+            PoolArg::First => Self::First,
+            PoolArg::Last => Self::Last,
+        }
+    }
+}
+
+/// A device that is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeviceArg(pub(crate) tch::Device);
+
+impl std::str::FromStr for DeviceArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let index = match text {
+            "cpu" => return Ok(Self(tch::Device::Cpu)),
+            "cuda" => Some(0),
+            _ => text.strip_prefix("cuda:").and_then(|n| n.parse().ok()),
+        };
+        let index = index.ok_or("expected cpu, cuda or cuda:N")?;
+        match tch::Cuda::device_count() {
+            0 => Err("this libtorch sees no CUDA device; `cargo xtask doctor` says why".into()),
+            n if index >= n as usize => Err(format!("there are {n} CUDA devices, counted from 0")),
+            _ => Ok(Self(tch::Device::Cuda(index))),
+        }
+    }
+}

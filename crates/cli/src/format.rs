@@ -1,0 +1,47 @@
+//! Numbers as people read them.
+
+/// `12,345`.
+pub(crate) fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `81.2 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.1} %", 100. * share)
+}
+
+/// `4.1 s`, `2 min 5 s`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    if seconds < 60. {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{} min {:.0} s", (seconds / 60.) as u64, seconds % 60.)
+    }
+}
+
+/// A line of a report: a name in a column of its own, then what there is to say.
+pub(crate) fn line(name: &str, text: impl std::fmt::Display) -> String {
+    format!("{name:<10}{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(10_674_058), "10,674,058");
+        assert_eq!(seconds(59.94), "59.9 s");
+        assert_eq!(seconds(125.), "2 min 5 s");
+    }
+}

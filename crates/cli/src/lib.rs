@@ -1,0 +1,72 @@
+//! The command line that `crosstune-image`, `crosstune-audio` and `crosstune-text` share.
+//!
+//! A binary is one line, [`run`] with its modality's options:
+//!
+//! ```text
+//! fn main() -> ExitCode { crosstune_cli::run::<ImageArgs>() }
+//! ```
+#![deny(missing_docs)]
+
+mod args;
+mod evaluate;
+mod format;
+mod inspect;
+mod predict;
+mod process;
+mod progress;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use crosstune_core::{Error, Modality, error::one_line};
+
+use args::{Cli, Command};
+
+/// A modality's own options of `train`.
+pub trait ModalityArgs: clap::Args + Clone + std::fmt::Debug {
+    /// The modality that they are the settings of.
+    type Modality: Modality;
+
+    /// The settings that the options say.
+    ///
+    /// # Errors
+    /// If an option has a value that cannot be used.
+    fn settings(self) -> Result<Self::Modality, Error>;
+}
+
+/// Parses the command line, does what it says, and returns the exit code: 0, 1 for a failure, 2
+/// for wrong use. Errors are one line on stderr.
+pub fn run<A: ModalityArgs>() -> ExitCode {
+    // The three binaries differ in name and in what their inputs are called.
+    let name = format!("crosstune-{}", A::Modality::NAME);
+    let about = format!("Fine-tune a pretrained model of any modality on {}", A::Modality::SAMPLES);
+    let command = Cli::<A>::command().name(name).about(about);
+    let cli = match command.try_get_matches().and_then(|m| Cli::<A>::from_arg_matches(&m)) {
+        Ok(cli) => cli,
+        // clap prints help and version to stdout, wrong use to stderr, and knows their codes.
+        Err(e) => e.exit(),
+    };
+    let done = match cli.command {
+        Command::Train(args) => train::train(*args),
+        Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args),
+        Command::Predict(args) => predict::predict::<A::Modality>(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {}", describe(&e));
+            let misuse = e.downcast_ref::<Error>().is_some_and(Error::is_misuse);
+            ExitCode::from(if misuse { 2 } else { 1 })
+        }
+    }
+}
+
+/// One line, except for lists of what is broken.
+fn describe(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Error>() {
+        Some(e @ (Error::BadSamples(_) | Error::Data { .. })) => e.to_string(),
+        _ => one_line(error.as_ref()),
+    }
+}

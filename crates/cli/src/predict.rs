@@ -1,0 +1,62 @@
+//! `predict`: labels for files.
+
+use anyhow::Result;
+use crosstune_core::{Error, Input, Modality, Samples, metrics, run};
+use serde_json::json;
+use tch::{Kind, Tensor};
+
+use crate::{args::PredictArgs, evaluate::print, format::percent};
+
+pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
+    for file in &args.files {
+        if !file.is_file() {
+            let path = file.clone();
+            return Err(Error::Path { path, problem: "no such file".into() }.into());
+        }
+    }
+    let (model, modality) = run::open::<M>(&args.run, args.device.0)?;
+    let mut items = vec![];
+    for file in &args.files {
+        items.extend(modality.items(file)?);
+    }
+    let (samples, bad) = Samples::read(&modality, &items, || ());
+    if !bad.is_empty() {
+        return Err(Error::BadSamples(bad).into());
+    }
+    let labels = &model.spec().labels;
+    let size = args.batch_size.max(1);
+    for (items, inputs) in items.chunks(size).zip(samples.inputs.chunks(size)) {
+        let batch = modality.batch(&inputs.iter().collect::<Vec<_>>());
+        let shares = metrics::logits(model.classifier(), &batch).softmax(-1, Kind::Float);
+        let (shares, order) = shares.sort(-1, true);
+        for (row, item) in items.iter().enumerate() {
+            let of = |t: &Tensor| {
+                t.get(row as i64).narrow(0, 0, labels.len().min(args.top.max(1)) as i64)
+            };
+            let shares = Vec::<f32>::try_from(of(&shares))?;
+            let order = Vec::<i64>::try_from(of(&order))?;
+            let ranked: Vec<(&str, f32)> =
+                order.iter().map(|&c| labels[c as usize].as_str()).zip(shares).collect();
+            let text = match &item.input {
+                Input::Text(text) => Some(text.as_str()),
+                Input::File(_) => None,
+            };
+            print(&if args.json {
+                let labels: Vec<_> =
+                    ranked.iter().map(|(l, p)| json!({"label": l, "probability": p})).collect();
+                let input = item.place.to_string();
+                format!("{}\n", json!({"input": input, "text": text, "labels": labels}))
+            } else {
+                row_of(text.unwrap_or(&item.place.to_string()), &ranked)
+            });
+        }
+    }
+    Ok(())
+}
+
+/// `photo.jpg  cat 93.1 %  dog 4.2 %`.
+fn row_of(input: &str, ranked: &[(&str, f32)]) -> String {
+    let labels: Vec<_> =
+        ranked.iter().map(|(label, p)| format!("{label} {}", percent(f64::from(*p)))).collect();
+    format!("{input}\t{}\n", labels.join("\t"))
+}

@@ -1,0 +1,35 @@
+//! What this process has cost so far.
+
+use std::{
+    fs,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+/// Time since the process was started, loading of libtorch included where the system tells.
+pub(crate) fn age() -> Duration {
+    static FIRST: OnceLock<(Duration, Instant)> = OnceLock::new();
+    let (before, first) =
+        FIRST.get_or_init(|| (age_by_system().unwrap_or_default(), Instant::now()));
+    *before + first.elapsed()
+}
+
+/// From Linux's /proc: the start is counted in ticks (of 10 ms, USER_HZ) since the system's own.
+fn age_by_system() -> Option<Duration> {
+    const TICKS_PER_SECOND: f64 = 100.;
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is the name in parentheses, which may hold anything; `starttime` is the
+    // 22nd field, the 20th behind the name.
+    let started: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let up: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(up - started / TICKS_PER_SECOND).ok()
+}
+
+/// The most memory that was ever resident, in MiB, where the system tells.
+pub(crate) fn peak_memory_mib() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.)
+}

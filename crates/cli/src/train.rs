@@ -1,0 +1,318 @@
+//! `train`: from a pretrained model and labelled samples to a run folder.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use crosstune_core::{
+    BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport, Modality, Model,
+    Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, TrunkConfig, fit, model::FORMAT,
+};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use crate::{
+    ModalityArgs,
+    args::{Init, TrainArgs},
+    format::{count, line, percent, seconds},
+    process, progress,
+};
+
+/// `result.json`: how the run came about and what it came to.
+#[derive(Debug, Serialize)]
+struct RunResult {
+    version: &'static str,
+    weights: String,
+    data: String,
+    init: &'static str,
+    freeze: Freeze,
+    options: FitOptions,
+    samples: Counts,
+    parameters: Parameters,
+    loaded: LoadReport,
+    course: Fitted,
+    /// On the validation split, with the parameters that were kept.
+    validation: Option<Evaluation>,
+    /// On the test split.
+    test: Option<Evaluation>,
+    cost: Cost,
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    train: usize,
+    validation: usize,
+    test: usize,
+    /// Samples that could not be read and were left out, with the reasons.
+    skipped: Vec<String>,
+    /// Files that are no samples, by their ending.
+    ignored: Vec<(String, usize)>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Parameters {
+    trained: usize,
+    frozen: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Cost {
+    /// From the start of the process to the first step.
+    seconds_to_first_batch: f64,
+    /// Mean over all steps but the first.
+    seconds_per_step: f64,
+    /// From the start of the process to the end of the final evaluation.
+    seconds: f64,
+    peak_memory_mib: Option<f64>,
+}
+
+pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
+    process::age(); // Where the system does not tell, the count begins here.
+    let options = args.fit.options();
+    options.check()?;
+    if !(0.0..1.0).contains(&args.validation) {
+        return Err(setting("--validation", "must be a share from 0 to below 1"));
+    }
+    let mut modality = args.modality.args.clone().settings()?;
+    let source = Pretrained::open(&args.weights)?;
+    let embedder = modality.adopt(&source)?;
+    let trunk = trunk_config(&args, &source)?;
+    args.freeze.check(trunk.depth(), embedder)?;
+    let data = dataset::<A>(&args)?;
+    let run = RunWriter::create(&args.out, args.overwrite)?;
+
+    say("source", format!("{}, {}", args.weights.display(), describe(&source)));
+    say_data::<A::Modality>(&data);
+    let (splits, skipped) = read(&mut modality, &data, args.skip_bad)?;
+
+    fit::seed(options.seed);
+    let spec = Spec {
+        format: FORMAT,
+        modality: A::Modality::NAME.into(),
+        family: source.family().name.clone(),
+        embedder,
+        trunk,
+        pool: args.pool.into(),
+        labels: data.labels.clone(),
+    };
+    let dialect = source.source()?;
+    let taken = match args.init {
+        Init::Pretrained => Some((&dialect, Parts::Body)),
+        Init::Random => None,
+    };
+    let model = Model::new(spec, &modality, taken, args.fit.device.0)?;
+    let (trained, frozen) = args.freeze.apply(model.store(), embedder);
+    say_model(&model, &args.freeze, args.init, Parameters { trained, frozen });
+
+    let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
+    let evaluate = |samples: &crosstune_core::Samples| {
+        (!samples.is_empty()).then(|| {
+            let classes = data.labels.len();
+            Evaluation::of(model.classifier(), &modality, samples, classes, options.batch_size)
+        })
+    };
+    let result = RunResult {
+        version: env!("CARGO_PKG_VERSION"),
+        weights: args.weights.display().to_string(),
+        data: args.data.data.display().to_string(),
+        init: match args.init {
+            Init::Pretrained => "pretrained",
+            Init::Random => "random",
+        },
+        freeze: args.freeze,
+        samples: Counts {
+            train: splits.train.len(),
+            validation: splits.validation.len(),
+            test: splits.test.len(),
+            skipped: skipped.iter().map(ToString::to_string).collect(),
+            ignored: data.ignored.clone(),
+        },
+        parameters: Parameters { trained, frozen },
+        loaded: model.report().clone(),
+        validation: evaluate(&splits.validation),
+        test: evaluate(&splits.test),
+        cost: Cost {
+            seconds_to_first_batch: first_batch,
+            seconds_per_step: step,
+            seconds: process::age().as_secs_f64(),
+            peak_memory_mib: process::peak_memory_mib(),
+        },
+        options,
+        course,
+    };
+    run.finish(&model, &modality, &result)?;
+    say_result(&result);
+    say("saved", args.out.display());
+    Ok(())
+}
+
+fn setting(setting: &'static str, problem: &str) -> anyhow::Error {
+    Error::Setting { setting, problem: problem.into() }.into()
+}
+
+fn say(name: &str, text: impl std::fmt::Display) {
+    eprintln!("{}", line(name, text));
+}
+
+fn trunk_config<A: ModalityArgs>(args: &TrainArgs<A>, source: &Pretrained) -> Result<TrunkConfig> {
+    let trunk = source.family().trunk.clone();
+    match args.dropout {
+        None => Ok(trunk),
+        Some(share) if (0.0..1.0).contains(&share) => Ok(trunk.with_dropout(share)),
+        Some(_) => Err(setting("--dropout", "must be a share from 0 to below 1")),
+    }
+}
+
+fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
+    let layout = args.data.layout.layout::<A::Modality>();
+    let mut data = Dataset::open(&args.data.data, &layout)?;
+    if let Some(path) = &args.eval_data {
+        data = data.with_test(path, &layout)?;
+    }
+    match args.limit_per_class {
+        Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
+        Some(limit) => data.limit_per_class(limit, args.fit.seed),
+        None => {}
+    }
+    data.hold_out(args.validation, args.fit.seed);
+    Ok(data)
+}
+
+fn read<M: Modality>(
+    modality: &mut M,
+    data: &Dataset,
+    skip_bad: bool,
+) -> Result<(Splits, Vec<BadSample>)> {
+    let all = data.train.len() + data.validation.len() + data.test.len();
+    let bar = progress::reading(all, M::SAMPLES);
+    let read = Splits::read(modality, data, || bar.inc(1));
+    bar.finish_and_clear();
+    let (splits, bad) = read?;
+    if bad.is_empty() || skip_bad {
+        if !bad.is_empty() {
+            say("skipped", format!("{} that cannot be read; result.json lists them", bad.len()));
+        }
+        return Ok((splits, bad));
+    }
+    Err(Error::BadSamples(bad).into())
+}
+
+/// Trains, and returns the course, the time to the first step and the mean time of the others.
+fn fitted<M: Modality>(
+    model: &Model,
+    modality: &M,
+    splits: &Splits,
+    options: &FitOptions,
+    run: &RunWriter,
+) -> Result<(Fitted, f64, f64)> {
+    let steps = splits.train.len().div_ceil(options.batch_size) * options.epochs;
+    let bar = progress::training(steps);
+    let first_batch = process::age().as_secs_f64();
+    let (mut last, mut times) = (Instant::now(), vec![]);
+    let course = fit::fit(model, modality, &splits.train, &splits.validation, options, &mut |p| {
+        match p {
+            Progress::Step { epoch, loss, accuracy, .. } => {
+                times.push(last.elapsed().as_secs_f64());
+                bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
+                bar.set_message(format!("loss {loss:.3}  accuracy {}", percent(accuracy)));
+                bar.inc(1);
+            }
+            Progress::Epoch(record) => {
+                run.metric(record)?;
+                show_epoch(&bar, record, options.epochs);
+            }
+        }
+        last = Instant::now();
+        Ok(())
+    });
+    bar.finish_and_clear();
+    let rest = times.get(1..).filter(|r| !r.is_empty()).unwrap_or(&times);
+    let step = rest.iter().sum::<f64>() / rest.len().max(1) as f64;
+    Ok((course?, first_batch, step))
+}
+
+fn show_epoch(bar: &ProgressBar, record: &crosstune_core::EpochRecord, epochs: usize) {
+    let validation = match (record.validation_loss, record.validation_accuracy) {
+        (Some(loss), Some(accuracy)) => {
+            format!("   validation loss {loss:.3}, accuracy {}", percent(accuracy))
+        }
+        _ => String::new(),
+    };
+    let text = format!(
+        "{}/{epochs}  loss {:.3}, accuracy {}{validation}   {}",
+        record.epoch,
+        record.train_loss,
+        percent(record.train_accuracy),
+        seconds(record.seconds),
+    );
+    bar.suspend(|| say("epoch", text));
+}
+
+fn describe(source: &Pretrained) -> String {
+    let TrunkConfig::Transformer(t) = &source.family().trunk;
+    format!(
+        "{} trained on {}: {} blocks of width {}",
+        source.family().name,
+        source.family().modality,
+        t.depth,
+        t.width
+    )
+}
+
+fn say_data<M: Modality>(data: &Dataset) {
+    let classes = data.labels.len();
+    let splits = [(&data.validation, "validation"), (&data.test, "test")];
+    let others: String = splits
+        .iter()
+        .filter(|(items, _)| !items.is_empty())
+        .map(|(items, name)| format!(", {} for {name}", count(items.len())))
+        .collect();
+    let train = count(data.train.len());
+    say("data", format!("{train} {} to train on{others}; {classes} classes", M::SAMPLES));
+    if !data.ignored.is_empty() {
+        let kinds: Vec<_> =
+            data.ignored.iter().map(|(e, n)| format!("{} .{e}", count(*n))).collect();
+        say("ignored", format!("files of other sorts: {}", kinds.join(", ")));
+    }
+}
+
+fn say_model(model: &Model, freeze: &Freeze, init: Init, n: Parameters) {
+    let embedder = match (model.spec().embedder, init) {
+        (Origin::Pretrained, Init::Pretrained) => "pretrained embedder",
+        _ => "fresh embedder",
+    };
+    let trunk = match init {
+        Init::Pretrained => "pretrained trunk",
+        Init::Random => "random trunk (control)",
+    };
+    say("model", format!("{embedder}, {trunk}, fresh head; {}", model.report()));
+    let all = count(n.trained + n.frozen);
+    say("trains", format!("{} of {all} parameters (frozen: {freeze})", count(n.trained)));
+}
+
+fn say_result(result: &RunResult) {
+    let score = |e: &Evaluation, split: &str| {
+        say(
+            split,
+            format!(
+                "accuracy {}, macro F1 {}, loss {:.3} on {} samples",
+                percent(e.accuracy),
+                percent(e.macro_f1),
+                e.loss,
+                count(e.samples)
+            ),
+        );
+    };
+    if let Some(e) = &result.validation {
+        score(e, "validation");
+        if result.test.is_none() {
+            say("", "(it chose the epoch, so it flatters; give --eval-data for a fair figure)");
+        }
+    }
+    if let Some(e) = &result.test {
+        score(e, "test");
+    }
+    let memory = result.cost.peak_memory_mib.map(|m| format!(", {m:.0} MiB at most"));
+    let best = result.course.best_epoch;
+    let kept = format!("epoch {best} of {} kept", result.course.epochs.len());
+    say("cost", format!("{}; {kept}{}", seconds(result.cost.seconds), memory.unwrap_or_default()));
+}

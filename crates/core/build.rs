@@ -1,0 +1,105 @@
+//! Finds libtorch in the first second of a build, and tells the linker where it lies, so that
+//! what is built runs from anywhere with no environment variable.
+//!
+//! The one linker argument goes to this crate's own tests and, as the metadata `link_arg`, to the
+//! build scripts of the crates that depend on this one. A crate of yours that does needs the same
+//! script as `crates/image/build.rs`, since cargo hands no link argument on by itself.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// The libtorch that tch 0.24 speaks to.
+const VERSION: &str = "2.11.0";
+
+/// Prints where PyTorch keeps its libraries and what version it is, without importing it.
+const ASK_PYTHON: &str = "\
+import importlib.metadata, importlib.util
+print(importlib.util.find_spec('torch').submodule_search_locations[0])
+print(importlib.metadata.version('torch'))";
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let found = find().and_then(|(lib, version)| {
+        // Should the folder go, this script runs again and says so.
+        println!("cargo::rerun-if-changed={}", lib.display());
+        check(&version)?;
+        link_arg(&lib)
+    });
+    match found {
+        Ok(arg) => {
+            println!("cargo::rustc-link-arg={arg}");
+            println!("cargo::metadata=link_arg={arg}");
+        }
+        Err(why) => println!("cargo::error={why}"),
+    }
+}
+
+/// The folder of libtorch's libraries and its version where known, in torch-sys's own order.
+fn find() -> Result<(PathBuf, Option<String>), String> {
+    if variable("LIBTORCH_USE_PYTORCH").is_some() {
+        return ask_python();
+    }
+    let home = variable("LIBTORCH").map(PathBuf::from).or_else(system);
+    let lib = variable("LIBTORCH_LIB").map(PathBuf::from).or_else(|| home.clone());
+    let lib = lib.map(|lib| lib.join("lib")).filter(|lib| lib.is_dir()).ok_or_else(|| {
+        format!(
+            "libtorch is not set up: run `cargo xtask setup` (or set LIBTORCH to a libtorch \
+             {VERSION} of your own)"
+        )
+    })?;
+    let version = home.and_then(|home| fs::read_to_string(home.join("build-version")).ok());
+    Ok((lib, version))
+}
+
+/// The system's own libtorch.
+fn system() -> Option<PathBuf> {
+    Path::new("/usr/lib/libtorch.so").exists().then(|| PathBuf::from("/usr"))
+}
+
+/// Asks Python for its PyTorch.
+fn ask_python() -> Result<(PathBuf, Option<String>), String> {
+    let python = if variable("VIRTUAL_ENV").is_some() { "python" } else { "python3" };
+    let output = Command::new(python).args(["-c", ASK_PYTHON]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    match text.unwrap_or_default().lines().collect::<Vec<_>>()[..] {
+        [home, version] => Ok((Path::new(home).join("lib"), Some(version.to_owned()))),
+        _ => Err(format!(
+            "LIBTORCH_USE_PYTORCH is set, but `{python}` has no PyTorch: install torch \
+             {VERSION}, or unset it and run `cargo xtask setup`"
+        )),
+    }
+}
+
+/// Compares the version with the one that tch was made for, as torch-sys would do much later.
+fn check(version: &Option<String>) -> Result<(), String> {
+    let bypass = variable("LIBTORCH_BYPASS_VERSION_CHECK").is_some();
+    let version = version.as_deref().and_then(|version| version.trim().split('+').next());
+    match version {
+        Some(version) if version != VERSION && !bypass => Err(format!(
+            "libtorch is {version}, but tch needs {VERSION}: run `cargo xtask setup` (and unset \
+             LIBTORCH and LIBTORCH_USE_PYTORCH)"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// One argument, as cargo's metadata are single values: the linker takes it apart at the commas.
+fn link_arg(lib: &Path) -> Result<String, String> {
+    // Resolved, so that a binary survives its clone's `.libtorch` link.
+    let lib = lib.canonicalize().map_err(|error| format!("{}: {error}", lib.display()))?;
+    let dir = lib.display();
+    // No symbol of ours names the CUDA half, so the linker would leave it out.
+    let cuda = if lib.join("libtorch_cuda.so").exists() {
+        format!(",-L,{dir},--no-as-needed,-ltorch_cuda,--as-needed")
+    } else {
+        String::new()
+    };
+    Ok(format!("-Wl,-rpath,{dir}{cuda}"))
+}
+
+/// An environment variable; a change of it runs this script again.
+fn variable(name: &str) -> Option<String> {
+    println!("cargo::rerun-if-env-changed={name}");
+    env::var(name).ok()
+}

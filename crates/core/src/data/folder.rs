@@ -1,0 +1,174 @@
+//! Folders of files: a folder per class, or labels in the files' names; with or without splits.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use walkdir::WalkDir;
+
+use super::{Found, Input, Layout, Place, Split, manifest};
+use crate::{Error, Result};
+
+/// Everything that a folder holds.
+pub(super) fn gather(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
+    let children = children(root)?;
+    let splits: Vec<(Split, &PathBuf)> = children
+        .iter()
+        .filter(|c| c.is_dir())
+        .filter_map(|c| Some((Split::named(c.file_name()?.to_str()?)?, c)))
+        .collect();
+    let tables: Vec<(Split, &PathBuf)> = children
+        .iter()
+        .filter(|c| manifest::is_table(c))
+        .filter_map(|c| Some((Split::named(c.file_stem()?.to_str()?)?, c)))
+        .collect();
+    if splits.iter().any(|(s, _)| *s == Split::Train) {
+        let mut found = vec![];
+        for (split, folder) in splits {
+            let part = one_split(folder, layout)?;
+            found.extend(part.into_iter().map(|f| Found { split: Some(split), ..f }));
+        }
+        Ok(found)
+    } else if tables.iter().any(|(s, _)| *s == Split::Train) {
+        let mut found = vec![];
+        for (split, table) in tables {
+            let part = manifest::gather(table, layout)?;
+            found.extend(part.into_iter().map(|f| Found { split: Some(split), ..f }));
+        }
+        Ok(found)
+    } else {
+        one_split(root, layout)
+    }
+}
+
+/// The samples of one folder that has no splits below it.
+fn one_split(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
+    match &layout.label_pattern {
+        Some(pattern) => by_pattern(root, layout, pattern),
+        None => by_class(root, layout),
+    }
+}
+
+fn by_class(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
+    let data = |path: &Path, problem: String| Error::Data { path: path.to_path_buf(), problem };
+    let classes: Vec<PathBuf> = children(root)?.into_iter().filter(|c| c.is_dir()).collect();
+    if classes.is_empty() {
+        return Err(data(
+            root,
+            format!(
+                "holds no folders; make one folder per class, or give --label-pattern to find the \
+                 labels in the names of the {}",
+                layout.samples
+            ),
+        ));
+    }
+    let mut found = vec![];
+    for class in classes {
+        let label = name(&class)?;
+        let files = files(&class, layout)?;
+        if files.is_empty() {
+            return Err(data(
+                &class,
+                format!(
+                    "this class folder holds no {} ({}); fill it or remove it",
+                    layout.samples,
+                    layout.endings()
+                ),
+            ));
+        }
+        found.extend(files.into_iter().map(|path| file(path, label.clone(), None)));
+    }
+    Ok(found)
+}
+
+fn by_pattern(root: &Path, layout: &Layout, pattern: &regex::Regex) -> Result<Vec<Found>> {
+    let data = |problem: String| Error::Data { path: root.to_path_buf(), problem };
+    let files = files(root, layout)?;
+    if files.is_empty() {
+        return Err(data(format!("holds no {} ({})", layout.samples, layout.endings())));
+    }
+    let (mut found, mut unmatched) = (vec![], vec![]);
+    for path in files {
+        let name = name(&path)?;
+        let label = pattern.captures(&name).and_then(|c| c.name("label").or_else(|| c.get(1)));
+        let Some(label) = label.map(|m| m.as_str().to_string()) else {
+            unmatched.push(name);
+            continue;
+        };
+        let split = layout.test_pattern.as_ref().map(|test| match test.is_match(&name) {
+            true => Split::Test,
+            false => Split::Train,
+        });
+        found.push(file(path, label, split));
+    }
+    if let Some(first) = unmatched.first() {
+        return Err(data(format!(
+            "{} file names have no label by --label-pattern '{pattern}', {first:?} among them; \
+             widen the pattern or move them away",
+            unmatched.len()
+        )));
+    }
+    Ok(found)
+}
+
+fn file(path: PathBuf, label: String, split: Option<Split>) -> Found {
+    Found { input: Input::File(path.clone()), place: Place { path, line: None }, label, split }
+}
+
+/// The entries of a folder that are not hidden, in alphabetical order.
+fn children(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = vec![];
+    for entry in folder.read_dir().map_err(Error::io(folder, "read"))? {
+        let entry = entry.map_err(Error::io(folder, "read"))?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// All samples below a folder, at any depth, in alphabetical order.
+fn files(folder: &Path, layout: &Layout) -> Result<Vec<PathBuf>> {
+    let visible =
+        |e: &walkdir::DirEntry| e.depth() == 0 || !e.file_name().to_string_lossy().starts_with('.');
+    let mut found = vec![];
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(visible) {
+        let entry = entry.map_err(|e| Error::Data {
+            path: e.path().unwrap_or(folder).to_path_buf(),
+            problem: match (e.loop_ancestor(), e.io_error()) {
+                (Some(to), _) => format!("a link that leads back to {}", to.display()),
+                (_, Some(io)) => format!("cannot be read ({io})"),
+                _ => e.to_string(),
+            },
+        })?;
+        if entry.file_type().is_file() && layout.is_sample(entry.path()) {
+            found.push(entry.into_path());
+        }
+    }
+    Ok(found)
+}
+
+/// A file's or folder's name, which labels and patterns need as text.
+fn name(path: &Path) -> Result<String> {
+    path.file_name().and_then(|n| n.to_str()).map(str::to_string).ok_or_else(|| Error::Data {
+        path: path.to_path_buf(),
+        problem: "the name is not UTF-8; rename it".into(),
+    })
+}
+
+/// For messages: the endings of visible files that are not samples, with their numbers.
+pub(super) fn ignored(root: &Path, layout: &Layout) -> BTreeMap<String, usize> {
+    let mut endings = BTreeMap::new();
+    for entry in WalkDir::new(root).into_iter().flatten() {
+        let path = entry.path();
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if entry.file_type().is_file() && !hidden && !layout.is_sample(path) {
+            let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            *endings.entry(ending).or_default() += 1;
+        }
+    }
+    endings
+}

@@ -1,0 +1,85 @@
+//! Embedders: from a modality's batch to what a trunk accepts.
+
+use std::fmt::Debug;
+
+use tch::{Tensor, nn::Init};
+
+use crate::{
+    Batch, Error, Features, Form, Result, Scope, Sequence,
+    layers::{LayerNorm, Linear},
+};
+
+/// Turns a batch of one modality into the form that a trunk takes. An open trait: a new kind of
+/// input is a new implementation, and every trunk serves it.
+pub trait Embedder: Debug + Send {
+    /// The form of what [`embed`](Self::embed) returns.
+    fn emits(&self) -> Form;
+    /// Embeds a batch; `train` turns on dropout.
+    fn embed(&self, batch: &Batch, train: bool) -> Features;
+}
+
+/// Vectors to a sequence, for data that a sequence trunk never saw: `[B, T, F]` is projected to
+/// `[B, T, D]`, learned positions are added, and a layer norm brings the sum to the scale at which
+/// transformers receive their own embeddings (ViT, Dosovitskiy et al. 2021, §3.1; the norm as in
+/// BERT's embedder).
+#[derive(Debug)]
+pub struct FrameEmbedder {
+    project: Linear,
+    position: Tensor,
+    norm: LayerNorm,
+    width: i64,
+}
+
+/// The shape of a [`FrameEmbedder`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FrameEmbedderConfig {
+    /// Numbers in a frame, `F`.
+    pub features: i64,
+    /// The longest sequence, in frames.
+    pub positions: i64,
+}
+
+impl FrameEmbedder {
+    /// Parameters `project.weight [D, F]`, `project.bias [D]`, `position [1, positions, D]`,
+    /// `norm.weight [D]`, `norm.bias [D]` below `at`.
+    ///
+    /// # Errors
+    /// If `form` is not a sequence, or a parameter cannot be made.
+    pub fn new(at: Scope<'_>, config: FrameEmbedderConfig, form: Form) -> Result<Self> {
+        let Form::Sequence { width } = form;
+        if config.features < 1 || config.positions < 1 {
+            return Err(Error::Setting {
+                setting: "frames",
+                problem: format!(
+                    "an embedder of {} positions of {} features is empty",
+                    config.positions, config.features
+                ),
+            });
+        }
+        let small = Init::Randn { mean: 0., stdev: 0.02 };
+        Ok(Self {
+            project: Linear::new(&at.sub("project"), config.features, width)?,
+            position: at.param("position", &[1, config.positions, width], small)?,
+            norm: LayerNorm::new(&at.sub("norm"), width, 1e-12)?,
+            width,
+        })
+    }
+
+    /// Embeds frames `[B, T, F]` of which `keep` (`[B, T]`, bool) tells the real ones. What lies
+    /// behind the last position is cut off.
+    pub fn forward(&self, frames: &Tensor, keep: Option<&Tensor>) -> Sequence {
+        let length = frames.size()[1].min(self.position.size()[1]);
+        let x =
+            self.project.forward(&frames.narrow(1, 0, length)) + self.position.narrow(1, 0, length);
+        Sequence { x: self.norm.forward(&x), keep: keep.map(|k| k.narrow(1, 0, length)) }
+    }
+}
+
+impl Embedder for FrameEmbedder {
+    fn emits(&self) -> Form {
+        Form::Sequence { width: self.width }
+    }
+    fn embed(&self, batch: &Batch, _train: bool) -> Features {
+        Features::Sequence(self.forward(&batch.x, batch.keep.as_ref()))
+    }
+}

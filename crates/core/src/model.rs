@@ -1,0 +1,152 @@
+//! A whole model: its specification, its parameters in one store, and the classifier they make.
+
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, View};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, nn::VarStore};
+
+use crate::{
+    Classifier, Error, Fresh, LoadReport, Modality, Origin, Pool, Result, Scope, Source, Tower,
+    Trunk, TrunkConfig,
+};
+
+/// All that a model's architecture depends on, beside the modality's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The version of this file's format.
+    pub format: u32,
+    /// The modality of the inputs: `image`, `audio`, `text`.
+    pub modality: String,
+    /// The family that the trunk came from: `bert`.
+    pub family: String,
+    /// Whether the embedder came with the trunk.
+    pub embedder: Origin,
+    /// The trunk.
+    pub trunk: TrunkConfig,
+    /// How the trunk's output becomes one vector.
+    pub pool: Pool,
+    /// The classes, in the order of the logits.
+    pub labels: Vec<String>,
+}
+
+/// The version that [`Spec::format`] has now.
+pub const FORMAT: u32 = 1;
+
+/// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32.
+#[derive(Debug)]
+pub struct Model {
+    store: VarStore,
+    classifier: Classifier,
+    spec: Spec,
+    report: LoadReport,
+}
+
+/// Which parts take their parameters from the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// The trunk, and the embedder where [`Spec::embedder`] says so; the head is fresh.
+    Body,
+    /// Everything: the source is a tuned model.
+    All,
+}
+
+impl Model {
+    /// Builds what `spec` says. Without a source, all is fresh.
+    ///
+    /// # Errors
+    /// If the source lacks a tensor or has it in another shape, or the parts do not fit together.
+    pub fn new<M: Modality>(
+        spec: Spec,
+        modality: &M,
+        source: Option<(&Source<'_>, Parts)>,
+        device: Device,
+    ) -> Result<Self> {
+        let (store, fresh) = (VarStore::new(device), Fresh::default());
+        let classifier = {
+            let root = Scope::root(&store, &fresh);
+            let body = source.map(|(s, _)| s);
+            let (embedder, head) = match source {
+                Some((s, Parts::All)) => (Some(s), Some(s)),
+                Some((s, Parts::Body)) if spec.embedder == Origin::Pretrained => (Some(s), None),
+                _ => (None, None),
+            };
+            let trunk = Trunk::new(&root.sub("trunk").from(body), &spec.trunk)?;
+            let embedder = modality.embedder(root.sub("embed").from(embedder), trunk.accepts())?;
+            let tower = Tower::join(embedder, trunk, spec.pool)?;
+            Classifier::new(&root.sub("head").from(head), tower, spec.labels.len())?
+        };
+        let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
+        Ok(Self { store, classifier, spec, report })
+    }
+
+    /// What it was built from.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The parameters.
+    pub fn store(&self) -> &VarStore {
+        &self.store
+    }
+
+    /// From batches to logits.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// What became of the source's tensors.
+    pub fn report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    /// Writes all parameters to a safetensors file under our names.
+    ///
+    /// # Errors
+    /// If the file cannot be written. A file that stood there before stays until the new one is
+    /// whole.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let tensors: Vec<_> = self
+            .store
+            .variables()
+            .into_iter()
+            .map(|(n, t)| Ok((n, Stored::new(&t)?)))
+            .collect::<Result<_>>()?;
+        let beside = crate::run::beside(path);
+        safetensors::serialize_to_file(tensors, None, &beside).map_err(|e| Error::Malformed {
+            path: path.to_path_buf(),
+            problem: format!("cannot be written ({e})"),
+        })?;
+        std::fs::rename(&beside, path).map_err(Error::io(path, "write"))
+    }
+}
+
+/// A tensor's bytes as safetensors takes them.
+struct Stored {
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Stored {
+    fn new(tensor: &Tensor) -> Result<Self> {
+        let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+        let mut bytes = vec![0; tensor.numel() * size_of::<f32>()];
+        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+        Ok(Self { shape: tensor.size().iter().map(|&n| n as usize).collect(), bytes })
+    }
+}
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+        (&self.bytes).into()
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}

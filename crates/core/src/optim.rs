@@ -1,0 +1,169 @@
+//! AdamW and the schedule of its learning rate.
+
+use std::f64::consts::PI;
+
+use tch::{Tensor, nn::VarStore};
+
+/// AdamW (Loshchilov and Hutter 2019) as PyTorch computes it. tch's own optimizer shares one rate
+/// between all groups and keeps its state to itself; this one has a rate for each parameter.
+#[derive(Debug)]
+pub struct AdamW {
+    params: Vec<Param>,
+    beta1: f64,
+    beta2: f64,
+    eps: f64,
+    steps: i32,
+}
+
+#[derive(Debug)]
+struct Param {
+    value: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    /// Multiplies the learning rate.
+    rate: f64,
+    /// Weight decay, zero for vectors.
+    decay: f64,
+}
+
+impl AdamW {
+    /// An optimizer for what trains in `store`. `rate` gives each parameter's multiple of the
+    /// learning rate. Biases, norms and other vectors do not decay, as is usual.
+    pub fn new(store: &VarStore, weight_decay: f64, rate: impl Fn(&str) -> f64) -> Self {
+        let mut named: Vec<_> =
+            store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
+        // A hash map has no order, and the norm of all gradients depends on the order of its sum.
+        named.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let params = named.into_iter().map(|(name, value)| Param {
+            mean: value.zeros_like(),
+            square: value.zeros_like(),
+            rate: rate(&name),
+            decay: if value.dim() > 1 { weight_decay } else { 0. },
+            value,
+        });
+        Self { params: params.collect(), beta1: 0.9, beta2: 0.999, eps: 1e-8, steps: 0 }
+    }
+
+    /// Forgets the gradients of the last step.
+    pub fn zero_grad(&mut self) {
+        self.params.iter_mut().for_each(|p| p.value.zero_grad());
+    }
+
+    /// Scales all gradients down together where their norm exceeds `max`; returns the norm before.
+    pub fn clip_grad_norm(&self, max: f64) -> f64 {
+        tch::no_grad(|| {
+            let grads: Vec<_> =
+                self.params.iter().map(|p| p.value.grad()).filter(Tensor::defined).collect();
+            if grads.is_empty() {
+                return 0.;
+            }
+            let norms: Vec<_> = grads.iter().map(Tensor::norm).collect();
+            let norm = Tensor::stack(&norms, 0).norm().double_value(&[]);
+            // The 1e-6 is PyTorch's.
+            let scale = max / (norm + 1e-6);
+            if scale < 1. {
+                for mut grad in grads {
+                    let _ = grad.g_mul_scalar_(scale);
+                }
+            }
+            norm
+        })
+    }
+
+    /// Moves every parameter that has a gradient.
+    pub fn step(&mut self, lr: f64) {
+        self.steps += 1;
+        let (beta1, beta2, eps) = (self.beta1, self.beta2, self.eps);
+        let correct1 = 1. - beta1.powi(self.steps);
+        let correct2 = (1. - beta2.powi(self.steps)).sqrt();
+        tch::no_grad(|| {
+            for p in &mut self.params {
+                let grad = p.value.grad();
+                if !grad.defined() {
+                    continue;
+                }
+                let lr = lr * p.rate;
+                if p.decay > 0. {
+                    let _ = p.value.g_mul_scalar_(1. - lr * p.decay);
+                }
+                let _ = p.mean.lerp_(&grad, 1. - beta1);
+                let _ = p.square.lerp_(&grad.square(), 1. - beta2);
+                let mut update = p.square.sqrt();
+                let _ = update.g_div_scalar_(correct2).g_add_scalar_(eps).reciprocal_();
+                let _ = update.g_mul_(&p.mean).g_mul_scalar_(lr / correct1);
+                let _ = p.value.g_sub_(&update);
+            }
+        });
+    }
+}
+
+/// Linear warm-up, then half a cosine down to zero (Loshchilov and Hutter 2017).
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule {
+    /// Steps of the warm-up.
+    pub warmup: usize,
+    /// All steps.
+    pub total: usize,
+}
+
+impl Schedule {
+    /// The share of the peak rate at a step counted from 0.
+    pub fn at(&self, step: usize) -> f64 {
+        if step < self.warmup {
+            // The first step moves, too: from 1 of `warmup`, not from 0.
+            return (step + 1) as f64 / self.warmup as f64;
+        }
+        let (past, all) = (step - self.warmup, self.total.saturating_sub(self.warmup).max(1));
+        0.5 * (1. + (PI * past as f64 / all as f64).cos())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, nn};
+
+    use super::*;
+
+    /// Against `torch.optim.AdamW([w], lr=0.1, weight_decay=0.01)` on the loss `(w ** 2).sum()`,
+    /// three steps from `[[1, -2], [0.5, 0]]`.
+    #[test]
+    fn three_steps_are_pytorchs() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let init = Tensor::from_slice(&[1f32, -2., 0.5, 0.]).view([2, 2]);
+        let w = store.root().add("w", init, true);
+        let mut adam = AdamW::new(&store, 0.01, |_| 1.);
+        for _ in 0..3 {
+            adam.zero_grad();
+            w.square().sum(tch::Kind::Float).backward();
+            adam.step(0.1);
+        }
+        let want =
+            Tensor::from_slice(&[0.698_911_25f32, -1.694_944_6, 0.203_712_4, 0.]).view([2, 2]);
+        let off = (&w - want).abs().max().double_value(&[]);
+        assert!(off < 1e-6, "off by {off}: {w}");
+    }
+
+    #[test]
+    fn clipping_keeps_the_direction() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let w = store.root().add("w", Tensor::from_slice(&[3f32, 4.]), true);
+        let mut adam = AdamW::new(&store, 0., |_| 1.);
+        adam.zero_grad();
+        (w.square().sum(tch::Kind::Float) / 2.).backward();
+        assert!((adam.clip_grad_norm(1.) - 5.).abs() < 1e-6);
+        let grad = w.grad();
+        assert!((grad.double_value(&[0]) - 0.6).abs() < 1e-5);
+        assert!((grad.double_value(&[1]) - 0.8).abs() < 1e-5);
+    }
+
+    #[test]
+    fn the_rate_rises_and_falls() {
+        let schedule = Schedule { warmup: 4, total: 24 };
+        let rates: Vec<f64> = (0..24).map(|s| schedule.at(s)).collect();
+        assert_eq!(rates[0], 0.25);
+        assert_eq!(rates[3], 1.);
+        assert_eq!(rates[4], 1.);
+        assert!((rates[14] - 0.5).abs() < 1e-12);
+        assert!(rates[23] > 0. && rates[23] < 0.01);
+    }
+}

@@ -1,0 +1,178 @@
+//! Run folders: everything that a tuned model is.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `spec.json` | the architecture ([`Spec`]) |
+//! | `labels.json` | the classes, in the order of the logits |
+//! | `model.safetensors` | the parameters, under our names |
+//! | `preprocessing.json` | the modality's settings; `tokenizer.json` beside it for text |
+//! | `metrics.jsonl` | a line per epoch ([`EpochRecord`](crate::EpochRecord)) |
+//! | `result.json` | options, counts, the final evaluation |
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tch::Device;
+
+use crate::{
+    Checkpoint, Error, Modality, Model, Result, Source, Spec,
+    checkpoint::WEIGHTS,
+    model::{FORMAT, Parts},
+};
+
+const SPEC: &str = "spec.json";
+const LABELS: &str = "labels.json";
+const METRICS: &str = "metrics.jsonl";
+const RESULT: &str = "result.json";
+
+/// A run folder in the making. It grows beside its place, as `.NAME.partial`, and takes the place
+/// when it is whole; dropped before that, it leaves nothing.
+#[derive(Debug)]
+pub struct RunWriter {
+    place: PathBuf,
+    partial: PathBuf,
+}
+
+impl RunWriter {
+    /// Begins a run folder that is to be at `place`.
+    ///
+    /// # Errors
+    /// If something is there already and is not to be replaced, or if no folder can be made there.
+    pub fn create(place: impl Into<PathBuf>, replace: bool) -> Result<Self> {
+        let place = place.into();
+        if place.file_name().is_none() {
+            let problem = format!("{}: expected the path of a new folder", place.display());
+            return Err(Error::Setting { setting: "--out", problem });
+        }
+        if place.exists() && !replace {
+            let problem =
+                format!("{} exists; name another folder, or add --overwrite", place.display());
+            return Err(Error::Setting { setting: "--out", problem });
+        }
+        if place.exists() && !place.join(SPEC).exists() {
+            let problem = format!(
+                "{} is not a run folder, so it is not overwritten; name another",
+                place.display()
+            );
+            return Err(Error::Setting { setting: "--out", problem });
+        }
+        let partial = beside(&place);
+        if partial.exists() {
+            fs::remove_dir_all(&partial).map_err(Error::io(&partial, "remove"))?;
+        }
+        fs::create_dir_all(&partial).map_err(Error::io(&partial, "create"))?;
+        Ok(Self { place, partial })
+    }
+
+    /// Adds a line to `metrics.jsonl`.
+    pub fn metric<T: Serialize>(&self, record: &T) -> Result<()> {
+        let path = self.partial.join(METRICS);
+        let line = serde_json::to_string(record)
+            .map_err(|e| Error::Malformed { path: path.clone(), problem: e.to_string() })?;
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        file.and_then(|mut f| writeln!(f, "{line}")).map_err(Error::io(&path, "write"))
+    }
+
+    /// Writes the model, its settings and the result, and puts the folder in its place.
+    pub fn finish<M: Modality, R: Serialize>(
+        self,
+        model: &Model,
+        modality: &M,
+        result: &R,
+    ) -> Result<()> {
+        write_json(&self.partial.join(SPEC), model.spec())?;
+        write_json(&self.partial.join(LABELS), &model.spec().labels)?;
+        write_json(&self.partial.join(RESULT), result)?;
+        modality.save(&self.partial)?;
+        model.save(&self.partial.join(WEIGHTS))?;
+        if self.place.exists() {
+            fs::remove_dir_all(&self.place).map_err(Error::io(&self.place, "replace"))?;
+        }
+        fs::rename(&self.partial, &self.place).map_err(Error::io(&self.place, "write"))
+    }
+}
+
+impl Drop for RunWriter {
+    fn drop(&mut self) {
+        // Gone already when the run was finished; and if it stays, the next run removes it.
+        let _ = fs::remove_dir_all(&self.partial);
+    }
+}
+
+/// Whether a folder is a run folder.
+pub fn is_run(folder: &Path) -> bool {
+    folder.join(SPEC).is_file()
+}
+
+/// Reads the specification of a run folder.
+///
+/// # Errors
+/// If it is not a run folder, or one of a later format.
+pub fn spec(folder: &Path) -> Result<Spec> {
+    if !is_run(folder) {
+        return Err(Error::Path {
+            path: folder.to_path_buf(),
+            problem: format!("not a run folder (no {SPEC} in it); name the --out of a training"),
+        });
+    }
+    let spec: Spec = read_json(&folder.join(SPEC))?;
+    if spec.format != FORMAT {
+        return Err(Error::Malformed {
+            path: folder.join(SPEC),
+            problem: format!("format {}, but this version reads {FORMAT}", spec.format),
+        });
+    }
+    Ok(spec)
+}
+
+/// Opens the tuned model of a run folder with its modality's settings.
+///
+/// # Errors
+/// If it is not a run folder, of another modality, or if a file is missing or broken.
+pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
+    let spec = spec(folder)?;
+    if spec.modality != M::NAME {
+        return Err(Error::Path {
+            path: folder.to_path_buf(),
+            problem: format!(
+                "this model takes {} inputs; use crosstune-{}",
+                spec.modality, spec.modality
+            ),
+        });
+    }
+    let modality = M::open(folder)?;
+    let checkpoint = Checkpoint::open(folder)?;
+    let source = Source::ours(&checkpoint);
+    let model = Model::new(spec, &modality, Some((&source, Parts::All)), device)?;
+    Ok((model, modality))
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// If it cannot be read, or says something else than expected (the message has line and column).
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read(path).map_err(Error::io(path, "read"))?;
+    serde_json::from_slice(&text)
+        .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })
+}
+
+/// Writes a JSON file, beside its place first, then renamed.
+pub fn write_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })?;
+    text.push(b'\n');
+    let beside = beside(path);
+    fs::write(&beside, text).map_err(Error::io(&beside, "write"))?;
+    fs::rename(&beside, path).map_err(Error::io(path, "write"))
+}
+
+/// `folder/name` to `folder/.name.partial`.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.partial"))
+}

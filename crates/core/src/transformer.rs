@@ -1,0 +1,225 @@
+//! The one transformer (Vaswani et al. 2017) that serves every family of checkpoints.
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::{
+    Error, Result, Scope, Sequence,
+    layers::{LayerNorm, Linear},
+};
+
+/// Where a block normalises (Xiong et al. 2020).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NormAt {
+    /// Before attention and MLP, and once more at the end: ViT, GPT-2, Whisper.
+    Before,
+    /// After the residual sum: BERT.
+    After,
+}
+
+/// Which GELU (Hendrycks and Gimpel 2016).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gelu {
+    /// `x Φ(x)`.
+    Exact,
+    /// The approximation by `tanh`.
+    Tanh,
+}
+
+/// What a place of the sequence may look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attend {
+    /// All places.
+    Everywhere,
+    /// Itself and those before it.
+    Backwards,
+}
+
+/// Nine fields that tell the families apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransformerConfig {
+    /// The length of a hidden state, `D`.
+    pub width: i64,
+    /// The number of blocks.
+    pub depth: usize,
+    /// Attention heads; they divide `width`.
+    pub heads: i64,
+    /// The width of the MLP's hidden layer.
+    pub mlp: i64,
+    /// Where a block normalises.
+    pub norm: NormAt,
+    /// The MLP's activation.
+    pub gelu: Gelu,
+    /// What a place may look at.
+    pub attend: Attend,
+    /// The epsilon of all layer norms.
+    pub eps: f64,
+    /// The share of activations dropped in training.
+    pub dropout: f64,
+}
+
+impl TransformerConfig {
+    fn validate(&self) -> Result<()> {
+        let problem = if self.width < 1 || self.depth < 1 || self.heads < 1 || self.mlp < 1 {
+            "width, depth, heads and mlp must be at least 1".to_string()
+        } else if self.width % self.heads != 0 {
+            format!("{} heads do not divide the width {}", self.heads, self.width)
+        } else if !(0.0..1.0).contains(&self.dropout) {
+            format!("the dropout {} is not in 0..1", self.dropout)
+        } else if self.eps <= 0. {
+            format!("the epsilon {} is not positive", self.eps)
+        } else {
+            return Ok(());
+        };
+        Err(Error::Setting { setting: "transformer", problem })
+    }
+}
+
+#[derive(Debug)]
+struct Attention {
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    out: Linear,
+    heads: i64,
+}
+
+impl Attention {
+    fn new(at: &Scope<'_>, width: i64, heads: i64) -> Result<Self> {
+        let linear = |name| Linear::normal(&at.sub(name), width, width, INIT);
+        Ok(Self { q: linear("q")?, k: linear("k")?, v: linear("v")?, out: linear("out")?, heads })
+    }
+
+    /// `x [B, T, D]`; `mask` broadcasts to `[B, heads, T, T]`, true where a place may look.
+    fn forward(&self, x: &Tensor, mask: Option<&Tensor>, causal: bool, dropout: f64) -> Tensor {
+        let size = x.size();
+        let (b, t, d) = (size[0], size[1], size[2]);
+        let split = |linear: &Linear| {
+            linear.forward(x).view([b, t, self.heads, d / self.heads]).transpose(1, 2)
+        };
+        let y = Tensor::scaled_dot_product_attention(
+            &split(&self.q),
+            &split(&self.k),
+            &split(&self.v),
+            mask,
+            dropout,
+            causal && mask.is_none(),
+            None,
+            false,
+        );
+        self.out.forward(&y.transpose(1, 2).reshape([b, t, d]))
+    }
+}
+
+/// The deviation of fresh weights, as BERT and ViT are initialised.
+const INIT: f64 = 0.02;
+
+#[derive(Debug)]
+struct Block {
+    norm1: LayerNorm,
+    attn: Attention,
+    norm2: LayerNorm,
+    up: Linear,
+    down: Linear,
+}
+
+impl Block {
+    fn new(at: &Scope<'_>, c: &TransformerConfig) -> Result<Self> {
+        let mlp = at.sub("mlp");
+        Ok(Self {
+            norm1: LayerNorm::new(&at.sub("norm1"), c.width, c.eps)?,
+            attn: Attention::new(&at.sub("attn"), c.width, c.heads)?,
+            norm2: LayerNorm::new(&at.sub("norm2"), c.width, c.eps)?,
+            up: Linear::normal(&mlp.sub("up"), c.width, c.mlp, INIT)?,
+            down: Linear::normal(&mlp.sub("down"), c.mlp, c.width, INIT)?,
+        })
+    }
+
+    fn forward(
+        &self,
+        x: &Tensor,
+        mask: Option<&Tensor>,
+        c: &TransformerConfig,
+        train: bool,
+    ) -> Tensor {
+        let dropout = if train { c.dropout } else { 0. };
+        let drop = |y: Tensor| if dropout > 0. { y.dropout(dropout, true) } else { y };
+        let causal = c.attend == Attend::Backwards;
+        let attend = |x: &Tensor| drop(self.attn.forward(x, mask, causal, dropout));
+        let mlp = |x: &Tensor| {
+            let hidden = self.up.forward(x).gelu(match c.gelu {
+                Gelu::Exact => "none",
+                Gelu::Tanh => "tanh",
+            });
+            drop(self.down.forward(&hidden))
+        };
+        match c.norm {
+            NormAt::Before => {
+                let x = x + attend(&self.norm1.forward(x));
+                &x + mlp(&self.norm2.forward(&x))
+            }
+            NormAt::After => {
+                let x = self.norm1.forward(&(x + attend(x)));
+                self.norm2.forward(&(&x + mlp(&x)))
+            }
+        }
+    }
+}
+
+/// A stack of blocks from hidden states to hidden states.
+#[derive(Debug)]
+pub struct Transformer {
+    config: TransformerConfig,
+    blocks: Vec<Block>,
+    norm: Option<LayerNorm>,
+}
+
+impl Transformer {
+    /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`, and
+    /// `norm.{weight,bias}` where blocks normalise before.
+    ///
+    /// # Errors
+    /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
+    pub fn new(at: &Scope<'_>, config: TransformerConfig) -> Result<Self> {
+        config.validate()?;
+        let blocks = (0..config.depth)
+            .map(|i| Block::new(&at.sub("blocks").sub(i), &config))
+            .collect::<Result<_>>()?;
+        let norm = match config.norm {
+            NormAt::Before => Some(LayerNorm::new(&at.sub("norm"), config.width, config.eps)?),
+            NormAt::After => None,
+        };
+        Ok(Self { config, blocks, norm })
+    }
+
+    /// What it was built from.
+    pub fn config(&self) -> &TransformerConfig {
+        &self.config
+    }
+
+    /// `[B, T, D]` to `[B, T, D]`; places that hold no data are not looked at.
+    pub fn forward(&self, sequence: &Sequence, train: bool) -> Sequence {
+        let Sequence { x, keep } = sequence;
+        let mask = keep.as_ref().map(|keep| {
+            let t = keep.size()[1];
+            let mask = keep.view([-1, 1, 1, t]);
+            match self.config.attend {
+                Attend::Everywhere => mask,
+                Attend::Backwards => {
+                    let lower = Tensor::ones([t, t], (Kind::Bool, x.device())).tril(0);
+                    mask.logical_and(&lower)
+                }
+            }
+        });
+        let x = self.blocks.iter().fold(x.shallow_clone(), |x, block| {
+            block.forward(&x, mask.as_ref(), &self.config, train)
+        });
+        Sequence {
+            x: self.norm.as_ref().map(|n| n.forward(&x)).unwrap_or(x),
+            keep: keep.as_ref().map(Tensor::shallow_clone),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Options of the command line for pictures.
+
+use clap::{Args, builder::{PossibleValuesParser, TypedValueParser}};
+use crosstune_core::{Error, Result};
+
+use crate::{Channels, ImageOptions, ImageSettings};
+
+/// How pictures are prepared; what is left out is settled by the training set.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Pictures")]
+pub struct ImageArgs {
+    /// Scale and crop pictures to a square of this side [default: theirs if all have one of at
+    /// most 64, else 224]
+    #[arg(long, value_name = "PX")]
+    pub size: Option<u32>,
+    /// Cut pictures into square patches of this side, which divides the size [default: about 2, 4
+    /// or 16, by size]
+    #[arg(long, value_name = "PX")]
+    pub patch: Option<u32>,
+    /// See pictures in grey (1) or in colour (3) [default: grey if all are stored so]
+    #[arg(long, value_parser = PossibleValuesParser::new(["1", "3"]).map(channels))]
+    pub channels: Option<Channels>,
+}
+
+fn channels(count: String) -> Channels {
+    if count == "1" { Channels::Grey } else { Channels::Rgb }
+}
+
+/// Checks the options.
+impl TryFrom<ImageArgs> for ImageSettings {
+    type Error = Error;
+
+    fn try_from(args: ImageArgs) -> Result<Self> {
+        let ImageArgs { size, patch, channels } = args;
+        Self::new(ImageOptions { size, resize: None, patch, channels })
+    }
+}

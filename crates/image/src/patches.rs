@@ -1,0 +1,102 @@
+//! Patches: from pixels to a sequence of vectors (ViT, Dosovitskiy et al. 2021, §3.1).
+
+use crosstune_core::{
+    Batch, Embedder, Features, Form, FrameEmbedder, FrameEmbedderConfig, Result, Scope,
+};
+use tch::Tensor;
+
+use crate::Layout;
+
+/// Cuts pictures into square patches and embeds each as a frame: `[B, C, H, W]` to `[B, T, D]`,
+/// where `T` is the number of patches, row by row. The projection of a flattened patch is a
+/// convolution with a stride of its own size.
+#[derive(Debug)]
+pub struct PatchEmbedder {
+    frames: FrameEmbedder,
+    patch: i64,
+}
+
+impl PatchEmbedder {
+    /// The parameters are those of a [`FrameEmbedder`] of `C · P · P` features.
+    ///
+    /// # Errors
+    /// If `form` is not a sequence, or a parameter cannot be made.
+    pub fn new(at: Scope<'_>, layout: &Layout, form: Form) -> Result<Self> {
+        let patch = i64::from(layout.patch);
+        let config = FrameEmbedderConfig {
+            features: layout.channels.count() as i64 * patch * patch,
+            positions: layout.patches(),
+        };
+        Ok(Self { frames: FrameEmbedder::new(at, config, form)?, patch })
+    }
+
+    /// `[B, C, H, W]` to `[B, T, C · P · P]`: in a patch, the channels are outermost, as in the
+    /// weight of a convolution.
+    fn cut(&self, pixels: &Tensor) -> Tensor {
+        let p = self.patch;
+        let size = pixels.size();
+        let (b, c, rows, columns) = (size[0], size[1], size[2] / p, size[3] / p);
+        pixels
+            .reshape([b, c, rows, p, columns, p])
+            .permute([0, 2, 4, 1, 3, 5])
+            .reshape([b, rows * columns, c * p * p])
+    }
+}
+
+impl Embedder for PatchEmbedder {
+    fn emits(&self) -> Form {
+        self.frames.emits()
+    }
+
+    fn embed(&self, batch: &Batch, _train: bool) -> Features {
+        Features::Sequence(self.frames.forward(&self.cut(&batch.x), None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crosstune_core::Fresh;
+    use tch::{Device, Kind, nn};
+
+    use super::*;
+    use crate::Channels;
+
+    /// Embeds random pictures and returns, beside the result, the pictures and the parameters.
+    fn embedded(layout: Layout, width: i64) -> (Tensor, Tensor, nn::VarStore) {
+        tch::manual_seed(1);
+        let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
+        let root = Scope::root(&store, &fresh);
+        let embedder = PatchEmbedder::new(root, &layout, Form::Sequence { width }).unwrap();
+        let (channels, size) = (layout.channels.count() as i64, i64::from(layout.size));
+        let x = Tensor::rand([2, channels, size, size], (Kind::Float, Device::Cpu));
+        let Features::Sequence(sequence) =
+            embedder.embed(&Batch { x: x.shallow_clone(), keep: None }, false)
+        else {
+            panic!("not a sequence");
+        };
+        assert!(sequence.keep.is_none());
+        assert_eq!(embedder.emits(), Form::Sequence { width });
+        (sequence.x, x, store)
+    }
+
+    #[test]
+    fn patches_are_a_convolution_with_its_own_stride() {
+        for (channels, size, patch) in
+            [(Channels::Rgb, 32, 4), (Channels::Grey, 8, 2), (Channels::Rgb, 6, 6)]
+        {
+            let layout = Layout { size, resize: size, patch, channels };
+            let (embedded, x, store) = embedded(layout, 16);
+            assert_eq!(embedded.size(), [2, layout.patches(), 16]);
+            let p = |name: &str| store.variables()[name].shallow_clone();
+            let patch = i64::from(patch);
+            let kernel = p("project.weight").view([16, channels.count() as i64, patch, patch]);
+            let conv =
+                x.conv2d(&kernel, Some(&p("project.bias")), [patch, patch], [0, 0], [1, 1], 1);
+            let sum = conv.flatten(2, 3).transpose(1, 2) + p("position");
+            let (weight, bias) = (p("norm.weight"), p("norm.bias"));
+            let expected = sum.layer_norm([16], Some(&weight), Some(&bias), 1e-12, true);
+            let difference = (embedded - expected).abs().max().double_value(&[]);
+            assert!(difference < 5e-6, "{channels:?} {size} {patch}: {difference}");
+        }
+    }
+}

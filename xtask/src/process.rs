@@ -1,0 +1,60 @@
+//! Other programs: running them, and asking them for a line.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+
+/// The cargo that runs this task, in the clone's root and under the user's own environment.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(paths::root());
+    // `cargo xtask` exports `.cargo/config.toml`'s value to us. Handed on, it would look like the
+    // user's own, and torch-sys would be built again for it.
+    if env::var_os("LIBTORCH").is_some_and(|value| value == paths::link()) {
+        cargo.env_remove("LIBTORCH");
+    }
+    cargo
+}
+
+/// Runs a program whose output the person sees, and fails when it does.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_owned();
+    let name = program.display();
+    let status = command.status().with_context(|| format!("cannot start `{name}`"))?;
+    if !status.success() {
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+        let name = std::path::Path::new(&program).file_name().unwrap_or(&program).display();
+        bail!("`{name} {}` failed ({status})", words.join(" "));
+    }
+    Ok(())
+}
+
+/// The first line that a program prints, if it is there and succeeds.
+pub(crate) fn first_line(words: &[&str]) -> Option<String> {
+    let (program, args) = words.split_first()?;
+    let output = Command::new(program).args(args).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().next().unwrap_or_default().trim().to_owned();
+    output.status.success().then_some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_for_a_line_or_gets_none() {
+        assert_eq!(first_line(&["echo", "hello"]).as_deref(), Some("hello"));
+        assert_eq!(first_line(&["false"]), None);
+        assert_eq!(first_line(&["no-such-program-anywhere"]), None);
+    }
+
+    #[test]
+    fn a_failure_names_the_command() {
+        let error = run(Command::new("false").arg("--loudly")).map_err(|error| error.to_string());
+        assert_eq!(error, Err("`false --loudly` failed (exit status: 1)".to_owned()));
+    }
+}

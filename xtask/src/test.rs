@@ -1,0 +1,76 @@
+//! `cargo xtask test`: every test, from a bare clone.
+
+use anyhow::Result;
+
+use crate::process;
+use crate::setup;
+
+/// What the workspace's tests cover: the binaries are behind the feature `cli`.
+const EVERYTHING: [&str; 3] = ["--workspace", "--features", "cli"];
+
+/// Runs the task: sets up what is missing, builds the binaries that the integration tests run,
+/// then runs all tests, or what the arguments choose of them.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    setup::ensure()?;
+    // Tests are built along with the binaries, so that both see their dependencies with the same
+    // features and nothing is built twice.
+    let build = ["build", "--bins", "--tests"];
+    process::run(process::cargo().args(build).args(EVERYTHING).args(profile(args)))?;
+    let whole = if names_a_package(args) { &[][..] } else { &EVERYTHING[..] };
+    process::run(process::cargo().arg("test").args(whole).args(args))
+}
+
+/// The arguments that are cargo's: those before a `--`.
+fn cargo_args(args: &[String]) -> &[String] {
+    args.split(|arg| arg == "--").next().unwrap_or_default()
+}
+
+/// The arguments that choose where and how cargo builds.
+fn profile(args: &[String]) -> Vec<&str> {
+    let mut chosen = Vec::new();
+    let mut args = cargo_args(args).iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        match arg {
+            "--release" | "-r" | "--locked" | "--offline" | "--frozen" => chosen.push(arg),
+            "--profile" | "--target-dir" => {
+                chosen.extend([Some(arg), args.next()].iter().flatten())
+            }
+            _ if arg.starts_with("--profile=") || arg.starts_with("--target-dir=") => {
+                chosen.push(arg);
+            }
+            _ => {}
+        }
+    }
+    chosen
+}
+
+/// Whether the arguments name packages, rather than leave cargo with all.
+fn names_a_package(args: &[String]) -> bool {
+    cargo_args(args).iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of a line, as arguments.
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_binaries_are_built_the_way_the_tests_are() {
+        let args = words("--release name --target-dir there --profile=x --no-fail-fast -- -r");
+        assert_eq!(profile(&args), ["--release", "--target-dir", "there", "--profile=x"]);
+        assert_eq!(profile(&words("name -- --release")), [""; 0]);
+        assert_eq!(profile(&words("--profile")), ["--profile"]);
+    }
+
+    #[test]
+    fn a_named_package_is_tested_alone() {
+        assert!(names_a_package(&words("-p crosstune-core")));
+        assert!(names_a_package(&words("--package=crosstune-core")));
+        assert!(!names_a_package(&words("name -- -p")));
+        assert!(!names_a_package(&words("--profile release")));
+    }
+}
