@@ -1,1 +1,6 @@
-//! End to end.
+//! The binaries and crates end to end, as a person uses them.
+
+mod errors;
+mod freezing;
+mod support;
+mod train;

@@ -1,12 +1,15 @@
 //! Unpacking: the chosen files of some wheels, which are zip archives, with progress.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use zip::ZipArchive;
+
+/// A wheel, and which of its files go where.
+type Choice = (ZipArchive<BufReader<File>>, Vec<(usize, PathBuf)>);
 
 /// Unpacks into `folder` each file for which `place` gives a path there, given its name in the
 /// wheel. Each wheel must hold at least one: else it is not the wheel it was taken for.
@@ -15,39 +18,47 @@ pub(crate) fn extract(
     folder: &Path,
     place: impl Fn(&str) -> Option<PathBuf>,
 ) -> Result<()> {
-    let bar = ProgressBar::new(0).with_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    bar.set_message("Unpacking");
+    let style = ProgressStyle::with_template("Unpacking {wide_bar} {bytes}/{total_bytes}");
+    let bar = ProgressBar::new(0);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let failed = |path: &PathBuf| format!("cannot unpack {}", path.display());
+
+    // All are chosen from first, so that the bar knows its length.
+    let mut chosen = Vec::new();
     for path in wheels {
-        extract_one(path, folder, &place, &bar)
-            .with_context(|| format!("cannot unpack {}", path.display()))?;
+        chosen.push((path, choose(path, &place, &bar).with_context(|| failed(path))?));
+    }
+    for (path, choice) in chosen {
+        unpack(choice, folder, &bar).with_context(|| failed(path))?;
     }
     bar.finish_and_clear();
     Ok(())
 }
 
-/// Unpacks the chosen files of one wheel.
-fn extract_one(
+/// Opens a wheel and chooses from it; the bar gets longer by the size of what is chosen.
+fn choose(
     wheel: &Path,
-    folder: &Path,
     place: &impl Fn(&str) -> Option<PathBuf>,
     bar: &ProgressBar,
-) -> Result<()> {
-    let mut archive = ZipArchive::new(io::BufReader::new(File::open(wheel)?))?;
+) -> Result<Choice> {
+    let mut archive = ZipArchive::new(BufReader::new(File::open(wheel)?))?;
     let mut chosen = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index)?;
         if let Some(path) = place(entry.name()).filter(|_| entry.is_file()) {
+            let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+            ensure!(plain, "it has a file named {}", path.display());
             bar.inc_length(entry.size());
             chosen.push((index, path));
         }
     }
     ensure!(!chosen.is_empty(), "nothing of what is needed is in it");
+    Ok((archive, chosen))
+}
+
+/// Unpacks what was chosen.
+fn unpack((mut archive, chosen): Choice, folder: &Path, bar: &ProgressBar) -> Result<()> {
     for (index, path) in chosen {
-        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-        ensure!(plain, "it has a file named {}", path.display());
         let target = folder.join(path);
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;

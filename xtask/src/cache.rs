@@ -22,8 +22,11 @@ pub(crate) fn fetch(
     place: impl Fn(&str) -> Option<PathBuf>,
     finish: impl Fn(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
-    provide(&paths::cache()?, name, |work, out| {
-        let downloaded = pip::download(wheels, &work.join("wheels"))?;
+    let cache = paths::cache()?;
+    provide(&cache, name, |work, out| {
+        let (pip, _) = pip::find().context(pip::MISSING)?;
+        eprintln!("Fetching {name}, to be kept in {}", cache.display());
+        let downloaded = pip::download(pip, wheels, &work.join("wheels"))?;
         archive::extract(&downloaded, out, place)?;
         finish(out)
     })

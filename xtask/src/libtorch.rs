@@ -55,7 +55,7 @@ pub(crate) struct Libtorch {
 impl fmt::Display for Libtorch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = self.version.as_deref().unwrap_or("of unknown version");
-        write!(f, "libtorch {version} ({})", if self.cuda { "cuda" } else { "cpu" })
+        write!(f, "{version} ({})", if self.cuda { "cuda" } else { "cpu" })
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
         fs::write(home.path().join("build-version"), VERSION)?;
         let found = Libtorch::at(home.path(), Source::Clone);
         let found = found.inspect(|found| assert!(found.fits()));
-        assert_eq!(found.map(|found| found.to_string()), Some(format!("libtorch {VERSION} (cpu)")));
+        assert_eq!(found.map(|found| found.to_string()), Some(format!("{VERSION} (cpu)")));
         Ok(())
     }
 }

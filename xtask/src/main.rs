@@ -4,8 +4,11 @@
 #![allow(clippy::print_stdout)]
 
 mod archive;
+mod bench;
 mod cache;
+mod demo;
 mod doctor;
+mod fixtures;
 mod libtorch;
 mod minilm;
 mod paths;
@@ -26,8 +29,11 @@ Usage: cargo xtask <TASK>
 
 Tasks:
   setup [--cuda]  Put libtorch in place, for the CPU or for NVIDIA GPUs too
+  demo            Let a text model learn digits: spoken, handwritten and in words
   doctor          Say what is there, what is missing and what to do about it
   test [ARGS]     Set up what is missing and run every test; ARGS go to `cargo test`
+  bench           Compare speed and memory with PyTorch: --data FOLDER [--python PYTHON]
+  fixtures        Make the tests' expected values again: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
   weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies
   help            Print this
@@ -60,6 +66,9 @@ fn dispatch(args: &[String]) -> Result<()> {
     }
     match task.as_str() {
         "setup" => setup::run(rest),
+        "demo" => no_arguments(task, rest).and_then(|()| demo::run()),
+        "bench" => bench::run(rest),
+        "fixtures" => fixtures::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
         "test" => test::run(rest),
         "tidy" => no_arguments(task, rest).and_then(|()| tidy::run()),

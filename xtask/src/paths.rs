@@ -19,6 +19,16 @@ pub(crate) fn link() -> PathBuf {
     root().join(".libtorch")
 }
 
+/// The folder, ignored by git, that tasks keep their run folders in.
+pub(crate) fn runs() -> PathBuf {
+    root().join("runs")
+}
+
+/// The folder that cargo builds into.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
 /// The folder that keeps what was downloaded.
 pub(crate) fn cache() -> Result<PathBuf> {
     cache_from(|name| env::var_os(name), cfg!(target_os = "macos"))

@@ -26,10 +26,10 @@ pub(crate) fn find() -> Option<(&'static [&'static str], String)> {
 pub(crate) const MISSING: &str = "pip is missing: install it (`apt install python3-pip`, `dnf \
     install python3-pip`, `brew install python`, or `python3 -m ensurepip --user`)";
 
-/// Downloads wheels into `folder`, which need not be there yet, and returns their paths. pip's
-/// own temporary files stay in it too, so that an interrupted download leaves nothing elsewhere.
-pub(crate) fn download(wheels: &[Wheel], folder: &Path) -> Result<Vec<PathBuf>> {
-    let (call, _) = find().context(MISSING)?;
+/// Downloads wheels into `folder`, which need not be there yet, and returns their paths. pip,
+/// called by the words `call`, keeps its temporary files there too, so that an interrupted
+/// download leaves nothing elsewhere.
+pub(crate) fn download(call: &[&str], wheels: &[Wheel], folder: &Path) -> Result<Vec<PathBuf>> {
     let temporary = folder.join("tmp");
     let list = folder.join("requirements.txt");
     fs::create_dir_all(&temporary).with_context(|| temporary.display().to_string())?;
@@ -44,7 +44,8 @@ pub(crate) fn download(wheels: &[Wheel], folder: &Path) -> Result<Vec<PathBuf>> 
     for wheel in wheels.iter().filter(|wheel| wheel.platform != "any") {
         pip.args(["--platform", wheel.platform]);
     }
-    pip.arg("--requirement").arg(&list).arg("--dest").arg(folder);
+    // From inside the folder, so that what pip prints is short.
+    pip.current_dir(folder).args(["--requirement", "requirements.txt", "--dest", "."]);
     // pip's words are progress: stdout is kept for a task's result.
     pip.env("TMPDIR", &temporary).stdout(io::stderr());
     let status = pip.status().with_context(|| format!("cannot start `{}`", call.join(" ")))?;

@@ -7,15 +7,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::paths;
 
-/// The cargo that runs this task, in the clone's root and under the user's own environment.
+/// The cargo that runs this task, in the clone's root.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(paths::root());
-    // `cargo xtask` exports `.cargo/config.toml`'s value to us. Handed on, it would look like the
-    // user's own, and torch-sys would be built again for it.
-    if env::var_os("LIBTORCH").is_some_and(|value| value == paths::link()) {
-        cargo.env_remove("LIBTORCH");
-    }
     cargo
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("`cargo xtask setup` takes `--cuda` or nothing, but got `{}`", args.join(" ")),
     };
     let libtorch = prepare(kind)?;
-    print!("{libtorch} is ready");
+    print!("libtorch {libtorch} is ready");
     match libtorch.source {
         Source::Clone => println!(),
         source => println!(": {source}, in {}", libtorch.home.display()),
@@ -56,9 +56,10 @@ fn prepare(kind: Kind) -> Result<Libtorch> {
             return Ok(found);
         }
         if found.source != Source::Clone {
-            let wanted = if found.fits() { "with CUDA" } else { "which tch 0.24 needs" };
+            let wanted = if found.fits() { " with CUDA" } else { ", which tch 0.24 needs" };
             bail!(
-                "{found} in {} is {}, but not {VERSION} {wanted}: unset the variable and try again",
+                "libtorch {found} in {} ({}) is not {VERSION}{wanted}: unset the variable and try \
+                 again",
                 found.home.display(),
                 found.source
             );
@@ -76,8 +77,9 @@ fn prepare(kind: Kind) -> Result<Libtorch> {
             cache::fetch(&name, &wheels, place_cuda, finish)?.join("torch")
         }
     };
-    link(&home)?;
-    forget_builds()?;
+    if link(&home)? {
+        forget_builds()?;
+    }
     Libtorch::find()?.with_context(|| {
         let home = home.display();
         format!("{home} has no lib/libtorch_cpu: remove it and run `cargo xtask setup` again")
@@ -135,21 +137,24 @@ fn write_version(home: &Path) -> Result<()> {
     fs::write(&path, format!("{VERSION}\n")).with_context(|| path.display().to_string())
 }
 
-/// Points the clone's link to a folder of the cache, in one step.
-fn link(home: &Path) -> Result<()> {
+/// Points the clone's link to a folder of the cache, in one step. False if it already did.
+fn link(home: &Path) -> Result<bool> {
     let link = paths::link();
+    if fs::read_link(&link).is_ok_and(|old| old == home) {
+        return Ok(false);
+    }
     let ours = fs::symlink_metadata(&link).map_or(true, |metadata| metadata.is_symlink());
     ensure!(ours, "{} is not the link that setup makes: move it away", link.display());
     let new = link.with_extension(std::process::id().to_string());
     symlink(home, &new).with_context(|| format!("cannot make the link {}", new.display()))?;
-    fs::rename(&new, &link).with_context(|| format!("cannot make the link {}", link.display()))
+    fs::rename(&new, &link).with_context(|| format!("cannot make the link {}", link.display()))?;
+    Ok(true)
 }
 
 /// Drops what was built against another libtorch under the same link: torch-sys would not notice.
 fn forget_builds() -> Result<()> {
     let profiles = [("debug", "dev"), ("release", "release")];
-    let exe = std::env::current_exe().context("where this program lies")?;
-    let target = exe.ancestors().nth(2).unwrap_or(&exe);
+    let target = paths::target();
     for (folder, profile) in profiles {
         if has_torch_sys(&target.join(folder).join("build"))? {
             let packages = ["-p", "torch-sys", "-p", "crosstune-core"];

@@ -1,11 +1,13 @@
-//! The options of the command line that are about recordings.
+//! Options of the command line for recordings.
 
-use crosstune_core::Result;
+use crosstune_cli::ModalityArgs;
+use crosstune_core::{Error, Result};
 
 use crate::{AudioOptions, AudioSettings};
 
 /// How recordings are prepared.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Recordings")]
 pub struct AudioArgs {
     /// Resample recordings to this rate [default: the most common one of the training set, at most
     /// 16000]
@@ -26,21 +28,15 @@ pub struct AudioArgs {
     pub frames: Option<usize>,
 }
 
-impl AudioArgs {
-    /// The settings that these options ask for.
-    ///
-    /// # Errors
-    /// If one is out of its range; the error names it.
-    pub fn settings(self) -> Result<AudioSettings> {
-        let Self { sample_rate, window_ms, hop_ms, bands, frames } = self;
-        AudioSettings::new(AudioOptions { sample_rate, window_ms, hop_ms, bands, frames })
-    }
+impl ModalityArgs for AudioArgs {
+    type Modality = AudioSettings;
 }
 
 impl TryFrom<AudioArgs> for AudioSettings {
-    type Error = crosstune_core::Error;
+    type Error = Error;
 
     fn try_from(args: AudioArgs) -> Result<Self> {
-        args.settings()
+        let AudioArgs { sample_rate, window_ms, hop_ms, bands, frames } = args;
+        Self::new(AudioOptions { sample_rate, window_ms, hop_ms, bands, frames })
     }
 }

@@ -31,7 +31,7 @@
 #![deny(missing_docs)]
 
 #[cfg(feature = "cli")]
-pub mod cli;
+mod cli;
 mod mel;
 mod options;
 mod resample;
@@ -39,6 +39,8 @@ mod scale;
 mod settings;
 mod wav;
 
+#[cfg(feature = "cli")]
+pub use cli::AudioArgs;
 pub use mel::{LogMel, MelConfig, MelError};
 pub use options::AudioOptions;
 pub use resample::{ResampleError, resample};

@@ -70,7 +70,7 @@ pub(crate) fn needed(wanted: usize, from: u32, to: u32) -> usize {
 /// The length of the filter and of the blocks it is applied to, in samples at rate `from`.
 fn block(from: usize, to: usize) -> usize {
     /// In samples at the lower rate. The longer, the closer to half the lower rate the filter cuts
-    /// (at 512, it begins at 97 % of it); the shorter, the less it rings.
+    /// (at 97 % of it for 512); the shorter, the less it rings.
     const SHORTEST: usize = 512;
     // A block must have a whole number of samples at both rates, and an even one, or else the
     // filter's delay of half a block would not be whole.

@@ -7,12 +7,12 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufReader, Chain, Cursor, Read, Seek},
+    io::{self, BufReader, Read, Seek},
     ops::RangeInclusive,
     path::Path,
 };
 
-use hound::{SampleFormat, WavReader, WavSpec};
+use hound::{SampleFormat, WavReader};
 
 /// Why a file cannot be read as a WAV file. The path is left to the caller, who knows it.
 #[derive(Debug, thiserror::Error)]
@@ -59,15 +59,13 @@ pub enum WavError {
 }
 
 /// An open WAV file whose header has been read and agrees with the file's length.
+#[derive(Debug)]
 pub struct Wav {
-    reader: Reader,
+    /// Stands at the first sample.
+    file: BufReader<File>,
+    format: Format,
     samples: u64,
 }
-
-type Reader = WavReader<Chain<Cursor<[u8; HEADER]>, BufReader<File>>>;
-
-/// Bytes before the samples in the plainest WAV file.
-const HEADER: usize = 44;
 
 /// Sample rates that can be meant, in Hz: a header with another one lies.
 const RATES: RangeInclusive<u32> = 1..=768_000;
@@ -101,19 +99,17 @@ impl Wav {
             let block = format.block;
             return Err(WavError::Header(format!("{data} bytes of data in samples of {block}")));
         }
-        let data = u32::try_from(data).map_err(|_| WavError::Header("over 4 GiB".into()))?;
-        let reader = WavReader::new(Cursor::new(format.header(data)).chain(file))?;
-        Ok(Self { reader, samples })
+        Ok(Self { file, format, samples })
     }
 
     /// Samples a second, in Hz.
     pub fn sample_rate(&self) -> u32 {
-        self.reader.spec().sample_rate
+        self.format.sample_rate
     }
 
     /// The number of channels, at least 1.
     pub fn channels(&self) -> u16 {
-        self.reader.spec().channels
+        self.format.channels
     }
 
     /// Samples a channel, at least 1.
@@ -127,52 +123,59 @@ impl Wav {
     /// # Errors
     /// If the file cannot be read, or a float is infinite, not a number, or above all that can be
     /// meant.
-    pub fn read(mut self, most: usize) -> Result<Vec<f32>, WavError> {
-        let count = usize::try_from(self.samples).unwrap_or(usize::MAX).min(most);
-        let WavSpec { channels, sample_format, bits_per_sample, .. } = self.reader.spec();
-        let channels = channels.into();
-        match sample_format {
+    pub fn read(self, most: usize) -> Result<Vec<f32>, WavError> {
+        let Self { file, format, samples } = self;
+        let count = usize::try_from(samples).unwrap_or(usize::MAX).min(most);
+        let size = (count as u64).saturating_mul(format.block);
+        let header = format.header(size)?;
+        // No more than the file holds, which was checked when it was opened.
+        let mut bytes = Vec::with_capacity(header.len() + size as usize);
+        bytes.extend(header);
+        file.take(size).read_to_end(&mut bytes)?;
+        let mut wav = WavReader::new(&bytes[..])?;
+        let (spec, length) = (wav.spec(), wav.len() as usize);
+        let mut samples = Vec::with_capacity(length);
+        match spec.sample_format {
             SampleFormat::Int => {
-                let full = 2_f32.powi(i32::from(bits_per_sample) - 1);
-                let samples = self.reader.samples::<i32>();
-                mix(samples.map(|s| s.map(|s| s as f32 / full)), channels, count)
+                let full = 2_f32.powi(i32::from(spec.bits_per_sample) - 1);
+                for sample in wav.samples::<i32>() {
+                    samples.push(sample? as f32 / full);
+                }
             }
-            SampleFormat::Float => mix(self.reader.samples(), channels, count),
+            SampleFormat::Float => {
+                for sample in wav.samples() {
+                    samples.push(sample?);
+                }
+            }
+        }
+        let mono = mix(samples, format.channels);
+        match mono.iter().position(|x| x.is_nan() || x.abs() > LOUDEST) {
+            Some(at) => Err(WavError::NotSound { at: at as u64, value: mono[at] }),
+            None => Ok(mono),
         }
     }
 }
 
-impl fmt::Debug for Wav {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (spec, samples) = (self.reader.spec(), self.samples);
-        f.debug_struct("Wav").field("spec", &spec).field("samples", &samples).finish()
+/// The means over the channels, whose samples take turns.
+fn mix(samples: Vec<f32>, channels: u16) -> Vec<f32> {
+    match channels {
+        1 => samples,
+        n => samples
+            .chunks_exact(n.into())
+            .map(|sample| sample.iter().sum::<f32>() / f32::from(n))
+            .collect(),
     }
-}
-
-/// `count` means over `channels` successive samples each.
-fn mix(
-    mut samples: impl Iterator<Item = hound::Result<f32>>,
-    channels: usize,
-    count: usize,
-) -> Result<Vec<f32>, WavError> {
-    // `count` was checked against the file's length when the file was opened.
-    let mut mono = Vec::with_capacity(count);
-    for at in 0..count {
-        let sum: f32 = samples.by_ref().take(channels).sum::<Result<_, _>>()?;
-        let value = sum / channels as f32;
-        if value.is_nan() || value.abs() > LOUDEST {
-            return Err(WavError::NotSound { at: at as u64, value });
-        }
-        mono.push(value);
-    }
-    Ok(mono)
 }
 
 /// What the chunk `fmt ` says.
+#[derive(Debug)]
 struct Format {
     /// Its first 16 bytes, which all its variants share, with the tag that the extended one hides
     /// further behind.
     bytes: [u8; 16],
+    channels: u16,
+    /// In Hz.
+    sample_rate: u32,
     /// Bytes of one sample of all channels.
     block: u64,
 }
@@ -181,8 +184,7 @@ impl Format {
     const INTEGERS: u16 = 1;
     const FLOATS: u16 = 3;
     const EXTENDED: u16 = 0xfffe;
-    /// An extended format has a 16-byte identifier at byte 24: a tag, and this.
-    const EXTENDED_TAG: RangeInclusive<usize> = 24..=25;
+    /// What follows the tag at byte 24 of an extended format, if it is a tag.
     const EXTENDED_REST: &[u8] = b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71";
 
     fn parse(chunk: &[u8]) -> Result<Self, WavError> {
@@ -193,9 +195,9 @@ impl Format {
         };
         let mut tag = u16_at(0);
         if tag == Self::EXTENDED && chunk.get(26..40) == Some(Self::EXTENDED_REST) {
-            // The container's size counts, not the number of valid bits: those stand at its top,
-            // while `hound` would look for them at its bottom.
-            bytes[..2].copy_from_slice(&chunk[Self::EXTENDED_TAG]);
+            // The container's size counts, not the number of valid bits: those stand at its top
+            // (Microsoft's remarks on WAVEFORMATEXTENSIBLE), where `hound` would not look.
+            bytes[..2].copy_from_slice(&chunk[24..26]);
             tag = u16_at(24);
         }
         let (channels, block, bits) = (u16_at(2), u16_at(12), u16_at(14));
@@ -223,19 +225,24 @@ impl Format {
                 "{channels} channels of {bits} bits in blocks of {block} bytes"
             ));
         }
-        // Derived and often wrong; `hound` insists on it.
-        bytes[8..12].copy_from_slice(&rate.wrapping_mul(block.into()).to_le_bytes());
-        Ok(Self { bytes, block: block.into() })
+        // Bytes a second: derived, and at times wrong, but `hound` insists on them.
+        let Some(speed) = rate.checked_mul(block.into()) else {
+            return broken(format!("{channels} channels at {} Hz", Thousands(rate.into())));
+        };
+        bytes[8..12].copy_from_slice(&speed.to_le_bytes());
+        Ok(Self { bytes, channels, sample_rate: rate, block: block.into() })
     }
 
-    /// A plain WAV header for `data` bytes: `hound` knows neither every variant of the format
-    /// chunk nor the padding of other chunks, and is spared both.
-    fn header(&self, data: u32) -> [u8; HEADER] {
+    /// The header of a plain WAV file of `size` bytes of samples: `hound` knows neither every
+    /// variant of the format chunk nor the padding of other chunks, and is spared both.
+    fn header(&self, size: u64) -> Result<[u8; 44], WavError> {
+        let too_long = |_| WavError::Header(format!("{size} bytes of data, over 4 GiB"));
+        let size = u32::try_from(size).map_err(too_long)?;
         let mut header = *b"RIFF____WAVEfmt \x10\0\0\0________________data____";
-        header[4..8].copy_from_slice(&data.saturating_add(36).to_le_bytes());
+        header[4..8].copy_from_slice(&size.saturating_add(36).to_le_bytes());
         header[20..36].copy_from_slice(&self.bytes);
-        header[40..].copy_from_slice(&data.to_le_bytes());
-        header
+        header[40..].copy_from_slice(&size.to_le_bytes());
+        Ok(header)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The options, as clap reads them.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use crosstune_core::{FitOptions, Freeze, Layout, Modality, Pool};
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use crate::ModalityArgs;
 
@@ -92,15 +93,16 @@ pub(crate) struct DataArgs {
     pub(crate) layout: LayoutArgs,
 }
 
-#[derive(Debug, Args)]
+/// Saved in a run folder, so that `evaluate` finds labels as `train` did.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Data layout")]
 pub(crate) struct LayoutArgs {
     /// Find the label in a file's name, as its group `label`: '^(?<label>\d)_'
-    #[arg(long, value_name = "REGEX")]
-    label_pattern: Option<Regex>,
+    #[arg(long, value_name = "REGEX", value_parser = pattern)]
+    label_pattern: Option<String>,
     /// Files whose names it matches are the test split: '_[0-4]\.wav$'
-    #[arg(long, value_name = "REGEX", requires = "label_pattern")]
-    test_pattern: Option<Regex>,
+    #[arg(long, value_name = "REGEX", value_parser = pattern, requires = "label_pattern")]
+    test_pattern: Option<String>,
     /// The table's column of inputs: a name, or a number counted from 1
     #[arg(long, value_name = "COLUMN")]
     input_column: Option<String>,
@@ -109,15 +111,31 @@ pub(crate) struct LayoutArgs {
     label_column: Option<String>,
 }
 
+/// Checks a pattern while the command line is parsed.
+fn pattern(text: &str) -> Result<String, regex::Error> {
+    Regex::new(text).map(|_| text.to_string())
+}
+
 impl LayoutArgs {
-    pub(crate) fn layout<M: Modality>(&self) -> Layout {
-        Layout {
-            label_pattern: self.label_pattern.clone(),
-            test_pattern: self.test_pattern.clone(),
+    /// What is given here, and from `saved` what is not.
+    pub(crate) fn or(self, saved: Self) -> Self {
+        Self {
+            label_pattern: self.label_pattern.or(saved.label_pattern),
+            test_pattern: self.test_pattern.or(saved.test_pattern),
+            input_column: self.input_column.or(saved.input_column),
+            label_column: self.label_column.or(saved.label_column),
+        }
+    }
+
+    pub(crate) fn layout<M: Modality>(&self) -> Result<Layout, regex::Error> {
+        let compile = |pattern: &Option<String>| pattern.as_deref().map(Regex::new).transpose();
+        Ok(Layout {
+            label_pattern: compile(&self.label_pattern)?,
+            test_pattern: compile(&self.test_pattern)?,
             input_column: self.input_column.clone(),
             label_column: self.label_column.clone(),
             ..Layout::of::<M>()
-        }
+        })
     }
 }
 
@@ -145,6 +163,9 @@ pub(crate) struct FitArgs {
     /// The largest norm of a step's gradient
     #[arg(long, value_name = "NORM", default_value_t = FitOptions::default().clip_grad)]
     clip_grad: f64,
+    /// End after this many steps [default: after the last epoch]
+    #[arg(long, value_name = "N")]
+    max_steps: Option<usize>,
     /// Stop after this many epochs without a better validation accuracy
     #[arg(long, value_name = "EPOCHS", default_value_t = 5)]
     patience: usize,
@@ -166,6 +187,7 @@ impl FitArgs {
             warmup: self.warmup,
             weight_decay: self.weight_decay,
             clip_grad: self.clip_grad,
+            max_steps: self.max_steps,
             patience: Some(self.patience),
             seed: self.seed,
         }
@@ -183,12 +205,8 @@ pub(crate) struct EvaluateArgs {
     /// Leave out samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
-    /// Samples at a time
-    #[arg(long, value_name = "N", default_value_t = 32)]
-    pub(crate) batch_size: usize,
-    /// Where to compute: cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: DeviceArg,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -204,15 +222,22 @@ pub(crate) struct PredictArgs {
     /// How many labels to show of each, the likeliest first
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) top: usize,
-    /// Samples at a time
-    #[arg(long, value_name = "N", default_value_t = 32)]
-    pub(crate) batch_size: usize,
-    /// Where to compute: cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: DeviceArg,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
     /// Print one JSON object per input
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a tuned model is run.
+#[derive(Debug, Args)]
+pub(crate) struct ComputeArgs {
+    /// Samples at a time
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub(crate) batch_size: NonZeroUsize,
+    /// Where to compute: cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: DeviceArg,
 }
 
 #[derive(Debug, Args)]

@@ -7,13 +7,15 @@ use crate::{
     args::EvaluateArgs,
     format::{count, percent},
     progress,
+    train::LAYOUT,
 };
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let spec = run::spec(&args.run)?;
-    let layout = args.layout.layout::<M>();
+    let saved = run::read_json(&args.run.join(LAYOUT))?;
+    let layout = args.layout.clone().or(saved).layout::<M>()?;
     let items = data::evaluation(&args.data, &layout, &spec.labels, "DATA")?;
-    let (model, modality) = run::open::<M>(&args.run, args.device.0)?;
+    let (model, modality) = run::open::<M>(&args.run, args.compute.device.0)?;
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) = Samples::read(&modality, &items, || bar.inc(1));
     bar.finish_and_clear();
@@ -21,7 +23,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         return Err(Error::BadSamples(bad).into());
     }
     let classes = spec.labels.len();
-    let size = args.batch_size.max(1);
+    let size = args.compute.batch_size.get();
     let evaluation = Evaluation::of(model.classifier(), &modality, &samples, classes, size);
     if args.json {
         print_json(&serde_json::json!({
@@ -48,8 +50,7 @@ fn table(e: &Evaluation, labels: &[String], samples: &str) -> String {
     );
     let width = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0).max(5);
     text += &format!("{:<width$}  {samples:>10}  right  most often mistaken for\n", "class");
-    for (label, row) in labels.iter().zip(&e.confusion) {
-        let truth = labels.iter().position(|l| l == label).unwrap_or_default();
+    for (truth, (label, row)) in labels.iter().zip(&e.confusion).enumerate() {
         let all: u32 = row.iter().sum();
         let mistaken = (0..row.len()).filter(|&c| c != truth && row[c] > 0).max_by_key(|&c| row[c]);
         let mistaken = mistaken.map(|c| format!("{} ({})", labels[c], row[c])).unwrap_or_default();

@@ -29,7 +29,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
 
 /// A line of a report: a name in a column of its own, then what there is to say.
 pub(crate) fn line(name: &str, text: impl std::fmt::Display) -> String {
-    format!("{name:<10}{text}")
+    format!("{name:<12}{text}")
 }
 
 #[cfg(test)]

@@ -23,16 +23,13 @@ use crosstune_core::{Error, Modality, error::one_line};
 
 use args::{Cli, Command};
 
-/// A modality's own options of `train`.
-pub trait ModalityArgs: clap::Args + Clone + std::fmt::Debug {
+/// A modality's own options of `train`. They turn into settings, or into the error that names the
+/// one that cannot be used.
+pub trait ModalityArgs:
+    clap::Args + Clone + std::fmt::Debug + TryInto<Self::Modality, Error = Error>
+{
     /// The modality that they are the settings of.
     type Modality: Modality;
-
-    /// The settings that the options say.
-    ///
-    /// # Errors
-    /// If an option has a value that cannot be used.
-    fn settings(self) -> Result<Self::Modality, Error>;
 }
 
 /// Parses the command line, does what it says, and returns the exit code: 0, 1 for a failure, 2

@@ -14,7 +14,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
             return Err(Error::Path { path, problem: "no such file".into() }.into());
         }
     }
-    let (model, modality) = run::open::<M>(&args.run, args.device.0)?;
+    let (model, modality) = run::open::<M>(&args.run, args.compute.device.0)?;
     let mut items = vec![];
     for file in &args.files {
         items.extend(modality.items(file)?);
@@ -24,7 +24,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         return Err(Error::BadSamples(bad).into());
     }
     let labels = &model.spec().labels;
-    let size = args.batch_size.max(1);
+    let size = args.compute.batch_size.get();
     for (items, inputs) in items.chunks(size).zip(samples.inputs.chunks(size)) {
         let batch = modality.batch(&inputs.iter().collect::<Vec<_>>());
         let shares = metrics::logits(model.classifier(), &batch).softmax(-1, Kind::Float);

@@ -58,12 +58,15 @@ struct Parameters {
 struct Cost {
     /// From the start of the process to the first step.
     seconds_to_first_batch: f64,
-    /// Mean over all steps but the first.
+    /// Median.
     seconds_per_step: f64,
     /// From the start of the process to the end of the final evaluation.
     seconds: f64,
     peak_memory_mib: Option<f64>,
 }
+
+/// The file in a run folder that tells where the labels stood.
+pub(crate) const LAYOUT: &str = "layout.json";
 
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     process::age(); // Where the system does not tell, the count begins here.
@@ -72,7 +75,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     if !(0.0..1.0).contains(&args.validation) {
         return Err(setting("--validation", "must be a share from 0 to below 1"));
     }
-    let mut modality = args.modality.args.clone().settings()?;
+    let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let source = Pretrained::open(&args.weights)?;
     let embedder = modality.adopt(&source)?;
     let trunk = trunk_config(&args, &source)?;
@@ -139,6 +142,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         options,
         course,
     };
+    run.json(LAYOUT, &args.data.layout)?;
     run.finish(&model, &modality, &result)?;
     say_result(&result);
     say("saved", args.out.display());
@@ -163,7 +167,7 @@ fn trunk_config<A: ModalityArgs>(args: &TrainArgs<A>, source: &Pretrained) -> Re
 }
 
 fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
-    let layout = args.data.layout.layout::<A::Modality>();
+    let layout = args.data.layout.layout::<A::Modality>()?;
     let mut data = Dataset::open(&args.data.data, &layout)?;
     if let Some(path) = &args.eval_data {
         data = data.with_test(path, &layout)?;
@@ -196,7 +200,7 @@ fn read<M: Modality>(
     Err(Error::BadSamples(bad).into())
 }
 
-/// Trains, and returns the course, the time to the first step and the mean time of the others.
+/// Trains, and returns the course, the time to the first step and the median time of a step.
 fn fitted<M: Modality>(
     model: &Model,
     modality: &M,
@@ -204,8 +208,7 @@ fn fitted<M: Modality>(
     options: &FitOptions,
     run: &RunWriter,
 ) -> Result<(Fitted, f64, f64)> {
-    let steps = splits.train.len().div_ceil(options.batch_size) * options.epochs;
-    let bar = progress::training(steps);
+    let bar = progress::training(options.steps(splits.train.len()));
     let first_batch = process::age().as_secs_f64();
     let (mut last, mut times) = (Instant::now(), vec![]);
     let course = fit::fit(model, modality, &splits.train, &splits.validation, options, &mut |p| {
@@ -225,9 +228,9 @@ fn fitted<M: Modality>(
         Ok(())
     });
     bar.finish_and_clear();
-    let rest = times.get(1..).filter(|r| !r.is_empty()).unwrap_or(&times);
-    let step = rest.iter().sum::<f64>() / rest.len().max(1) as f64;
-    Ok((course?, first_batch, step))
+    times.sort_by(f64::total_cmp);
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    Ok((course?, first_batch, median))
 }
 
 fn show_epoch(bar: &ProgressBar, record: &crosstune_core::EpochRecord, epochs: usize) {

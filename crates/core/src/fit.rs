@@ -26,6 +26,8 @@ pub struct FitOptions {
     pub weight_decay: f64,
     /// The largest norm of a step's gradient.
     pub clip_grad: f64,
+    /// End after this many steps, wherever they fall; `None`: after the last epoch.
+    pub max_steps: Option<usize>,
     /// Stop after this many epochs without a better validation accuracy; `None`: never.
     pub patience: Option<usize>,
     /// Decides the fresh parameters (through [`seed`]), the order of samples and dropout.
@@ -42,6 +44,7 @@ impl Default for FitOptions {
             warmup: 0.1,
             weight_decay: 0.01,
             clip_grad: 1.,
+            max_steps: None,
             patience: Some(5),
             seed: 0,
         }
@@ -49,6 +52,12 @@ impl Default for FitOptions {
 }
 
 impl FitOptions {
+    /// All steps of a training on this many samples, if nothing stops it early.
+    pub fn steps(&self, samples: usize) -> usize {
+        let all = samples.div_ceil(self.batch_size) * self.epochs;
+        self.max_steps.map_or(all, |max| max.min(all))
+    }
+
     /// Checks every value.
     ///
     /// # Errors
@@ -67,6 +76,7 @@ impl FitOptions {
                 "must not be negative",
             ),
             ("--clip-grad", positive(self.clip_grad), "must be above 0"),
+            ("--max-steps", self.max_steps != Some(0), "must be at least 1"),
             ("--patience", self.patience != Some(0), "must be at least 1"),
         ];
         match problems.into_iter().find(|(_, fine, _)| !fine) {
@@ -209,15 +219,17 @@ pub fn fit<M: Modality>(
     options.check()?;
     let start = Instant::now();
     let steps = train.len().div_ceil(options.batch_size);
-    let mut tuner = Tuner::new(model, options, steps * options.epochs);
+    let total = options.steps(train.len());
+    let mut tuner = Tuner::new(model, options, total);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let (mut epochs, mut best): (Vec<EpochRecord>, Option<Best>) = (vec![], None);
-    for epoch in 1..=options.epochs {
+    for epoch in 1..=total.div_ceil(steps.max(1)) {
         let begun = Instant::now();
         order.shuffle(&mut rng);
         let (mut loss, mut right, mut seen) = (0., 0, 0);
-        for (at, chosen) in order.chunks(options.batch_size).enumerate() {
+        let left = total - steps * (epoch - 1);
+        for (at, chosen) in order.chunks(options.batch_size).take(left).enumerate() {
             let (batch, targets) = gather(model, modality, train, chosen);
             let step = tuner.step(&batch, &targets)?;
             loss += step.loss * chosen.len() as f64;

@@ -1,4 +1,26 @@
-//! Transfer learning across modalities.
+//! Transfer learning across modalities: load pretrained weights, freeze layers, fine-tune.
+//!
+//! ```text
+//!  photo.jpg  clip.wav  "a sentence"          config.json + model.safetensors
+//!      │ Modality::read (rayon)                       │ Pretrained::open (mapped, lazy)
+//!      ▼                                              ▼
+//!   Samples ── Modality::batch ──► Batch       named tensors ── Dialect (a table of names)
+//!                                    │                │
+//!                                    ▼                ▼
+//!                                Embedder ────────► Trunk ────────► Pool ─────► Head ──► logits
+//!                                (fresh, or        (pretrained,    [B, D]      (fresh)
+//!                                 pretrained)       frozen by a Freeze)
+//! ```
+//!
+//! An [`Embedder`] turns one modality's [`Batch`] into the form that a [`Trunk`] takes. A trunk is
+//! pretrained and knows no modality. So any source goes to any target: choose the embedder of the
+//! target's modality that emits what the source's trunk accepts; [`Tower::join`] checks that it
+//! does.
+//!
+//! All parameters live in one store under our own names (`embed.…`, `trunk.blocks.3.attn.q.weight`,
+//! `head.weight`); a publisher's names exist only in [`dialect`]s. This crate knows no modality: an
+//! adapter crate implements [`Modality`] once, and everything here serves it, from [`Dataset`] to
+//! [`fit()`] and to run folders ([`run`]).
 #![deny(missing_docs)]
 
 pub mod checkpoint;

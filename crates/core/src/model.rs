@@ -76,6 +76,13 @@ impl Model {
             let tower = Tower::join(embedder, trunk, spec.pool)?;
             Classifier::new(&root.sub("head").from(head), tower, spec.labels.len())?
         };
+        if let Some((source, Parts::Body)) = source
+            && spec.embedder == Origin::Fresh
+        {
+            // A fresh embedder hands over at the scale that the trunk was trained on, if its own
+            // embedder ended with a norm that says what that is (BERT's does).
+            source.adopt(&store, &["embed.norm.weight", "embed.norm.bias"]);
+        }
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         Ok(Self { store, classifier, spec, report })
     }

@@ -77,6 +77,11 @@ impl RunWriter {
         file.and_then(|mut f| writeln!(f, "{line}")).map_err(Error::io(&path, "write"))
     }
 
+    /// Adds a file of the caller's.
+    pub fn json<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
+        write_json(&self.partial.join(name), value)
+    }
+
     /// Writes the model, its settings and the result, and puts the folder in its place.
     pub fn finish<M: Modality, R: Serialize>(
         self,

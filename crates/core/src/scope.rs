@@ -50,6 +50,19 @@ impl<'c> Source<'c> {
         Self { checkpoint, dialect: None, taken: RefCell::default() }
     }
 
+    /// Gives parameters that were built fresh the values that the source has for them, where both
+    /// have them in one shape.
+    pub(crate) fn adopt(&self, store: &nn::VarStore, ours: &[&str]) {
+        let mut parameters = store.variables();
+        for name in ours {
+            if let Some(parameter) = parameters.get_mut(*name)
+                && let Ok(value) = self.fetch(name, &parameter.size())
+            {
+                tch::no_grad(|| parameter.copy_(&value));
+            }
+        }
+    }
+
     fn fetch(&self, ours: &str, shape: &[i64]) -> Result<Tensor> {
         let (theirs, dialect) = match &self.dialect {
             None => (ours.to_string(), "crosstune"),

@@ -1,13 +1,16 @@
 //! Options of the command line for pictures.
 
-use clap::{Args, builder::{PossibleValuesParser, TypedValueParser}};
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use crosstune_cli::ModalityArgs;
 use crosstune_core::{Error, Result};
 
 use crate::{Channels, ImageOptions, ImageSettings};
 
 /// How pictures are prepared; what is left out is settled by the training set.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Pictures")]
 pub struct ImageArgs {
     /// Scale and crop pictures to a square of this side [default: theirs if all have one of at
     /// most 64, else 224]
@@ -24,6 +27,10 @@ pub struct ImageArgs {
 
 fn channels(count: String) -> Channels {
     if count == "1" { Channels::Grey } else { Channels::Rgb }
+}
+
+impl ModalityArgs for ImageArgs {
+    type Modality = ImageSettings;
 }
 
 /// Checks the options.

@@ -88,9 +88,10 @@ pub(crate) struct Header {
 impl Header {
     /// Reads the header alone.
     pub(crate) fn open(path: &Path) -> Result<Self, PictureError> {
-        let decoder = decoder(io::BufReader::new(fs::File::open(path)?))?.1;
+        let decoder = decoder(io::BufReader::new(fs::File::open(path)?))?;
         let (width, height) = decoder.dimensions();
-        let channels = if decoder.color_type().has_color() { Channels::Rgb } else { Channels::Grey };
+        let channels =
+            if decoder.color_type().has_color() { Channels::Rgb } else { Channels::Grey };
         Ok(Self { width, height, channels })
     }
 }
@@ -106,10 +107,10 @@ impl Picture {
         if file.is_empty() {
             return Err(PictureError::Empty);
         }
-        let (format, mut decoder) = decoder(Cursor::new(file))?;
-        if format == ImageFormat::Jpeg && !jpeg::is_whole(file) {
+        if file.starts_with(jpeg::START) && !jpeg::is_whole(file) {
             return Err(PictureError::CutOff);
         }
+        let mut decoder = decoder(Cursor::new(file))?;
         let upright = decoder.orientation()?;
         let mut picture = DynamicImage::from_decoder(decoder)?;
         picture.apply_orientation(upright);
@@ -141,14 +142,12 @@ impl Picture {
 }
 
 /// Reads a file up to the first pixel. The format is told by the contents, not by the name.
-fn decoder<'r>(
-    file: impl BufRead + Seek + 'r,
-) -> Result<(ImageFormat, impl ImageDecoder + 'r), PictureError> {
+fn decoder<'r>(file: impl BufRead + Seek + 'r) -> Result<impl ImageDecoder + 'r, PictureError> {
     let mut reader = ImageReader::new(file).with_guessed_format()?;
-    let format = match reader.format().ok_or(PictureError::Unknown)? {
-        format @ (ImageFormat::Jpeg | ImageFormat::Png) => format,
+    match reader.format().ok_or(PictureError::Unknown)? {
+        ImageFormat::Jpeg | ImageFormat::Png => {}
         other => return Err(PictureError::Format(other)),
-    };
+    }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_PIXELS * MAX_PIXEL_BYTES);
     reader.limits(limits);
@@ -157,7 +156,7 @@ fn decoder<'r>(
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(PictureError::TooLarge { width, height });
     }
-    Ok((format, decoder))
+    Ok(decoder)
 }
 
 /// RGBA to RGB on a white ground: drawings and cut-outs are made for a page.

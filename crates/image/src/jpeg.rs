@@ -3,17 +3,19 @@
 //! Decoders, ours among them, paint what is missing grey and say nothing. Training on such
 //! pictures would go unnoticed, so the file is looked through for its end beforehand.
 
+/// What a JPEG file begins with: the start-of-image marker.
+pub(crate) const START: &[u8] = &[0xFF, 0xD8];
+
 /// Whether the end-of-image marker is reached by way of the segments (ITU-T T.81, annex B): one
 /// that belongs to a thumbnail inside a segment does not count, and what lies behind the end does
-/// not matter. `file` begins with the start-of-image marker.
+/// not matter.
 pub(crate) fn is_whole(file: &[u8]) -> bool {
-    const START: u8 = 0xD8;
-    const END: u8 = 0xD9;
     let mut rest = file;
     while let Some((marker, behind)) = next_marker(rest) {
         rest = match marker {
-            START => behind,
-            END => return true,
+            // Start of image, end of image.
+            0xD8 => behind,
+            0xD9 => return true,
             _ => {
                 let length = behind.first_chunk().map(|&n| u16::from_be_bytes(n).into());
                 match length.and_then(|length: usize| behind.get(length..)) {

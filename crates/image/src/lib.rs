@@ -9,27 +9,29 @@
 //! use crosstune_core::{Input, Modality};
 //! use crosstune_image::ImageSettings;
 //!
-//! let picture = Input::File("samples/digits/train/3/0003.png".into());
+//! let picture = Input::File("tests/fixtures/formats/grey.png".into());
 //! let mut settings = ImageSettings::default();
-//! settings.survey(&[&picture]); // 8 x 8 pixels in grey: kept as they are
-//! assert_eq!(settings.read(&picture)?.size(), [1, 8, 8]);
+//! settings.survey(&[&picture]); // 17 x 12 pixels, all grey: no need for more
+//! assert_eq!(settings.read(&picture)?.size(), [1, 12, 12]);
 //! # Ok::<(), crosstune_core::Cause>(())
 //! ```
 #![deny(missing_docs)]
 
 pub mod decode;
+pub mod geometry;
 mod jpeg;
-pub mod layout;
 pub mod patches;
 pub mod picture;
 mod resize;
 pub mod settings;
 
 #[cfg(feature = "cli")]
-pub mod cli;
+mod cli;
 
+#[cfg(feature = "cli")]
+pub use cli::ImageArgs;
 pub use decode::PictureError;
-pub use layout::{ImageOptions, Layout};
+pub use geometry::{Geometry, ImageOptions};
 pub use patches::PatchEmbedder;
 pub use picture::{Channels, Picture};
 pub use settings::{ImageSettings, Scale};

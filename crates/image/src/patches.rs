@@ -5,7 +5,7 @@ use crosstune_core::{
 };
 use tch::Tensor;
 
-use crate::Layout;
+use crate::Geometry;
 
 /// Cuts pictures into square patches and embeds each as a frame: `[B, C, H, W]` to `[B, T, D]`,
 /// where `T` is the number of patches, row by row. The projection of a flattened patch is a
@@ -21,11 +21,11 @@ impl PatchEmbedder {
     ///
     /// # Errors
     /// If `form` is not a sequence, or a parameter cannot be made.
-    pub fn new(at: Scope<'_>, layout: &Layout, form: Form) -> Result<Self> {
-        let patch = i64::from(layout.patch);
+    pub fn new(at: Scope<'_>, geometry: &Geometry, form: Form) -> Result<Self> {
+        let patch = i64::from(geometry.patch);
         let config = FrameEmbedderConfig {
-            features: layout.channels.count() as i64 * patch * patch,
-            positions: layout.patches(),
+            features: geometry.channels.count() as i64 * patch * patch,
+            positions: geometry.patches(),
         };
         Ok(Self { frames: FrameEmbedder::new(at, config, form)?, patch })
     }
@@ -36,10 +36,11 @@ impl PatchEmbedder {
         let p = self.patch;
         let size = pixels.size();
         let (b, c, rows, columns) = (size[0], size[1], size[2] / p, size[3] / p);
-        pixels
-            .reshape([b, c, rows, p, columns, p])
-            .permute([0, 2, 4, 1, 3, 5])
-            .reshape([b, rows * columns, c * p * p])
+        pixels.reshape([b, c, rows, p, columns, p]).permute([0, 2, 4, 1, 3, 5]).reshape([
+            b,
+            rows * columns,
+            c * p * p,
+        ])
     }
 }
 
@@ -62,21 +63,16 @@ mod tests {
     use crate::Channels;
 
     /// Embeds random pictures and returns, beside the result, the pictures and the parameters.
-    fn embedded(layout: Layout, width: i64) -> (Tensor, Tensor, nn::VarStore) {
+    fn embedded(geometry: Geometry, width: i64) -> (Tensor, Tensor, nn::VarStore) {
         tch::manual_seed(1);
         let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
         let root = Scope::root(&store, &fresh);
-        let embedder = PatchEmbedder::new(root, &layout, Form::Sequence { width }).unwrap();
-        let (channels, size) = (layout.channels.count() as i64, i64::from(layout.size));
+        let embedder = PatchEmbedder::new(root, &geometry, Form::Sequence { width }).unwrap();
+        let (channels, size) = (geometry.channels.count() as i64, i64::from(geometry.size));
         let x = Tensor::rand([2, channels, size, size], (Kind::Float, Device::Cpu));
-        let Features::Sequence(sequence) =
-            embedder.embed(&Batch { x: x.shallow_clone(), keep: None }, false)
-        else {
-            panic!("not a sequence");
-        };
-        assert!(sequence.keep.is_none());
+        let embedded = embedder.frames.forward(&embedder.cut(&x), None).x;
         assert_eq!(embedder.emits(), Form::Sequence { width });
-        (sequence.x, x, store)
+        (embedded, x, store)
     }
 
     #[test]
@@ -84,9 +80,9 @@ mod tests {
         for (channels, size, patch) in
             [(Channels::Rgb, 32, 4), (Channels::Grey, 8, 2), (Channels::Rgb, 6, 6)]
         {
-            let layout = Layout { size, resize: size, patch, channels };
-            let (embedded, x, store) = embedded(layout, 16);
-            assert_eq!(embedded.size(), [2, layout.patches(), 16]);
+            let geometry = Geometry { size, resize: size, patch, channels };
+            let (embedded, x, store) = embedded(geometry, 16);
+            assert_eq!(embedded.size(), [2, geometry.patches(), 16]);
             let p = |name: &str| store.variables()[name].shallow_clone();
             let patch = i64::from(patch);
             let kernel = p("project.weight").view([16, channels.count() as i64, patch, patch]);

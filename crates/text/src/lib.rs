@@ -1,1 +1,29 @@
-//! stub
+//! Sentences for transfer learning with Crosstune: a pretrained model's own tokenizer turns text
+//! into token ids `[T]`, and its own vectors turn batches of those into sequences for its trunk.
+//!
+//! ```
+//! use crosstune_core::{Input, Modality, Pretrained};
+//! use crosstune_text::TextSettings;
+//!
+//! let mut settings = TextSettings::default();
+//! settings.adopt(&Pretrained::open("tests/fixtures/tiny-bert")?)?;
+//! let ids = settings.read(&Input::Text("the cat sat".into()))?;
+//! assert_eq!(ids.size(), [5]); // [CLS] the cat sat [SEP]
+//! # Ok::<(), crosstune_core::Cause>(())
+//! ```
+#![deny(missing_docs)]
+
+pub mod embed;
+pub mod file;
+pub mod settings;
+pub mod tokenizer;
+
+#[cfg(feature = "cli")]
+mod cli;
+
+#[cfg(feature = "cli")]
+pub use cli::TextArgs;
+pub use embed::TokenEmbedder;
+pub use file::TextError;
+pub use settings::TextSettings;
+pub use tokenizer::Tokenizer;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
@@ -13,33 +14,26 @@ use crate::{Error, Result};
 /// Everything that a folder holds.
 pub(super) fn gather(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
     let children = children(root)?;
-    let splits: Vec<(Split, &PathBuf)> = children
-        .iter()
-        .filter(|c| c.is_dir())
-        .filter_map(|c| Some((Split::named(c.file_name()?.to_str()?)?, c)))
-        .collect();
-    let tables: Vec<(Split, &PathBuf)> = children
-        .iter()
-        .filter(|c| manifest::is_table(c))
-        .filter_map(|c| Some((Split::named(c.file_stem()?.to_str()?)?, c)))
-        .collect();
-    if splits.iter().any(|(s, _)| *s == Split::Train) {
-        let mut found = vec![];
-        for (split, folder) in splits {
-            let part = one_split(folder, layout)?;
-            found.extend(part.into_iter().map(|f| Found { split: Some(split), ..f }));
-        }
-        Ok(found)
-    } else if tables.iter().any(|(s, _)| *s == Split::Train) {
-        let mut found = vec![];
-        for (split, table) in tables {
-            let part = manifest::gather(table, layout)?;
-            found.extend(part.into_iter().map(|f| Found { split: Some(split), ..f }));
-        }
-        Ok(found)
-    } else {
-        one_split(root, layout)
+    let named = |wanted: fn(&Path) -> bool, name: fn(&Path) -> Option<&OsStr>| {
+        let part = |c: &'_ PathBuf| Some((Split::named(name(c)?.to_str()?)?, c.clone()));
+        let parts: Vec<_> = children.iter().filter(|c| wanted(c)).filter_map(part).collect();
+        // Without a training split, such names are classes like any other.
+        parts.iter().any(|(split, _)| *split == Split::Train).then_some(parts)
+    };
+    let (parts, read): (_, fn(&Path, &Layout) -> _) =
+        if let Some(folders) = named(Path::is_dir, Path::file_name) {
+            (folders, one_split)
+        } else if let Some(tables) = named(manifest::is_table, Path::file_stem) {
+            (tables, manifest::gather)
+        } else {
+            return one_split(root, layout);
+        };
+    let mut found = vec![];
+    for (split, part) in parts {
+        let part = read(&part, layout)?;
+        found.extend(part.into_iter().map(|f| Found { split: Some(split), ..f }));
     }
+    Ok(found)
 }
 
 /// The samples of one folder that has no splits below it.

@@ -23,7 +23,7 @@ pub struct ImageOptions {
 
 /// How a model's input is laid out, with nothing left open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layout {
+pub struct Geometry {
     /// The side of the square that a model sees, in pixels.
     pub size: u32,
     /// The shorter side that a picture is scaled to before its middle is cut out, in pixels.
@@ -95,7 +95,7 @@ impl ImageOptions {
     }
 
     /// Settles what is left open. The options are valid.
-    pub(crate) fn settle(&self, seen: Seen) -> Layout {
+    pub(crate) fn settle(&self, seen: Seen) -> Geometry {
         let (size, patch) = match (self.size, self.patch) {
             (Some(size), patch) => {
                 (size, patch.or_else(|| fitting(size)).unwrap_or_else(|| usual_patch(size)))
@@ -108,7 +108,7 @@ impl ImageOptions {
             }
         };
         let stored = if seen.grey { Channels::Grey } else { Channels::Rgb };
-        Layout {
+        Geometry {
             size,
             resize: self.resize.unwrap_or(size),
             patch,
@@ -117,17 +117,17 @@ impl ImageOptions {
     }
 }
 
-impl Layout {
+impl Geometry {
     /// The number of patches.
     pub fn patches(&self) -> i64 {
         i64::from(self.size / self.patch).pow(2)
     }
 }
 
-/// A layout leaves nothing open.
-impl From<Layout> for ImageOptions {
-    fn from(layout: Layout) -> Self {
-        let Layout { size, resize, patch, channels } = layout;
+/// A geometry leaves nothing open.
+impl From<Geometry> for ImageOptions {
+    fn from(geometry: Geometry) -> Self {
+        let Geometry { size, resize, patch, channels } = geometry;
         Self {
             size: Some(size),
             resize: Some(resize),
@@ -193,13 +193,13 @@ mod tests {
         ] {
             let options = ImageOptions { size, patch, ..OPEN };
             options.validate().unwrap();
-            let layout = options.settle(Seen { size: pictures, grey: false });
-            assert_eq!((layout.size, layout.patch), expected, "{options:?} {pictures:?}");
-            assert_eq!((layout.resize, layout.size % layout.patch), (layout.size, 0));
+            let geometry = options.settle(Seen { size: pictures, grey: false });
+            assert_eq!((geometry.size, geometry.patch), expected, "{options:?} {pictures:?}");
+            assert_eq!((geometry.resize, geometry.size % geometry.patch), (geometry.size, 0));
             // What is settled stays settled.
-            let again = ImageOptions::from(layout);
+            let again = ImageOptions::from(geometry);
             again.validate().unwrap();
-            assert_eq!(again.settle(Seen { size: seen(9, 9), grey: true }), layout);
+            assert_eq!(again.settle(Seen { size: seen(9, 9), grey: true }), geometry);
         }
     }
 

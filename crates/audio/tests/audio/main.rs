@@ -1,0 +1,35 @@
+//! `crosstune-audio` from outside: one binary, so that libtorch is linked once.
+
+mod mel;
+mod resample;
+mod settings;
+mod wav;
+
+use std::path::{Path, PathBuf};
+
+use hound::{SampleFormat, WavSpec, WavWriter};
+
+/// 16-bit mono.
+fn spec(sample_rate: u32) -> WavSpec {
+    WavSpec { channels: 1, sample_rate, bits_per_sample: 16, sample_format: SampleFormat::Int }
+}
+
+/// Writes a WAV file into a folder.
+fn write<S: hound::Sample>(
+    folder: &Path,
+    name: &str,
+    spec: WavSpec,
+    samples: impl IntoIterator<Item = S>,
+) -> PathBuf {
+    let path = folder.join(name);
+    let mut file = WavWriter::create(&path, spec).unwrap();
+    samples.into_iter().for_each(|s| file.write_sample(s).unwrap());
+    file.finalize().unwrap();
+    path
+}
+
+/// `length` samples of a tone, for 16-bit files.
+fn tone(hz: f64, rate: u32, length: usize) -> impl Iterator<Item = i16> {
+    let step = std::f64::consts::TAU * hz / f64::from(rate);
+    (0..length).map(move |n| (12_000. * (step * n as f64).sin()) as i16)
+}

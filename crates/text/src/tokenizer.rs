@@ -1,0 +1,116 @@
+//! The tokenizer that a model was trained with, as its publisher saved it.
+
+use std::{fmt, fs, path::Path, sync::Arc};
+
+use crosstune_core::{Cause, Error, Result, error::one_line};
+use tokenizers::{PostProcessor, TruncationParams};
+
+/// The file that a folder in Hugging Face layout, or a run folder, keeps its tokenizer in.
+pub const TOKENIZER: &str = "tokenizer.json";
+
+/// The option that texts are cut off by, for messages.
+pub(crate) const MAX_LENGTH: &str = "--max-length";
+
+/// Text to token ids. Cheap to clone.
+#[derive(Clone)]
+pub struct Tokenizer(Arc<Inner>);
+
+struct Inner {
+    tokenizer: tokenizers::Tokenizer,
+    /// The file as it was published, to be saved as it was.
+    file: Vec<u8>,
+    max_length: u32,
+    pad: i64,
+}
+
+impl Tokenizer {
+    /// Reads the `tokenizer.json` of a folder. What the file says of lengths is replaced: texts
+    /// are cut off at `max_length` tokens, special tokens included, and are not padded.
+    ///
+    /// # Errors
+    /// If there is no such file or it is broken, or if `max_length` leaves no room for a token
+    /// between the special ones.
+    pub fn open(folder: &Path, max_length: u32) -> Result<Self> {
+        let path = folder.join(TOKENIZER);
+        if !path.exists() {
+            return Err(Error::Path {
+                path: folder.to_path_buf(),
+                problem: format!("no {TOKENIZER} in this folder; it is published with the weights"),
+            });
+        }
+        let file = fs::read(&path).map_err(Error::io(&path, "read"))?;
+        let broken = |e: Cause| Error::Malformed {
+            path: path.clone(),
+            problem: format!("not a tokenizer that can be used ({})", one_line(e.as_ref())),
+        };
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(&file).map_err(broken)?;
+
+        let special = tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(false));
+        let max = max_length as usize;
+        // The library would subtract the one from the other unchecked.
+        if max <= special {
+            return Err(Error::Setting {
+                setting: MAX_LENGTH,
+                problem: format!(
+                    "{max} tokens; the tokenizer adds {special} to every text, so choose at least \
+                     {}",
+                    special + 1
+                ),
+            });
+        }
+        let pad = match tokenizer.get_padding() {
+            Some(padding) => padding.pad_id,
+            // BERT's name and RoBERTa's. Padding is masked: where there is none, any token does.
+            None => ["[PAD]", "<pad>"].iter().find_map(|t| tokenizer.token_to_id(t)).unwrap_or(0),
+        };
+        tokenizer.with_padding(None);
+        let truncation = TruncationParams { max_length: max, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(truncation)).map_err(broken)?;
+        Ok(Self(Arc::new(Inner { tokenizer, file, max_length, pad: pad.into() })))
+    }
+
+    /// Writes the file, as it was published, into a folder.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(TOKENIZER);
+        fs::write(&path, &self.0.file).map_err(Error::io(&path, "write"))
+    }
+
+    /// The token ids of a text, with the special tokens around them: for an empty text, those
+    /// alone.
+    ///
+    /// # Errors
+    /// If the tokenizer has no token for a part of the text, nor one for the unknown.
+    pub fn encode(&self, text: &str) -> Result<Vec<i64>, Cause> {
+        let encoding = self.0.tokenizer.encode_fast(text, true)?;
+        Ok(encoding.get_ids().iter().map(|&id| id.into()).collect())
+    }
+
+    /// The token that stands where a text has ended.
+    pub fn pad(&self) -> i64 {
+        self.0.pad
+    }
+
+    /// The longest that [`encode`](Self::encode) returns, in tokens.
+    pub fn max_length(&self) -> u32 {
+        self.0.max_length
+    }
+
+    /// One more than the largest token id.
+    pub fn vocabulary(&self) -> i64 {
+        self.0.tokenizer.get_vocab(true).into_values().max().map_or(0, |id| i64::from(id) + 1)
+    }
+}
+
+/// Without the vocabulary.
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { max_length, pad, .. } = &*self.0;
+        f.debug_struct("Tokenizer")
+            .field("max_length", max_length)
+            .field("pad", pad)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+//! Frozen means frozen: every tensor of a run folder against the checkpoint it came from.
+
+use crosstune_core::{Checkpoint, dialect::BERT};
+
+use crate::support::{tiny_bert, train};
+
+/// Our names of the run's parameters that differ from the checkpoint's, of those it has.
+fn moved(freeze: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    train("text", &run, &["--epochs", "1", "--limit-per-class", "8", "--freeze", freeze]).ok();
+    let (before, after) = (Checkpoint::open(tiny_bert()).unwrap(), Checkpoint::open(&run).unwrap());
+    let moved = after.entries().filter(|(ours, _)| {
+        let theirs = BERT.translate(ours).and_then(|theirs| before.tensor(&theirs));
+        theirs.is_some_and(|theirs| after.tensor(ours).is_none_or(|ours| ours != theirs))
+    });
+    moved.map(|(ours, _)| ours.to_string()).collect()
+}
+
+#[test]
+fn only_what_may_train_moves() {
+    let all = moved("nothing");
+    assert!(
+        all.iter().any(|n| n.starts_with("embed.")) && all.iter().any(|n| n.starts_with("trunk."))
+    );
+
+    let trunk = moved("trunk");
+    assert!(!trunk.is_empty() && trunk.iter().all(|n| n.starts_with("embed.")), "{trunk:?}");
+
+    assert_eq!(moved("embedder,trunk"), [""; 0]);
+
+    let norms = moved("embedder,trunk-but-norms");
+    assert!(norms.iter().all(|n| n.contains(".norm")), "{norms:?}");
+    assert_eq!(norms.len(), 2 * 2 * 2, "weight and bias of two norms in each of two blocks");
+
+    let above = moved("below:1");
+    assert!(
+        !above.is_empty() && above.iter().all(|n| n.starts_with("trunk.blocks.1.")),
+        "{above:?}"
+    );
+}

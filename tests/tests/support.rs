@@ -1,0 +1,87 @@
+//! Running the binaries on the samples that ship with the crates.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// What a command came to.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The command's stdout; fails the test if the command failed.
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self.stdout
+    }
+
+    /// The one line that an error is, without `error: `; fails the test if it was anything else.
+    pub fn error(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{}", self.stderr);
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        let last = self.stderr.trim_end().split_once("error: ").map(|(_, e)| e.to_string());
+        last.unwrap_or_else(|| panic!("no error in {:?}", self.stderr))
+    }
+}
+
+/// The words of a command line, strings and paths as they come.
+macro_rules! words {
+    ($($word:expr),* $(,)?) => { vec![$(std::ffi::OsString::from(&$word)),*] };
+}
+pub(crate) use words;
+
+/// `crosstune-MODALITY WORDS…`.
+pub fn crosstune(modality: &str, words: &[OsString]) -> Ran {
+    let mut command = Command::new(binary(modality));
+    command.args(words);
+    // Tests run side by side; two threads each would only get in each other's way.
+    let output = command.env("OMP_NUM_THREADS", "1").output().expect("the binary runs");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A short training on the modality's own samples with a tiny random BERT; the run folder.
+pub fn train(modality: &str, out: &Path, more: &[&str]) -> Ran {
+    let data = root().join(format!("crates/{modality}/samples/digits"));
+    let mut words = words!["train", "--weights", tiny_bert(), "--data", data, "--out", out];
+    if modality == "audio" {
+        words.extend(words!["--label-pattern", r"^(?<label>\d)_"]);
+    }
+    words.extend(more.iter().map(OsString::from));
+    crosstune(modality, &words)
+}
+
+/// A BERT of width 32 with random weights, as transformers saves it.
+pub fn tiny_bert() -> PathBuf {
+    root().join("crates/text/tests/fixtures/tiny-bert")
+}
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_path_buf()
+}
+
+/// The binary of a modality, built with the profile of this test. The first call builds all three.
+fn binary(modality: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.current_dir(root()).args(["build", "--workspace", "--bins", "--features", "cli"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo runs").success());
+        // This test is `target/PROFILE/deps/tests-HASH`.
+        let test = std::env::current_exe().expect("this test is a file");
+        test.ancestors().nth(2).expect("it lies in a profile's folder").to_path_buf()
+    });
+    folder.join(format!("crosstune-{modality}{}", std::env::consts::EXE_SUFFIX))
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask fixtures`: makes the tests' expected values again, with the Python references.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{minilm, paths, process};
+
+/// Runs the task: each script below `xtask/scripts/fixtures`, with the Python that `--python`
+/// names, or else `python3`.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let python = match args {
+        [] => "python3",
+        [option, python] if option == "--python" => python,
+        _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
+    };
+    let minilm = minilm::fetch()?.into_os_string();
+    let scripts: [(&str, Vec<OsString>); 4] = [
+        ("audio.py", vec![]),
+        ("image.py", vec![]),
+        ("text.py", vec!["tiny".into()]),
+        ("text.py", vec!["minilm".into(), minilm]),
+    ];
+    for (script, args) in scripts {
+        let path = paths::root().join("xtask/scripts/fixtures").join(script);
+        process::run(Command::new(python).arg(path).args(args))?;
+    }
+    println!("The fixtures are made; `git status` shows whether any of them changed.");
+    Ok(())
+}
