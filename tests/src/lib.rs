@@ -1,1 +1,5 @@
-//! Holds the integration tests.
+//! Holds the integration tests, and tests the README's example.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

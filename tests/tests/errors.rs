@@ -147,7 +147,7 @@ fn wrong_use_has_code_2_and_names_the_option() {
         (&["--epochs", "0"], "--epochs: must be at least 1"),
         (&["--lr", "nan"], "--lr: must be above 0"),
         (&["--validation", "1"], "--validation: must be a share"),
-        (&["--dropout", "2"], "--dropout: must be a share"),
+        (&["--dropout", "2"], "--dropout: 2 is not a share"),
         (&["--limit-per-class", "0"], "--limit-per-class: must be at least 1"),
         (&["--patch", "3", "--size", "8"], "--patch"),
         (&["--device", "cuda:7"], "CUDA"),

@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use crosstune_core::{FitOptions, Freeze, Layout, Modality, Pool};
+use crosstune_core::{FitOptions, Freeze, Layout, Modality, Origin, Pool};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// How the trunk's output becomes one vector
     #[arg(long, value_enum, default_value_t = PoolArg::Mean, help_heading = "Transfer")]
     pub(crate) pool: PoolArg,
-    /// The share of activations dropped in training [default: the checkpoint's]
+    /// The share of activations dropped in training [default: the checkpoint's for inputs of its
+    /// own modality, else 0]
     #[arg(long, value_name = "SHARE", help_heading = "Transfer")]
     pub(crate) dropout: Option<f64>,
 
@@ -148,12 +149,13 @@ pub(crate) struct FitArgs {
     /// Samples in a step
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().batch_size)]
     batch_size: usize,
-    /// The peak learning rate of fresh parameters
-    #[arg(long, value_name = "RATE", default_value_t = FitOptions::default().lr)]
-    lr: f64,
-    /// The peak learning rate of pretrained parameters
-    #[arg(long, value_name = "RATE", default_value_t = FitOptions::default().pretrained_lr)]
-    pretrained_lr: f64,
+    /// The peak learning rate of fresh parameters [default: by what is fresh and what trains; the
+    /// run says which]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// The peak learning rate of pretrained parameters [default: likewise]
+    #[arg(long, value_name = "RATE")]
+    pretrained_lr: Option<f64>,
     /// The share of all steps in which the rate rises
     #[arg(long, value_name = "SHARE", default_value_t = FitOptions::default().warmup)]
     warmup: f64,
@@ -178,12 +180,29 @@ pub(crate) struct FitArgs {
 }
 
 impl FitArgs {
-    pub(crate) fn options(&self) -> FitOptions {
+    /// The options, with rates that were good on a grid where a person gives none.
+    pub(crate) fn options(
+        &self,
+        init: Init,
+        embedder: Origin,
+        freeze: &Freeze,
+        depth: usize,
+    ) -> FitOptions {
+        let top = format!("trunk.blocks.{}.mlp.up.weight", depth.saturating_sub(1));
+        let trunk_trains = freeze.trains(&top, Origin::Pretrained);
+        let (lr, pretrained_lr) = match (init, embedder, trunk_trains) {
+            (Init::Random, _, true) => (3e-4, 3e-4),
+            // Norms at the most, which bear a high rate.
+            (_, Origin::Fresh, false) => (3e-3, 3e-3),
+            (_, Origin::Pretrained, false) => (1e-2, 3e-3),
+            (_, Origin::Fresh, true) => (3e-3, 3e-4),
+            (_, Origin::Pretrained, true) => (1e-3, 1e-4),
+        };
         FitOptions {
             epochs: self.epochs,
             batch_size: self.batch_size,
-            lr: self.lr,
-            pretrained_lr: self.pretrained_lr,
+            lr: self.lr.unwrap_or(lr),
+            pretrained_lr: self.pretrained_lr.unwrap_or(pretrained_lr),
             warmup: self.warmup,
             weight_decay: self.weight_decay,
             clip_grad: self.clip_grad,

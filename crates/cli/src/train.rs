@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport, Modality, Model,
-    Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, TrunkConfig, fit, model::FORMAT,
+    Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, TrunkConfig, fit,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -70,16 +70,19 @@ pub(crate) const LAYOUT: &str = "layout.json";
 
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     process::age(); // Where the system does not tell, the count begins here.
-    let options = args.fit.options();
-    options.check()?;
     if !(0.0..1.0).contains(&args.validation) {
         return Err(setting("--validation", "must be a share from 0 to below 1"));
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
-    let source = Pretrained::open(&args.weights)?;
+    let mut source = Pretrained::open(&args.weights)?;
+    if let Some(share) = args.dropout {
+        source = source.with_dropout(share)?;
+    }
     let embedder = modality.adopt(&source)?;
-    let trunk = trunk_config(&args, &source)?;
-    args.freeze.check(trunk.depth(), embedder)?;
+    let depth = source.family().trunk.depth();
+    let options = args.fit.options(args.init, embedder, &args.freeze, depth);
+    options.check()?;
+    args.freeze.check(depth, embedder)?;
     let data = dataset::<A>(&args)?;
     let run = RunWriter::create(&args.out, args.overwrite)?;
 
@@ -88,15 +91,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let (splits, skipped) = read(&mut modality, &data, args.skip_bad)?;
 
     fit::seed(options.seed);
-    let spec = Spec {
-        format: FORMAT,
-        modality: A::Modality::NAME.into(),
-        family: source.family().name.clone(),
-        embedder,
-        trunk,
-        pool: args.pool.into(),
-        labels: data.labels.clone(),
-    };
+    let mut spec = Spec::new::<A::Modality>(&source, embedder, data.labels.clone());
+    spec.pool = args.pool.into();
+    if let Some(share) = args.dropout {
+        spec.trunk = spec.trunk.with_dropout(share);
+    }
     let dialect = source.source()?;
     let taken = match args.init {
         Init::Pretrained => Some((&dialect, Parts::Body)),
@@ -105,6 +104,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let model = Model::new(spec, &modality, taken, args.fit.device.0)?;
     let (trained, frozen) = args.freeze.apply(model.store(), embedder);
     say_model(&model, &args.freeze, args.init, Parameters { trained, frozen });
+    let (fresh, pretrained) = (options.lr, options.pretrained_lr);
+    say("rates", format!("{fresh:e} for what is fresh, {pretrained:e} for what is pretrained"));
 
     let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
     let evaluate = |samples: &crosstune_core::Samples| {
@@ -155,15 +156,6 @@ fn setting(setting: &'static str, problem: &str) -> anyhow::Error {
 
 fn say(name: &str, text: impl std::fmt::Display) {
     eprintln!("{}", line(name, text));
-}
-
-fn trunk_config<A: ModalityArgs>(args: &TrainArgs<A>, source: &Pretrained) -> Result<TrunkConfig> {
-    let trunk = source.family().trunk.clone();
-    match args.dropout {
-        None => Ok(trunk),
-        Some(share) if (0.0..1.0).contains(&share) => Ok(trunk.with_dropout(share)),
-        Some(_) => Err(setting("--dropout", "must be a share from 0 to below 1")),
-    }
 }
 
 fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {

@@ -64,6 +64,21 @@ impl Pretrained {
         Ok(Self { checkpoint, family })
     }
 
+    /// The same model with another dropout, in trunk and embedder.
+    ///
+    /// # Errors
+    /// If it is not a share from 0 to below 1.
+    pub fn with_dropout(mut self, share: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&share) {
+            let problem = format!("{share} is not a share from 0 to below 1");
+            return Err(Error::Setting { setting: "--dropout", problem });
+        }
+        self.family.trunk = self.family.trunk.with_dropout(share);
+        let PretrainedEmbedder::Tokens(embedder) = &mut self.family.embedder;
+        embedder.dropout = share;
+        Ok(self)
+    }
+
     /// The tensors.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint

@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use crate::{AdamW, Batch, Error, Evaluation, Modality, Model, Result, Samples, Schedule};
 
-/// How to train. The defaults are those of the binaries.
+/// How to train. The defaults are those of the binaries for a pretrained model that trains whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitOptions {
     /// Passes over the training samples.
@@ -39,7 +39,7 @@ impl Default for FitOptions {
         Self {
             epochs: 10,
             batch_size: 16,
-            lr: 1e-3,
+            lr: 3e-3,
             pretrained_lr: 1e-4,
             warmup: 0.1,
             weight_decay: 0.01,

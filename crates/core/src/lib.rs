@@ -63,3 +63,6 @@ pub use scope::{Fresh, LoadReport, Origin, Scope, Source};
 pub use tower::{Classifier, Pool, Tower};
 pub use transformer::{Attend, Gelu, NormAt, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};
+
+/// Where tensors live, from tch.
+pub use tch::Device;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
-    Classifier, Error, Fresh, LoadReport, Modality, Origin, Pool, Result, Scope, Source, Tower,
-    Trunk, TrunkConfig,
+    Classifier, Error, Fresh, LoadReport, Modality, Origin, Pool, Pretrained, Result, Scope,
+    Source, Tower, Trunk, TrunkConfig,
 };
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -28,6 +28,27 @@ pub struct Spec {
     pub pool: Pool,
     /// The classes, in the order of the logits.
     pub labels: Vec<String>,
+}
+
+impl Spec {
+    /// A classifier for inputs of `M` on the trunk of `source`, mean-pooled. `embedder` is what
+    /// [`Modality::adopt`] returned: a trunk that is new to a modality has enough to cope with, so
+    /// below a fresh embedder there is no dropout.
+    pub fn new<M: Modality>(source: &Pretrained, embedder: Origin, labels: Vec<String>) -> Self {
+        let trunk = source.family().trunk.clone();
+        Self {
+            format: FORMAT,
+            modality: M::NAME.into(),
+            family: source.family().name.clone(),
+            embedder,
+            trunk: match embedder {
+                Origin::Pretrained => trunk,
+                Origin::Fresh => trunk.with_dropout(0.),
+            },
+            pool: Pool::Mean,
+            labels,
+        }
+    }
 }
 
 /// The version that [`Spec::format`] has now.
