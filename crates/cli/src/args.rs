@@ -194,7 +194,7 @@ impl FitArgs {
             (Init::Random, _, true) => (3e-4, 3e-4),
             // Norms at the most, which bear a high rate.
             (_, Origin::Fresh, false) => (3e-3, 3e-3),
-            (_, Origin::Pretrained, false) => (1e-2, 3e-3),
+            (_, Origin::Pretrained, false) => (3e-3, 1e-3),
             (_, Origin::Fresh, true) => (3e-3, 3e-4),
             (_, Origin::Pretrained, true) => (1e-3, 1e-4),
         };

@@ -18,8 +18,10 @@ pub struct AdamW {
 #[derive(Debug)]
 struct Param {
     value: Tensor,
+    /// The running mean of gradients.
     mean: Tensor,
-    square: Tensor,
+    /// The running sum of squared gradients: the mean of them, divided by `1 - beta2`.
+    squares: Tensor,
     /// Multiplies the learning rate.
     rate: f64,
     /// Weight decay, zero for vectors.
@@ -36,7 +38,7 @@ impl AdamW {
         named.sort_by(|(a, _), (b, _)| a.cmp(b));
         let params = named.into_iter().map(|(name, value)| Param {
             mean: value.zeros_like(),
-            square: value.zeros_like(),
+            squares: value.zeros_like(),
             rate: rate(&name),
             decay: if value.dim() > 1 { weight_decay } else { 0. },
             value,
@@ -70,28 +72,31 @@ impl AdamW {
         })
     }
 
-    /// Moves every parameter that has a gradient.
+    /// Moves every parameter that has a gradient: `w -= lr · m̂ / (√v̂ + eps)`, where `m̂` and `v̂` are
+    /// the means of gradients and of their squares, corrected for their start at zero.
     pub fn step(&mut self, lr: f64) {
         self.steps += 1;
-        let (beta1, beta2, eps) = (self.beta1, self.beta2, self.eps);
+        let (beta1, beta2) = (self.beta1, self.beta2);
         let correct1 = 1. - beta1.powi(self.steps);
-        let correct2 = (1. - beta2.powi(self.steps)).sqrt();
+        let correct2 = 1. - beta2.powi(self.steps);
         tch::no_grad(|| {
             for p in &mut self.params {
-                let grad = p.value.grad();
-                if !grad.defined() {
+                let (grad, lr) = (p.value.grad(), lr * p.rate);
+                if !grad.defined() || lr == 0. {
                     continue;
                 }
-                let lr = lr * p.rate;
                 if p.decay > 0. {
                     let _ = p.value.g_mul_scalar_(1. - lr * p.decay);
                 }
                 let _ = p.mean.lerp_(&grad, 1. - beta1);
-                let _ = p.square.lerp_(&grad.square(), 1. - beta2);
-                let mut update = p.square.sqrt();
-                let _ = update.g_div_scalar_(correct2).g_add_scalar_(eps).reciprocal_();
-                let _ = update.g_mul_(&p.mean).g_mul_scalar_(lr / correct1);
-                let _ = p.value.g_sub_(&update);
+                let _ = p.squares.g_mul_scalar_(beta2).addcmul_(&grad, &grad);
+                // All scalars of the formula are moved below the fraction, where they cost no pass
+                // over the parameter of their own, and so is the sign.
+                let scale = -correct1 / lr;
+                let root = ((1. - beta2) / correct2).sqrt();
+                let mut below = p.squares.sqrt();
+                let _ = below.g_mul_scalar_(root * scale).g_add_scalar_(self.eps * scale);
+                let _ = p.value.addcdiv_(&p.mean, &below);
             }
         });
     }
