@@ -8,21 +8,21 @@ use std::{
 };
 
 /// What a command came to.
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// The command's stdout; fails the test if the command failed.
-    pub fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self.stdout
     }
 
     /// The one line that an error is, without `error: `; fails the test if it was anything else.
-    pub fn error(self, code: i32) -> String {
+    pub(crate) fn error(self, code: i32) -> String {
         assert_eq!(self.code, code, "{}", self.stderr);
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         let last = self.stderr.trim_end().split_once("error: ").map(|(_, e)| e.to_string());
@@ -37,7 +37,7 @@ macro_rules! words {
 pub(crate) use words;
 
 /// `crosstune-MODALITY WORDS…`.
-pub fn crosstune(modality: &str, words: &[OsString]) -> Ran {
+pub(crate) fn crosstune(modality: &str, words: &[OsString]) -> Ran {
     let mut command = Command::new(binary(modality));
     command.args(words);
     // Tests run side by side; two threads each would only get in each other's way.
@@ -50,7 +50,7 @@ pub fn crosstune(modality: &str, words: &[OsString]) -> Ran {
 }
 
 /// A short training on the modality's own samples with a tiny random BERT; the run folder.
-pub fn train(modality: &str, out: &Path, more: &[&str]) -> Ran {
+pub(crate) fn train(modality: &str, out: &Path, more: &[&str]) -> Ran {
     let data = root().join(format!("crates/{modality}/samples/digits"));
     let mut words = words!["train", "--weights", tiny_bert(), "--data", data, "--out", out];
     if modality == "audio" {
@@ -61,11 +61,11 @@ pub fn train(modality: &str, out: &Path, more: &[&str]) -> Ran {
 }
 
 /// A BERT of width 32 with random weights, as transformers saves it.
-pub fn tiny_bert() -> PathBuf {
+pub(crate) fn tiny_bert() -> PathBuf {
     root().join("crates/text/tests/fixtures/tiny-bert")
 }
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_path_buf()
 }
 

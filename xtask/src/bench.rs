@@ -141,7 +141,8 @@ fn our_run(job: &Job, options: &Options, weights: &Path) -> Result<Cost> {
     command.arg("train").arg("--weights").arg(weights);
     command.arg("--data").arg(options.data.join(job.data));
     command.args(["--freeze", job.freeze, "--epochs", "1", "--validation", "0"]);
-    command.args(["--max-steps", &options.steps.to_string()]).args(job.ours);
+    // The checkpoint's dropout, which the peer has too.
+    command.args(["--max-steps", &options.steps.to_string(), "--dropout", "0.1"]).args(job.ours);
     let result =
         output(command.arg("--out").arg(&out).arg("--overwrite"), &out.join("result.json"))?;
     let number = |pointer| figure(&result, pointer);

@@ -33,8 +33,9 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// The pretrained model: a folder with config.json and model.safetensors
     #[arg(long, value_name = "DIR")]
     pub(crate) weights: PathBuf,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
+    /// Labelled samples: a folder per class (perhaps below train/ and test/), or a .csv or .tsv
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: PathBuf,
     /// Labelled samples to report on; otherwise the test split of --data
     #[arg(long, value_name = "PATH")]
     pub(crate) eval_data: Option<PathBuf>,
@@ -54,6 +55,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Leave out samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
 
     /// What stands still: nothing, trunk, trunk-but-norms, below:N, embedder; or several, with
     /// commas between
@@ -82,16 +85,6 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
 pub(crate) struct ModalityFlags<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) args: A,
-}
-
-/// Where samples and labels stand.
-#[derive(Debug, Args)]
-pub(crate) struct DataArgs {
-    /// Labelled samples: a folder per class (perhaps below train/ and test/), or a .csv or .tsv
-    #[arg(long, value_name = "PATH")]
-    pub(crate) data: PathBuf,
-    #[command(flatten)]
-    pub(crate) layout: LayoutArgs,
 }
 
 /// Saved in a run folder, so that `evaluate` finds labels as `train` did.
@@ -219,8 +212,6 @@ pub(crate) struct EvaluateArgs {
     pub(crate) run: PathBuf,
     /// Labelled samples, in any layout that train takes; of a folder with a test split, that
     pub(crate) data: PathBuf,
-    #[command(flatten)]
-    pub(crate) layout: LayoutArgs,
     /// Leave out samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
@@ -229,6 +220,8 @@ pub(crate) struct EvaluateArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
 }
 
 #[derive(Debug, Args)]

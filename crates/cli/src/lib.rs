@@ -37,7 +37,7 @@ pub trait ModalityArgs:
 pub fn run<A: ModalityArgs>() -> ExitCode {
     // The three binaries differ in name and in what their inputs are called.
     let name = format!("crosstune-{}", A::Modality::NAME);
-    let about = format!("Fine-tune a pretrained model of any modality on {}", A::Modality::SAMPLES);
+    let about = format!("Fine-tune a pretrained transformer on {}", A::Modality::SAMPLES);
     let command = Cli::<A>::command().name(name).about(about);
     let cli = match command.try_get_matches().and_then(|m| Cli::<A>::from_arg_matches(&m)) {
         Ok(cli) => cli,

@@ -117,7 +117,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let result = RunResult {
         version: env!("CARGO_PKG_VERSION"),
         weights: args.weights.display().to_string(),
-        data: args.data.data.display().to_string(),
+        data: args.data.display().to_string(),
         init: match args.init {
             Init::Pretrained => "pretrained",
             Init::Random => "random",
@@ -143,7 +143,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         options,
         course,
     };
-    run.json(LAYOUT, &args.data.layout)?;
+    run.json(LAYOUT, &args.layout)?;
     run.finish(&model, &modality, &result)?;
     say_result(&result);
     say("saved", args.out.display());
@@ -159,8 +159,8 @@ fn say(name: &str, text: impl std::fmt::Display) {
 }
 
 fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
-    let layout = args.data.layout.layout::<A::Modality>()?;
-    let mut data = Dataset::open(&args.data.data, &layout)?;
+    let layout = args.layout.layout::<A::Modality>()?;
+    let mut data = Dataset::open(&args.data, &layout)?;
     if let Some(path) = &args.eval_data {
         data = data.with_test(path, &layout)?;
     }

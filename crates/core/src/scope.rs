@@ -200,3 +200,26 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_used_once() {
+        let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
+        let at = Scope::root(&store, &fresh).sub("head");
+        assert!(at.param("weight", &[2], Init::Const(0.)).is_ok());
+        let again = at.param("weight", &[2], Init::Const(0.)).unwrap_err();
+        assert_eq!(again.to_string(), "the parameter `head.weight` is declared twice");
+        assert_eq!(LoadReport::new(None, &fresh).fresh, ["head.weight"]);
+    }
+
+    #[test]
+    fn near_names_are_found_and_far_ones_are_not() {
+        let names = ["encoder.layer.0.output.dense.weight", "pooler.dense.weight"];
+        let near = |name| nearest(name, names.into_iter());
+        assert_eq!(near("encoder.layers.0.output.dense.weight").as_deref(), Some(names[0]));
+        assert_eq!(near("h.0.ln_1.weight"), None);
+    }
+}

@@ -112,3 +112,24 @@ impl Classifier {
         self.head.forward(&self.tower.forward(batch, train))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_leave_out_what_holds_no_data() {
+        let x = || Tensor::from_slice(&[1f32, 2., 3., 10., 20., 30.]).view([2, 3, 1]);
+        let keep = Tensor::from_slice(&[true, true, false, true, true, true]).view([2, 3]);
+        for (pool, whole, kept) in [
+            (Pool::First, [1., 10.], [1., 10.]),
+            (Pool::Last, [3., 30.], [2., 30.]),
+            (Pool::Mean, [2., 20.], [1.5, 20.]),
+        ] {
+            for (keep, want) in [(None, whole), (Some(keep.shallow_clone()), kept)] {
+                let got = pool.forward(&Features::Sequence(Sequence { x: x(), keep }));
+                assert_eq!(Vec::<f32>::try_from(got.view(-1)).unwrap(), want, "{pool}");
+            }
+        }
+    }
+}

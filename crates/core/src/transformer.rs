@@ -223,3 +223,69 @@ impl Transformer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, nn::VarStore};
+
+    use super::*;
+    use crate::Fresh;
+
+    fn config(norm: NormAt, attend: Attend) -> TransformerConfig {
+        TransformerConfig {
+            width: 16,
+            depth: 2,
+            heads: 4,
+            mlp: 32,
+            norm,
+            gelu: Gelu::Exact,
+            attend,
+            eps: 1e-6,
+            dropout: 0.,
+        }
+    }
+
+    /// Which of 5 places of the output change when the input changes from place 3 on.
+    fn changed(norm: NormAt, attend: Attend, keep: Option<&Tensor>) -> Vec<bool> {
+        tch::manual_seed(1);
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let root = Scope::root(&store, &fresh);
+        let transformer = Transformer::new(&root, config(norm, attend)).unwrap();
+        let run = |x: &Tensor| {
+            let keep = keep.map(Tensor::shallow_clone);
+            transformer.forward(&Sequence { x: x.shallow_clone(), keep }, false).x
+        };
+        let x = Tensor::randn([1, 5, 16], (Kind::Float, Device::Cpu));
+        let later = Tensor::cat(&[x.narrow(1, 0, 3), x.narrow(1, 3, 2) * 2.], 1);
+        let difference = (run(&x) - run(&later)).abs().amax([0, 2].as_slice(), false);
+        Vec::<f32>::try_from(difference).unwrap().iter().map(|&d| d > 1e-6).collect()
+    }
+
+    #[test]
+    fn a_place_sees_what_it_may() {
+        let keep = Tensor::from_slice(&[true, true, true, false, false]).view([1, 5]);
+        for norm in [NormAt::Before, NormAt::After] {
+            assert_eq!(changed(norm, Attend::Everywhere, None), [true; 5]);
+            let before = [false, false, false, true, true];
+            assert_eq!(changed(norm, Attend::Backwards, None), before);
+            // What holds no data sees itself, and is seen by nobody.
+            assert_eq!(changed(norm, Attend::Everywhere, Some(&keep))[..3], before[..3]);
+            assert_eq!(changed(norm, Attend::Backwards, Some(&keep))[..3], before[..3]);
+        }
+    }
+
+    #[test]
+    fn a_contradiction_is_named() {
+        let good = config(NormAt::After, Attend::Everywhere);
+        for (bad, said) in [
+            (TransformerConfig { heads: 3, ..good.clone() }, "3 heads do not divide the width 16"),
+            (TransformerConfig { depth: 0, ..good.clone() }, "at least 1"),
+            (TransformerConfig { dropout: 1., ..good.clone() }, "the dropout 1 is not in 0..1"),
+            (TransformerConfig { eps: 0., ..good }, "the epsilon 0 is not positive"),
+        ] {
+            let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+            let error = Transformer::new(&Scope::root(&store, &fresh), bad).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+}
