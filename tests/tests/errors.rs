@@ -26,7 +26,8 @@ fn pictures() -> tempfile::TempDir {
 
 fn train_image(weights: &Path, data: &Path, out: &Path, more: &[&str]) -> Ran {
     let mut words =
-        words!["train", "--weights", weights, "--data", data, "--out", out, "--epochs", "1"];
+        words!["train", "--weights", weights, "--data", data, "--out", out, "--epochs", "1"]
+            .to_vec();
     words.extend(more.iter().map(OsString::from));
     crosstune("image", &words)
 }

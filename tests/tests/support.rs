@@ -32,7 +32,7 @@ impl Ran {
 
 /// The words of a command line, strings and paths as they come.
 macro_rules! words {
-    ($($word:expr),* $(,)?) => { vec![$(std::ffi::OsString::from(&$word)),*] };
+    ($($word:expr),* $(,)?) => { [$(std::ffi::OsString::from(&$word)),*] };
 }
 pub(crate) use words;
 
@@ -52,7 +52,8 @@ pub(crate) fn crosstune(modality: &str, words: &[OsString]) -> Ran {
 /// A short training on the modality's own samples with a tiny random BERT; the run folder.
 pub(crate) fn train(modality: &str, out: &Path, more: &[&str]) -> Ran {
     let data = root().join(format!("crates/{modality}/samples/digits"));
-    let mut words = words!["train", "--weights", tiny_bert(), "--data", data, "--out", out];
+    let mut words =
+        words!["train", "--weights", tiny_bert(), "--data", data, "--out", out].to_vec();
     if modality == "audio" {
         words.extend(words!["--label-pattern", r"^(?<label>\d)_"]);
     }

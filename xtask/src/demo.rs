@@ -15,7 +15,7 @@ use crate::{minilm, paths, process, setup};
 struct Task {
     modality: &'static str,
     title: &'static str,
-    /// What a text model's trunk needs to be told of the samples, and the budget.
+    /// Where the labels stand, and the budget.
     options: &'static [&'static str],
 }
 
@@ -23,10 +23,10 @@ const TASKS: [Task; 3] = [
     Task {
         modality: "audio",
         title: "spoken digits",
-        options: &["--label-pattern", r"^(?<label>\d)_", "--epochs", "12"],
+        options: &["--label-pattern", r"^(?<label>\d)_", "--epochs", "8"],
     },
-    Task { modality: "image", title: "handwritten digits", options: &["--epochs", "20"] },
-    Task { modality: "text", title: "number words", options: &["--epochs", "6"] },
+    Task { modality: "image", title: "handwritten digits", options: &["--epochs", "12"] },
+    Task { modality: "text", title: "number words", options: &["--epochs", "4"] },
 ];
 
 /// What stands still in the transfers and in their random-frozen controls.

@@ -83,6 +83,6 @@ mod tests {
         let e = Evaluation::from_confusion(vec![vec![8, 2], vec![1, 9]], 0.5);
         assert_eq!(e.samples, 20);
         assert!((e.accuracy - 0.85).abs() < 1e-12);
-        assert!((e.macro_f1 - 0.849_624_060_150_375_9).abs() < 1e-12);
+        assert!((e.macro_f1 - 0.849_624_060_150_376).abs() < 1e-12);
     }
 }

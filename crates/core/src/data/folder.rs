@@ -153,13 +153,15 @@ fn name(path: &Path) -> Result<String> {
     })
 }
 
-/// For messages: the endings of visible files that are not samples, with their numbers.
+/// For messages: the endings of visible files that are neither samples nor tables, with their
+/// numbers.
 pub(super) fn ignored(root: &Path, layout: &Layout) -> BTreeMap<String, usize> {
     let mut endings = BTreeMap::new();
     for entry in WalkDir::new(root).into_iter().flatten() {
         let path = entry.path();
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if entry.file_type().is_file() && !hidden && !layout.is_sample(path) {
+        let used = layout.is_sample(path) || manifest::is_table(path);
+        if entry.file_type().is_file() && !hidden && !used {
             let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
             *endings.entry(ending).or_default() += 1;
         }

@@ -152,7 +152,9 @@ fn a_folder_of_tables() {
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     let twelve: String = (0..12).map(|i| format!("gone{i}.png,a\n")).collect();
-    let cases: &[(&[(&str, &str)], &str, &Layout, &[&str])] = &[
+    /// The files, the path to open, how, and what the message says.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a Layout, &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         (
             &[("cat/a.png", ""), ("dog/notes.md", "")],
             "",
