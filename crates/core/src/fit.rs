@@ -7,7 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::{AdamW, Batch, Error, Evaluation, Modality, Model, Result, Samples, Schedule};
+use crate::{
+    AdamW, Batch, Error, Evaluation, Modality, Model, Result, Samples, Schedule, optim::clip_norm,
+};
 
 /// How to train. The defaults are those of the binaries for a pretrained model that trains whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,10 +147,9 @@ impl<'m> Tuner<'m> {
             let (step, loss, lr) = (self.steps + 1, step.loss, self.options.lr);
             return Err(Error::Diverged { step, loss, lr });
         }
-        self.optimizer.zero_grad();
-        loss.f_backward()?;
-        self.optimizer.clip_grad_norm(self.options.clip_grad);
-        self.optimizer.step(self.options.lr * self.schedule.at(self.steps));
+        let mut gradients = self.optimizer.gradients(&loss)?;
+        clip_norm(&mut gradients, self.options.clip_grad);
+        self.optimizer.step(&gradients, self.options.lr * self.schedule.at(self.steps));
         self.steps += 1;
         Ok(step)
     }

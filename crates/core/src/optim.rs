@@ -4,6 +4,8 @@ use std::f64::consts::PI;
 
 use tch::{Tensor, nn::VarStore};
 
+use crate::Result;
+
 /// AdamW (Loshchilov and Hutter 2019) as PyTorch computes it. tch's own optimizer shares one rate
 /// between all groups and keeps its state to itself; this one has a rate for each parameter.
 #[derive(Debug)]
@@ -46,50 +48,34 @@ impl AdamW {
         Self { params: params.collect(), beta1: 0.9, beta2: 0.999, eps: 1e-8, steps: 0 }
     }
 
-    /// Forgets the gradients of the last step.
-    pub fn zero_grad(&mut self) {
-        self.params.iter_mut().for_each(|p| p.value.zero_grad());
+    /// The gradient of a loss by each parameter, in the optimizer's order. They are handed over
+    /// rather than added to `.grad`, which saves a pass to clear and a pass to add.
+    ///
+    /// # Errors
+    /// If the loss does not depend on anything that trains.
+    pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Tensor>> {
+        let values: Vec<&Tensor> = self.params.iter().map(|p| &p.value).collect();
+        Ok(Tensor::f_run_backward(&[loss], &values, false, false)?)
     }
 
-    /// Scales all gradients down together where their norm exceeds `max`; returns the norm before.
-    pub fn clip_grad_norm(&self, max: f64) -> f64 {
-        tch::no_grad(|| {
-            let grads: Vec<_> =
-                self.params.iter().map(|p| p.value.grad()).filter(Tensor::defined).collect();
-            if grads.is_empty() {
-                return 0.;
-            }
-            let norms: Vec<_> = grads.iter().map(Tensor::norm).collect();
-            let norm = Tensor::stack(&norms, 0).norm().double_value(&[]);
-            // The 1e-6 is PyTorch's.
-            let scale = max / (norm + 1e-6);
-            if scale < 1. {
-                for mut grad in grads {
-                    let _ = grad.g_mul_scalar_(scale);
-                }
-            }
-            norm
-        })
-    }
-
-    /// Moves every parameter that has a gradient: `w -= lr · m̂ / (√v̂ + eps)`, where `m̂` and `v̂` are
+    /// Moves every parameter by its gradient: `w -= lr · m̂ / (√v̂ + eps)`, where `m̂` and `v̂` are
     /// the means of gradients and of their squares, corrected for their start at zero.
-    pub fn step(&mut self, lr: f64) {
+    pub fn step(&mut self, gradients: &[Tensor], lr: f64) {
         self.steps += 1;
         let (beta1, beta2) = (self.beta1, self.beta2);
         let correct1 = 1. - beta1.powi(self.steps);
         let correct2 = 1. - beta2.powi(self.steps);
         tch::no_grad(|| {
-            for p in &mut self.params {
-                let (grad, lr) = (p.value.grad(), lr * p.rate);
+            for (p, grad) in self.params.iter_mut().zip(gradients) {
+                let lr = lr * p.rate;
                 if !grad.defined() || lr == 0. {
                     continue;
                 }
                 if p.decay > 0. {
                     let _ = p.value.g_mul_scalar_(1. - lr * p.decay);
                 }
-                let _ = p.mean.lerp_(&grad, 1. - beta1);
-                let _ = p.squares.g_mul_scalar_(beta2).addcmul_(&grad, &grad);
+                let _ = p.mean.lerp_(grad, 1. - beta1);
+                let _ = p.squares.g_mul_scalar_(beta2).addcmul_(grad, grad);
                 // All scalars of the formula are moved below the fraction, where they cost no pass
                 // over the parameter of their own, and so is the sign.
                 let scale = -correct1 / lr;
@@ -100,6 +86,26 @@ impl AdamW {
             }
         });
     }
+}
+
+/// Scales gradients down together where their norm exceeds `max`; returns the norm before.
+pub fn clip_norm(gradients: &mut [Tensor], max: f64) -> f64 {
+    tch::no_grad(|| {
+        let defined = |g: &&mut Tensor| g.defined();
+        let norms: Vec<_> = gradients.iter_mut().filter(defined).map(|g| g.norm()).collect();
+        if norms.is_empty() {
+            return 0.;
+        }
+        let norm = Tensor::stack(&norms, 0).norm().double_value(&[]);
+        // The 1e-6 is PyTorch's.
+        let scale = max / (norm + 1e-6);
+        if scale < 1. {
+            for gradient in gradients.iter_mut().filter(defined) {
+                let _ = gradient.g_mul_scalar_(scale);
+            }
+        }
+        norm
+    })
 }
 
 /// Linear warm-up, then half a cosine down to zero (Loshchilov and Hutter 2017).
@@ -138,9 +144,8 @@ mod tests {
         let w = store.root().add("w", init, true);
         let mut adam = AdamW::new(&store, 0.01, |_| 1.);
         for _ in 0..3 {
-            adam.zero_grad();
-            w.square().sum(tch::Kind::Float).backward();
-            adam.step(0.1);
+            let gradients = adam.gradients(&w.square().sum(tch::Kind::Float)).unwrap();
+            adam.step(&gradients, 0.1);
         }
         let want =
             Tensor::from_slice(&[0.698_911_25f32, -1.694_944_6, 0.203_712_4, 0.]).view([2, 2]);
@@ -152,13 +157,13 @@ mod tests {
     fn clipping_keeps_the_direction() {
         let store = nn::VarStore::new(Device::Cpu);
         let w = store.root().add("w", Tensor::from_slice(&[3f32, 4.]), true);
-        let mut adam = AdamW::new(&store, 0., |_| 1.);
-        adam.zero_grad();
-        (w.square().sum(tch::Kind::Float) / 2.).backward();
-        assert!((adam.clip_grad_norm(1.) - 5.).abs() < 1e-6);
-        let grad = w.grad();
-        assert!((grad.double_value(&[0]) - 0.6).abs() < 1e-5);
-        assert!((grad.double_value(&[1]) - 0.8).abs() < 1e-5);
+        let adam = AdamW::new(&store, 0., |_| 1.);
+        let mut gradients = adam.gradients(&(w.square().sum(tch::Kind::Float) / 2.)).unwrap();
+        assert!((clip_norm(&mut gradients, 1.) - 5.).abs() < 1e-6);
+        assert!((gradients[0].double_value(&[0]) - 0.6).abs() < 1e-5);
+        assert!((gradients[0].double_value(&[1]) - 0.8).abs() < 1e-5);
+        assert!((clip_norm(&mut gradients, 2.) - 1.).abs() < 1e-5, "what is short stays");
+        assert!((gradients[0].double_value(&[0]) - 0.6).abs() < 1e-5);
     }
 
     #[test]
