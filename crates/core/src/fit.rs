@@ -11,7 +11,8 @@ use crate::{
     AdamW, Batch, Error, Evaluation, Modality, Model, Result, Samples, Schedule, optim::clip_norm,
 };
 
-/// How to train. The defaults are those of the binaries for a pretrained model that trains whole.
+/// How to train. The defaults are those of the binaries, which choose the two rates by what is fresh
+/// and what trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitOptions {
     /// Passes over the training samples.
