@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, FrameEmbedder, FrameEmbedderConfig, Input, Modality,
-    Origin, Pretrained, Result, Scope,
+    Origin, Positions, Pretrained, Result, Scope,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -129,7 +129,7 @@ impl Modality for AudioSettings {
     fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
         let config = FrameEmbedderConfig {
             features: self.options.bands as i64,
-            positions: self.options.frames() as i64,
+            positions: Positions::Line(self.options.frames() as i64),
         };
         Ok(Box::new(FrameEmbedder::new(at, config, form)?))
     }

@@ -35,6 +35,7 @@ pub trait ModalityArgs:
 /// Parses the command line, does what it says, and returns the exit code: 0, 1 for a failure, 2
 /// for wrong use. Errors are one line on stderr.
 pub fn run<A: ModalityArgs>() -> ExitCode {
+    process::keep_memory();
     // The three binaries differ in name and in what their inputs are called.
     let name = format!("crosstune-{}", A::Modality::NAME);
     let about = format!("Fine-tune a pretrained transformer on {}", A::Modality::SAMPLES);

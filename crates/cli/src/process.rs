@@ -1,10 +1,22 @@
-//! What this process has cost so far.
+//! This process: how it holds memory, and what it has cost so far.
 
 use std::{
     fs,
     sync::OnceLock,
     time::{Duration, Instant},
 };
+
+/// Keeps memory that was freed. A training step frees what the next one asks for again: by default
+/// glibc hands large blocks back to the system, which then clears every page anew, a cost of some
+/// 7 % of a step.
+pub(crate) fn keep_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: both are numbers that mallopt(3) documents; it is called before there are threads.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_MAX, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
+    }
+}
 
 /// Time since the process was started, loading of libtorch included where the system tells.
 pub(crate) fn age() -> Duration {

@@ -2,10 +2,10 @@
 
 use std::fmt::Debug;
 
-use tch::{Tensor, nn::Init};
+use tch::Tensor;
 
 use crate::{
-    Batch, Error, Features, Form, Result, Scope, Sequence,
+    Batch, Error, Features, Form, Positions, Result, Scope, Sequence,
     layers::{LayerNorm, Linear},
 };
 
@@ -19,9 +19,10 @@ pub trait Embedder: Debug + Send {
 }
 
 /// Vectors to a sequence, for data that a sequence trunk never saw: `[B, T, F]` is projected to
-/// `[B, T, D]`, learned positions are added, and a layer norm brings the sum to the scale at which
+/// `[B, T, D]`, positions are added, and a layer norm brings the sum to the scale at which
 /// transformers receive their own embeddings (ViT, Dosovitskiy et al. 2021, §3.1; the norm as in
-/// BERT's embedder).
+/// BERT's embedder). Positions are learned, but start as sines and cosines: they tell one place
+/// from another from the first step on.
 #[derive(Debug)]
 pub struct FrameEmbedder {
     project: Linear,
@@ -35,8 +36,8 @@ pub struct FrameEmbedder {
 pub struct FrameEmbedderConfig {
     /// Numbers in a frame, `F`.
     pub features: i64,
-    /// The longest sequence, in frames.
-    pub positions: i64,
+    /// How the frames of the longest sequence lie.
+    pub positions: Positions,
 }
 
 impl FrameEmbedder {
@@ -47,19 +48,21 @@ impl FrameEmbedder {
     /// If `form` is not a sequence, or a parameter cannot be made.
     pub fn new(at: Scope<'_>, config: FrameEmbedderConfig, form: Form) -> Result<Self> {
         let Form::Sequence { width } = form;
-        if config.features < 1 || config.positions < 1 {
+        let positions = config.positions.count();
+        if config.features < 1 || positions < 1 {
             return Err(Error::Setting {
                 setting: "frames",
                 problem: format!(
-                    "an embedder of {} positions of {} features is empty",
-                    config.positions, config.features
+                    "an embedder of {positions} positions of {} features is empty",
+                    config.features
                 ),
             });
         }
-        let small = Init::Randn { mean: 0., stdev: 0.02 };
         Ok(Self {
             project: Linear::new(&at.sub("project"), config.features, width)?,
-            position: at.param("position", &[1, config.positions, width], small)?,
+            position: at.param_or("position", &[1, positions, width], || {
+                config.positions.waves(width).unsqueeze(0)
+            })?,
             norm: LayerNorm::new(&at.sub("norm"), width, 1e-12)?,
             width,
         })

@@ -102,7 +102,7 @@ impl Model {
         {
             // A fresh embedder hands over at the scale that the trunk was trained on, if its own
             // embedder ended with a norm that says what that is (BERT's does).
-            source.adopt(&store, &["embed.norm.weight", "embed.norm.bias"]);
+            source.adopt(&store, &fresh, &["embed.norm.weight", "embed.norm.bias"]);
         }
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         Ok(Self { store, classifier, spec, report })

@@ -51,14 +51,15 @@ impl<'c> Source<'c> {
     }
 
     /// Gives parameters that were built fresh the values that the source has for them, where both
-    /// have them in one shape.
-    pub(crate) fn adopt(&self, store: &nn::VarStore, ours: &[&str]) {
+    /// have them in one shape; they are fresh no more.
+    pub(crate) fn adopt(&self, store: &nn::VarStore, fresh: &Fresh, ours: &[&str]) {
         let mut parameters = store.variables();
         for name in ours {
             if let Some(parameter) = parameters.get_mut(*name)
                 && let Ok(value) = self.fetch(name, &parameter.size())
             {
                 tch::no_grad(|| parameter.copy_(&value));
+                fresh.0.borrow_mut().remove(*name);
             }
         }
     }
@@ -161,19 +162,32 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// If the name is in use, or if the source lacks the tensor or has it in another shape.
     pub fn param(&self, leaf: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        self.param_or(leaf, shape, || nn::init(init, shape, self.device()))
+    }
+
+    /// The parameter `leaf` of this module, from the source or else a value of that shape; f32.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    pub fn param_or(
+        &self,
+        leaf: &str,
+        shape: &[i64],
+        value: impl FnOnce() -> Tensor,
+    ) -> Result<Tensor> {
         let name = self.path.components().chain([leaf]).collect::<Vec<_>>().join(".");
         // `nn::Path::add` would quietly name the second one `leaf__1`.
         if self.path.get(leaf).is_some() {
             return Err(Error::Duplicate(name));
         }
         let value = match self.source {
-            Some(source) => source.fetch(&name, shape)?.to_device(self.path.device()),
+            Some(source) => source.fetch(&name, shape)?,
             None => {
                 self.fresh.0.borrow_mut().insert(name);
-                nn::init(init, shape, self.path.device())
+                value()
             }
         };
-        Ok(self.path.add(leaf, value, true))
+        Ok(self.path.add(leaf, value.to_device(self.device()), true))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Patches: from pixels to a sequence of vectors (ViT, Dosovitskiy et al. 2021, §3.1).
 
 use crosstune_core::{
-    Batch, Embedder, Features, Form, FrameEmbedder, FrameEmbedderConfig, Result, Scope,
+    Batch, Embedder, Features, Form, FrameEmbedder, FrameEmbedderConfig, Positions, Result, Scope,
 };
 use tch::Tensor;
 
@@ -23,9 +23,10 @@ impl PatchEmbedder {
     /// If `form` is not a sequence, or a parameter cannot be made.
     pub fn new(at: Scope<'_>, geometry: &Geometry, form: Form) -> Result<Self> {
         let patch = i64::from(geometry.patch);
+        let across = i64::from(geometry.size) / patch;
         let config = FrameEmbedderConfig {
             features: geometry.channels.count() as i64 * patch * patch,
-            positions: geometry.patches(),
+            positions: Positions::Grid { rows: across, columns: across },
         };
         Ok(Self { frames: FrameEmbedder::new(at, config, form)?, patch })
     }
