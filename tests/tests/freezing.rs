@@ -1,6 +1,6 @@
 //! Frozen means frozen: every tensor of a run folder against the checkpoint it came from.
 
-use crosstune_core::{Checkpoint, dialect::BERT};
+use crosstune_core::{Checkpoint, Pretrained};
 
 use crate::support::{tiny_bert, train};
 
@@ -9,9 +9,10 @@ fn moved(freeze: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     train("text", &run, &["--epochs", "1", "--limit-per-class", "8", "--freeze", freeze]).ok();
-    let (before, after) = (Checkpoint::open(tiny_bert()).unwrap(), Checkpoint::open(&run).unwrap());
-    let moved = after.entries().filter(|(ours, _)| {
-        let theirs = BERT.translate(ours).and_then(|theirs| before.tensor(&theirs));
+    let (before, after) = (Pretrained::open(tiny_bert()).unwrap(), Checkpoint::open(&run).unwrap());
+    let before = before.source().unwrap();
+    let moved = after.entries().filter(|(ours, entry)| {
+        let theirs = before.tensor(ours, &entry.shape).ok();
         theirs.is_some_and(|theirs| after.tensor(ours).is_none_or(|ours| ours != theirs))
     });
     moved.map(|(ours, _)| ours.to_string()).collect()

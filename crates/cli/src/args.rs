@@ -30,9 +30,12 @@ pub(crate) enum Command<A: ModalityArgs> {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs<A: ModalityArgs> {
-    /// The pretrained model: a folder with config.json and model.safetensors
-    #[arg(long, value_name = "DIR")]
+    /// The pretrained model: a checkpoint, or a folder with one and its config.json
+    #[arg(long, value_name = "PATH")]
     pub(crate) weights: PathBuf,
+    /// The family of the pretrained model, where it is not recognised
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<String>,
     /// Labelled samples: a folder per class (perhaps below train/ and test/), or a .csv or .tsv
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
@@ -181,7 +184,8 @@ impl FitArgs {
         freeze: &Freeze,
         depth: usize,
     ) -> FitOptions {
-        let top = format!("trunk.blocks.{}.mlp.up.weight", depth.saturating_sub(1));
+        // Any parameter of the topmost part, which is the last to be frozen.
+        let top = format!("trunk.blocks.{}.weight", depth.saturating_sub(1));
         let trunk_trains = freeze.trains(&top, Origin::Pretrained);
         let (lr, pretrained_lr) = match (init, embedder, trunk_trains) {
             (Init::Random, _, true) => (3e-4, 3e-4),
@@ -254,8 +258,11 @@ pub(crate) struct ComputeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// A folder with config.json and model.safetensors, a safetensors file, or a run folder
+    /// Pretrained weights, a file or a folder; or a run folder
     pub(crate) weights: PathBuf,
+    /// The family of the model, where it is not recognised
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

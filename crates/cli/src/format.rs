@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers and models as people read them.
+
+use crosstune_core::TrunkConfig;
 
 /// `12,345`.
 pub(crate) fn count(n: usize) -> String {
@@ -30,6 +32,20 @@ pub(crate) fn seconds(seconds: f64) -> String {
 /// A line of a report: a name in a column of its own, then what there is to say.
 pub(crate) fn line(name: &str, text: impl std::fmt::Display) -> String {
     format!("{name:<12}{text}")
+}
+
+/// What a trunk looks like, in a few words.
+pub(crate) fn shape(trunk: &TrunkConfig) -> String {
+    match trunk {
+        TrunkConfig::Transformer(t) => {
+            format!("{} blocks of width {}, {} heads, mlp {}", t.depth, t.width, t.heads, t.mlp)
+        }
+        TrunkConfig::ResNet(r) => {
+            let stages: Vec<_> =
+                r.stages.iter().map(|s| format!("{} × {}", s.blocks, s.width)).collect();
+            format!("residual blocks of {} planes", stages.join(", "))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use crosstune_core::{Checkpoint, Entry, Family, TrunkConfig, checkpoint::CONFIG, run};
+use crosstune_core::{Checkpoint, Entry, Family, error::one_line, run};
 use serde_json::json;
 
 use crate::{
     args::InspectArgs,
     evaluate::{print, print_json},
-    format::{count, line},
+    format::{count, line, shape},
 };
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
@@ -18,11 +18,17 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         let spec = run::spec(checkpoint.folder())?;
         let origin = format!("tuned on {}; classes: {}", spec.modality, spec.labels.join(", "));
         (Some(spec.family), Some(spec.trunk), origin)
-    } else if checkpoint.folder().join(CONFIG).exists() {
-        let family = Family::read(&checkpoint.folder().join(CONFIG))?;
-        (Some(family.name), Some(family.trunk), format!("pretrained on {}", family.modality))
     } else {
-        (None, None, format!("no {CONFIG} beside it"))
+        match Family::of(&checkpoint, args.family.as_deref()) {
+            Ok(family) => (
+                Some(family.name),
+                Some(family.trunk),
+                format!("pretrained on {}", family.modality),
+            ),
+            // What is not known can be looked at all the same, unless a family was asked for.
+            Err(e) if args.family.is_some() => return Err(e.into()),
+            Err(e) => (None, None, one_line(&e)),
+        }
     };
     let parameters: i64 = checkpoint.entries().map(|(_, e)| e.numel()).sum();
     if args.json {
@@ -43,10 +49,8 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     let kinds: Vec<_> = kinds.iter().map(|(kind, n)| format!("{n} of {kind}")).collect();
     let mut text = vec![line("path", checkpoint.path().display())];
     text.push(line("family", format!("{} ({origin})", family.as_deref().unwrap_or("unknown"))));
-    if let Some(TrunkConfig::Transformer(t)) = trunk {
-        let shape =
-            format!("{} blocks of width {}, {} heads, mlp {}", t.depth, t.width, t.heads, t.mlp);
-        text.push(line("trunk", shape));
+    if let Some(trunk) = &trunk {
+        text.push(line("trunk", shape(trunk)));
     }
     text.push(line("tensors", kinds.join(", ")));
     text.push(line("parameters", count(parameters as usize)));

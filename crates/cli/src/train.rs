@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport, Modality, Model,
-    Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, TrunkConfig, fit,
+    Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, fit,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     ModalityArgs,
     args::{Init, TrainArgs},
-    format::{count, line, percent, seconds},
+    format::{count, line, percent, seconds, shape},
     process, progress,
 };
 
@@ -74,7 +74,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         return Err(setting("--validation", "must be a share from 0 to below 1"));
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
-    let mut source = Pretrained::open(&args.weights)?;
+    let mut source = Pretrained::open_as(&args.weights, args.family.as_deref())?;
     if let Some(share) = args.dropout {
         source = source.with_dropout(share)?;
     }
@@ -243,14 +243,8 @@ fn show_epoch(bar: &ProgressBar, record: &crosstune_core::EpochRecord, epochs: u
 }
 
 fn describe(source: &Pretrained) -> String {
-    let TrunkConfig::Transformer(t) = &source.family().trunk;
-    format!(
-        "{} trained on {}: {} blocks of width {}",
-        source.family().name,
-        source.family().modality,
-        t.depth,
-        t.width
-    )
+    let family = source.family();
+    format!("{} trained on {}: {}", family.name, family.modality, shape(&family.trunk))
 }
 
 fn say_data<M: Modality>(data: &Dataset) {

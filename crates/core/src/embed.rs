@@ -47,7 +47,12 @@ impl FrameEmbedder {
     /// # Errors
     /// If `form` is not a sequence, or a parameter cannot be made.
     pub fn new(at: Scope<'_>, config: FrameEmbedderConfig, form: Form) -> Result<Self> {
-        let Form::Sequence { width } = form;
+        let Form::Sequence { width } = form else {
+            return Err(Error::Setting {
+                setting: "--weights",
+                problem: format!("the trunk takes {form}, but frames are a sequence"),
+            });
+        };
         let positions = config.positions.count();
         if config.features < 1 || positions < 1 {
             return Err(Error::Setting {

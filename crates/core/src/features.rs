@@ -8,7 +8,7 @@ use tch::{Device, Tensor};
 #[derive(Debug)]
 pub struct Batch {
     /// Values in the modality's own layout: pixels `[B, C, H, W]` (f32), log-mel frames `[B, T, F]`
-    /// (f32), token ids `[B, T]` (i64).
+    /// (f32), waveforms `[B, N]` (f32), token ids `[B, T]` (i64).
     pub x: Tensor,
     /// For inputs of different lengths, which of the `T` places hold data: `[B, T]`, bool.
     /// `None`: all of them.
@@ -36,16 +36,22 @@ pub struct Sequence {
 pub enum Features {
     /// A sequence of vectors.
     Sequence(Sequence),
+    /// Planes `[B, C, H, W]`, f32.
+    Planes(Tensor),
 }
 
 /// The form of [`Features`], known before anything is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Form {
     /// `[B, T, width]`.
     Sequence {
         /// The length of each vector.
         width: i64,
+    },
+    /// `[B, channels, H, W]`.
+    Planes {
+        /// The number of planes.
+        channels: i64,
     },
 }
 
@@ -53,6 +59,7 @@ impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sequence { width } => write!(f, "a sequence of vectors of width {width}"),
+            Self::Planes { channels } => write!(f, "{channels} planes"),
         }
     }
 }

@@ -36,7 +36,12 @@ impl Freeze {
 
     /// Whether the parameter trains. The head always does, and so does a fresh embedder below a
     /// partly frozen trunk: a random projection that never learns is of use to nobody.
+    ///
+    /// Statistics ([`Scope::buffer`](crate::Scope::buffer)) are no parameters and never train.
     pub fn trains(&self, name: &str, embedder: Origin) -> bool {
+        if name.ends_with(".running_mean") || name.ends_with(".running_var") {
+            return false;
+        }
         let mut words = name.split('.');
         let (top, inner, index) = (words.next(), words.next(), words.next());
         let is_norm = || name.split('.').any(|word| word.starts_with("norm"));
@@ -47,7 +52,7 @@ impl Freeze {
             (Part::TrunkButNorms, Some("trunk")) => !is_norm(),
             (Part::Below(n), Some("trunk")) => {
                 let block = index.and_then(|i| i.parse::<usize>().ok());
-                inner == Some("blocks") && block.is_some_and(|i| i < *n)
+                matches!(inner, Some("blocks" | "stages")) && block.is_some_and(|i| i < *n)
             }
             _ => false,
         })
@@ -60,7 +65,7 @@ impl Freeze {
     pub fn check(&self, depth: usize, embedder: Origin) -> Result<()> {
         let problem = self.0.iter().find_map(|part| match part {
             Part::Below(n) if *n > depth => {
-                Some(format!("below:{n} is above the top: the trunk has {depth} blocks"))
+                Some(format!("below:{n} is above the top: the trunk's depth is {depth}"))
             }
             Part::Embedder if embedder == Origin::Fresh => Some(
                 "the embedder is fresh, because the source was trained on another modality; \

@@ -15,8 +15,11 @@ impl Linear {
     /// `weight [d_out, d_in]` and `bias [d_out]`, uniform within `1/√d_in` as in PyTorch (tch's own
     /// default is about 2.45 times wider).
     pub fn new(at: &Scope<'_>, d_in: i64, d_out: i64) -> Result<Self> {
-        let bound = (d_in as f64).sqrt().recip();
-        Self::with(at, d_in, d_out, Init::Uniform { lo: -bound, up: bound })
+        let init = uniform(d_in);
+        Ok(Self {
+            weight: at.param("weight", &[d_out, d_in], init)?,
+            bias: at.param("bias", &[d_out], init)?,
+        })
     }
 
     /// The same with an initialisation for the weight and zero for the bias when they are fresh.
@@ -24,13 +27,6 @@ impl Linear {
         Ok(Self {
             weight: at.param("weight", &[d_out, d_in], Init::Randn { mean: 0., stdev })?,
             bias: at.param("bias", &[d_out], Init::Const(0.))?,
-        })
-    }
-
-    fn with(at: &Scope<'_>, d_in: i64, d_out: i64, init: Init) -> Result<Self> {
-        Ok(Self {
-            weight: at.param("weight", &[d_out, d_in], init)?,
-            bias: at.param("bias", &[d_out], init)?,
         })
     }
 
@@ -43,6 +39,12 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.linear(&self.weight, Some(&self.bias))
     }
+}
+
+/// The bounds of PyTorch's default for a sum over `fan_in` inputs.
+fn uniform(fan_in: i64) -> Init {
+    let bound = (fan_in as f64).sqrt().recip();
+    Init::Uniform { lo: -bound, up: bound }
 }
 
 /// Layer normalisation over the last dimension (Ba et al. 2016).
@@ -66,5 +68,71 @@ impl LayerNorm {
     /// `[…, width]` to the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)
+    }
+}
+
+/// A convolution over planes, without a bias: a norm follows that would take it away.
+#[derive(Debug)]
+pub struct Conv2d {
+    weight: Tensor,
+    stride: i64,
+    padding: i64,
+}
+
+impl Conv2d {
+    /// `weight [c_out, c_in, kernel, kernel]`, fresh as ResNets are initialised (He et al. 2015,
+    /// over what comes out). The edges are padded by half a kernel: at a stride of 1, planes keep
+    /// their size.
+    pub fn new(at: &Scope<'_>, c_in: i64, c_out: i64, kernel: i64, stride: i64) -> Result<Self> {
+        let stdev = (2. / (c_out * kernel * kernel) as f64).sqrt();
+        let init = Init::Randn { mean: 0., stdev };
+        let weight = at.param("weight", &[c_out, c_in, kernel, kernel], init)?;
+        Ok(Self { weight, stride, padding: kernel / 2 })
+    }
+
+    /// `[B, c_in, H, W]` to `[B, c_out, H / stride, W / stride]`, rounded up.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        x.conv2d(&self.weight, None::<Tensor>, stride, padding, [1, 1], 1)
+    }
+}
+
+/// Batch normalisation of planes (Ioffe and Szegedy 2015).
+#[derive(Debug)]
+pub struct BatchNorm2d {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+}
+
+impl BatchNorm2d {
+    const EPS: f64 = 1e-5;
+    const MOMENTUM: f64 = 0.1;
+
+    /// Parameters `weight` and `bias`, buffers `running_mean` and `running_var`, each `[channels]`.
+    pub fn new(at: &Scope<'_>, channels: i64) -> Result<Self> {
+        Ok(Self {
+            weight: at.param("weight", &[channels], Init::Const(1.))?,
+            bias: at.param("bias", &[channels], Init::Const(0.))?,
+            running_mean: at.buffer("running_mean", &[channels], Init::Const(0.))?,
+            running_var: at.buffer("running_var", &[channels], Init::Const(1.))?,
+        })
+    }
+
+    /// `[B, channels, H, W]` to the same shape. In training, statistics are the batch's, and the
+    /// running ones move; those of a frozen norm stand still, in training as in prediction.
+    pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        Tensor::batch_norm(
+            x,
+            Some(&self.weight),
+            Some(&self.bias),
+            Some(&self.running_mean),
+            Some(&self.running_var),
+            train && self.weight.requires_grad(),
+            Self::MOMENTUM,
+            Self::EPS,
+            true,
+        )
     }
 }

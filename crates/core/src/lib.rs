@@ -32,12 +32,15 @@ pub mod family;
 pub mod features;
 pub mod fit;
 pub mod freeze;
+pub mod head;
 pub mod layers;
 pub mod metrics;
 pub mod modality;
 pub mod model;
 pub mod optim;
+pub mod pool;
 pub mod position;
+pub mod resnet;
 pub mod run;
 pub mod samples;
 pub mod scope;
@@ -47,23 +50,30 @@ pub mod trunk;
 
 pub use checkpoint::{Checkpoint, Entry};
 pub use data::{Dataset, Input, InputKind, Item, Layout, Place};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Fit};
 pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig};
 pub use error::{Cause, Error, Result};
-pub use family::{Family, Pretrained, PretrainedEmbedder, TokenEmbedderConfig};
+pub use family::{
+    ClassTokens, Family, FrameStemConfig, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
+    PretrainedHead, StemConfig, StemNorm, StemPool, TokenEmbedderConfig, WaveformEmbedderConfig,
+    WaveformNorm,
+};
 pub use features::{Batch, Features, Form, Sequence};
 pub use fit::{EpochRecord, FitOptions, Fitted, Progress, Tuner, fit, seed};
 pub use freeze::Freeze;
+pub use head::{Activation, Dense, Head, HeadConfig};
 pub use metrics::Evaluation;
 pub use modality::Modality;
 pub use model::{Model, Parts, Spec};
 pub use optim::{AdamW, Schedule};
+pub use pool::Pool;
 pub use position::Positions;
+pub use resnet::{Block, ResNet, ResNetConfig, Shortcut, Stage};
 pub use run::RunWriter;
 pub use samples::{BadSample, Samples, Splits};
-pub use scope::{Fresh, LoadReport, Origin, Scope, Source};
-pub use tower::{Classifier, Pool, Tower};
-pub use transformer::{Attend, Gelu, NormAt, Transformer, TransformerConfig};
+pub use scope::{Fresh, LoadReport, Origin, Reshaped, Scope, Source};
+pub use tower::{Classifier, Tower};
+pub use transformer::{Attend, Gelu, LayerScale, NormAt, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};
 
 /// Where tensors live, from tch.

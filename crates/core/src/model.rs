@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
-    Classifier, Error, Fresh, LoadReport, Modality, Origin, Pool, Pretrained, Result, Scope,
-    Source, Tower, Trunk, TrunkConfig,
+    Classifier, Error, Fresh, Head, HeadConfig, LoadReport, Modality, Origin, Pool, Pretrained,
+    Result, Scope, Source, Tower, Trunk, TrunkConfig,
 };
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -26,6 +26,9 @@ pub struct Spec {
     pub trunk: TrunkConfig,
     /// How the trunk's output becomes one vector.
     pub pool: Pool,
+    /// What stands between that vector and the logits.
+    #[serde(default)]
+    pub head: HeadConfig,
     /// The classes, in the order of the logits.
     pub labels: Vec<String>,
 }
@@ -46,8 +49,15 @@ impl Spec {
                 Origin::Fresh => trunk.with_dropout(0.),
             },
             pool: Pool::Mean,
+            head: HeadConfig::default(),
             labels,
         }
+    }
+
+    /// The same with the pool and the head that the source came with, for [`Parts::BodyAndHead`].
+    pub fn with_head_of(self, source: &Pretrained) -> Self {
+        let head = &source.family().head;
+        Self { pool: head.pool, head: head.config, ..self }
     }
 }
 
@@ -68,7 +78,9 @@ pub struct Model {
 pub enum Parts {
     /// The trunk, and the embedder where [`Spec::embedder`] says so; the head is fresh.
     Body,
-    /// Everything: the source is a tuned model.
+    /// The head, too. Where it tells another number of classes apart, its last layer is fresh.
+    BodyAndHead,
+    /// Everything: the source is a whole classifier.
     All,
 }
 
@@ -87,17 +99,26 @@ impl Model {
         let classifier = {
             let root = Scope::root(&store, &fresh);
             let body = source.map(|(s, _)| s);
-            let (embedder, head) = match source {
-                Some((s, Parts::All)) => (Some(s), Some(s)),
-                Some((s, Parts::Body)) if spec.embedder == Origin::Pretrained => (Some(s), None),
-                _ => (None, None),
-            };
+            let embedder = source
+                .filter(|(_, parts)| *parts == Parts::All || spec.embedder == Origin::Pretrained);
+            let head = source.filter(|(_, parts)| *parts != Parts::Body).map(|(s, _)| s);
+            let classes = spec.labels.len();
+            let out = source.filter(|(source, parts)| match parts {
+                Parts::Body => false,
+                Parts::BodyAndHead => {
+                    source.shape("head.weight").is_some_and(|shape| shape[0] == classes as i64)
+                }
+                Parts::All => true,
+            });
             let trunk = Trunk::new(&root.sub("trunk").from(body), &spec.trunk)?;
-            let embedder = modality.embedder(root.sub("embed").from(embedder), trunk.accepts())?;
-            let tower = Tower::join(embedder, trunk, spec.pool)?;
-            Classifier::new(&root.sub("head").from(head), tower, spec.labels.len())?
+            let at = root.sub("embed").from(embedder.map(|(s, _)| s));
+            let tower = Tower::join(modality.embedder(at, trunk.accepts())?, trunk, spec.pool)?;
+            let at = root.sub("head");
+            let (head, out) = (at.from(head), at.from(out.map(|(s, _)| s)));
+            let head = Head::new(&head, &out, spec.head, tower.width(), classes)?;
+            Classifier::new(tower, head)
         };
-        if let Some((source, Parts::Body)) = source
+        if let Some((source, Parts::Body | Parts::BodyAndHead)) = source
             && spec.embedder == Origin::Fresh
         {
             // A fresh embedder hands over at the scale that the trunk was trained on, if its own

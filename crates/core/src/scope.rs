@@ -8,7 +8,10 @@ use tch::{
     nn::{self, Init},
 };
 
-use crate::{Checkpoint, Dialect, Error, Result};
+use crate::{
+    Checkpoint, Dialect, Error, Result,
+    dialect::{Fit, Recipe},
+};
 
 /// Where a part's parameters come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +30,11 @@ pub struct Source<'c> {
     /// `None`: the checkpoint uses our own names.
     dialect: Option<(Dialect, &'static str)>,
     taken: RefCell<BTreeSet<String>>,
+    reshaped: RefCell<Vec<Reshaped>>,
 }
+
+/// Brings a tensor of another shape to the one that is wanted, or gives `None` if it cannot.
+pub type Reshape<'r> = &'r dyn Fn(&Tensor) -> Result<Option<Tensor>>;
 
 impl<'c> Source<'c> {
     /// A publisher's checkpoint.
@@ -42,12 +49,12 @@ impl<'c> Source<'c> {
                     problem: format!("no tensor has a name of the dialect {}", dialect.name),
                 }
             })?;
-        Ok(Self { checkpoint, dialect: Some((dialect, prefix)), taken: RefCell::default() })
+        Ok(Self { dialect: Some((dialect, prefix)), ..Self::ours(checkpoint) })
     }
 
     /// A checkpoint of ours, as a run folder keeps it.
     pub fn ours(checkpoint: &'c Checkpoint) -> Self {
-        Self { checkpoint, dialect: None, taken: RefCell::default() }
+        Self { checkpoint, dialect: None, taken: RefCell::default(), reshaped: RefCell::default() }
     }
 
     /// Gives parameters that were built fresh the values that the source has for them, where both
@@ -56,7 +63,7 @@ impl<'c> Source<'c> {
         let mut parameters = store.variables();
         for name in ours {
             if let Some(parameter) = parameters.get_mut(*name)
-                && let Ok(value) = self.fetch(name, &parameter.size())
+                && let Ok(value) = self.fetch(name, &parameter.size(), None)
             {
                 tch::no_grad(|| parameter.copy_(&value));
                 fresh.0.borrow_mut().remove(*name);
@@ -64,27 +71,71 @@ impl<'c> Source<'c> {
         }
     }
 
-    fn fetch(&self, ours: &str, shape: &[i64]) -> Result<Tensor> {
-        let (theirs, dialect) = match &self.dialect {
-            None => (ours.to_string(), "crosstune"),
-            Some((dialect, prefix)) => {
-                let unmapped = || Error::Unmapped { ours: ours.into(), dialect: dialect.name };
-                let name = dialect.translate(ours).ok_or_else(unmapped)?;
-                (format!("{prefix}{name}"), dialect.name)
+    /// The shape of the tensor that ours is made of as it is, before anything is built.
+    pub fn shape(&self, ours: &str) -> Option<&[i64]> {
+        let recipe = self.recipe(ours).ok()?;
+        Some(&self.checkpoint.entry(recipe.parts.first()?)?.shape)
+    }
+
+    /// The first of the spellings that the checkpoint has.
+    fn recipe(&self, ours: &str) -> Result<Recipe> {
+        let (recipes, dialect) = match &self.dialect {
+            None => (vec![Recipe { parts: vec![ours.into()], fit: Fit::Same }], "crosstune"),
+            Some((dialect, prefix)) => (dialect.recipes(prefix, ours), dialect.name),
+        };
+        let Some(first) = recipes.first() else {
+            return Err(Error::Unmapped { ours: ours.into(), dialect });
+        };
+        let lacks = |recipe: &Recipe| {
+            recipe.parts.iter().find(|part| self.checkpoint.entry(part).is_none()).cloned()
+        };
+        let missing = lacks(first);
+        match (recipes.into_iter().find(|recipe| lacks(recipe).is_none()), missing) {
+            (Some(recipe), _) => Ok(recipe),
+            (None, theirs) => {
+                let (theirs, path) = (theirs.unwrap_or_default(), self.checkpoint.path().into());
+                let near = nearest(&theirs, self.checkpoint.entries().map(|(n, _)| n));
+                Err(Error::Missing { ours: ours.into(), theirs, dialect, path, near })
+            }
+        }
+    }
+
+    /// Our parameter of a shape, f32, on the CPU.
+    ///
+    /// # Errors
+    /// If the source lacks it or has it in another shape.
+    pub fn tensor(&self, ours: &str, shape: &[i64]) -> Result<Tensor> {
+        self.fetch(ours, shape, None)
+    }
+
+    fn fetch(&self, ours: &str, shape: &[i64], reshape: Option<Reshape<'_>>) -> Result<Tensor> {
+        let recipe = self.recipe(ours)?;
+        let parts: Vec<Tensor> = recipe
+            .parts
+            .iter()
+            .map(|part| self.checkpoint.tensor(part).expect("its entry was just found"))
+            .collect();
+        let value = recipe.fit.apply(&parts, shape)?.to_kind(Kind::Float);
+        let (theirs, got) = (recipe.parts.join(" and "), value.size());
+        let fits = |value: &Tensor| value.size() == shape;
+        let (value, from) = if fits(&value) {
+            (value, None)
+        } else {
+            let reshaped = reshape.map(|reshape| reshape(&value)).transpose()?.flatten();
+            match reshaped.filter(fits) {
+                Some(reshaped) => (reshaped, Some(got)),
+                None => {
+                    let (want, path) = (shape.to_vec(), self.checkpoint.path().into());
+                    return Err(Error::Shape { ours: ours.into(), theirs, path, want, got });
+                }
             }
         };
-        let path = || self.checkpoint.path().to_path_buf();
-        let Some(entry) = self.checkpoint.entry(&theirs) else {
-            let near = nearest(&theirs, self.checkpoint.entries().map(|(n, _)| n));
-            return Err(Error::Missing { ours: ours.into(), theirs, dialect, path: path(), near });
-        };
-        if entry.shape != shape {
-            let (want, got) = (shape.to_vec(), entry.shape.clone());
-            return Err(Error::Shape { ours: ours.into(), theirs, path: path(), want, got });
+        if let Some(from) = from {
+            let (name, to) = (theirs, shape.to_vec());
+            self.reshaped.borrow_mut().push(Reshaped { name, from, to });
         }
-        let value = self.checkpoint.tensor(&theirs).expect("its entry was just found");
-        self.taken.borrow_mut().insert(theirs);
-        Ok(value.to_kind(Kind::Float))
+        self.taken.borrow_mut().extend(recipe.parts);
+        Ok(value)
     }
 }
 
@@ -97,6 +148,19 @@ pub struct LoadReport {
     pub fresh: Vec<String>,
     /// The publisher's names of the tensors that nobody asked for.
     pub untaken: Vec<String>,
+    /// Those of the taken ones that were brought to another shape.
+    pub reshaped: Vec<Reshaped>,
+}
+
+/// A tensor that was brought to another shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reshaped {
+    /// The publisher's name.
+    pub name: String,
+    /// The shape in the checkpoint.
+    pub from: Vec<i64>,
+    /// The shape in the model.
+    pub to: Vec<i64>,
 }
 
 impl LoadReport {
@@ -113,14 +177,19 @@ impl LoadReport {
             taken: taken.into_iter().collect(),
             fresh: fresh.0.borrow().iter().cloned().collect(),
             untaken,
+            reshaped: source.map(|s| s.reshaped.borrow().clone()).unwrap_or_default(),
         }
     }
 }
 
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { taken, fresh, untaken } = self;
-        write!(f, "{} tensors taken, {} fresh, {} unused", taken.len(), fresh.len(), untaken.len())
+        let Self { taken, fresh, untaken, reshaped } = self;
+        write!(f, "{} tensors taken", taken.len())?;
+        if !reshaped.is_empty() {
+            write!(f, " ({} reshaped)", reshaped.len())?;
+        }
+        write!(f, ", {} fresh, {} unused", fresh.len(), untaken.len())
     }
 }
 
@@ -157,6 +226,11 @@ impl<'a> Scope<'a> {
         self.path.device()
     }
 
+    /// Where the values come from, if not fresh.
+    pub fn source(&self) -> Option<&'a Source<'a>> {
+        self.source
+    }
+
     /// The parameter `leaf` of this module, from the source or else from `init`; f32.
     ///
     /// # Errors
@@ -175,19 +249,52 @@ impl<'a> Scope<'a> {
         shape: &[i64],
         value: impl FnOnce() -> Tensor,
     ) -> Result<Tensor> {
+        self.add(leaf, shape, None, true, value)
+    }
+
+    /// The same, where `reshape` may bring what the source has to the shape that is wanted.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param), and if the source's shape cannot be brought to the wanted one.
+    pub fn param_reshaped(
+        &self,
+        leaf: &str,
+        shape: &[i64],
+        reshape: Reshape<'_>,
+        value: impl FnOnce() -> Tensor,
+    ) -> Result<Tensor> {
+        self.add(leaf, shape, Some(reshape), true, value)
+    }
+
+    /// A tensor that belongs to the model but that no gradient moves: statistics.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    pub fn buffer(&self, leaf: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        self.add(leaf, shape, None, false, || nn::init(init, shape, self.device()))
+    }
+
+    fn add(
+        &self,
+        leaf: &str,
+        shape: &[i64],
+        reshape: Option<Reshape<'_>>,
+        trains: bool,
+        value: impl FnOnce() -> Tensor,
+    ) -> Result<Tensor> {
         let name = self.path.components().chain([leaf]).collect::<Vec<_>>().join(".");
         // `nn::Path::add` would quietly name the second one `leaf__1`.
         if self.path.get(leaf).is_some() {
             return Err(Error::Duplicate(name));
         }
         let value = match self.source {
-            Some(source) => source.fetch(&name, shape)?,
+            Some(source) => source.fetch(&name, shape, reshape)?,
             None => {
                 self.fresh.0.borrow_mut().insert(name);
                 value()
             }
         };
-        Ok(self.path.add(leaf, value.to_device(self.device()), true))
+        Ok(self.path.add(leaf, value.to_device(self.device()), trains))
     }
 }
 

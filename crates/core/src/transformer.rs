@@ -1,7 +1,7 @@
 //! The one transformer (Vaswani et al. 2017) that serves every family of checkpoints.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, nn::Init};
 
 use crate::{
     Error, Result, Scope, Sequence,
@@ -38,7 +38,18 @@ pub enum Attend {
     Backwards,
 }
 
-/// Nine fields that tell the families apart.
+/// Whether what a block adds is scaled, channel by channel (CaiT, Touvron et al. 2021, §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerScale {
+    /// It is not.
+    #[default]
+    Without,
+    /// By learned factors: DINOv2.
+    Learned,
+}
+
+/// Ten fields that tell the families apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransformerConfig {
     /// The length of a hidden state, `D`.
@@ -59,9 +70,28 @@ pub struct TransformerConfig {
     pub eps: f64,
     /// The share of activations dropped in training.
     pub dropout: f64,
+    /// Whether what a block adds is scaled.
+    #[serde(default)]
+    pub layer_scale: LayerScale,
 }
 
 impl TransformerConfig {
+    /// A transformer of a width and depth; all else as in ViT, with heads of width 64.
+    pub fn of(width: i64, depth: usize) -> Self {
+        Self {
+            width,
+            depth,
+            heads: (width / 64).max(1),
+            mlp: 4 * width,
+            norm: NormAt::Before,
+            gelu: Gelu::Exact,
+            attend: Attend::Everywhere,
+            eps: 1e-6,
+            dropout: 0.,
+            layer_scale: LayerScale::Without,
+        }
+    }
+
     fn validate(&self) -> Result<()> {
         let problem = if self.width < 1 || self.depth < 1 || self.heads < 1 || self.mlp < 1 {
             "width, depth, heads and mlp must be at least 1".to_string()
@@ -124,17 +154,24 @@ struct Block {
     norm2: LayerNorm,
     up: Linear,
     down: Linear,
+    /// Of what attention and MLP add, each `[D]`.
+    scales: Option<[Tensor; 2]>,
 }
 
 impl Block {
     fn new(at: &Scope<'_>, c: &TransformerConfig) -> Result<Self> {
         let mlp = at.sub("mlp");
+        let scale = |name| at.param(name, &[c.width], Init::Const(1.));
         Ok(Self {
             norm1: LayerNorm::new(&at.sub("norm1"), c.width, c.eps)?,
             attn: Attention::new(&at.sub("attn"), c.width, c.heads)?,
             norm2: LayerNorm::new(&at.sub("norm2"), c.width, c.eps)?,
             up: Linear::normal(&mlp.sub("up"), c.width, c.mlp, INIT)?,
             down: Linear::normal(&mlp.sub("down"), c.mlp, c.width, INIT)?,
+            scales: match c.layer_scale {
+                LayerScale::Without => None,
+                LayerScale::Learned => Some([scale("scale1")?, scale("scale2")?]),
+            },
         })
     }
 
@@ -147,14 +184,18 @@ impl Block {
     ) -> Tensor {
         let dropout = if train { c.dropout } else { 0. };
         let drop = |y: Tensor| if dropout > 0. { y.dropout(dropout, true) } else { y };
+        let scaled = |y: Tensor, i: usize| match &self.scales {
+            Some(scales) => y * &scales[i],
+            None => y,
+        };
         let causal = c.attend == Attend::Backwards;
-        let attend = |x: &Tensor| drop(self.attn.forward(x, mask, causal, dropout));
+        let attend = |x: &Tensor| scaled(drop(self.attn.forward(x, mask, causal, dropout)), 0);
         let mlp = |x: &Tensor| {
             let hidden = self.up.forward(x).gelu(match c.gelu {
                 Gelu::Exact => "none",
                 Gelu::Tanh => "tanh",
             });
-            drop(self.down.forward(&hidden))
+            scaled(drop(self.down.forward(&hidden)), 1)
         };
         match c.norm {
             NormAt::Before => {
@@ -178,8 +219,9 @@ pub struct Transformer {
 }
 
 impl Transformer {
-    /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`, and
-    /// `norm.{weight,bias}` where blocks normalise before.
+    /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`,
+    /// `blocks.N.{scale1,scale2}` where what they add is scaled, and `norm.{weight,bias}` where they
+    /// normalise before.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
@@ -232,17 +274,7 @@ mod tests {
     use crate::Fresh;
 
     fn config(norm: NormAt, attend: Attend) -> TransformerConfig {
-        TransformerConfig {
-            width: 16,
-            depth: 2,
-            heads: 4,
-            mlp: 32,
-            norm,
-            gelu: Gelu::Exact,
-            attend,
-            eps: 1e-6,
-            dropout: 0.,
-        }
+        TransformerConfig { heads: 4, mlp: 32, norm, attend, ..TransformerConfig::of(16, 2) }
     }
 
     /// Which of 5 places of the output change when the input changes from place 3 on.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Features, Form, Result, Scope, Transformer, TransformerConfig};
+use crate::{Features, Form, ResNet, ResNetConfig, Result, Scope, Transformer, TransformerConfig};
 
 /// What a trunk is built from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -10,13 +10,17 @@ use crate::{Features, Form, Result, Scope, Transformer, TransformerConfig};
 pub enum TrunkConfig {
     /// A transformer.
     Transformer(TransformerConfig),
+    /// A residual network of convolutions.
+    ResNet(ResNetConfig),
 }
 
 impl TrunkConfig {
-    /// The number of blocks, which `below:N` counts.
+    /// The number of parts one above the other, which `below:N` counts: a transformer's blocks, a
+    /// residual network's stages.
     pub fn depth(&self) -> usize {
         match self {
             Self::Transformer(t) => t.depth,
+            Self::ResNet(r) => r.stages.len(),
         }
     }
 
@@ -24,13 +28,15 @@ impl TrunkConfig {
     pub fn accepts(&self) -> Form {
         match self {
             Self::Transformer(t) => Form::Sequence { width: t.width },
+            Self::ResNet(r) => Form::Planes { channels: r.planes },
         }
     }
 
-    /// The same trunk with another dropout.
+    /// The same trunk with another dropout, if it has any.
     pub fn with_dropout(mut self, dropout: f64) -> Self {
         match &mut self {
             Self::Transformer(t) => t.dropout = dropout,
+            Self::ResNet(_) => {}
         }
         self
     }
@@ -41,6 +47,8 @@ impl TrunkConfig {
 pub enum Trunk {
     /// A transformer.
     Transformer(Transformer),
+    /// A residual network of convolutions.
+    ResNet(ResNet),
 }
 
 impl Trunk {
@@ -51,6 +59,7 @@ impl Trunk {
     pub fn new(at: &Scope<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
             TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(at, c.clone())?),
+            TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(at, c.clone())?),
         })
     }
 
@@ -58,22 +67,31 @@ impl Trunk {
     pub fn accepts(&self) -> Form {
         match self {
             Self::Transformer(t) => Form::Sequence { width: t.config().width },
+            Self::ResNet(r) => Form::Planes { channels: r.config().planes },
         }
     }
 
-    /// The length of a pooled feature vector.
+    /// The width of what comes out: of a sequence's vectors, or the number of planes.
     pub fn width(&self) -> i64 {
         match self {
             Self::Transformer(t) => t.config().width,
+            Self::ResNet(r) => r.config().width(),
         }
     }
 
-    /// Features to features of the form that [`accepts`](Self::accepts) names, which
-    /// [`Tower::join`](crate::Tower::join) has checked.
+    /// Features to features of the same kind.
+    ///
+    /// # Panics
+    /// If the features are of another kind than [`accepts`](Self::accepts) names, which
+    /// [`Tower::join`](crate::Tower::join) has excluded.
     pub fn forward(&self, features: &Features, train: bool) -> Features {
         match (self, features) {
             (Self::Transformer(t), Features::Sequence(s)) => {
                 Features::Sequence(t.forward(s, train))
+            }
+            (Self::ResNet(r), Features::Planes(x)) => Features::Planes(r.forward(x, train)),
+            (trunk, _) => {
+                unreachable!("the embedder emitted other features than {}", trunk.accepts())
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Tokens: from ids to a sequence of vectors (BERT, Devlin et al. 2019, §3).
+//! Tokens: from ids to a sequence of vectors (BERT, Devlin et al. 2019, §3; GPT-2 has the same without
+//! segments and norm).
 
 use crosstune_core::{
     Batch, Embedder, Error, Features, Form, Result, Scope, Sequence, TokenEmbedderConfig,
@@ -6,39 +7,41 @@ use crosstune_core::{
 };
 use tch::{Tensor, nn::Init};
 
-/// The sum of a vector for the token, one for its position and one for its segment, normalised:
-/// `[B, T]` of token ids to `[B, T, D]`. All tokens are of the first segment.
+/// The sum of a vector for the token, one for its position and, where the model has segments, one for
+/// its segment; normalised, where the model does so. `[B, T]` of token ids to `[B, T, D]`. All tokens
+/// are of the first segment, and padding stands behind the text.
 #[derive(Debug)]
 pub struct TokenEmbedder {
     token: Tensor,
     position: Tensor,
-    segment: Tensor,
-    norm: LayerNorm,
+    segment: Option<Tensor>,
+    norm: Option<LayerNorm>,
+    first_position: i64,
     dropout: f64,
     width: i64,
 }
 
 impl TokenEmbedder {
-    /// Parameters `token.weight [vocabulary, D]`, `position.weight [positions, D]`,
-    /// `segment.weight [segments, D]` and `norm.{weight,bias} [D]` below `at`.
+    /// Parameters `token.weight [vocabulary, D]`, `position.weight [positions, D]` and, as far as the
+    /// model has them, `segment.weight [segments, D]` and `norm.{weight,bias} [D]`, below `at`.
     ///
     /// # Errors
     /// If `form` is not a sequence, if the embedder would be empty, or if a parameter cannot be
     /// made.
     pub fn new(at: Scope<'_>, config: &TokenEmbedderConfig, form: Form) -> Result<Self> {
-        let &TokenEmbedderConfig { vocabulary, positions, segments, eps, dropout } = config;
+        let &TokenEmbedderConfig { vocabulary, positions, first_position, .. } = config;
         let Form::Sequence { width } = form else {
             return Err(Error::Setting {
                 setting: "--weights",
                 problem: format!("the trunk takes {form}, but a sentence is a sequence"),
             });
         };
-        if vocabulary < 1 || positions < 1 || segments < 1 {
+        if vocabulary < 1 || first_position < 0 || config.longest() < 1 {
             return Err(Error::Setting {
                 setting: "tokens",
                 problem: format!(
-                    "an embedder of {vocabulary} tokens, {positions} positions and {segments} \
-                     segments is empty"
+                    "an embedder of {vocabulary} tokens and {positions} positions, counted from \
+                     {first_position}, is empty"
                 ),
             });
         }
@@ -49,9 +52,16 @@ impl TokenEmbedder {
         Ok(Self {
             token: vectors("token", vocabulary)?,
             position: vectors("position", positions)?,
-            segment: vectors("segment", segments)?,
-            norm: LayerNorm::new(&at.sub("norm"), width, eps)?,
-            dropout,
+            segment: match config.segments {
+                ..1 => None,
+                segments => Some(vectors("segment", segments)?),
+            },
+            norm: match config.eps {
+                Some(eps) => Some(LayerNorm::new(&at.sub("norm"), width, eps)?),
+                None => None,
+            },
+            first_position,
+            dropout: config.dropout,
             width,
         })
     }
@@ -66,8 +76,15 @@ impl Embedder for TokenEmbedder {
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         let length = batch.x.size()[1];
         let tokens = Tensor::embedding(&self.token, &batch.x, -1, false, false);
-        let sum = tokens + self.segment.select(0, 0) + self.position.narrow(0, 0, length);
-        let x = self.norm.forward(&sum);
+        let sum = tokens + self.position.narrow(0, self.first_position, length);
+        let sum = match &self.segment {
+            Some(segment) => sum + segment.select(0, 0),
+            None => sum,
+        };
+        let x = match &self.norm {
+            Some(norm) => norm.forward(&sum),
+            None => sum,
+        };
         let x = if train && self.dropout > 0. { x.dropout(self.dropout, true) } else { x };
         Features::Sequence(Sequence { x, keep: batch.keep.as_ref().map(Tensor::shallow_clone) })
     }
@@ -86,8 +103,9 @@ mod tests {
         let config = TokenEmbedderConfig {
             vocabulary: 100,
             positions: 8,
+            first_position: 0,
             segments: 2,
-            eps: 1e-12,
+            eps: Some(1e-12),
             dropout: 0.5,
         };
         let form = Form::Sequence { width: 16 };
@@ -109,13 +127,12 @@ mod tests {
             let x = x.shallow_clone();
             match embedder.embed(&Batch { x, keep: None }, train) {
                 Features::Sequence(s) => s.x.eq(0.).sum(Kind::Int64).int64_value(&[]),
-                #[allow(unreachable_patterns)]
-                _ => panic!("not a sequence"),
+                Features::Planes(_) => panic!("not a sequence"),
             }
         };
         assert_eq!(zeros(false), 0);
         assert!((64..192).contains(&zeros(true)), "half of 256 numbers");
-        let empty = TokenEmbedderConfig { segments: 0, ..config };
+        let empty = TokenEmbedderConfig { first_position: 8, ..config };
         assert!(TokenEmbedder::new(at.sub("other"), &empty, form).is_err());
     }
 }

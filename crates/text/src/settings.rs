@@ -48,7 +48,7 @@ impl TextSettings {
 
     /// Takes over the tokenizer that lies in a folder and the embedder that belongs to it.
     fn adopt_from(&mut self, folder: &Path, embedder: TokenEmbedderConfig) -> Result<()> {
-        let positions = u32::try_from(embedder.positions).unwrap_or(u32::MAX);
+        let positions = u32::try_from(embedder.longest()).unwrap_or(u32::MAX);
         let max_length = self.asked.unwrap_or(USUAL_LENGTH.min(positions));
         if max_length > positions {
             return Err(Error::Setting {
@@ -89,7 +89,7 @@ impl Modality for TextSettings {
                 path: source.checkpoint().path().to_path_buf(),
                 problem: format!(
                     "a model of the family {} for the modality {}; sentences need one for text, \
-                     which brings a tokenizer along: bert",
+                     which brings a tokenizer along",
                     family.name, family.modality
                 ),
             }),

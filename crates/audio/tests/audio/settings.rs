@@ -227,7 +227,9 @@ fn the_embedder_takes_a_batch() {
     let embedder = audio.embedder(Scope::root(&store, &fresh).sub("embed"), form).unwrap();
     assert_eq!(embedder.emits(), form);
     let [a, b] = [64, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)));
-    let Features::Sequence(sequence) = embedder.embed(&audio.batch(&[&a, &b]), false);
+    let Features::Sequence(sequence) = embedder.embed(&audio.batch(&[&a, &b]), false) else {
+        panic!("not a sequence")
+    };
     assert_eq!(sequence.x.size(), [2, 64, 24]);
     assert_eq!(sequence.keep.unwrap().size(), [2, 64]);
     assert_eq!(store.variables()["embed.project.weight"].size(), [24, 40]);

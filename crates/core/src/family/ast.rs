@@ -1,0 +1,98 @@
+//! The audio spectrogram transformer (Gong et al. 2021) as transformers saves it: a DeiT over
+//! overlapping patches of a spectrogram.
+
+use serde::Deserialize;
+
+use super::{
+    ClassTokens, Definition, Family, PatchEmbedderConfig, PretrainedEmbedder, PretrainedHead,
+};
+use crate::{
+    Attend, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
+    dialect::{Fit, same, without},
+};
+
+pub(super) const AST: Definition = Definition {
+    name: "ast",
+    dialect: Dialect {
+        name: "ast",
+        prefixes: &["audio_spectrogram_transformer."],
+        body: &[
+            same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
+            same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
+            same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
+            same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.output.dense"),
+            same("trunk.blocks.{}.norm1", "encoder.layer.{}.layernorm_before"),
+            same("trunk.blocks.{}.norm2", "encoder.layer.{}.layernorm_after"),
+            same("trunk.blocks.{}.mlp.up", "encoder.layer.{}.intermediate.dense"),
+            same("trunk.blocks.{}.mlp.down", "encoder.layer.{}.output.dense"),
+            same("trunk.norm", "layernorm"),
+            same("embed.project", "embeddings.patch_embeddings.projection"),
+            same("embed.position", "embeddings.position_embeddings"),
+            same("embed.class", "embeddings.cls_token"),
+            same("embed.distillation", "embeddings.distillation_token"),
+            without("trunk.blocks.{}.attn.q.bias", Fit::Zeros),
+            without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
+            without("trunk.blocks.{}.attn.v.bias", Fit::Zeros),
+        ],
+        head: &[same("head.norm", "classifier.layernorm"), same("head", "classifier.dense")],
+    },
+    claims: |config| config.model_type() == Some("audio-spectrogram-transformer"),
+    read: |config, _| {
+        let c: AstConfig = config.parse()?;
+        let steps = [c.frequency_stride, c.time_stride, c.patch_size];
+        let (size, patch) = ([c.num_mel_bins, c.max_length], [c.patch_size; 2]);
+        if steps.iter().any(|&n| n < 1) || size.iter().any(|&side| side < c.patch_size) {
+            return Err(config.refuse("its patches do not fit its spectrograms".into()));
+        }
+        Ok(Family {
+            name: "ast".into(),
+            modality: "audio".into(),
+            trunk: TrunkConfig::Transformer(TransformerConfig {
+                heads: c.num_attention_heads,
+                mlp: c.intermediate_size,
+                norm: NormAt::Before,
+                gelu: config.gelu("hidden_act")?,
+                attend: Attend::Everywhere,
+                eps: c.layer_norm_eps,
+                dropout: c.hidden_dropout_prob,
+                ..TransformerConfig::of(c.hidden_size, c.num_hidden_layers)
+            }),
+            embedder: PretrainedEmbedder::Patches(PatchEmbedderConfig {
+                channels: 1,
+                size,
+                patch,
+                stride: [c.frequency_stride, c.time_stride],
+                tokens: ClassTokens::ClassAndDistillation,
+                dropout: c.hidden_dropout_prob,
+            }),
+            head: PretrainedHead {
+                pool: Pool::MeanOfFirstTwo,
+                config: HeadConfig { norm: Some(c.layer_norm_eps), dense: None },
+                labels: config.labels()?,
+            },
+        })
+    },
+    infer: |_| Err("the number of attention heads cannot be told"),
+};
+
+/// `ASTConfig`.
+#[derive(Deserialize)]
+struct AstConfig {
+    hidden_size: i64,
+    num_hidden_layers: usize,
+    num_attention_heads: i64,
+    intermediate_size: i64,
+    num_mel_bins: i64,
+    max_length: i64,
+    patch_size: i64,
+    frequency_stride: i64,
+    time_stride: i64,
+    #[serde(default = "eps")]
+    layer_norm_eps: f64,
+    #[serde(default)]
+    hidden_dropout_prob: f64,
+}
+
+fn eps() -> f64 {
+    1e-12
+}

@@ -1,0 +1,135 @@
+//! BERT and its like as transformers saves them (Devlin et al. 2019): `BertModel`, bare or inside a
+//! class for a task. MiniLM (Wang et al. 2020) is one, too.
+
+use serde::Deserialize;
+
+use super::{
+    Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig, config::Config,
+};
+use crate::{
+    Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, Result, TransformerConfig,
+    TrunkConfig,
+    dialect::{Rule, same},
+};
+
+pub(super) const BERT: Definition = Definition {
+    name: "bert",
+    dialect: Dialect {
+        name: "bert",
+        prefixes: &["", "bert."],
+        body: BODY,
+        head: &[
+            same("head.dense", "bert.pooler.dense"),
+            same("head.dense", "pooler.dense"),
+            same("head", "classifier"),
+        ],
+    },
+    claims: |config| config.model_type() == Some("bert"),
+    read: |config, _| {
+        let labels = config.labels()?;
+        Ok(BertConfig::read(config)?.family("bert", 0, labels))
+    },
+    infer: |_| Err("the number of attention heads cannot be told"),
+};
+
+/// The names inside `BertModel` and `RobertaModel`.
+pub(super) const BODY: &[Rule] = &[
+    same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.self.query"),
+    same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.self.key"),
+    same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.self.value"),
+    same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.output.dense"),
+    same("trunk.blocks.{}.norm1", "encoder.layer.{}.attention.output.LayerNorm"),
+    same("trunk.blocks.{}.mlp.up", "encoder.layer.{}.intermediate.dense"),
+    same("trunk.blocks.{}.mlp.down", "encoder.layer.{}.output.dense"),
+    same("trunk.blocks.{}.norm2", "encoder.layer.{}.output.LayerNorm"),
+    same("embed.token", "embeddings.word_embeddings"),
+    same("embed.position", "embeddings.position_embeddings"),
+    same("embed.segment", "embeddings.token_type_embeddings"),
+    same("embed.norm", "embeddings.LayerNorm"),
+];
+
+/// `BertConfig`, with the defaults that transformers leaves out of the file.
+#[derive(Deserialize)]
+pub(super) struct BertConfig {
+    hidden_size: i64,
+    num_hidden_layers: usize,
+    num_attention_heads: i64,
+    intermediate_size: i64,
+    vocab_size: i64,
+    max_position_embeddings: i64,
+    #[serde(default = "two")]
+    type_vocab_size: i64,
+    #[serde(default = "eps")]
+    layer_norm_eps: f64,
+    #[serde(default = "tenth")]
+    hidden_dropout_prob: f64,
+    #[serde(default = "absolute")]
+    position_embedding_type: String,
+    #[serde(skip, default = "exact")]
+    gelu: crate::Gelu,
+}
+
+fn two() -> i64 {
+    2
+}
+fn eps() -> f64 {
+    1e-12
+}
+fn tenth() -> f64 {
+    0.1
+}
+fn absolute() -> String {
+    "absolute".into()
+}
+fn exact() -> crate::Gelu {
+    crate::Gelu::Exact
+}
+
+impl BertConfig {
+    pub(super) fn read(config: &Config) -> Result<Self> {
+        let read = Self { gelu: config.gelu("hidden_act")?, ..config.parse()? };
+        if read.position_embedding_type != "absolute" {
+            let found = read.position_embedding_type;
+            let problem = format!("position_embedding_type is {found:?}, expected absolute");
+            return Err(config.refuse(problem));
+        }
+        Ok(read)
+    }
+
+    /// A model of this configuration whose first token has the row `first_position`.
+    pub(super) fn family(
+        self,
+        name: &str,
+        first_position: i64,
+        labels: Option<Vec<String>>,
+    ) -> Family {
+        let dense = Some(Dense { width: self.hidden_size, activation: Activation::Tanh });
+        Family {
+            name: name.into(),
+            modality: "text".into(),
+            trunk: TrunkConfig::Transformer(TransformerConfig {
+                heads: self.num_attention_heads,
+                mlp: self.intermediate_size,
+                norm: NormAt::After,
+                gelu: self.gelu,
+                attend: Attend::Everywhere,
+                eps: self.layer_norm_eps,
+                dropout: self.hidden_dropout_prob,
+                ..TransformerConfig::of(self.hidden_size, self.num_hidden_layers)
+            }),
+            embedder: PretrainedEmbedder::Tokens(TokenEmbedderConfig {
+                vocabulary: self.vocab_size,
+                positions: self.max_position_embeddings,
+                first_position,
+                segments: self.type_vocab_size,
+                eps: Some(self.layer_norm_eps),
+                dropout: self.hidden_dropout_prob,
+            }),
+            head: PretrainedHead {
+                pool: Pool::First,
+                config: HeadConfig { norm: None, dense },
+                labels,
+            },
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! DistilBERT as transformers saves it (Sanh et al. 2019): BERT's blocks under other names, without
+//! segments.
+
+use serde::Deserialize;
+
+use super::{Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig};
+use crate::{
+    Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
+    dialect::same,
+};
+
+pub(super) const DISTILBERT: Definition = Definition {
+    name: "distilbert",
+    dialect: Dialect {
+        name: "distilbert",
+        prefixes: &["distilbert.", ""],
+        body: &[
+            same("trunk.blocks.{}.attn.q", "transformer.layer.{}.attention.q_lin"),
+            same("trunk.blocks.{}.attn.k", "transformer.layer.{}.attention.k_lin"),
+            same("trunk.blocks.{}.attn.v", "transformer.layer.{}.attention.v_lin"),
+            same("trunk.blocks.{}.attn.out", "transformer.layer.{}.attention.out_lin"),
+            same("trunk.blocks.{}.norm1", "transformer.layer.{}.sa_layer_norm"),
+            same("trunk.blocks.{}.mlp.up", "transformer.layer.{}.ffn.lin1"),
+            same("trunk.blocks.{}.mlp.down", "transformer.layer.{}.ffn.lin2"),
+            same("trunk.blocks.{}.norm2", "transformer.layer.{}.output_layer_norm"),
+            same("embed.token", "embeddings.word_embeddings"),
+            same("embed.position", "embeddings.position_embeddings"),
+            same("embed.norm", "embeddings.LayerNorm"),
+        ],
+        head: &[same("head.dense", "pre_classifier"), same("head", "classifier")],
+    },
+    claims: |config| config.model_type() == Some("distilbert"),
+    read: |config, _| {
+        let c: DistilBertConfig = config.parse()?;
+        let dense = Some(Dense { width: c.dim, activation: Activation::Relu });
+        Ok(Family {
+            name: "distilbert".into(),
+            modality: "text".into(),
+            trunk: TrunkConfig::Transformer(TransformerConfig {
+                heads: c.n_heads,
+                mlp: c.hidden_dim,
+                norm: NormAt::After,
+                gelu: config.gelu("activation")?,
+                attend: Attend::Everywhere,
+                eps: EPS,
+                dropout: c.dropout,
+                ..TransformerConfig::of(c.dim, c.n_layers)
+            }),
+            embedder: PretrainedEmbedder::Tokens(TokenEmbedderConfig {
+                vocabulary: c.vocab_size,
+                positions: c.max_position_embeddings,
+                first_position: 0,
+                segments: 0,
+                eps: Some(EPS),
+                dropout: c.dropout,
+            }),
+            head: PretrainedHead {
+                pool: Pool::First,
+                config: HeadConfig { norm: None, dense },
+                labels: config.labels()?,
+            },
+        })
+    },
+    infer: |_| Err("the number of attention heads cannot be told"),
+};
+
+/// It is not in the file.
+const EPS: f64 = 1e-12;
+
+#[derive(Deserialize)]
+struct DistilBertConfig {
+    dim: i64,
+    n_layers: usize,
+    n_heads: i64,
+    hidden_dim: i64,
+    vocab_size: i64,
+    max_position_embeddings: i64,
+    #[serde(default = "tenth")]
+    dropout: f64,
+}
+
+fn tenth() -> f64 {
+    0.1
+}

@@ -1,0 +1,98 @@
+//! GPT-2 as transformers saves it (Radford et al. 2019): every place sees itself and those before
+//! it; weights are stored transposed, and query, key and value in one.
+
+use serde::Deserialize;
+
+use super::{Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig};
+use crate::{
+    Attend, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
+    dialect::{Fit, fitted, same, without},
+};
+
+pub(super) const GPT2: Definition = Definition {
+    name: "gpt2",
+    dialect: Dialect {
+        name: "gpt2",
+        prefixes: &["transformer.", ""],
+        body: &[
+            fitted("trunk.blocks.{}.attn.q", "h.{}.attn.c_attn", Fit::TransposedThird(0)),
+            fitted("trunk.blocks.{}.attn.k", "h.{}.attn.c_attn", Fit::TransposedThird(1)),
+            fitted("trunk.blocks.{}.attn.v", "h.{}.attn.c_attn", Fit::TransposedThird(2)),
+            fitted("trunk.blocks.{}.attn.out", "h.{}.attn.c_proj", Fit::Transposed),
+            same("trunk.blocks.{}.norm1", "h.{}.ln_1"),
+            fitted("trunk.blocks.{}.mlp.up", "h.{}.mlp.c_fc", Fit::Transposed),
+            fitted("trunk.blocks.{}.mlp.down", "h.{}.mlp.c_proj", Fit::Transposed),
+            same("trunk.blocks.{}.norm2", "h.{}.ln_2"),
+            same("trunk.norm", "ln_f"),
+            same("embed.token", "wte"),
+            same("embed.position", "wpe"),
+        ],
+        head: &[same("head.weight", "score.weight"), without("head.bias", Fit::Zeros)],
+    },
+    claims: |config| config.model_type() == Some("gpt2"),
+    read: |config, _| {
+        let c: Gpt2Config = config.parse()?;
+        if !c.scale_attn_weights || c.scale_attn_by_inverse_layer_idx {
+            return Err(config.refuse("attention is scaled in an unusual way".into()));
+        }
+        Ok(Family {
+            name: "gpt2".into(),
+            modality: "text".into(),
+            trunk: TrunkConfig::Transformer(TransformerConfig {
+                heads: c.n_head,
+                mlp: c.n_inner.unwrap_or(4 * c.n_embd),
+                norm: NormAt::Before,
+                gelu: config.gelu("activation_function")?,
+                attend: Attend::Backwards,
+                eps: c.layer_norm_epsilon,
+                dropout: c.resid_pdrop,
+                ..TransformerConfig::of(c.n_embd, c.n_layer)
+            }),
+            embedder: PretrainedEmbedder::Tokens(TokenEmbedderConfig {
+                vocabulary: c.vocab_size,
+                positions: c.n_positions,
+                first_position: 0,
+                segments: 0,
+                eps: None,
+                dropout: c.embd_pdrop,
+            }),
+            head: PretrainedHead {
+                pool: Pool::Last,
+                config: HeadConfig::default(),
+                labels: config.labels()?,
+            },
+        })
+    },
+    infer: |_| Err("the number of attention heads cannot be told"),
+};
+
+#[derive(Deserialize)]
+struct Gpt2Config {
+    n_embd: i64,
+    n_layer: usize,
+    n_head: i64,
+    n_inner: Option<i64>,
+    vocab_size: i64,
+    #[serde(alias = "n_ctx")]
+    n_positions: i64,
+    #[serde(default = "eps")]
+    layer_norm_epsilon: f64,
+    #[serde(default = "tenth")]
+    resid_pdrop: f64,
+    #[serde(default = "tenth")]
+    embd_pdrop: f64,
+    #[serde(default = "yes")]
+    scale_attn_weights: bool,
+    #[serde(default)]
+    scale_attn_by_inverse_layer_idx: bool,
+}
+
+fn eps() -> f64 {
+    1e-5
+}
+fn tenth() -> f64 {
+    0.1
+}
+fn yes() -> bool {
+    true
+}

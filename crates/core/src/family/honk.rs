@@ -1,0 +1,80 @@
+//! honk's keyword spotter `res8` (Tang and Lin 2018), trained on Speech Commands: a residual network
+//! over 40 bands of cepstra, published as a bare table of tensors.
+
+use super::{
+    Definition, Family, PretrainedEmbedder, PretrainedHead, StemConfig, StemNorm, StemPool, count,
+    shape,
+};
+use crate::{
+    Block, Dialect, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, TrunkConfig,
+    dialect::{Fit, same, without},
+};
+
+pub(super) const HONK: Definition = Definition {
+    name: "honk",
+    dialect: DIALECT,
+    claims: |_| false,
+    read: |_, checkpoint| HONK.infer(checkpoint),
+    infer: |checkpoint| {
+        let convolutions = count(checkpoint, &DIALECT, "conv{}.weight", 0);
+        let Some(&[planes, 1, 3, 3]) = shape(checkpoint, &DIALECT, "conv0.weight") else {
+            return Err("its first convolution is not of 3 × 3 on one channel");
+        };
+        if convolutions != 7 {
+            return Err("it has other than 7 convolutions, so it is not res8");
+        }
+        let stage = Stage { blocks: 3, width: planes, stride: 1 };
+        Ok(Family {
+            name: "honk".into(),
+            modality: "audio".into(),
+            trunk: TrunkConfig::ResNet(ResNetConfig {
+                planes,
+                stages: vec![stage],
+                block: Block::Keyword,
+                shortcut: Shortcut::Projected,
+            }),
+            embedder: PretrainedEmbedder::Planes(StemConfig {
+                channels: 1,
+                planes,
+                kernel: 3,
+                stride: 1,
+                norm: StemNorm::Without,
+                // Its frames are rows.
+                pool: StemPool::Mean([4, 3]),
+            }),
+            head: PretrainedHead { pool: Pool::Mean, config: HeadConfig::default(), labels: None },
+        })
+    },
+};
+
+const DIALECT: Dialect = Dialect {
+    name: "honk",
+    prefixes: &[""],
+    body: &[
+        same("embed.conv", "conv0"),
+        same("trunk.stages.0.0.conv1", "conv1"),
+        same("trunk.stages.0.0.conv2", "conv2"),
+        same("trunk.stages.0.1.conv1", "conv3"),
+        same("trunk.stages.0.1.conv2", "conv4"),
+        same("trunk.stages.0.2.conv1", "conv5"),
+        same("trunk.stages.0.2.conv2", "conv6"),
+        same("trunk.stages.0.0.norm1.running_mean", "bn1.running_mean"),
+        same("trunk.stages.0.0.norm1.running_var", "bn1.running_var"),
+        same("trunk.stages.0.0.norm2.running_mean", "bn2.running_mean"),
+        same("trunk.stages.0.0.norm2.running_var", "bn2.running_var"),
+        same("trunk.stages.0.1.norm1.running_mean", "bn3.running_mean"),
+        same("trunk.stages.0.1.norm1.running_var", "bn3.running_var"),
+        same("trunk.stages.0.1.norm2.running_mean", "bn4.running_mean"),
+        same("trunk.stages.0.1.norm2.running_var", "bn4.running_var"),
+        same("trunk.stages.0.2.norm1.running_mean", "bn5.running_mean"),
+        same("trunk.stages.0.2.norm1.running_var", "bn5.running_var"),
+        same("trunk.stages.0.2.norm2.running_mean", "bn6.running_mean"),
+        same("trunk.stages.0.2.norm2.running_var", "bn6.running_var"),
+        // Its norms have no parameters.
+        without("trunk.stages.{}.{}.norm1.weight", Fit::Ones),
+        without("trunk.stages.{}.{}.norm1.bias", Fit::Zeros),
+        without("trunk.stages.{}.{}.norm2.weight", Fit::Ones),
+        without("trunk.stages.{}.{}.norm2.bias", Fit::Zeros),
+    ],
+    head: &[same("head", "output")],
+};

@@ -1,0 +1,253 @@
+//! Families of pretrained models. Each has a file: its dialect, and how its configuration or, where
+//! there is none, its tensors tell what the model looks like.
+
+mod ast;
+mod bert;
+mod config;
+mod distilbert;
+mod embedder;
+mod gpt2;
+mod honk;
+mod resnet;
+mod roberta;
+mod vit;
+mod wav2vec2;
+mod whisper;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Checkpoint, Dialect, Error, HeadConfig, Pool, Result, Source, TrunkConfig, checkpoint::CONFIG,
+};
+
+use config::Config;
+pub use embedder::{
+    ClassTokens, FrameStemConfig, PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemNorm,
+    StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+};
+
+/// A checkpoint whose family is known.
+#[derive(Debug)]
+pub struct Pretrained {
+    checkpoint: Checkpoint,
+    family: Family,
+}
+
+/// What is known of one model of a family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Family {
+    /// The name of the family: `bert`.
+    pub name: String,
+    /// The modality that the model was trained on: `text`.
+    pub modality: String,
+    /// The trunk.
+    pub trunk: TrunkConfig,
+    /// The embedder that belongs to the trunk.
+    pub embedder: PretrainedEmbedder,
+    /// The head that belongs to the trunk; whether the checkpoint has one, its tensors tell.
+    pub head: PretrainedHead,
+}
+
+/// The head that a pretrained model came with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainedHead {
+    /// How the trunk's output becomes one vector.
+    pub pool: Pool,
+    /// What stands between that vector and the logits.
+    pub config: HeadConfig,
+    /// The names of the classes, where they are published.
+    pub labels: Option<Vec<String>>,
+}
+
+/// One family: how its checkpoints are recognised and read.
+struct Definition {
+    name: &'static str,
+    dialect: Dialect,
+    /// Whether a `config.json` is of this family.
+    claims: fn(&Config) -> bool,
+    /// Reads a `config.json`; the tensors tell what it leaves out.
+    read: fn(&Config, &Checkpoint) -> Result<Family>,
+    /// Tells the model from its tensors alone, or what they do not tell.
+    infer: fn(&Checkpoint) -> Result<Family, &'static str>,
+}
+
+/// All families. Where tensors alone decide, the first whose names they have wins.
+const FAMILIES: &[&Definition] = &[
+    &bert::BERT,
+    &roberta::ROBERTA,
+    &distilbert::DISTILBERT,
+    &gpt2::GPT2,
+    &vit::VIT,
+    &vit::DEIT,
+    &vit::DINOV2,
+    &vit::TIMM_VIT,
+    &resnet::RESNET_HF,
+    &resnet::RESNET,
+    &ast::AST,
+    &whisper::WHISPER,
+    &wav2vec2::WAV2VEC2,
+    &wav2vec2::HUBERT,
+    &honk::HONK,
+];
+
+impl Pretrained {
+    /// Opens a checkpoint: a file or a folder, as [`Checkpoint::open`]. The family is recognised by
+    /// the `config.json` beside it or, where there is none, by the names and shapes of the tensors.
+    ///
+    /// # Errors
+    /// If a file is missing or broken, or if the family is not known.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_as(path, None)
+    }
+
+    /// The same, of a family that the caller names.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if there is no family of that name.
+    pub fn open_as(path: impl AsRef<Path>, family: Option<&str>) -> Result<Self> {
+        let checkpoint = Checkpoint::open(path)?;
+        let family = Family::of(&checkpoint, family)?;
+        Ok(Self { checkpoint, family })
+    }
+
+    /// The same model with another dropout, in trunk and embedder.
+    ///
+    /// # Errors
+    /// If it is not a share from 0 to below 1.
+    pub fn with_dropout(mut self, share: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&share) {
+            let problem = format!("{share} is not a share from 0 to below 1");
+            return Err(Error::Setting { setting: "--dropout", problem });
+        }
+        self.family.trunk = self.family.trunk.with_dropout(share);
+        self.family.embedder = self.family.embedder.with_dropout(share);
+        Ok(self)
+    }
+
+    /// The tensors.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// What is known of the model.
+    pub fn family(&self) -> &Family {
+        &self.family
+    }
+
+    /// The tensors, read through the family's dialect.
+    ///
+    /// # Errors
+    /// If no tensor has a name of the family.
+    pub fn source(&self) -> Result<Source<'_>> {
+        Source::new(&self.checkpoint, self.family.dialect()?)
+    }
+
+    /// How many classes the checkpoint's own head tells apart; `None`: it has no head. Their names,
+    /// where they are published, are in [`PretrainedHead::labels`].
+    ///
+    /// # Errors
+    /// As [`source`](Self::source).
+    pub fn classes(&self) -> Result<Option<usize>> {
+        let source = self.source()?;
+        let shape = source.shape("head.weight");
+        Ok(shape.and_then(|shape| usize::try_from(*shape.first()?).ok()))
+    }
+}
+
+impl Family {
+    /// Tells what model a checkpoint holds. `name` decides the family where it is given.
+    ///
+    /// # Errors
+    /// If the family is not known, or if the configuration or the tensors contradict it.
+    pub fn of(checkpoint: &Checkpoint, name: Option<&str>) -> Result<Self> {
+        let beside = checkpoint.folder().join(CONFIG);
+        let config = beside.is_file().then(|| Config::open(&beside)).transpose()?;
+        let unknown = |path: &Path, problem| Error::Family { path: path.into(), problem };
+        let names = || FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
+        if let Some(name) = name {
+            let problem = || format!("{name:?} is not known; the known families are {}", names());
+            let found = FAMILIES
+                .iter()
+                .find(|family| family.name == name)
+                .ok_or_else(|| Error::Setting { setting: "--family", problem: problem() })?;
+            return match config.filter(|config| (found.claims)(config)) {
+                Some(config) => (found.read)(&config, checkpoint),
+                None => found.infer(checkpoint),
+            };
+        }
+        if let Some(config) = config {
+            return match FAMILIES.iter().find(|family| (family.claims)(&config)) {
+                Some(family) => (family.read)(&config, checkpoint),
+                None => {
+                    let problem = format!(
+                        "{}; the known families are {}; --family names one",
+                        config.says(),
+                        names()
+                    );
+                    Err(unknown(&beside, problem))
+                }
+            };
+        }
+        match FAMILIES.iter().find(|family| family.fits(checkpoint)) {
+            Some(family) => family.infer(checkpoint),
+            None => {
+                let problem = format!(
+                    "the names of its tensors are of no known family (known: {}), and there is no \
+                     {CONFIG} beside it",
+                    names()
+                );
+                Err(unknown(checkpoint.path(), problem))
+            }
+        }
+    }
+
+    fn dialect(&self) -> Result<Dialect> {
+        FAMILIES
+            .iter()
+            .find(|family| family.name == self.name)
+            .map(|family| family.dialect)
+            .ok_or_else(|| Error::Setting {
+                setting: "family",
+                problem: format!("{:?} is not known to this version", self.name),
+            })
+    }
+}
+
+impl Definition {
+    fn fits(&self, checkpoint: &Checkpoint) -> bool {
+        self.dialect.prefix(checkpoint.entries().map(|(name, _)| name)).is_some()
+    }
+
+    fn infer(&self, checkpoint: &Checkpoint) -> Result<Family> {
+        let refused = |problem: String| Error::Family { path: checkpoint.path().into(), problem };
+        if !self.fits(checkpoint) {
+            return Err(refused(format!("no tensor has a name of the family {}", self.name)));
+        }
+        (self.infer)(checkpoint).map_err(|lacking| {
+            refused(format!(
+                "by its tensors it is of the family {}, but {lacking}: put its {CONFIG} beside it",
+                self.name
+            ))
+        })
+    }
+}
+
+/// The shape of a tensor below whatever prefix of the dialect the checkpoint has.
+fn shape<'c>(checkpoint: &'c Checkpoint, dialect: &Dialect, name: &str) -> Option<&'c [i64]> {
+    dialect
+        .prefixes
+        .iter()
+        .find_map(|prefix| checkpoint.entry(&format!("{prefix}{name}")))
+        .map(|entry| entry.shape.as_slice())
+}
+
+/// How many there are of `pattern`, in which `{}` counts from `first`.
+fn count(checkpoint: &Checkpoint, dialect: &Dialect, pattern: &str, first: usize) -> usize {
+    (first..)
+        .take_while(|i| {
+            shape(checkpoint, dialect, &pattern.replace("{}", &i.to_string())).is_some()
+        })
+        .count()
+}

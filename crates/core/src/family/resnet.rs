@@ -1,0 +1,180 @@
+//! Residual networks (He et al. 2016): torchvision's and timm's, which share their names, the small
+//! ones for CIFAR, and transformers'.
+
+use serde::Deserialize;
+
+use super::{
+    Definition, Family, PretrainedEmbedder, PretrainedHead, StemConfig, StemNorm, StemPool, count,
+    shape,
+};
+use crate::{
+    Block, Checkpoint, Dialect, HeadConfig, Pool, ResNetConfig, Result, Shortcut, Stage,
+    TrunkConfig, dialect::same,
+};
+
+pub(super) const RESNET: Definition = Definition {
+    name: "resnet",
+    dialect: DIALECT,
+    claims: |config| config.architecture().is_some_and(|a| a.starts_with("resnet")),
+    read: |config, checkpoint| {
+        let mut family = resnet(checkpoint).map_err(|e| config.refuse(e.into()))?;
+        family.head.labels = config.labels()?;
+        Ok(family)
+    },
+    infer: resnet,
+};
+
+const DIALECT: Dialect = Dialect {
+    name: "resnet",
+    prefixes: &[""],
+    body: &[
+        same("trunk.stages.{}.{}.conv1", "layer{+1}.{}.conv1"),
+        same("trunk.stages.{}.{}.conv2", "layer{+1}.{}.conv2"),
+        same("trunk.stages.{}.{}.conv3", "layer{+1}.{}.conv3"),
+        same("trunk.stages.{}.{}.norm1", "layer{+1}.{}.bn1"),
+        same("trunk.stages.{}.{}.norm2", "layer{+1}.{}.bn2"),
+        same("trunk.stages.{}.{}.norm3", "layer{+1}.{}.bn3"),
+        same("trunk.stages.{}.{}.shortcut.conv", "layer{+1}.{}.downsample.0"),
+        same("trunk.stages.{}.{}.shortcut.norm", "layer{+1}.{}.downsample.1"),
+        same("embed.conv", "conv1"),
+        same("embed.norm", "bn1"),
+    ],
+    head: &[same("head", "fc"), same("head", "linear")],
+};
+
+/// The network as its tensors have it. Stages halve the planes' sides, but for the first.
+fn resnet(checkpoint: &Checkpoint) -> Result<Family, &'static str> {
+    const UNUSUAL: &str =
+        "a ResNet of this build is not supported (another stem, groups or shapes)";
+    let shape = |name: &str| shape(checkpoint, &DIALECT, name);
+    let Some(&[planes, channels, kernel, _]) = shape("conv1.weight") else { return Err(UNUSUAL) };
+    let stages = count(checkpoint, &DIALECT, "layer{}.0.conv1.weight", 1);
+    let bottleneck = shape("layer1.0.conv3.weight").is_some();
+    let last = if bottleneck { "conv3" } else { "conv2" };
+    let stages = (0..stages)
+        .map(|i| {
+            let width = *shape(&format!("layer{}.0.{last}.weight", i + 1))?.first()?;
+            let blocks =
+                count(checkpoint, &DIALECT, &format!("layer{}.{{}}.conv1.weight", i + 1), 0);
+            Some(Stage { blocks, width, stride: if i == 0 { 1 } else { 2 } })
+        })
+        .collect::<Option<Vec<_>>>()
+        .ok_or(UNUSUAL)?;
+    // Grouped convolutions (ResNeXt) take fewer planes than their bottleneck has.
+    let inner = shape("layer1.0.conv2.weight").ok_or(UNUSUAL)?;
+    if inner.first() != inner.get(1) {
+        return Err(UNUSUAL);
+    }
+    // The small networks have a small kernel, no pooling, and shortcuts without parameters.
+    let (stride, pool) = match kernel {
+        7 => (2, StemPool::Max),
+        3 => (1, StemPool::Without),
+        _ => return Err(UNUSUAL),
+    };
+    let projected = shape("layer2.0.downsample.0.weight").is_some() || stages.len() < 2;
+    Ok(family(
+        "resnet",
+        ResNetConfig {
+            planes,
+            stages,
+            block: if bottleneck { Block::Bottleneck } else { Block::Basic },
+            shortcut: if projected { Shortcut::Projected } else { Shortcut::Padded },
+        },
+        StemConfig { channels, planes, kernel, stride, norm: StemNorm::Batch, pool },
+    ))
+}
+
+pub(super) const RESNET_HF: Definition = Definition {
+    name: "resnet-hf",
+    dialect: Dialect {
+        name: "resnet-hf",
+        prefixes: &["resnet.", ""],
+        body: &[
+            same("trunk.stages.{}.{}.conv1", "encoder.stages.{}.layers.{}.layer.0.convolution"),
+            same("trunk.stages.{}.{}.conv2", "encoder.stages.{}.layers.{}.layer.1.convolution"),
+            same("trunk.stages.{}.{}.conv3", "encoder.stages.{}.layers.{}.layer.2.convolution"),
+            same("trunk.stages.{}.{}.norm1", "encoder.stages.{}.layers.{}.layer.0.normalization"),
+            same("trunk.stages.{}.{}.norm2", "encoder.stages.{}.layers.{}.layer.1.normalization"),
+            same("trunk.stages.{}.{}.norm3", "encoder.stages.{}.layers.{}.layer.2.normalization"),
+            same(
+                "trunk.stages.{}.{}.shortcut.conv",
+                "encoder.stages.{}.layers.{}.shortcut.convolution",
+            ),
+            same(
+                "trunk.stages.{}.{}.shortcut.norm",
+                "encoder.stages.{}.layers.{}.shortcut.normalization",
+            ),
+            same("embed.conv", "embedder.embedder.convolution"),
+            same("embed.norm", "embedder.embedder.normalization"),
+        ],
+        head: &[same("head", "classifier.1")],
+    },
+    claims: |config| config.model_type() == Some("resnet"),
+    read: |config, _| {
+        let c: ResNetHfConfig = config.parse()?;
+        let block = match c.layer_type.as_str() {
+            "basic" => Block::Basic,
+            "bottleneck" => Block::Bottleneck,
+            other => {
+                let problem = format!("layer_type is {other:?}, expected basic or bottleneck");
+                return Err(config.refuse(problem));
+            }
+        };
+        if c.downsample_in_bottleneck || c.depths.len() != c.hidden_sizes.len() {
+            return Err(config.refuse("a ResNet of this build is not supported".into()));
+        }
+        let stages = c.depths.iter().zip(&c.hidden_sizes).enumerate();
+        let stages = stages.map(|(i, (&blocks, &width))| {
+            let stride = if i == 0 && !c.downsample_in_first_stage { 1 } else { 2 };
+            Stage { blocks, width, stride }
+        });
+        let planes = c.embedding_size;
+        let trunk =
+            ResNetConfig { planes, stages: stages.collect(), block, shortcut: Shortcut::Projected };
+        let stem = StemConfig {
+            channels: c.num_channels,
+            planes,
+            kernel: 7,
+            stride: 2,
+            norm: StemNorm::Batch,
+            pool: StemPool::Max,
+        };
+        let mut family = family("resnet-hf", trunk, stem);
+        family.head.labels = config.labels()?;
+        Ok(family)
+    },
+    infer: |_| Err("its blocks cannot be told apart"),
+};
+
+/// `ResNetConfig` of transformers.
+#[derive(Deserialize)]
+struct ResNetHfConfig {
+    embedding_size: i64,
+    hidden_sizes: Vec<i64>,
+    depths: Vec<usize>,
+    #[serde(default = "bottleneck")]
+    layer_type: String,
+    #[serde(default = "three")]
+    num_channels: i64,
+    #[serde(default)]
+    downsample_in_first_stage: bool,
+    #[serde(default)]
+    downsample_in_bottleneck: bool,
+}
+
+fn bottleneck() -> String {
+    "bottleneck".into()
+}
+fn three() -> i64 {
+    3
+}
+
+fn family(name: &str, trunk: ResNetConfig, stem: StemConfig) -> Family {
+    Family {
+        name: name.into(),
+        modality: "image".into(),
+        trunk: TrunkConfig::ResNet(trunk),
+        embedder: PretrainedEmbedder::Planes(stem),
+        head: PretrainedHead { pool: Pool::Mean, config: HeadConfig::default(), labels: None },
+    }
+}

@@ -1,0 +1,25 @@
+//! RoBERTa as transformers saves it (Liu et al. 2019): BERT with positions from 2 on and another
+//! head.
+
+use super::{
+    Definition,
+    bert::{BODY, BertConfig},
+};
+use crate::{Dialect, dialect::same};
+
+pub(super) const ROBERTA: Definition = Definition {
+    name: "roberta",
+    dialect: Dialect {
+        name: "roberta",
+        prefixes: &["roberta.", ""],
+        body: BODY,
+        head: &[same("head.dense", "classifier.dense"), same("head", "classifier.out_proj")],
+    },
+    claims: |config| matches!(config.model_type(), Some("roberta" | "xlm-roberta" | "camembert")),
+    read: |config, _| {
+        let labels = config.labels()?;
+        // Positions are counted from behind the padding token's.
+        Ok(BertConfig::read(config)?.family("roberta", config.pad_token()? + 1, labels))
+    },
+    infer: |_| Err("the number of attention heads cannot be told"),
+};

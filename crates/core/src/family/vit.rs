@@ -1,0 +1,293 @@
+//! Vision transformers: ViT (Dosovitskiy et al. 2021), DeiT (Touvron et al. 2021) and DINOv2 (Oquab
+//! et al. 2023) as transformers saves them, and ViT as timm does.
+
+use serde::Deserialize;
+
+use super::{
+    ClassTokens, Definition, Family, PatchEmbedderConfig, PretrainedEmbedder, PretrainedHead,
+    config::Config, count, shape,
+};
+use crate::{
+    Attend, Checkpoint, Dialect, Gelu, HeadConfig, LayerScale, NormAt, Pool, Result,
+    TransformerConfig, TrunkConfig,
+    dialect::{Fit, Rule, fitted, same, without},
+};
+
+pub(super) const VIT: Definition = Definition {
+    name: "vit",
+    dialect: Dialect {
+        name: "vit",
+        prefixes: &["vit.", ""],
+        body: BODY,
+        head: &[same("head", "classifier")],
+    },
+    claims: |config| config.model_type() == Some("vit"),
+    read: |config, _| VitConfig::read(config)?.family("vit", ClassTokens::Class, Pool::First),
+    infer: |_| Err("the number of attention heads cannot be told"),
+};
+
+pub(super) const DEIT: Definition = Definition {
+    name: "deit",
+    dialect: Dialect {
+        name: "deit",
+        prefixes: &["deit."],
+        body: BODY,
+        head: &[
+            fitted("head", "cls_classifier", Fit::Halves { second: "distillation_classifier" }),
+            same("head", "classifier"),
+        ],
+    },
+    claims: |config| config.model_type() == Some("deit"),
+    read: |config, _| {
+        // With a teacher, each of the two tokens has a head of its own.
+        let distilled = config.saved_by("DeiTForImageClassificationWithTeacher");
+        let pool = if distilled { Pool::FirstTwo } else { Pool::First };
+        VitConfig::read(config)?.family("deit", ClassTokens::ClassAndDistillation, pool)
+    },
+    infer: |_| Err("the number of attention heads cannot be told"),
+};
+
+pub(super) const DINOV2: Definition = Definition {
+    name: "dinov2",
+    dialect: Dialect {
+        name: "dinov2",
+        prefixes: &["dinov2.", ""],
+        body: &[
+            same("trunk.blocks.{}.scale1", "encoder.layer.{}.layer_scale1.lambda1"),
+            same("trunk.blocks.{}.scale2", "encoder.layer.{}.layer_scale2.lambda1"),
+            same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
+            same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
+            same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
+            same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.output.dense"),
+            same("trunk.blocks.{}.norm1", "encoder.layer.{}.norm1"),
+            same("trunk.blocks.{}.norm2", "encoder.layer.{}.norm2"),
+            same("trunk.blocks.{}.mlp.up", "encoder.layer.{}.mlp.fc1"),
+            same("trunk.blocks.{}.mlp.down", "encoder.layer.{}.mlp.fc2"),
+            same("trunk.norm", "layernorm"),
+            same("embed.project", "embeddings.patch_embeddings.projection"),
+            same("embed.position", "embeddings.position_embeddings"),
+            same("embed.class", "embeddings.cls_token"),
+        ],
+        head: &[same("head", "classifier")],
+    },
+    claims: |config| config.model_type() == Some("dinov2"),
+    read: |config, _| {
+        let c = VitConfig::read(config)?;
+        if c.use_swiglu_ffn {
+            return Err(config.refuse("its MLP is a SwiGLU, which is not supported".into()));
+        }
+        let mut family = c.family("dinov2", ClassTokens::Class, Pool::FirstAndMean)?;
+        let TrunkConfig::Transformer(trunk) = &mut family.trunk else { return Ok(family) };
+        trunk.layer_scale = LayerScale::Learned;
+        Ok(family)
+    },
+    infer: |_| Err("the number of attention heads cannot be told"),
+};
+
+pub(super) const TIMM_VIT: Definition = Definition {
+    name: "timm-vit",
+    dialect: TIMM,
+    claims: |config| {
+        config.architecture().is_some_and(|a| a.starts_with("vit_") || a.starts_with("deit_"))
+    },
+    read: |config, checkpoint| {
+        let timm: TimmConfig = config.parse()?;
+        let heads = timm.model_args.as_ref().and_then(|args| args.num_heads);
+        let pool = match timm.global_pool.as_deref() {
+            None | Some("token") => Pool::First,
+            Some("avg") => {
+                return Err(config.refuse("its global_pool is avg, expected token".into()));
+            }
+            Some(other) => {
+                return Err(config.refuse(format!("its global_pool is {other:?}, expected token")));
+            }
+        };
+        let mut family = timm_vit(checkpoint, heads).map_err(|e| config.refuse(e.into()))?;
+        family.head.labels = config.labels()?;
+        family.head.pool = pool;
+        Ok(family)
+    },
+    infer: |checkpoint| timm_vit(checkpoint, None),
+};
+
+/// The names of ViT and DeiT.
+const BODY: &[Rule] = &[
+    same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
+    same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
+    same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
+    same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.output.dense"),
+    same("trunk.blocks.{}.norm1", "encoder.layer.{}.layernorm_before"),
+    same("trunk.blocks.{}.norm2", "encoder.layer.{}.layernorm_after"),
+    same("trunk.blocks.{}.mlp.up", "encoder.layer.{}.intermediate.dense"),
+    same("trunk.blocks.{}.mlp.down", "encoder.layer.{}.output.dense"),
+    same("trunk.norm", "layernorm"),
+    same("embed.project", "embeddings.patch_embeddings.projection"),
+    same("embed.position", "embeddings.position_embeddings"),
+    same("embed.class", "embeddings.cls_token"),
+    same("embed.distillation", "embeddings.distillation_token"),
+    // Where `qkv_bias` is off.
+    without("trunk.blocks.{}.attn.q.bias", Fit::Zeros),
+    without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
+    without("trunk.blocks.{}.attn.v.bias", Fit::Zeros),
+];
+
+const TIMM: Dialect = Dialect {
+    name: "timm-vit",
+    prefixes: &[""],
+    body: &[
+        fitted("trunk.blocks.{}.attn.q", "blocks.{}.attn.qkv", Fit::Third(0)),
+        fitted("trunk.blocks.{}.attn.k", "blocks.{}.attn.qkv", Fit::Third(1)),
+        fitted("trunk.blocks.{}.attn.v", "blocks.{}.attn.qkv", Fit::Third(2)),
+        same("trunk.blocks.{}.attn.out", "blocks.{}.attn.proj"),
+        same("trunk.blocks.{}.norm1", "blocks.{}.norm1"),
+        same("trunk.blocks.{}.norm2", "blocks.{}.norm2"),
+        same("trunk.blocks.{}.mlp.up", "blocks.{}.mlp.fc1"),
+        same("trunk.blocks.{}.mlp.down", "blocks.{}.mlp.fc2"),
+        same("trunk.blocks.{}.scale1", "blocks.{}.ls1.gamma"),
+        same("trunk.blocks.{}.scale2", "blocks.{}.ls2.gamma"),
+        same("trunk.norm", "norm"),
+        same("embed.project", "patch_embed.proj"),
+        same("embed.position", "pos_embed"),
+        same("embed.class", "cls_token"),
+        without("trunk.blocks.{}.attn.q.bias", Fit::Zeros),
+        without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
+        without("trunk.blocks.{}.attn.v.bias", Fit::Zeros),
+    ],
+    head: &[same("head", "head")],
+};
+
+/// `ViTConfig`, `DeiTConfig` and `Dinov2Config`.
+#[derive(Deserialize)]
+struct VitConfig {
+    hidden_size: i64,
+    num_hidden_layers: usize,
+    num_attention_heads: i64,
+    intermediate_size: Option<i64>,
+    mlp_ratio: Option<i64>,
+    image_size: i64,
+    patch_size: i64,
+    #[serde(default = "three")]
+    num_channels: i64,
+    #[serde(default = "eps")]
+    layer_norm_eps: f64,
+    #[serde(default)]
+    hidden_dropout_prob: f64,
+    #[serde(default)]
+    use_swiglu_ffn: bool,
+    #[serde(skip, default = "exact")]
+    gelu: Gelu,
+    #[serde(skip)]
+    labels: Option<Vec<String>>,
+}
+
+fn three() -> i64 {
+    3
+}
+fn eps() -> f64 {
+    1e-12
+}
+fn exact() -> Gelu {
+    Gelu::Exact
+}
+
+impl VitConfig {
+    fn read(config: &Config) -> Result<Self> {
+        let (gelu, labels) = (config.gelu("hidden_act")?, config.labels()?);
+        let read = Self { gelu, labels, ..config.parse()? };
+        if read.patch_size < 1 || read.image_size < read.patch_size {
+            return Err(config.refuse(format!(
+                "patches of {} pixels do not fit a picture of {}",
+                read.patch_size, read.image_size
+            )));
+        }
+        Ok(read)
+    }
+
+    fn family(self, name: &str, tokens: ClassTokens, pool: Pool) -> Result<Family> {
+        let mlp = self.intermediate_size.filter(|_| self.mlp_ratio.is_none());
+        let mlp = mlp.unwrap_or(self.mlp_ratio.unwrap_or(4) * self.hidden_size);
+        Ok(Family {
+            name: name.into(),
+            modality: "image".into(),
+            trunk: TrunkConfig::Transformer(TransformerConfig {
+                heads: self.num_attention_heads,
+                mlp,
+                norm: NormAt::Before,
+                gelu: self.gelu,
+                attend: Attend::Everywhere,
+                eps: self.layer_norm_eps,
+                dropout: self.hidden_dropout_prob,
+                ..TransformerConfig::of(self.hidden_size, self.num_hidden_layers)
+            }),
+            embedder: PretrainedEmbedder::Patches(PatchEmbedderConfig {
+                channels: self.num_channels,
+                size: [self.image_size; 2],
+                patch: [self.patch_size; 2],
+                stride: [self.patch_size; 2],
+                tokens,
+                dropout: self.hidden_dropout_prob,
+            }),
+            head: PretrainedHead { pool, config: HeadConfig::default(), labels: self.labels },
+        })
+    }
+}
+
+/// What timm writes beside a model.
+#[derive(Deserialize)]
+struct TimmConfig {
+    model_args: Option<TimmArgs>,
+    global_pool: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TimmArgs {
+    num_heads: Option<i64>,
+}
+
+/// timm's model as its tensors have it. Heads are 64 wide if nobody says otherwise, as in all of the
+/// papers' sizes.
+fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'static str> {
+    const UNUSUAL: &str = "a ViT of this build is not supported (no class token, or other shapes)";
+    let shape = |name| shape(checkpoint, &TIMM, name);
+    let (Some(&[width, channels, rows, columns]), Some(&[1, positions, _]), Some(&[mlp, _])) =
+        (shape("patch_embed.proj.weight"), shape("pos_embed"), shape("blocks.0.mlp.fc1.weight"))
+    else {
+        return Err(UNUSUAL);
+    };
+    let side = ((positions - 1).max(0) as f64).sqrt().round() as i64;
+    if shape("cls_token").is_none()
+        || shape("norm.weight").is_none()
+        || side * side + 1 != positions
+    {
+        return Err(UNUSUAL);
+    }
+    let heads = match heads {
+        Some(heads) => heads,
+        None if width % 64 == 0 => width / 64,
+        None => return Err("the number of attention heads cannot be told"),
+    };
+    let scaled = shape("blocks.0.ls1.gamma").is_some();
+    Ok(Family {
+        name: "timm-vit".into(),
+        modality: "image".into(),
+        trunk: TrunkConfig::Transformer(TransformerConfig {
+            heads,
+            mlp,
+            norm: NormAt::Before,
+            gelu: Gelu::Exact,
+            attend: Attend::Everywhere,
+            eps: 1e-6,
+            layer_scale: if scaled { LayerScale::Learned } else { LayerScale::Without },
+            ..TransformerConfig::of(width, count(checkpoint, &TIMM, "blocks.{}.norm1.weight", 0))
+        }),
+        embedder: PretrainedEmbedder::Patches(PatchEmbedderConfig {
+            channels,
+            size: [side * rows, side * columns],
+            patch: [rows, columns],
+            stride: [rows, columns],
+            tokens: ClassTokens::Class,
+            dropout: 0.,
+        }),
+        head: PretrainedHead { pool: Pool::First, config: HeadConfig::default(), labels: None },
+    })
+}

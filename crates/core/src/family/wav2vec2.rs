@@ -1,0 +1,188 @@
+//! wav2vec 2.0 (Baevski et al. 2020) and HuBERT (Hsu et al. 2021) as transformers saves them.
+
+use serde::Deserialize;
+
+use super::{
+    Definition, Family, PretrainedEmbedder, PretrainedHead, WaveformEmbedderConfig, WaveformNorm,
+    config::Config,
+};
+use crate::{
+    Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, Result, TransformerConfig,
+    TrunkConfig,
+    dialect::{Fit, Rule, fitted, same},
+};
+
+pub(super) const WAV2VEC2: Definition = Definition {
+    name: "wav2vec2",
+    dialect: Dialect { name: "wav2vec2", prefixes: &["wav2vec2.", ""], body: BODY, head: HEAD },
+    claims: |config| config.model_type() == Some("wav2vec2"),
+    read: |config, _| read(config, "wav2vec2"),
+    infer: |_| Err("the strides of its convolutions cannot be told"),
+};
+
+pub(super) const HUBERT: Definition = Definition {
+    name: "hubert",
+    dialect: Dialect { name: "hubert", prefixes: &["hubert.", ""], body: BODY, head: HEAD },
+    claims: |config| config.model_type() == Some("hubert"),
+    read: |config, _| read(config, "hubert"),
+    infer: |_| Err("the strides of its convolutions cannot be told"),
+};
+
+const BODY: &[Rule] = &[
+    same("trunk.blocks.{}.attn.q", "encoder.layers.{}.attention.q_proj"),
+    same("trunk.blocks.{}.attn.k", "encoder.layers.{}.attention.k_proj"),
+    same("trunk.blocks.{}.attn.v", "encoder.layers.{}.attention.v_proj"),
+    same("trunk.blocks.{}.attn.out", "encoder.layers.{}.attention.out_proj"),
+    same("trunk.blocks.{}.norm1", "encoder.layers.{}.layer_norm"),
+    same("trunk.blocks.{}.norm2", "encoder.layers.{}.final_layer_norm"),
+    same("trunk.blocks.{}.mlp.up", "encoder.layers.{}.feed_forward.intermediate_dense"),
+    same("trunk.blocks.{}.mlp.down", "encoder.layers.{}.feed_forward.output_dense"),
+    same("embed.convs.{}.conv", "feature_extractor.conv_layers.{}.conv"),
+    same("embed.convs.{}.norm", "feature_extractor.conv_layers.{}.layer_norm"),
+    same("embed.feature_norm", "feature_projection.layer_norm"),
+    same("embed.project", "feature_projection.projection"),
+    // Weight normalisation, in both of PyTorch's spellings.
+    fitted(
+        "embed.position.weight",
+        "encoder.pos_conv_embed.conv",
+        Fit::WeightNorm { g: "weight_g", v: "weight_v" },
+    ),
+    fitted(
+        "embed.position.weight",
+        "encoder.pos_conv_embed.conv",
+        Fit::WeightNorm {
+            g: "parametrizations.weight.original0",
+            v: "parametrizations.weight.original1",
+        },
+    ),
+    same("embed.position.bias", "encoder.pos_conv_embed.conv.bias"),
+    // The same norm stands before the blocks of a base model and behind those of a large one.
+    same("embed.norm", "encoder.layer_norm"),
+    same("trunk.norm", "encoder.layer_norm"),
+];
+
+const HEAD: &[Rule] = &[same("head.dense", "projector"), same("head", "classifier")];
+
+/// `Wav2Vec2Config` and `HubertConfig`.
+#[derive(Deserialize)]
+struct Wav2Vec2Config {
+    hidden_size: i64,
+    num_hidden_layers: usize,
+    num_attention_heads: i64,
+    intermediate_size: i64,
+    conv_dim: Vec<i64>,
+    conv_kernel: Vec<i64>,
+    conv_stride: Vec<i64>,
+    #[serde(default)]
+    conv_bias: bool,
+    #[serde(default = "group")]
+    feat_extract_norm: String,
+    #[serde(default)]
+    do_stable_layer_norm: bool,
+    #[serde(default = "yes")]
+    feat_proj_layer_norm: bool,
+    #[serde(default)]
+    conv_pos_batch_norm: bool,
+    #[serde(default = "kernel")]
+    num_conv_pos_embeddings: i64,
+    #[serde(default = "groups")]
+    num_conv_pos_embedding_groups: i64,
+    #[serde(default = "eps")]
+    layer_norm_eps: f64,
+    #[serde(default = "tenth")]
+    hidden_dropout: f64,
+    #[serde(default = "projected")]
+    classifier_proj_size: i64,
+    #[serde(default)]
+    use_weighted_layer_sum: bool,
+    #[serde(default)]
+    add_adapter: bool,
+}
+
+fn group() -> String {
+    "group".into()
+}
+fn yes() -> bool {
+    true
+}
+fn kernel() -> i64 {
+    128
+}
+fn groups() -> i64 {
+    16
+}
+fn eps() -> f64 {
+    1e-5
+}
+fn tenth() -> f64 {
+    0.1
+}
+fn projected() -> i64 {
+    256
+}
+
+fn read(config: &Config, name: &str) -> Result<Family> {
+    let c: Wav2Vec2Config = config.parse()?;
+    let layers = c.conv_dim.len();
+    let problem = if layers == 0 || c.conv_kernel.len() != layers || c.conv_stride.len() != layers {
+        "conv_dim, conv_kernel and conv_stride differ in length, or are empty"
+    } else if [&c.conv_dim, &c.conv_kernel, &c.conv_stride].iter().any(|v| v.iter().any(|&n| n < 1))
+        || c.num_conv_pos_embeddings < 1
+        || c.num_conv_pos_embedding_groups < 1
+    {
+        "a convolution has a size below 1"
+    } else if c.use_weighted_layer_sum {
+        "its head takes a weighted sum of all layers, which is not supported"
+    } else if c.add_adapter {
+        "it has an adapter, which is not supported"
+    } else if c.conv_pos_batch_norm {
+        "its positions are normalised over the batch, which is not supported"
+    } else {
+        ""
+    };
+    if !problem.is_empty() {
+        return Err(config.refuse(problem.into()));
+    }
+    let norm = match c.feat_extract_norm.as_str() {
+        "group" => WaveformNorm::Group,
+        "layer" => WaveformNorm::Layer,
+        other => {
+            let problem = format!("feat_extract_norm is {other:?}, expected group or layer");
+            return Err(config.refuse(problem));
+        }
+    };
+    let at = if c.do_stable_layer_norm { NormAt::Before } else { NormAt::After };
+    let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Without });
+    Ok(Family {
+        name: name.into(),
+        modality: "audio".into(),
+        trunk: TrunkConfig::Transformer(TransformerConfig {
+            heads: c.num_attention_heads,
+            mlp: c.intermediate_size,
+            norm: at,
+            gelu: config.gelu("hidden_act")?,
+            attend: Attend::Everywhere,
+            eps: c.layer_norm_eps,
+            dropout: c.hidden_dropout,
+            ..TransformerConfig::of(c.hidden_size, c.num_hidden_layers)
+        }),
+        embedder: PretrainedEmbedder::Waveform(WaveformEmbedderConfig {
+            convolutions: (0..layers)
+                .map(|i| [c.conv_dim[i], c.conv_kernel[i], c.conv_stride[i]])
+                .collect(),
+            norm,
+            output_norm: at,
+            bias: c.conv_bias,
+            feature_norm: c.feat_proj_layer_norm,
+            position_kernel: c.num_conv_pos_embeddings,
+            position_groups: c.num_conv_pos_embedding_groups,
+            eps: c.layer_norm_eps,
+            dropout: c.hidden_dropout,
+        }),
+        head: PretrainedHead {
+            pool: Pool::Mean,
+            config: HeadConfig { norm: None, dense },
+            labels: config.labels()?,
+        },
+    })
+}

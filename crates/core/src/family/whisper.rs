@@ -1,0 +1,90 @@
+//! The encoder of Whisper (Radford et al. 2022) as transformers saves it.
+
+use serde::Deserialize;
+
+use super::{Definition, Family, FrameStemConfig, PretrainedEmbedder, PretrainedHead};
+use crate::{
+    Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
+    dialect::{Fit, same, without},
+};
+
+pub(super) const WHISPER: Definition = Definition {
+    name: "whisper",
+    dialect: Dialect {
+        name: "whisper",
+        prefixes: &["encoder.", "model.encoder."],
+        body: &[
+            // First what wav2vec2, whose encoder has the same names, does not have.
+            same("trunk.blocks.{}.mlp.up", "layers.{}.fc1"),
+            same("trunk.blocks.{}.mlp.down", "layers.{}.fc2"),
+            same("trunk.blocks.{}.attn.q", "layers.{}.self_attn.q_proj"),
+            same("trunk.blocks.{}.attn.k", "layers.{}.self_attn.k_proj"),
+            same("trunk.blocks.{}.attn.v", "layers.{}.self_attn.v_proj"),
+            same("trunk.blocks.{}.attn.out", "layers.{}.self_attn.out_proj"),
+            same("trunk.blocks.{}.norm1", "layers.{}.self_attn_layer_norm"),
+            same("trunk.blocks.{}.norm2", "layers.{}.final_layer_norm"),
+            same("trunk.norm", "layer_norm"),
+            same("embed.conv1", "conv1"),
+            same("embed.conv2", "conv2"),
+            same("embed.position", "embed_positions.weight"),
+            // It would add the same to all of a query's scores, which the softmax takes away.
+            without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
+        ],
+        head: &[same("head.dense", "projector"), same("head", "classifier")],
+    },
+    claims: |config| config.model_type() == Some("whisper"),
+    read: |config, _| {
+        let c: WhisperConfig = config.parse()?;
+        if c.use_weighted_layer_sum {
+            let problem = "its head takes a weighted sum of all layers, which is not supported";
+            return Err(config.refuse(problem.into()));
+        }
+        let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Without });
+        Ok(Family {
+            name: "whisper".into(),
+            modality: "audio".into(),
+            trunk: TrunkConfig::Transformer(TransformerConfig {
+                heads: c.encoder_attention_heads,
+                mlp: c.encoder_ffn_dim,
+                norm: NormAt::Before,
+                gelu: config.gelu("activation_function")?,
+                attend: Attend::Everywhere,
+                eps: 1e-5,
+                dropout: c.dropout,
+                ..TransformerConfig::of(c.d_model, c.encoder_layers)
+            }),
+            embedder: PretrainedEmbedder::Frames(FrameStemConfig {
+                bands: c.num_mel_bins,
+                positions: c.max_source_positions,
+                dropout: c.dropout,
+            }),
+            head: PretrainedHead {
+                pool: Pool::Mean,
+                config: HeadConfig { norm: None, dense },
+                labels: config.labels()?,
+            },
+        })
+    },
+    infer: |_| Err("the number of attention heads cannot be told"),
+};
+
+/// `WhisperConfig`, the encoder's part.
+#[derive(Deserialize)]
+struct WhisperConfig {
+    d_model: i64,
+    encoder_layers: usize,
+    encoder_attention_heads: i64,
+    encoder_ffn_dim: i64,
+    num_mel_bins: i64,
+    max_source_positions: i64,
+    #[serde(default)]
+    dropout: f64,
+    #[serde(default = "projected")]
+    classifier_proj_size: i64,
+    #[serde(default)]
+    use_weighted_layer_sum: bool,
+}
+
+fn projected() -> i64 {
+    256
+}

@@ -1,0 +1,80 @@
+//! Text models as transformers computes them: embedder, trunk, pool and head of every family, with
+//! padding. `xtask/scripts/fixtures/text_models.py` made the files.
+
+use std::path::PathBuf;
+
+use crosstune_core::{
+    Batch, Checkpoint, Features, Fresh, Head, LoadReport, Pretrained, PretrainedEmbedder, Scope,
+    Tower, Trunk,
+};
+use crosstune_text::TokenEmbedder;
+use tch::{Device, Kind, Tensor, nn::VarStore};
+
+/// Correct runs differ by at most 2e-6; a wrong epsilon or GELU shows by more.
+const WITHIN: f64 = 5e-6;
+
+fn fixture(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
+}
+
+/// The largest difference between two tensors, at places that hold data.
+fn furthest(got: &Tensor, want: &Tensor, keep: &Tensor) -> f64 {
+    assert_eq!(got.size(), want.size());
+    let difference = (got - want).abs();
+    let keep = if difference.dim() == 3 { keep.unsqueeze(-1) } else { keep.ones_like().any() };
+    (difference * keep).max().double_value(&[])
+}
+
+fn check(name: &str) {
+    let _grad = tch::no_grad_guard();
+    let pretrained = Pretrained::open(fixture(name)).unwrap();
+    let expected = Checkpoint::open(fixture(name).join("expected.safetensors")).unwrap();
+    let want = |tensor: &str| expected.tensor(tensor).unwrap();
+    let keep = want("mask").to_kind(Kind::Bool);
+    let batch = Batch { x: want("ids"), keep: Some(keep.shallow_clone()) };
+
+    let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+    let source = pretrained.source().unwrap();
+    let family = pretrained.family();
+    let root = Scope::root(&store, &fresh).from(Some(&source));
+    let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
+    let PretrainedEmbedder::Tokens(tokens) = &family.embedder else { panic!("not of tokens") };
+    let embedder = TokenEmbedder::new(root.sub("embed"), tokens, trunk.accepts()).unwrap();
+    let tower = Tower::join(Box::new(embedder), trunk, family.head.pool).unwrap();
+    let classes = pretrained.classes().unwrap().unwrap();
+    assert_eq!((classes, family.head.labels.as_ref().unwrap()[1].as_str()), (3, "stork"));
+    let at = root.sub("head");
+    let head = Head::new(&at, &at, family.head.config, tower.width(), classes).unwrap();
+
+    for (features, name) in
+        [(tower.embed(&batch, false), "embedded"), (tower.hidden(&batch, false), "hidden")]
+    {
+        let Features::Sequence(sequence) = features else { panic!("not a sequence") };
+        let far = furthest(&sequence.x, &want(name), &keep);
+        assert!(far < WITHIN, "{name} differs by {far:e}");
+    }
+    let far = furthest(&head.forward(&tower.forward(&batch, false)), &want("logits"), &keep);
+    assert!(far < WITHIN, "logits differ by {far:e}");
+    let report = LoadReport::new(Some(&source), &fresh);
+    assert_eq!((report.fresh.len(), report.untaken), (0, vec![]));
+}
+
+#[test]
+fn a_bert_with_its_pooler() {
+    check("tiny-bert-classifier");
+}
+
+#[test]
+fn a_roberta() {
+    check("tiny-roberta");
+}
+
+#[test]
+fn a_distilbert() {
+    check("tiny-distilbert");
+}
+
+#[test]
+fn a_gpt2() {
+    check("tiny-gpt2");
+}
