@@ -16,9 +16,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 4] = [
+    let scripts: [(&str, Vec<OsString>); 5] = [
         ("audio.py", vec![]),
         ("image.py", vec![]),
+        ("image_models.py", vec![]),
         ("text.py", vec!["tiny".into()]),
         ("text.py", vec!["minilm".into(), minilm]),
     ];
