@@ -16,12 +16,13 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 5] = [
+    let scripts: [(&str, Vec<OsString>); 6] = [
         ("audio.py", vec![]),
         ("image.py", vec![]),
         ("image_models.py", vec![]),
         ("text.py", vec!["tiny".into()]),
         ("text.py", vec!["minilm".into(), minilm]),
+        ("text_models.py", vec![]),
     ];
     for (script, args) in scripts {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);
