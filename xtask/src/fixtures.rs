@@ -16,8 +16,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 6] = [
+    let scripts: [(&str, Vec<OsString>); 7] = [
         ("audio.py", vec![]),
+        ("audio_models.py", vec![]),
         ("image.py", vec![]),
         ("image_models.py", vec![]),
         ("text.py", vec!["tiny".into()]),
