@@ -16,11 +16,15 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 4] = [
+    let scripts: [(&str, Vec<OsString>); 8] = [
         ("audio.py", vec![]),
+        ("audio_models.py", vec![]),
         ("image.py", vec![]),
+        ("image_models.py", vec![]),
+        ("surgery.py", vec![]),
         ("text.py", vec!["tiny".into()]),
         ("text.py", vec!["minilm".into(), minilm]),
+        ("text_models.py", vec![]),
     ];
     for (script, args) in scripts {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);
