@@ -102,6 +102,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         Init::Random => None,
     };
     let model = Model::new(spec, &modality, taken, args.fit.device.0)?;
+    model.settle(&modality, &splits.train);
     let (trained, frozen) = args.freeze.apply(model.store(), embedder);
     say_model(&model, &args.freeze, args.init, Parameters { trained, frozen });
     let (fresh, pretrained) = (options.lr, options.pretrained_lr);

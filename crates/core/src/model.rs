@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
     Classifier, Error, Fresh, Head, HeadConfig, LoadReport, Modality, Origin, Pool, Pretrained,
-    Result, Scope, Source, Tower, Trunk, TrunkConfig,
+    Result, Samples, Scope, Source, Tower, Trunk, TrunkConfig,
 };
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -127,6 +127,20 @@ impl Model {
         }
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         Ok(Self { store, classifier, spec, report })
+    }
+
+    /// Fits a fresh embedder to the inputs that it will see, before training; a pretrained one stays
+    /// as it is. Some hundred samples tell enough.
+    pub fn settle<M: Modality>(&self, modality: &M, train: &Samples) {
+        const SAMPLES: usize = 512;
+        let fresh = self.report.fresh.iter().any(|name| name.starts_with("embed."));
+        if !fresh || train.is_empty() {
+            return;
+        }
+        let step = train.len().div_ceil(SAMPLES);
+        let some: Vec<&Tensor> = train.inputs.iter().step_by(step).collect();
+        let batch = modality.batch(&some).to_device(self.classifier.device());
+        self.classifier.tower().settle(&batch);
     }
 
     /// What it was built from.

@@ -53,6 +53,10 @@ impl Embedder for PatchEmbedder {
     fn embed(&self, batch: &Batch, _train: bool) -> Features {
         Features::Sequence(self.frames.forward(&self.cut(&batch.x), None))
     }
+
+    fn settle(&self, batch: &Batch) {
+        self.frames.settle(&Batch { x: self.cut(&batch.x), keep: None });
+    }
 }
 
 #[cfg(test)]
