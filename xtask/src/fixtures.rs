@@ -16,8 +16,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 4] = [
+    let scripts: [(&str, Vec<OsString>); 5] = [
         ("audio.py", vec![]),
+        ("checkpoints.py", vec![]),
         ("image.py", vec![]),
         ("text.py", vec!["tiny".into()]),
         ("text.py", vec!["minilm".into(), minilm]),

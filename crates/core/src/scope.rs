@@ -81,7 +81,7 @@ impl<'c> Source<'c> {
             let (want, got) = (shape.to_vec(), entry.shape.clone());
             return Err(Error::Shape { ours: ours.into(), theirs, path: path(), want, got });
         }
-        let value = self.checkpoint.tensor(&theirs).expect("its entry was just found");
+        let value = self.checkpoint.tensor(&theirs)?;
         self.taken.borrow_mut().insert(theirs);
         Ok(value.to_kind(Kind::Float))
     }

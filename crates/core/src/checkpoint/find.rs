@@ -1,0 +1,95 @@
+//! Which files a path means.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Component, Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{
+    WEIGHTS,
+    format::{header::Members, quote},
+};
+use crate::{Error, Result};
+
+/// The files that a folder in Hugging Face layout may keep its weights in, the first one wins.
+const PUBLISHED: [&str; 4] =
+    [WEIGHTS, "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// The endings that say of a file in a folder that it is a checkpoint. What it is, its contents
+/// say.
+const ENDINGS: [&str; 8] = ["safetensors", "pt", "pth", "bin", "ckpt", "th", "npz", "npy"];
+
+/// The file that a path means, if it is a folder.
+///
+/// # Errors
+/// If there is none, or if there is more than one.
+pub(super) fn file(given: &Path) -> Result<PathBuf> {
+    let wrong = |problem: String| Error::Path { path: given.to_path_buf(), problem };
+    if !given.exists() {
+        let problem = "no such file or folder; name the pretrained weights or their folder";
+        return Err(wrong(problem.into()));
+    }
+    if !given.is_dir() {
+        // Opening a pipe would wait for its other end.
+        return if given.is_file() {
+            Ok(given.to_path_buf())
+        } else {
+            Err(wrong("not a file; name the pretrained weights or their folder".into()))
+        };
+    }
+    if let Some(found) = PUBLISHED.iter().map(|name| given.join(name)).find(|path| path.is_file()) {
+        return Ok(found);
+    }
+    let entries = fs::read_dir(given).map_err(Error::io(given, "read"))?;
+    let mut others: Vec<PathBuf> = entries
+        .map(|entry| Ok(entry.map_err(Error::io(given, "read"))?.path()))
+        .collect::<Result<_>>()?;
+    others.retain(|path| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| ENDINGS.contains(&ending)) && path.is_file()
+    });
+    others.sort();
+    match &others[..] {
+        [only] => Ok(only.clone()),
+        [] => Err(wrong(format!(
+            "no weights in this folder; name one with {WEIGHTS} or {} in it, or a file",
+            PUBLISHED[2]
+        ))),
+        [first, second, ..] => {
+            let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+            let (first, second) = (name(first), name(second));
+            Err(wrong(format!(
+                "{} checkpoints in this folder ({first}, {second}{}); name one of them",
+                others.len(),
+                if others.len() > 2 { ", …" } else { "" }
+            )))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: Members<String>,
+}
+
+/// The tensors of each shard that an index lists.
+pub(super) fn shards(index: &[u8]) -> Result<BTreeMap<String, Vec<String>>, String> {
+    let index: Index = serde_json::from_slice(index)
+        .map_err(|e| format!("not an index of shards ({e}); name the weights or their folder"))?;
+    let mut shards = BTreeMap::<String, Vec<String>>::new();
+    for (tensor, shard) in index.weight_map.0 {
+        let mut components = Path::new(&shard).components();
+        if !matches!((components.next(), components.next()), (Some(Component::Normal(_)), None)) {
+            let shard = quote(&shard);
+            return Err(format!("it names the shard {shard}, which is not a file beside it"));
+        }
+        shards.entry(shard).or_default().push(tensor);
+    }
+    if shards.is_empty() {
+        return Err("an index of no shards; fetch it again".into());
+    }
+    Ok(shards)
+}

@@ -1,0 +1,1 @@
+//! Memory, counted per thread.
