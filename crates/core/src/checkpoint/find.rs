@@ -55,8 +55,7 @@ pub(super) fn file(given: &Path) -> Result<PathBuf> {
     match &others[..] {
         [only] => Ok(only.clone()),
         [] => Err(wrong(format!(
-            "no weights in this folder; name one with {WEIGHTS} or {} in it, or a file",
-            PUBLISHED[2]
+            "no {WEIGHTS} in this folder, nor any other weights; name a folder or file that has"
         ))),
         [first, second, ..] => {
             let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();

@@ -65,6 +65,7 @@ impl Mapped {
         let from = stored.block.range.start + stored.start;
         let as_is = stored.block.packing == Packing::Plain
             && (stored.order == Order::NATIVE || size == 1)
+            && kind != Kind::Bool
             && from.is_multiple_of(size);
         if as_is && bytes >= MAPPED_FROM {
             // Copied on write, page by page: the file never changes, and no two tensors share.
@@ -82,8 +83,12 @@ impl Mapped {
         let copied = stored.block.copy(&self.data, stored.start, out);
         copied.map_err(|problem| self.malformed(problem))?;
         if stored.order != Order::NATIVE {
-            let part = if matches!(kind, Kind::ComplexFloat) { size / 2 } else { size };
+            let part = if kind == Kind::ComplexFloat { size / 2 } else { size };
             out.chunks_exact_mut(part).for_each(<[u8]>::reverse);
+        }
+        if kind == Kind::Bool {
+            // Every other byte is undefined behaviour as a bool, in C++ as in Rust.
+            out.iter_mut().for_each(|b| *b = u8::from(*b != 0));
         }
         Ok(tensor)
     }

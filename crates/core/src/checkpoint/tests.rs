@@ -1,7 +1,13 @@
 //! Whole checkpoints of every format, against what PyTorch and NumPy made of them.
 
-#[path = "tests/memory_tests.rs"]
-mod memory_tests;
+#[path = "tests/broken_tests.rs"]
+mod broken_tests;
+#[path = "tests/build_tests.rs"]
+mod build_tests;
+#[path = "tests/harness_tests.rs"]
+mod harness_tests;
+#[path = "tests/pickle_tests.rs"]
+mod pickle_tests;
 
 use std::{fs, path::PathBuf};
 
@@ -206,10 +212,7 @@ fn a_folder_means_the_first_published_file_or_its_only_checkpoint() {
         "{error}"
     );
     let error = opened(&[]).unwrap_err();
-    assert!(
-        error.contains("no weights in this folder; name one with model.safetensors"),
-        "{error}"
-    );
+    assert!(error.contains("no model.safetensors in this folder, nor any"), "{error}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
 /// The deepest that containers may nest.
 const DEEPEST: usize = 64;
 /// As many values as are looked at, counting one that is in two places twice.
-const MOST_VALUES: usize = 1 << 20;
+const MOST_VALUES: usize = 1 << 21;
 /// As many bytes as all names together may have.
 const MOST_NAMES: usize = 16 << 20;
 
@@ -88,8 +88,8 @@ fn unwrap<'a>(
         _ => false,
     };
     let under = |key: &str| {
-        let mut items = items.iter();
-        items.find(|(k, value)| matches!(k, Value::Str(k) if *k == key) && holds_tensors(*value))
+        let found = items.iter().find(|(k, _)| matches!(k, Value::Str(k) if *k == key));
+        found.filter(|(_, value)| holds_tensors(*value))
     };
     let Some((wrapper, weights)) = WRAPPERS.iter().find_map(|key| under(key)) else { return root };
     for (key, value) in items.iter().take(MOST_TENSORS) {
@@ -113,7 +113,7 @@ struct Walk<'h, 'a> {
 impl<'h, 'a> Walk<'h, 'a> {
     /// Names all tensors below a value; whether there are any.
     fn visit(&mut self, value: Value<'a>, path: &mut String, depth: usize) -> Result<bool, String> {
-        self.values = self.values.checked_sub(1).ok_or("its pickle repeats itself without end")?;
+        self.count(1)?;
         if depth > DEEPEST {
             return Err(format!("its containers nest deeper than {DEEPEST}"));
         }
@@ -131,7 +131,11 @@ impl<'h, 'a> Walk<'h, 'a> {
                 Ok(true)
             }
             Some(Node::Object(Some(state))) => self.visit(*state, path, depth + 1),
-            Some(Node::Dict(items)) if !is_optimizer(items) => {
+            Some(Node::Dict(items)) => {
+                self.count(items.len())?;
+                if is_optimizer(items) {
+                    return Ok(false);
+                }
                 let items = items.iter().map(|&(key, value)| (label(key), value));
                 self.children(items, path, depth)
             }
@@ -173,6 +177,12 @@ impl<'h, 'a> Walk<'h, 'a> {
             self.named.skipped.extend(others);
         }
         Ok(any)
+    }
+
+    fn count(&mut self, values: usize) -> Result<(), String> {
+        let left = self.values.checked_sub(values);
+        self.values = left.ok_or("its pickle repeats itself without end")?;
+        Ok(())
     }
 
     fn spend(&mut self, name: &str) -> Result<(), String> {

@@ -11,7 +11,7 @@ use super::{
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// As many bytes as a header may have, with the magic.
-pub(super) const LONGEST_HEADER: usize = 1 << 16;
+pub(super) const LONGEST_HEADER: usize = 1 << 14;
 
 /// An array, or the name of a type that no tensor has.
 pub(super) enum Array {

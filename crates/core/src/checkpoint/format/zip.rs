@@ -20,6 +20,9 @@ const CENTRAL_LEN: usize = 46;
 /// The most records in an archive, each storage of a checkpoint being one.
 const MOST_RECORDS: usize = 1 << 19;
 
+/// The longest name of a record, the longest path of a file.
+const LONGEST_NAME: usize = 4096;
+
 /// An archive and its records by name.
 #[derive(Debug)]
 pub(crate) struct Archive<'a> {
@@ -49,7 +52,7 @@ impl<'a> Archive<'a> {
             }
             let bad = |problem: &str| format!("the record {} {problem}", quote(name));
             if !is_inside(name) {
-                return Err(bad("is named like a path out of the archive"));
+                return Err(bad("is not named like a file in the archive"));
             }
             let block = header.block(data, directory.start).map_err(|problem| bad(&problem))?;
             ranges.push(block.range.clone());
@@ -84,10 +87,10 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// Whether a name stays inside of the archive, on every system.
+/// Whether a name is sane, and stays inside of the archive on every system.
 fn is_inside(name: &str) -> bool {
     let parts = || name.split(['/', '\\']);
-    !name.is_empty()
+    (1..=LONGEST_NAME).contains(&name.len())
         && !name.contains(['\0', ':'])
         && parts().all(|part| part != "..")
         && parts().next() != Some("")

@@ -8,6 +8,9 @@ use super::{
     value::{Heap, Node, StorageRef, TensorRef, Value},
 };
 
+/// The longest key of a storage, a number or an address.
+const LONGEST_KEY: usize = 256;
+
 /// `function(*arguments)`.
 pub(super) fn call<'a>(
     heap: &mut Heap<'a>,
@@ -105,6 +108,9 @@ fn storage_ref<'a>(heap: &Heap<'a>, id: Value<'a>) -> Option<StorageRef<'a>> {
     else {
         return None;
     };
+    if key.len() > LONGEST_KEY {
+        return None;
+    }
     let len = size(*len)?;
     let part = match view {
         None => (0, len),

@@ -14,8 +14,8 @@ use super::{
 
 /// The value of the pickle that `data` begins with, its heap, and where it ends.
 pub(crate) fn load(data: &[u8]) -> Result<(Value<'_>, Heap<'_>, usize), String> {
-    let heap = Heap::new(data.len());
-    let mut machine = Machine { heap, stack: vec![], marks: vec![], memo: HashMap::new() };
+    let mut machine =
+        Machine { heap: Heap::new(), stack: vec![], marks: vec![], memo: HashMap::new() };
     let mut reader = Reader::new(data);
     loop {
         if let Some(value) = machine.step(&mut reader)? {

@@ -58,7 +58,7 @@ pub(crate) struct TensorRef {
     pub(crate) strides: Vec<usize>,
 }
 
-/// What may be built in all, in bytes, beside the length of the pickle: some 10⁶ values.
+/// What may be built in all, in bytes: some 10⁶ values.
 const BUDGET: usize = 64 << 20;
 
 /// All nodes of a pickle.
@@ -69,9 +69,9 @@ pub(crate) struct Heap<'a> {
 }
 
 impl<'a> Heap<'a> {
-    /// An empty heap for a pickle of `len` bytes.
-    pub(super) fn new(len: usize) -> Self {
-        Self { nodes: Vec::new(), budget: BUDGET.saturating_add(len) }
+    /// An empty heap.
+    pub(super) fn new() -> Self {
+        Self { nodes: Vec::new(), budget: BUDGET }
     }
 
     /// Accounts for memory that is about to be used. Nothing is ever given back, so this bounds

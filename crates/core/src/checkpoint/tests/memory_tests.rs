@@ -1,1 +1,0 @@
-//! Memory, counted per thread.
