@@ -8,6 +8,8 @@ mod build_tests;
 mod harness_tests;
 #[path = "tests/pickle_tests.rs"]
 mod pickle_tests;
+#[path = "tests/rare_tests.rs"]
+mod rare_tests;
 
 use std::{fs, path::PathBuf};
 

@@ -75,9 +75,10 @@ impl Block {
         match self.packing {
             Packing::Plain => Ok(packed[..packed.len().min(most)].into()),
             Packing::Deflated { len, .. } => {
-                let mut out = Vec::new();
-                let reader = DeflateDecoder::new(packed).take(len.min(most) as u64);
-                io::BufReader::new(reader)
+                let most = len.min(most);
+                let mut out = Vec::with_capacity(most);
+                let mut reader = DeflateDecoder::new(packed).take(most as u64);
+                reader
                     .read_to_end(&mut out)
                     .map_err(|e| format!("a deflated record is broken ({e})"))?;
                 Ok(out.into())

@@ -137,6 +137,33 @@ pub(super) fn archive(records: &[Record], count: Option<u16>) -> Vec<u8> {
     out
 }
 
+/// An archive all of whose numbers are in zip64 fields.
+pub(super) fn archive_64(records: &[Record]) -> Vec<u8> {
+    const WIDE: [u8; 4] = [0xff; 4];
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for r in records {
+        let offset = (out.len() as u64).to_le_bytes();
+        let lens = [u64::from(r.unpacked), u64::from(r.packed)].map(u64::to_le_bytes).concat();
+        let name_len = (r.name.len() as u16).to_le_bytes();
+        // No flags, stored, no time, no checksum, both lengths elsewhere.
+        let shared = [&[45, 0][..], &[0; 12], &WIDE, &WIDE, &name_len].concat();
+        out.extend([&b"PK\x03\x04"[..], &shared, &[20, 0], &r.name].concat());
+        out.extend([&[1, 0, 16, 0][..], &lens, &r.bytes].concat());
+        directory.extend([&b"PK\x01\x02\x2d\x00"[..], &shared, &[28, 0], &[0; 10]].concat());
+        directory.extend([&WIDE[..], &r.name, &[1, 0, 24, 0], &lens, &offset].concat());
+    }
+    let start = (out.len() as u64).to_le_bytes();
+    let size = (directory.len() as u64).to_le_bytes();
+    let count = (records.len() as u64).to_le_bytes();
+    out.extend(directory);
+    let end = (out.len() as u64).to_le_bytes();
+    out.extend([&b"PK\x06\x06"[..], &44_u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat());
+    out.extend([count, count, size, start].concat());
+    out.extend([&b"PK\x06\x07"[..], &[0; 4], &end, &[1, 0, 0, 0]].concat());
+    out.extend([&b"PK\x05\x06"[..], &[0; 4], &[0xff; 12], &[0; 2]].concat());
+    out
+}
+
 /// The records of a checkpoint of PyTorch with a storage `0` of 24 bytes.
 pub(super) fn torch_records(pickle: &[u8]) -> Vec<Record> {
     let floats: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();

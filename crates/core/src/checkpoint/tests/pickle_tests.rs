@@ -301,6 +301,13 @@ fn bombs() -> Vec<Case> {
     let p = pickle().raw(b"}(").raw(b"K\x01N".repeat(100_000)).raw(b"uq\0").text("state_dict");
     let p = p.raw(b"q\x010}(").raw(b"h\x01h\0".repeat(200_000));
     cases.push(of("wrapped, often", p.raw(b"u.").0));
+    // Fifty thousand views of one storage.
+    let mut p = pickle().global("torch._utils", "_rebuild_tensor_v2").raw(b"q\x000");
+    p = p.storage("FloatStorage", "0", 6).raw(b"q\x010").ints(&[1]).raw(b"q\x020}(");
+    for key in 0..50_000_u16 {
+        p = p.raw([b'M', key as u8, (key >> 8) as u8]).raw(b"h\0(h\x01K\0h\x02h\x02\x89}tR");
+    }
+    cases.push(loads("many tensors", torch_zip(&p.raw(b"u").stop())));
     // One argument list, copied by each call.
     let p = pickle().raw(b"(").raw(b"N".repeat(100_000)).raw(b"tq\0").global("torch", "Size");
     let p = p.raw(b"q\x010").raw(b"h\x01h\0R0".repeat(100_000));
