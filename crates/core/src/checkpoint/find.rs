@@ -1,17 +1,11 @@
 //! Which files a path means.
 
 use std::{
-    collections::BTreeMap,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
-
-use super::{
-    WEIGHTS,
-    format::{header::Members, quote},
-};
+use super::WEIGHTS;
 use crate::{Error, Result};
 
 /// The files that a folder in Hugging Face layout may keep its weights in, the first one wins.
@@ -67,28 +61,4 @@ pub(super) fn file(given: &Path) -> Result<PathBuf> {
             )))
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Index {
-    weight_map: Members<String>,
-}
-
-/// The tensors of each shard that an index lists.
-pub(super) fn shards(index: &[u8]) -> Result<BTreeMap<String, Vec<String>>, String> {
-    let index: Index = serde_json::from_slice(index)
-        .map_err(|e| format!("not an index of shards ({e}); name the weights or their folder"))?;
-    let mut shards = BTreeMap::<String, Vec<String>>::new();
-    for (tensor, shard) in index.weight_map.0 {
-        let mut components = Path::new(&shard).components();
-        if !matches!((components.next(), components.next()), (Some(Component::Normal(_)), None)) {
-            let shard = quote(&shard);
-            return Err(format!("it names the shard {shard}, which is not a file beside it"));
-        }
-        shards.entry(shard).or_default().push(tensor);
-    }
-    if shards.is_empty() {
-        return Err("an index of no shards; fetch it again".into());
-    }
-    Ok(shards)
 }

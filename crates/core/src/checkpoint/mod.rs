@@ -85,7 +85,8 @@ impl Checkpoint {
             checkpoint.files.push(first);
             return Ok(checkpoint);
         }
-        let shards = find::shards(first.data()).map_err(|problem| first.malformed(problem))?;
+        let shards =
+            format::index::shards(first.data()).map_err(|problem| first.malformed(problem))?;
         let mut checkpoint = Self::empty(path, Format::Safetensors);
         for (shard, names) in shards {
             let path = checkpoint.folder().join(&shard);

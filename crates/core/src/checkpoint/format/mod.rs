@@ -5,7 +5,8 @@
 //! against the bytes that are there. An error is one line; the caller adds the file's name.
 
 mod block;
-pub(crate) mod header;
+mod header;
+pub(crate) mod index;
 mod legacy;
 mod names;
 mod npy;
