@@ -54,7 +54,8 @@ pub struct TokenEmbedderConfig {
 }
 
 impl Pretrained {
-    /// Opens a folder in Hugging Face layout: `config.json` and `model.safetensors`.
+    /// Opens a folder in Hugging Face layout: `config.json` and weights of any
+    /// [`Format`](crate::Format).
     ///
     /// # Errors
     /// If a file is missing or broken, or if the family is not known.
