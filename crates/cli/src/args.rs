@@ -30,8 +30,9 @@ pub(crate) enum Command<A: ModalityArgs> {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs<A: ModalityArgs> {
-    /// The pretrained model: a folder with config.json and model.safetensors
-    #[arg(long, value_name = "DIR")]
+    /// The pretrained model: a folder with config.json and model.safetensors, or
+    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub
+    #[arg(long, value_name = "PATH")]
     pub(crate) weights: PathBuf,
     /// Labelled samples: a folder per class (perhaps below train/ and test/), or a .csv or .tsv
     #[arg(long, value_name = "PATH")]
@@ -254,7 +255,8 @@ pub(crate) struct ComputeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// A folder with config.json and model.safetensors, a safetensors file, or a run folder
+    /// A folder with config.json and model.safetensors, a safetensors file, a run folder, or
+    /// hf://org/name[@revision][/file]
     pub(crate) weights: PathBuf,
     /// Print the result as JSON
     #[arg(long)]

@@ -14,7 +14,7 @@ use crate::{
     ModalityArgs,
     args::{Init, TrainArgs},
     format::{count, line, percent, seconds},
-    process, progress,
+    process, progress, weights,
 };
 
 /// `result.json`: how the run came about and what it came to.
@@ -74,7 +74,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         return Err(setting("--validation", "must be a share from 0 to below 1"));
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
-    let mut source = Pretrained::open(&args.weights)?;
+    let mut source = Pretrained::open(weights::local(&args.weights)?)?;
     if let Some(share) = args.dropout {
         source = source.with_dropout(share)?;
     }

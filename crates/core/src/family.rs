@@ -1,6 +1,6 @@
 //! Families of pretrained models: recognised by their `config.json`, each a dialect and a trunk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,12 +54,13 @@ pub struct TokenEmbedderConfig {
 }
 
 impl Pretrained {
-    /// Opens a folder in Hugging Face layout: `config.json` and `model.safetensors`.
+    /// Opens a folder in Hugging Face layout: `config.json` and `model.safetensors`. With the
+    /// feature `hub` also `hf://org/name[@revision][/file]`, which is fetched first.
     ///
     /// # Errors
-    /// If a file is missing or broken, or if the family is not known.
+    /// If a file is missing or broken, if the family is not known, or if a model cannot be fetched.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = Checkpoint::open(local(path.as_ref())?)?;
         let family = Family::read(&checkpoint.folder().join(CONFIG))?;
         Ok(Self { checkpoint, family })
     }
@@ -93,6 +94,20 @@ impl Pretrained {
     pub fn source(&self) -> Result<Source<'_>> {
         Source::new(&self.checkpoint, self.family.dialect())
     }
+}
+
+#[cfg(feature = "hub")]
+fn local(path: &Path) -> Result<PathBuf> {
+    crate::hub::local(path, &mut |_| ())
+}
+
+#[cfg(not(feature = "hub"))]
+fn local(path: &Path) -> Result<PathBuf> {
+    if path.to_str().is_some_and(|text| text.starts_with("hf://")) {
+        let problem = "a model on a hub, and crosstune-core was built without its feature `hub`";
+        return Err(Error::Path { path: path.to_path_buf(), problem: problem.into() });
+    }
+    Ok(path.to_path_buf())
 }
 
 impl Family {

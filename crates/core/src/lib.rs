@@ -32,6 +32,8 @@ pub mod family;
 pub mod features;
 pub mod fit;
 pub mod freeze;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod layers;
 pub mod metrics;
 pub mod modality;
