@@ -1,142 +1,20 @@
 //! `hf://org/name`: fetched from a hub on this computer into a cache of the test's own.
 
+mod fixture;
 mod server;
 
 use std::{
-    collections::BTreeMap,
-    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::Path,
+    process::Stdio,
     sync::mpsc,
     thread,
 };
 
-use tempfile::TempDir;
-
-use crate::support::{Ran, command, ran, root, tiny_bert, words};
-use server::{COMMIT, Ranges, Server, Stored};
-
-/// The SHA-256 of the weights of [`tiny_bert`].
-const SHA256: &str = "e60527ec70a1d5cd56e400123cdf8c3cfc4472c56331af723ad5847059982942";
-const WEIGHTS: &str = "model.safetensors";
-const MODEL: &str = "hf://org/tiny-bert";
-
-/// A hub with [`tiny_bert`], and an empty cache.
-struct Hub {
-    server: Server,
-    home: TempDir,
-}
-
-impl Hub {
-    fn new() -> Self {
-        let small = |name: &str, etag: &str| {
-            let bytes = fs::read(tiny_bert().join(name)).unwrap();
-            (name.to_owned(), Stored { bytes, etag: etag.into(), large: false, announced: None })
-        };
-        let mut files = BTreeMap::from([small("config.json", "c0"), small("tokenizer.json", "70")]);
-        let unasked = Stored {
-            bytes: b"not for us".into(),
-            etag: "aa".into(),
-            large: false,
-            announced: None,
-        };
-        files.insert("README.md".into(), unasked.clone());
-        files.insert("pytorch_model.bin".into(), unasked);
-        let bytes = weights();
-        files.insert(
-            WEIGHTS.into(),
-            Stored { bytes, etag: SHA256.into(), large: true, announced: None },
-        );
-        Self { server: Server::start(files), home: tempfile::tempdir().unwrap() }
-    }
-
-    /// `crosstune-text WORDS…` with nothing in its environment that leads out of the test.
-    fn command(&self, words: &[OsString]) -> Command {
-        let mut command = command("text");
-        for name in [
-            "HF_HUB_CACHE",
-            "HUGGINGFACE_HUB_CACHE",
-            "HF_TOKEN",
-            "HUGGING_FACE_HUB_TOKEN",
-            "HF_TOKEN_PATH",
-            "HF_HUB_OFFLINE",
-            "TRANSFORMERS_OFFLINE",
-            "ALL_PROXY",
-            "HTTPS_PROXY",
-            "HTTP_PROXY",
-            "all_proxy",
-            "https_proxy",
-            "http_proxy",
-        ] {
-            command.env_remove(name);
-        }
-        command.env("HF_HOME", self.home.path()).env("HF_ENDPOINT", &self.server.endpoint);
-        command.args(words);
-        command
-    }
-
-    fn inspect(&self, model: &str) -> Ran {
-        ran(&mut self.command(&words!["inspect", model]))
-    }
-
-    fn inspect_with(&self, model: &str, variables: &[(&str, &str)]) -> Ran {
-        ran(self.command(&words!["inspect", model]).envs(variables.iter().copied()))
-    }
-
-    /// The one line that a failed `inspect` says.
-    fn fails(&self, model: &str, code: i32, variables: &[(&str, &str)]) -> String {
-        let message = self.inspect_with(model, variables).error(code);
-        assert_eq!(message.lines().count(), 1, "{message}");
-        message
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.home.path().join("hub/models--org--tiny-bert")
-    }
-
-    fn blob(&self) -> PathBuf {
-        self.folder().join("blobs").join(SHA256)
-    }
-
-    fn part(&self) -> PathBuf {
-        self.folder().join("blobs").join(format!("{SHA256}.incomplete"))
-    }
-
-    fn snapshot(&self, file: &str) -> PathBuf {
-        self.folder().join("snapshots").join(COMMIT).join(file)
-    }
-
-    /// Changes the weights on the hub.
-    fn set_weights(&self, change: impl FnOnce(&mut Stored)) {
-        self.server.set(|hub| change(hub.files.get_mut(WEIGHTS).unwrap()));
-    }
-}
-
-fn weights() -> Vec<u8> {
-    fs::read(tiny_bert().join(WEIGHTS)).unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|f| f.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
-
-/// The requests for the bytes of the weights, where they lie.
-fn of_weights(requests: &[String]) -> Vec<&String> {
-    requests.iter().filter(|r| r.starts_with("GET /large/")).collect()
-}
-
-fn says_all(message: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(message.contains(part), "{message:?} does not say {part:?}");
-    }
-}
+use crate::support::{ran, root, words};
+use fixture::{Hub, MODEL, SHA256, WEIGHTS, names, of_weights, says_all, weights};
+use server::{COMMIT, Ranges, Stored};
 
 #[test]
 fn a_model_is_fetched_once_in_pythons_layout() {

@@ -77,9 +77,9 @@ const PREPARATION: [&str; 7] = [
 ];
 
 /// Provides a model from a hub: the folder with its architecture, weights and what prepares its
-/// inputs, in Hugging Face layout, and nothing else; or the one file that the reference names,
-/// with the `config.json` beside it if there is one. What the cache has is not fetched again, but
-/// the hub is asked what the revision means now.
+/// inputs, in Hugging Face layout, and nothing else. If the reference names a file, that file (of
+/// an index, its shards too) with the `config.json` beside it. What the cache has is not fetched
+/// again, but the hub is asked what the revision means now.
 ///
 /// # Errors
 /// If the hub cannot be reached or refuses; if there is no such model, revision or file; if what
