@@ -12,6 +12,8 @@ use std::{
     thread,
 };
 
+use crosstune_core::Pretrained;
+
 use crate::support::{ran, root, words};
 use fixture::{Hub, MODEL, SHA256, WEIGHTS, names, of_weights, says_all, weights};
 use server::{COMMIT, Ranges, Stored};
@@ -303,6 +305,7 @@ fn wrong_names_and_addresses_have_code_2() {
         ["hf://", "hf://org/na me", "hf://org/../name", "hf://org/name@", "hf://datasets/a/b"]
     {
         let message = hub.fails(wrong, 2, &[]);
+        assert_eq!(message, Pretrained::open(wrong).unwrap_err().to_string());
         says_all(&message, &[wrong, "expected hf://org/name[@revision][/file]"]);
     }
     let message = hub.fails(MODEL, 2, &[("HF_ENDPOINT", "localhost")]);
