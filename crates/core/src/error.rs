@@ -127,6 +127,16 @@ pub enum Error {
         /// The learning rate of the fresh parts.
         lr: f64,
     },
+    /// A model on a hub could not be had.
+    #[error("{reference}: {problem}")]
+    Hub {
+        /// The model: `hf://org/name`.
+        reference: String,
+        /// What went wrong and what to do about it.
+        problem: String,
+        /// What the network or the server said.
+        source: Option<Cause>,
+    },
     /// A modality's own failure outside of reading samples.
     #[error("{context}")]
     Modality {
