@@ -93,6 +93,14 @@ pub enum Error {
         /// The dialect.
         dialect: &'static str,
     },
+    /// A parameter was trained that a publisher's models do without.
+    #[error("models of {dialect} have no place for our `{ours}`; export as TorchScript")]
+    Homeless {
+        /// Our parameter.
+        ours: String,
+        /// The dialect.
+        dialect: &'static str,
+    },
     /// Two parameters would get the same name.
     #[error("the parameter `{0}` is declared twice")]
     Duplicate(String),
