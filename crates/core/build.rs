@@ -1,5 +1,6 @@
 //! Finds libtorch in the first second of a build, and tells the linker where it lies, so that
-//! what is built runs from anywhere with no environment variable.
+//! what is built runs from anywhere with no environment variable. Builds the one C++ file of this
+//! crate.
 //!
 //! The one linker argument goes to this crate's own tests and, as the metadata `link_arg`, to the
 //! build scripts of the crates that depend on this one. A crate of yours that does needs the same
@@ -20,10 +21,11 @@ print(importlib.metadata.version('torch'))";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let found = find().and_then(|(lib, version)| {
+    let found = find().and_then(|Libtorch { lib, include, version }| {
         // Should the folder go, this script runs again and says so.
         println!("cargo::rerun-if-changed={}", lib.display());
         check(&version)?;
+        compile(&include)?;
         link_arg(&lib)
     });
     match found {
@@ -35,8 +37,16 @@ fn main() {
     }
 }
 
-/// The folder of libtorch's libraries and its version where known, in torch-sys's own order.
-fn find() -> Result<(PathBuf, Option<String>), String> {
+/// Where libtorch lies.
+struct Libtorch {
+    lib: PathBuf,
+    include: PathBuf,
+    /// Where known.
+    version: Option<String>,
+}
+
+/// Finds libtorch in torch-sys's own order.
+fn find() -> Result<Libtorch, String> {
     if variable("LIBTORCH_USE_PYTORCH").is_some() {
         return ask_python();
     }
@@ -48,8 +58,10 @@ fn find() -> Result<(PathBuf, Option<String>), String> {
              {VERSION} of your own)"
         )
     })?;
+    let include = variable("LIBTORCH_INCLUDE").map(PathBuf::from).or_else(|| home.clone());
+    let include = include.unwrap_or_default().join("include");
     let version = home.and_then(|home| fs::read_to_string(home.join("build-version")).ok());
-    Ok((lib, version))
+    Ok(Libtorch { lib, include, version })
 }
 
 /// The system's own libtorch.
@@ -58,12 +70,15 @@ fn system() -> Option<PathBuf> {
 }
 
 /// Asks Python for its PyTorch.
-fn ask_python() -> Result<(PathBuf, Option<String>), String> {
+fn ask_python() -> Result<Libtorch, String> {
     let python = if variable("VIRTUAL_ENV").is_some() { "python" } else { "python3" };
     let output = Command::new(python).args(["-c", ASK_PYTHON]).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     match text.unwrap_or_default().lines().collect::<Vec<_>>()[..] {
-        [home, version] => Ok((Path::new(home).join("lib"), Some(version.to_owned()))),
+        [home, version] => {
+            let (lib, include) = (Path::new(home).join("lib"), Path::new(home).join("include"));
+            Ok(Libtorch { lib, include, version: Some(version.to_owned()) })
+        }
         _ => Err(format!(
             "LIBTORCH_USE_PYTORCH is set, but `{python}` has no PyTorch: install torch \
              {VERSION}, or unset it and run `cargo xtask setup`"
@@ -82,6 +97,28 @@ fn check(version: &Option<String>) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Compiles the C++ half of `checkpoint/blob.rs`, with the flags that torch-sys compiles its own.
+fn compile(include: &Path) -> Result<(), String> {
+    const SOURCE: &str = "src/checkpoint/blob.cpp";
+    println!("cargo::rerun-if-changed={SOURCE}");
+    if !include.join("ATen").is_dir() {
+        return Err(format!(
+            "no libtorch headers in {}: run `cargo xtask setup` (and unset LIBTORCH_INCLUDE)",
+            include.display()
+        ));
+    }
+    let abi = variable("LIBTORCH_CXX11_ABI").unwrap_or_else(|| "1".into());
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .warnings(false)
+        .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
+        .include(include)
+        .file(SOURCE)
+        .try_compile("crosstune_blob")
+        .map_err(|error| format!("{SOURCE} does not compile: {error}"))
 }
 
 /// One argument, as cargo's metadata are single values: the linker takes it apart at the commas.

@@ -117,7 +117,8 @@ fn weights_that_cannot_be_used() {
     fs::copy(tiny_bert().join("config.json"), weights.join("config.json")).unwrap();
     for length in [0, 7, 100, whole.len() / 2, whole.len() - 1] {
         fs::write(weights.join("model.safetensors"), &whole[..length]).unwrap();
-        fails(1, &["model.safetensors: not a whole safetensors file", "fetch it again"]);
+        let what = if length < 9 { "not a checkpoint" } else { "not a whole safetensors file" };
+        fails(1, &[&format!("model.safetensors: {what}"), "fetch it again"]);
     }
 
     fs::write(weights.join("model.safetensors"), &whole).unwrap();

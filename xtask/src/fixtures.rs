@@ -16,9 +16,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 8] = [
+    let scripts: [(&str, Vec<OsString>); 9] = [
         ("audio.py", vec![]),
         ("audio_models.py", vec![]),
+        ("checkpoints.py", vec![]),
         ("image.py", vec![]),
         ("image_models.py", vec![]),
         ("surgery.py", vec![]),

@@ -37,8 +37,9 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
             .map(|(n, e)| (n, json!({"shape": e.shape, "dtype": dtype(e)})))
             .collect();
         print_json(&json!({
-            "path": checkpoint.path(), "family": family, "trunk": trunk,
-            "parameters": parameters, "tensors": tensors,
+            "path": checkpoint.path(), "format": checkpoint.format().to_string(),
+            "family": family, "trunk": trunk, "parameters": parameters, "tensors": tensors,
+            "skipped": checkpoint.skipped().collect::<BTreeMap<_, _>>(),
         }));
         return Ok(());
     }
@@ -48,12 +49,18 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     }
     let kinds: Vec<_> = kinds.iter().map(|(kind, n)| format!("{n} of {kind}")).collect();
     let mut text = vec![line("path", checkpoint.path().display())];
+    let files = checkpoint.files().len();
+    let shards = if files > 1 { format!(" in {files} files") } else { String::new() };
+    text.push(line("format", format!("{}{shards}", checkpoint.format())));
     text.push(line("family", format!("{} ({origin})", family.as_deref().unwrap_or("unknown"))));
     if let Some(trunk) = &trunk {
         text.push(line("trunk", shape(trunk)));
     }
     text.push(line("tensors", kinds.join(", ")));
     text.push(line("parameters", count(parameters as usize)));
+    for (name, what) in checkpoint.skipped() {
+        text.push(line("beside", format!("{name} ({what})")));
+    }
     text.push(String::new());
     let mut tree = Tree::default();
     for (name, entry) in checkpoint.entries() {

@@ -48,7 +48,7 @@ pub mod tower;
 pub mod transformer;
 pub mod trunk;
 
-pub use checkpoint::{Checkpoint, Entry};
+pub use checkpoint::{Checkpoint, Entry, Format};
 pub use data::{Dataset, Input, InputKind, Item, Layout, Place};
 pub use dialect::{Dialect, Fit};
 pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig};

@@ -33,7 +33,7 @@ pub struct Source<'c> {
     reshaped: RefCell<Vec<Reshaped>>,
 }
 
-/// Brings a tensor of another shape to the one that is wanted, or gives `None` if it cannot.
+/// Brings a publisher's tensor to the shape that is wanted, or gives `None` if it cannot.
 pub type Reshape<'r> = &'r dyn Fn(&Tensor) -> Result<Option<Tensor>>;
 
 impl<'c> Source<'c> {
@@ -110,11 +110,8 @@ impl<'c> Source<'c> {
 
     fn fetch(&self, ours: &str, shape: &[i64], reshape: Option<Reshape<'_>>) -> Result<Tensor> {
         let recipe = self.recipe(ours)?;
-        let parts: Vec<Tensor> = recipe
-            .parts
-            .iter()
-            .map(|part| self.checkpoint.tensor(part).expect("its entry was just found"))
-            .collect();
+        let parts: Vec<Tensor> =
+            recipe.parts.iter().map(|part| self.checkpoint.tensor(part)).collect::<Result<_>>()?;
         let value = recipe.fit.apply(&parts, shape)?.to_kind(Kind::Float);
         let (theirs, got) = (recipe.parts.join(" and "), value.size());
         let fits = |value: &Tensor| value.size() == shape;

@@ -1,0 +1,4 @@
+//! NumPy's archives: any zip.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| crosstune_core_fuzz::file(data));

@@ -1,0 +1,64 @@
+//! Which files a path means.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::WEIGHTS;
+use crate::{Error, Result};
+
+/// The files that a folder in Hugging Face layout may keep its weights in, the first one wins.
+const PUBLISHED: [&str; 4] =
+    [WEIGHTS, "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// The endings that say of a file in a folder that it is a checkpoint. What it is, its contents
+/// say.
+const ENDINGS: [&str; 8] = ["safetensors", "pt", "pth", "bin", "ckpt", "th", "npz", "npy"];
+
+/// The file that a path means, if it is a folder.
+///
+/// # Errors
+/// If there is none, or if there is more than one.
+pub(super) fn file(given: &Path) -> Result<PathBuf> {
+    let wrong = |problem: String| Error::Path { path: given.to_path_buf(), problem };
+    if !given.exists() {
+        let problem = "no such file or folder; name the pretrained weights or their folder";
+        return Err(wrong(problem.into()));
+    }
+    if !given.is_dir() {
+        // Opening a pipe would wait for its other end.
+        return if given.is_file() {
+            Ok(given.to_path_buf())
+        } else {
+            Err(wrong("not a file; name the pretrained weights or their folder".into()))
+        };
+    }
+    if let Some(found) = PUBLISHED.iter().map(|name| given.join(name)).find(|path| path.is_file()) {
+        return Ok(found);
+    }
+    let entries = fs::read_dir(given).map_err(Error::io(given, "read"))?;
+    let mut others: Vec<PathBuf> = entries
+        .map(|entry| Ok(entry.map_err(Error::io(given, "read"))?.path()))
+        .collect::<Result<_>>()?;
+    others.retain(|path| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| ENDINGS.contains(&ending)) && path.is_file()
+    });
+    others.sort();
+    match &others[..] {
+        [only] => Ok(only.clone()),
+        [] => Err(wrong(format!(
+            "no {WEIGHTS} in this folder, nor any other weights; name a folder or file that has"
+        ))),
+        [first, second, ..] => {
+            let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+            let (first, second) = (name(first), name(second));
+            Err(wrong(format!(
+                "{} checkpoints in this folder ({first}, {second}{}); name one of them",
+                others.len(),
+                if others.len() > 2 { ", …" } else { "" }
+            )))
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A file in memory, and the tensors in it.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use memmap2::{Mmap, MmapOptions};
+use tch::{Device, Kind, Tensor};
+
+use super::{
+    blob,
+    format::{Order, Packing, Stored},
+};
+use crate::{Error, Result};
+
+/// From this many bytes on, a tensor is a map of its own. Below, a copy is cheaper than a map, of
+/// which a process can have some 65,000.
+const MAPPED_FROM: usize = 1 << 16;
+
+/// A file that is mapped as a whole to read names and descriptions from.
+#[derive(Debug)]
+pub(super) struct Mapped {
+    path: PathBuf,
+    file: File,
+    data: Mmap,
+}
+
+impl Mapped {
+    /// Maps a file.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        // SAFETY: the map is only ever read, through bounds-checked slices. Another process that
+        // shortens the file meanwhile would end this one with SIGBUS, as with any mapped file.
+        let data = unsafe { Mmap::map(&file) }.map_err(Error::io(path, "map"))?;
+        Ok(Self { path: path.to_path_buf(), file, data })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its bytes.
+    pub(super) fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// A tensor of the file: contiguous, in memory of its own that may be written to.
+    pub(super) fn tensor(&self, kind: Kind, shape: &[i64], stored: &Stored) -> Result<Tensor> {
+        if stored.numel() == 0 {
+            Ok(Tensor::f_zeros(shape, (kind, Device::Cpu))?)
+        } else if stored.is_contiguous() {
+            self.run(kind, shape, stored)
+        } else {
+            let strides: Vec<i64> = stored.strides.iter().map(|&stride| stride as i64).collect();
+            let run = self.run(kind, &[stored.span() as i64], stored)?;
+            Ok(run.f_as_strided(shape, strides, 0)?.f_contiguous()?)
+        }
+    }
+
+    /// All elements from a tensor's first to its last, as a tensor of another shape.
+    fn run(&self, kind: Kind, shape: &[i64], stored: &Stored) -> Result<Tensor> {
+        let (size, bytes) = (stored.size(), stored.size() * stored.span());
+        let from = stored.block.range.start + stored.start;
+        let as_is = stored.block.packing == Packing::Plain
+            && (stored.order == Order::NATIVE || size == 1)
+            && kind != Kind::Bool
+            && from.is_multiple_of(size);
+        if as_is && bytes >= MAPPED_FROM {
+            // Copied on write, page by page: the file never changes, and no two tensors share.
+            let mut options = MmapOptions::new();
+            let options = options.offset(from as u64).len(bytes);
+            // SAFETY: as in `open`. Only the tensor refers to this map.
+            let map = unsafe { options.map_copy(&self.file) };
+            let map = map.map_err(Error::io(&self.path, "map"))?;
+            return blob::tensor(map, shape, kind).map_err(|problem| self.malformed(problem));
+        }
+        let tensor = Tensor::f_zeros(shape, (kind, Device::Cpu))?;
+        // SAFETY: a new tensor of zeros is contiguous and has `bytes` bytes, to which nothing else
+        // refers.
+        let out = unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), bytes) };
+        let copied = stored.block.copy(&self.data, stored.start, out);
+        copied.map_err(|problem| self.malformed(problem))?;
+        if stored.order != Order::NATIVE {
+            let part = if kind == Kind::ComplexFloat { size / 2 } else { size };
+            out.chunks_exact_mut(part).for_each(<[u8]>::reverse);
+        }
+        if kind == Kind::Bool {
+            // Every other byte is undefined behaviour as a bool, in C++ as in Rust.
+            out.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+        }
+        Ok(tensor)
+    }
+
+    /// The error that a file is not what it should be. Its message is a line, whatever names the
+    /// file has in it.
+    pub(super) fn malformed(&self, problem: impl AsRef<str>) -> Error {
+        const SHOWN: usize = 400;
+        let printed = |c: char| if c.is_control() { ' ' } else { c };
+        let problem = problem.as_ref().chars().take(SHOWN).map(printed).collect();
+        Error::Malformed { path: self.path.clone(), problem }
+    }
+}
