@@ -8,7 +8,7 @@ use super::{
     config::Config, count, shape,
 };
 use crate::{
-    Attend, Checkpoint, Dialect, Gelu, HeadConfig, LayerScale, NormAt, Pool, Result,
+    Attend, Checkpoint, Dialect, Gelu, HeadConfig, LayerScale, NormAt, Pool, Resampling, Result,
     TransformerConfig, TrunkConfig,
     dialect::{Fit, Rule, fitted, same, without},
 };
@@ -225,6 +225,7 @@ impl VitConfig {
                 patch: [self.patch_size; 2],
                 stride: [self.patch_size; 2],
                 tokens,
+                resampling: Resampling::Bicubic,
                 dropout: self.hidden_dropout_prob,
             }),
             head: PretrainedHead { pool, config: HeadConfig::default(), labels: self.labels },
@@ -286,6 +287,7 @@ fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'sta
             patch: [rows, columns],
             stride: [rows, columns],
             tokens: ClassTokens::Class,
+            resampling: Resampling::Antialiased,
             dropout: 0.,
         }),
         head: PretrainedHead { pool: Pool::First, config: HeadConfig::default(), labels: None },

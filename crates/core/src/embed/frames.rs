@@ -1,22 +1,11 @@
-//! Embedders: from a modality's batch to what a trunk accepts.
-
-use std::fmt::Debug;
+//! Frames: from vectors to a sequence, for data that a trunk never saw.
 
 use tch::Tensor;
 
 use crate::{
-    Batch, Error, Features, Form, Positions, Result, Scope, Sequence,
+    Batch, Embedder, Error, Features, Form, Positions, Result, Scope, Sequence,
     layers::{LayerNorm, Linear},
 };
-
-/// Turns a batch of one modality into the form that a trunk takes. An open trait: a new kind of
-/// input is a new implementation, and every trunk serves it.
-pub trait Embedder: Debug + Send {
-    /// The form of what [`embed`](Self::embed) returns.
-    fn emits(&self) -> Form;
-    /// Embeds a batch; `train` turns on dropout.
-    fn embed(&self, batch: &Batch, train: bool) -> Features;
-}
 
 /// Vectors to a sequence, for data that a sequence trunk never saw: `[B, T, F]` is projected to
 /// `[B, T, D]`, positions are added, and a layer norm brings the sum to the scale at which
