@@ -199,7 +199,7 @@ impl Geometry {
                 setting: "--weights",
                 problem: "the trunk takes a sequence, but pictures are to be taken whole".into(),
             }),
-            Some(patch) if patch == 0 || self.size % patch != 0 => Err(undivided(self.size, patch)),
+            Some(patch) if !self.size.is_multiple_of(patch) => Err(undivided(self.size, patch)),
             Some(patch) => Ok(patch),
         }
     }

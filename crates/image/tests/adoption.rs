@@ -6,11 +6,11 @@ use std::{
 };
 
 use crosstune_core::{
-    Device, FitOptions, Form, Freeze, Input, Modality, Model, Origin, Parts, Pretrained, Reshaped,
-    RunWriter, Spec, TrunkConfig, Tuner, fit, run, surgery,
+    Device, Features, FitOptions, Form, Freeze, Input, Modality, Model, Origin, Parts, Pretrained,
+    Resampling, Reshaped, RunWriter, Spec, TrunkConfig, Tuner, fit, run, surgery,
 };
 use crosstune_image::{Channels, Geometry, ImageOptions, ImageSettings};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 fn fixture(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
@@ -43,6 +43,20 @@ fn with(name: &str, file: &str, contents: &str) -> tempfile::TempDir {
     folder
 }
 
+/// The model of a source, before it is trained.
+fn model(source: &Pretrained, settings: &ImageSettings, embedder: Origin) -> Model {
+    let spec = Spec::new::<ImageSettings>(source, embedder, labels());
+    let taken = source.source().unwrap();
+    Model::new(spec, settings, Some((&taken, Parts::Body)), Device::Cpu).unwrap()
+}
+
+/// The same, for pictures prepared as a person asks and the source has it.
+fn build(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSettings) {
+    let mut settings = ImageSettings::new(asked).unwrap();
+    let embedder = settings.adopt(source).unwrap();
+    (model(source, &settings, embedder), settings)
+}
+
 /// Trains one step, saves, opens, and checks that the opened model answers alike. Returns the model
 /// before the step.
 fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSettings) {
@@ -55,17 +69,13 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
     settings.standardise(&samples);
     let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
 
-    let build = || {
-        fit::seed(7);
-        let spec = Spec::new::<ImageSettings>(source, origin, labels());
-        let taken = source.source().unwrap();
-        Model::new(spec, &settings, Some((&taken, Parts::Body)), Device::Cpu).unwrap()
-    };
-    let (before, model) = (build(), build());
+    fit::seed(7);
+    let before = model(source, &settings, origin);
+    fit::seed(7);
+    let model = model(source, &settings, origin);
     Freeze::nothing().apply(model.store(), origin);
     let options = FitOptions::default();
-    let mut tuner = Tuner::new(&model, &options, 2);
-    tuner.step(&batch, &Tensor::from_slice(&[0i64, 1])).unwrap();
+    let mut tuner = Tuner::new(&model, &options, 1);
     tuner.step(&batch, &Tensor::from_slice(&[0i64, 1])).unwrap();
     let was = before.store().variables();
     for (name, tensor) in model.store().variables() {
@@ -165,6 +175,38 @@ fn a_vit_is_fitted_to_another_size_patch_and_colour() {
 }
 
 #[test]
+fn positions_are_resampled_as_the_library_of_the_model_does_it() {
+    for (name, tensor, by) in [
+        ("tiny-vit", "vit.embeddings.position_embeddings", Resampling::Bicubic),
+        ("tiny-timm-vit", "pos_embed", Resampling::Antialiased),
+    ] {
+        let source = Pretrained::open(fixture(name)).unwrap();
+        let asked = ImageOptions { size: Some(16), ..ImageOptions::default() };
+        let model = build(&source, asked).0;
+        let table = source.checkpoint().tensor(tensor).unwrap();
+        let wanted = surgery::positions(&table, 1, [4, 4], [2, 2], by).unwrap().unwrap();
+        assert_eq!(model.store().variables()["embed.position"], wanted, "{name}");
+    }
+}
+
+#[test]
+fn a_grey_picture_looks_the_same_in_one_channel_as_in_three() {
+    let source = Pretrained::open(fixture("tiny-vit")).unwrap();
+    let plane = Tensor::arange(32 * 32, (Kind::Int64, Device::Cpu)).remainder(251);
+    let plane = plane.to_kind(Kind::Uint8).view([1, 32, 32]);
+    let embedded = [Channels::Grey, Channels::Rgb].map(|channels| {
+        let asked = ImageOptions { channels: Some(channels), ..ImageOptions::default() };
+        let (model, settings) = build(&source, asked);
+        let picture = plane.repeat([channels.count() as i64, 1, 1]);
+        let features = model.classifier().tower().embed(&settings.batch(&[&picture]), false);
+        let Features::Sequence(sequence) = features else { panic!("a sequence") };
+        sequence.x
+    });
+    let far = (&embedded[0] - &embedded[1]).abs().max().double_value(&[]);
+    assert!(far < 5e-6, "{far:e}");
+}
+
+#[test]
 fn a_resnet_is_fitted_to_another_size_and_to_grey() {
     let source = Pretrained::open(fixture("tiny-resnet-timm")).unwrap();
     let channels = Some(Channels::Grey);
@@ -209,15 +251,10 @@ fn a_large_picture_is_made_smaller_by_a_fresh_stem() {
     let source =
         Pretrained::open(fixture("../../../audio/tests/fixtures/tiny-honk/res8.pt")).unwrap();
     let asked = ImageOptions { size: Some(80), ..ImageOptions::default() };
-    let mut settings = ImageSettings::new(asked).unwrap();
-    settings.adopt(&source).unwrap();
-    let spec = Spec::new::<ImageSettings>(&source, Origin::Fresh, labels());
-    let taken = source.source().unwrap();
-    let model = Model::new(spec, &settings, Some((&taken, Parts::Body)), Device::Cpu).unwrap();
+    let (model, settings) = build(&source, asked);
     let Form::Planes { channels } = source.family().trunk.accepts() else { panic!("planes") };
-    let pixels = settings.batch(&[&Tensor::zeros([3, 80, 80], (tch::Kind::Uint8, Device::Cpu))]);
-    let crosstune_core::Features::Planes(x) = model.classifier().tower().embed(&pixels, false)
-    else {
+    let pixels = settings.batch(&[&Tensor::zeros([3, 80, 80], (Kind::Uint8, Device::Cpu))]);
+    let Features::Planes(x) = model.classifier().tower().embed(&pixels, false) else {
         panic!("planes")
     };
     assert_eq!(x.size(), [1, channels, 20, 20]);
