@@ -1,8 +1,11 @@
 //! The layers that trunks, embedders and heads are made of, each initialised as PyTorch does it.
 
-use tch::{Tensor, nn::Init};
+use tch::{
+    Tensor,
+    nn::{self, Init},
+};
 
-use crate::{Result, Scope};
+use crate::{Result, Scope, scope::Reshape};
 
 /// `y = x Wᵀ + b`.
 #[derive(Debug)]
@@ -89,9 +92,22 @@ impl Conv2d {
     /// over what comes out). The edges are padded by half a kernel: at a stride of 1, planes keep
     /// their size.
     pub fn new(at: &Scope<'_>, c_in: i64, c_out: i64, kernel: i64, stride: i64) -> Result<Self> {
+        Self::reshaped(at, (c_in, c_out), kernel, stride, &|_| Ok(None))
+    }
+
+    /// The same, where `reshape` may bring the source's weight to the shape that is wanted.
+    pub(crate) fn reshaped(
+        at: &Scope<'_>,
+        (c_in, c_out): (i64, i64),
+        kernel: i64,
+        stride: i64,
+        reshape: Reshape<'_>,
+    ) -> Result<Self> {
         let stdev = (2. / (c_out * kernel * kernel) as f64).sqrt();
-        let init = Init::Randn { mean: 0., stdev };
-        let weight = at.param("weight", &[c_out, c_in, kernel, kernel], init)?;
+        let shape = [c_out, c_in, kernel, kernel];
+        let weight = at.param_reshaped("weight", &shape, reshape, || {
+            nn::init(Init::Randn { mean: 0., stdev }, &shape, at.device())
+        })?;
         Ok(Self { weight, stride, padding: kernel / 2 })
     }
 

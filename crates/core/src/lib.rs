@@ -46,6 +46,7 @@ pub mod resnet;
 pub mod run;
 pub mod samples;
 pub mod scope;
+pub mod surgery;
 pub mod tower;
 pub mod transformer;
 pub mod trunk;
@@ -53,7 +54,7 @@ pub mod trunk;
 pub use checkpoint::{Checkpoint, Entry, Format};
 pub use data::{Dataset, Input, InputKind, Item, Layout, Place};
 pub use dialect::{Dialect, Fit};
-pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig};
+pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig, StemEmbedder, TokenPatchEmbedder};
 pub use error::{Cause, Error, Result};
 pub use family::{
     ClassTokens, Family, FrameStemConfig, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
@@ -74,6 +75,7 @@ pub use resnet::{Block, ResNet, ResNetConfig, Shortcut, Stage};
 pub use run::RunWriter;
 pub use samples::{BadSample, Samples, Splits};
 pub use scope::{Fresh, LoadReport, Origin, Reshaped, Scope, Source};
+pub use surgery::Resampling;
 pub use tower::{Classifier, Tower};
 pub use transformer::{Attend, Gelu, LayerScale, NormAt, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};

@@ -33,7 +33,7 @@ pub struct Source<'c> {
     reshaped: RefCell<Vec<Reshaped>>,
 }
 
-/// Brings a tensor of another shape to the one that is wanted, or gives `None` if it cannot.
+/// Brings a publisher's tensor to the shape that is wanted; `None`: it stays as it is.
 pub type Reshape<'r> = &'r dyn Fn(&Tensor) -> Result<Option<Tensor>>;
 
 impl<'c> Source<'c> {
@@ -114,22 +114,21 @@ impl<'c> Source<'c> {
             recipe.parts.iter().map(|part| self.checkpoint.tensor(part)).collect::<Result<_>>()?;
         let value = recipe.fit.apply(&parts, shape)?.to_kind(Kind::Float);
         let (theirs, got) = (recipe.parts.join(" and "), value.size());
-        let fits = |value: &Tensor| value.size() == shape;
-        let (value, from) = if fits(&value) {
-            (value, None)
-        } else {
-            let reshaped = reshape.map(|reshape| reshape(&value)).transpose()?.flatten();
-            match reshaped.filter(fits) {
-                Some(reshaped) => (reshaped, Some(got)),
-                None => {
-                    let (want, path) = (shape.to_vec(), self.checkpoint.path().into());
-                    return Err(Error::Shape { ours: ours.into(), theirs, path, want, got });
-                }
+        // What we saved has the wanted shape. A publisher's may have to be reshaped even so: a grid of
+        // 4 × 4 has as many positions as one of 8 × 2.
+        let reshape = reshape.filter(|_| self.dialect.is_some());
+        let reshaped = reshape.map(|reshape| reshape(&value)).transpose()?.flatten();
+        let value = match reshaped {
+            Some(reshaped) => {
+                let (name, from, to) = (theirs.clone(), got.clone(), shape.to_vec());
+                self.reshaped.borrow_mut().push(Reshaped { name, from, to });
+                reshaped
             }
+            None => value,
         };
-        if let Some(from) = from {
-            let (name, to) = (theirs, shape.to_vec());
-            self.reshaped.borrow_mut().push(Reshaped { name, from, to });
+        if value.size() != shape {
+            let (want, path) = (shape.to_vec(), self.checkpoint.path().into());
+            return Err(Error::Shape { ours: ours.into(), theirs, path, want, got });
         }
         self.taken.borrow_mut().extend(recipe.parts);
         Ok(value)
@@ -265,7 +264,8 @@ impl<'a> Scope<'a> {
         self.add(leaf, shape, None, true, value)
     }
 
-    /// The same, where `reshape` may bring what the source has to the shape that is wanted.
+    /// The same, where `reshape` may bring what a publisher has to the shape that is wanted. What we
+    /// saved ourselves has that shape.
     ///
     /// # Errors
     /// As [`param`](Self::param), and if the source's shape cannot be brought to the wanted one.

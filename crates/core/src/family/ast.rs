@@ -7,7 +7,7 @@ use super::{
     ClassTokens, Definition, Family, PatchEmbedderConfig, PretrainedEmbedder, PretrainedHead,
 };
 use crate::{
-    Attend, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
+    Attend, Dialect, HeadConfig, NormAt, Pool, Resampling, TransformerConfig, TrunkConfig,
     dialect::{Fit, same, without},
 };
 
@@ -63,6 +63,7 @@ pub(super) const AST: Definition = Definition {
                 patch,
                 stride: [c.frequency_stride, c.time_stride],
                 tokens: ClassTokens::ClassAndDistillation,
+                resampling: Resampling::Bicubic,
                 dropout: c.hidden_dropout_prob,
             }),
             head: PretrainedHead {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::NormAt;
+use crate::{NormAt, Resampling};
 
 /// The embedder that a pretrained model came with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,6 +93,8 @@ pub struct PatchEmbedderConfig {
     pub stride: [i64; 2],
     /// What stands before the patches.
     pub tokens: ClassTokens,
+    /// How positions are brought to another grid.
+    pub resampling: Resampling,
     /// The share of activations dropped in training.
     pub dropout: f64,
 }

@@ -8,7 +8,7 @@ use super::{
     config::Config, count, shape,
 };
 use crate::{
-    Attend, Checkpoint, Dialect, Gelu, HeadConfig, LayerScale, NormAt, Pool, Result,
+    Attend, Checkpoint, Dialect, Gelu, HeadConfig, LayerScale, NormAt, Pool, Resampling, Result,
     TransformerConfig, TrunkConfig,
     dialect::{Fit, Rule, fitted, same, without},
 };
@@ -225,6 +225,7 @@ impl VitConfig {
                 patch: [self.patch_size; 2],
                 stride: [self.patch_size; 2],
                 tokens,
+                resampling: Resampling::Bicubic,
                 dropout: self.hidden_dropout_prob,
             }),
             head: PretrainedHead { pool, config: HeadConfig::default(), labels: self.labels },
@@ -255,7 +256,17 @@ fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'sta
         return Err(UNUSUAL);
     };
     let side = ((positions - 1).max(0) as f64).sqrt().round() as i64;
+    // Registers, norms in other places, and gates in the MLP.
+    let others = [
+        "reg_token",
+        "dist_token",
+        "norm_pre.weight",
+        "blocks.0.attn.q_norm.weight",
+        "blocks.0.mlp.norm.weight",
+        "blocks.0.mlp.fc1_g.weight",
+    ];
     if shape("cls_token").is_none()
+        || others.iter().any(|name| shape(name).is_some())
         || shape("norm.weight").is_none()
         || side * side + 1 != positions
     {
@@ -286,6 +297,7 @@ fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'sta
             patch: [rows, columns],
             stride: [rows, columns],
             tokens: ClassTokens::Class,
+            resampling: Resampling::Antialiased,
             dropout: 0.,
         }),
         head: PretrainedHead { pool: Pool::First, config: HeadConfig::default(), labels: None },

@@ -1,27 +1,11 @@
-//! Embedders: from a modality's batch to what a trunk accepts.
-
-use std::fmt::Debug;
+//! Frames: from vectors to a sequence, for data that a trunk never saw.
 
 use tch::Tensor;
 
 use crate::{
-    Batch, Error, Features, Form, Positions, Result, Scope, Sequence,
+    Batch, Embedder, Error, Features, Form, Positions, Result, Scope, Sequence,
     layers::{LayerNorm, Linear},
 };
-
-/// Turns a batch of one modality into the form that a trunk takes. An open trait: a new kind of
-/// input is a new implementation, and every trunk serves it.
-pub trait Embedder: Debug + Send {
-    /// The form of what [`embed`](Self::embed) returns.
-    fn emits(&self) -> Form;
-    /// Embeds a batch; `train` turns on dropout.
-    fn embed(&self, batch: &Batch, train: bool) -> Features;
-    /// Fits fresh parameters to what inputs look like, before the first step. What is pretrained
-    /// stays as it is.
-    fn settle(&self, batch: &Batch) {
-        let _ = batch;
-    }
-}
 
 /// Vectors to a sequence, for data that a sequence trunk never saw: `[B, T, F]` is projected to
 /// `[B, T, D]`, positions are added, and a layer norm brings the sum to the scale at which
@@ -85,9 +69,9 @@ impl FrameEmbedder {
     }
 
     /// Makes the projection one of whitened frames, as far as `frames` (`[N, F]`, of training inputs)
-    /// tell their covariance (LeCun et al. 2012, *Efficient BackProp*, §4.3). Neighbouring pixels and
-    /// bands are so alike that a random projection mostly sees their mean; whitened, all directions
-    /// count alike. The sum keeps the deviation that a random projection of standardised frames has.
+    /// tell their covariance (LeCun et al. 2012, *Efficient BackProp*, §4.3). Neighbouring pixels are
+    /// so alike that a random projection mostly sees their mean; whitened, all directions count alike.
+    /// The outcome keeps the deviation that a random projection of standardised frames has.
     pub fn whiten(&self, frames: &Tensor) {
         let _grad = tch::no_grad_guard();
         let (count, features) = (frames.size()[0], frames.size()[1]);
@@ -125,13 +109,6 @@ impl Embedder for FrameEmbedder {
     fn embed(&self, batch: &Batch, _train: bool) -> Features {
         Features::Sequence(self.forward(&batch.x, batch.keep.as_ref()))
     }
-    fn settle(&self, batch: &Batch) {
-        let frames = match &batch.keep {
-            Some(keep) => batch.x.index(&[Some(keep)]),
-            None => batch.x.flatten(0, 1),
-        };
-        self.whiten(&frames);
-    }
 }
 
 #[cfg(test)]
@@ -158,7 +135,7 @@ mod tests {
             top[3] / top[0]
         };
         let before = spread();
-        embedder.settle(&Batch { x: x.shallow_clone(), keep: None });
+        embedder.whiten(&x.flatten(0, 1));
         let after = spread();
         assert!(before > 20. && after < 8., "{before} before, {after} after");
         let y = embedder.project.forward(&x).flatten(0, 1);

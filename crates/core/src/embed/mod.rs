@@ -1,0 +1,27 @@
+//! Embedders: from a modality's batch to what a trunk accepts.
+
+mod frames;
+mod patches;
+mod planes;
+
+use std::fmt::Debug;
+
+use crate::{Batch, Features, Form};
+
+pub use frames::{FrameEmbedder, FrameEmbedderConfig};
+pub use patches::TokenPatchEmbedder;
+pub use planes::StemEmbedder;
+
+/// Turns a batch of one modality into the form that a trunk takes. An open trait: a new kind of
+/// input is a new implementation, and every trunk serves it.
+pub trait Embedder: Debug + Send {
+    /// The form of what [`embed`](Self::embed) returns.
+    fn emits(&self) -> Form;
+    /// Embeds a batch; `train` turns on dropout.
+    fn embed(&self, batch: &Batch, train: bool) -> Features;
+    /// Fits fresh parameters to what inputs look like, before the first step. What is pretrained
+    /// stays as it is.
+    fn settle(&self, batch: &Batch) {
+        let _ = batch;
+    }
+}
