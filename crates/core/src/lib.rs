@@ -28,6 +28,7 @@ pub mod data;
 pub mod dialect;
 pub mod embed;
 pub mod error;
+pub mod export;
 pub mod family;
 pub mod features;
 pub mod fit;

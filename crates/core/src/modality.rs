@@ -6,7 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tch::Tensor;
 
 use crate::{
-    Batch, Embedder, Form, Input, InputKind, Item, Origin, Pretrained, Result, Scope, error::Cause,
+    Batch, Embedder, Form, Input, InputKind, Item, Origin, Pretrained, PretrainedEmbedder, Result,
+    Scope, error::Cause,
 };
 
 /// The settings of one modality: how a raw input becomes a sample, and samples a batch. It has no
@@ -16,7 +17,9 @@ use crate::{
 /// In the order of use: [`adopt`](Self::adopt) once per source, [`survey`](Self::survey) once per
 /// training set, [`read`](Self::read) once per sample (in parallel), [`standardise`](Self::standardise)
 /// once, [`embedder`](Self::embedder) once per model, [`batch`](Self::batch) at every step.
-pub trait Modality: Debug + Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+pub trait Modality:
+    Debug + Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
+{
     /// The name in messages and run folders: `image`, `audio`, `text`.
     const NAME: &'static str;
     /// What one sample is called, in the plural: `pictures`, `recordings`, `sentences`.
@@ -56,6 +59,20 @@ pub trait Modality: Debug + Clone + Send + Sync + Serialize + DeserializeOwned +
     /// # Errors
     /// If no embedder of this modality emits `form`, or if the source of `at` lacks a tensor.
     fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>>;
+
+    /// The embedder that the adopted source was trained with, fitted to these settings; `None`: the
+    /// embedder is fresh.
+    fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
+        None
+    }
+
+    /// Writes what transformers keeps beside a model's weights (a tokenizer, a
+    /// `preprocessor_config.json`) into a folder, and gives the fields of `config.json` that only the
+    /// modality knows.
+    fn publish(&self, folder: &Path) -> Result<serde_json::Map<String, serde_json::Value>> {
+        let _ = folder;
+        Ok(serde_json::Map::new())
+    }
 
     /// The items that one file of a `predict` call stands for: itself, unless the modality keeps
     /// many inputs in a file.

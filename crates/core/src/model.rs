@@ -193,19 +193,27 @@ impl Model {
     /// If the file cannot be written. A file that stood there before stays until the new one is
     /// whole.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let tensors: Vec<_> = self
-            .store
-            .variables()
-            .into_iter()
-            .map(|(n, t)| Ok((n, Stored::new(&t)?)))
-            .collect::<Result<_>>()?;
-        let beside = crate::run::beside(path);
-        safetensors::serialize_to_file(tensors, None, &beside).map_err(|e| Error::Malformed {
-            path: path.to_path_buf(),
-            problem: format!("cannot be written ({e})"),
-        })?;
-        std::fs::rename(&beside, path).map_err(Error::io(path, "write"))
+        write_tensors(self.store.variables(), path)
     }
+}
+
+/// Writes named tensors to a safetensors file, as f32, beside its place first.
+pub(crate) fn write_tensors(
+    tensors: impl IntoIterator<Item = (String, Tensor)>,
+    path: &Path,
+) -> Result<()> {
+    let tensors: Vec<_> = tensors
+        .into_iter()
+        .map(|(name, tensor)| Ok((name, Stored::new(&tensor)?)))
+        .collect::<Result<_>>()?;
+    // transformers asks for it.
+    let metadata = Some([("format".to_string(), "pt".to_string())].into());
+    let beside = crate::run::beside(path);
+    safetensors::serialize_to_file(tensors, metadata, &beside).map_err(|e| Error::Malformed {
+        path: path.to_path_buf(),
+        problem: format!("cannot be written ({e})"),
+    })?;
+    std::fs::rename(&beside, path).map_err(Error::io(path, "write"))
 }
 
 /// A tensor's bytes as safetensors takes them.

@@ -8,6 +8,7 @@ mod distilbert;
 mod embedder;
 mod gpt2;
 mod honk;
+pub mod publish;
 mod resnet;
 mod roberta;
 mod vit;

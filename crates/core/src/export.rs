@@ -1,0 +1,97 @@
+//! Export: a tuned model in the forms that other programs open.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+use tch::{CModule, Tensor};
+
+use crate::{
+    Batch, Error, Modality, Model, Result,
+    checkpoint::{CONFIG, WEIGHTS},
+    family::publish,
+    model::write_tensors,
+    run::{beside, write_json},
+};
+
+/// Writes a folder in Hugging Face layout that transformers opens with `from_pretrained`:
+/// `config.json`, `model.safetensors`, and what the modality keeps beside them (a tokenizer, a
+/// `preprocessor_config.json`).
+///
+/// # Errors
+/// If no class of transformers has the model's parts, if what was trained has no place in that class,
+/// or if a file cannot be written. Nothing half-written stays.
+pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> Result<()> {
+    let embedder = modality.pretrained_embedder();
+    let published = publish::publish(model.spec(), embedder.as_ref())?;
+    let ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
+    let theirs = published.dialect.publish(&ours)?;
+    whole(folder, |partial| {
+        fs::create_dir_all(partial).map_err(Error::io(partial, "create"))?;
+        let mut config = published.config;
+        config.extend(modality.publish(partial)?);
+        write_json(&partial.join(CONFIG), &Value::Object(config))?;
+        write_tensors(theirs, &partial.join(WEIGHTS))
+    })
+}
+
+/// Writes all parameters to one safetensors file under our own names.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn safetensors(model: &Model, file: &Path) -> Result<()> {
+    whole(file, |partial| model.save(partial))
+}
+
+/// Writes a TorchScript archive that `torch.jit.load` opens: from a batch as `example`, already
+/// prepared as the modality does it, to logits. It takes batches of any size, but of the example's
+/// length: its inputs are `x` and, where the example has a mask, `keep`.
+///
+/// # Errors
+/// If libtorch cannot trace the model or write the file.
+pub fn torchscript(model: &Model, example: &Batch, file: &Path) -> Result<()> {
+    let _grad = tch::no_grad_guard();
+    // What is traced becomes constants, which must not ask for gradients.
+    let trained: Vec<Tensor> =
+        model.store().variables().into_values().filter(Tensor::requires_grad).collect();
+    trained.iter().for_each(|tensor| drop(tensor.set_requires_grad(false)));
+    let mut inputs = vec![example.x.shallow_clone()];
+    inputs.extend(example.keep.as_ref().map(Tensor::shallow_clone));
+    let mut forward = |inputs: &[Tensor]| {
+        let mut inputs = inputs.iter().map(Tensor::shallow_clone);
+        let x = inputs.next().unwrap_or_default();
+        vec![model.classifier().forward(&Batch { x, keep: inputs.next() }, false)]
+    };
+    let traced = CModule::create_by_tracing("Classifier", "forward", &inputs, &mut forward);
+    trained.iter().for_each(|tensor| drop(tensor.set_requires_grad(true)));
+    let traced = traced?;
+    whole(file, |partial| Ok(traced.save(partial)?))
+}
+
+/// Makes something beside its place, and moves it there once it is whole.
+fn whole(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if place.exists() {
+        return Err(Error::Path {
+            path: place.to_path_buf(),
+            problem: "is there already; name another place, or remove it".into(),
+        });
+    }
+    let partial = beside(place);
+    let made = make(&partial).and_then(|()| {
+        fs::rename(&partial, place).map_err(Error::io(place, "write"))
+    });
+    if made.is_err() {
+        remove(&partial);
+    }
+    made
+}
+
+/// Clears away what was begun.
+fn remove(partial: &PathBuf) {
+    // It may not be there, and a failure to remove it is not what went wrong.
+    let _ = fs::remove_dir_all(partial);
+    let _ = fs::remove_file(partial);
+}
