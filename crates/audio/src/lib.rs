@@ -32,6 +32,7 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod embed;
 mod mel;
 mod options;
 mod resample;
@@ -41,6 +42,7 @@ mod wav;
 
 #[cfg(feature = "cli")]
 pub use cli::AudioArgs;
+pub use embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
 pub use mel::{LogMel, MelConfig, MelError};
 pub use options::AudioOptions;
 pub use resample::{ResampleError, resample};

@@ -2,12 +2,14 @@
 
 mod conv;
 mod frames;
+mod spectrogram;
 mod waveform;
 
 use crosstune_core::{Error, Form, Result};
 use tch::Tensor;
 
 pub use frames::FrameStem;
+pub use spectrogram::{Sides, SpectrogramPatches, SpectrogramStem};
 pub use waveform::WaveformEmbedder;
 
 /// The width of the sequence that a trunk takes.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crosstune_audio::{FrameStem, WaveformEmbedder};
+use crosstune_audio::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
 use crosstune_core::{
     Batch, Checkpoint, Embedder, Features, Form, Fresh, Head, LoadReport, Pretrained,
     PretrainedEmbedder, Scope, Tower, Trunk,
@@ -19,6 +19,12 @@ fn fixture(name: &str) -> PathBuf {
 
 fn embedder(at: &Scope<'_>, config: &PretrainedEmbedder, form: Form) -> Box<dyn Embedder> {
     match config {
+        PretrainedEmbedder::Patches(c) => {
+            Box::new(SpectrogramPatches::new(at, c, c, form).unwrap())
+        }
+        PretrainedEmbedder::Planes(c) => {
+            Box::new(SpectrogramStem::new(at, c, Sides::FramesByBands, form).unwrap())
+        }
         PretrainedEmbedder::Frames(c) => Box::new(FrameStem::new(at, c, form).unwrap()),
         PretrainedEmbedder::Waveform(c) => Box::new(WaveformEmbedder::new(at, c, form).unwrap()),
         other => panic!("not of sound: {other:?}"),
@@ -99,8 +105,8 @@ impl Rebuilt {
     }
 }
 
-fn frames(folder: &str) -> Rebuilt {
-    let model = Rebuilt::new(folder, folder);
+fn frames(file: &str, folder: &str) -> Rebuilt {
+    let model = Rebuilt::new(file, folder);
     model.agrees(&Batch { x: model.want("frames"), keep: None }, "", None);
     model
 }
@@ -118,15 +124,30 @@ fn waveforms(folder: &str, expected: &str) {
 }
 
 #[test]
+fn an_ast() {
+    let model = frames("tiny-ast", "tiny-ast");
+    assert!(model.head.is_some());
+    assert_eq!(model.report.untaken, Vec::<String>::new());
+}
+
+#[test]
+fn a_honk() {
+    let model = frames("tiny-honk/res8.pt", "tiny-honk");
+    assert!(model.head.is_some());
+    let counts = |name: &&String| !name.ends_with("num_batches_tracked");
+    assert_eq!(model.report.untaken.iter().find(counts), None);
+}
+
+#[test]
 fn a_whisper_that_classifies() {
-    let model = frames("tiny-whisper");
+    let model = frames("tiny-whisper", "tiny-whisper");
     assert!(model.head.is_some());
     assert_eq!(model.report.untaken, Vec::<String>::new());
 }
 
 #[test]
 fn a_whisper_without_its_decoder() {
-    let model = frames("tiny-whisper-speech");
+    let model = frames("tiny-whisper-speech", "tiny-whisper-speech");
     assert!(model.head.is_none());
     let rest: Vec<_> =
         model.report.untaken.iter().filter(|n| !n.starts_with("model.decoder.")).collect();

@@ -1,5 +1,6 @@
 //! `crosstune-audio` from outside: one binary, so that libtorch is linked once.
 
+mod families;
 mod mel;
 mod resample;
 mod settings;
