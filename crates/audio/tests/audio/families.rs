@@ -1,8 +1,6 @@
 //! Models of sound as transformers computes them: embedder, trunk, pool and head of every family.
 //! `xtask/scripts/fixtures/audio_models.py` made the files.
 
-use std::path::PathBuf;
-
 use crosstune_audio::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
 use crosstune_core::{
     Batch, Checkpoint, Embedder, Features, Form, Fresh, Head, LoadReport, Pretrained,
@@ -10,12 +8,10 @@ use crosstune_core::{
 };
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
+use crate::fixture;
+
 /// Correct runs differ by at most 2e-6; a wrong epsilon or GELU shows by more.
 const WITHIN: f64 = 5e-6;
-
-fn fixture(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
-}
 
 fn embedder(at: &Scope<'_>, config: &PretrainedEmbedder, form: Form) -> Box<dyn Embedder> {
     match config {
