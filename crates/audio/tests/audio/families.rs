@@ -80,7 +80,6 @@ impl Rebuilt {
         let close = |got: &Tensor, name: &str| {
             let name = format!("{name}{suffix}");
             let far = furthest(got, &self.want(&name), keep);
-            println!("{name}: {far:e}");
             assert!(far < WITHIN, "{name} differs by {far:e}");
         };
         for (features, name) in [

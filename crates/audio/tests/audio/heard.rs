@@ -13,7 +13,6 @@ fn assert_close(name: &str, got: &[f32], silence: f32, within: f32) {
     assert!(got.len() < want.len());
     let got = got.iter().copied().chain(std::iter::repeat(silence));
     let worst = want.iter().zip(got).map(|(a, b)| (a - b).abs()).fold(0., f32::max);
-    println!("{name}: {worst:e}");
     assert!(worst < within, "{name}: off by {worst:e}");
 }
 
