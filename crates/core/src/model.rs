@@ -129,6 +129,33 @@ impl Model {
         Ok(Self { store, classifier, spec, report })
     }
 
+    /// The whole classifier that a source is, with its own embedder, pool and head: nothing is fresh.
+    /// `modality` adopts the source; [`Pretrained::labels`] says what `labels` are for.
+    ///
+    /// # Errors
+    /// If the source was trained on another modality or has no head, if its classes are unknown, or
+    /// if it lacks a tensor.
+    pub fn pretrained<M: Modality>(
+        source: &Pretrained,
+        modality: &mut M,
+        labels: &[String],
+        device: Device,
+    ) -> Result<Self> {
+        let embedder = modality.adopt(source)?;
+        if embedder == Origin::Fresh {
+            let path = source.checkpoint().path().to_path_buf();
+            let problem = format!(
+                "a model of the family {} for the modality {}; train it on {} first",
+                source.family().name,
+                source.family().modality,
+                M::SAMPLES
+            );
+            return Err(Error::Family { path, problem });
+        }
+        let spec = Spec::new::<M>(source, embedder, source.labels(labels)?).with_head_of(source);
+        Self::new(spec, modality, Some((&source.source()?, Parts::All)), device)
+    }
+
     /// What it was built from.
     pub fn spec(&self) -> &Spec {
         &self.spec

@@ -1,6 +1,6 @@
 //! Pictures for transfer learning with Crosstune: JPEG and PNG files of any size and colour become
-//! `[C, H, W]` tensors, and batches of them become sequences of patches, which any sequence trunk
-//! takes, whatever it was trained on.
+//! `[C, H, W]` tensors, and batches of them become sequences of patches or planes, which any trunk
+//! takes, whatever it was trained on. A model that was trained on pictures keeps its own embedder.
 //!
 //! [`ImageSettings`] is the whole of it for [`crosstune_core`]; [`Picture`] is the part that knows
 //! no libtorch.
@@ -18,11 +18,14 @@
 #![deny(missing_docs)]
 
 pub mod decode;
+mod embedder;
 pub mod geometry;
 mod jpeg;
 pub mod patches;
 pub mod picture;
+mod published;
 mod resize;
+pub mod scale;
 pub mod settings;
 
 #[cfg(feature = "cli")]
@@ -34,4 +37,5 @@ pub use decode::PictureError;
 pub use geometry::{Geometry, ImageOptions};
 pub use patches::PatchEmbedder;
 pub use picture::{Channels, Picture};
-pub use settings::{ImageSettings, Scale};
+pub use scale::Scale;
+pub use settings::ImageSettings;

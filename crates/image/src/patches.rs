@@ -20,9 +20,10 @@ impl PatchEmbedder {
     /// The parameters are those of a [`FrameEmbedder`] of `C · P · P` features.
     ///
     /// # Errors
-    /// If `form` is not a sequence, or a parameter cannot be made.
+    /// If `form` is not a sequence, if the geometry has no patch that divides its size, or if a
+    /// parameter cannot be made.
     pub fn new(at: Scope<'_>, geometry: &Geometry, form: Form) -> Result<Self> {
-        let patch = i64::from(geometry.patch);
+        let patch = i64::from(geometry.divided()?);
         let across = i64::from(geometry.size) / patch;
         let config = FrameEmbedderConfig {
             features: geometry.channels.count() as i64 * patch * patch,
@@ -81,9 +82,9 @@ mod tests {
         for (channels, size, patch) in
             [(Channels::Rgb, 32, 4), (Channels::Grey, 8, 2), (Channels::Rgb, 6, 6)]
         {
-            let geometry = Geometry { size, resize: size, patch, channels };
+            let geometry = Geometry { size, resize: size, patch: Some(patch), channels };
             let (embedded, x, store) = embedded(geometry, 16);
-            assert_eq!(embedded.size(), [2, geometry.patches(), 16]);
+            assert_eq!(embedded.size(), [2, geometry.patches().unwrap(), 16]);
             let p = |name: &str| store.variables()[name].shallow_clone();
             let patch = i64::from(patch);
             let kernel = p("project.weight").view([16, channels.count() as i64, patch, patch]);

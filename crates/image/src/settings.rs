@@ -1,55 +1,55 @@
 //! The settings of pictures: what a picture file becomes before a model sees it.
 
-use std::iter;
-
 use crosstune_core::{
-    Batch, Cause, Embedder, Error, Form, Input, Modality, Origin, Pretrained, Result, Scope,
+    Batch, Cause, Embedder, Error, Form, Input, Modality, Origin, Pretrained, PretrainedEmbedder,
+    Result, Scope,
 };
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::{
-    Channels, Geometry, ImageOptions, PatchEmbedder, Picture, PictureError, decode::Header,
-    geometry::Seen,
+    Channels, Geometry, ImageOptions, Picture, PictureError, Scale,
+    decode::Header,
+    embedder::Meeting,
+    geometry::{Seen, Taken},
+    published::Published,
 };
 
-/// How pictures become tensors: decoded, brought to one size, and to a common scale.
+/// How pictures become tensors: decoded, brought to one size, and to a common scale. A model that was
+/// trained on pictures brings all of that along; for others the training set settles it.
 ///
-/// A sample is `[C, size, size]`, u8; a batch `[B, C, size, size]`, f32, in which the training set
-/// has a mean of 0 and a deviation of 1 in each channel.
+/// A sample is `[C, size, size]`, u8; a batch `[B, C, size, size]`, f32, in which the pictures that
+/// the scale was measured on have a mean of 0 and a deviation of 1 in each channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Saved", try_from = "Saved")]
 pub struct ImageSettings {
     asked: ImageOptions,
+    meeting: Meeting,
     geometry: Geometry,
     scale: Scale,
-}
-
-/// The mean and deviation of each channel over the training set, where black is 0 and full
-/// intensity is 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Scale {
-    /// The mean of each channel.
-    pub mean: Vec<f32>,
-    /// The standard deviation of each channel.
-    pub deviation: Vec<f32>,
 }
 
 /// At most so many pictures are looked at before reading; they lie evenly in the training set.
 const SURVEYED: usize = 256;
 
-/// The least deviation, one of the 255 steps of intensity: blank pictures are not blown up.
-const LEAST_DEVIATION: f64 = 1. / 255.;
-
 impl ImageSettings {
-    /// Settings in which what `asked` leaves open is settled by the training set.
+    /// Settings in which what `asked` leaves open is settled by the source and the training set.
     ///
     /// # Errors
     /// As [`ImageOptions::validate`].
     pub fn new(asked: ImageOptions) -> Result<Self> {
         asked.validate()?;
-        let geometry = asked.settle(Seen::default());
-        Ok(Self { asked, geometry, scale: Scale::unmeasured(&geometry) })
+        Ok(Self::fresh(asked, Taken::InPatches))
+    }
+
+    /// For a trunk that is new to pictures.
+    fn fresh(asked: ImageOptions, taken: Taken) -> Self {
+        let meeting = match taken {
+            Taken::InPatches => Meeting::Patches,
+            Taken::Whole => Meeting::Stem,
+        };
+        let geometry = asked.settle(Seen::default(), taken);
+        Self { asked, meeting, geometry, scale: Scale::halves(geometry.channels.count()) }
     }
 
     /// How a model's input is laid out.
@@ -57,7 +57,8 @@ impl ImageSettings {
         &self.geometry
     }
 
-    /// The scale of the training set; a mean and a deviation of a half before it is measured.
+    /// The scale that the adopted model was trained with, or that of the training set; a mean and a
+    /// deviation of a half before that is measured.
     pub fn scale(&self) -> &Scale {
         &self.scale
     }
@@ -66,9 +67,7 @@ impl ImageSettings {
 /// Everything left open.
 impl Default for ImageSettings {
     fn default() -> Self {
-        let asked = ImageOptions::default();
-        let geometry = asked.settle(Seen::default());
-        Self { asked, geometry, scale: Scale::unmeasured(&geometry) }
+        Self::fresh(ImageOptions::default(), Taken::InPatches)
     }
 }
 
@@ -77,18 +76,31 @@ impl Modality for ImageSettings {
     const SAMPLES: &'static str = "pictures";
     const EXTENSIONS: &'static [&'static str] = &["jpg", "jpeg", "png"];
 
-    fn adopt(&mut self, _source: &Pretrained) -> Result<Origin> {
-        Ok(Origin::Fresh)
+    fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
+        let (asked, meeting) = (self.asked, Meeting::of(source)?);
+        if !meeting.is_pretrained() {
+            asked.validate_for(meeting.taken())?;
+            *self = Self::fresh(asked, meeting.taken());
+            return Ok(Origin::Fresh);
+        }
+        let published = Published::of(source)?;
+        let geometry = asked.settle_as(published.geometry)?;
+        let scale = published.scale.of_channels(geometry.channels.count());
+        *self = Self { asked, meeting, geometry, scale };
+        Ok(Origin::Pretrained)
     }
 
     fn survey(&mut self, train: &[&Input]) {
+        if self.meeting.is_pretrained() {
+            return;
+        }
         let step = train.len().div_ceil(SURVEYED).max(1);
         let headers = train.iter().step_by(step).filter_map(|input| match input {
             Input::File(path) => Header::open(path).ok(),
             Input::Text(_) => None,
         });
-        self.geometry = self.asked.settle(seen(headers));
-        self.scale = Scale::unmeasured(&self.geometry);
+        self.geometry = self.asked.settle(seen(headers), self.meeting.taken());
+        self.scale = Scale::halves(self.geometry.channels.count());
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, Cause> {
@@ -101,7 +113,7 @@ impl Modality for ImageSettings {
     }
 
     fn standardise(&mut self, train: &[Tensor]) {
-        if !train.is_empty() {
+        if !train.is_empty() && !self.meeting.is_pretrained() {
             self.scale = Scale::measure(self.geometry.channels, train);
         }
     }
@@ -111,7 +123,7 @@ impl Modality for ImageSettings {
     }
 
     fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
-        Ok(Box::new(PatchEmbedder::new(at, &self.geometry, form)?))
+        self.meeting.embedder(at, &self.geometry, form)
     }
 }
 
@@ -131,53 +143,6 @@ fn seen(mut headers: impl Iterator<Item = Header>) -> Seen {
     seen
 }
 
-impl Scale {
-    /// From -1 to 1, until something is known.
-    fn unmeasured(geometry: &Geometry) -> Self {
-        let half = vec![0.5; geometry.channels.count()];
-        Self { mean: half.clone(), deviation: half }
-    }
-
-    /// Over samples `[C, H, W]`, u8, at least one. In whole numbers, so exact, and some forty times
-    /// as fast as by tensors, which would first become f32 or f64.
-    fn measure(channels: Channels, samples: &[Tensor]) -> Self {
-        let (mut pixels, mut sums) = (0, vec![(0, 0); channels.count()]);
-        let mut buffer = vec![];
-        for sample in samples {
-            buffer.resize(sample.numel(), 0);
-            sample.copy_data_u8(&mut buffer, sample.numel());
-            let plane = buffer.len() / channels.count();
-            pixels += plane;
-            for ((sum, squares), plane) in sums.iter_mut().zip(buffer.chunks_exact(plane)) {
-                // Small enough for the squares to fit u32, which is quick to add up.
-                for part in plane.chunks(1 << 16) {
-                    *sum += u64::from(part.iter().map(|&v| u32::from(v)).sum::<u32>());
-                    *squares += u64::from(part.iter().map(|&v| u32::from(v).pow(2)).sum::<u32>());
-                }
-            }
-        }
-        let pixels = pixels as f64;
-        let measured = sums.into_iter().map(|(sum, squares)| {
-            let mean = sum as f64 / pixels;
-            let variance = (squares as f64 / pixels - mean.powi(2)).max(0.);
-            ((mean / 255.) as f32, (variance.sqrt() / 255.).max(LEAST_DEVIATION) as f32)
-        });
-        let (mean, deviation) = measured.unzip();
-        Self { mean, deviation }
-    }
-
-    /// `[B, C, H, W]` of 0 to 255 to `(x / 255 - mean) / deviation`, f32.
-    fn apply(&self, x: &Tensor) -> Tensor {
-        let channel = |values: Vec<f32>| {
-            Tensor::from_slice(&values).view([1, -1, 1, 1]).to_device(x.device())
-        };
-        let factor = channel(self.deviation.iter().map(|d| 1. / (255. * d)).collect());
-        let shift = channel(iter::zip(&self.mean, &self.deviation).map(|(m, d)| -m / d).collect());
-        // One pass over the pixels for both.
-        shift.addcmul(&x.to_kind(Kind::Float), &factor)
-    }
-}
-
 /// [`ImageSettings`] in a file: settled, all on one level.
 #[derive(Debug, Serialize, Deserialize)]
 struct Saved {
@@ -185,11 +150,15 @@ struct Saved {
     geometry: Geometry,
     #[serde(flatten)]
     scale: Scale,
+    /// The embedder that came with the trunk; `None`: it is fresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    embedder: Option<PretrainedEmbedder>,
 }
 
 impl From<ImageSettings> for Saved {
     fn from(settings: ImageSettings) -> Self {
-        Self { geometry: settings.geometry, scale: settings.scale }
+        let ImageSettings { meeting, geometry, scale, .. } = settings;
+        Self { geometry, scale, embedder: meeting.saved(&geometry) }
     }
 }
 
@@ -197,28 +166,20 @@ impl TryFrom<Saved> for ImageSettings {
     type Error = Error;
 
     fn try_from(saved: Saved) -> Result<Self> {
-        let Saved { geometry, scale } = saved;
-        let (mean, deviation) = (&scale.mean, &scale.deviation);
-        let channels = geometry.channels.count();
-        if mean.len() != channels || deviation.len() != channels {
-            let problem = format!(
-                "{} means and {} deviations for {channels} channels",
-                mean.len(),
-                deviation.len()
-            );
-            return Err(Error::Setting { setting: "mean", problem });
+        let Saved { geometry, scale, embedder } = saved;
+        if let Some((setting, problem)) = scale.problem(geometry.channels.count()) {
+            return Err(Error::Setting { setting, problem });
         }
-        if let Some(d) = deviation.iter().find(|d| !(d.is_finite() && **d > 0.)) {
-            let problem = format!("{d} is not a positive number");
-            return Err(Error::Setting { setting: "deviation", problem });
-        }
-        Ok(Self { scale, ..Self::new(geometry.into())? })
+        let asked = ImageOptions::from(geometry);
+        asked.validate()?;
+        let meeting = Meeting::opened(embedder, &geometry)?;
+        Ok(Self { asked, meeting, geometry, scale })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{fs, iter, path::Path};
 
     use image::{ColorType, ImageFormat};
 
@@ -257,7 +218,7 @@ mod tests {
             let mut settings = ImageSettings::default();
             settings.survey(&inputs.iter().collect::<Vec<_>>());
             let Geometry { size, patch, channels, .. } = *settings.geometry();
-            assert_eq!((size, patch, channels), expected, "{pictures:?}");
+            assert_eq!((size, patch.unwrap(), channels), expected, "{pictures:?}");
         }
     }
 
@@ -295,16 +256,6 @@ mod tests {
         let second = [-0.6, -1., 1., 0., blue(0.4), blue(0.)];
         let expected = [first, second].concat();
         assert!(iter::zip(&values, &expected).all(|(a, b)| (a - b).abs() < 1e-5), "{values:?}");
-    }
-
-    #[test]
-    fn many_samples_are_measured_as_one() {
-        let samples: Vec<_> =
-            (0..=255u8).map(|value| Tensor::from_slice(&[value]).view([1, 1, 1])).collect();
-        let scale = Scale::measure(Channels::Grey, &samples);
-        // The uniform distribution over 0 to 255.
-        let deviation = ((256f64.powi(2) - 1.) / 12.).sqrt() / 255.;
-        assert_eq!(scale, Scale { mean: vec![0.5], deviation: vec![deviation as f32] });
     }
 
     #[test]

@@ -156,6 +156,41 @@ impl Pretrained {
     }
 }
 
+impl Pretrained {
+    /// The names of the classes that the checkpoint's own head tells apart. Where they are not
+    /// published, `otherwise` names them: the classes of a data set, say, in alphabetical order.
+    ///
+    /// # Errors
+    /// If there is no head, or if neither names as many classes as it tells apart.
+    pub fn labels(&self, otherwise: &[String]) -> Result<Vec<String>> {
+        let refused = |problem| {
+            let path = self.checkpoint.path().to_path_buf();
+            Err(Error::Family { path, problem })
+        };
+        let Some(classes) = self.classes()? else {
+            return refused("it has no head that tells classes apart: train one first".into());
+        };
+        match self.family.head.labels.as_deref().filter(|labels| are_names(labels)) {
+            Some(labels) if labels.len() == classes => Ok(labels.to_vec()),
+            Some(labels) => refused(format!(
+                "its head tells {classes} classes apart, but {} are named",
+                labels.len()
+            )),
+            None if otherwise.len() == classes => Ok(otherwise.to_vec()),
+            None => refused(format!(
+                "its head tells {classes} classes apart, whose names are not published, and the data \
+                 has {}",
+                otherwise.len()
+            )),
+        }
+    }
+}
+
+/// Whether someone chose the labels: transformers fills in `LABEL_0`, `LABEL_1`, ….
+fn are_names(labels: &[String]) -> bool {
+    labels.iter().zip(0..).any(|(label, i)| *label != format!("LABEL_{i}"))
+}
+
 impl Family {
     /// Tells what model a checkpoint holds. `name` decides the family where it is given.
     ///

@@ -15,7 +15,11 @@ use crate::{
 pub(super) const RESNET: Definition = Definition {
     name: "resnet",
     dialect: DIALECT,
-    claims: |config| config.architecture().is_some_and(|a| a.starts_with("resnet")),
+    // `resnet50`; but `resnetv2_50` and the like are other networks.
+    claims: |config| {
+        let depth = config.architecture().and_then(|a| a.strip_prefix("resnet"));
+        depth.is_some_and(|depth| depth.starts_with(|c: char| c.is_ascii_digit()))
+    },
     read: |config, checkpoint| {
         let mut family = resnet(checkpoint).map_err(|e| config.refuse(e.into()))?;
         family.head.labels = config.labels()?;

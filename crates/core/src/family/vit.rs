@@ -256,7 +256,17 @@ fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'sta
         return Err(UNUSUAL);
     };
     let side = ((positions - 1).max(0) as f64).sqrt().round() as i64;
+    // Registers, norms in other places, and gates in the MLP.
+    let others = [
+        "reg_token",
+        "dist_token",
+        "norm_pre.weight",
+        "blocks.0.attn.q_norm.weight",
+        "blocks.0.mlp.norm.weight",
+        "blocks.0.mlp.fc1_g.weight",
+    ];
     if shape("cls_token").is_none()
+        || others.iter().any(|name| shape(name).is_some())
         || shape("norm.weight").is_none()
         || side * side + 1 != positions
     {

@@ -1,0 +1,148 @@
+//! How pictures reach a trunk: by the embedder that it was trained with, or by a fresh one.
+
+use crosstune_core::{
+    Embedder, Error, Form, Modality, PatchEmbedderConfig, Pretrained, PretrainedEmbedder, Result,
+    Scope, StemConfig, StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder,
+};
+
+use crate::{
+    Geometry, ImageSettings, PatchEmbedder,
+    geometry::{SMALL, Taken},
+};
+
+/// The embedder that a source is met with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Meeting {
+    /// Fresh patches: its trunk takes a sequence, and never saw pictures.
+    Patches,
+    /// A fresh stem: its trunk takes planes, and never saw pictures.
+    Stem,
+    /// The patches that it was trained with.
+    PretrainedPatches(PatchEmbedderConfig),
+    /// The stem that it was trained with.
+    PretrainedStem(StemConfig),
+}
+
+impl Meeting {
+    /// What a source needs.
+    ///
+    /// # Errors
+    /// If it is a model of pictures whose patches are not square.
+    pub(crate) fn of(source: &Pretrained) -> Result<Self> {
+        let family = source.family();
+        let refused = |problem| {
+            Err(Error::Family { path: source.checkpoint().path().to_path_buf(), problem })
+        };
+        Ok(match &family.embedder {
+            PretrainedEmbedder::Patches(c) if family.modality == ImageSettings::NAME => {
+                match (c.patch, c.stride) {
+                    ([p, q], stride) if p == q && stride == [p, q] => Self::PretrainedPatches(*c),
+                    ([p, q], _) => {
+                        return refused(format!(
+                            "its patches of {p} × {q} pixels are not supported, only squares side \
+                             by side"
+                        ));
+                    }
+                }
+            }
+            PretrainedEmbedder::Planes(c) if family.modality == ImageSettings::NAME => {
+                Self::PretrainedStem(*c)
+            }
+            _ => match family.trunk.accepts() {
+                Form::Sequence { .. } => Self::Patches,
+                Form::Planes { .. } => Self::Stem,
+            },
+        })
+    }
+
+    /// Whether the source was trained on pictures.
+    pub(crate) fn is_pretrained(&self) -> bool {
+        matches!(self, Self::PretrainedPatches(_) | Self::PretrainedStem(_))
+    }
+
+    /// How the trunk takes pictures.
+    pub(crate) fn taken(&self) -> Taken {
+        match self {
+            Self::Patches | Self::PretrainedPatches(_) => Taken::InPatches,
+            Self::Stem | Self::PretrainedStem(_) => Taken::Whole,
+        }
+    }
+
+    /// Builds the embedder, for pictures of this geometry.
+    pub(crate) fn embedder(
+        &self,
+        at: Scope<'_>,
+        geometry: &Geometry,
+        form: Form,
+    ) -> Result<Box<dyn Embedder>> {
+        Ok(match (self, form) {
+            (Self::PretrainedPatches(from), _) => {
+                Box::new(TokenPatchEmbedder::new(at, from, &patches(from, geometry), form)?)
+            }
+            (Self::PretrainedStem(from), _) => {
+                Box::new(StemEmbedder::new(at, from, &stem(from, geometry), form)?)
+            }
+            (Self::Patches | Self::Stem, Form::Sequence { .. }) => {
+                Box::new(PatchEmbedder::new(at, geometry, form)?)
+            }
+            (Self::Patches | Self::Stem, Form::Planes { channels }) => {
+                let stem = fresh_stem(geometry, channels);
+                Box::new(StemEmbedder::new(at, &stem, &stem, form)?)
+            }
+        })
+    }
+
+    /// What a run folder keeps of it, whose tensors are fitted to this geometry; `None`: it is fresh.
+    pub(crate) fn saved(&self, geometry: &Geometry) -> Option<PretrainedEmbedder> {
+        match self {
+            Self::Patches | Self::Stem => None,
+            Self::PretrainedPatches(from) => {
+                Some(PretrainedEmbedder::Patches(patches(from, geometry)))
+            }
+            Self::PretrainedStem(from) => Some(PretrainedEmbedder::Planes(stem(from, geometry))),
+        }
+    }
+
+    /// What a run folder kept.
+    pub(crate) fn opened(saved: Option<PretrainedEmbedder>, geometry: &Geometry) -> Result<Self> {
+        Ok(match (saved, geometry.patch) {
+            (None, Some(_)) => Self::Patches,
+            (None, None) => Self::Stem,
+            (Some(PretrainedEmbedder::Patches(c)), Some(_)) => Self::PretrainedPatches(c),
+            (Some(PretrainedEmbedder::Planes(c)), None) => Self::PretrainedStem(c),
+            (Some(_), _) => {
+                return Err(Error::Setting {
+                    setting: "embedder",
+                    problem: "expected patches, with a patch, or planes, without".into(),
+                });
+            }
+        })
+    }
+}
+
+/// The same patches for pictures of this geometry.
+fn patches(from: &PatchEmbedderConfig, geometry: &Geometry) -> PatchEmbedderConfig {
+    let patch = geometry.patch.map_or(from.patch, |patch| [patch.into(); 2]);
+    let channels = geometry.channels.count() as i64;
+    PatchEmbedderConfig { channels, size: [geometry.size.into(); 2], patch, stride: patch, ..*from }
+}
+
+/// The same stem for pictures of this geometry.
+fn stem(from: &StemConfig, geometry: &Geometry) -> StemConfig {
+    StemConfig { channels: geometry.channels.count() as i64, ..*from }
+}
+
+/// As residual networks begin: for small pictures one convolution that keeps their size, for others
+/// one that brings them to a quarter (He et al. 2016, §4.2 and §4.1), of 3 × 3 in both.
+fn fresh_stem(geometry: &Geometry, planes: i64) -> StemConfig {
+    let (stride, pool) =
+        if geometry.size <= SMALL { (1, StemPool::Without) } else { (2, StemPool::Max) };
+    StemConfig {
+        channels: geometry.channels.count() as i64,
+        planes,
+        kernel: 3,
+        stride,
+        norm: StemNorm::Batch,
+        pool,
+    }
+}

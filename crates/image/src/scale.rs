@@ -1,0 +1,123 @@
+//! The scale of pixels: what is taken from them and what they are divided by.
+
+use std::iter;
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::Channels;
+
+/// The mean and deviation of each channel, where black is 0 and full intensity is 1: those of the
+/// training set, or those that a pretrained model was trained with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scale {
+    /// The mean of each channel.
+    pub mean: Vec<f32>,
+    /// The standard deviation of each channel.
+    pub deviation: Vec<f32>,
+}
+
+/// The least deviation, one of the 255 steps of intensity: blank pictures are not blown up.
+const LEAST_DEVIATION: f64 = 1. / 255.;
+
+impl Scale {
+    /// From -1 to 1: until something is known, and for ViT and many of its kin.
+    pub(crate) fn halves(channels: usize) -> Self {
+        let half = vec![0.5; channels];
+        Self { mean: half.clone(), deviation: half }
+    }
+
+    /// That of ImageNet.
+    pub(crate) fn imagenet() -> Self {
+        Self { mean: vec![0.485, 0.456, 0.406], deviation: vec![0.229, 0.224, 0.225] }
+    }
+
+    /// The same for another number of channels: for one, the mean of all, else each in turn.
+    pub(crate) fn of_channels(&self, channels: usize) -> Self {
+        let fit = |values: &[f32]| -> Vec<f32> {
+            match channels {
+                1 => vec![values.iter().sum::<f32>() / values.len() as f32],
+                _ => values.iter().copied().cycle().take(channels).collect(),
+            }
+        };
+        Self { mean: fit(&self.mean), deviation: fit(&self.deviation) }
+    }
+
+    /// Over samples `[C, H, W]`, u8, at least one. In whole numbers, so exact, and some forty times
+    /// as fast as by tensors, which would first become f32 or f64.
+    pub(crate) fn measure(channels: Channels, samples: &[Tensor]) -> Self {
+        let (mut pixels, mut sums) = (0, vec![(0, 0); channels.count()]);
+        let mut buffer = vec![];
+        for sample in samples {
+            buffer.resize(sample.numel(), 0);
+            sample.copy_data_u8(&mut buffer, sample.numel());
+            let plane = buffer.len() / channels.count();
+            pixels += plane;
+            for ((sum, squares), plane) in sums.iter_mut().zip(buffer.chunks_exact(plane)) {
+                // Small enough for the squares to fit u32, which is quick to add up.
+                for part in plane.chunks(1 << 16) {
+                    *sum += u64::from(part.iter().map(|&v| u32::from(v)).sum::<u32>());
+                    *squares += u64::from(part.iter().map(|&v| u32::from(v).pow(2)).sum::<u32>());
+                }
+            }
+        }
+        let pixels = pixels as f64;
+        let measured = sums.into_iter().map(|(sum, squares)| {
+            let mean = sum as f64 / pixels;
+            let variance = (squares as f64 / pixels - mean.powi(2)).max(0.);
+            ((mean / 255.) as f32, (variance.sqrt() / 255.).max(LEAST_DEVIATION) as f32)
+        });
+        let (mean, deviation) = measured.unzip();
+        Self { mean, deviation }
+    }
+
+    /// `[B, C, H, W]` of 0 to 255 to `(x / 255 - mean) / deviation`, f32.
+    pub(crate) fn apply(&self, x: &Tensor) -> Tensor {
+        let channel = |values: Vec<f32>| {
+            Tensor::from_slice(&values).view([1, -1, 1, 1]).to_device(x.device())
+        };
+        let factor = channel(self.deviation.iter().map(|d| 1. / (255. * d)).collect());
+        let shift = channel(iter::zip(&self.mean, &self.deviation).map(|(m, d)| -m / d).collect());
+        // One pass over the pixels for both.
+        shift.addcmul(&x.to_kind(Kind::Float), &factor)
+    }
+
+    /// What makes it no scale for so many channels, if anything does.
+    pub(crate) fn problem(&self, channels: usize) -> Option<(&'static str, String)> {
+        let Self { mean, deviation } = self;
+        if mean.len() != channels || deviation.len() != channels {
+            let (means, deviations) = (mean.len(), deviation.len());
+            let problem =
+                format!("{means} means and {deviations} deviations for {channels} channels");
+            return Some(("mean", problem));
+        }
+        if let Some(m) = mean.iter().find(|m| !m.is_finite()) {
+            return Some(("mean", format!("{m} is not a number")));
+        }
+        let bad = deviation.iter().find(|d| !(d.is_finite() && **d > 0.))?;
+        Some(("deviation", format!("{bad} is not a positive number")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_samples_are_measured_as_one() {
+        let samples: Vec<_> =
+            (0..=255u8).map(|value| Tensor::from_slice(&[value]).view([1, 1, 1])).collect();
+        let scale = Scale::measure(Channels::Grey, &samples);
+        // The uniform distribution over 0 to 255.
+        let deviation = ((256f64.powi(2) - 1.) / 12.).sqrt() / 255.;
+        assert_eq!(scale, Scale { mean: vec![0.5], deviation: vec![deviation as f32] });
+    }
+
+    #[test]
+    fn other_channels_keep_the_scale() {
+        let scale = Scale { mean: vec![0.25, 0.5, 0.75], deviation: vec![0.125, 0.25, 0.375] };
+        assert_eq!(scale.of_channels(1), Scale { mean: vec![0.5], deviation: vec![0.25] });
+        assert_eq!(scale.of_channels(3), scale);
+        assert_eq!(Scale::halves(1).of_channels(3), Scale::halves(3));
+    }
+}
