@@ -5,10 +5,10 @@ use std::{fs, path::Path};
 
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::{
-    Checkpoint, Device, FitOptions, Freeze, Input, Modality, Model, Origin, Parts, Pretrained,
-    Source, Spec, Tuner, fit,
+    Batch, Checkpoint, Device, FitOptions, Freeze, Fresh, Input, Modality, Model, Origin, Parts,
+    Pretrained, Scope, Source, Spec, Tuner, fit,
 };
-use tch::Tensor;
+use tch::{Tensor, nn::VarStore};
 
 use crate::{fixture, spec, tone, write};
 
@@ -102,6 +102,42 @@ fn an_ast_tunes_to_digits() {
 #[test]
 fn a_honk_tunes_to_digits() {
     assert_eq!(tunes("tiny-honk/res8.pt", AudioOptions::default()), [2, 101, 40]);
+}
+
+#[test]
+fn an_ast_for_shorter_recordings_has_the_first_positions_in_time() {
+    let positions = |frames| {
+        let options = AudioOptions { frames: Some(frames), ..AudioOptions::default() };
+        let (audio, source) = adopt("tiny-ast", options);
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let tensors = source.source().unwrap();
+        let at = Scope::root(&store, &fresh).sub("embed").from(Some(&tensors));
+        audio.embedder(at, source.family().trunk.accepts()).unwrap();
+        store.variables()["embed.position"].shallow_clone()
+    };
+    let (whole, short) = (positions(24), positions(20));
+    assert_eq!((whole.size(), short.size()), (vec![1, 2 + 5 * 7, 32], vec![1, 2 + 5 * 6, 32]));
+    assert_eq!(short.narrow(1, 0, 2), whole.narrow(1, 0, 2));
+    let grid = |table: &Tensor| table.narrow(1, 2, table.size()[1] - 2).view([5, -1, 32]);
+    assert_eq!(grid(&short), grid(&whole).narrow(1, 0, 6));
+}
+
+#[test]
+fn a_model_of_sound_classifies_with_its_own_head() {
+    for (file, input) in
+        [("tiny-whisper", "frames"), ("tiny-ast", "frames"), ("tiny-wav2vec2", "waveform")]
+    {
+        let source = Pretrained::open(fixture(file)).unwrap();
+        let mut audio = AudioSettings::new(AudioOptions::default()).unwrap();
+        let model = Model::pretrained(&source, &mut audio, &[], Device::Cpu).unwrap();
+        assert_eq!(model.report().fresh, Vec::<String>::new());
+        assert_eq!(model.spec().labels, ["heron", "stork", "crane"]);
+        let expected = Checkpoint::open(fixture(file).join("expected.safetensors")).unwrap();
+        let batch = Batch { x: expected.tensor(input).unwrap(), keep: None };
+        let logits = tch::no_grad(|| model.classifier().forward(&batch, false));
+        let far = (logits - expected.tensor("logits").unwrap()).abs().max().double_value(&[]);
+        assert!(far < 5e-6, "{file}: {far:e}");
+    }
 }
 
 #[test]
