@@ -2,5 +2,6 @@
 
 mod errors;
 mod freezing;
+mod hub;
 mod support;
 mod train;

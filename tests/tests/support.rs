@@ -38,10 +38,20 @@ pub(crate) use words;
 
 /// `crosstune-MODALITY WORDS…`.
 pub(crate) fn crosstune(modality: &str, words: &[OsString]) -> Ran {
+    ran(command(modality).args(words))
+}
+
+/// `crosstune-MODALITY`, without words yet.
+pub(crate) fn command(modality: &str) -> Command {
     let mut command = Command::new(binary(modality));
-    command.args(words);
     // Tests run side by side; two threads each would only get in each other's way.
-    let output = command.env("OMP_NUM_THREADS", "1").output().expect("the binary runs");
+    command.env("OMP_NUM_THREADS", "1");
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn ran(command: &mut Command) -> Ran {
+    let output = command.output().expect("the binary runs");
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -30,7 +30,8 @@ pub(crate) enum Command<A: ModalityArgs> {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs<A: ModalityArgs> {
-    /// The pretrained model: a checkpoint, or a folder with one and its config.json
+    /// The pretrained model: a checkpoint, a folder with one and its config.json, or
+    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub
     #[arg(long, value_name = "PATH")]
     pub(crate) weights: PathBuf,
     /// The family of the pretrained model, where it is not recognised
@@ -258,7 +259,7 @@ pub(crate) struct ComputeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Pretrained weights, a file or a folder; or a run folder
+    /// Pretrained weights, a file, a folder or hf://org/name[@revision][/file]; or a run folder
     pub(crate) weights: PathBuf,
     /// The family of the model, where it is not recognised
     #[arg(long, value_name = "NAME")]

@@ -10,10 +10,11 @@ use crate::{
     args::InspectArgs,
     evaluate::{print, print_json},
     format::{count, line, shape},
+    weights,
 };
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
-    let checkpoint = Checkpoint::open(&args.weights)?;
+    let checkpoint = Checkpoint::open(weights::local(&args.weights)?)?;
     let (family, trunk, origin) = if run::is_run(checkpoint.folder()) {
         let spec = run::spec(checkpoint.folder())?;
         let origin = format!("tuned on {}; classes: {}", spec.modality, spec.labels.join(", "));

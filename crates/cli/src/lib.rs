@@ -15,6 +15,7 @@ mod predict;
 mod process;
 mod progress;
 mod train;
+mod weights;
 
 use std::process::ExitCode;
 

@@ -16,6 +16,16 @@ pub(crate) fn training(steps: usize) -> ProgressBar {
     bar(steps, "{prefix} {bar:30} {msg}  {eta} left")
 }
 
+/// A bar for the bytes of a file that is fetched, `done` of them before it began to move.
+pub(crate) fn fetching(file: &str, done: u64, size: u64) -> ProgressBar {
+    let template = "{prefix} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+    let bar = bar(size as usize, template).with_position(done);
+    bar.set_prefix(format!("fetching {file}"));
+    // What an earlier attempt left does not count as this one's speed.
+    bar.reset_eta();
+    bar
+}
+
 fn bar(length: usize, template: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

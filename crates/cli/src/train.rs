@@ -14,7 +14,7 @@ use crate::{
     ModalityArgs,
     args::{Init, TrainArgs},
     format::{count, line, percent, seconds, shape},
-    process, progress,
+    process, progress, weights,
 };
 
 /// `result.json`: how the run came about and what it came to.
@@ -74,7 +74,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         return Err(setting("--validation", "must be a share from 0 to below 1"));
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
-    let mut source = Pretrained::open_as(&args.weights, args.family.as_deref())?;
+    let weights = weights::local(&args.weights)?;
+    let mut source = Pretrained::open_as(weights, args.family.as_deref())?;
     if let Some(share) = args.dropout {
         source = source.with_dropout(share)?;
     }
@@ -102,6 +103,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         Init::Random => None,
     };
     let model = Model::new(spec, &modality, taken, args.fit.device.0)?;
+    model.settle(&modality, &splits.train);
     let (trained, frozen) = args.freeze.apply(model.store(), embedder);
     say_model(&model, &args.freeze, args.init, Parameters { trained, frozen });
     let (fresh, pretrained) = (options.lr, options.pretrained_lr);

@@ -3,9 +3,11 @@
 //! A family of checkpoints is one table, in the family's own file. Our code never mentions a
 //! publisher's name elsewhere. The same table, read backwards, is the export.
 
+use std::collections::BTreeMap;
+
 use tch::Tensor;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// How one family of checkpoints names what we know by our names.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +48,14 @@ pub enum Fit {
     /// The same of a matrix that is transposed, too.
     TransposedThird(u8),
     /// `v · g / ‖v‖` of the two tensors of these names below theirs: weight normalisation
-    /// (Salimans and Kingma 2016). The norm runs over the dimensions in which `g` has the size 1.
+    /// (Salimans and Kingma 2016).
     WeightNorm {
         /// The name of the length.
         g: &'static str,
         /// The name of the direction.
         v: &'static str,
+        /// The dimension that has a length for each of its places.
+        dim: i64,
     },
     /// The mean of two heads, each on a token of its own: side by side, halved (DeiT, §4).
     Halves {
@@ -96,6 +100,56 @@ impl Dialect {
         body.chain(self.head.iter().filter_map(|rule| rule.recipe("", ours))).collect()
     }
 
+    /// The publisher's tensors that ours make up, by the publisher's names: the table read backwards.
+    /// Of several spellings, the first one is written.
+    ///
+    /// # Errors
+    /// If the table has no name for one of ours, or no place for what was trained into it.
+    pub fn publish(&self, ours: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>> {
+        let prefix = self.prefixes.first().copied().unwrap_or_default();
+        let (mut theirs, mut thirds) = (BTreeMap::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
+        for (name, value) in ours {
+            let Some(recipe) = self.recipes(prefix, name).into_iter().next() else {
+                return Err(Error::Unmapped { ours: name.clone(), dialect: self.name });
+            };
+            let value = value.detach();
+            match (recipe.fit, recipe.parts.as_slice()) {
+                (Fit::Same, [their]) => {
+                    theirs.insert(their.clone(), value);
+                }
+                (Fit::Transposed, [their]) => {
+                    theirs.insert(their.clone(), transposed(&value));
+                }
+                (Fit::Third(i), [their]) => {
+                    thirds.entry((their.clone(), 0)).or_default().insert(i, value);
+                }
+                (Fit::TransposedThird(i), [their]) => {
+                    let across = i64::from(value.dim() == 2);
+                    let parts = thirds.entry((their.clone(), across)).or_default();
+                    parts.insert(i, transposed(&value));
+                }
+                (Fit::WeightNorm { dim, .. }, [g, v]) => {
+                    theirs.insert(g.clone(), lengths(&value, dim)?);
+                    theirs.insert(v.clone(), value);
+                }
+                (Fit::Halves { .. }, _) => {
+                    return Err(Error::Homeless { ours: name.clone(), dialect: self.name });
+                }
+                (fit, _) => {
+                    // A key's bias adds the same to all scores of a query: the softmax takes it away.
+                    let plain = fit.apply(&[], &value.size())?.to_device(value.device());
+                    if !name.ends_with(".k.bias") && value != plain {
+                        return Err(Error::Homeless { ours: name.clone(), dialect: self.name });
+                    }
+                }
+            }
+        }
+        for ((their, dim), parts) in thirds {
+            theirs.insert(their, Tensor::f_cat(&parts.into_values().collect::<Vec<_>>(), dim)?);
+        }
+        Ok(theirs)
+    }
+
     /// The prefix that the names of a checkpoint carry, or `None` if it is not of this family.
     pub fn prefix<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Option<&'static str> {
         let first = self.body.first()?;
@@ -124,7 +178,9 @@ impl Rule {
         let name = |theirs, leaf: &str| format!("{prefix}{}{leaf}", fill(theirs, &at));
         let parts = match self.fit {
             Fit::Zeros | Fit::Ones => vec![],
-            Fit::WeightNorm { g, v } => [g, v].map(|x| name(self.theirs, &format!(".{x}"))).into(),
+            Fit::WeightNorm { g, v, .. } => {
+                [g, v].map(|x| name(self.theirs, &format!(".{x}"))).into()
+            }
             Fit::Halves { second } => vec![name(self.theirs, &leaf), name(second, &leaf)],
             _ => vec![name(self.theirs, &leaf)],
         };
@@ -139,10 +195,6 @@ impl Fit {
     /// # Errors
     /// If the tensors cannot be put together in this way.
     pub fn apply(self, parts: &[Tensor], shape: &[i64]) -> Result<Tensor> {
-        let transposed = |x: &Tensor| match x.dim() {
-            2 => x.tr(),
-            _ => x.shallow_clone(),
-        };
         let third = |x: &Tensor, i: u8| {
             let size = x.size().first().copied().unwrap_or_default() / 3;
             x.f_narrow(0, i64::from(i) * size, size)
@@ -153,18 +205,27 @@ impl Fit {
             (Self::Transposed, [x]) => transposed(x),
             (Self::Third(i), [x]) => third(x, i)?,
             (Self::TransposedThird(i), [x]) => third(&transposed(x), i)?,
-            (Self::WeightNorm { .. }, [g, v]) => {
-                let over: Vec<i64> =
-                    g.size().iter().zip(0..).filter(|(n, _)| **n == 1).map(|(_, i)| i).collect();
-                let norm = v.f_norm_scalaropt_dim(2, over.as_slice(), true)?;
-                v.f_mul(&g.f_div(&norm)?)?
-            }
+            (Self::WeightNorm { dim, .. }, [g, v]) => v.f_mul(&g.f_div(&lengths(v, dim)?)?)?,
             (Self::Halves { .. }, [a, b]) if a.dim() == 2 => Tensor::f_cat(&[a, b], 1)? / 2.,
             (Self::Halves { .. }, [a, b]) => a.f_add(b)? / 2.,
             (Self::Ones, _) => Tensor::f_ones(shape, float)?,
             (Self::Zeros, _) | (_, _) => Tensor::f_zeros(shape, float)?,
         })
     }
+}
+
+/// A matrix transposed, a vector as it is.
+fn transposed(x: &Tensor) -> Tensor {
+    match x.dim() {
+        2 => x.tr(),
+        _ => x.shallow_clone(),
+    }
+}
+
+/// The Euclidean lengths along all dimensions but one, which are kept with the size 1.
+fn lengths(x: &Tensor, dim: i64) -> Result<Tensor> {
+    let over: Vec<i64> = (0..x.dim() as i64).filter(|&d| d != dim).collect();
+    Ok(x.f_norm_scalaropt_dim(2, over.as_slice(), true)?)
 }
 
 /// The indices at the `{}` of a pattern, if the name fits it.
@@ -205,13 +266,25 @@ mod tests {
         body: &[
             fitted("trunk.blocks.{}.q", "h.{}.qkv", Fit::Third(0)),
             same("trunk.stages.{}.{}.conv", "layer{+1}.{}.conv"),
-            fitted("embed.conv.weight", "conv", Fit::WeightNorm { g: "weight_g", v: "weight_v" }),
-            fitted("embed.conv.weight", "conv", Fit::WeightNorm { g: "new.0", v: "new.1" }),
+            fitted(
+                "embed.conv.weight",
+                "conv",
+                Fit::WeightNorm { g: "weight_g", v: "weight_v", dim: 1 },
+            ),
+            fitted("embed.conv.weight", "conv", Fit::WeightNorm { g: "new.0", v: "new.1", dim: 1 }),
             same("embed.conv", "conv"),
             without("trunk.blocks.{}.k.bias", Fit::Zeros),
         ],
         head: &[same("head", "fc")],
     };
+
+    const BACKWARDS: &[Rule] = &[
+        fitted("q", "qkv", Fit::TransposedThird(0)),
+        fitted("k", "qkv", Fit::TransposedThird(1)),
+        fitted("v", "qkv", Fit::TransposedThird(2)),
+        fitted("conv.weight", "conv", Fit::WeightNorm { g: "g", v: "v", dim: 1 }),
+        without("zero.bias", Fit::Zeros),
+    ];
 
     #[test]
     fn names_are_translated_by_module_or_by_parameter() {
@@ -246,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn tensors_are_fitted() {
+    fn tensors_are_fitted_and_the_table_read_backwards() {
         let x = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([6, 2]);
         let apply = |fit: Fit, parts: &[&Tensor], shape: &[i64]| {
             let parts: Vec<_> = parts.iter().map(|p| p.shallow_clone()).collect();
@@ -257,12 +330,26 @@ mod tests {
         assert_eq!(apply(Fit::Transposed, &[&x], &[2, 6]), x.tr());
         assert_eq!(apply(Fit::Transposed, &[&x.select(1, 0)], &[6]), x.select(1, 0));
         assert_eq!(apply(Fit::Ones, &[], &[2]), Tensor::from_slice(&[1f32, 1.]));
+        let table = Dialect { body: BACKWARDS, ..TABLE };
+        let ours = [("q.weight", 0), ("k.weight", 2), ("v.weight", 4)];
+        let mut ours: BTreeMap<_, _> =
+            ours.map(|(name, at)| (name.to_string(), x.narrow(0, at, 2))).into();
+        ours.insert("conv.weight".into(), x.shallow_clone());
+        ours.insert("zero.bias".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)));
+        let theirs = table.publish(&ours).unwrap();
+        assert_eq!(theirs["qkv.weight"], x.tr());
+        let (g, v) = (&theirs["conv.g"], &theirs["conv.v"]);
+        let norm = Fit::WeightNorm { g: "g", v: "v", dim: 1 };
+        assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
+        assert_eq!(theirs.len(), 3);
+        ours.insert("zero.bias".into(), Tensor::ones([2], (Kind::Float, Device::Cpu)));
+        assert!(table.publish(&ours).is_err(), "what was trained would be lost");
         let halves = apply(Fit::Halves { second: "" }, &[&x, &x], &[6, 4]);
         assert_eq!(halves.sum_dim_intlist(1, false, None), x.sum_dim_intlist(1, false, None));
         // Columns of lengths 5 and 13, brought to 10 and 26.
         let v = Tensor::from_slice2(&[[3f32, 5.], [4., 12.]]);
         let g = Tensor::from_slice2(&[[10f32, 26.]]);
-        let norm = Fit::WeightNorm { g: "g", v: "v" };
+        let norm = Fit::WeightNorm { g: "g", v: "v", dim: 1 };
         assert_eq!(apply(norm, &[&g, &v], &[2, 2]), v * 2.);
     }
 }

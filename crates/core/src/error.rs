@@ -93,6 +93,14 @@ pub enum Error {
         /// The dialect.
         dialect: &'static str,
     },
+    /// A parameter was trained that a publisher's models do without.
+    #[error("models of {dialect} have no place for our `{ours}`; export as TorchScript")]
+    Homeless {
+        /// Our parameter.
+        ours: String,
+        /// The dialect.
+        dialect: &'static str,
+    },
     /// Two parameters would get the same name.
     #[error("the parameter `{0}` is declared twice")]
     Duplicate(String),
@@ -126,6 +134,16 @@ pub enum Error {
         loss: f64,
         /// The learning rate of the fresh parts.
         lr: f64,
+    },
+    /// A model on a hub could not be had.
+    #[error("{reference}: {problem}")]
+    Hub {
+        /// The model: `hf://org/name`.
+        reference: String,
+        /// What went wrong and what to do about it.
+        problem: String,
+        /// What the network or the server said.
+        source: Option<Cause>,
     },
     /// A modality's own failure outside of reading samples.
     #[error("{context}")]

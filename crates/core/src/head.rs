@@ -50,18 +50,11 @@ pub struct Head {
 
 impl Head {
     /// Parameters `norm.{weight,bias}` and `dense.{weight,bias}` where there are such layers, and
-    /// `weight [classes, D]` and `bias [classes]`, below `at`. The last two come from the source of
-    /// `out`, which is the same place.
+    /// `weight [classes, D]` and `bias [classes]`, below `at`.
     ///
     /// # Errors
-    /// If a source lacks a tensor or has it in another shape.
-    pub fn new(
-        at: &Scope<'_>,
-        out: &Scope<'_>,
-        config: HeadConfig,
-        width: i64,
-        classes: usize,
-    ) -> Result<Self> {
+    /// If the source of `at` lacks a tensor or has it in another shape.
+    pub fn new(at: &Scope<'_>, config: HeadConfig, width: i64, classes: usize) -> Result<Self> {
         let norm =
             config.norm.map(|eps| LayerNorm::new(&at.sub("norm"), width, eps)).transpose()?;
         let dense = match config.dense {
@@ -71,7 +64,7 @@ impl Head {
             None => None,
         };
         let width = config.dense.map_or(width, |dense| dense.width);
-        Ok(Self { norm, dense, out: Linear::new(out, width, classes as i64)? })
+        Ok(Self { norm, dense, out: Linear::new(at, width, classes as i64)? })
     }
 
     /// The device that the parameters live on.

@@ -33,6 +33,11 @@ impl Linear {
         })
     }
 
+    /// Puts other values into the weight.
+    pub(crate) fn set_weight(&self, weight: &Tensor) {
+        tch::no_grad(|| self.weight.shallow_clone().copy_(weight));
+    }
+
     /// The device that the parameters live on.
     pub fn device(&self) -> tch::Device {
         self.weight.device()

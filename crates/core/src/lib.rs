@@ -33,6 +33,8 @@ pub mod features;
 pub mod fit;
 pub mod freeze;
 pub mod head;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod layers;
 pub mod metrics;
 pub mod modality;

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
     Classifier, Error, Fresh, Head, HeadConfig, LoadReport, Modality, Origin, Pool, Pretrained,
-    Result, Scope, Source, Tower, Trunk, TrunkConfig,
+    Result, Samples, Scope, Source, Tower, Trunk, TrunkConfig,
 };
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -78,7 +78,8 @@ pub struct Model {
 pub enum Parts {
     /// The trunk, and the embedder where [`Spec::embedder`] says so; the head is fresh.
     Body,
-    /// The head, too. Where it tells another number of classes apart, its last layer is fresh.
+    /// The head, too, as far as it fits: where it tells another number of classes apart, its last
+    /// layer is fresh.
     BodyAndHead,
     /// Everything: the source is a whole classifier.
     All,
@@ -101,21 +102,17 @@ impl Model {
             let body = source.map(|(s, _)| s);
             let embedder = source
                 .filter(|(_, parts)| *parts == Parts::All || spec.embedder == Origin::Pretrained);
-            let head = source.filter(|(_, parts)| *parts != Parts::Body).map(|(s, _)| s);
             let classes = spec.labels.len();
-            let out = source.filter(|(source, parts)| match parts {
-                Parts::Body => false,
-                Parts::BodyAndHead => {
-                    source.shape("head.weight").is_some_and(|shape| shape[0] == classes as i64)
-                }
-                Parts::All => true,
-            });
             let trunk = Trunk::new(&root.sub("trunk").from(body), &spec.trunk)?;
             let at = root.sub("embed").from(embedder.map(|(s, _)| s));
             let tower = Tower::join(modality.embedder(at, trunk.accepts())?, trunk, spec.pool)?;
             let at = root.sub("head");
-            let (head, out) = (at.from(head), at.from(out.map(|(s, _)| s)));
-            let head = Head::new(&head, &out, spec.head, tower.width(), classes)?;
+            let at = match source {
+                None | Some((_, Parts::Body)) => at,
+                Some((source, Parts::BodyAndHead)) => at.from_what_fits(Some(source)),
+                Some((source, Parts::All)) => at.from(Some(source)),
+            };
+            let head = Head::new(&at, spec.head, tower.width(), classes)?;
             Classifier::new(tower, head)
         };
         if let Some((source, Parts::Body | Parts::BodyAndHead)) = source
@@ -127,6 +124,20 @@ impl Model {
         }
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         Ok(Self { store, classifier, spec, report })
+    }
+
+    /// Fits a fresh embedder to the inputs that it will see, before training; a pretrained one stays
+    /// as it is. Some hundred samples tell enough.
+    pub fn settle<M: Modality>(&self, modality: &M, train: &Samples) {
+        const SAMPLES: usize = 512;
+        let fresh = self.report.fresh.iter().any(|name| name.starts_with("embed."));
+        if !fresh || train.is_empty() {
+            return;
+        }
+        let step = train.len().div_ceil(SAMPLES);
+        let some: Vec<&Tensor> = train.inputs.iter().step_by(step).collect();
+        let batch = modality.batch(&some).to_device(self.classifier.device());
+        self.classifier.tower().settle(&batch);
     }
 
     /// The whole classifier that a source is, with its own embedder, pool and head: nothing is fresh.

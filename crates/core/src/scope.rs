@@ -205,18 +205,34 @@ pub struct Fresh(RefCell<BTreeSet<String>>);
 pub struct Scope<'a> {
     path: nn::Path<'a>,
     source: Option<&'a Source<'a>>,
+    lack: Lack,
     fresh: &'a Fresh,
+}
+
+/// What becomes of a parameter that the source lacks or has in another shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// It is an error.
+    Refused,
+    /// It is made fresh.
+    Fresh,
 }
 
 impl<'a> Scope<'a> {
     /// The root of a store, everything below it fresh. `fresh` keeps the account.
     pub fn root(store: &'a nn::VarStore, fresh: &'a Fresh) -> Self {
-        Self { path: store.root(), source: None, fresh }
+        Self { path: store.root(), source: None, lack: Lack::Refused, fresh }
     }
 
     /// The same place, its values taken from a source.
     pub fn from(&self, source: Option<&'a Source<'a>>) -> Self {
-        Self { source, ..self.clone() }
+        Self { source, lack: Lack::Refused, ..self.clone() }
+    }
+
+    /// The same place, its values taken from a source as far as it has them in the shapes that are
+    /// wanted: the head of another number of classes keeps what lies below its last layer.
+    pub fn from_what_fits(&self, source: Option<&'a Source<'a>>) -> Self {
+        Self { source, lack: Lack::Fresh, ..self.clone() }
     }
 
     /// The place `name` below this one.
@@ -291,13 +307,19 @@ impl<'a> Scope<'a> {
         if self.path.get(leaf).is_some() {
             return Err(Error::Duplicate(name));
         }
-        let value = match self.source {
-            Some(source) => source.fetch(&name, shape, reshape)?,
-            None => {
-                self.fresh.0.borrow_mut().insert(name);
-                value()
+        let taken = match self.source.map(|source| source.fetch(&name, shape, reshape)) {
+            None => None,
+            Some(Err(Error::Missing { .. } | Error::Unmapped { .. } | Error::Shape { .. }))
+                if self.lack == Lack::Fresh =>
+            {
+                None
             }
+            Some(fetched) => Some(fetched?),
         };
+        let value = taken.unwrap_or_else(|| {
+            self.fresh.0.borrow_mut().insert(name);
+            value()
+        });
         Ok(self.path.add(leaf, value.to_device(self.device()), trains))
     }
 }

@@ -40,6 +40,11 @@ impl Tower {
         self.embedder.embed(batch, train)
     }
 
+    /// Fits the embedder's fresh parameters to a batch; see [`Embedder::settle`].
+    pub fn settle(&self, batch: &Batch) {
+        self.embedder.settle(batch);
+    }
+
     /// What the trunk makes of that.
     pub fn hidden(&self, batch: &Batch, train: bool) -> Features {
         self.trunk.forward(&self.embed(batch, train), train)

@@ -54,6 +54,10 @@ impl Embedder for PatchEmbedder {
     fn embed(&self, batch: &Batch, _train: bool) -> Features {
         Features::Sequence(self.frames.forward(&self.cut(&batch.x), None))
     }
+
+    fn settle(&self, batch: &Batch) {
+        self.frames.whiten(&self.cut(&batch.x).flatten(0, 1));
+    }
 }
 
 #[cfg(test)]

@@ -43,8 +43,7 @@ fn check(name: &str) {
     let tower = Tower::join(Box::new(embedder), trunk, family.head.pool).unwrap();
     let classes = pretrained.classes().unwrap().unwrap();
     assert_eq!((classes, family.head.labels.as_ref().unwrap()[1].as_str()), (3, "stork"));
-    let at = root.sub("head");
-    let head = Head::new(&at, &at, family.head.config, tower.width(), classes).unwrap();
+    let head = Head::new(&root.sub("head"), family.head.config, tower.width(), classes).unwrap();
 
     for (features, name) in
         [(tower.embed(&batch, false), "embedded"), (tower.hidden(&batch, false), "hidden")]

@@ -19,4 +19,9 @@ pub trait Embedder: Debug + Send {
     fn emits(&self) -> Form;
     /// Embeds a batch; `train` turns on dropout.
     fn embed(&self, batch: &Batch, train: bool) -> Features;
+    /// Fits fresh parameters to what inputs look like, before the first step. What is pretrained
+    /// stays as it is.
+    fn settle(&self, batch: &Batch) {
+        let _ = batch;
+    }
 }

@@ -16,7 +16,7 @@ pub(super) const BERT: Definition = Definition {
     name: "bert",
     dialect: Dialect {
         name: "bert",
-        prefixes: &["", "bert."],
+        prefixes: &["bert.", ""],
         body: BODY,
         head: &[
             same("head.dense", "bert.pooler.dense"),

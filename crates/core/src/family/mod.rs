@@ -14,7 +14,7 @@ mod vit;
 mod wav2vec2;
 mod whisper;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -93,11 +93,12 @@ const FAMILIES: &[&Definition] = &[
 ];
 
 impl Pretrained {
-    /// Opens a checkpoint: a file or a folder, as [`Checkpoint::open`]. The family is recognised by
-    /// the `config.json` beside it or, where there is none, by the names and shapes of the tensors.
+    /// Opens a checkpoint: a file or a folder, as [`Checkpoint::open`]; with the feature `hub` also
+    /// `hf://org/name[@revision][/file]`, which is fetched first. The family is recognised by the
+    /// `config.json` beside it or, where there is none, by the names and shapes of the tensors.
     ///
     /// # Errors
-    /// If a file is missing or broken, or if the family is not known.
+    /// If a file is missing or broken, if the family is not known, or if a model cannot be fetched.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_as(path, None)
     }
@@ -107,7 +108,7 @@ impl Pretrained {
     /// # Errors
     /// As [`open`](Self::open), and if there is no family of that name.
     pub fn open_as(path: impl AsRef<Path>, family: Option<&str>) -> Result<Self> {
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = Checkpoint::open(local(path.as_ref())?)?;
         let family = Family::of(&checkpoint, family)?;
         Ok(Self { checkpoint, family })
     }
@@ -154,6 +155,20 @@ impl Pretrained {
         let shape = source.shape("head.weight");
         Ok(shape.and_then(|shape| usize::try_from(*shape.first()?).ok()))
     }
+}
+
+#[cfg(feature = "hub")]
+fn local(path: &Path) -> Result<PathBuf> {
+    crate::hub::local(path, &mut |_| ())
+}
+
+#[cfg(not(feature = "hub"))]
+fn local(path: &Path) -> Result<PathBuf> {
+    if path.to_str().is_some_and(|text| text.starts_with("hf://")) {
+        let problem = "a model on a hub, and crosstune-core was built without its feature `hub`";
+        return Err(Error::Path { path: path.to_path_buf(), problem: problem.into() });
+    }
+    Ok(path.to_path_buf())
 }
 
 impl Pretrained {

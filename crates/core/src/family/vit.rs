@@ -33,8 +33,8 @@ pub(super) const DEIT: Definition = Definition {
         prefixes: &["deit."],
         body: BODY,
         head: &[
-            fitted("head", "cls_classifier", Fit::Halves { second: "distillation_classifier" }),
             same("head", "classifier"),
+            fitted("head", "cls_classifier", Fit::Halves { second: "distillation_classifier" }),
         ],
     },
     claims: |config| config.model_type() == Some("deit"),

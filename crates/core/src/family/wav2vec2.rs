@@ -42,24 +42,20 @@ const BODY: &[Rule] = &[
     same("embed.feature_norm", "feature_projection.layer_norm"),
     same("embed.project", "feature_projection.projection"),
     // Weight normalisation, in both of PyTorch's spellings.
-    fitted(
-        "embed.position.weight",
-        "encoder.pos_conv_embed.conv",
-        Fit::WeightNorm { g: "weight_g", v: "weight_v" },
-    ),
-    fitted(
-        "embed.position.weight",
-        "encoder.pos_conv_embed.conv",
-        Fit::WeightNorm {
-            g: "parametrizations.weight.original0",
-            v: "parametrizations.weight.original1",
-        },
-    ),
+    fitted("embed.position.weight", "encoder.pos_conv_embed.conv", NEW),
+    fitted("embed.position.weight", "encoder.pos_conv_embed.conv", OLD),
     same("embed.position.bias", "encoder.pos_conv_embed.conv.bias"),
     // The same norm stands before the blocks of a base model and behind those of a large one.
     same("embed.norm", "encoder.layer_norm"),
     same("trunk.norm", "encoder.layer_norm"),
 ];
+
+const NEW: Fit = Fit::WeightNorm {
+    g: "parametrizations.weight.original0",
+    v: "parametrizations.weight.original1",
+    dim: 2,
+};
+const OLD: Fit = Fit::WeightNorm { g: "weight_g", v: "weight_v", dim: 2 };
 
 const HEAD: &[Rule] = &[same("head.dense", "projector"), same("head", "classifier")];
 

@@ -1,0 +1,205 @@
+//! Models on a hub that speaks as huggingface.co does: `hf://org/name[@revision][/file]`.
+//!
+//! What is fetched lies in the cache of Python's `huggingface_hub`, in its layout: what either has
+//! fetched, the other finds. The environment decides as it does there: `HF_HOME` and
+//! `HF_HUB_CACHE` (where the cache is), `HF_ENDPOINT` (which hub), `HF_TOKEN` or the file that a
+//! login leaves (who asks), `HF_HUB_OFFLINE=1` (the cache alone).
+//!
+//! A file is in the cache whole or not at all. It is written under another name, as far as one
+//! connection after another brings it; it must have the announced length, and the announced
+//! SHA-256 where the hub knows that (of all large files); then it is renamed. Of processes that
+//! want the same file one fetches it, and the others wait.
+//!
+//! This needs the feature `hub`.
+
+mod cache;
+mod client;
+mod download;
+mod reference;
+mod settings;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+pub use reference::{Reference, SCHEME};
+
+use crate::{Error, Result};
+use cache::Cache;
+use client::Client;
+use settings::{Network, Settings};
+
+/// What happens while a model is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Another process fetches this file; this one waits for it.
+    Waiting {
+        /// Its path in the repository.
+        file: &'a str,
+    },
+    /// A file has come this far. The first of these tells what an earlier attempt had left, the
+    /// last that all is here. There are none of a file that the cache has.
+    Bytes {
+        /// Its path in the repository.
+        file: &'a str,
+        /// The bytes that are here.
+        done: u64,
+        /// The bytes that it has.
+        size: u64,
+    },
+}
+
+/// Weights, the best form first: whole or in shards that an index names, as tensors alone or
+/// pickled.
+const WEIGHTS: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
+/// The end of an index's name.
+const INDEX: &str = ".index.json";
+/// The architecture.
+const CONFIG: &str = crate::checkpoint::CONFIG;
+/// What prepares inputs: tokenizers in all their forms, and settings for pictures and sound.
+const PREPARATION: [&str; 7] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "merges.txt",
+    "vocab.json",
+    "special_tokens_map.json",
+    "preprocessor_config.json",
+];
+
+/// Provides a model from a hub: the folder with its architecture, weights and what prepares its
+/// inputs, in Hugging Face layout, and nothing else. If the reference names a file, that file (of
+/// an index, its shards too) with the `config.json` beside it. What the cache has is not fetched
+/// again, but the hub is asked what the revision means now.
+///
+/// # Errors
+/// If the hub cannot be reached or refuses; if there is no such model, revision or file; if what
+/// comes is not what was announced; if the cache cannot be written; in offline mode, if the cache
+/// lacks the model.
+pub fn fetch(reference: &Reference, observe: &mut dyn FnMut(Event)) -> Result<PathBuf> {
+    let settings = Settings::from_env()?;
+    let cache = Cache::new(reference, &settings.cache);
+    if let Network::Forbidden(by) = settings.network {
+        return cached(reference, &cache, by);
+    }
+    let client = Client::new(reference, &settings)?;
+    let listing = client.list()?;
+    let has = |file: &str| listing.files.iter().any(|f| f == file);
+    let commit = &listing.commit;
+    let mut get = |file: &str| download::provide(&client, &cache, commit, file, observe);
+
+    let weights = match reference.file() {
+        Some(file) if has(file) => file,
+        Some(file) => {
+            let seen = shown(&listing.files);
+            return Err(client.error(format!("the repository has no file `{file}`; {seen}"), None));
+        }
+        None => *WEIGHTS.iter().find(|file| has(file)).ok_or_else(|| {
+            let seen = shown(&listing.files);
+            let problem =
+                format!("the repository has neither {} nor {}; {seen}", WEIGHTS[0], WEIGHTS[2]);
+            client.error(problem, None)
+        })?,
+    };
+    // The small ones first: if what follows fails, then it fails early, and a snapshot with
+    // weights has all.
+    let config = sibling(weights, CONFIG);
+    let whole = reference.file().is_none();
+    let small = PREPARATION.iter().filter(|_| whole).map(|file| file.to_string());
+    for file in [config].into_iter().chain(small).filter(|file| has(file)) {
+        get(&file)?;
+    }
+    if weights.ends_with(INDEX) {
+        let index = get(weights)?;
+        for shard in shards(&index)? {
+            get(&sibling(weights, &shard))?;
+        }
+    }
+    let path = get(weights)?;
+    cache.note(commit)?;
+    Ok(if whole { cache.snapshot(commit) } else { path })
+}
+
+/// A path as it is, or what [`fetch`] provides if it is a reference.
+///
+/// # Errors
+/// If it is a reference, and malformed or not to be had.
+pub fn local(path: &Path, observe: &mut dyn FnMut(Event)) -> Result<PathBuf> {
+    match path.to_str().filter(|text| text.starts_with(SCHEME)) {
+        Some(text) => fetch(&text.parse()?, observe),
+        None => Ok(path.to_path_buf()),
+    }
+}
+
+/// What the cache has of a model, without a word to the hub.
+fn cached(reference: &Reference, cache: &Cache, forbidden_by: &str) -> Result<PathBuf> {
+    let found = cache.commit().map(|commit| cache.snapshot(&commit));
+    let found = found.and_then(|folder| match reference.file() {
+        Some(file) => Some(folder.join(file)).filter(|path| is_whole(path)),
+        None => WEIGHTS.iter().any(|file| is_whole(&folder.join(file))).then_some(folder),
+    });
+    found.ok_or_else(|| Error::Hub {
+        reference: reference.to_string(),
+        problem: format!(
+            "not (or not wholly) in the cache {}, and {forbidden_by} forbids to fetch it; unset \
+             {forbidden_by}, or point HF_HOME to a cache that has it",
+            cache.root().display()
+        ),
+        source: None,
+    })
+}
+
+/// Whether a file is there, and if it is an index, all its shards.
+fn is_whole(path: &Path) -> bool {
+    path.is_file()
+        && (!path.to_string_lossy().ends_with(INDEX)
+            || shards(path).is_ok_and(|all| all.iter().all(|s| path.with_file_name(s).is_file())))
+}
+
+/// The files that an index of weights names, beside it.
+fn shards(index: &Path) -> Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: std::collections::BTreeMap<String, String>,
+    }
+    let malformed = |problem: String| Error::Malformed { path: index.to_path_buf(), problem };
+    let text = fs::read(index).map_err(Error::io(index, "read"))?;
+    let index: Index = serde_json::from_slice(&text)
+        .map_err(|e| malformed(format!("not an index of weights ({e})")))?;
+    for shard in index.weight_map.values() {
+        reference::check_file(shard).map_err(malformed)?;
+    }
+    Ok(index.weight_map.into_values().collect())
+}
+
+/// A file beside another of a repository.
+fn sibling(file: &str, name: &str) -> String {
+    file.rsplit_once('/').map_or(name.into(), |(folder, _)| format!("{folder}/{name}"))
+}
+
+/// The files that a person may have meant.
+fn shown(files: &[String]) -> String {
+    const MOST: usize = 8;
+    let weights = [".safetensors", ".bin", ".pt", ".pth", ".th", INDEX];
+    let mut of_use: Vec<_> = files
+        .iter()
+        .filter(|file| weights.iter().any(|end| file.ends_with(end)))
+        .map(String::as_str)
+        .collect();
+    if of_use.is_empty() {
+        return "it has no weights that can be read".into();
+    }
+    let more = of_use.len().saturating_sub(MOST);
+    of_use.truncate(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("it has {}{more}", of_use.join(", "))
+}
