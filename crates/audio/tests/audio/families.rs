@@ -61,9 +61,10 @@ impl Rebuilt {
         let embedder = embedder(&root.sub("embed"), &family.embedder, trunk.accepts());
         let tower = Tower::join(embedder, trunk, family.head.pool).unwrap();
         let at = root.sub("head");
-        let head = pretrained.classes().unwrap().map(|classes| {
-            Head::new(&at, &at, family.head.config, tower.width(), classes).unwrap()
-        });
+        let head = pretrained
+            .classes()
+            .unwrap()
+            .map(|classes| Head::new(&at, family.head.config, tower.width(), classes).unwrap());
         let report = LoadReport::new(Some(&source), &fresh);
         assert_eq!(report.fresh, Vec::<String>::new());
         Self { tower, head, report, expected }
