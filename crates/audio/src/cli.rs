@@ -5,7 +5,8 @@ use crosstune_core::{Error, Result};
 
 use crate::{AudioOptions, AudioSettings};
 
-/// How recordings are prepared.
+/// How recordings are prepared. A pretrained model of sound brings all of this along: of what it
+/// takes, only the length may be chosen, and only to be shorter.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Recordings")]
 pub struct AudioArgs {
@@ -13,17 +14,17 @@ pub struct AudioArgs {
     /// 16000]
     #[arg(long, value_name = "HZ")]
     pub sample_rate: Option<u32>,
-    /// Length of the analysis window, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = AudioOptions::default().window_ms)]
-    pub window_ms: f64,
-    /// From one analysis window to the next, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = AudioOptions::default().hop_ms)]
-    pub hop_ms: f64,
-    /// Number of mel bands
-    #[arg(long, value_name = "N", default_value_t = AudioOptions::default().bands)]
-    pub bands: usize,
-    /// Cut recordings off after so many windows [default: what holds 95 % of the training set
-    /// whole, 16 to 256]
+    /// Length of the analysis window, in milliseconds [default: 32]
+    #[arg(long, value_name = "MS")]
+    pub window_ms: Option<f64>,
+    /// From one analysis window to the next, in milliseconds [default: 10]
+    #[arg(long, value_name = "MS")]
+    pub hop_ms: Option<f64>,
+    /// Number of mel bands [default: 40]
+    #[arg(long, value_name = "N")]
+    pub bands: Option<usize>,
+    /// Cut recordings off after so many windows, or places of a pretrained model's sequence
+    /// [default: what holds 95 % of the training set whole, 16 to 256]
     #[arg(long, value_name = "N")]
     pub frames: Option<usize>,
 }

@@ -9,6 +9,10 @@
 //! [`FrameEmbedder`](crosstune_core::FrameEmbedder) then makes of a frame what a trunk takes for a
 //! word or a patch of a picture.
 //!
+//! A model that was trained on sound keeps its own ears: the waveform for wav2vec2 and HuBERT
+//! ([`WaveformEmbedder`]), Whisper's frames ([`WhisperMel`], [`FrameStem`]), Kaldi's for AST
+//! ([`KaldiMel`], [`SpectrogramPatches`]), cepstra for honk ([`Cepstra`], [`SpectrogramStem`]).
+//!
 //! ```
 //! use crosstune_audio::{LogMel, MelConfig, Wav};
 //!
@@ -30,9 +34,11 @@
 //! The feature `cli` adds the binary `crosstune-audio`.
 #![deny(missing_docs)]
 
+mod adopt;
 #[cfg(feature = "cli")]
 mod cli;
-mod mel;
+mod embed;
+mod features;
 mod options;
 mod resample;
 mod scale;
@@ -41,7 +47,11 @@ mod wav;
 
 #[cfg(feature = "cli")]
 pub use cli::AudioArgs;
-pub use mel::{LogMel, MelConfig, MelError};
+pub use embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
+pub use features::{
+    Cepstra, Ends, KaldiConfig, KaldiMel, Level, LogMel, MelConfig, MelError, Waveform,
+    WaveformConfig, WhisperConfig, WhisperMel,
+};
 pub use options::AudioOptions;
 pub use resample::{ResampleError, resample};
 pub use scale::Scale;

@@ -9,31 +9,33 @@ use crosstune_core::{Error, Result};
 use crate::MelConfig;
 
 /// The choices behind an [`AudioSettings`](crate::AudioSettings). Those left open (`None`) are
-/// settled by a survey of the training set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// settled by the pretrained model, if it was trained on sound, or else by a survey of the training
+/// set or by what is usual.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AudioOptions {
     /// The rate that every recording is brought to, in Hz. Settled as the most common one of the
     /// training set, at most [`HIGHEST_RATE`](Self::HIGHEST_RATE), which also stands in until then.
     pub sample_rate: Option<u32>,
-    /// The length of the analysis window, in milliseconds.
-    pub window_ms: f64,
-    /// From one window to the next, in milliseconds.
-    pub hop_ms: f64,
-    /// The number of mel bands.
-    pub bands: usize,
-    /// The longest sequence, in frames; longer recordings are cut off. Settled to hold 95 % of the
+    /// The length of the analysis window, in milliseconds; else [`WINDOW_MS`](Self::WINDOW_MS).
+    pub window_ms: Option<f64>,
+    /// From one window to the next, in milliseconds; else [`HOP_MS`](Self::HOP_MS).
+    pub hop_ms: Option<f64>,
+    /// The number of mel bands; else [`BANDS`](Self::BANDS).
+    pub bands: Option<usize>,
+    /// The longest sequence, in frames; longer recordings are cut off. Where a model takes the
+    /// waveform, a frame is a place of the sequence that its convolutions make. Settled to hold 95 % of the
     /// training set whole, within [`FRAMES`](Self::FRAMES), whose end stands in until then.
     pub frames: Option<usize>,
 }
 
-impl Default for AudioOptions {
-    fn default() -> Self {
-        Self { sample_rate: None, window_ms: 32., hop_ms: 10., bands: 40, frames: None }
-    }
-}
-
 impl AudioOptions {
+    /// The usual length of the analysis window, in milliseconds.
+    pub const WINDOW_MS: f64 = 32.;
+    /// The usual distance of one window from the next, in milliseconds.
+    pub const HOP_MS: f64 = 10.;
+    /// The usual number of mel bands.
+    pub const BANDS: usize = 40;
     /// The highest sample rate that a survey settles on, in Hz. Speech and most everyday sounds
     /// lie below half of it.
     pub const HIGHEST_RATE: u32 = 16_000;
@@ -49,15 +51,16 @@ impl AudioOptions {
     /// # Errors
     /// The first choice that is out of its range.
     pub fn validate(&self) -> Result<()> {
-        let Self { sample_rate, window_ms, hop_ms, bands, frames } = self;
+        let Self { sample_rate, frames, .. } = self;
+        let (window_ms, hop_ms) = (self.window_ms(), self.hop_ms());
         if let Some(rate) = sample_rate {
             within("--sample-rate", rate, Self::RATES, " Hz")?;
         }
         // At the lowest rate, the shortest window has four samples and the shortest hop has one:
         // what passes here is possible at every rate.
-        within("--window-ms", window_ms, 4.0..=1000.0, " ms")?;
-        within("--hop-ms", hop_ms, 1.0..=*window_ms, " ms (the window)")?;
-        within("--bands", bands, 1..=512, "")?;
+        within("--window-ms", &window_ms, 4.0..=1000.0, " ms")?;
+        within("--hop-ms", &hop_ms, 1.0..=window_ms, " ms (the window)")?;
+        within("--bands", &self.bands(), 1..=512, "")?;
         if let Some(frames) = frames {
             within("--frames", frames, 1..=8192, "")?;
         }
@@ -68,7 +71,22 @@ impl AudioOptions {
     pub fn mel(&self) -> MelConfig {
         let rate = self.sample_rate.unwrap_or(Self::HIGHEST_RATE);
         let samples = |ms: f64| (ms * f64::from(rate) / 1000.).round() as usize;
-        MelConfig::new(rate, samples(self.window_ms), samples(self.hop_ms), self.bands)
+        MelConfig::new(rate, samples(self.window_ms()), samples(self.hop_ms()), self.bands())
+    }
+
+    /// The length of the analysis window, in milliseconds.
+    pub fn window_ms(&self) -> f64 {
+        self.window_ms.unwrap_or(Self::WINDOW_MS)
+    }
+
+    /// From one window to the next, in milliseconds.
+    pub fn hop_ms(&self) -> f64 {
+        self.hop_ms.unwrap_or(Self::HOP_MS)
+    }
+
+    /// The number of mel bands.
+    pub fn bands(&self) -> usize {
+        self.bands.unwrap_or(Self::BANDS)
     }
 
     /// The longest sequence, in frames.

@@ -1,26 +1,36 @@
-//! The modality: from a WAV file to log-mel frames, and from those to a batch.
+//! The modality: from a WAV file to what a model hears, and from that to a batch.
 
 use std::collections::BTreeMap;
 
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, FrameEmbedder, FrameEmbedderConfig, Input, Modality,
-    Origin, Positions, Pretrained, Result, Scope,
+    Origin, Positions, Pretrained, Result, Scope, StemConfig, StemNorm, StemPool,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::{AudioOptions, LogMel, Scale, Wav, resample};
+use crate::{
+    AudioOptions, LogMel, Scale, Sides, SpectrogramStem, Wav,
+    adopt::Adopted,
+    features::{FrontEnd, Padding},
+    resample,
+};
 
-/// How a recording becomes frames of log-mel bands. A sample is `[T, F]`, f32: `T` frames of a
-/// recording, at most [`AudioOptions::frames`], and `F` bands.
+/// How a recording becomes what a model hears.
+///
+/// For a model that was not trained on sound, that is log-mel frames of the options' shape, brought
+/// to the training set's scale: a sample is `[T, F]`, f32, `T` frames of a recording, at most
+/// [`AudioOptions::frames`], and `F` bands. A model that was trained on sound hears what it was
+/// trained to hear: frames of its own, or the waveform, of which a sample is `[N]`, f32.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct AudioSettings {
     options: AudioOptions,
     scale: Option<Scale>,
-    /// Made of the options, once.
-    mel: LogMel,
+    adopted: Option<Adopted>,
+    /// Made of the options or of what was adopted, once.
+    front_end: FrontEnd,
 }
 
 /// What of the settings is saved.
@@ -28,7 +38,10 @@ pub struct AudioSettings {
 struct Saved {
     #[serde(flatten)]
     options: AudioOptions,
+    #[serde(default)]
     scale: Option<Scale>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    adopted: Option<Adopted>,
 }
 
 impl AudioSettings {
@@ -37,10 +50,22 @@ impl AudioSettings {
     /// # Errors
     /// If an option is out of its range.
     pub fn new(options: AudioOptions) -> Result<Self> {
+        Self::with(options, None)
+    }
+
+    fn with(options: AudioOptions, adopted: Option<Adopted>) -> Result<Self> {
+        let options = match &adopted {
+            Some(adopted) => adopted.complete(options)?,
+            None => options,
+        };
         options.validate()?;
-        let mel = LogMel::new(options.mel())
+        let front_end = match &adopted {
+            Some(adopted) => adopted.front_end(),
+            None => LogMel::new(options.mel()).map(FrontEnd::LogMel),
+        };
+        let front_end = front_end
             .map_err(|e| Error::Setting { setting: "--window-ms", problem: e.to_string() })?;
-        Ok(Self { options, scale: None, mel })
+        Ok(Self { options, scale: None, adopted, front_end })
     }
 
     /// The choices, completed as far as the training set has been surveyed.
@@ -59,9 +84,14 @@ impl Modality for AudioSettings {
     const SAMPLES: &'static str = "recordings";
     const EXTENSIONS: &'static [&'static str] = &["wav"];
 
-    fn adopt(&mut self, _source: &Pretrained) -> Result<Origin> {
-        // No family of models of sound is known yet.
-        Ok(Origin::Fresh)
+    fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
+        let adopted = match source.family().modality == Self::NAME {
+            true => Some(Adopted::of(source)?),
+            false => None,
+        };
+        let origin = if adopted.is_some() { Origin::Pretrained } else { Origin::Fresh };
+        *self = Self::with(self.options.clone(), adopted)?;
+        Ok(origin)
     }
 
     fn survey(&mut self, train: &[&Input]) {
@@ -76,20 +106,18 @@ impl Modality for AudioSettings {
         let Some(rate) = self.options.sample_rate.or_else(|| common_rate(&headers)) else {
             return;
         };
-        let mut options = AudioOptions { sample_rate: Some(rate), ..self.options.clone() };
-        let mel = options.mel();
+        let options = AudioOptions { sample_rate: Some(rate), ..self.options.clone() };
+        // It does not fail: options that hold at one rate hold at all.
+        let Ok(mut settled) = Self::with(options, self.adopted.clone()) else { return };
         let mut lengths: Vec<usize> = headers
             .iter()
             .map(|&(from, samples)| {
                 let samples = samples.saturating_mul(rate.into()).div_ceil(from.into());
-                mel.frames(usize::try_from(samples).unwrap_or(usize::MAX))
+                settled.front_end.frames(usize::try_from(samples).unwrap_or(usize::MAX))
             })
             .collect();
-        options.frames = options.frames.or_else(|| usual_length(&mut lengths));
-        // It does not fail: options that hold at one rate hold at all.
-        if let Ok(settled) = Self::new(options) {
-            *self = settled;
-        }
+        settled.options.frames = settled.options.frames.or_else(|| usual_length(&mut lengths));
+        *self = settled;
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, Cause> {
@@ -97,41 +125,75 @@ impl Modality for AudioSettings {
             Input::File(path) => path,
             Input::Text(_) => return Err("a text, where the path of a WAV file is expected".into()),
         };
-        let (mel, frames) = (self.mel.config(), self.options.frames());
+        let (rate, frames) = (self.front_end.sample_rate(), self.options.frames());
         let wav = Wav::open(path)?;
         let from = wav.sample_rate();
         // No more of a long recording is read than the frames that are kept can tell of.
-        let samples = wav.read(resample::needed(mel.samples(frames), from, mel.sample_rate))?;
-        let samples = resample::resample(samples, from, mel.sample_rate)?;
-        let mut sample = self.mel.compute(&samples);
-        sample.truncate(frames * mel.bands);
-        Ok(Tensor::from_slice(&sample).view([-1, mel.bands as i64]))
+        let samples = wav.read(resample::needed(self.front_end.samples(frames), from, rate))?;
+        let samples = resample::resample(samples, from, rate)?;
+        Ok(self.front_end.compute(samples, frames))
     }
 
     fn standardise(&mut self, train: &[Tensor]) {
-        self.scale = Scale::measure(train);
+        // A pretrained model knows the scale that it was trained at.
+        if self.adopted.is_none() {
+            self.scale = Scale::measure(train);
+        }
     }
 
     fn batch(&self, samples: &[&Tensor]) -> Batch {
+        let lengths: Vec<i64> = samples.iter().map(|sample| sample.size()[0]).collect();
+        let padding = self.front_end.padding();
+        if padding == Padding::Full {
+            let frames = self.options.frames() as i64;
+            let filled = samples.iter().zip(&lengths).map(|(sample, length)| {
+                let silence = self.front_end.silence(sample);
+                sample.pad([0, 0, 0, frames - length], "constant", silence)
+            });
+            return Batch { x: Tensor::stack(&filled.collect::<Vec<_>>(), 0), keep: None };
+        }
         let x = Tensor::pad_sequence(samples, true, 0., "right");
         let x = self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(&x));
-        let lengths: Vec<i64> = samples.iter().map(|sample| sample.size()[0]).collect();
         let longest = x.size()[1];
-        if lengths.iter().all(|&length| length == longest) {
+        if padding == Padding::Silent || lengths.iter().all(|&length| length == longest) {
             return Batch { x, keep: None };
         }
         let places = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
         let keep = places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1));
-        let x = x.masked_fill(&keep.logical_not().unsqueeze(-1), 0.);
-        Batch { x, keep: Some(keep) }
+        let padded = keep.logical_not();
+        let padded = if x.dim() == 3 { padded.unsqueeze(-1) } else { padded };
+        Batch { x: x.masked_fill(&padded, 0.), keep: Some(keep) }
     }
 
     fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
-        let config = FrameEmbedderConfig {
-            features: self.options.bands as i64,
-            positions: Positions::Line(self.options.frames() as i64),
-        };
-        Ok(Box::new(FrameEmbedder::new(at, config, form)?))
+        let frames = self.options.frames() as i64;
+        if let Some(adopted) = &self.adopted {
+            return adopted.embedder(&at, frames, form);
+        }
+        Ok(match form {
+            Form::Sequence { .. } => {
+                let features = self.options.bands() as i64;
+                let config = FrameEmbedderConfig { features, positions: Positions::Line(frames) };
+                Box::new(FrameEmbedder::new(at, config, form)?)
+            }
+            Form::Planes { channels } => {
+                Box::new(SpectrogramStem::new(&at, &stem(channels), Sides::BandsByFrames, form)?)
+            }
+        })
+    }
+}
+
+/// The stem that planes of another modality get for spectrograms. It takes no steps and pools
+/// nothing: a second of 40 bands is smaller than what the stem of a ResNet leaves of a picture
+/// (56 × 56 of 224 × 224), and the steps of the stages behind it leave 5 bands of 40.
+fn stem(planes: i64) -> StemConfig {
+    StemConfig {
+        channels: 1,
+        planes,
+        kernel: 3,
+        stride: 1,
+        norm: StemNorm::Batch,
+        pool: StemPool::Without,
     }
 }
 
@@ -153,16 +215,16 @@ fn usual_length(lengths: &mut [usize]) -> Option<usize> {
 }
 
 impl From<AudioSettings> for Saved {
-    fn from(AudioSettings { options, scale, .. }: AudioSettings) -> Self {
-        Self { options, scale }
+    fn from(AudioSettings { options, scale, adopted, .. }: AudioSettings) -> Self {
+        Self { options, scale, adopted }
     }
 }
 
 impl TryFrom<Saved> for AudioSettings {
     type Error = Error;
 
-    fn try_from(Saved { options, scale }: Saved) -> Result<Self> {
-        let bands = options.bands;
+    fn try_from(Saved { options, scale, adopted }: Saved) -> Result<Self> {
+        let bands = options.bands();
         if let Some(Scale { mean, deviation }) = &scale
             && (mean.len() != bands
                 || deviation.len() != bands
@@ -172,6 +234,6 @@ impl TryFrom<Saved> for AudioSettings {
             let problem = format!("expected {bands} means and as many deviations above 0");
             return Err(Error::Setting { setting: "scale", problem });
         }
-        Ok(Self { scale, ..Self::new(options)? })
+        Ok(Self { scale, ..Self::with(options, adopted)? })
     }
 }

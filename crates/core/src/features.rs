@@ -10,8 +10,8 @@ pub struct Batch {
     /// Values in the modality's own layout: pixels `[B, C, H, W]` (f32), log-mel frames `[B, T, F]`
     /// (f32), waveforms `[B, N]` (f32), token ids `[B, T]` (i64).
     pub x: Tensor,
-    /// For inputs of different lengths, which of the `T` places hold data: `[B, T]`, bool.
-    /// `None`: all of them.
+    /// For inputs of different lengths, which of the `T` places, or `N` samples, hold data:
+    /// `[B, T]` or `[B, N]`, bool. `None`: all of them.
     pub keep: Option<Tensor>,
 }
 

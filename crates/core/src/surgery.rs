@@ -13,6 +13,9 @@ pub enum Resampling {
     Bicubic,
     /// The same, smoothed where the grid becomes coarser: timm.
     Antialiased,
+    /// The first rows and columns of a larger grid: AST, for a place is as far from the next one in
+    /// a short recording as in a long one.
+    Cut,
 }
 
 impl Resampling {
@@ -21,13 +24,14 @@ impl Resampling {
         Ok(match self {
             Self::Bicubic => x.f_upsample_bicubic2d(to, false, None, None)?,
             Self::Antialiased => x.f_internal_upsample_bicubic2d_aa(to, false, None, None)?,
+            Self::Cut => x.f_narrow(2, 0, to[0])?.f_narrow(3, 0, to[1])?,
         })
     }
 }
 
 /// A table of positions `[1, tokens + H · W, D]`, row by row, for a grid of other sides: `[1, tokens
 /// + H' · W', D]`. The positions of the tokens before the grid stay as they are. `None`: the grids are
-/// the same, or the table is not of the grid `from`.
+/// the same, the table is not of the grid `from`, or there is not enough of it to be cut.
 pub fn positions(
     table: &Tensor,
     tokens: i64,
@@ -37,7 +41,8 @@ pub fn positions(
 ) -> Result<Option<Tensor>> {
     let cells = from[0] * from[1];
     let &[1, places, width] = table.size().as_slice() else { return Ok(None) };
-    if from == to || places != tokens + cells {
+    let short = by == Resampling::Cut && (from[0] < to[0] || from[1] < to[1]);
+    if from == to || places != tokens + cells || short {
         return Ok(None);
     }
     let grid = table.narrow(1, tokens, cells).transpose(1, 2).reshape([1, width, from[0], from[1]]);

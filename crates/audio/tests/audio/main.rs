@@ -1,5 +1,8 @@
 //! `crosstune-audio` from outside: one binary, so that libtorch is linked once.
 
+mod adopt;
+mod families;
+mod heard;
 mod mel;
 mod resample;
 mod settings;
@@ -7,6 +10,7 @@ mod wav;
 
 use std::path::{Path, PathBuf};
 
+use crosstune_core::Checkpoint;
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 /// 16-bit mono.
@@ -33,3 +37,15 @@ fn tone(hz: f64, rate: u32, length: usize) -> impl Iterator<Item = i16> {
     let step = std::f64::consts::TAU * hz / f64::from(rate);
     (0..length).map(move |n| (12_000. * (step * n as f64).sin()) as i16)
 }
+
+/// A tensor of `xtask/scripts/fixtures/audio.py`, row by row.
+fn computed(name: &str) -> Vec<f32> {
+    let tensors = Checkpoint::open(fixture("mel.safetensors")).unwrap();
+    tensors.tensor(name).unwrap().flatten(0, -1).try_into().unwrap()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
+}
+
+const FLOAT: (tch::Kind, tch::Device) = (tch::Kind::Float, tch::Device::Cpu);

@@ -1,17 +1,8 @@
 //! Log-mel spectrograms against torchaudio's, and where torchaudio has none.
 
-use std::path::Path;
-
 use crosstune_audio::{LogMel, MelConfig};
-use tch::Tensor;
 
-/// By `xtask/scripts/fixtures/audio.py`.
-fn fixture(name: &str) -> Vec<f32> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mel.safetensors");
-    let tensors = Tensor::read_safetensors(path).unwrap();
-    let (_, tensor) = tensors.iter().find(|(n, _)| n == name).unwrap();
-    tensor.flatten(0, -1).try_into().unwrap()
-}
+use crate::computed as fixture;
 
 fn assert_parity(config: MelConfig, name: &str) {
     let mel = LogMel::new(config).unwrap().compute(&fixture("wave"));

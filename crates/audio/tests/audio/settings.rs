@@ -184,16 +184,31 @@ fn settings_survive_being_saved() {
 }
 
 #[test]
+fn settings_of_older_run_folders_open() {
+    let saved = r#"{"sample_rate": 8000, "window_ms": 32.0, "hop_ms": 10.0, "bands": 2,
+        "frames": 30, "scale": {"mean": [0, 1], "deviation": [1, 2]}}"#;
+    let audio: AudioSettings = serde_json::from_str(saved).unwrap();
+    assert_eq!((audio.options().bands(), audio.options().frames()), (2, 30));
+    assert_eq!(audio.scale().unwrap().mean, [0., 1.]);
+}
+
+#[test]
 fn an_option_out_of_range_is_named() {
     let with = |change: fn(&mut AudioOptions)| {
         let mut options = AudioOptions::default();
         change(&mut options);
         AudioSettings::new(options).unwrap_err().to_string()
     };
-    assert_eq!(with(|o| o.bands = 0), "--bands: expected 1 to 512, got 0");
-    assert_eq!(with(|o| o.hop_ms = 0.), "--hop-ms: expected 1 to 32 ms (the window), got 0");
-    assert_eq!(with(|o| o.hop_ms = 33.), "--hop-ms: expected 1 to 32 ms (the window), got 33");
-    assert_eq!(with(|o| o.window_ms = f64::NAN), "--window-ms: expected 4 to 1000 ms, got NaN");
+    assert_eq!(with(|o| o.bands = Some(0)), "--bands: expected 1 to 512, got 0");
+    assert_eq!(with(|o| o.hop_ms = Some(0.)), "--hop-ms: expected 1 to 32 ms (the window), got 0");
+    assert_eq!(
+        with(|o| o.hop_ms = Some(33.)),
+        "--hop-ms: expected 1 to 32 ms (the window), got 33"
+    );
+    assert_eq!(
+        with(|o| o.window_ms = Some(f64::NAN)),
+        "--window-ms: expected 4 to 1000 ms, got NaN"
+    );
     assert_eq!(with(|o| o.frames = Some(0)), "--frames: expected 1 to 8192, got 0");
     assert_eq!(
         with(|o| o.sample_rate = Some(0)),
@@ -208,9 +223,9 @@ fn every_option_in_range_is_possible_at_every_rate() {
             for bands in [1, 512] {
                 let options = AudioOptions {
                     sample_rate: Some(sample_rate),
-                    window_ms,
-                    hop_ms,
-                    bands,
+                    window_ms: Some(window_ms),
+                    hop_ms: Some(hop_ms),
+                    bands: Some(bands),
                     frames: Some(1),
                 };
                 settings(options);
@@ -234,4 +249,19 @@ fn the_embedder_takes_a_batch() {
     assert_eq!(sequence.keep.unwrap().size(), [2, 64]);
     assert_eq!(store.variables()["embed.project.weight"].size(), [24, 40]);
     assert_eq!(store.variables()["embed.position"].size(), [1, 64, 24]);
+}
+
+#[test]
+fn planes_see_a_spectrogram_as_a_picture() {
+    let audio = at_8_khz();
+    let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+    let form = Form::Planes { channels: 8 };
+    let embedder = audio.embedder(Scope::root(&store, &fresh).sub("embed"), form).unwrap();
+    assert_eq!(embedder.emits(), form);
+    let [a, b] = [64, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)));
+    let Features::Planes(planes) = embedder.embed(&audio.batch(&[&a, &b]), true) else {
+        panic!("not planes")
+    };
+    assert_eq!(planes.size(), [2, 8, 40, 64]);
+    assert_eq!(store.variables()["embed.conv.weight"].size(), [8, 1, 3, 3]);
 }

@@ -233,6 +233,19 @@ fn shards_are_beside_their_index() {
 }
 
 #[test]
+fn a_safetensors_header_may_have_the_length_that_a_pickle_begins_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let entry = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let bytes = build_tests::safetensors(&format!("{entry:128}"), &1f32.to_le_bytes());
+    assert_eq!(bytes[0], 0x80);
+    fs::write(&path, bytes).unwrap();
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    assert_eq!(checkpoint.format(), Format::Safetensors);
+    assert_eq!(checkpoint.tensor("a").unwrap(), Tensor::from_slice(&[1f32]));
+}
+
+#[test]
 fn strangers_are_told_what_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file.bin");

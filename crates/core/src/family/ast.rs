@@ -63,7 +63,7 @@ pub(super) const AST: Definition = Definition {
                 patch,
                 stride: [c.frequency_stride, c.time_stride],
                 tokens: ClassTokens::ClassAndDistillation,
-                resampling: Resampling::Bicubic,
+                resampling: Resampling::Cut,
                 dropout: c.hidden_dropout_prob,
             }),
             head: PretrainedHead {

@@ -7,7 +7,7 @@ use super::{
     config::Config,
 };
 use crate::{
-    Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, Result, TransformerConfig,
+    Activation, Attend, Dense, Dialect, Gelu, HeadConfig, NormAt, Pool, Result, TransformerConfig,
     TrunkConfig,
     dialect::{Fit, Rule, fitted, same},
 };
@@ -133,6 +133,8 @@ fn read(config: &Config, name: &str) -> Result<Family> {
         "it has an adapter, which is not supported"
     } else if c.conv_pos_batch_norm {
         "its positions are normalised over the batch, which is not supported"
+    } else if config.gelu("feat_extract_activation")? != Gelu::Exact {
+        "its convolutions have a GELU by tanh, which is not supported"
     } else {
         ""
     };

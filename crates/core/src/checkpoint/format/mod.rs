@@ -75,6 +75,9 @@ pub(crate) struct Contents {
 /// Reads the names and places of a file's tensors.
 pub(crate) fn read(data: &[u8]) -> Result<Contents, String> {
     match data {
+        // A header of JSON behind its length, whose first byte may be any: 0x80, too, with which a
+        // pickle begins.
+        [_, _, _, _, 0, 0, 0, 0, b'{', ..] => safetensors::read(data),
         [b'P', b'K', 3 | 5, 4 | 6, ..] => {
             let archive = zip::Archive::read(data)?;
             if torch::folder(&archive)?.is_some() {
@@ -85,7 +88,7 @@ pub(crate) fn read(data: &[u8]) -> Result<Contents, String> {
         }
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::read(data),
         [0x80, ..] => legacy::read(data),
-        // A safetensors header is JSON behind its length, which ends in zeros if it is sane.
+        // The same with a length that cannot be, which the reader says.
         [.., _] if data.get(8) == Some(&b'{') && !is_text(data) => safetensors::read(data),
         _ => Err(stranger(data)),
     }

@@ -6,9 +6,10 @@
 //! centred at the first sample (torchaudio 2.11, `functional.spectrogram` and `melscale_fbanks`
 //! with `center=True`, `pad_mode="reflect"`, `power=2`, `norm=None`, `mel_scale="htk"`).
 
-use std::{f64::consts::TAU, fmt, sync::Arc};
-
-use realfft::{RealFftPlanner, RealToComplex};
+use super::{
+    bank::{Bank, BankConfig, Mel},
+    spectrum::{PowerSpectrum, hann, reflect},
+};
 
 /// Added to the power in a band before its logarithm is taken, so that silence has one.
 const FLOOR: f32 = 1e-6;
@@ -52,7 +53,7 @@ impl MelConfig {
         frames.saturating_sub(1) * self.hop + self.fft / 2 + 1
     }
 
-    fn validate(&self) -> Result<(), MelError> {
+    pub(super) fn validate(&self) -> Result<(), MelError> {
         /// Half a minute at 32 kHz.
         const LONGEST: usize = 1 << 20;
         let Self { sample_rate, window, hop, fft, bands, low_hz, high_hz } = *self;
@@ -80,22 +81,14 @@ impl MelConfig {
 /// Why a [`MelConfig`] cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct MelError(String);
+pub struct MelError(pub(super) String);
 
 /// Computes log-mel spectrograms of one shape.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct LogMel {
     config: MelConfig,
-    window: Vec<f32>,
-    bands: Vec<Band>,
-    fft: Arc<dyn RealToComplex<f32>>,
-}
-
-/// One triangle of the filter bank: the weights of the bins from `first` on.
-#[derive(Debug, Clone)]
-struct Band {
-    first: usize,
-    weights: Vec<f32>,
+    spectrum: PowerSpectrum,
+    bank: Bank,
 }
 
 impl LogMel {
@@ -107,10 +100,11 @@ impl LogMel {
     /// the window, or the bands do not fit between 0 Hz and half the sample rate.
     pub fn new(config: MelConfig) -> Result<Self, MelError> {
         config.validate()?;
+        let MelConfig { sample_rate, window, fft, bands, low_hz, high_hz, .. } = config;
+        let mel = Mel::Htk;
         Ok(Self {
-            window: hann(config.window),
-            bands: filter_bank(&config),
-            fft: RealFftPlanner::new().plan_fft_forward(config.fft),
+            spectrum: PowerSpectrum::new(hann(window, window), fft),
+            bank: Bank::new(BankConfig { sample_rate, fft, bands, low_hz, high_hz, mel }),
             config,
         })
     }
@@ -128,83 +122,12 @@ impl LogMel {
         let padded = reflect(samples, fft / 2);
         // A window shorter than the transform stands in its middle.
         let margin = (fft - window) / 2;
-
-        let mut frame = self.fft.make_input_vec();
-        let mut spectrum = self.fft.make_output_vec();
-        let mut scratch = self.fft.make_scratch_vec();
-        let mut power = vec![0.; spectrum.len()];
         let mut mel = Vec::with_capacity(frames * bands);
-        for t in 0..frames {
-            // The transform leaves nothing useful behind in its input.
-            frame.fill(0.);
-            let heard = &padded[t * hop + margin..][..window];
-            for ((x, s), w) in frame[margin..].iter_mut().zip(heard).zip(&self.window) {
-                *x = s * w;
-            }
-            self.fft
-                .process_with_scratch(&mut frame, &mut spectrum, &mut scratch)
-                .expect("the buffers were made by this very plan");
-            for (p, z) in power.iter_mut().zip(&spectrum) {
-                *p = z.norm_sqr();
-            }
-            mel.extend(self.bands.iter().map(|band| (band.sum(&power) + FLOOR).ln()));
-        }
+        self.spectrum.run(
+            frames,
+            |t, frame| frame.copy_from_slice(&padded[t * hop + margin..][..window]),
+            |power| mel.extend(self.bank.apply(power).map(|p| (p + FLOOR).ln())),
+        );
         mel
     }
-}
-
-impl fmt::Debug for LogMel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogMel").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-impl Band {
-    fn sum(&self, power: &[f32]) -> f32 {
-        power[self.first..].iter().zip(&self.weights).map(|(p, w)| p * w).sum()
-    }
-}
-
-/// The periodic Hann window: one period of a raised cosine, without its end, which is the next
-/// period's beginning.
-fn hann(length: usize) -> Vec<f32> {
-    (0..length).map(|n| (0.5 - 0.5 * (TAU * n as f64 / length as f64).cos()) as f32).collect()
-}
-
-/// Samples with `pad` more at both ends, mirrored at the outermost ones; zeros where the mirror
-/// has nothing left to show.
-fn reflect(samples: &[f32], pad: usize) -> Vec<f32> {
-    let mirrored = |i: Option<usize>| i.and_then(|i| samples.get(i)).copied().unwrap_or(0.);
-    let before = (1..=pad).rev().map(|i| mirrored(Some(i)));
-    let after = (1..=pad).map(|i| mirrored((samples.len()).checked_sub(1 + i)));
-    before.chain(samples.iter().copied()).chain(after).collect()
-}
-
-fn filter_bank(config: &MelConfig) -> Vec<Band> {
-    let MelConfig { sample_rate, fft, bands, low_hz, high_hz, .. } = *config;
-    let (low, high) = (mel(low_hz), mel(high_hz));
-    let edge = |i: usize| hz(low + (high - low) * i as f64 / (bands + 1) as f64);
-    let bin_hz = f64::from(sample_rate) / fft as f64;
-    let bins = fft / 2 + 1;
-    (0..bands)
-        .map(|band| {
-            let (left, peak, right) = (edge(band), edge(band + 1), edge(band + 2));
-            // The bins strictly between the edges, where the triangle is above zero.
-            let first = ((left / bin_hz).floor() as usize + 1).min(bins);
-            let end = ((right / bin_hz).ceil() as usize).clamp(first, bins);
-            let height = |bin: usize| {
-                let f = bin as f64 * bin_hz;
-                ((f - left) / (peak - left)).min((right - f) / (right - peak)) as f32
-            };
-            Band { first, weights: (first..end).map(height).collect() }
-        })
-        .collect()
-}
-
-fn mel(hz: f64) -> f64 {
-    2595. * (1. + hz / 700.).log10()
-}
-
-fn hz(mel: f64) -> f64 {
-    700. * (10_f64.powf(mel / 2595.) - 1.)
 }

@@ -1,0 +1,248 @@
+//! What a model that was trained on sound brings along: how it hears, and its embedder.
+
+use std::{fmt::Display, path::Path};
+
+use crosstune_core::{
+    Embedder, Error, Form, FrameStemConfig, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
+    Result, Scope, StemConfig, WaveformEmbedderConfig, WaveformNorm, run::read_json,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AudioOptions, Cepstra, Ends, FrameStem, KaldiConfig, KaldiMel, Level, MelError, Sides,
+    SpectrogramPatches, SpectrogramStem, Waveform, WaveformConfig, WaveformEmbedder, WhisperConfig,
+    WhisperMel, features::FrontEnd,
+};
+
+/// The file that transformers keeps beside the weights about how inputs are prepared.
+const PREPROCESSOR: &str = "preprocessor_config.json";
+
+/// The rate that a model takes whose publisher does not say, in Hz.
+const USUAL_RATE: u32 = 16_000;
+
+/// What a pretrained model brings along.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Adopted {
+    /// wav2vec2, HuBERT.
+    Waveform { hears: WaveformConfig, embedder: WaveformEmbedderConfig },
+    /// Whisper.
+    Whisper { hears: WhisperConfig, embedder: FrameStemConfig },
+    /// AST.
+    Kaldi { hears: KaldiConfig, embedder: PatchEmbedderConfig },
+    /// honk.
+    Cepstra { embedder: StemConfig },
+}
+
+/// What of a `preprocessor_config.json` counts.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Published {
+    sampling_rate: Option<u32>,
+    do_normalize: Option<bool>,
+    return_attention_mask: Option<bool>,
+    /// Whisper's bands.
+    feature_size: Option<usize>,
+    n_fft: Option<usize>,
+    hop_length: Option<usize>,
+    /// AST's bands.
+    num_mel_bins: Option<usize>,
+    mean: Option<f32>,
+    std: Option<f32>,
+}
+
+impl Published {
+    fn open(path: &Path) -> Result<Self> {
+        if path.is_file() { read_json(path) } else { Ok(Self::default()) }
+    }
+
+    fn rate(&self) -> u32 {
+        self.sampling_rate.unwrap_or(USUAL_RATE)
+    }
+
+    fn normalises(&self) -> bool {
+        self.do_normalize.unwrap_or(true)
+    }
+}
+
+impl Adopted {
+    /// Takes over what `source`, which was trained on sound, says about itself.
+    ///
+    /// # Errors
+    /// If its preprocessing contradicts its weights, or if its embedder is not one for sound.
+    pub(crate) fn of(source: &Pretrained) -> Result<Self> {
+        let path = source.checkpoint().folder().join(PREPROCESSOR);
+        let bands = |field: &str, says: Option<usize>, takes: i64| match says {
+            Some(says) if says as i64 != takes => Err(Error::Malformed {
+                path: path.clone(),
+                problem: format!("{field} is {says}, but the model takes {takes} bands"),
+            }),
+            _ => Ok(size(takes)),
+        };
+        Ok(match source.family().embedder.clone() {
+            PretrainedEmbedder::Waveform(embedder) => {
+                let published = Published::open(&path)?;
+                let masked = embedder.norm == WaveformNorm::Layer;
+                let hears = WaveformConfig {
+                    sample_rate: published.rate(),
+                    level: match published.normalises() {
+                        true => Level::Normalised,
+                        false => Level::AsRecorded,
+                    },
+                    ends: match published.return_attention_mask.unwrap_or(masked) {
+                        true => Ends::Masked,
+                        false => Ends::Silent,
+                    },
+                };
+                Self::Waveform { hears, embedder }
+            }
+            PretrainedEmbedder::Frames(embedder) => {
+                let published = Published::open(&path)?;
+                let hears = WhisperConfig {
+                    sample_rate: published.rate(),
+                    fft: published.n_fft.unwrap_or(400),
+                    hop: published.hop_length.unwrap_or(160),
+                    bands: bands("feature_size", published.feature_size, embedder.bands)?,
+                };
+                Self::Whisper { hears, embedder }
+            }
+            PretrainedEmbedder::Patches(embedder) => {
+                let published = Published::open(&path)?;
+                let (mean, deviation) = match published.normalises() {
+                    // Those of AudioSet.
+                    true => (
+                        published.mean.unwrap_or(-4.267_739_3),
+                        published.std.unwrap_or(4.568_997_4),
+                    ),
+                    false => (0., 0.5),
+                };
+                let hears = KaldiConfig {
+                    sample_rate: published.rate(),
+                    bands: bands("num_mel_bins", published.num_mel_bins, embedder.size[0])?,
+                    mean,
+                    scale: 2. * deviation,
+                };
+                Self::Kaldi { hears, embedder }
+            }
+            // Published as a bare table of tensors, with nothing beside it.
+            PretrainedEmbedder::Planes(embedder) => Self::Cepstra { embedder },
+            PretrainedEmbedder::Tokens(_) => {
+                return Err(Error::Family {
+                    path: source.checkpoint().path().into(),
+                    problem: "a model of sound whose embedder takes tokens is not known".into(),
+                });
+            }
+        })
+    }
+
+    /// How the model hears.
+    ///
+    /// # Errors
+    /// If a size cannot be.
+    pub(crate) fn front_end(&self) -> Result<FrontEnd, MelError> {
+        Ok(match self {
+            Self::Waveform { hears, embedder } => {
+                FrontEnd::Waveform(Waveform::new(*hears, &embedder.convolutions))
+            }
+            Self::Whisper { hears, .. } => FrontEnd::Whisper(WhisperMel::new(*hears)?),
+            Self::Kaldi { hears, .. } => FrontEnd::Kaldi(KaldiMel::new(*hears)?),
+            Self::Cepstra { .. } => FrontEnd::Cepstra(Cepstra::new()),
+        })
+    }
+
+    /// The options as the model needs them.
+    ///
+    /// # Errors
+    /// If a person chose otherwise, or a length that the model cannot take.
+    pub(crate) fn complete(&self, asked: AudioOptions) -> Result<AudioOptions> {
+        let ms = |samples: usize, rate: u32| samples as f64 * 1000. / f64::from(rate);
+        // Window, hop and bands.
+        let (rate, shape) = match self {
+            Self::Waveform { hears, .. } => (hears.sample_rate, None),
+            Self::Whisper { hears, .. } => {
+                let &WhisperConfig { sample_rate, fft, hop, bands } = hears;
+                (sample_rate, Some((ms(fft, sample_rate), ms(hop, sample_rate), bands)))
+            }
+            Self::Kaldi { hears, .. } => {
+                let (window, hop) = (KaldiMel::WINDOW_MS, KaldiMel::HOP_MS);
+                (hears.sample_rate, Some((f64::from(window), f64::from(hop), hears.bands)))
+            }
+            Self::Cepstra { .. } => {
+                let rate = Cepstra::SAMPLE_RATE;
+                let (window, hop) = (ms(Cepstra::WINDOW, rate), ms(Cepstra::HOP, rate));
+                (rate, Some((window, hop, Cepstra::BANDS)))
+            }
+        };
+        let (window, hop, bands) = match shape {
+            Some((window, hop, bands)) => (Some(window), Some(hop), Some(bands)),
+            None => (None, None, None),
+        };
+        Ok(AudioOptions {
+            sample_rate: settle("--sample-rate", asked.sample_rate, Some(rate))?,
+            window_ms: settle("--window-ms", asked.window_ms, window)?,
+            hop_ms: settle("--hop-ms", asked.hop_ms, hop)?,
+            bands: settle("--bands", asked.bands, bands)?,
+            frames: self.length(asked.frames)?,
+        })
+    }
+
+    /// The length in frames, if it does not depend on the recordings.
+    fn length(&self, asked: Option<usize>) -> Result<Option<usize>> {
+        let (least, most) = match self {
+            Self::Waveform { .. } => return Ok(asked),
+            Self::Whisper { embedder, .. } => (1, 2 * size(embedder.positions)),
+            Self::Kaldi { embedder, .. } => (size(embedder.patch[1]), size(embedder.size[1])),
+            Self::Cepstra { .. } => (Cepstra::FEWEST, Cepstra::USUAL),
+        };
+        match asked {
+            Some(asked) if !(least..=most).contains(&asked) => Err(Error::Setting {
+                setting: "--frames",
+                problem: format!("the pretrained model takes {least} to {most}, got {asked}"),
+            }),
+            _ => Ok(asked.or(Some(most))),
+        }
+    }
+
+    /// The model's embedder, for `frames` frames.
+    ///
+    /// # Errors
+    /// As the embedder.
+    pub(crate) fn embedder(
+        &self,
+        at: &Scope<'_>,
+        frames: i64,
+        form: Form,
+    ) -> Result<Box<dyn Embedder>> {
+        Ok(match self {
+            Self::Waveform { embedder, .. } => Box::new(WaveformEmbedder::new(at, embedder, form)?),
+            Self::Whisper { embedder, .. } => Box::new(FrameStem::new(at, embedder, form)?),
+            Self::Kaldi { embedder, .. } => {
+                let shorter = PatchEmbedderConfig { size: [embedder.size[0], frames], ..*embedder };
+                Box::new(SpectrogramPatches::new(at, embedder, &shorter, form)?)
+            }
+            Self::Cepstra { embedder } => {
+                Box::new(SpectrogramStem::new(at, embedder, Sides::FramesByBands, form)?)
+            }
+        })
+    }
+}
+
+fn size(n: i64) -> usize {
+    usize::try_from(n).unwrap_or(0)
+}
+
+/// What the pretrained model needs, unless a person chose otherwise. `None`: it has no such thing.
+fn settle<T: PartialEq + Display>(
+    setting: &'static str,
+    asked: Option<T>,
+    needed: Option<T>,
+) -> Result<Option<T>> {
+    let problem = match (&asked, &needed) {
+        (Some(asked), Some(needed)) if asked != needed => {
+            format!("the pretrained model was trained at {needed}, got {asked}; leave it out")
+        }
+        (Some(_), None) => "the pretrained model takes the waveform itself; leave it out".into(),
+        _ => return Ok(needed),
+    };
+    Err(Error::Setting { setting, problem })
+}

@@ -1,0 +1,65 @@
+//! Convolutions over time.
+
+use crosstune_core::{Result, Scope};
+use tch::{Tensor, nn::Init};
+
+/// How a convolution goes over time, in places of its input.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sliding {
+    pub(super) kernel: i64,
+    pub(super) stride: i64,
+    /// Zeros at either end.
+    pub(super) padding: i64,
+    /// Groups of channels that do not see each other.
+    pub(super) groups: i64,
+}
+
+impl Sliding {
+    /// A kernel without padding, over all channels.
+    pub(super) fn new(kernel: i64, stride: i64) -> Self {
+        Self { kernel, stride, padding: 0, groups: 1 }
+    }
+}
+
+/// Whether a convolution adds a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bias {
+    With,
+    Without,
+}
+
+/// A convolution over the last dimension.
+#[derive(Debug)]
+pub(super) struct Conv1d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    sliding: Sliding,
+}
+
+impl Conv1d {
+    /// `weight [c_out, c_in / groups, kernel]`, fresh as He et al. (2015) have it, over what comes
+    /// in, and `bias [c_out]`, fresh at 0.
+    pub(super) fn new(
+        at: &Scope<'_>,
+        [c_in, c_out]: [i64; 2],
+        sliding: Sliding,
+        bias: Bias,
+    ) -> Result<Self> {
+        let shape = [c_out, c_in / sliding.groups, sliding.kernel];
+        let stdev = (2. / (shape[1] * shape[2]) as f64).sqrt();
+        Ok(Self {
+            weight: at.param("weight", &shape, Init::Randn { mean: 0., stdev })?,
+            bias: match bias {
+                Bias::With => Some(at.param("bias", &[c_out], Init::Const(0.))?),
+                Bias::Without => None,
+            },
+            sliding,
+        })
+    }
+
+    /// `[B, c_in, T]` to `[B, c_out, T']`.
+    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
+        let Sliding { stride, padding, groups, .. } = self.sliding;
+        x.conv1d(&self.weight, self.bias.as_ref(), stride, padding, 1, groups)
+    }
+}

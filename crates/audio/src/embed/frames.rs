@@ -1,0 +1,74 @@
+//! Convolutions over log-mel frames (Whisper, Radford et al. 2022, §2.2).
+
+use crosstune_core::{
+    Batch, Embedder, Error, Features, Form, FrameStemConfig, Positions, Result, Scope, Sequence,
+};
+use tch::Tensor;
+
+use super::{
+    conv::{Bias, Conv1d, Sliding},
+    drop, sequence_width,
+};
+
+/// Two convolutions over three frames each, the second at every other frame, each with a GELU; then
+/// a vector for the position is added.
+#[derive(Debug)]
+pub struct FrameStem {
+    conv1: Conv1d,
+    conv2: Conv1d,
+    position: Tensor,
+    dropout: f64,
+    width: i64,
+}
+
+impl FrameStem {
+    /// Parameters `conv1.weight [D, F, 3]`, `conv2.weight [D, D, 3]`, a `bias [D]` for each, and
+    /// `position [positions, D]`, below `at`.
+    ///
+    /// # Errors
+    /// If `form` is not a sequence, if the stem would be empty, or if a parameter cannot be made.
+    pub fn new(at: &Scope<'_>, config: &FrameStemConfig, form: Form) -> Result<Self> {
+        let &FrameStemConfig { bands, positions, dropout } = config;
+        let width = sequence_width(form)?;
+        if bands < 1 || positions < 1 {
+            let problem = format!("a stem of {positions} positions of {bands} bands is empty");
+            return Err(Error::Setting { setting: "frames", problem });
+        }
+        let conv = |name, c_in, stride| {
+            let sliding = Sliding { padding: 1, ..Sliding::new(3, stride) };
+            Conv1d::new(&at.sub(name), [c_in, width], sliding, Bias::With)
+        };
+        Ok(Self {
+            conv1: conv("conv1", bands, 1)?,
+            conv2: conv("conv2", width, 2)?,
+            position: at.param_or("position", &[positions, width], || {
+                Positions::Line(positions).waves(width)
+            })?,
+            dropout,
+            width,
+        })
+    }
+
+    /// Embeds frames `[B, T, F]`, of which `keep` (`[B, T]`, bool) tells the real ones, as
+    /// `[B, T / 2, D]`, rounded up. What lies behind the last position is cut off; a shorter
+    /// sequence has the first positions.
+    pub fn forward(&self, frames: &Tensor, keep: Option<&Tensor>, train: bool) -> Sequence {
+        let longest = self.position.size()[0];
+        let x = self.conv1.forward(&frames.transpose(1, 2)).gelu("none");
+        let x = self.conv2.forward(&x).gelu("none").transpose(1, 2);
+        let length = x.size()[1].min(longest);
+        let x = x.narrow(1, 0, length) + self.position.narrow(0, 0, length);
+        // A place stands on every other frame.
+        let keep = keep.map(|keep| keep.slice(1, 0, None, 2).narrow(1, 0, length));
+        Sequence { x: drop(x, self.dropout, train), keep }
+    }
+}
+
+impl Embedder for FrameStem {
+    fn emits(&self) -> Form {
+        Form::Sequence { width: self.width }
+    }
+    fn embed(&self, batch: &Batch, train: bool) -> Features {
+        Features::Sequence(self.forward(&batch.x, batch.keep.as_ref(), train))
+    }
+}

@@ -1,0 +1,96 @@
+//! Spectrograms as pictures of one channel, for the embedders that pictures have.
+
+use crosstune_core::{
+    Batch, Embedder, Features, Form, PatchEmbedderConfig, Result, Scope, StemConfig, StemEmbedder,
+    TokenPatchEmbedder,
+};
+use tch::Tensor;
+
+/// How a spectrogram lies in its picture: rows, then columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sides {
+    /// Bands from top to bottom, frames from left to right: AST, and what learnt from pictures.
+    BandsByFrames,
+    /// Frames from top to bottom, bands from left to right: honk.
+    FramesByBands,
+}
+
+impl Sides {
+    /// Frames `[B, T, F]` to a picture, `[B, 1, F, T]` or `[B, 1, T, F]`.
+    fn picture(self, frames: &Tensor) -> Tensor {
+        match self {
+            Self::BandsByFrames => frames.transpose(1, 2).unsqueeze(1),
+            Self::FramesByBands => frames.unsqueeze(1),
+        }
+    }
+}
+
+/// Patches of a spectrogram (AST, Gong et al. 2021, §2.1).
+#[derive(Debug)]
+pub struct SpectrogramPatches {
+    patches: TokenPatchEmbedder,
+    /// In frames.
+    length: i64,
+}
+
+impl SpectrogramPatches {
+    /// Parameters as [`TokenPatchEmbedder::new`]; `from` and `to` may differ in the number of
+    /// frames.
+    ///
+    /// # Errors
+    /// As [`TokenPatchEmbedder::new`].
+    pub fn new(
+        at: &Scope<'_>,
+        from: &PatchEmbedderConfig,
+        to: &PatchEmbedderConfig,
+        form: Form,
+    ) -> Result<Self> {
+        let patches = TokenPatchEmbedder::new(at.clone(), from, to, form)?;
+        Ok(Self { patches, length: to.size[1] })
+    }
+}
+
+impl Embedder for SpectrogramPatches {
+    fn emits(&self) -> Form {
+        self.patches.emits()
+    }
+
+    /// Frames `[B, T, F]`, cut off at the length that it was built for, or filled up with zeros to
+    /// it, as a sequence.
+    fn embed(&self, batch: &Batch, train: bool) -> Features {
+        let picture = Sides::BandsByFrames.picture(&batch.x);
+        // What is missing may be below 0: then this cuts.
+        let missing = self.length - picture.size()[3];
+        let picture = picture.constant_pad_nd([0, missing]);
+        Features::Sequence(self.patches.forward(&picture, train))
+    }
+}
+
+/// The first convolution of a network of planes, over a spectrogram.
+#[derive(Debug)]
+pub struct SpectrogramStem {
+    stem: StemEmbedder,
+    sides: Sides,
+}
+
+impl SpectrogramStem {
+    /// Parameters as [`StemEmbedder::new`].
+    ///
+    /// # Errors
+    /// As [`StemEmbedder::new`].
+    pub fn new(at: &Scope<'_>, config: &StemConfig, sides: Sides, form: Form) -> Result<Self> {
+        Ok(Self { stem: StemEmbedder::new(at.clone(), config, config, form)?, sides })
+    }
+}
+
+impl Embedder for SpectrogramStem {
+    fn emits(&self) -> Form {
+        self.stem.emits()
+    }
+
+    /// Frames `[B, T, F]` as planes. Planes have no mask: what stands for a recording that has
+    /// ended is seen.
+    fn embed(&self, batch: &Batch, train: bool) -> Features {
+        Features::Planes(self.stem.forward(&self.sides.picture(&batch.x), train))
+    }
+}

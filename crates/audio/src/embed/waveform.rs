@@ -1,0 +1,178 @@
+//! Convolutions over the waveform (wav2vec 2.0, Baevski et al. 2020, §2; HuBERT has the same).
+
+use crosstune_core::{
+    Batch, Embedder, Error, Features, Form, NormAt, Result, Scope, Sequence,
+    WaveformEmbedderConfig, WaveformNorm,
+    layers::{LayerNorm, Linear},
+};
+use tch::{Kind, Tensor, nn::Init};
+
+use super::{
+    conv::{Bias, Conv1d, Sliding},
+    drop, sequence_width,
+};
+
+/// The epsilon of the norms within the convolutions, whatever that of the layer norms is.
+const EPS: f64 = 1e-5;
+
+/// Convolutions make of the waveform a sequence of features, which are projected to the width of
+/// the trunk. One more convolution, over that sequence, tells each place where it stands.
+#[derive(Debug)]
+pub struct WaveformEmbedder {
+    convs: Vec<Layer>,
+    feature_norm: Option<LayerNorm>,
+    project: Linear,
+    position: Conv1d,
+    norm: Option<LayerNorm>,
+    /// Kernel and stride of each convolution, in samples of the one before.
+    steps: Vec<[i64; 2]>,
+    dropout: f64,
+    width: i64,
+}
+
+/// A convolution with its norm, if it has one.
+#[derive(Debug)]
+struct Layer {
+    conv: Conv1d,
+    norm: Norm,
+}
+
+#[derive(Debug)]
+enum Norm {
+    Without,
+    /// Each channel over time: a group norm of as many groups as channels.
+    Channels {
+        weight: Tensor,
+        bias: Tensor,
+    },
+    /// Each place over its channels.
+    Places(LayerNorm),
+}
+
+impl WaveformEmbedder {
+    /// Parameters `convs.N.conv.weight [C', C, kernel]`, `convs.N.conv.bias [C']` where the
+    /// convolutions have one and `convs.N.norm.{weight,bias} [C']` where they have a norm,
+    /// `feature_norm.{weight,bias} [C]` where there is one, `project.weight [D, C]`,
+    /// `project.bias [D]`, `position.weight [D, D / groups, kernel]`, `position.bias [D]` and, if
+    /// the trunk does not normalise at its end, `norm.{weight,bias} [D]`, below `at`.
+    ///
+    /// # Errors
+    /// If `form` is not a sequence, if a convolution cannot be, or if a parameter cannot be made.
+    pub fn new(at: &Scope<'_>, config: &WaveformEmbedderConfig, form: Form) -> Result<Self> {
+        let c = config;
+        let width = sequence_width(form)?;
+        let positive = c.convolutions.iter().flatten().all(|&n| n > 0);
+        if c.convolutions.is_empty() || !positive || c.position_kernel < 1 || c.position_groups < 1
+        {
+            let problem = "the sizes of its convolutions must be at least 1".into();
+            return Err(Error::Setting { setting: "waveform", problem });
+        }
+        if width % c.position_groups != 0 {
+            let problem = format!("{} groups do not divide the width {width}", c.position_groups);
+            return Err(Error::Setting { setting: "waveform", problem });
+        }
+        let (mut convs, mut channels) = (vec![], 1);
+        for (i, &[out, kernel, stride]) in c.convolutions.iter().enumerate() {
+            let at = at.sub("convs").sub(i);
+            let bias = if c.bias { Bias::With } else { Bias::Without };
+            let sliding = Sliding::new(kernel, stride);
+            let conv = Conv1d::new(&at.sub("conv"), [channels, out], sliding, bias)?;
+            let at = at.sub("norm");
+            let norm = match c.norm {
+                WaveformNorm::Group if i == 0 => Norm::Channels {
+                    weight: at.param("weight", &[out], Init::Const(1.))?,
+                    bias: at.param("bias", &[out], Init::Const(0.))?,
+                },
+                WaveformNorm::Group => Norm::Without,
+                WaveformNorm::Layer => Norm::Places(LayerNorm::new(&at, out, EPS)?),
+            };
+            convs.push(Layer { conv, norm });
+            channels = out;
+        }
+        let norm = |name, width| LayerNorm::new(&at.sub(name), width, c.eps);
+        let sliding = Sliding {
+            padding: c.position_kernel / 2,
+            groups: c.position_groups,
+            ..Sliding::new(c.position_kernel, 1)
+        };
+        Ok(Self {
+            convs,
+            feature_norm: match c.feature_norm {
+                true => Some(norm("feature_norm", channels)?),
+                false => None,
+            },
+            project: Linear::new(&at.sub("project"), channels, width)?,
+            position: Conv1d::new(&at.sub("position"), [width, width], sliding, Bias::With)?,
+            norm: match c.output_norm {
+                NormAt::After => Some(norm("norm", width)?),
+                NormAt::Before => None,
+            },
+            steps: c.convolutions.iter().map(|&[_, kernel, stride]| [kernel, stride]).collect(),
+            dropout: c.dropout,
+            width,
+        })
+    }
+
+    /// Embeds waveforms `[B, N]`, of which `keep` (`[B, N]`, bool) tells the samples that are real,
+    /// as `[B, T, D]`. There is a place for every stretch of samples that all convolutions fit into;
+    /// padding is brought to zero before places look at each other.
+    pub fn forward(&self, waveform: &Tensor, keep: Option<&Tensor>, train: bool) -> Sequence {
+        let features = self
+            .convs
+            .iter()
+            .fold(waveform.unsqueeze(1), |x, layer| layer.forward(&x))
+            .transpose(1, 2);
+        let length = features.size()[1];
+        let features = match &self.feature_norm {
+            Some(norm) => norm.forward(&features),
+            None => features,
+        };
+        let x = self.project.forward(&features);
+        let keep = keep.map(|keep| self.places(keep, length));
+        let x = match &keep {
+            Some(keep) => x * keep.unsqueeze(-1),
+            None => x,
+        };
+        // An even kernel, padded by half of itself at either end, makes one place too many.
+        let position = self.position.forward(&x.transpose(1, 2)).narrow(2, 0, length);
+        let x = x + position.gelu("none").transpose(1, 2);
+        let x = match &self.norm {
+            Some(norm) => norm.forward(&x),
+            None => x,
+        };
+        Sequence { x: drop(x, self.dropout, train), keep }
+    }
+
+    /// From samples that are real to places that are: `[B, N]` to `[B, T]`, bool.
+    fn places(&self, keep: &Tensor, length: i64) -> Tensor {
+        let samples = keep.sum_dim_intlist([1].as_slice(), true, Kind::Int64);
+        let kept = self.steps.iter().fold(samples, |n, &[kernel, stride]| {
+            (n - kernel).divide_scalar_mode(stride, "floor") + 1
+        });
+        Tensor::arange(length, (Kind::Int64, keep.device())).lt_tensor(&kept.clamp_min(1))
+    }
+}
+
+impl Layer {
+    /// `[B, C, T]` to `[B, C', T']`.
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let x = self.conv.forward(x);
+        let x = match &self.norm {
+            Norm::Without => x,
+            Norm::Channels { weight, bias } => {
+                x.group_norm(weight.size()[0], Some(weight), Some(bias), EPS, true)
+            }
+            Norm::Places(norm) => norm.forward(&x.transpose(1, 2)).transpose(1, 2),
+        };
+        x.gelu("none")
+    }
+}
+
+impl Embedder for WaveformEmbedder {
+    fn emits(&self) -> Form {
+        Form::Sequence { width: self.width }
+    }
+    fn embed(&self, batch: &Batch, train: bool) -> Features {
+        Features::Sequence(self.forward(&batch.x, batch.keep.as_ref(), train))
+    }
+}

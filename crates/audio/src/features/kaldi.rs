@@ -1,0 +1,122 @@
+//! The frames that AST hears (Gong et al. 2021, §2.1): Kaldi's filter bank, as torchaudio's
+//! `compliance.kaldi.fbank` computes it, brought to the scale of the training set.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MelConfig, MelError,
+    bank::{Bank, BankConfig, Mel},
+    spectrum::{PowerSpectrum, hann},
+};
+
+/// The shape of Kaldi's filter bank.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct KaldiConfig {
+    /// Samples a second, in Hz.
+    pub sample_rate: u32,
+    /// The number of mel bands.
+    pub bands: usize,
+    /// What is taken off every value.
+    pub mean: f32,
+    /// What the rest is divided by, twice the deviation.
+    pub scale: f32,
+}
+
+/// Computes the logarithm of the power in Kaldi's mel bands from 20 Hz to half the sample rate. No
+/// window reaches beyond the samples.
+#[derive(Debug, Clone)]
+pub struct KaldiMel {
+    config: KaldiConfig,
+    window: usize,
+    hop: usize,
+    spectrum: PowerSpectrum,
+    bank: Bank,
+}
+
+impl KaldiMel {
+    /// The length of the window, in milliseconds.
+    pub const WINDOW_MS: u32 = 25;
+    /// From one window to the next, in milliseconds.
+    pub const HOP_MS: u32 = 10;
+    /// How much of the sample before is taken off each.
+    const PREEMPHASIS: f32 = 0.97;
+    const LOWEST_HZ: f64 = 20.;
+
+    /// Plans the transform and makes the filter bank.
+    ///
+    /// # Errors
+    /// As [`LogMel::new`](super::LogMel::new), and if the scale is not above 0.
+    pub fn new(config: KaldiConfig) -> Result<Self, MelError> {
+        let KaldiConfig { sample_rate, bands, .. } = config;
+        let samples = |ms: u32| (u64::from(sample_rate) * u64::from(ms) / 1000) as usize;
+        let (window, hop) = (samples(Self::WINDOW_MS), samples(Self::HOP_MS));
+        let fft = window.next_power_of_two();
+        let (low_hz, high_hz) = (Self::LOWEST_HZ, f64::from(sample_rate) / 2.);
+        MelConfig { low_hz, fft, ..MelConfig::new(sample_rate, window, hop, bands) }.validate()?;
+        if !(config.mean.is_finite() && config.scale.is_finite() && config.scale > 0.) {
+            return Err(MelError("a mean or a scale that is no number above 0".into()));
+        }
+        let mel = Mel::Kaldi;
+        Ok(Self {
+            window,
+            hop,
+            spectrum: PowerSpectrum::new(hann(window, window - 1), fft),
+            bank: Bank::new(BankConfig { sample_rate, fft, bands, low_hz, high_hz, mel }),
+            config,
+        })
+    }
+
+    /// Its shape.
+    pub fn config(&self) -> &KaldiConfig {
+        &self.config
+    }
+
+    /// How many frames `samples` samples give: at least one.
+    pub fn frames(&self, samples: usize) -> usize {
+        1 + samples.saturating_sub(self.window) / self.hop
+    }
+
+    /// How many samples it takes to know the first `frames` frames.
+    pub fn samples(&self, frames: usize) -> usize {
+        frames.saturating_sub(1) * self.hop + self.window
+    }
+
+    /// The frames of mono samples, `[T, bands]`, row by row, where `T` is [`frames`](Self::frames).
+    /// A recording that is shorter than a window is followed by silence.
+    pub fn compute(&self, samples: &[f32]) -> Vec<f32> {
+        let frames = self.frames(samples.len());
+        let mut mel = Vec::with_capacity(frames * self.config.bands);
+        self.spectrum.run(
+            frames,
+            |t, frame| {
+                let heard = &samples[(t * self.hop).min(samples.len())..];
+                let heard = &heard[..heard.len().min(self.window)];
+                frame[..heard.len()].copy_from_slice(heard);
+                condition(frame);
+            },
+            |power| {
+                let logs = self.bank.apply(power).map(|p| p.max(f32::EPSILON).ln());
+                mel.extend(logs.map(|log| self.scaled(log)));
+            },
+        );
+        mel
+    }
+
+    /// What stands for a frame that a recording does not have: a zero, before it is scaled.
+    pub fn silence(&self) -> f32 {
+        self.scaled(0.)
+    }
+
+    fn scaled(&self, x: f32) -> f32 {
+        (x - self.config.mean) / self.config.scale
+    }
+}
+
+/// Takes the mean off a frame, and off each sample a share of the one before; the first is its own.
+fn condition(frame: &mut [f32]) {
+    let mean = frame.iter().sum::<f32>() / frame.len() as f32;
+    frame.iter_mut().for_each(|x| *x -= mean);
+    for i in (0..frame.len()).rev() {
+        frame[i] -= KaldiMel::PREEMPHASIS * frame[i.saturating_sub(1)];
+    }
+}

@@ -1,0 +1,116 @@
+//! What a recording becomes before a model sees it.
+
+mod bank;
+mod cepstra;
+mod kaldi;
+mod mel;
+mod spectrum;
+mod waveform;
+mod whisper;
+
+use tch::Tensor;
+
+pub use cepstra::Cepstra;
+pub use kaldi::{KaldiConfig, KaldiMel};
+pub use mel::{LogMel, MelConfig, MelError};
+pub use waveform::{Ends, Level, Waveform, WaveformConfig};
+pub use whisper::{WhisperConfig, WhisperMel};
+
+/// From samples to what an embedder takes. A frame is a place in time, however long.
+#[derive(Debug, Clone)]
+pub(crate) enum FrontEnd {
+    /// Log-mel frames, for a model that was not trained on sound.
+    LogMel(LogMel),
+    /// wav2vec2, HuBERT.
+    Waveform(Waveform),
+    Whisper(WhisperMel),
+    /// AST.
+    Kaldi(KaldiMel),
+    /// honk.
+    Cepstra(Cepstra),
+}
+
+/// How samples of different lengths share a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Padding {
+    /// Filled up with zeros to the longest, and masked.
+    Masked,
+    /// Filled up with zeros to the longest.
+    Silent,
+    /// Filled up with what silence is, all to the one length that the model was trained on.
+    Full,
+}
+
+impl FrontEnd {
+    /// The rate of the samples that it takes, in Hz.
+    pub(crate) fn sample_rate(&self) -> u32 {
+        match self {
+            Self::LogMel(mel) => mel.config().sample_rate,
+            Self::Waveform(waveform) => waveform.config().sample_rate,
+            Self::Whisper(mel) => mel.config().sample_rate,
+            Self::Kaldi(mel) => mel.config().sample_rate,
+            Self::Cepstra(_) => Cepstra::SAMPLE_RATE,
+        }
+    }
+
+    /// How many frames `samples` samples give.
+    pub(crate) fn frames(&self, samples: usize) -> usize {
+        match self {
+            Self::LogMel(mel) => mel.config().frames(samples),
+            Self::Waveform(waveform) => waveform.frames(samples),
+            Self::Whisper(mel) => samples.div_ceil(mel.config().hop),
+            Self::Kaldi(mel) => mel.frames(samples),
+            Self::Cepstra(_) => 1 + samples / Cepstra::HOP,
+        }
+    }
+
+    /// How many samples it takes to know the first `frames` frames.
+    pub(crate) fn samples(&self, frames: usize) -> usize {
+        match self {
+            Self::LogMel(mel) => mel.config().samples(frames),
+            Self::Waveform(waveform) => waveform.samples(frames),
+            Self::Whisper(mel) => mel.samples(frames),
+            Self::Kaldi(mel) => mel.samples(frames),
+            Self::Cepstra(_) => Cepstra::samples(frames),
+        }
+    }
+
+    /// A sample of at most `frames` frames: `[T, F]`, or `[N]` of the waveform.
+    pub(crate) fn compute(&self, mut samples: Vec<f32>, frames: usize) -> Tensor {
+        let rows = |mut values: Vec<f32>, bands: usize| {
+            values.truncate(frames * bands);
+            Tensor::from_slice(&values).view([-1, bands as i64])
+        };
+        match self {
+            Self::LogMel(mel) => rows(mel.compute(&samples), mel.config().bands),
+            Self::Waveform(waveform) => {
+                samples.truncate(waveform.samples(frames));
+                Tensor::from_slice(&waveform.compute(samples))
+            }
+            Self::Whisper(mel) => rows(mel.compute(&samples, frames), mel.config().bands),
+            Self::Kaldi(mel) => rows(mel.compute(&samples), mel.config().bands),
+            Self::Cepstra(cepstra) => rows(cepstra.compute(&samples, frames), Cepstra::BANDS),
+        }
+    }
+
+    /// How samples of different lengths share a batch.
+    pub(crate) fn padding(&self) -> Padding {
+        match self {
+            Self::LogMel(_) => Padding::Masked,
+            Self::Waveform(waveform) => match waveform.config().ends {
+                Ends::Masked => Padding::Masked,
+                Ends::Silent => Padding::Silent,
+            },
+            Self::Whisper(_) | Self::Kaldi(_) | Self::Cepstra(_) => Padding::Full,
+        }
+    }
+
+    /// What stands for the frames that `sample` lacks.
+    pub(crate) fn silence(&self, sample: &Tensor) -> f64 {
+        match self {
+            Self::LogMel(_) | Self::Waveform(_) | Self::Cepstra(_) => 0.,
+            Self::Whisper(_) => WhisperMel::silence(sample.max().double_value(&[]) as f32).into(),
+            Self::Kaldi(mel) => mel.silence().into(),
+        }
+    }
+}

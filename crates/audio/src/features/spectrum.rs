@@ -1,0 +1,71 @@
+//! Power spectra of frames.
+
+use std::{f64::consts::TAU, fmt, sync::Arc};
+
+use realfft::{RealFftPlanner, RealToComplex};
+
+/// Computes the power spectra of windowed frames.
+#[derive(Clone)]
+pub(super) struct PowerSpectrum {
+    window: Vec<f32>,
+    fft: Arc<dyn RealToComplex<f32>>,
+}
+
+impl PowerSpectrum {
+    /// A transform of `fft` samples, at least as many as the window has; the rest is zeros.
+    pub(super) fn new(window: Vec<f32>, fft: usize) -> Self {
+        Self { window, fft: RealFftPlanner::new().plan_fft_forward(fft) }
+    }
+
+    /// For each of `frames` frames, lets `fill` write the window's samples and `take` have the power
+    /// in each of `fft / 2 + 1` bins.
+    pub(super) fn run(
+        &self,
+        frames: usize,
+        mut fill: impl FnMut(usize, &mut [f32]),
+        mut take: impl FnMut(&[f32]),
+    ) {
+        let mut frame = self.fft.make_input_vec();
+        let mut spectrum = self.fft.make_output_vec();
+        let mut scratch = self.fft.make_scratch_vec();
+        let mut power = vec![0.; spectrum.len()];
+        for t in 0..frames {
+            // The transform leaves nothing useful behind in its input.
+            frame.fill(0.);
+            let heard = &mut frame[..self.window.len()];
+            fill(t, heard);
+            heard.iter_mut().zip(&self.window).for_each(|(x, w)| *x *= w);
+            self.fft
+                .process_with_scratch(&mut frame, &mut spectrum, &mut scratch)
+                .expect("the buffers were made by this very plan");
+            for (p, z) in power.iter_mut().zip(&spectrum) {
+                *p = z.norm_sqr();
+            }
+            take(&power);
+        }
+    }
+}
+
+impl fmt::Debug for PowerSpectrum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PowerSpectrum")
+            .field("window", &self.window.len())
+            .field("fft", &self.fft.len())
+            .finish()
+    }
+}
+
+/// A Hann window of `length` samples, of a period of `period` of them: `length`, so that its end is
+/// the next period's beginning, or one less, so that it ends as it begins.
+pub(super) fn hann(length: usize, period: usize) -> Vec<f32> {
+    (0..length).map(|n| (0.5 - 0.5 * (TAU * n as f64 / period as f64).cos()) as f32).collect()
+}
+
+/// Samples with `pad` more at both ends, mirrored at the outermost ones; zeros where the mirror
+/// has nothing left to show.
+pub(super) fn reflect(samples: &[f32], pad: usize) -> Vec<f32> {
+    let mirrored = |i: Option<usize>| i.and_then(|i| samples.get(i)).copied().unwrap_or(0.);
+    let before = (1..=pad).rev().map(|i| mirrored(Some(i)));
+    let after = (1..=pad).map(|i| mirrored((samples.len()).checked_sub(1 + i)));
+    before.chain(samples.iter().copied()).chain(after).collect()
+}

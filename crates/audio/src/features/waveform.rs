@@ -1,0 +1,89 @@
+//! The waveform itself, which wav2vec 2.0 and HuBERT hear.
+
+use serde::{Deserialize, Serialize};
+
+/// How a waveform is prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaveformConfig {
+    /// Samples a second, in Hz.
+    pub sample_rate: u32,
+    /// How loud recordings are.
+    pub level: Level,
+    /// How recordings of different lengths share a batch.
+    pub ends: Ends,
+}
+
+/// How loud a recording is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Each is brought to mean 0 and deviation 1.
+    Normalised,
+    /// As it was recorded, within -1..1.
+    AsRecorded,
+}
+
+/// What a model makes of the zeros behind the shorter recordings of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ends {
+    /// They are masked: large models.
+    Masked,
+    /// They are heard as silence: base models, whose group norm takes its statistics over them
+    /// anyway, and which were trained so.
+    Silent,
+}
+
+/// Prepares waveforms for the convolutions of one model.
+#[derive(Debug, Clone)]
+pub struct Waveform {
+    config: WaveformConfig,
+    /// How many samples one place of the sequence sees.
+    field: usize,
+    /// From one place to the next, in samples.
+    hop: usize,
+}
+
+impl Waveform {
+    /// Added to the variance before its root divides.
+    const EPS: f64 = 1e-7;
+
+    /// For convolutions of these channels, kernels and strides, in samples.
+    pub fn new(config: WaveformConfig, convolutions: &[[i64; 3]]) -> Self {
+        let size = |n: i64| usize::try_from(n).unwrap_or(1).max(1);
+        let (field, hop) =
+            convolutions.iter().fold((1, 1), |(field, hop), &[_, kernel, stride]| {
+                (field + (size(kernel) - 1) * hop, hop * size(stride))
+            });
+        Self { config, field, hop }
+    }
+
+    /// How it prepares.
+    pub fn config(&self) -> &WaveformConfig {
+        &self.config
+    }
+
+    /// How many places `samples` samples give: at least one.
+    pub fn frames(&self, samples: usize) -> usize {
+        1 + samples.saturating_sub(self.field) / self.hop
+    }
+
+    /// How many samples `frames` places see.
+    pub fn samples(&self, frames: usize) -> usize {
+        frames.saturating_sub(1) * self.hop + self.field
+    }
+
+    /// Mono samples, brought to level, with zeros behind those that are too few for one place.
+    pub fn compute(&self, mut samples: Vec<f32>) -> Vec<f32> {
+        if self.config.level == Level::Normalised && !samples.is_empty() {
+            let count = samples.len() as f64;
+            let mean = samples.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+            let square = |&x: &f32| (f64::from(x) - mean).powi(2);
+            let variance = samples.iter().map(square).sum::<f64>() / count;
+            let deviation = (variance + Self::EPS).sqrt();
+            samples.iter_mut().for_each(|x| *x = ((f64::from(*x) - mean) / deviation) as f32);
+        }
+        samples.resize(samples.len().max(self.field), 0.);
+        samples
+    }
+}

@@ -1,0 +1,179 @@
+//! Models of sound as transformers computes them: embedder, trunk, pool and head of every family.
+//! `xtask/scripts/fixtures/audio_models.py` made the files.
+
+use crosstune_audio::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
+use crosstune_core::{
+    Batch, Checkpoint, Embedder, Features, Form, Fresh, Head, LoadReport, Pretrained,
+    PretrainedEmbedder, Scope, Tower, Trunk,
+};
+use tch::{Device, Kind, Tensor, nn::VarStore};
+
+use crate::fixture;
+
+/// Correct runs differ by at most 2e-6; a wrong epsilon or GELU shows by more.
+const WITHIN: f64 = 5e-6;
+
+fn embedder(at: &Scope<'_>, config: &PretrainedEmbedder, form: Form) -> Box<dyn Embedder> {
+    match config {
+        PretrainedEmbedder::Patches(c) => {
+            Box::new(SpectrogramPatches::new(at, c, c, form).unwrap())
+        }
+        PretrainedEmbedder::Planes(c) => {
+            Box::new(SpectrogramStem::new(at, c, Sides::FramesByBands, form).unwrap())
+        }
+        PretrainedEmbedder::Frames(c) => Box::new(FrameStem::new(at, c, form).unwrap()),
+        PretrainedEmbedder::Waveform(c) => Box::new(WaveformEmbedder::new(at, c, form).unwrap()),
+        other => panic!("not of sound: {other:?}"),
+    }
+}
+
+/// The largest difference between two tensors, at places that hold data.
+fn furthest(got: &Tensor, want: &Tensor, keep: Option<&Tensor>) -> f64 {
+    assert_eq!(got.size(), want.size());
+    let difference = (got - want).abs();
+    match keep {
+        Some(keep) if difference.dim() == 3 => difference * keep.unsqueeze(-1),
+        _ => difference,
+    }
+    .max()
+    .double_value(&[])
+}
+
+/// A model of a fixture, its head included where it has one.
+struct Rebuilt {
+    tower: Tower,
+    head: Option<Head>,
+    report: LoadReport,
+    expected: Checkpoint,
+}
+
+impl Rebuilt {
+    /// `file` is below the fixtures; `expected.safetensors` lies in the folder `folder`.
+    fn new(file: &str, folder: &str) -> Self {
+        let pretrained = Pretrained::open(fixture(file)).unwrap();
+        let expected = Checkpoint::open(fixture(folder).join("expected.safetensors")).unwrap();
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let source = pretrained.source().unwrap();
+        let family = pretrained.family();
+        assert_eq!(family.modality, "audio");
+        let root = Scope::root(&store, &fresh).from(Some(&source));
+        let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
+        let embedder = embedder(&root.sub("embed"), &family.embedder, trunk.accepts());
+        let tower = Tower::join(embedder, trunk, family.head.pool).unwrap();
+        let at = root.sub("head");
+        let head = pretrained
+            .classes()
+            .unwrap()
+            .map(|classes| Head::new(&at, family.head.config, tower.width(), classes).unwrap());
+        let report = LoadReport::new(Some(&source), &fresh);
+        assert_eq!(report.fresh, Vec::<String>::new());
+        Self { tower, head, report, expected }
+    }
+
+    fn want(&self, name: &str) -> Tensor {
+        self.expected.tensor(name).unwrap()
+    }
+
+    /// Compares with the expected tensors of these names with `suffix`. `keep` tells which places
+    /// hold data.
+    fn agrees(&self, batch: &Batch, suffix: &str, keep: Option<&Tensor>) {
+        let _grad = tch::no_grad_guard();
+        let close = |got: &Tensor, name: &str| {
+            let name = format!("{name}{suffix}");
+            let far = furthest(got, &self.want(&name), keep);
+            assert!(far < WITHIN, "{name} differs by {far:e}");
+        };
+        for (features, name) in [
+            (self.tower.embed(batch, false), "embedded"),
+            (self.tower.hidden(batch, false), "hidden"),
+        ] {
+            match features {
+                Features::Sequence(sequence) => {
+                    assert_eq!(sequence.keep.as_ref(), keep);
+                    close(&sequence.x, name);
+                }
+                Features::Planes(planes) => close(&planes, name),
+            }
+        }
+        if let Some(head) = &self.head {
+            close(&head.forward(&self.tower.forward(batch, false)), "logits");
+        }
+    }
+}
+
+fn frames(file: &str, folder: &str) -> Rebuilt {
+    let model = Rebuilt::new(file, folder);
+    model.agrees(&Batch { x: model.want("frames"), keep: None }, "", None);
+    model
+}
+
+/// With and without the mask.
+fn waveforms(folder: &str, expected: &str) {
+    let model = Rebuilt::new(folder, expected);
+    let waveform = || model.want("waveform");
+    model.agrees(&Batch { x: waveform(), keep: None }, "", None);
+    let mask = |name| model.want(name).to_kind(Kind::Bool);
+    let batch = Batch { x: waveform(), keep: Some(mask("mask")) };
+    model.agrees(&batch, ".masked", Some(&mask("mask.frames")));
+    let masked = |name: &String| name.ends_with("masked_spec_embed");
+    assert_eq!(model.report.untaken.iter().find(|name| !masked(name)), None);
+}
+
+#[test]
+fn an_ast() {
+    let model = frames("tiny-ast", "tiny-ast");
+    assert!(model.head.is_some());
+    assert_eq!(model.report.untaken, Vec::<String>::new());
+}
+
+#[test]
+fn a_honk() {
+    let model = frames("tiny-honk/res8.pt", "tiny-honk");
+    assert!(model.head.is_some());
+    let counts = |name: &&String| !name.ends_with("num_batches_tracked");
+    assert_eq!(model.report.untaken.iter().find(counts), None);
+}
+
+#[test]
+fn a_whisper_that_classifies() {
+    let model = frames("tiny-whisper", "tiny-whisper");
+    assert!(model.head.is_some());
+    assert_eq!(model.report.untaken, Vec::<String>::new());
+}
+
+#[test]
+fn a_whisper_without_its_decoder() {
+    let model = frames("tiny-whisper-speech", "tiny-whisper-speech");
+    assert!(model.head.is_none());
+    let rest: Vec<_> =
+        model.report.untaken.iter().filter(|n| !n.starts_with("model.decoder.")).collect();
+    assert_eq!(rest, Vec::<&String>::new());
+}
+
+#[test]
+fn a_weighted_sum_of_layers_is_refused() {
+    let error = Pretrained::open(fixture("tiny-whisper-weighted")).unwrap_err().to_string();
+    let says = "config.json: its head takes a weighted sum of all layers, which is not supported";
+    assert!(error.ends_with(says), "{error}");
+}
+
+#[test]
+fn a_base_wav2vec2_in_both_spellings_of_its_weight_norm() {
+    waveforms("tiny-wav2vec2", "tiny-wav2vec2");
+    waveforms("tiny-wav2vec2-weight-g", "tiny-wav2vec2");
+}
+
+#[test]
+fn a_large_wav2vec2() {
+    waveforms("tiny-wav2vec2-large", "tiny-wav2vec2-large");
+}
+
+#[test]
+fn a_base_hubert() {
+    waveforms("tiny-hubert", "tiny-hubert");
+}
+
+#[test]
+fn a_large_hubert() {
+    waveforms("tiny-hubert-large", "tiny-hubert-large");
+}
