@@ -7,6 +7,7 @@ use crosstune_core::{
     Result, Scope, StemConfig, WaveformEmbedderConfig, WaveformNorm, run::read_json,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{
     AudioOptions, Cepstra, Ends, FrameStem, KaldiConfig, KaldiMel, Level, MelError, Sides,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// The file that transformers keeps beside the weights about how inputs are prepared.
-const PREPROCESSOR: &str = "preprocessor_config.json";
+pub(crate) const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// The rate that a model takes whose publisher does not say, in Hz.
 const USUAL_RATE: u32 = 16_000;
@@ -203,6 +204,43 @@ impl Adopted {
         }
     }
 
+    /// The shape of the model's embedder for `frames` frames.
+    pub(crate) fn pretrained(&self, frames: i64) -> PretrainedEmbedder {
+        match self {
+            Self::Waveform { embedder, .. } => PretrainedEmbedder::Waveform(embedder.clone()),
+            Self::Whisper { embedder, .. } => PretrainedEmbedder::Frames(*embedder),
+            Self::Kaldi { embedder, .. } => {
+                PretrainedEmbedder::Patches(shortened(embedder, frames))
+            }
+            Self::Cepstra { embedder } => PretrainedEmbedder::Planes(*embedder),
+        }
+    }
+
+    /// The `preprocessor_config.json` from which transformers hears as the model does; `None`: it has
+    /// no such front end.
+    pub(crate) fn extractor(&self, options: &AudioOptions) -> Option<Value> {
+        Some(match self {
+            Self::Waveform { hears, .. } => json!({
+                "feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1,
+                "sampling_rate": hears.sample_rate, "padding_value": 0.,
+                "do_normalize": hears.level == Level::Normalised,
+                "return_attention_mask": hears.ends == Ends::Masked,
+            }),
+            Self::Whisper { hears, .. } => json!({
+                "feature_extractor_type": "WhisperFeatureExtractor", "feature_size": hears.bands,
+                "sampling_rate": hears.sample_rate, "n_fft": hears.fft, "hop_length": hears.hop,
+                // In seconds.
+                "chunk_length": (options.frames() * hears.hop).div_ceil(hears.sample_rate as usize),
+            }),
+            Self::Kaldi { hears, .. } => json!({
+                "feature_extractor_type": "ASTFeatureExtractor", "num_mel_bins": hears.bands,
+                "sampling_rate": hears.sample_rate, "max_length": options.frames(),
+                "do_normalize": true, "mean": hears.mean, "std": hears.scale / 2.,
+            }),
+            Self::Cepstra { .. } => return None,
+        })
+    }
+
     /// The model's embedder, for `frames` frames.
     ///
     /// # Errors
@@ -217,7 +255,7 @@ impl Adopted {
             Self::Waveform { embedder, .. } => Box::new(WaveformEmbedder::new(at, embedder, form)?),
             Self::Whisper { embedder, .. } => Box::new(FrameStem::new(at, embedder, form)?),
             Self::Kaldi { embedder, .. } => {
-                let shorter = PatchEmbedderConfig { size: [embedder.size[0], frames], ..*embedder };
+                let shorter = shortened(embedder, frames);
                 Box::new(SpectrogramPatches::new(at, embedder, &shorter, form)?)
             }
             Self::Cepstra { embedder } => {
@@ -225,6 +263,11 @@ impl Adopted {
             }
         })
     }
+}
+
+/// The same patches over fewer frames.
+fn shortened(embedder: &PatchEmbedderConfig, frames: i64) -> PatchEmbedderConfig {
+    PatchEmbedderConfig { size: [embedder.size[0], frames], ..*embedder }
 }
 
 fn size(n: i64) -> usize {

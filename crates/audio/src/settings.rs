@@ -1,18 +1,20 @@
 //! The modality: from a WAV file to what a model hears, and from that to a batch.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, FrameEmbedder, FrameEmbedderConfig, Input, Modality,
-    Origin, Positions, Pretrained, Result, Scope, StemConfig, StemNorm, StemPool,
+    Origin, Positions, Pretrained, PretrainedEmbedder, Result, Scope, StemConfig, StemNorm,
+    StemPool, run::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
     AudioOptions, LogMel, Scale, Sides, SpectrogramStem, Wav,
-    adopt::Adopted,
+    adopt::{Adopted, PREPROCESSOR},
     features::{FrontEnd, Padding},
     resample,
 };
@@ -31,6 +33,13 @@ pub struct AudioSettings {
     adopted: Option<Adopted>,
     /// Made of the options or of what was adopted, once.
     front_end: FrontEnd,
+}
+
+/// Everything left open.
+impl Default for AudioSettings {
+    fn default() -> Self {
+        Self::new(AudioOptions::default()).expect("defaults are in range")
+    }
 }
 
 /// What of the settings is saved.
@@ -163,6 +172,34 @@ impl Modality for AudioSettings {
         let padded = keep.logical_not();
         let padded = if x.dim() == 3 { padded.unsqueeze(-1) } else { padded };
         Batch { x: x.masked_fill(&padded, 0.), keep: Some(keep) }
+    }
+
+    fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
+        let frames = self.options.frames() as i64;
+        self.adopted.as_ref().map(|adopted| adopted.pretrained(frames))
+    }
+
+    fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {
+        if let Some(extractor) = self.adopted.as_ref().and_then(|a| a.extractor(&self.options)) {
+            write_json(&folder.join(PREPROCESSOR), &extractor)?;
+        }
+        Ok(Map::new())
+    }
+
+    fn example(&self) -> Batch {
+        let frames = self.options.frames();
+        let float = (Kind::Float, Device::Cpu);
+        let x = match &self.front_end {
+            FrontEnd::Waveform(_) => {
+                Tensor::zeros([1, self.front_end.samples(frames) as i64], float)
+            }
+            _ => Tensor::zeros([1, frames as i64, self.options.bands() as i64], float),
+        };
+        let keep = match self.front_end.padding() {
+            Padding::Full | Padding::Silent => None,
+            Padding::Masked => Some(Tensor::ones(&x.size()[..2], (Kind::Bool, Device::Cpu))),
+        };
+        Batch { x, keep }
     }
 
     fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {

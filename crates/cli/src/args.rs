@@ -26,6 +26,8 @@ pub(crate) enum Command<A: ModalityArgs> {
     Predict(PredictArgs),
     /// Show what a checkpoint or a run folder holds
     Inspect(InspectArgs),
+    /// Write a tuned model for other programs
+    Export(ExportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +74,9 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// How the trunk's output becomes one vector
     #[arg(long, value_enum, default_value_t = PoolArg::Mean, help_heading = "Transfer")]
     pub(crate) pool: PoolArg,
+    /// What tells the classes apart; `kept` has the pretrained model's own pool, too
+    #[arg(long, value_enum, default_value_t = HeadArg::New, help_heading = "Transfer")]
+    pub(crate) head: HeadArg,
     /// The share of activations dropped in training [default: the checkpoint's for inputs of its
     /// own modality, else 0]
     #[arg(long, value_name = "SHARE", help_heading = "Transfer")]
@@ -213,8 +218,11 @@ impl FitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
-    /// A run folder
+    /// A run folder; or pretrained weights with a head for inputs of this kind
     pub(crate) run: PathBuf,
+    /// The family of pretrained weights, where it is not recognised
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<String>,
     /// Labelled samples, in any layout that train takes; of a folder with a test split, that
     pub(crate) data: PathBuf,
     /// Leave out samples that cannot be read
@@ -231,8 +239,11 @@ pub(crate) struct EvaluateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// A run folder
+    /// A run folder; or pretrained weights with a head for inputs of this kind
     pub(crate) run: PathBuf,
+    /// The family of pretrained weights, where it is not recognised
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<String>,
     /// What to label; a text file is labelled line by line
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
@@ -296,6 +307,36 @@ impl From<PoolArg> for Pool {
             PoolArg::Last => Self::Last,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeadArg {
+    /// One fresh linear layer
+    New,
+    /// The pretrained model's; its last layer is fresh where it knows another number of classes
+    Kept,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// A run folder
+    pub(crate) run: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = FormatArg::Hf)]
+    pub(crate) format: FormatArg,
+    /// The folder (hf) or file to write; it must not exist
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// A folder that transformers opens with from_pretrained
+    Hf,
+    /// All parameters in one file, under Crosstune's names
+    Safetensors,
+    /// A traced module that torch.jit.load opens: from prepared batches to logits
+    Torchscript,
 }
 
 /// A device that is there.

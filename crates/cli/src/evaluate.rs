@@ -1,33 +1,39 @@
 //! `evaluate`: a tuned model on labelled samples.
 
 use anyhow::Result;
-use crosstune_core::{Error, Evaluation, Modality, Samples, data, run};
+use crosstune_core::{Dataset, Error, Evaluation, Modality, Samples, data, run};
 
 use crate::{
     args::EvaluateArgs,
     format::{count, percent},
+    open::open,
     progress,
     train::LAYOUT,
 };
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
-    let spec = run::spec(&args.run)?;
-    let saved = run::read_json(&args.run.join(LAYOUT))?;
-    let layout = args.layout.clone().or(saved).layout::<M>()?;
-    let items = data::evaluation(&args.data, &layout, &spec.labels, "DATA")?;
-    let (model, modality) = run::open::<M>(&args.run, args.compute.device.0)?;
+    let layout = match run::is_run(&args.run) {
+        true => args.layout.clone().or(run::read_json(&args.run.join(LAYOUT))?),
+        false => args.layout.clone(),
+    };
+    let layout = layout.layout::<M>()?;
+    let labels = || Ok(Dataset::open(&args.data, &layout)?.labels);
+    let device = args.compute.device.0;
+    let (model, modality) = open::<M>(&args.run, args.family.as_deref(), labels, device)?;
+    let labels = &model.spec().labels;
+    let items = data::evaluation(&args.data, &layout, labels, "DATA")?;
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) = Samples::read(&modality, &items, || bar.inc(1));
     bar.finish_and_clear();
     if !bad.is_empty() && (!args.skip_bad || samples.is_empty()) {
         return Err(Error::BadSamples(bad).into());
     }
-    let classes = spec.labels.len();
+    let classes = labels.len();
     let size = args.compute.batch_size.get();
     let evaluation = Evaluation::of(model.classifier(), &modality, &samples, classes, size);
     if args.json {
         print_json(&serde_json::json!({
-            "labels": spec.labels,
+            "labels": labels,
             "skipped": bad.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "evaluation": evaluation,
         }));
@@ -35,7 +41,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         if !bad.is_empty() {
             eprintln!("skipped {} {} that cannot be read", bad.len(), M::SAMPLES);
         }
-        print(&table(&evaluation, &spec.labels, M::SAMPLES));
+        print(&table(&evaluation, labels, M::SAMPLES));
     }
     Ok(())
 }

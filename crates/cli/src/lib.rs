@@ -9,8 +9,10 @@
 
 mod args;
 mod evaluate;
+mod export;
 mod format;
 mod inspect;
+mod open;
 mod predict;
 mod process;
 mod progress;
@@ -51,6 +53,7 @@ pub fn run<A: ModalityArgs>() -> ExitCode {
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args),
         Command::Predict(args) => predict::predict::<A::Modality>(&args),
         Command::Inspect(args) => inspect::inspect(&args),
+        Command::Export(args) => export::export::<A::Modality>(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,11 +1,11 @@
 //! `predict`: labels for files.
 
 use anyhow::Result;
-use crosstune_core::{Error, Input, Modality, Samples, metrics, run};
+use crosstune_core::{Error, Input, Modality, Samples, metrics};
 use serde_json::json;
 use tch::{Kind, Tensor};
 
-use crate::{args::PredictArgs, evaluate::print, format::percent};
+use crate::{args::PredictArgs, evaluate::print, format::percent, open::open};
 
 pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     for file in &args.files {
@@ -14,7 +14,9 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
             return Err(Error::Path { path, problem: "no such file".into() }.into());
         }
     }
-    let (model, modality) = run::open::<M>(&args.run, args.compute.device.0)?;
+    let unnamed = || Ok(vec![]);
+    let device = args.compute.device.0;
+    let (model, modality) = open::<M>(&args.run, args.family.as_deref(), unnamed, device)?;
     let mut items = vec![];
     for file in &args.files {
         items.extend(modality.items(file)?);

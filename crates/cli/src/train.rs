@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     ModalityArgs,
-    args::{Init, TrainArgs},
+    args::{HeadArg, Init, TrainArgs},
     format::{count, line, percent, seconds, shape},
     process, progress, weights,
 };
@@ -93,12 +93,16 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 
     fit::seed(options.seed);
     let mut spec = Spec::new::<A::Modality>(&source, embedder, data.labels.clone());
-    spec.pool = args.pool.into();
+    match args.head {
+        HeadArg::New => spec.pool = args.pool.into(),
+        HeadArg::Kept => spec = spec.with_head_of(&source),
+    }
     if let Some(share) = args.dropout {
         spec.trunk = spec.trunk.with_dropout(share);
     }
     let dialect = source.source()?;
     let taken = match args.init {
+        Init::Pretrained if args.head == HeadArg::Kept => Some((&dialect, Parts::BodyAndHead)),
         Init::Pretrained => Some((&dialect, Parts::Body)),
         Init::Random => None,
     };

@@ -80,9 +80,8 @@ fn whole(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         });
     }
     let partial = beside(place);
-    let made = make(&partial).and_then(|()| {
-        fs::rename(&partial, place).map_err(Error::io(place, "write"))
-    });
+    let made = make(&partial)
+        .and_then(|()| fs::rename(&partial, place).map_err(Error::io(place, "write")));
     if made.is_err() {
         remove(&partial);
     }

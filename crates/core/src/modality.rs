@@ -54,6 +54,10 @@ pub trait Modality:
     /// Puts samples together, padded to a common length where they differ.
     fn batch(&self, samples: &[&Tensor]) -> Batch;
 
+    /// A batch of one sample as [`batch`](Self::batch) makes it, of the greatest length and with a mask
+    /// where batches may have one, to trace a model with.
+    fn example(&self) -> Batch;
+
     /// Builds the embedder at `at` that turns batches into features of `form`.
     ///
     /// # Errors

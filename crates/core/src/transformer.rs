@@ -125,10 +125,10 @@ impl Attention {
 
     /// `x [B, T, D]`; `mask` broadcasts to `[B, heads, T, T]`, true where a place may look.
     fn forward(&self, x: &Tensor, mask: Option<&Tensor>, causal: bool, dropout: f64) -> Tensor {
-        let size = x.size();
-        let (b, t, d) = (size[0], size[1], size[2]);
+        // The size of the batch is left open, so that a traced model takes any.
+        let (t, d) = (x.size()[1], x.size()[2]);
         let split = |linear: &Linear| {
-            linear.forward(x).view([b, t, self.heads, d / self.heads]).transpose(1, 2)
+            linear.forward(x).view([-1, t, self.heads, d / self.heads]).transpose(1, 2)
         };
         let y = Tensor::scaled_dot_product_attention(
             &split(&self.q),
@@ -140,7 +140,7 @@ impl Attention {
             None,
             false,
         );
-        self.out.forward(&y.transpose(1, 2).reshape([b, t, d]))
+        self.out.forward(&y.transpose(1, 2).reshape([-1, t, d]))
     }
 }
 

@@ -37,9 +37,10 @@ impl PatchEmbedder {
     fn cut(&self, pixels: &Tensor) -> Tensor {
         let p = self.patch;
         let size = pixels.size();
-        let (b, c, rows, columns) = (size[0], size[1], size[2] / p, size[3] / p);
-        pixels.reshape([b, c, rows, p, columns, p]).permute([0, 2, 4, 1, 3, 5]).reshape([
-            b,
+        let (c, rows, columns) = (size[1], size[2] / p, size[3] / p);
+        // The size of the batch is left open, so that a traced model takes any.
+        pixels.reshape([-1, c, rows, p, columns, p]).permute([0, 2, 4, 1, 3, 5]).reshape([
+            -1,
             rows * columns,
             c * p * p,
         ])

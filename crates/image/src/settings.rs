@@ -1,11 +1,14 @@
 //! The settings of pictures: what a picture file becomes before a model sees it.
 
+use std::path::Path;
+
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, Input, Modality, Origin, Pretrained, PretrainedEmbedder,
-    Result, Scope,
+    Result, Scope, run::write_json,
 };
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use serde_json::{Map, Value, json};
+use tch::{Device, Kind, Tensor};
 
 use crate::{
     Channels, Geometry, ImageOptions, Picture, PictureError, Scale,
@@ -122,10 +125,38 @@ impl Modality for ImageSettings {
         Batch { x: self.scale.apply(&Tensor::stack(samples, 0)), keep: None }
     }
 
+    fn example(&self) -> Batch {
+        let Geometry { size, channels, .. } = self.geometry;
+        let shape = [1, channels.count() as i64, size.into(), size.into()];
+        Batch { x: Tensor::zeros(shape, (Kind::Float, Device::Cpu)), keep: None }
+    }
+
     fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
         self.meeting.embedder(at, &self.geometry, form)
     }
+
+    fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
+        self.meeting.saved(&self.geometry)
+    }
+
+    fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {
+        let Geometry { size, resize, .. } = self.geometry;
+        let processor = json!({
+            // The class that scales the shorter side and crops, as we do.
+            "image_processor_type": "BitImageProcessor",
+            "do_resize": true, "size": {"shortest_edge": resize}, "resample": BILINEAR,
+            "do_center_crop": true, "crop_size": {"height": size, "width": size},
+            "do_rescale": true, "rescale_factor": 1. / 255.,
+            "do_normalize": true, "image_mean": self.scale.mean, "image_std": self.scale.deviation,
+            "do_convert_rgb": self.geometry.channels == Channels::Rgb,
+        });
+        write_json(&folder.join("preprocessor_config.json"), &processor)?;
+        Ok(Map::new())
+    }
 }
+
+/// PIL's number for it.
+const BILINEAR: u8 = 2;
 
 /// What some pictures have in common. Stops at the one that leaves nothing in common.
 fn seen(mut headers: impl Iterator<Item = Header>) -> Seen {

@@ -9,7 +9,8 @@ use crosstune_core::{
     run::{read_json, write_json},
 };
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use serde_json::{Map, Value};
+use tch::{Device, Kind, Tensor};
 
 use crate::{TextError, TokenEmbedder, Tokenizer, file, tokenizer::MAX_LENGTH};
 
@@ -121,12 +122,33 @@ impl Modality for TextSettings {
         Batch { x, keep }
     }
 
+    fn example(&self) -> Batch {
+        let length = self.tokenizer().map_or(1, Tokenizer::max_length).into();
+        let pad = self.tokenizer().map_or(0, Tokenizer::pad);
+        let x = Tensor::full([1, length], pad, (Kind::Int64, Device::Cpu));
+        Batch { keep: Some(x.ones_like().to_kind(Kind::Bool)), x }
+    }
+
     fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
         let adopted = self.adopted.as_ref().ok_or_else(|| Error::Modality {
             context: "cannot make an embedder for sentences".into(),
             source: TextError::NoTokenizer.into(),
         })?;
         Ok(Box::new(TokenEmbedder::new(at, &adopted.embedder, form)?))
+    }
+
+    fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
+        let adopted = self.adopted.as_ref()?;
+        Some(PretrainedEmbedder::Tokens(adopted.embedder.clone()))
+    }
+
+    fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {
+        let mut fields = Map::new();
+        if let Some(tokenizer) = self.tokenizer() {
+            tokenizer.publish(folder)?;
+            fields.insert("pad_token_id".into(), tokenizer.pad().into());
+        }
+        Ok(fields)
     }
 
     /// Every line of a text file with something on it is a sentence.

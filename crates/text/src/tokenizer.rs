@@ -2,7 +2,8 @@
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
-use crosstune_core::{Cause, Error, Result, error::one_line};
+use crosstune_core::{Cause, Error, Result, error::one_line, run::write_json};
+use serde_json::json;
 use tokenizers::{PostProcessor, TruncationParams};
 
 /// The file that a folder in Hugging Face layout, or a run folder, keeps its tokenizer in.
@@ -76,6 +77,21 @@ impl Tokenizer {
     pub fn save(&self, folder: &Path) -> Result<()> {
         let path = folder.join(TOKENIZER);
         fs::write(&path, &self.0.file).map_err(Error::io(&path, "write"))
+    }
+
+    /// Writes the file into a folder, and beside it what transformers wants to know of it.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(crate) fn publish(&self, folder: &Path) -> Result<()> {
+        let pad = u32::try_from(self.0.pad).ok();
+        let config = json!({
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": self.0.max_length,
+            "pad_token": pad.and_then(|id| self.0.tokenizer.id_to_token(id)),
+        });
+        write_json(&folder.join("tokenizer_config.json"), &config)?;
+        self.save(folder)
     }
 
     /// The token ids of a text, with the special tokens around them: for an empty text, those

@@ -89,9 +89,9 @@ impl TokenPatchEmbedder {
             .conv2d(&self.weight, Some(&self.bias), self.stride, [0, 0], [1, 1], 1)
             .flatten(2, 3)
             .transpose(1, 2);
-        let batch = patches.size()[0];
-        let mut places: Vec<_> =
-            self.tokens.iter().map(|token| token.expand([batch, -1, -1], false)).collect();
+        // Not by the size of the batch, so that a traced model takes any.
+        let one = patches.narrow(1, 0, 1);
+        let mut places: Vec<_> = self.tokens.iter().map(|token| token.expand_as(&one)).collect();
         places.push(patches);
         let x = Tensor::cat(&places, 1) + &self.position;
         Sequence { x: x.dropout(self.dropout, train), keep: None }

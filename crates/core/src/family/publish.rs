@@ -79,9 +79,7 @@ fn class(family: &str) -> Option<Class> {
         "resnet" | "resnet-hf" => {
             class("ResNetForImageClassification", "resnet-hf", Pool::Mean, Form::Linear)
         }
-        "ast" => {
-            class("ASTForAudioClassification", "ast", Pool::MeanOfFirstTwo, Form::Normed)
-        }
+        "ast" => class("ASTForAudioClassification", "ast", Pool::MeanOfFirstTwo, Form::Normed),
         "whisper" => class(
             "WhisperForAudioClassification",
             "whisper",
@@ -129,9 +127,9 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
         )));
     }
     let found = FAMILIES.iter().find(|family| family.name == class.family);
-    let dialect = found.map(|family| family.dialect).ok_or_else(|| {
-        refused(format!("the family {} has no table of names", class.family))
-    })?;
+    let dialect = found
+        .map(|family| family.dialect)
+        .ok_or_else(|| refused(format!("the family {} has no table of names", class.family)))?;
     let fields = match (&spec.trunk, embedder) {
         (TrunkConfig::Transformer(t), embedder) => {
             transformer(class.family, t, embedder, &spec.head)

@@ -1,0 +1,25 @@
+//! A whole model to evaluate or to predict with: tuned, or as it was published.
+
+use std::path::Path;
+
+use anyhow::Result;
+use crosstune_core::{Device, Modality, Model, Pretrained, run};
+
+use crate::weights;
+
+/// Opens a run folder or, where it is none, pretrained weights that have a head for inputs of this
+/// modality. `labels` names their classes if they are not published.
+pub(crate) fn open<M: Modality>(
+    path: &Path,
+    family: Option<&str>,
+    labels: impl FnOnce() -> Result<Vec<String>>,
+    device: Device,
+) -> Result<(Model, M)> {
+    if run::is_run(path) {
+        return Ok(run::open(path, device)?);
+    }
+    let source = Pretrained::open_as(weights::local(path)?, family)?;
+    let mut modality = M::default();
+    let model = Model::pretrained(&source, &mut modality, &labels()?, device)?;
+    Ok((model, modality))
+}
