@@ -3,8 +3,11 @@
 //! ```text
 //! cd crates/core/fuzz
 //! mkdir -p corpus/torch
-//! cargo +nightly fuzz run torch corpus/torch ../tests/fixtures/checkpoints
+//! cargo +nightly fuzz run torch corpus/torch ../tests/fixtures/checkpoints -- -dict=pickle.dict
 //! ```
+//!
+//! The target `pickle` begins best with a true one:
+//! `unzip -p ../tests/fixtures/checkpoints/nested.pt nested/data.pkl > corpus/pickle/nested`.
 //!
 //! The readers know no libtorch, so neither do the targets: they compile the same files. Beside
 //! what the sanitizers see, a target checks that every tensor lies within its file, by copying it.

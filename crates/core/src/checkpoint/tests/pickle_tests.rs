@@ -213,6 +213,15 @@ fn programs() -> Vec<Case> {
             "do not fit",
         ),
         of(
+            "a negated tensor",
+            {
+                let p = pickle().global("torch._utils", "_rebuild_tensor_v2").raw(b"(");
+                let p = p.storage("FloatStorage", "0", 6).int(0).ints(&[6]).ints(&[1]);
+                p.raw(b"\x89}}").text("neg").raw(b"\x88stR.").0
+            },
+            "do not fit",
+        ),
+        of(
             "a function from a type",
             {
                 let p = pickle().global("torch._tensor", "_rebuild_from_type_v2");

@@ -136,6 +136,13 @@ fn tensor<'a>(heap: &Heap<'a>, how: Rebuild, arguments: &[Value<'a>]) -> Option<
         (Rebuild::Typed, None, _) => Dtype::U8,
         (Rebuild::Untyped, ..) => return None,
     };
+    // That the numbers are to be read as negated or conjugated.
+    let metadata = rest.get(if how == Rebuild::Typed { 2 } else { 3 });
+    match metadata.map(|&metadata| (metadata, heap.get(metadata))) {
+        None | Some((Value::None, _)) => {}
+        Some((_, Some(Node::Dict(metadata)))) if metadata.is_empty() => {}
+        Some(_) => return None,
+    }
     let (shape, strides) = (sizes(heap, *shape)?, sizes(heap, *strides)?);
     Some(TensorRef { storage: index, dtype, offset: size(*offset)?, shape, strides })
 }
