@@ -61,6 +61,9 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Leave out samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
+    /// Name the tensors that were taken, made fresh, reshaped or left
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
 

@@ -110,6 +110,9 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     model.settle(&modality, &splits.train);
     let (trained, frozen) = args.freeze.apply(model.store(), embedder);
     say_model(&model, &args.freeze, args.init, Parameters { trained, frozen });
+    if args.verbose {
+        say_names(model.report());
+    }
     let (fresh, pretrained) = (options.lr, options.pretrained_lr);
     say("rates", format!("{fresh:e} for what is fresh, {pretrained:e} for what is pretrained"));
 
@@ -282,6 +285,24 @@ fn say_model(model: &Model, freeze: &Freeze, init: Init, n: Parameters) {
     say("model", format!("{embedder}, {trunk}, fresh head; {}", model.report()));
     let all = count(n.trained + n.frozen);
     say("trains", format!("{} of {all} parameters (frozen: {freeze})", count(n.trained)));
+}
+
+/// Every tensor that loading was about.
+fn say_names(report: &LoadReport) {
+    for name in &report.taken {
+        match report.reshaped.iter().find(|reshaped| reshaped.name == *name) {
+            Some(reshaped) => {
+                say("taken", format!("{name}, from {:?} to {:?}", reshaped.from, reshaped.to));
+            }
+            None => say("taken", name),
+        }
+    }
+    for name in &report.fresh {
+        say("fresh", name);
+    }
+    for name in &report.untaken {
+        say("unused", name);
+    }
 }
 
 fn say_result(result: &RunResult) {
