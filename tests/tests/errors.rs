@@ -187,7 +187,7 @@ fn a_run_folder_that_is_none_or_another_modalitys() {
     let sample = root().join("crates/image/samples/digits/test");
     let none = PathBuf::from("no/run");
     let message = crosstune("image", &words!["evaluate", none, sample]).error(2);
-    assert!(message.contains("no/run: not a run folder"), "{message}");
+    assert!(message.contains("no/run: no such run folder or weights"), "{message}");
     train("text", &run, &["--epochs", "1", "--max-steps", "1"]).ok();
     let message = crosstune("image", &words!["evaluate", run, sample]).error(2);
     assert!(message.contains("takes text inputs; use crosstune-text"), "{message}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use crosstune_core::{Device, Modality, Model, Pretrained, run};
+use crosstune_core::{Device, Error, Modality, Model, Pretrained, run};
 
 use crate::weights;
 
@@ -18,7 +18,13 @@ pub(crate) fn open<M: Modality>(
     if run::is_run(path) {
         return Ok(run::open(path, device)?);
     }
-    let source = Pretrained::open_as(weights::local(path)?, family)?;
+    let local = weights::local(path)?;
+    if !local.exists() {
+        let problem = "no such run folder or weights; name the --out of a training, or pretrained \
+                       weights with a head for such inputs";
+        return Err(Error::Path { path: local, problem: problem.into() }.into());
+    }
+    let source = Pretrained::open_as(local, family)?;
     let mut modality = M::default();
     let model = Model::pretrained(&source, &mut modality, &labels()?, device)?;
     Ok((model, modality))
