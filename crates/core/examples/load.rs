@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         other => return Err(format!("`{other}` is neither open nor sum").into()),
     };
     // libtorch's threads start with the first large sum, which is not the file's fault.
-    Tensor::f_zeros([1 << 20], (Kind::Float, Device::Cpu))?.f_sum(Kind::Float)?;
+    let _ = Tensor::f_zeros([1 << 20], (Kind::Float, Device::Cpu))?.f_sum(Kind::Float)?;
     let before = (memory("VmRSS:")?, memory("RssAnon:")?);
 
     let start = Instant::now();
@@ -68,5 +68,6 @@ fn memory(field: &str) -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
-    Ok(1024 * kib.ok_or_else(|| format!("no {field} in /proc/self/status"))?.trim().parse::<u64>()?)
+    Ok(1024
+        * kib.ok_or_else(|| format!("no {field} in /proc/self/status"))?.trim().parse::<u64>()?)
 }
