@@ -82,12 +82,13 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let rounds = options.rounds.unwrap_or(ROUNDS);
     let threads = thread::available_parallelism()?.get();
     println!(
-        "ours against Python with PyTorch {torch}: loading from the page cache, medians of {rounds} rounds, by turns; a ratio \
-         above 1 is in our favour\n"
+        "ours against Python with PyTorch {torch}: loading from the page cache, {threads} threads, \
+         medians of {rounds} rounds, by turns; a ratio above 1 is in our favour; memory is growth, \
+         at its peak with the pages of mapped files, at the end without\n"
     );
     println!(
-        "{:<29} {:>26} {:>26} {:>26} {:>9}",
-        "load", "seconds, ms", "peak growth, MiB", "own memory at end, MiB", "used, MiB"
+        "{:<29} {:>25} {:>23} {:>16} {:>5}",
+        "load", "time, ms", "peak, MiB", "own, MiB", "used"
     );
     for job in &JOBS {
         let path = match job.file {
@@ -116,16 +117,16 @@ pub(super) fn run(options: &Options) -> Result<()> {
             ours.push(cost(&our)?);
             theirs.push(cost(&their)?);
         }
-        let pair = |of: fn(&Cost) -> f64, digits: usize| {
-            let (a, b) = (median(&ours, of), median(&theirs, of));
-            format!("{a:.digits$} / {b:.digits$} = {:.2}×", b / a)
-        };
+        let pair = |of: fn(&Cost) -> f64| (median(&ours, of), median(&theirs, of));
+        let (time, peak, own) =
+            (pair(|c| 1e3 * c.seconds), pair(|c| c.peak_mib), pair(|c| c.own_mib));
         println!(
-            "{:<29} {:>26} {:>26} {:>26} {used:>9.0}",
+            "{:<29} {:>25} {:>23} {:>16} {used:>5.0}",
             job.label,
-            pair(|c| 1e3 * c.seconds, 2),
-            pair(|c| c.peak_mib, 1),
-            pair(|c| c.own_mib, 1),
+            format!("{:.2} / {:.2} = {:.2}×", time.0, time.1, time.1 / time.0),
+            format!("{:.0} / {:.0} = {:.2}×", peak.0, peak.1, peak.1 / peak.0),
+            // Next to nothing, as of a map, has no ratio.
+            format!("{:.1} / {:.1}", own.0, own.1),
         );
     }
     Ok(())

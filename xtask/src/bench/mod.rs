@@ -41,7 +41,10 @@ struct Options {
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = parse(args)?;
     setup::ensure()?;
-    for part in options.parts {
+    for (i, part) in options.parts.iter().enumerate() {
+        if i > 0 {
+            println!();
+        }
         match part {
             Part::Load => load::run(&options)?,
             Part::Train => train::run(&options)?,

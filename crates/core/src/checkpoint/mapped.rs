@@ -7,8 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-#[cfg(target_os = "linux")]
-use memmap2::Advice;
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -23,9 +21,8 @@ use crate::{Error, Result};
 /// which a process can have some 65,000.
 const MAPPED_FROM: usize = 1 << 16;
 
-/// What a thread reads in one call: a large page, so that it is still in the cache from when the
-/// kernel cleared it, and is no other thread's too.
-const READ_AT_ONCE: usize = 2 << 20;
+/// What a thread reads in one call.
+const READ_AT_ONCE: usize = 1 << 20;
 
 /// A file that is mapped as a whole to read names and descriptions from.
 #[derive(Debug)]
@@ -113,10 +110,9 @@ impl Mapped {
     /// have to be mapped one by one and count beside the copy.
     fn read(&self, from: usize, bytes: usize) -> io::Result<MmapMut> {
         let mut memory = MmapMut::map_anon(bytes)?;
-        // With pages of 4 KiB it takes three times as long, most of it to get the pages. Where there
-        // are no larger ones, the advice changes nothing.
-        #[cfg(target_os = "linux")]
-        let _ = memory.advise(Advice::HugePage);
+        // Without advice to take large pages. Getting the pages is most of the work, and large ones
+        // make it three times as fast where they are at hand, but up to three times as slow in a
+        // virtual machine that gives free ones back to its host and has to fetch them again.
         memory.par_chunks_mut(READ_AT_ONCE).enumerate().try_for_each(|(i, chunk)| {
             self.file.read_exact_at(chunk, (from + i * READ_AT_ONCE) as u64)
         })?;
