@@ -32,7 +32,7 @@ Tasks:
   demo            Let a text model learn digits: spoken, handwritten and in words
   doctor          Say what is there, what is missing and what to do about it
   test [ARGS]     Set up what is missing and run every test; ARGS go to `cargo test`
-  bench           Compare speed and memory with PyTorch: --data FOLDER [--python PYTHON]
+  bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
   fixtures        Make the tests' expected values again: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
   weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies

@@ -111,6 +111,32 @@ fn one_tensor_alone_has_a_name() {
 }
 
 #[test]
+fn large_tensors_may_lie_askew() {
+    // More than is read at once, and no multiple of it.
+    let len = 1_300_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let want = Tensor::arange(len, (Kind::Float, Device::Cpu));
+    let bytes: Vec<u8> = (0..len).flat_map(|n| (n as f32).to_le_bytes()).collect();
+    let header =
+        format!(r#"{{"a":{{"dtype":"F32","shape":[{len}],"data_offsets":[0,{}]}}}}"#, bytes.len());
+    for skew in 0..4 {
+        let header = format!("{header}{}", " ".repeat(skew));
+        let file = safetensors(&header, &bytes);
+        fs::write(&path, &file).unwrap();
+        let checkpoint = Checkpoint::open(&path).unwrap();
+        let (mut first, second) =
+            (checkpoint.tensor("a").unwrap(), checkpoint.tensor("a").unwrap());
+        assert_eq!(is_mapped(&first, &path), (8 + header.len()).is_multiple_of(4));
+        assert_same("first", &first, &want);
+        let _ = first.fill_(-1.);
+        drop(checkpoint);
+        assert_same("second", &second, &want);
+        assert!(fs::read(&path).unwrap() == file, "the file is as it was");
+    }
+}
+
+#[test]
 fn a_bool_is_zero_or_one() {
     // As many as would be mapped if they were numbers.
     let (len, folder) = (1 << 20, tempfile::tempdir().unwrap());

@@ -1,20 +1,18 @@
-//! `cargo xtask bench`: our binaries against a PyTorch script of the same job, in one run.
+//! Training: our binaries against a PyTorch script of the same job, `xtask/scripts/peer.py`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{minilm, paths, process, setup};
+use super::{Options, figure, median, output, peer};
+use crate::{minilm, paths, process};
 
-/// What `cargo xtask bench` takes.
-const USAGE: &str =
-    "usage: cargo xtask bench --data FOLDER [--python PYTHON] [--rounds N] [--steps N]
-  FOLDER holds images/cifar10, speech/fsdd and text/sst2; what is not there is left out.
-  PYTHON is one with torch, torchaudio and transformers; else python3 is tried";
+/// How often each side has its turn, if nobody says.
+const ROUNDS: usize = 3;
 
 /// A job that both sides do: 16 samples a step, all-MiniLM-L6-v2 below.
 struct Job {
@@ -55,32 +53,16 @@ struct Cost {
     peak_mib: f64,
 }
 
-struct Options {
-    data: PathBuf,
-    python: String,
-    rounds: usize,
-    steps: usize,
-}
-
-/// Runs the task.
-pub(crate) fn run(args: &[String]) -> Result<()> {
-    let options = parse(args)?;
-    let probe = "import torch, torchaudio, transformers; print(torch.__version__)";
-    let Some(torch) = process::first_line(&[&options.python, "-c", probe]) else {
-        println!(
-            "no peer: `{}` has no torch, torchaudio and transformers; install them or name a Python \
-             that has them with --python",
-            options.python
-        );
-        return Ok(());
-    };
-    setup::ensure()?;
+/// Runs all jobs.
+pub(super) fn run(options: &Options) -> Result<()> {
+    let Some(torch) = peer(&options.python, &["torchaudio", "transformers"]) else { return Ok(()) };
     let weights = minilm::fetch()?;
     let build = ["build", "--release", "--workspace", "--bins", "--features", "cli"];
     process::run(process::cargo().args(build))?;
+    let rounds = options.rounds.unwrap_or(ROUNDS);
     println!(
-        "ours against PyTorch {torch}: medians of {} rounds of {} steps, by turns; a ratio above 1 is in our favour\n",
-        options.rounds, options.steps
+        "ours against PyTorch {torch}: medians of {rounds} rounds of {} steps, by turns; a ratio above 1 is in our favour\n",
+        options.steps
     );
     println!(
         "{:<8} {:<16} {:>22} {:>22} {:>24}",
@@ -98,9 +80,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             continue;
         }
         let (mut ours, mut theirs) = (vec![], vec![]);
-        for _ in 0..options.rounds {
-            ours.push(our_run(job, &options, &weights)?);
-            theirs.push(peer_run(job, &options, &weights)?);
+        for _ in 0..rounds {
+            ours.push(our_run(job, options, &weights)?);
+            theirs.push(peer_run(job, options, &weights)?);
         }
         let pair = |of: fn(&Cost) -> f64, scale: f64, digits: usize| {
             let (a, b) = (scale * median(&ours, of), scale * median(&theirs, of));
@@ -118,22 +100,6 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn parse(args: &[String]) -> Result<Options> {
-    let (mut data, mut python, mut rounds, mut steps) = (None, "python3".to_string(), 3, 40);
-    let mut args = args.iter();
-    while let Some(option) = args.next() {
-        let value = args.next().with_context(|| format!("{option} needs a value\n{USAGE}"))?;
-        match option.as_str() {
-            "--data" => data = Some(PathBuf::from(value)),
-            "--python" => python = value.clone(),
-            "--rounds" => rounds = value.parse().context("--rounds")?,
-            "--steps" => steps = value.parse().context("--steps")?,
-            _ => bail!("there is no option {option}\n{USAGE}"),
-        }
-    }
-    Ok(Options { data: data.context(USAGE)?, python, rounds: rounds.max(1), steps: steps.max(2) })
-}
-
 fn our_run(job: &Job, options: &Options, weights: &Path) -> Result<Cost> {
     let out = paths::runs().join("bench");
     let binary = paths::target().join(format!("release/crosstune-{}", job.name));
@@ -144,7 +110,7 @@ fn our_run(job: &Job, options: &Options, weights: &Path) -> Result<Cost> {
     // The checkpoint's dropout, which the peer has too.
     command.args(["--max-steps", &options.steps.to_string(), "--dropout", "0.1"]).args(job.ours);
     let result =
-        output(command.arg("--out").arg(&out).arg("--overwrite"), &out.join("result.json"))?;
+        result(command.arg("--out").arg(&out).arg("--overwrite"), &out.join("result.json"))?;
     let number = |pointer| figure(&result, pointer);
     Ok(Cost {
         first_batch: number("/cost/seconds_to_first_batch")?,
@@ -161,7 +127,7 @@ fn peer_run(job: &Job, options: &Options, weights: &Path) -> Result<Cost> {
     command.arg("--weights").arg(weights).arg("--data").arg(options.data.join(job.data));
     command.args(["--freeze", job.freeze, "--steps", &options.steps.to_string()]);
     command.args(["--started-at", &now.to_string()]);
-    let result = output(command.arg("--out").arg(&out), &out)?;
+    let result = result(command.arg("--out").arg(&out), &out)?;
     let number = |pointer| figure(&result, pointer);
     Ok(Cost {
         first_batch: number("/first_batch_s")?,
@@ -170,41 +136,9 @@ fn peer_run(job: &Job, options: &Options, weights: &Path) -> Result<Cost> {
     })
 }
 
-/// Runs a command without its chatter and reads the JSON file that it leaves.
-fn output(command: &mut Command, file: &Path) -> Result<Value> {
-    let output = command.output().with_context(|| format!("{:?}", command.get_program()))?;
-    if !output.status.success() {
-        bail!("{:?} failed: {}", command.get_program(), String::from_utf8_lossy(&output.stderr));
-    }
+/// Runs a command and reads the JSON file that it leaves.
+fn result(command: &mut Command, file: &Path) -> Result<Value> {
+    output(command)?;
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     serde_json::from_str(&text).with_context(|| file.display().to_string())
-}
-
-fn figure(result: &Value, pointer: &str) -> Result<f64> {
-    result.pointer(pointer).and_then(Value::as_f64).with_context(|| format!("no {pointer}"))
-}
-
-fn median(costs: &[Cost], of: fn(&Cost) -> f64) -> f64 {
-    let mut all: Vec<f64> = costs.iter().map(of).collect();
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle() {
-        let cost = |step| Cost { first_batch: 0., step, peak_mib: 0. };
-        assert_eq!(median(&[cost(3.), cost(1.), cost(2.)], |c| c.step), 2.);
-    }
-
-    #[test]
-    fn options_are_checked() {
-        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(parse(&words("--data d --steps 9")).map(|o| o.steps).ok(), Some(9));
-        assert!(parse(&words("--steps 9")).is_err());
-        assert!(parse(&words("--data d --speed 9")).is_err());
-    }
 }
