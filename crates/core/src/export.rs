@@ -89,7 +89,8 @@ fn trace(model: &Model, example: &Batch) -> Result<CModule> {
     Ok(CModule::create_by_tracing("Classifier", "forward", &inputs, &mut forward)?)
 }
 
-/// Makes something beside its place, and moves it there once it is whole.
+/// Makes something beside its place, in a folder that may be new, and moves it there once it is
+/// whole.
 fn whole(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if place.exists() {
         return Err(Error::Path {
@@ -97,6 +98,8 @@ fn whole(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
             problem: "is there already; name another place, or remove it".into(),
         });
     }
+    let parent = place.parent().unwrap_or(place);
+    fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
     let partial = beside(place);
     let made = make(&partial)
         .and_then(|()| fs::rename(&partial, place).map_err(Error::io(place, "write")));
