@@ -95,7 +95,7 @@ fn a_published_folder_predicts_what_the_run_predicts() {
             "audio/tiny-ast",
             "ASTForAudioClassification",
             json!({"model_type": "audio-spectrogram-transformer", "max_length": 24,
-                "num_mel_bins": 16, "frequency_stride": 4, "time_stride": 4, "qkv_bias": true}),
+                "num_mel_bins": 16, "frequency_stride": 3, "time_stride": 3, "qkv_bias": true}),
         ),
         (
             "audio/tiny-whisper",

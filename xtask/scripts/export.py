@@ -5,8 +5,8 @@
     crosstune-image export RUN --format torchscript --out tuned.pt
     python3 xtask/scripts/export.py tuned tuned.pt
 
-It needs torch 2.11, transformers 5 and safetensors; for --wav, soundfile. The folder is opened with
-the Auto classes, and no parameter may be missing or left over. Both models get the same random
+It needs torch 2.11, transformers 5 and, for --picture, Pillow. The folder is opened with the Auto
+classes, and no parameter may be missing or left over. Both models get the same random
 inputs, in batches of 1 and of 3, padded ones among them where the TorchScript takes a mask. The
 largest difference must be at most 1e-5. wav2vec2 and HuBERT take waveforms of the length that
 `export` prints: give it as --length.
@@ -15,13 +15,14 @@ With an input of your own, the labels come from transformers alone, prepared by 
 folder. Set them beside `crosstune-MODALITY predict RUN FILE --json`:
 
     python3 xtask/scripts/export.py tuned tuned.pt --picture digit.png
-    python3 xtask/scripts/export.py tuned tuned.pt --wav digit.wav      # at the model's rate
+    python3 xtask/scripts/export.py tuned tuned.pt --wav digit.wav   # mono, 16-bit, at the model's rate
     python3 xtask/scripts/export.py tuned tuned.pt --text "five of them"
 """
 
 import argparse
 import json
 import sys
+import wave
 from pathlib import Path
 
 import torch
@@ -42,8 +43,7 @@ def open_model(folder):
     name = config.architectures[0]
     speech = config.model_type in ("wav2vec2", "hubert")
     kind = "AudioClassification" if speech else name.split("For")[1].removesuffix("WithTeacher")
-    auto = getattr(transformers, name) if name.endswith("WithTeacher") else AUTO[kind]
-    model, info = auto.from_pretrained(folder, output_loading_info=True)
+    model, info = AUTO[kind].from_pretrained(folder, output_loading_info=True)
     problems = {what: found for what, found in info.items() if found}
     assert not problems, problems
     assert type(model).__name__ == name, f"{type(model).__name__}, not {name}"
@@ -113,11 +113,11 @@ def prepared(args):
         processor = transformers.AutoImageProcessor.from_pretrained(args.folder)
         return processor(Image.open(args.picture), return_tensors="pt")
     if args.wav:
-        import soundfile
-
-        sound, rate = soundfile.read(args.wav, dtype="float32")
+        with wave.open(str(args.wav)) as file:
+            rate, data = file.getframerate(), bytearray(file.readframes(file.getnframes()))
+        sound = torch.frombuffer(data, dtype=torch.int16).float() / 32768
         extractor = transformers.AutoFeatureExtractor.from_pretrained(args.folder)
-        return extractor(sound, sampling_rate=rate, return_tensors="pt")
+        return extractor(sound.numpy(), sampling_rate=rate, return_tensors="pt")
     if args.text:
         tokenizer = transformers.AutoTokenizer.from_pretrained(args.folder)
         return tokenizer(args.text, truncation=True, return_tensors="pt")
