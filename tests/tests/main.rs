@@ -1,6 +1,7 @@
 //! The binaries and crates end to end, as a person uses them.
 
 mod errors;
+mod export;
 mod freezing;
 mod hub;
 mod support;

@@ -61,9 +61,13 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
 
 /// A short training on the modality's own samples with a tiny random BERT; the run folder.
 pub(crate) fn train(modality: &str, out: &Path, more: &[&str]) -> Ran {
+    train_on(&tiny_bert(), modality, out, more)
+}
+
+/// The same with another pretrained model.
+pub(crate) fn train_on(weights: &Path, modality: &str, out: &Path, more: &[&str]) -> Ran {
     let data = root().join(format!("crates/{modality}/samples/digits"));
-    let mut words =
-        words!["train", "--weights", tiny_bert(), "--data", data, "--out", out].to_vec();
+    let mut words = words!["train", "--weights", weights, "--data", data, "--out", out].to_vec();
     if modality == "audio" {
         words.extend(words!["--label-pattern", r"^(?<label>\d)_"]);
     }

@@ -208,7 +208,9 @@ impl Adopted {
     pub(crate) fn pretrained(&self, frames: i64) -> PretrainedEmbedder {
         match self {
             Self::Waveform { embedder, .. } => PretrainedEmbedder::Waveform(embedder.clone()),
-            Self::Whisper { embedder, .. } => PretrainedEmbedder::Frames(*embedder),
+            Self::Whisper { embedder, .. } => {
+                PretrainedEmbedder::Frames(fewer_positions(embedder, frames))
+            }
             Self::Kaldi { embedder, .. } => {
                 PretrainedEmbedder::Patches(shortened(embedder, frames))
             }
@@ -229,7 +231,7 @@ impl Adopted {
             Self::Whisper { hears, .. } => json!({
                 "feature_extractor_type": "WhisperFeatureExtractor", "feature_size": hears.bands,
                 "sampling_rate": hears.sample_rate, "n_fft": hears.fft, "hop_length": hears.hop,
-                // In seconds.
+                // transformers counts in whole seconds: other lengths have to be cut to fit.
                 "chunk_length": (options.frames() * hears.hop).div_ceil(hears.sample_rate as usize),
             }),
             Self::Kaldi { hears, .. } => json!({
@@ -253,7 +255,9 @@ impl Adopted {
     ) -> Result<Box<dyn Embedder>> {
         Ok(match self {
             Self::Waveform { embedder, .. } => Box::new(WaveformEmbedder::new(at, embedder, form)?),
-            Self::Whisper { embedder, .. } => Box::new(FrameStem::new(at, embedder, form)?),
+            Self::Whisper { embedder, .. } => {
+                Box::new(FrameStem::new(at, &fewer_positions(embedder, frames), form)?)
+            }
             Self::Kaldi { embedder, .. } => {
                 let shorter = shortened(embedder, frames);
                 Box::new(SpectrogramPatches::new(at, embedder, &shorter, form)?)
@@ -268,6 +272,11 @@ impl Adopted {
 /// The same patches over fewer frames.
 fn shortened(embedder: &PatchEmbedderConfig, frames: i64) -> PatchEmbedderConfig {
     PatchEmbedderConfig { size: [embedder.size[0], frames], ..*embedder }
+}
+
+/// The same stem over fewer frames, of which every other one has a position.
+fn fewer_positions(embedder: &FrameStemConfig, frames: i64) -> FrameStemConfig {
+    FrameStemConfig { positions: (frames + 1) / 2, ..*embedder }
 }
 
 fn size(n: i64) -> usize {

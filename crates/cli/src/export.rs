@@ -19,10 +19,10 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
             export::torchscript(&model, &example, &args.out)?;
             eprintln!("{}", line("takes", format!("x {}", shape(&example.x))));
             if let Some(keep) = &example.keep {
-                eprintln!("{}", line("", format!("keep {}", shape(keep))));
+                let keep = format!("keep {}, false where x is padded", shape(keep));
+                eprintln!("{}", line("", keep));
             }
-            let any = "batches of any size; what stands behind an input is padding";
-            eprintln!("{}", line("", any));
+            eprintln!("{}", line("", "in batches of any size"));
         }
     }
     eprintln!("{}", line("saved", args.out.display()));

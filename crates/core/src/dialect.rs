@@ -132,8 +132,15 @@ impl Dialect {
                     theirs.insert(g.clone(), lengths(&value, dim)?);
                     theirs.insert(v.clone(), value);
                 }
-                (Fit::Halves { .. }, _) => {
-                    return Err(Error::Homeless { ours: name.clone(), dialect: self.name });
+                (Fit::Halves { .. }, [first, second]) => {
+                    // The mean of a bias with itself is that bias.
+                    let halves = match value.dim() {
+                        2 => (value.f_mul_scalar(2.)?).f_chunk(2, 1)?,
+                        _ => vec![value.shallow_clone(), value],
+                    };
+                    for (their, half) in [first, second].into_iter().zip(halves) {
+                        theirs.insert(their.clone(), half);
+                    }
                 }
                 (fit, _) => {
                     // A key's bias adds the same to all scores of a query: the softmax takes it away.
@@ -283,6 +290,7 @@ mod tests {
         fitted("k", "qkv", Fit::TransposedThird(1)),
         fitted("v", "qkv", Fit::TransposedThird(2)),
         fitted("conv.weight", "conv", Fit::WeightNorm { g: "g", v: "v", dim: 1 }),
+        fitted("two", "first", Fit::Halves { second: "second" }),
         without("zero.bias", Fit::Zeros),
     ];
 
@@ -335,15 +343,18 @@ mod tests {
         let mut ours: BTreeMap<_, _> =
             ours.map(|(name, at)| (name.to_string(), x.narrow(0, at, 2))).into();
         ours.insert("conv.weight".into(), x.shallow_clone());
+        ours.insert("two.weight".into(), x.shallow_clone());
         ours.insert("zero.bias".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)));
         let theirs = table.publish(&ours).unwrap();
         assert_eq!(theirs["qkv.weight"], x.tr());
         let (g, v) = (&theirs["conv.g"], &theirs["conv.v"]);
         let norm = Fit::WeightNorm { g: "g", v: "v", dim: 1 };
         assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
-        assert_eq!(theirs.len(), 3);
+        assert_eq!(theirs.len(), 5);
         ours.insert("zero.bias".into(), Tensor::ones([2], (Kind::Float, Device::Cpu)));
         assert!(table.publish(&ours).is_err(), "what was trained would be lost");
+        assert_eq!(theirs["first.weight"], &x.narrow(1, 0, 1) * 2.);
+        assert_eq!(theirs["second.weight"], &x.narrow(1, 1, 1) * 2.);
         let halves = apply(Fit::Halves { second: "" }, &[&x, &x], &[6, 4]);
         assert_eq!(halves.sum_dim_intlist(1, false, None), x.sum_dim_intlist(1, false, None));
         // Columns of lengths 5 and 13, brought to 10 and 26.

@@ -28,14 +28,29 @@ pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> 
     let embedder = modality.pretrained_embedder();
     let published = publish::publish(model.spec(), embedder.as_ref())?;
     let ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
-    let theirs = published.dialect.publish(&ours)?;
+    let mut theirs = published.dialect.publish(&ours)?;
+    count_batches(&mut theirs);
     whole(folder, |partial| {
         fs::create_dir_all(partial).map_err(Error::io(partial, "create"))?;
         let mut config = published.config;
-        config.extend(modality.publish(partial)?);
+        // What the model was built with wins: RoBERTa counts positions from its padding.
+        for (field, value) in modality.publish(partial)? {
+            config.entry(field).or_insert(value);
+        }
         write_json(&partial.join(CONFIG), &Value::Object(config))?;
         write_tensors(theirs, &partial.join(WEIGHTS))
     })
+}
+
+/// PyTorch keeps a count of batches beside the statistics of a batch norm. With a fixed momentum, as
+/// everywhere here, nothing reads it.
+fn count_batches(theirs: &mut BTreeMap<String, Tensor>) {
+    let norms: Vec<_> = theirs
+        .keys()
+        .filter_map(|name| name.strip_suffix("running_mean"))
+        .map(|norm| format!("{norm}num_batches_tracked"))
+        .collect();
+    theirs.extend(norms.into_iter().map(|count| (count, Tensor::from(0i64))));
 }
 
 /// Writes all parameters to one safetensors file under our own names.
@@ -54,10 +69,16 @@ pub fn safetensors(model: &Model, file: &Path) -> Result<()> {
 /// If libtorch cannot trace the model or write the file.
 pub fn torchscript(model: &Model, example: &Batch, file: &Path) -> Result<()> {
     let _grad = tch::no_grad_guard();
-    // What is traced becomes constants, which must not ask for gradients.
+    // What is traced becomes constants, which must not ask for gradients, in the file either.
     let trained: Vec<Tensor> =
         model.store().variables().into_values().filter(Tensor::requires_grad).collect();
     trained.iter().for_each(|tensor| drop(tensor.set_requires_grad(false)));
+    let written = whole(file, |partial| Ok(trace(model, example)?.save(partial)?));
+    trained.iter().for_each(|tensor| drop(tensor.set_requires_grad(true)));
+    written
+}
+
+fn trace(model: &Model, example: &Batch) -> Result<CModule> {
     let mut inputs = vec![example.x.shallow_clone()];
     inputs.extend(example.keep.as_ref().map(Tensor::shallow_clone));
     let mut forward = |inputs: &[Tensor]| {
@@ -65,13 +86,11 @@ pub fn torchscript(model: &Model, example: &Batch, file: &Path) -> Result<()> {
         let x = inputs.next().unwrap_or_default();
         vec![model.classifier().forward(&Batch { x, keep: inputs.next() }, false)]
     };
-    let traced = CModule::create_by_tracing("Classifier", "forward", &inputs, &mut forward);
-    trained.iter().for_each(|tensor| drop(tensor.set_requires_grad(true)));
-    let traced = traced?;
-    whole(file, |partial| Ok(traced.save(partial)?))
+    Ok(CModule::create_by_tracing("Classifier", "forward", &inputs, &mut forward)?)
 }
 
-/// Makes something beside its place, and moves it there once it is whole.
+/// Makes something beside its place, in a folder that may be new, and moves it there once it is
+/// whole.
 fn whole(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if place.exists() {
         return Err(Error::Path {
@@ -79,6 +98,8 @@ fn whole(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
             problem: "is there already; name another place, or remove it".into(),
         });
     }
+    let parent = place.parent().unwrap_or(place);
+    fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
     let partial = beside(place);
     let made = make(&partial)
         .and_then(|()| fs::rename(&partial, place).map_err(Error::io(place, "write")));

@@ -16,6 +16,20 @@ pub struct HeadConfig {
     pub norm: Option<f64>,
     /// A hidden layer.
     pub dense: Option<Dense>,
+    /// Whether the last layer adds a bias.
+    #[serde(default)]
+    pub bias: Bias,
+}
+
+/// Whether a layer adds a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bias {
+    /// It does.
+    #[default]
+    With,
+    /// It does not: GPT-2.
+    Without,
 }
 
 /// A hidden layer of a head.
@@ -50,7 +64,7 @@ pub struct Head {
 
 impl Head {
     /// Parameters `norm.{weight,bias}` and `dense.{weight,bias}` where there are such layers, and
-    /// `weight [classes, D]` and `bias [classes]`, below `at`.
+    /// `weight [classes, D]` and, unless it does without, `bias [classes]`, below `at`.
     ///
     /// # Errors
     /// If the source of `at` lacks a tensor or has it in another shape.
@@ -64,7 +78,11 @@ impl Head {
             None => None,
         };
         let width = config.dense.map_or(width, |dense| dense.width);
-        Ok(Self { norm, dense, out: Linear::new(at, width, classes as i64)? })
+        let out = match config.bias {
+            Bias::With => Linear::new(at, width, classes as i64)?,
+            Bias::Without => Linear::unbiased(at, width, classes as i64)?,
+        };
+        Ok(Self { norm, dense, out })
     }
 
     /// The device that the parameters live on.

@@ -11,7 +11,7 @@ use crate::{Result, Scope, scope::Reshape};
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
@@ -21,15 +21,20 @@ impl Linear {
         let init = uniform(d_in);
         Ok(Self {
             weight: at.param("weight", &[d_out, d_in], init)?,
-            bias: at.param("bias", &[d_out], init)?,
+            bias: Some(at.param("bias", &[d_out], init)?),
         })
+    }
+
+    /// The same without a bias: `y = x Wᵀ`.
+    pub fn unbiased(at: &Scope<'_>, d_in: i64, d_out: i64) -> Result<Self> {
+        Ok(Self { weight: at.param("weight", &[d_out, d_in], uniform(d_in))?, bias: None })
     }
 
     /// The same with an initialisation for the weight and zero for the bias when they are fresh.
     pub(crate) fn normal(at: &Scope<'_>, d_in: i64, d_out: i64, stdev: f64) -> Result<Self> {
         Ok(Self {
             weight: at.param("weight", &[d_out, d_in], Init::Randn { mean: 0., stdev })?,
-            bias: at.param("bias", &[d_out], Init::Const(0.))?,
+            bias: Some(at.param("bias", &[d_out], Init::Const(0.))?),
         })
     }
 
@@ -45,7 +50,7 @@ impl Linear {
 
     /// `[…, d_in]` to `[…, d_out]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        x.linear(&self.weight, self.bias.as_ref())
     }
 }
 

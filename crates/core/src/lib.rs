@@ -65,7 +65,7 @@ pub use family::{
 pub use features::{Batch, Features, Form, Sequence};
 pub use fit::{EpochRecord, FitOptions, Fitted, Progress, Tuner, fit, seed};
 pub use freeze::Freeze;
-pub use head::{Activation, Dense, Head, HeadConfig};
+pub use head::{Activation, Bias, Dense, Head, HeadConfig};
 pub use metrics::Evaluation;
 pub use modality::Modality;
 pub use model::{Model, Parts, Spec};

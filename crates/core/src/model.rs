@@ -197,7 +197,8 @@ impl Model {
     }
 }
 
-/// Writes named tensors to a safetensors file, as f32, beside its place first.
+/// Writes named tensors to a safetensors file, counts as i64 and all else as f32, beside its place
+/// first.
 pub(crate) fn write_tensors(
     tensors: impl IntoIterator<Item = (String, Tensor)>,
     path: &Path,
@@ -218,22 +219,27 @@ pub(crate) fn write_tensors(
 
 /// A tensor's bytes as safetensors takes them.
 struct Stored {
+    dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Stored {
     fn new(tensor: &Tensor) -> Result<Self> {
-        let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
-        let mut bytes = vec![0; tensor.numel() * size_of::<f32>()];
+        let (dtype, kind) = match tensor.kind() {
+            Kind::Int64 => (Dtype::I64, Kind::Int64),
+            _ => (Dtype::F32, Kind::Float),
+        };
+        let tensor = tensor.detach().to_device(Device::Cpu).to_kind(kind).contiguous();
+        let mut bytes = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
-        Ok(Self { shape: tensor.size().iter().map(|&n| n as usize).collect(), bytes })
+        Ok(Self { dtype, shape: tensor.size().iter().map(|&n| n as usize).collect(), bytes })
     }
 }
 
 impl View for Stored {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        self.dtype
     }
     fn shape(&self) -> &[usize] {
         &self.shape

@@ -142,7 +142,8 @@ impl Modality for ImageSettings {
     fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {
         let Geometry { size, resize, .. } = self.geometry;
         let processor = json!({
-            // The class that scales the shorter side and crops, as we do.
+            // The class that scales the shorter side and crops, as we do. Only a margin of half a
+            // pixel comes out otherwise: transformers rounds it down, torchvision to even.
             "image_processor_type": "BitImageProcessor",
             "do_resize": true, "size": {"shortest_edge": resize}, "resample": BILINEAR,
             "do_center_crop": true, "crop_size": {"height": size, "width": size},

@@ -61,8 +61,12 @@ impl Tokenizer {
         }
         let pad = match tokenizer.get_padding() {
             Some(padding) => padding.pad_id,
-            // BERT's name and RoBERTa's. Padding is masked: where there is none, any token does.
-            None => ["[PAD]", "<pad>"].iter().find_map(|t| tokenizer.token_to_id(t)).unwrap_or(0),
+            // BERT's name and RoBERTa's; GPT-2 has none, but a token that no text has. Padding is
+            // masked: where there is no such token, any does.
+            None => ["[PAD]", "<pad>", "<|endoftext|>"]
+                .iter()
+                .find_map(|token| tokenizer.token_to_id(token))
+                .unwrap_or(0),
         };
         tokenizer.with_padding(None);
         let truncation = TruncationParams { max_length: max, ..TruncationParams::default() };

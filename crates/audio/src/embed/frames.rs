@@ -23,7 +23,8 @@ pub struct FrameStem {
 
 impl FrameStem {
     /// Parameters `conv1.weight [D, F, 3]`, `conv2.weight [D, D, 3]`, a `bias [D]` for each, and
-    /// `position [positions, D]`, below `at`.
+    /// `position [positions, D]`, below `at`. Of a source that has more positions, the first are
+    /// taken.
     ///
     /// # Errors
     /// If `form` is not a sequence, if the stem would be empty, or if a parameter cannot be made.
@@ -38,10 +39,14 @@ impl FrameStem {
             let sliding = Sliding { padding: 1, ..Sliding::new(3, stride) };
             Conv1d::new(&at.sub(name), [c_in, width], sliding, Bias::With)
         };
+        let first = |table: &Tensor| {
+            let longer = table.dim() == 2 && table.size()[0] > positions;
+            Ok(longer.then(|| table.narrow(0, 0, positions)))
+        };
         Ok(Self {
             conv1: conv("conv1", bands, 1)?,
             conv2: conv("conv2", width, 2)?,
-            position: at.param_or("position", &[positions, width], || {
+            position: at.param_reshaped("position", &[positions, width], &first, || {
                 Positions::Line(positions).waves(width)
             })?,
             dropout,

@@ -68,7 +68,7 @@ pub(super) const AST: Definition = Definition {
             }),
             head: PretrainedHead {
                 pool: Pool::MeanOfFirstTwo,
-                config: HeadConfig { norm: Some(c.layer_norm_eps), dense: None },
+                config: HeadConfig { norm: Some(c.layer_norm_eps), ..HeadConfig::default() },
                 labels: config.labels()?,
             },
         })

@@ -127,7 +127,7 @@ impl BertConfig {
             }),
             head: PretrainedHead {
                 pool: Pool::First,
-                config: HeadConfig { norm: None, dense },
+                config: HeadConfig { dense, ..HeadConfig::default() },
                 labels,
             },
         }

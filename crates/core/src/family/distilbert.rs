@@ -56,7 +56,7 @@ pub(super) const DISTILBERT: Definition = Definition {
             }),
             head: PretrainedHead {
                 pool: Pool::First,
-                config: HeadConfig { norm: None, dense },
+                config: HeadConfig { dense, ..HeadConfig::default() },
                 labels: config.labels()?,
             },
         })

@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::{Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig};
 use crate::{
-    Attend, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
-    dialect::{Fit, fitted, same, without},
+    Attend, Bias, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
+    dialect::{Fit, fitted, same},
 };
 
 pub(super) const GPT2: Definition = Definition {
@@ -27,7 +27,7 @@ pub(super) const GPT2: Definition = Definition {
             same("embed.token", "wte"),
             same("embed.position", "wpe"),
         ],
-        head: &[same("head.weight", "score.weight"), without("head.bias", Fit::Zeros)],
+        head: &[same("head", "score")],
     },
     claims: |config| config.model_type() == Some("gpt2"),
     read: |config, _| {
@@ -58,7 +58,7 @@ pub(super) const GPT2: Definition = Definition {
             }),
             head: PretrainedHead {
                 pool: Pool::Last,
-                config: HeadConfig::default(),
+                config: HeadConfig { bias: Bias::Without, ..HeadConfig::default() },
                 labels: config.labels()?,
             },
         })

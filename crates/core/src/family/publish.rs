@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     FAMILIES, PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemNorm, StemPool,
-    TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm, vit,
 };
 use crate::{
-    Activation, Attend, Block, Dialect, Error, Gelu, HeadConfig, LayerScale, NormAt, Pool,
+    Activation, Attend, Bias, Block, Dialect, Error, Gelu, HeadConfig, LayerScale, NormAt, Pool,
     ResNetConfig, Result, Shortcut, Spec, TransformerConfig, TrunkConfig,
 };
 
@@ -33,23 +33,25 @@ struct Class {
 #[derive(PartialEq)]
 enum Form {
     Linear,
+    Unbiased,
     Normed,
     Dense(Activation),
 }
 
 impl Form {
     fn of(head: &HeadConfig) -> Option<Self> {
-        match (head.norm, head.dense) {
-            (None, None) => Some(Self::Linear),
-            (Some(_), None) => Some(Self::Normed),
-            (None, Some(dense)) => Some(Self::Dense(dense.activation)),
-            (Some(_), Some(_)) => None,
+        match (head.norm, head.dense, head.bias) {
+            (None, None, Bias::With) => Some(Self::Linear),
+            (None, None, Bias::Without) => Some(Self::Unbiased),
+            (Some(_), None, Bias::With) => Some(Self::Normed),
+            (None, Some(dense), Bias::With) => Some(Self::Dense(dense.activation)),
+            _ => None,
         }
     }
 }
 
-/// The class that serves a family.
-fn class(family: &str) -> Option<Class> {
+/// The class that serves a family, with a head over `pool` where there is a choice.
+fn class(family: &str, pool: Pool) -> Option<Class> {
     let class = |name, family, pool, head| Some(Class { name, family, pool, head });
     match family {
         "bert" => class(
@@ -70,8 +72,11 @@ fn class(family: &str) -> Option<Class> {
             Pool::First,
             Form::Dense(Activation::Relu),
         ),
-        "gpt2" => class("GPT2ForSequenceClassification", "gpt2", Pool::Last, Form::Linear),
+        "gpt2" => class("GPT2ForSequenceClassification", "gpt2", Pool::Last, Form::Unbiased),
         "vit" | "timm-vit" => class("ViTForImageClassification", "vit", Pool::First, Form::Linear),
+        "deit" if pool == Pool::FirstTwo => {
+            class("DeiTForImageClassificationWithTeacher", "deit", Pool::FirstTwo, Form::Linear)
+        }
         "deit" => class("DeiTForImageClassification", "deit", Pool::First, Form::Linear),
         "dinov2" => {
             class("Dinov2ForImageClassification", "dinov2", Pool::FirstAndMean, Form::Linear)
@@ -111,7 +116,7 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
         setting: "--format hf",
         problem: format!("{why}; export as torchscript, which takes every model"),
     };
-    let class = class(&spec.family).ok_or_else(|| {
+    let class = class(&spec.family, spec.pool).ok_or_else(|| {
         refused(format!("transformers has no class for the family {}", spec.family))
     })?;
     let embedder = embedder.ok_or_else(|| {
@@ -127,9 +132,12 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
         )));
     }
     let found = FAMILIES.iter().find(|family| family.name == class.family);
-    let dialect = found
+    let mut dialect = found
         .map(|family| family.dialect)
         .ok_or_else(|| refused(format!("the family {} has no table of names", class.family)))?;
+    if class.pool == Pool::FirstTwo {
+        dialect.head = &[vit::TEACHERS];
+    }
     let fields = match (&spec.trunk, embedder) {
         (TrunkConfig::Transformer(t), embedder) => {
             transformer(class.family, t, embedder, &spec.head)
@@ -276,6 +284,8 @@ fn wav2vec2(
         },
         "feat_proj_layer_norm": e.feature_norm, "num_conv_pos_embeddings": e.position_kernel,
         "num_conv_pos_embedding_groups": e.position_groups, "classifier_proj_size": projected,
+        // Nothing was masked in training, so there is no vector to mask with.
+        "mask_time_prob": 0., "mask_feature_prob": 0.,
         "vocab_size": 32,
     })
 }

@@ -32,10 +32,7 @@ pub(super) const DEIT: Definition = Definition {
         name: "deit",
         prefixes: &["deit."],
         body: BODY,
-        head: &[
-            same("head", "classifier"),
-            fitted("head", "cls_classifier", Fit::Halves { second: "distillation_classifier" }),
-        ],
+        head: &[same("head", "classifier"), TEACHERS],
     },
     claims: |config| config.model_type() == Some("deit"),
     read: |config, _| {
@@ -109,6 +106,10 @@ pub(super) const TIMM_VIT: Definition = Definition {
     },
     infer: |checkpoint| timm_vit(checkpoint, None),
 };
+
+/// The heads of a DeiT with a teacher.
+pub(super) const TEACHERS: Rule =
+    fitted("head", "cls_classifier", Fit::Halves { second: "distillation_classifier" });
 
 /// The names of ViT and DeiT.
 const BODY: &[Rule] = &[

@@ -179,7 +179,7 @@ fn read(config: &Config, name: &str) -> Result<Family> {
         }),
         head: PretrainedHead {
             pool: Pool::Mean,
-            config: HeadConfig { norm: None, dense },
+            config: HeadConfig { dense, ..HeadConfig::default() },
             labels: config.labels()?,
         },
     })

@@ -18,6 +18,8 @@ pub(super) const WHISPER: Definition = Definition {
             same("trunk.blocks.{}.mlp.up", "layers.{}.fc1"),
             same("trunk.blocks.{}.mlp.down", "layers.{}.fc2"),
             same("trunk.blocks.{}.attn.q", "layers.{}.self_attn.q_proj"),
+            // It would add the same to all of a query's scores, which the softmax takes away.
+            without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
             same("trunk.blocks.{}.attn.k", "layers.{}.self_attn.k_proj"),
             same("trunk.blocks.{}.attn.v", "layers.{}.self_attn.v_proj"),
             same("trunk.blocks.{}.attn.out", "layers.{}.self_attn.out_proj"),
@@ -27,8 +29,6 @@ pub(super) const WHISPER: Definition = Definition {
             same("embed.conv1", "conv1"),
             same("embed.conv2", "conv2"),
             same("embed.position", "embed_positions.weight"),
-            // It would add the same to all of a query's scores, which the softmax takes away.
-            without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
         ],
         head: &[same("head.dense", "projector"), same("head", "classifier")],
     },
@@ -60,7 +60,7 @@ pub(super) const WHISPER: Definition = Definition {
             }),
             head: PretrainedHead {
                 pool: Pool::Mean,
-                config: HeadConfig { norm: None, dense },
+                config: HeadConfig { dense, ..HeadConfig::default() },
                 labels: config.labels()?,
             },
         })

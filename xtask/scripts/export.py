@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Compare the two exports of one run: transformers and TorchScript must give the same logits.
+
+    crosstune-image export RUN --format hf --out tuned
+    crosstune-image export RUN --format torchscript --out tuned.pt
+    python3 xtask/scripts/export.py tuned tuned.pt
+
+It needs torch 2.11, transformers 5 and, for --picture, Pillow. The folder is opened with the Auto
+classes, and no parameter may be missing or left over. Both models get the same random
+inputs, in batches of 1 and of 3, padded ones among them where the TorchScript takes a mask. The
+largest difference must be at most 1e-5. wav2vec2 and HuBERT take waveforms of the length that
+`export` prints: give it as --length.
+
+With an input of your own, the labels come from transformers alone, prepared by what lies in the
+folder. Set them beside `crosstune-MODALITY predict RUN FILE --json`:
+
+    python3 xtask/scripts/export.py tuned tuned.pt --picture digit.png
+    python3 xtask/scripts/export.py tuned tuned.pt --wav digit.wav   # mono, 16-bit, at the model's rate
+    python3 xtask/scripts/export.py tuned tuned.pt --text "five of them"
+"""
+
+import argparse
+import json
+import sys
+import wave
+from pathlib import Path
+
+import torch
+import transformers
+
+TOLERANCE = 1e-5
+
+AUTO = {
+    "ImageClassification": transformers.AutoModelForImageClassification,
+    "AudioClassification": transformers.AutoModelForAudioClassification,
+    "SequenceClassification": transformers.AutoModelForSequenceClassification,
+}
+
+
+def open_model(folder):
+    """The model of a folder, by the Auto class of its kind, with every parameter accounted for."""
+    config = transformers.AutoConfig.from_pretrained(folder)
+    name = config.architectures[0]
+    speech = config.model_type in ("wav2vec2", "hubert")
+    kind = "AudioClassification" if speech else name.split("For")[1].removesuffix("WithTeacher")
+    model, info = AUTO[kind].from_pretrained(folder, output_loading_info=True)
+    problems = {what: found for what, found in info.items() if found}
+    assert not problems, problems
+    assert type(model).__name__ == name, f"{type(model).__name__}, not {name}"
+    return model.eval()
+
+
+def inputs(config, folder, batch, length):
+    """Random inputs: our `x`, and transformers' name and form of the same."""
+    kind = config.model_type
+    if kind in ("wav2vec2", "hubert"):
+        assert length, "--length: the number of samples that export printed"
+        x = torch.randn(batch, length)
+        return x, "input_values", x
+    if kind == "audio-spectrogram-transformer":
+        x = torch.randn(batch, config.max_length, config.num_mel_bins)
+        return x, "input_values", x
+    if kind == "whisper":
+        x = torch.randn(batch, 2 * config.max_source_positions, config.num_mel_bins)
+        return x, "input_features", x.transpose(1, 2)
+    if hasattr(config, "vocab_size"):
+        length = json.loads((folder / "tokenizer_config.json").read_text())["model_max_length"]
+        x = torch.randint(0, config.vocab_size, (batch, length))
+        # Padding is where the mask says so, and nowhere else.
+        x[x == config.pad_token_id] = config.pad_token_id + 1
+        return x, "input_ids", x
+    crop = json.loads((folder / "preprocessor_config.json").read_text())["crop_size"]
+    x = torch.randn(batch, config.num_channels, crop["height"], crop["width"])
+    return x, "pixel_values", x
+
+
+def masks(x):
+    """All places kept; and, in a batch, each input shorter than the one before."""
+    keep = torch.ones(x.shape[:2], dtype=torch.bool)
+    yield keep
+    if len(x) > 1:
+        lengths = x.shape[1] * torch.arange(len(x), 0, -1) // len(x)
+        yield torch.arange(x.shape[1]) < lengths[:, None]
+
+
+def compare(model, traced, folder, length):
+    """The largest difference of the two models' logits."""
+    takes_mask = len(list(traced.forward.graph.inputs())) > 2
+    worst = 0.0
+    for batch in (1, 3):
+        x, name, theirs = inputs(model.config, folder, batch, length)
+        for keep in masks(x) if takes_mask else [None]:
+            if keep is None:
+                got, want = traced(x), model(**{name: theirs}).logits
+            else:
+                padding = getattr(model.config, "pad_token_id", 0) if x.dtype == torch.long else 0
+                at = (keep,) + (None,) * (x.dim() - 2)
+                x = torch.where(keep[at] if x.dim() > 2 else keep, x, padding)
+                got, want = traced(x, keep), model(**{name: x}, attention_mask=keep.long()).logits
+            assert got.shape == want.shape, f"{tuple(got.shape)}, not {tuple(want.shape)}"
+            difference = (got - want).abs().max().item()
+            print(f"batch of {batch}{', padded' if keep is not None and not keep.all() else ''}: "
+                  f"{difference:.1e} of {want.abs().max():.2f}")
+            worst = max(worst, difference)
+    return worst
+
+
+def prepared(args):
+    """One input, prepared by what lies in the folder."""
+    if args.picture:
+        from PIL import Image
+
+        processor = transformers.AutoImageProcessor.from_pretrained(args.folder)
+        return processor(Image.open(args.picture), return_tensors="pt")
+    if args.wav:
+        with wave.open(str(args.wav)) as file:
+            rate, data = file.getframerate(), bytearray(file.readframes(file.getnframes()))
+        sound = torch.frombuffer(data, dtype=torch.int16).float() / 32768
+        extractor = transformers.AutoFeatureExtractor.from_pretrained(args.folder)
+        return extractor(sound.numpy(), sampling_rate=rate, return_tensors="pt")
+    if args.text:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(args.folder)
+        return tokenizer(args.text, truncation=True, return_tensors="pt")
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="what export wrote as hf")
+    parser.add_argument("torchscript", type=Path, help="what export wrote as torchscript")
+    parser.add_argument("--length", type=int, help="samples of a waveform")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--picture", type=Path)
+    one.add_argument("--wav", type=Path)
+    one.add_argument("--text")
+    args = parser.parse_args()
+
+    torch.manual_seed(0)
+    transformers.logging.set_verbosity_error()
+    model, traced = open_model(args.folder), torch.jit.load(args.torchscript)
+    with torch.no_grad():
+        worst = compare(model, traced, args.folder, args.length)
+        if (own := prepared(args)) is not None:
+            probabilities = model(**own).logits.softmax(-1)[0].tolist()
+            labels = (model.config.id2label[i] for i in range(len(probabilities)))
+            ranked = sorted(zip(labels, probabilities), key=lambda pair: -pair[1])
+            print(json.dumps({label: round(p, 6) for label, p in ranked}, ensure_ascii=False))
+    if worst > TOLERANCE:
+        sys.exit(f"they differ by {worst:.1e}, more than {TOLERANCE:.0e}")
+
+
+if __name__ == "__main__":
+    main()
