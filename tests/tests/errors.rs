@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::support::{Ran, crosstune, root, tiny_bert, train, words};
+use crate::support::{Ran, crosstune, names, root, tiny_bert, train, words};
 
 /// A folder of two classes with two pictures each.
 fn pictures() -> tempfile::TempDir {
@@ -30,16 +30,6 @@ fn train_image(weights: &Path, data: &Path, out: &Path, more: &[&str]) -> Ran {
             .to_vec();
     words.extend(more.iter().map(OsString::from));
     crosstune("image", &words)
-}
-
-/// The names in a folder, hidden ones included.
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|f| f.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]

@@ -14,8 +14,8 @@ use std::{
 
 use crosstune_core::Pretrained;
 
-use crate::support::{ran, root, words};
-use fixture::{Hub, MODEL, SHA256, WEIGHTS, names, of_weights, says_all, weights};
+use crate::support::{names, ran, root, words};
+use fixture::{Hub, MODEL, SHA256, WEIGHTS, of_weights, says_all, weights};
 use server::{COMMIT, Ranges, Stored};
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -73,6 +74,16 @@ pub(crate) fn train_on(weights: &Path, modality: &str, out: &Path, more: &[&str]
     }
     words.extend(more.iter().map(OsString::from));
     crosstune(modality, &words)
+}
+
+/// The names in a folder, hidden ones included.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|f| f.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
 }
 
 /// A BERT of width 32 with random weights, as transformers saves it.

@@ -4,7 +4,8 @@ use std::{fmt::Display, path::Path};
 
 use crosstune_core::{
     Embedder, Error, Form, FrameStemConfig, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
-    Result, Scope, StemConfig, WaveformEmbedderConfig, WaveformNorm, run::read_json,
+    Result, Scope, StemConfig, WaveformEmbedderConfig, WaveformNorm, checkpoint::PREPROCESSOR,
+    run::read_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,9 +15,6 @@ use crate::{
     SpectrogramPatches, SpectrogramStem, Waveform, WaveformConfig, WaveformEmbedder, WhisperConfig,
     WhisperMel, features::FrontEnd,
 };
-
-/// The file that transformers keeps beside the weights about how inputs are prepared.
-pub(crate) const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// The rate that a model takes whose publisher does not say, in Hz.
 const USUAL_RATE: u32 = 16_000;

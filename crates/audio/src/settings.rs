@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, FrameEmbedder, FrameEmbedderConfig, Input, Modality,
     Origin, Positions, Pretrained, PretrainedEmbedder, Result, Scope, StemConfig, StemNorm,
-    StemPool, run::write_json,
+    StemPool, checkpoint::PREPROCESSOR, run::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{
     AudioOptions, LogMel, Scale, Sides, SpectrogramStem, Wav,
-    adopt::{Adopted, PREPROCESSOR},
+    adopt::Adopted,
     features::{FrontEnd, Padding},
     resample,
 };

@@ -8,11 +8,11 @@ use crosstune_core::{Device, Error, Modality, Model, Pretrained, run};
 use crate::weights;
 
 /// Opens a run folder or, where it is none, pretrained weights that have a head for inputs of this
-/// modality. `labels` names their classes if they are not published.
+/// modality. `labels` is asked for the names of their classes if those are not published.
 pub(crate) fn open<M: Modality>(
     path: &Path,
     family: Option<&str>,
-    labels: impl FnOnce() -> Result<Vec<String>>,
+    labels: impl FnOnce() -> crosstune_core::Result<Vec<String>>,
     device: Device,
 ) -> Result<(Model, M)> {
     if run::is_run(path) {
@@ -26,6 +26,6 @@ pub(crate) fn open<M: Modality>(
     }
     let source = Pretrained::open_as(local, family)?;
     let mut modality = M::default();
-    let model = Model::pretrained(&source, &mut modality, &labels()?, device)?;
+    let model = Model::pretrained(&source, &mut modality, labels, device)?;
     Ok((model, modality))
 }

@@ -1,10 +1,6 @@
 //! Export: a tuned model in the forms that other programs open.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;
 use tch::{CModule, Tensor};
@@ -110,7 +106,7 @@ fn whole(place: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
 }
 
 /// Clears away what was begun.
-fn remove(partial: &PathBuf) {
+fn remove(partial: &Path) {
     // It may not be there, and a failure to remove it is not what went wrong.
     let _ = fs::remove_dir_all(partial);
     let _ = fs::remove_file(partial);

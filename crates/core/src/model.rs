@@ -149,7 +149,7 @@ impl Model {
     pub fn pretrained<M: Modality>(
         source: &Pretrained,
         modality: &mut M,
-        labels: &[String],
+        labels: impl FnOnce() -> Result<Vec<String>>,
         device: Device,
     ) -> Result<Self> {
         let embedder = modality.adopt(source)?;

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use crosstune_core::{
-    Error, Pretrained, PretrainedEmbedder, Result, StemPool, checkpoint::CONFIG, run::read_json,
+    Error, Pretrained, PretrainedEmbedder, Result, StemPool,
+    checkpoint::{CONFIG, PREPROCESSOR},
+    run::read_json,
 };
 use serde::Deserialize;
 
@@ -18,9 +20,6 @@ pub(crate) struct Published {
     /// For as many channels as the model takes.
     pub(crate) scale: Scale,
 }
-
-/// transformers' file.
-const PREPROCESSOR: &str = "preprocessor_config.json";
 
 impl Published {
     /// What is published beside a model of pictures.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, Input, Modality, Origin, Pretrained, PretrainedEmbedder,
-    Result, Scope, run::write_json,
+    Result, Scope, checkpoint::PREPROCESSOR, run::write_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -151,7 +151,7 @@ impl Modality for ImageSettings {
             "do_normalize": true, "image_mean": self.scale.mean, "image_std": self.scale.deviation,
             "do_convert_rgb": self.geometry.channels == Channels::Rgb,
         });
-        write_json(&folder.join("preprocessor_config.json"), &processor)?;
+        write_json(&folder.join(PREPROCESSOR), &processor)?;
         Ok(Map::new())
     }
 }

@@ -37,7 +37,8 @@ fn check(path: &Path, folder: &str, untaken: &[&str]) {
     assert_eq!(source.classes().unwrap(), Some(classes as usize));
     let names: Vec<_> = (0..classes).map(|class| format!("class {class}")).collect();
     let mut settings = ImageSettings::default();
-    let model = Model::pretrained(&source, &mut settings, &names, Device::Cpu).unwrap();
+    let model =
+        Model::pretrained(&source, &mut settings, || Ok(names.clone()), Device::Cpu).unwrap();
     match &source.family().head.labels {
         Some(labels) => assert_eq!((labels, labels[1].as_str()), (&model.spec().labels, "stork")),
         None => assert_eq!(model.spec().labels, names),

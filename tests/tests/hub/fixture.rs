@@ -1,12 +1,6 @@
 //! A hub with one model and an empty cache, and how the binaries are run against them.
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, ffi::OsString, fs, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
@@ -111,15 +105,6 @@ impl Hub {
 
 pub(super) fn weights() -> Vec<u8> {
     fs::read(tiny_bert().join(WEIGHTS)).unwrap()
-}
-
-pub(super) fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|f| f.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 /// The requests for the bytes of the weights, where they lie.

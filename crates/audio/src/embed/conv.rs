@@ -1,6 +1,6 @@
 //! Convolutions over time.
 
-use crosstune_core::{Result, Scope};
+use crosstune_core::{Bias, Result, Scope};
 use tch::{Tensor, nn::Init};
 
 /// How a convolution goes over time, in places of its input.
@@ -19,13 +19,6 @@ impl Sliding {
     pub(super) fn new(kernel: i64, stride: i64) -> Self {
         Self { kernel, stride, padding: 0, groups: 1 }
     }
-}
-
-/// Whether a convolution adds a bias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bias {
-    With,
-    Without,
 }
 
 /// A convolution over the last dimension.

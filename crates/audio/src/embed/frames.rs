@@ -1,12 +1,13 @@
 //! Convolutions over log-mel frames (Whisper, Radford et al. 2022, §2.2).
 
 use crosstune_core::{
-    Batch, Embedder, Error, Features, Form, FrameStemConfig, Positions, Result, Scope, Sequence,
+    Batch, Bias, Embedder, Error, Features, Form, FrameStemConfig, Positions, Result, Scope,
+    Sequence,
 };
 use tch::Tensor;
 
 use super::{
-    conv::{Bias, Conv1d, Sliding},
+    conv::{Conv1d, Sliding},
     drop, sequence_width,
 };
 

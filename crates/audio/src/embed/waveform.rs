@@ -1,14 +1,14 @@
 //! Convolutions over the waveform (wav2vec 2.0, Baevski et al. 2020, §2; HuBERT has the same).
 
 use crosstune_core::{
-    Batch, Embedder, Error, Features, Form, NormAt, Result, Scope, Sequence,
+    Batch, Bias, Embedder, Error, Features, Form, NormAt, Result, Scope, Sequence,
     WaveformEmbedderConfig, WaveformNorm,
     layers::{LayerNorm, Linear},
 };
 use tch::{Kind, Tensor, nn::Init};
 
 use super::{
-    conv::{Bias, Conv1d, Sliding},
+    conv::{Conv1d, Sliding},
     drop, sequence_width,
 };
 

@@ -8,8 +8,9 @@ use std::{
 use super::WEIGHTS;
 use crate::{Error, Result};
 
-/// The files that a folder in Hugging Face layout may keep its weights in, the first one wins.
-const PUBLISHED: [&str; 4] =
+/// The files that a folder in Hugging Face layout may keep its weights in, whole or in shards that an
+/// index names, as tensors alone or pickled: the first one wins.
+pub(crate) const PUBLISHED: [&str; 4] =
     [WEIGHTS, "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// The endings that say of a file in a folder that it is a checkpoint. What it is, its contents

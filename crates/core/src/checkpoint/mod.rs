@@ -21,6 +21,8 @@ use std::{
 use safetensors::Dtype;
 use tch::{Kind, Tensor};
 
+#[cfg(feature = "hub")]
+pub(crate) use find::PUBLISHED;
 pub use format::{Format, ONLY};
 use format::{Stored, quote};
 use mapped::Mapped;
@@ -62,6 +64,8 @@ impl Entry {
 pub const WEIGHTS: &str = "model.safetensors";
 /// The file that a folder in Hugging Face layout keeps its architecture in.
 pub const CONFIG: &str = "config.json";
+/// The file that a folder in Hugging Face layout keeps the preparation of pictures or sound in.
+pub const PREPROCESSOR: &str = "preprocessor_config.json";
 
 impl Checkpoint {
     /// Opens a file of any [`Format`], an index of shards (`….index.json`), or a folder in Hugging

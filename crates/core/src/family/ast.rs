@@ -5,10 +5,11 @@ use serde::Deserialize;
 
 use super::{
     ClassTokens, Definition, Family, PatchEmbedderConfig, PretrainedEmbedder, PretrainedHead,
+    defaults, uncounted_heads, vit,
 };
 use crate::{
     Attend, Dialect, HeadConfig, NormAt, Pool, Resampling, TransformerConfig, TrunkConfig,
-    dialect::{Fit, same, without},
+    dialect::same,
 };
 
 pub(super) const AST: Definition = Definition {
@@ -16,24 +17,8 @@ pub(super) const AST: Definition = Definition {
     dialect: Dialect {
         name: "ast",
         prefixes: &["audio_spectrogram_transformer."],
-        body: &[
-            same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
-            same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
-            same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
-            same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.output.dense"),
-            same("trunk.blocks.{}.norm1", "encoder.layer.{}.layernorm_before"),
-            same("trunk.blocks.{}.norm2", "encoder.layer.{}.layernorm_after"),
-            same("trunk.blocks.{}.mlp.up", "encoder.layer.{}.intermediate.dense"),
-            same("trunk.blocks.{}.mlp.down", "encoder.layer.{}.output.dense"),
-            same("trunk.norm", "layernorm"),
-            same("embed.project", "embeddings.patch_embeddings.projection"),
-            same("embed.position", "embeddings.position_embeddings"),
-            same("embed.class", "embeddings.cls_token"),
-            same("embed.distillation", "embeddings.distillation_token"),
-            without("trunk.blocks.{}.attn.q.bias", Fit::Zeros),
-            without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
-            without("trunk.blocks.{}.attn.v.bias", Fit::Zeros),
-        ],
+        // It is a DeiT.
+        body: vit::BODY,
         head: &[same("head.norm", "classifier.layernorm"), same("head", "classifier.dense")],
     },
     claims: |config| config.model_type() == Some("audio-spectrogram-transformer"),
@@ -73,7 +58,7 @@ pub(super) const AST: Definition = Definition {
             },
         })
     },
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };
 
 /// `ASTConfig`.
@@ -88,12 +73,8 @@ struct AstConfig {
     patch_size: i64,
     frequency_stride: i64,
     time_stride: i64,
-    #[serde(default = "eps")]
+    #[serde(default = "defaults::tiny_eps")]
     layer_norm_eps: f64,
     #[serde(default)]
     hidden_dropout_prob: f64,
-}
-
-fn eps() -> f64 {
-    1e-12
 }

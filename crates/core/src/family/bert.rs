@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{
     Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig, config::Config,
+    defaults, uncounted_heads,
 };
 use crate::{
     Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, Result, TransformerConfig,
@@ -29,7 +30,7 @@ pub(super) const BERT: Definition = Definition {
         let labels = config.labels()?;
         Ok(BertConfig::read(config)?.family("bert", 0, labels))
     },
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };
 
 /// The names inside `BertModel` and `RobertaModel`.
@@ -59,30 +60,21 @@ pub(super) struct BertConfig {
     max_position_embeddings: i64,
     #[serde(default = "two")]
     type_vocab_size: i64,
-    #[serde(default = "eps")]
+    #[serde(default = "defaults::tiny_eps")]
     layer_norm_eps: f64,
-    #[serde(default = "tenth")]
+    #[serde(default = "defaults::tenth")]
     hidden_dropout_prob: f64,
     #[serde(default = "absolute")]
     position_embedding_type: String,
-    #[serde(skip, default = "exact")]
+    #[serde(skip, default = "defaults::exact")]
     gelu: crate::Gelu,
 }
 
 fn two() -> i64 {
     2
 }
-fn eps() -> f64 {
-    1e-12
-}
-fn tenth() -> f64 {
-    0.1
-}
 fn absolute() -> String {
     "absolute".into()
-}
-fn exact() -> crate::Gelu {
-    crate::Gelu::Exact
 }
 
 impl BertConfig {

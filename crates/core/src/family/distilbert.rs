@@ -3,7 +3,10 @@
 
 use serde::Deserialize;
 
-use super::{Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig};
+use super::{
+    Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig, defaults,
+    uncounted_heads,
+};
 use crate::{
     Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
     dialect::same,
@@ -61,7 +64,7 @@ pub(super) const DISTILBERT: Definition = Definition {
             },
         })
     },
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };
 
 /// It is not in the file.
@@ -75,10 +78,6 @@ struct DistilBertConfig {
     hidden_dim: i64,
     vocab_size: i64,
     max_position_embeddings: i64,
-    #[serde(default = "tenth")]
+    #[serde(default = "defaults::tenth")]
     dropout: f64,
-}
-
-fn tenth() -> f64 {
-    0.1
 }

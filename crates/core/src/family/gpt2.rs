@@ -3,7 +3,10 @@
 
 use serde::Deserialize;
 
-use super::{Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig};
+use super::{
+    Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig, defaults,
+    uncounted_heads,
+};
 use crate::{
     Attend, Bias, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
     dialect::{Fit, fitted, same},
@@ -63,7 +66,7 @@ pub(super) const GPT2: Definition = Definition {
             },
         })
     },
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };
 
 #[derive(Deserialize)]
@@ -75,24 +78,14 @@ struct Gpt2Config {
     vocab_size: i64,
     #[serde(alias = "n_ctx")]
     n_positions: i64,
-    #[serde(default = "eps")]
+    #[serde(default = "defaults::usual_eps")]
     layer_norm_epsilon: f64,
-    #[serde(default = "tenth")]
+    #[serde(default = "defaults::tenth")]
     resid_pdrop: f64,
-    #[serde(default = "tenth")]
+    #[serde(default = "defaults::tenth")]
     embd_pdrop: f64,
-    #[serde(default = "yes")]
+    #[serde(default = "defaults::yes")]
     scale_attn_weights: bool,
     #[serde(default)]
     scale_attn_by_inverse_layer_idx: bool,
-}
-
-fn eps() -> f64 {
-    1e-5
-}
-fn tenth() -> f64 {
-    0.1
-}
-fn yes() -> bool {
-    true
 }

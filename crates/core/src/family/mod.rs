@@ -4,6 +4,7 @@
 mod ast;
 mod bert;
 mod config;
+mod defaults;
 mod distilbert;
 mod embedder;
 mod gpt2;
@@ -156,6 +157,40 @@ impl Pretrained {
         let shape = source.shape("head.weight");
         Ok(shape.and_then(|shape| usize::try_from(*shape.first()?).ok()))
     }
+
+    /// The names of the classes that the checkpoint's own head tells apart. Where they are not
+    /// published, `otherwise` is asked for them: the classes of a data set, say, in alphabetical
+    /// order.
+    ///
+    /// # Errors
+    /// If there is no head, if neither names as many classes as it tells apart, or as `otherwise`.
+    pub fn labels(&self, otherwise: impl FnOnce() -> Result<Vec<String>>) -> Result<Vec<String>> {
+        let refused = |problem| {
+            let path = self.checkpoint.path().to_path_buf();
+            Err(Error::Family { path, problem })
+        };
+        let Some(classes) = self.classes()? else {
+            return refused("it has no head that tells classes apart: train one first".into());
+        };
+        if let Some(labels) = self.family.head.labels.as_deref().filter(|names| are_names(names)) {
+            if labels.len() == classes {
+                return Ok(labels.to_vec());
+            }
+            let named = labels.len();
+            return refused(format!(
+                "its head tells {classes} classes apart, but {named} are named"
+            ));
+        }
+        let labels = otherwise()?;
+        if labels.len() != classes {
+            return refused(format!(
+                "its head tells {classes} classes apart, whose names are not published, and the data \
+                 has {}",
+                labels.len()
+            ));
+        }
+        Ok(labels)
+    }
 }
 
 #[cfg(feature = "hub")]
@@ -170,36 +205,6 @@ fn local(path: &Path) -> Result<PathBuf> {
         return Err(Error::Path { path: path.to_path_buf(), problem: problem.into() });
     }
     Ok(path.to_path_buf())
-}
-
-impl Pretrained {
-    /// The names of the classes that the checkpoint's own head tells apart. Where they are not
-    /// published, `otherwise` names them: the classes of a data set, say, in alphabetical order.
-    ///
-    /// # Errors
-    /// If there is no head, or if neither names as many classes as it tells apart.
-    pub fn labels(&self, otherwise: &[String]) -> Result<Vec<String>> {
-        let refused = |problem| {
-            let path = self.checkpoint.path().to_path_buf();
-            Err(Error::Family { path, problem })
-        };
-        let Some(classes) = self.classes()? else {
-            return refused("it has no head that tells classes apart: train one first".into());
-        };
-        match self.family.head.labels.as_deref().filter(|labels| are_names(labels)) {
-            Some(labels) if labels.len() == classes => Ok(labels.to_vec()),
-            Some(labels) => refused(format!(
-                "its head tells {classes} classes apart, but {} are named",
-                labels.len()
-            )),
-            None if otherwise.len() == classes => Ok(otherwise.to_vec()),
-            None => refused(format!(
-                "its head tells {classes} classes apart, whose names are not published, and the data \
-                 has {}",
-                otherwise.len()
-            )),
-        }
-    }
 }
 
 /// Whether someone chose the labels: transformers fills in `LABEL_0`, `LABEL_1`, ….
@@ -219,9 +224,7 @@ impl Family {
         let names = || FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
         if let Some(name) = name {
             let problem = || format!("{name:?} is not known; the known families are {}", names());
-            let found = FAMILIES
-                .iter()
-                .find(|family| family.name == name)
+            let found = Definition::named(name)
                 .ok_or_else(|| Error::Setting { setting: "--family", problem: problem() })?;
             return match config.filter(|config| (found.claims)(config)) {
                 Some(config) => (found.read)(&config, checkpoint),
@@ -255,18 +258,19 @@ impl Family {
     }
 
     fn dialect(&self) -> Result<Dialect> {
-        FAMILIES
-            .iter()
-            .find(|family| family.name == self.name)
-            .map(|family| family.dialect)
-            .ok_or_else(|| Error::Setting {
-                setting: "family",
-                problem: format!("{:?} is not known to this version", self.name),
-            })
+        let found = Definition::named(&self.name).ok_or_else(|| Error::Setting {
+            setting: "family",
+            problem: format!("{:?} is not known to this version", self.name),
+        })?;
+        Ok(found.dialect)
     }
 }
 
 impl Definition {
+    fn named(name: &str) -> Option<&'static Self> {
+        FAMILIES.iter().copied().find(|family| family.name == name)
+    }
+
     fn fits(&self, checkpoint: &Checkpoint) -> bool {
         self.dialect.prefix(checkpoint.entries().map(|(name, _)| name)).is_some()
     }
@@ -283,6 +287,14 @@ impl Definition {
             ))
         })
     }
+}
+
+/// What tensors alone do not tell of most transformers.
+const UNCOUNTED_HEADS: &str = "the number of attention heads cannot be told";
+
+/// [`Definition::infer`] where a `config.json` is needed for that.
+fn uncounted_heads(_: &Checkpoint) -> Result<Family, &'static str> {
+    Err(UNCOUNTED_HEADS)
 }
 
 /// The shape of a tensor below whatever prefix of the dialect the checkpoint has.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    FAMILIES, PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemNorm, StemPool,
+    Definition, PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemNorm, StemPool,
     TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm, vit,
 };
 use crate::{
@@ -52,59 +52,29 @@ impl Form {
 
 /// The class that serves a family, with a head over `pool` where there is a choice.
 fn class(family: &str, pool: Pool) -> Option<Class> {
-    let class = |name, family, pool, head| Some(Class { name, family, pool, head });
-    match family {
-        "bert" => class(
-            "BertForSequenceClassification",
-            "bert",
-            Pool::First,
-            Form::Dense(Activation::Tanh),
-        ),
-        "roberta" => class(
-            "RobertaForSequenceClassification",
-            "roberta",
-            Pool::First,
-            Form::Dense(Activation::Tanh),
-        ),
-        "distilbert" => class(
-            "DistilBertForSequenceClassification",
-            "distilbert",
-            Pool::First,
-            Form::Dense(Activation::Relu),
-        ),
-        "gpt2" => class("GPT2ForSequenceClassification", "gpt2", Pool::Last, Form::Unbiased),
-        "vit" | "timm-vit" => class("ViTForImageClassification", "vit", Pool::First, Form::Linear),
+    use Activation::{Relu, Tanh, Without};
+    use Form::{Dense, Linear, Normed, Unbiased};
+    let (name, family, pool, head) = match family {
+        "bert" => ("BertForSequenceClassification", "bert", Pool::First, Dense(Tanh)),
+        "roberta" => ("RobertaForSequenceClassification", "roberta", Pool::First, Dense(Tanh)),
+        "distilbert" => {
+            ("DistilBertForSequenceClassification", "distilbert", Pool::First, Dense(Relu))
+        }
+        "gpt2" => ("GPT2ForSequenceClassification", "gpt2", Pool::Last, Unbiased),
+        "vit" | "timm-vit" => ("ViTForImageClassification", "vit", Pool::First, Linear),
         "deit" if pool == Pool::FirstTwo => {
-            class("DeiTForImageClassificationWithTeacher", "deit", Pool::FirstTwo, Form::Linear)
+            ("DeiTForImageClassificationWithTeacher", "deit", Pool::FirstTwo, Linear)
         }
-        "deit" => class("DeiTForImageClassification", "deit", Pool::First, Form::Linear),
-        "dinov2" => {
-            class("Dinov2ForImageClassification", "dinov2", Pool::FirstAndMean, Form::Linear)
-        }
-        "resnet" | "resnet-hf" => {
-            class("ResNetForImageClassification", "resnet-hf", Pool::Mean, Form::Linear)
-        }
-        "ast" => class("ASTForAudioClassification", "ast", Pool::MeanOfFirstTwo, Form::Normed),
-        "whisper" => class(
-            "WhisperForAudioClassification",
-            "whisper",
-            Pool::Mean,
-            Form::Dense(Activation::Without),
-        ),
-        "wav2vec2" => class(
-            "Wav2Vec2ForSequenceClassification",
-            "wav2vec2",
-            Pool::Mean,
-            Form::Dense(Activation::Without),
-        ),
-        "hubert" => class(
-            "HubertForSequenceClassification",
-            "hubert",
-            Pool::Mean,
-            Form::Dense(Activation::Without),
-        ),
-        _ => None,
-    }
+        "deit" => ("DeiTForImageClassification", "deit", Pool::First, Linear),
+        "dinov2" => ("Dinov2ForImageClassification", "dinov2", Pool::FirstAndMean, Linear),
+        "resnet" | "resnet-hf" => ("ResNetForImageClassification", "resnet-hf", Pool::Mean, Linear),
+        "ast" => ("ASTForAudioClassification", "ast", Pool::MeanOfFirstTwo, Normed),
+        "whisper" => ("WhisperForAudioClassification", "whisper", Pool::Mean, Dense(Without)),
+        "wav2vec2" => ("Wav2Vec2ForSequenceClassification", "wav2vec2", Pool::Mean, Dense(Without)),
+        "hubert" => ("HubertForSequenceClassification", "hubert", Pool::Mean, Dense(Without)),
+        _ => return None,
+    };
+    Some(Class { name, family, pool, head })
 }
 
 /// A tuned model, on the embedder that its trunk came with, as transformers would have saved it.
@@ -131,8 +101,7 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
             class.name, spec.pool
         )));
     }
-    let found = FAMILIES.iter().find(|family| family.name == class.family);
-    let mut dialect = found
+    let mut dialect = Definition::named(class.family)
         .map(|family| family.dialect)
         .ok_or_else(|| refused(format!("the family {} has no table of names", class.family)))?;
     if class.pool == Pool::FirstTwo {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     Definition, Family, PretrainedEmbedder, PretrainedHead, StemConfig, StemNorm, StemPool, count,
-    shape,
+    defaults, shape,
 };
 use crate::{
     Block, Checkpoint, Dialect, HeadConfig, Pool, ResNetConfig, Result, Shortcut, Stage,
@@ -158,7 +158,7 @@ struct ResNetHfConfig {
     depths: Vec<usize>,
     #[serde(default = "bottleneck")]
     layer_type: String,
-    #[serde(default = "three")]
+    #[serde(default = "defaults::three")]
     num_channels: i64,
     #[serde(default)]
     downsample_in_first_stage: bool,
@@ -168,9 +168,6 @@ struct ResNetHfConfig {
 
 fn bottleneck() -> String {
     "bottleneck".into()
-}
-fn three() -> i64 {
-    3
 }
 
 fn family(name: &str, trunk: ResNetConfig, stem: StemConfig) -> Family {

@@ -4,6 +4,7 @@
 use super::{
     Definition,
     bert::{BODY, BertConfig},
+    uncounted_heads,
 };
 use crate::{Dialect, dialect::same};
 
@@ -21,5 +22,5 @@ pub(super) const ROBERTA: Definition = Definition {
         // Positions are counted from behind the padding token's.
         Ok(BertConfig::read(config)?.family("roberta", config.pad_token()? + 1, labels))
     },
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     ClassTokens, Definition, Family, PatchEmbedderConfig, PretrainedEmbedder, PretrainedHead,
-    config::Config, count, shape,
+    UNCOUNTED_HEADS, config::Config, count, defaults, shape, uncounted_heads,
 };
 use crate::{
     Attend, Checkpoint, Dialect, Gelu, HeadConfig, LayerScale, NormAt, Pool, Resampling, Result,
@@ -23,7 +23,7 @@ pub(super) const VIT: Definition = Definition {
     },
     claims: |config| config.model_type() == Some("vit"),
     read: |config, _| VitConfig::read(config)?.family("vit", ClassTokens::Class, Pool::First),
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };
 
 pub(super) const DEIT: Definition = Definition {
@@ -41,7 +41,7 @@ pub(super) const DEIT: Definition = Definition {
         let pool = if distilled { Pool::FirstTwo } else { Pool::First };
         VitConfig::read(config)?.family("deit", ClassTokens::ClassAndDistillation, pool)
     },
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };
 
 pub(super) const DINOV2: Definition = Definition {
@@ -78,7 +78,7 @@ pub(super) const DINOV2: Definition = Definition {
         trunk.layer_scale = LayerScale::Learned;
         Ok(family)
     },
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };
 
 pub(super) const TIMM_VIT: Definition = Definition {
@@ -90,18 +90,11 @@ pub(super) const TIMM_VIT: Definition = Definition {
     read: |config, checkpoint| {
         let timm: TimmConfig = config.parse()?;
         let heads = timm.model_args.as_ref().and_then(|args| args.num_heads);
-        let pool = match timm.global_pool.as_deref() {
-            None | Some("token") => Pool::First,
-            Some("avg") => {
-                return Err(config.refuse("its global_pool is avg, expected token".into()));
-            }
-            Some(other) => {
-                return Err(config.refuse(format!("its global_pool is {other:?}, expected token")));
-            }
-        };
+        if let Some(other) = timm.global_pool.as_deref().filter(|pool| *pool != "token") {
+            return Err(config.refuse(format!("its global_pool is {other:?}, expected token")));
+        }
         let mut family = timm_vit(checkpoint, heads).map_err(|e| config.refuse(e.into()))?;
         family.head.labels = config.labels()?;
-        family.head.pool = pool;
         Ok(family)
     },
     infer: |checkpoint| timm_vit(checkpoint, None),
@@ -111,8 +104,8 @@ pub(super) const TIMM_VIT: Definition = Definition {
 pub(super) const TEACHERS: Rule =
     fitted("head", "cls_classifier", Fit::Halves { second: "distillation_classifier" });
 
-/// The names of ViT and DeiT.
-const BODY: &[Rule] = &[
+/// The names of ViT, DeiT and AST.
+pub(super) const BODY: &[Rule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
     same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
     same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
@@ -167,28 +160,18 @@ struct VitConfig {
     mlp_ratio: Option<i64>,
     image_size: i64,
     patch_size: i64,
-    #[serde(default = "three")]
+    #[serde(default = "defaults::three")]
     num_channels: i64,
-    #[serde(default = "eps")]
+    #[serde(default = "defaults::tiny_eps")]
     layer_norm_eps: f64,
     #[serde(default)]
     hidden_dropout_prob: f64,
     #[serde(default)]
     use_swiglu_ffn: bool,
-    #[serde(skip, default = "exact")]
+    #[serde(skip, default = "defaults::exact")]
     gelu: Gelu,
     #[serde(skip)]
     labels: Option<Vec<String>>,
-}
-
-fn three() -> i64 {
-    3
-}
-fn eps() -> f64 {
-    1e-12
-}
-fn exact() -> Gelu {
-    Gelu::Exact
 }
 
 impl VitConfig {
@@ -276,7 +259,7 @@ fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'sta
     let heads = match heads {
         Some(heads) => heads,
         None if width % 64 == 0 => width / 64,
-        None => return Err("the number of attention heads cannot be told"),
+        None => return Err(UNCOUNTED_HEADS),
     };
     let scaled = shape("blocks.0.ls1.gamma").is_some();
     Ok(Family {

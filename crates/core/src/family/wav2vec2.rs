@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     Definition, Family, PretrainedEmbedder, PretrainedHead, WaveformEmbedderConfig, WaveformNorm,
-    config::Config,
+    config::Config, defaults,
 };
 use crate::{
     Activation, Attend, Dense, Dialect, Gelu, HeadConfig, NormAt, Pool, Result, TransformerConfig,
@@ -75,7 +75,7 @@ struct Wav2Vec2Config {
     feat_extract_norm: String,
     #[serde(default)]
     do_stable_layer_norm: bool,
-    #[serde(default = "yes")]
+    #[serde(default = "defaults::yes")]
     feat_proj_layer_norm: bool,
     #[serde(default)]
     conv_pos_batch_norm: bool,
@@ -83,11 +83,11 @@ struct Wav2Vec2Config {
     num_conv_pos_embeddings: i64,
     #[serde(default = "groups")]
     num_conv_pos_embedding_groups: i64,
-    #[serde(default = "eps")]
+    #[serde(default = "defaults::usual_eps")]
     layer_norm_eps: f64,
-    #[serde(default = "tenth")]
+    #[serde(default = "defaults::tenth")]
     hidden_dropout: f64,
-    #[serde(default = "projected")]
+    #[serde(default = "defaults::projected")]
     classifier_proj_size: i64,
     #[serde(default)]
     use_weighted_layer_sum: bool,
@@ -98,23 +98,11 @@ struct Wav2Vec2Config {
 fn group() -> String {
     "group".into()
 }
-fn yes() -> bool {
-    true
-}
 fn kernel() -> i64 {
     128
 }
 fn groups() -> i64 {
     16
-}
-fn eps() -> f64 {
-    1e-5
-}
-fn tenth() -> f64 {
-    0.1
-}
-fn projected() -> i64 {
-    256
 }
 
 fn read(config: &Config, name: &str) -> Result<Family> {

@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use super::{Definition, Family, FrameStemConfig, PretrainedEmbedder, PretrainedHead};
+use super::{
+    Definition, Family, FrameStemConfig, PretrainedEmbedder, PretrainedHead, defaults,
+    uncounted_heads,
+};
 use crate::{
     Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
     dialect::{Fit, same, without},
@@ -65,7 +68,7 @@ pub(super) const WHISPER: Definition = Definition {
             },
         })
     },
-    infer: |_| Err("the number of attention heads cannot be told"),
+    infer: uncounted_heads,
 };
 
 /// `WhisperConfig`, the encoder's part.
@@ -79,12 +82,8 @@ struct WhisperConfig {
     max_source_positions: i64,
     #[serde(default)]
     dropout: f64,
-    #[serde(default = "projected")]
+    #[serde(default = "defaults::projected")]
     classifier_proj_size: i64,
     #[serde(default)]
     use_weighted_layer_sum: bool,
-}
-
-fn projected() -> i64 {
-    256
 }

@@ -28,7 +28,10 @@ use serde::Deserialize;
 
 pub use reference::{Reference, SCHEME};
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    checkpoint::{CONFIG, PREPROCESSOR, PUBLISHED},
+};
 use cache::Cache;
 use client::Client;
 use settings::{Network, Settings};
@@ -53,18 +56,8 @@ pub enum Event<'a> {
     },
 }
 
-/// Weights, the best form first: whole or in shards that an index names, as tensors alone or
-/// pickled.
-const WEIGHTS: [&str; 4] = [
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-];
 /// The end of an index's name.
 const INDEX: &str = ".index.json";
-/// The architecture.
-const CONFIG: &str = crate::checkpoint::CONFIG;
 /// What prepares inputs: tokenizers in all their forms, and settings for pictures and sound.
 const PREPARATION: [&str; 7] = [
     "tokenizer.json",
@@ -73,7 +66,7 @@ const PREPARATION: [&str; 7] = [
     "merges.txt",
     "vocab.json",
     "special_tokens_map.json",
-    "preprocessor_config.json",
+    PREPROCESSOR,
 ];
 
 /// Provides a model from a hub: the folder with its architecture, weights and what prepares its
@@ -103,10 +96,10 @@ pub fn fetch(reference: &Reference, observe: &mut dyn FnMut(Event)) -> Result<Pa
             let seen = shown(&listing.files);
             return Err(client.error(format!("the repository has no file `{file}`; {seen}"), None));
         }
-        None => *WEIGHTS.iter().find(|file| has(file)).ok_or_else(|| {
+        None => *PUBLISHED.iter().find(|file| has(file)).ok_or_else(|| {
             let seen = shown(&listing.files);
             let problem =
-                format!("the repository has neither {} nor {}; {seen}", WEIGHTS[0], WEIGHTS[2]);
+                format!("the repository has neither {} nor {}; {seen}", PUBLISHED[0], PUBLISHED[2]);
             client.error(problem, None)
         })?,
     };
@@ -145,7 +138,7 @@ fn cached(reference: &Reference, cache: &Cache, forbidden_by: &str) -> Result<Pa
     let found = cache.commit().map(|commit| cache.snapshot(&commit));
     let found = found.and_then(|folder| match reference.file() {
         Some(file) => Some(folder.join(file)).filter(|path| is_whole(path)),
-        None => WEIGHTS.iter().any(|file| is_whole(&folder.join(file))).then_some(folder),
+        None => PUBLISHED.iter().any(|file| is_whole(&folder.join(file))).then_some(folder),
     });
     found.ok_or_else(|| Error::Hub {
         reference: reference.to_string(),
