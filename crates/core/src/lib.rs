@@ -67,7 +67,7 @@ pub use fit::{EpochRecord, FitOptions, Fitted, Progress, Tuner, fit, seed};
 pub use freeze::Freeze;
 pub use head::{Activation, Bias, Dense, Head, HeadConfig};
 pub use metrics::Evaluation;
-pub use modality::Modality;
+pub use modality::{Modality, Rng, Shown};
 pub use model::{Model, Parts, Spec};
 pub use optim::{AdamW, Schedule};
 pub use pool::Pool;

@@ -2,6 +2,7 @@
 
 use std::{fmt::Debug, path::Path};
 
+use rand_chacha::ChaCha8Rng;
 use serde::{Serialize, de::DeserializeOwned};
 use tch::Tensor;
 
@@ -15,8 +16,9 @@ use crate::{
 /// exactly as training did.
 ///
 /// In the order of use: [`adopt`](Self::adopt) once per source, [`survey`](Self::survey) once per
-/// training set, [`read`](Self::read) once per sample (in parallel), [`standardise`](Self::standardise)
-/// once, [`embedder`](Self::embedder) once per model, [`batch`](Self::batch) at every step.
+/// training set, [`keep`](Self::keep) once per training sample and [`read`](Self::read) once per other
+/// one (in parallel), [`standardise`](Self::standardise) once, [`embedder`](Self::embedder) once per
+/// model, [`vary`](Self::vary) once per training sample and epoch, [`batch`](Self::batch) at every step.
 pub trait Modality:
     Debug + Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
 {
@@ -28,6 +30,8 @@ pub trait Modality:
     const INPUTS: InputKind = InputKind::Files;
     /// Endings of the files that are samples, in lower case, without the dot.
     const EXTENSIONS: &'static [&'static str];
+    /// What [`extent`](Self::extent) measures, with units: `width, pixels`.
+    const EXTENT: &'static [&'static str] = &[];
 
     /// Takes over what a pretrained source publishes about inputs of this modality (a tokenizer,
     /// say), and tells where the embedder's parameters come from: [`Origin::Pretrained`] if the
@@ -46,7 +50,50 @@ pub trait Modality:
     /// What is wrong with the input, in one line without its path, which the caller adds.
     fn read(&self, input: &Input) -> Result<Tensor, Cause>;
 
-    /// Measures the training samples, so that `batch` can bring every sample to a common scale.
+    /// Reads one input to train on, with all that [`vary`](Self::vary) draws from: a picture before it
+    /// is cropped, a recording before it is cut.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn keep(&self, input: &Input) -> Result<Tensor, Cause> {
+        self.read(input)
+    }
+
+    /// A sample, as [`read`](Self::read) would make it, of what [`keep`](Self::keep) returned, varied
+    /// at random by `rng` alone: augmentation. May run on any thread.
+    fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+        let _ = rng;
+        kept.shallow_clone()
+    }
+
+    /// The parts of a sample that a model is asked about one by one; their probabilities are averaged.
+    /// More than one where samples may be longer than what the model takes. At least one.
+    fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
+        vec![sample.shallow_clone()]
+    }
+
+    /// The size of an input, a number for each of [`EXTENT`](Self::EXTENT), with as little reading as
+    /// that takes.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+        let _ = input;
+        Ok(vec![])
+    }
+
+    /// What a person is shown of an input, to see whether it is what it should be.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn show(&self, input: &Input) -> Result<Shown, Cause> {
+        Ok(match input {
+            Input::File(path) => Shown::Text(path.display().to_string()),
+            Input::Text(text) => Shown::Text(text.clone()),
+        })
+    }
+
+    /// Measures the training samples, as [`keep`](Self::keep) returned them, so that `batch` can bring every sample to a common scale.
     fn standardise(&mut self, train: &[Tensor]) {
         let _ = train;
     }
@@ -93,6 +140,27 @@ pub trait Modality:
     fn open(folder: &Path) -> Result<Self> {
         crate::run::read_json(&folder.join(PREPROCESSING))
     }
+}
+
+/// Where the randomness of [`Modality::vary`] comes from: one for each sample and epoch, so that
+/// neither order nor threads change what it draws.
+pub type Rng = ChaCha8Rng;
+
+/// An input for the eyes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// A picture, or a recording's spectrogram: rows of pixels from the top, three bytes each (red,
+    /// green, blue).
+    Picture {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// `3 * width * height` bytes.
+        rgb: Vec<u8>,
+    },
+    /// A text.
+    Text(String),
 }
 
 /// The file in a run folder that holds the modality's settings.
