@@ -10,6 +10,7 @@ mod blob;
 mod find;
 mod format;
 mod mapped;
+mod team;
 #[cfg(test)]
 mod tests;
 
@@ -86,7 +87,7 @@ impl Checkpoint {
             for (name, stored) in contents.tensors {
                 checkpoint.add(name, stored);
             }
-            checkpoint.files.push(first);
+            checkpoint.add_file(first);
             return Ok(checkpoint);
         }
         let shards =
@@ -109,7 +110,7 @@ impl Checkpoint {
                 })?;
                 checkpoint.add(name, stored);
             }
-            checkpoint.files.push(file);
+            checkpoint.add_file(file);
         }
         Ok(checkpoint)
     }
@@ -117,6 +118,12 @@ impl Checkpoint {
     fn empty(path: PathBuf, format: Format) -> Self {
         let (entries, skipped) = (BTreeMap::new(), BTreeMap::new());
         Self { path, format, files: vec![], entries, skipped }
+    }
+
+    /// Adds the file that the tensors added last are in.
+    fn add_file(&mut self, file: Mapped) {
+        file.release();
+        self.files.push(file);
     }
 
     /// Adds a tensor of the file that comes next.

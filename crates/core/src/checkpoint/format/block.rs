@@ -43,32 +43,6 @@ impl Block {
         }
     }
 
-    /// Fills `out` with the unpacked bytes from `start` on. `data` is the whole file.
-    pub(crate) fn copy(&self, data: &[u8], start: usize, out: &mut [u8]) -> Result<(), String> {
-        let packed = &data[self.range.clone()];
-        let end = start.checked_add(out.len()).filter(|&end| end <= self.len());
-        let end = end.ok_or("a record is shorter than it says")?;
-        match self.packing {
-            Packing::Plain => {
-                out.copy_from_slice(&packed[start..end]);
-                Ok(())
-            }
-            Packing::Deflated { len, crc } => {
-                let bad = |e: io::Error| format!("a deflated record is broken ({e})");
-                let mut reader = CrcReader::new(DeflateDecoder::new(packed));
-                io::copy(&mut (&mut reader).take(start as u64), &mut io::sink()).map_err(bad)?;
-                reader.read_exact(out).map_err(bad)?;
-                // The rest only for the checksum, and only if there is as much as was said.
-                let rest = (len - end) as u64;
-                let read = io::copy(&mut (&mut reader).take(rest + 1), &mut io::sink());
-                if read.map_err(bad)? != rest || reader.crc().sum() != crc {
-                    return Err("a deflated record is not what was packed; fetch it again".into());
-                }
-                Ok(())
-            }
-        }
-    }
-
     /// The first bytes when unpacked, `most` of them or as many as there are.
     pub(crate) fn head<'d>(&self, data: &'d [u8], most: usize) -> Result<Cow<'d, [u8]>, String> {
         let packed = &data[self.range.clone()];
@@ -85,4 +59,27 @@ impl Block {
             }
         }
     }
+}
+
+/// Fills `out` with bytes of a deflated record, from `start` on. Unpacked, it has `len` bytes and
+/// the checksum `crc`.
+pub(crate) fn inflate(
+    packed: &[u8],
+    (len, crc): (usize, u32),
+    start: usize,
+    out: &mut [u8],
+) -> Result<(), String> {
+    let end = start.checked_add(out.len()).filter(|&end| end <= len);
+    let end = end.ok_or("a record is shorter than it says")?;
+    let bad = |e: io::Error| format!("a deflated record is broken ({e})");
+    let mut reader = CrcReader::new(DeflateDecoder::new(packed));
+    io::copy(&mut (&mut reader).take(start as u64), &mut io::sink()).map_err(bad)?;
+    reader.read_exact(out).map_err(bad)?;
+    // The rest only for the checksum, and only if there is as much as was said.
+    let rest = (len - end) as u64;
+    let read = io::copy(&mut (&mut reader).take(rest + 1), &mut io::sink());
+    if read.map_err(bad)? != rest || reader.crc().sum() != crc {
+        return Err("a deflated record is not what was packed; fetch it again".into());
+    }
+    Ok(())
 }

@@ -19,7 +19,7 @@ mod zip;
 
 use std::{collections::BTreeMap, fmt};
 
-pub(crate) use block::{Block, Packing};
+pub(crate) use block::{Block, Packing, inflate};
 pub(crate) use stored::{Order, Stored};
 
 /// The most tensors that one file may name. The largest published checkpoints have some 10⁵.
