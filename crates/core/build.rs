@@ -99,9 +99,9 @@ fn check(version: &Option<String>) -> Result<(), String> {
     }
 }
 
-/// Compiles the C++ half of `checkpoint/blob.rs`, with the flags that torch-sys compiles its own.
+/// Compiles what tch's binding lacks, with the flags that torch-sys compiles its own.
 fn compile(include: &Path) -> Result<(), String> {
-    const SOURCE: &str = "src/checkpoint/blob.cpp";
+    const SOURCE: &str = "src/shim.cpp";
     println!("cargo::rerun-if-changed={SOURCE}");
     if !include.join("ATen").is_dir() {
         return Err(format!(
@@ -117,7 +117,7 @@ fn compile(include: &Path) -> Result<(), String> {
         .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
         .include(include)
         .file(SOURCE)
-        .try_compile("crosstune_blob")
+        .try_compile("crosstune_shim")
         .map_err(|error| format!("{SOURCE} does not compile: {error}"))
 }
 

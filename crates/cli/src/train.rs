@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport, Modality, Model,
-    Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, fit,
+    BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport, MatmulPrecision,
+    Modality, Model, Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, fit,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -25,6 +25,7 @@ struct RunResult {
     data: String,
     init: &'static str,
     freeze: Freeze,
+    matmul_precision: MatmulPrecision,
     options: FitOptions,
     samples: Counts,
     parameters: Parameters,
@@ -83,6 +84,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let depth = source.family().trunk.depth();
     let options = args.fit.options(args.init, embedder, &args.freeze, depth);
     options.check()?;
+    let matmul_precision = MatmulPrecision::from(args.fit.matmul_precision);
+    matmul_precision.apply()?;
     args.freeze.check(depth, embedder)?;
     let data = dataset::<A>(&args)?;
     let run = RunWriter::create(&args.out, args.overwrite)?;
@@ -132,6 +135,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             Init::Random => "random",
         },
         freeze: args.freeze,
+        matmul_precision,
         samples: Counts {
             train: splits.train.len(),
             validation: splits.validation.len(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::{
-    AdamW, Batch, Error, Evaluation, Modality, Model, Result, Samples, Schedule, optim::clip_norm,
+    AdamW, Batch, Error, Evaluation, Modality, Model, Result, Samples, Schedule, optim::clip_factor,
 };
 
 /// How to train. The defaults are those of the binaries, which choose the two rates by what is fresh
@@ -148,9 +148,9 @@ impl<'m> Tuner<'m> {
             let (step, loss, lr) = (self.steps + 1, step.loss, self.options.lr);
             return Err(Error::Diverged { step, loss, lr });
         }
-        let mut gradients = self.optimizer.gradients(&loss)?;
-        clip_norm(&mut gradients, self.options.clip_grad);
-        self.optimizer.step(&gradients, self.options.lr * self.schedule.at(self.steps));
+        let gradients = self.optimizer.gradients(&loss)?;
+        let factor = clip_factor(&gradients, self.options.clip_grad);
+        self.optimizer.step(&gradients, factor, self.options.lr * self.schedule.at(self.steps))?;
         self.steps += 1;
         Ok(step)
     }

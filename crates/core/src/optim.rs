@@ -1,20 +1,46 @@
 //! AdamW and the schedule of its learning rate.
 
-use std::f64::consts::PI;
+use std::{
+    f64::consts::PI,
+    ffi::{c_char, c_void},
+};
 
-use tch::{Tensor, nn::VarStore};
+use tch::{Kind, Tensor, nn::VarStore};
 
-use crate::Result;
+use crate::{Result, shim};
 
-/// AdamW (Loshchilov and Hutter 2019) as PyTorch computes it. tch's own optimizer shares one rate
-/// between all groups and keeps its state to itself; this one has a rate for each parameter.
+unsafe extern "C" {
+    /// See `shim.cpp`.
+    fn crosstune_adamw(
+        values: *const *const c_void,
+        gradients: *const *const c_void,
+        means: *const *const c_void,
+        squares: *const *const c_void,
+        count: usize,
+        steps: *const c_void,
+        divisor: *const c_void,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        decay: f64,
+        eps: f64,
+        problem: *mut c_char,
+        capacity: usize,
+    ) -> bool;
+}
+
+/// AdamW (Loshchilov and Hutter 2019) by PyTorch's fused kernel, which passes over the memory once.
+/// tch's own optimizer lacks it, shares one rate between all groups and keeps its state to itself;
+/// this one has a rate for each parameter.
 #[derive(Debug)]
 pub struct AdamW {
     params: Vec<Param>,
+    /// Those of equal rate and decay, as indices into `params`.
+    groups: Vec<Vec<usize>>,
     beta1: f64,
     beta2: f64,
     eps: f64,
-    steps: i32,
+    steps: i64,
 }
 
 #[derive(Debug)]
@@ -22,7 +48,7 @@ struct Param {
     value: Tensor,
     /// The running mean of gradients.
     mean: Tensor,
-    /// The running sum of squared gradients: the mean of them, divided by `1 - beta2`.
+    /// The running mean of their squares.
     squares: Tensor,
     /// Multiplies the learning rate.
     rate: f64,
@@ -38,14 +64,24 @@ impl AdamW {
             store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
         // A hash map has no order, and the norm of all gradients depends on the order of its sum.
         named.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let params = named.into_iter().map(|(name, value)| Param {
+        let param = |(name, value): (String, Tensor)| Param {
             mean: value.zeros_like(),
             squares: value.zeros_like(),
             rate: rate(&name),
             decay: if value.dim() > 1 { weight_decay } else { 0. },
             value,
-        });
-        Self { params: params.collect(), beta1: 0.9, beta2: 0.999, eps: 1e-8, steps: 0 }
+        };
+        let params: Vec<Param> = named.into_iter().map(param).collect();
+        let mut groups: Vec<Vec<usize>> = vec![];
+        for (at, p) in params.iter().enumerate() {
+            let alike =
+                |g: &&mut Vec<usize>| (params[g[0]].rate, params[g[0]].decay) == (p.rate, p.decay);
+            match groups.iter_mut().find(alike) {
+                Some(group) => group.push(at),
+                None => groups.push(vec![at]),
+            }
+        }
+        Self { params, groups, beta1: 0.9, beta2: 0.999, eps: 1e-8, steps: 0 }
     }
 
     /// The gradient of a loss by each parameter, in the optimizer's order. They are handed over
@@ -58,53 +94,69 @@ impl AdamW {
         Ok(Tensor::f_run_backward(&[loss], &values, false, false)?)
     }
 
-    /// Moves every parameter by its gradient: `w -= lr · m̂ / (√v̂ + eps)`, where `m̂` and `v̂` are
-    /// the means of gradients and of their squares, corrected for their start at zero.
-    pub fn step(&mut self, gradients: &[Tensor], lr: f64) {
+    /// Moves every parameter by its gradient, times `factor`: `w -= lr · m̂ / (√v̂ + eps)`, where
+    /// `m̂` and `v̂` are the means of gradients and of their squares, corrected for their start at
+    /// zero. A parameter without a gradient stands still.
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    pub fn step(&mut self, gradients: &[Tensor], factor: f64, lr: f64) -> Result<()> {
         self.steps += 1;
-        let (beta1, beta2) = (self.beta1, self.beta2);
-        let correct1 = 1. - beta1.powi(self.steps);
-        let correct2 = 1. - beta2.powi(self.steps);
-        tch::no_grad(|| {
-            for (p, grad) in self.params.iter_mut().zip(gradients) {
-                let lr = lr * p.rate;
-                if !grad.defined() || lr == 0. {
-                    continue;
-                }
-                if p.decay > 0. {
-                    let _ = p.value.g_mul_scalar_(1. - lr * p.decay);
-                }
-                let _ = p.mean.lerp_(grad, 1. - beta1);
-                let _ = p.squares.g_mul_scalar_(beta2).addcmul_(grad, grad);
-                // All scalars of the formula are moved below the fraction, where they cost no pass
-                // over the parameter of their own, and so is the sign.
-                let scale = -correct1 / lr;
-                let root = ((1. - beta2) / correct2).sqrt();
-                let mut below = p.squares.sqrt();
-                let _ = below.g_mul_scalar_(root * scale).g_add_scalar_(self.eps * scale);
-                let _ = p.value.addcdiv_(&p.mean, &below);
+        for group in &self.groups {
+            let Param { rate, decay, value, .. } = &self.params[group[0]];
+            let lr = lr * rate;
+            let moved: Vec<_> = group.iter().filter(|&&at| gradients[at].defined()).collect();
+            if moved.is_empty() || lr == 0. {
+                continue;
             }
-        });
+            let scalar = |x: f64| Tensor::full([], x, (Kind::Float, value.device()));
+            let (steps, divisor) = (scalar(self.steps as f64), scalar(factor.recip()));
+            let values = pointers(moved.iter().map(|&&at| &self.params[at].value));
+            let grads = pointers(moved.iter().map(|&&at| &gradients[at]));
+            let means = pointers(moved.iter().map(|&&at| &self.params[at].mean));
+            let squares = pointers(moved.iter().map(|&&at| &self.params[at].squares));
+            let step = |problem, capacity| {
+                // SAFETY: the four lists have `moved.len()` pointers to live tensors, alike in
+                // shape; values, means and squares are contiguous, for the store makes them so.
+                // No exception leaves the function.
+                unsafe {
+                    crosstune_adamw(
+                        values.as_ptr(),
+                        grads.as_ptr(),
+                        means.as_ptr(),
+                        squares.as_ptr(),
+                        moved.len(),
+                        steps.as_ptr().cast(),
+                        divisor.as_ptr().cast(),
+                        lr,
+                        self.beta1,
+                        self.beta2,
+                        *decay,
+                        self.eps,
+                        problem,
+                        capacity,
+                    )
+                }
+            };
+            shim::call(step, |&done| done).map_err(tch::TchError::Torch)?;
+        }
+        Ok(())
     }
 }
 
-/// Scales gradients down together where their norm exceeds `max`; returns the norm before.
-pub fn clip_norm(gradients: &mut [Tensor], max: f64) -> f64 {
+fn pointers<'t>(tensors: impl Iterator<Item = &'t Tensor>) -> Vec<*const c_void> {
+    tensors.map(|tensor| tensor.as_ptr().cast()).collect()
+}
+
+/// The factor that brings the common norm of gradients down to `max`; 1 where it is not above.
+pub fn clip_factor(gradients: &[Tensor], max: f64) -> f64 {
     tch::no_grad(|| {
-        let defined = |g: &&mut Tensor| g.defined();
-        let norms: Vec<_> = gradients.iter_mut().filter(defined).map(|g| g.norm()).collect();
+        let norms: Vec<_> = gradients.iter().filter(|g| g.defined()).map(Tensor::norm).collect();
         if norms.is_empty() {
-            return 0.;
+            return 1.;
         }
-        let norm = Tensor::stack(&norms, 0).norm().double_value(&[]);
         // The 1e-6 is PyTorch's.
-        let scale = max / (norm + 1e-6);
-        if scale < 1. {
-            for gradient in gradients.iter_mut().filter(defined) {
-                let _ = gradient.g_mul_scalar_(scale);
-            }
-        }
-        norm
+        (max / (Tensor::stack(&norms, 0).norm().double_value(&[]) + 1e-6)).min(1.)
     })
 }
 
@@ -145,7 +197,7 @@ mod tests {
         let mut adam = AdamW::new(&store, 0.01, |_| 1.);
         for _ in 0..3 {
             let gradients = adam.gradients(&w.square().sum(tch::Kind::Float)).unwrap();
-            adam.step(&gradients, 0.1);
+            adam.step(&gradients, 1., 0.1).unwrap();
         }
         let want =
             Tensor::from_slice(&[0.698_911_25f32, -1.694_944_6, 0.203_712_4, 0.]).view([2, 2]);
@@ -154,16 +206,24 @@ mod tests {
     }
 
     #[test]
-    fn clipping_keeps_the_direction() {
+    fn clipping_shortens_what_is_long() {
+        let gradients =
+            [Tensor::from_slice(&[3f32, 0.]), Tensor::new(), Tensor::from_slice(&[4f32])];
+        assert!((clip_factor(&gradients, 1.) - 0.2).abs() < 1e-6);
+        assert_eq!(clip_factor(&gradients, 6.), 1.);
+        assert_eq!(clip_factor(&[Tensor::new()], 1.), 1.);
+        // A first step of AdamW does not hang on the length; a second does.
         let store = nn::VarStore::new(Device::Cpu);
-        let w = store.root().add("w", Tensor::from_slice(&[3f32, 4.]), true);
-        let adam = AdamW::new(&store, 0., |_| 1.);
-        let mut gradients = adam.gradients(&(w.square().sum(tch::Kind::Float) / 2.)).unwrap();
-        assert!((clip_norm(&mut gradients, 1.) - 5.).abs() < 1e-6);
-        assert!((gradients[0].double_value(&[0]) - 0.6).abs() < 1e-5);
-        assert!((gradients[0].double_value(&[1]) - 0.8).abs() < 1e-5);
-        assert!((clip_norm(&mut gradients, 2.) - 1.).abs() < 1e-5, "what is short stays");
-        assert!((gradients[0].double_value(&[0]) - 0.6).abs() < 1e-5);
+        let w = store.root().add("w", Tensor::from_slice(&[0f32]), true);
+        let mut adam = AdamW::new(&store, 0., |_| 1.);
+        let gradient = |x: f32| [Tensor::from_slice(&[x])];
+        adam.step(&gradient(1.), 1., 0.1).unwrap();
+        adam.step(&gradient(30.), 0.1, 0.1).unwrap();
+        let (m, v) = (0.9 * 0.1 + 0.1 * 3., 0.999 * 0.001 + 0.001 * 9.);
+        let want = -0.1 - 0.1 * (m / (1. - 0.81)) / f64::sqrt(v / (1. - 0.999 * 0.999));
+        assert!((w.double_value(&[0]) - want).abs() < 1e-6, "{w} {want}");
+        adam.step(&[Tensor::new()], 1., 0.1).unwrap();
+        assert!((w.double_value(&[0]) - want).abs() < 1e-6, "without a gradient it moved");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! A tensor over memory of ours that keeps it alive.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{c_char, c_void};
 
 use memmap2::MmapMut;
 use tch::{Device, Kind, Tensor};
 
+use crate::shim;
+
 unsafe extern "C" {
-    /// See `blob.cpp`.
+    /// See `shim.cpp`.
     fn crosstune_from_blob(
         data: *mut c_void,
         sizes: *const i64,
@@ -35,31 +37,28 @@ pub(super) fn tensor(mut map: MmapMut, shape: &[i64], kind: Kind) -> Result<Tens
         return Err(format!("{kind:?} at an address that is not a multiple of {size}"));
     }
     let like = Tensor::f_empty([0], (kind, Device::Cpu)).map_err(|e| e.to_string())?;
-    let mut problem = [0; 256];
     // The map's memory does not move when its owner does.
     let owner = Box::into_raw(Box::new(map));
-    // SAFETY: `data` is readable, writable and aligned for all elements, as was just checked, for
-    // as long as `owner` is not released, and nothing else refers to it. `shape` and `problem` have
-    // the lengths that are handed over, and `like` is a live `at::Tensor`. `release` undoes exactly
-    // `Box::into_raw`, is called once, and may run on any thread, as `MmapMut` is `Send`. No
-    // exception leaves the function.
-    let tensor = unsafe {
-        crosstune_from_blob(
-            data.cast(),
-            shape.as_ptr(),
-            shape.len(),
-            like.as_ptr().cast(),
-            owner.cast(),
-            release,
-            problem.as_mut_ptr(),
-            problem.len(),
-        )
+    let make = |problem, capacity| {
+        // SAFETY: `data` is readable, writable and aligned for all elements, as was just checked,
+        // for as long as `owner` is not released, and nothing else refers to it. `shape` and
+        // `problem` have the lengths that are handed over, and `like` is a live `at::Tensor`.
+        // `release` undoes exactly `Box::into_raw`, is called once, and may run on any thread, as
+        // `MmapMut` is `Send`. No exception leaves the function.
+        unsafe {
+            crosstune_from_blob(
+                data.cast(),
+                shape.as_ptr(),
+                shape.len(),
+                like.as_ptr().cast(),
+                owner.cast(),
+                release,
+                problem,
+                capacity,
+            )
+        }
     };
-    if tensor.is_null() {
-        // SAFETY: the function ended the text with a zero within the buffer, which began with one.
-        let problem = unsafe { CStr::from_ptr(problem.as_ptr()) };
-        return Err(problem.to_string_lossy().into_owned());
-    }
+    let tensor = shim::call(make, |tensor| !tensor.is_null())?;
     // SAFETY: the pointer is a new `at::Tensor` that nobody else will delete.
     Ok(unsafe { Tensor::from_ptr(tensor.cast()) })
 }

@@ -1,0 +1,83 @@
+// What tch's own binding of libtorch lacks. Each function says in `problem` why it could not do its
+// work, and lets no exception out.
+
+#include <ATen/Context.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/from_blob.h>
+
+#include <cstring>
+#include <exception>
+#include <vector>
+
+namespace {
+
+void say(const char* what, char* problem, size_t capacity) {
+  if (capacity > 0) {
+    std::strncpy(problem, what, capacity - 1);
+    problem[capacity - 1] = '\0';
+  }
+}
+
+// Runs `work`; whether it threw nothing.
+template <typename Work>
+bool guarded(char* problem, size_t capacity, const Work& work) noexcept {
+  try {
+    work();
+    return true;
+  } catch (const std::exception& e) {
+    say(e.what(), problem, capacity);
+  } catch (...) {
+    say("an unknown exception", problem, capacity);
+  }
+  return false;
+}
+
+}  // namespace
+
+// A contiguous tensor over `data`, of the element type of `like`. `release(owner)` is called once:
+// when the last tensor over the memory goes, or before this returns null.
+extern "C" at::Tensor* crosstune_from_blob(
+    void* data, const int64_t* sizes, size_t dims, const at::Tensor* like, void* owner,
+    void (*release)(void*), char* problem, size_t capacity) noexcept {
+  at::Tensor* made = nullptr;
+  guarded(problem, capacity, [&] {
+    // From `context` on, which throws nothing, the maker owns the memory and releases it.
+    made = new at::Tensor(at::for_blob(data, at::IntArrayRef(sizes, dims))
+                              .context(owner, release)
+                              .options(like->options())
+                              .make_tensor());
+  });
+  return made;
+}
+
+// A step of AdamW on `count` contiguous parameters in as few passes as there can be. `steps` is a
+// scalar that counts from 1; the gradients are divided by `divisor`, a scalar.
+extern "C" bool crosstune_adamw(
+    const at::Tensor* const* values, const at::Tensor* const* gradients,
+    const at::Tensor* const* means, const at::Tensor* const* squares, size_t count,
+    const at::Tensor* steps, const at::Tensor* divisor, double lr, double beta1, double beta2,
+    double decay, double eps, char* problem, size_t capacity) noexcept {
+  return guarded(problem, capacity, [&] {
+    at::NoGradGuard no_grad;
+    std::vector<at::Tensor> value, gradient, mean, square;
+    for (size_t i = 0; i < count; ++i) {
+      value.push_back(*values[i]);
+      // The kernel reads memory in a row, whatever the strides.
+      gradient.push_back(gradients[i]->contiguous());
+      mean.push_back(*means[i]);
+      square.push_back(*squares[i]);
+    }
+    const std::vector<at::Tensor> step(count, *steps);
+    at::_fused_adamw_(value, gradient, mean, square, {}, step, lr, beta1, beta2, decay, eps,
+                      /*amsgrad=*/false, /*maximize=*/false, *divisor);
+  });
+}
+
+// How exact products of f32 matrices are: `highest`, `high` or `medium`.
+extern "C" bool crosstune_matmul_precision(
+    const char* precision, char* problem, size_t capacity) noexcept {
+  return guarded(problem, capacity,
+                 [&] { at::globalContext().setFloat32MatmulPrecision(precision); });
+}
