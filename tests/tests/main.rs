@@ -4,5 +4,6 @@ mod errors;
 mod export;
 mod freezing;
 mod hub;
+mod pipeline;
 mod support;
 mod train;

@@ -3,11 +3,11 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use crosstune_core::{FitOptions, Freeze, Layout, MatmulPrecision, Modality, Origin, Pool};
+use crosstune_core::{Freeze, Layout, Modality, Pool};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::ModalityArgs;
+use crate::{ModalityArgs, fit_args::FitArgs};
 
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -61,6 +61,10 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Leave out samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
+    /// Samples of at most so many bytes are kept in memory, the others read again in every epoch;
+    /// for example 500M or 16G
+    #[arg(long, value_name = "BYTES", default_value = "4G")]
+    pub(crate) memory: Bytes,
     /// Name the tensors that were taken, made fresh, reshaped or left
     #[arg(short, long)]
     pub(crate) verbose: bool,
@@ -142,84 +146,6 @@ impl LayoutArgs {
             label_column: self.label_column.clone(),
             ..Layout::of::<M>()
         })
-    }
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Training")]
-pub(crate) struct FitArgs {
-    /// Passes over the training samples
-    #[arg(long, value_name = "N", default_value_t = FitOptions::default().epochs)]
-    epochs: usize,
-    /// Samples in a step
-    #[arg(long, value_name = "N", default_value_t = FitOptions::default().batch_size)]
-    batch_size: usize,
-    /// The peak learning rate of fresh parameters [default: by what is fresh and what trains; the
-    /// run says which]
-    #[arg(long, value_name = "RATE")]
-    lr: Option<f64>,
-    /// The peak learning rate of pretrained parameters [default: likewise]
-    #[arg(long, value_name = "RATE")]
-    pretrained_lr: Option<f64>,
-    /// The share of all steps in which the rate rises
-    #[arg(long, value_name = "SHARE", default_value_t = FitOptions::default().warmup)]
-    warmup: f64,
-    /// Weight decay of matrices
-    #[arg(long, value_name = "RATE", default_value_t = FitOptions::default().weight_decay)]
-    weight_decay: f64,
-    /// The largest norm of a step's gradient
-    #[arg(long, value_name = "NORM", default_value_t = FitOptions::default().clip_grad)]
-    clip_grad: f64,
-    /// End after this many steps [default: after the last epoch]
-    #[arg(long, value_name = "N")]
-    max_steps: Option<usize>,
-    /// Stop after this many epochs without a better validation accuracy
-    #[arg(long, value_name = "EPOCHS", default_value_t = 5)]
-    patience: usize,
-    /// Decides fresh parameters, splits, order and dropout
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// How exactly f32 matrices are multiplied; medium (bf16) is about twice as fast on a CPU with
-    /// AVX-512 BF16 or AMX
-    #[arg(long, value_enum, value_name = "PRECISION", default_value_t = PrecisionArg::Highest)]
-    pub(crate) matmul_precision: PrecisionArg,
-    /// Where to compute: cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: DeviceArg,
-}
-
-impl FitArgs {
-    /// The options, with rates that were good on a grid where a person gives none.
-    pub(crate) fn options(
-        &self,
-        init: Init,
-        embedder: Origin,
-        freeze: &Freeze,
-        depth: usize,
-    ) -> FitOptions {
-        // Any parameter of the topmost part, which is the last to be frozen.
-        let top = format!("trunk.blocks.{}.weight", depth.saturating_sub(1));
-        let trunk_trains = freeze.trains(&top, Origin::Pretrained);
-        let (lr, pretrained_lr) = match (init, embedder, trunk_trains) {
-            (Init::Random, _, true) => (3e-4, 3e-4),
-            // Norms at the most, which bear a high rate.
-            (_, Origin::Fresh, false) => (3e-3, 3e-3),
-            (_, Origin::Pretrained, false) => (3e-3, 1e-3),
-            (_, Origin::Fresh, true) => (3e-3, 3e-4),
-            (_, Origin::Pretrained, true) => (1e-3, 1e-4),
-        };
-        FitOptions {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            lr: self.lr.unwrap_or(lr),
-            pretrained_lr: self.pretrained_lr.unwrap_or(pretrained_lr),
-            warmup: self.warmup,
-            weight_decay: self.weight_decay,
-            clip_grad: self.clip_grad,
-            max_steps: self.max_steps,
-            patience: Some(self.patience),
-            seed: self.seed,
-        }
     }
 }
 
@@ -316,27 +242,6 @@ impl From<PoolArg> for Pool {
     }
 }
 
-/// The names of `torch.set_float32_matmul_precision`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PrecisionArg {
-    /// With all bits
-    Highest,
-    /// In TF32 where a GPU has it
-    High,
-    /// In bf16 where the CPU or GPU has it
-    Medium,
-}
-
-impl From<PrecisionArg> for MatmulPrecision {
-    fn from(arg: PrecisionArg) -> Self {
-        match arg {
-            PrecisionArg::Highest => Self::Highest,
-            PrecisionArg::High => Self::High,
-            PrecisionArg::Medium => Self::Medium,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum HeadArg {
     /// One fresh linear layer
@@ -386,5 +291,26 @@ impl std::str::FromStr for DeviceArg {
             n if index >= n as usize => Err(format!("there are {n} CUDA devices, counted from 0")),
             _ => Ok(Self(tch::Device::Cuda(index))),
         }
+    }
+}
+
+/// A number of bytes: `1500`, `500K`, `500M`, `16G`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bytes(pub(crate) usize);
+
+impl std::str::FromStr for Bytes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (digits, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
+        let unit = match unit.to_ascii_uppercase().as_str() {
+            "" => 1,
+            "K" => 1 << 10,
+            "M" => 1 << 20,
+            "G" => 1 << 30,
+            _ => return Err("expected a number of bytes such as 500M or 16G"),
+        };
+        let bytes = digits.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
+        bytes.map(Self).ok_or("expected a number of bytes such as 500M or 16G")
     }
 }

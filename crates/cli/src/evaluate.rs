@@ -1,7 +1,7 @@
 //! `evaluate`: a tuned model on labelled samples.
 
 use anyhow::Result;
-use crosstune_core::{Dataset, Error, Evaluation, Modality, Samples, data, run};
+use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samples, data, run};
 
 use crate::{
     args::EvaluateArgs,
@@ -23,14 +23,15 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let labels = &model.spec().labels;
     let items = data::evaluation(&args.data, &layout, labels, "DATA")?;
     let bar = progress::reading(items.len(), M::SAMPLES);
-    let (samples, bad) = Samples::read(&modality, &items, || bar.inc(1));
+    let (samples, bad) =
+        Samples::read(&modality, &items, Reading::Plain, &mut { MEMORY }, || bar.inc(1));
     bar.finish_and_clear();
     if !bad.is_empty() && (!args.skip_bad || samples.is_empty()) {
         return Err(Error::BadSamples(bad).into());
     }
     let classes = labels.len();
     let size = args.compute.batch_size.get();
-    let evaluation = Evaluation::of(model.classifier(), &modality, &samples, classes, size);
+    let evaluation = Evaluation::of(model.classifier(), &modality, &samples, classes, size)?;
     if args.json {
         print_json(&serde_json::json!({
             "labels": labels,

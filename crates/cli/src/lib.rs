@@ -10,6 +10,7 @@
 mod args;
 mod evaluate;
 mod export;
+mod fit_args;
 mod format;
 mod inspect;
 mod open;

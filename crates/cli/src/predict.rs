@@ -1,9 +1,9 @@
 //! `predict`: labels for files.
 
 use anyhow::Result;
-use crosstune_core::{Error, Input, Modality, Samples, metrics};
+use crosstune_core::{Error, Input, MEMORY, Modality, Reading, Samples, metrics};
 use serde_json::json;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::{args::PredictArgs, evaluate::print, format::percent, open::open};
 
@@ -21,20 +21,18 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     for file in &args.files {
         items.extend(modality.items(file)?);
     }
-    let (samples, bad) = Samples::read(&modality, &items, || ());
+    let (samples, bad) = Samples::read(&modality, &items, Reading::Plain, &mut { MEMORY }, || ());
     if !bad.is_empty() {
         return Err(Error::BadSamples(bad).into());
     }
     let labels = &model.spec().labels;
+    let shown = labels.len().min(args.top.max(1)) as i64;
     let size = args.compute.batch_size.get();
-    for (items, inputs) in items.chunks(size).zip(samples.inputs.chunks(size)) {
-        let batch = modality.batch(&inputs.iter().collect::<Vec<_>>());
-        let shares = metrics::logits(model.classifier(), &batch).softmax(-1, Kind::Float);
-        let (shares, order) = shares.sort(-1, true);
-        for (row, item) in items.iter().enumerate() {
-            let of = |t: &Tensor| {
-                t.get(row as i64).narrow(0, 0, labels.len().min(args.top.max(1)) as i64)
-            };
+    metrics::score(model.classifier(), &modality, &samples, size, |chosen, scores| {
+        let (shares, order) = scores.exp().sort(-1, true);
+        for (row, &at) in chosen.iter().enumerate() {
+            let of = |t: &Tensor| t.get(row as i64).narrow(0, 0, shown);
+            let item = &items[at];
             let shares = Vec::<f32>::try_from(of(&shares))?;
             let order = Vec::<i64>::try_from(of(&order))?;
             let ranked: Vec<(&str, f32)> =
@@ -52,7 +50,8 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                 row_of(text.unwrap_or(&item.place.to_string()), &ranked)
             });
         }
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 
     say("source", format!("{}, {}", args.weights.display(), describe(&source)));
     say_data::<A::Modality>(&data);
-    let (splits, skipped) = read(&mut modality, &data, args.skip_bad)?;
+    let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
 
     fit::seed(options.seed);
     let mut spec = Spec::new::<A::Modality>(&source, embedder, data.labels.clone());
@@ -121,10 +121,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 
     let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
     let evaluate = |samples: &crosstune_core::Samples| {
-        (!samples.is_empty()).then(|| {
+        let score = || {
             let classes = data.labels.len();
             Evaluation::of(model.classifier(), &modality, samples, classes, options.batch_size)
-        })
+        };
+        (!samples.is_empty()).then(score).transpose()
     };
     let result = RunResult {
         version: env!("CARGO_PKG_VERSION"),
@@ -145,8 +146,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         },
         parameters: Parameters { trained, frozen },
         loaded: model.report().clone(),
-        validation: evaluate(&splits.validation),
-        test: evaluate(&splits.test),
+        validation: evaluate(&splits.validation)?,
+        test: evaluate(&splits.test)?,
         cost: Cost {
             seconds_to_first_batch: first_batch,
             seconds_per_step: step,
@@ -189,11 +190,12 @@ fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
 fn read<M: Modality>(
     modality: &mut M,
     data: &Dataset,
+    memory: usize,
     skip_bad: bool,
 ) -> Result<(Splits, Vec<BadSample>)> {
     let all = data.train.len() + data.validation.len() + data.test.len();
     let bar = progress::reading(all, M::SAMPLES);
-    let read = Splits::read(modality, data, || bar.inc(1));
+    let read = Splits::read(modality, data, memory, || bar.inc(1));
     bar.finish_and_clear();
     let (splits, bad) = read?;
     if bad.is_empty() || skip_bad {

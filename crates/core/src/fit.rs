@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use rand::{SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Kind, Reduction, Tensor};
 
 use crate::{
-    AdamW, Batch, Error, Evaluation, Modality, Model, Result, Samples, Schedule, optim::clip_factor,
+    AdamW, Batch, Error, Evaluation, Mix, Modality, Model, Result, Rng, Samples, Schedule,
+    loader::{self, Prepared, Purpose},
+    optim::clip_factor,
 };
 
 /// How to train. The defaults are those of the binaries, which choose the two rates by what is fresh
@@ -33,8 +34,26 @@ pub struct FitOptions {
     pub max_steps: Option<usize>,
     /// Stop after this many epochs without a better validation accuracy; `None`: never.
     pub patience: Option<usize>,
-    /// Decides the fresh parameters (through [`seed`]), the order of samples and dropout.
+    /// The order of the training samples.
+    pub order: Order,
+    /// Mixing the samples of a batch.
+    pub mix: Mix,
+    /// The share of each target that is spread evenly over all classes (Szegedy et al. 2016).
+    pub label_smoothing: f64,
+    /// Decides the fresh parameters (through [`seed`]), the order of samples, their variations and
+    /// dropout.
     pub seed: u64,
+}
+
+/// The order of the training samples, new in every epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// At random.
+    #[default]
+    Shuffled,
+    /// At random, but with batches of samples of about the same length, so that little is padded.
+    ByLength,
 }
 
 impl Default for FitOptions {
@@ -49,6 +68,9 @@ impl Default for FitOptions {
             clip_grad: 1.,
             max_steps: None,
             patience: Some(5),
+            order: Order::Shuffled,
+            mix: Mix::default(),
+            label_smoothing: 0.,
             seed: 0,
         }
     }
@@ -67,20 +89,21 @@ impl FitOptions {
     /// The first that cannot be used, by the name that the binaries give it.
     pub fn check(&self) -> Result<()> {
         let positive = |x: f64| x > 0. && x.is_finite();
+        let not_negative = |x: f64| x >= 0. && x.is_finite();
+        let share = |x: f64| (0.0..1.0).contains(&x);
         let problems = [
             ("--epochs", self.epochs > 0, "must be at least 1"),
             ("--batch-size", self.batch_size > 0, "must be at least 1"),
             ("--lr", positive(self.lr), "must be above 0"),
             ("--pretrained-lr", positive(self.pretrained_lr), "must be above 0"),
-            ("--warmup", (0.0..1.0).contains(&self.warmup), "must be a share from 0 to below 1"),
-            (
-                "--weight-decay",
-                self.weight_decay >= 0. && self.weight_decay.is_finite(),
-                "must not be negative",
-            ),
+            ("--warmup", share(self.warmup), "must be a share from 0 to below 1"),
+            ("--weight-decay", not_negative(self.weight_decay), "must not be negative"),
             ("--clip-grad", positive(self.clip_grad), "must be above 0"),
             ("--max-steps", self.max_steps != Some(0), "must be at least 1"),
             ("--patience", self.patience != Some(0), "must be at least 1"),
+            ("--mixup", not_negative(self.mix.mixup), "must not be negative"),
+            ("--cutmix", not_negative(self.mix.cutmix), "must not be negative"),
+            ("--label-smoothing", share(self.label_smoothing), "must be a share from 0 to below 1"),
         ];
         match problems.into_iter().find(|(_, fine, _)| !fine) {
             Some((setting, _, problem)) => Err(Error::Setting { setting, problem: problem.into() }),
@@ -100,7 +123,7 @@ pub fn seed(seed: u64) {
 pub struct Step {
     /// The mean cross-entropy of the batch, in nats.
     pub loss: f64,
-    /// Right answers in the batch.
+    /// Answers that are the target, or its largest part.
     pub right: i64,
 }
 
@@ -133,16 +156,23 @@ impl<'m> Tuner<'m> {
         }
     }
 
-    /// One step on a batch with its classes `[B]`, i64.
+    /// One step on a batch with its classes `[B]`, i64, or the share of each class,
+    /// `[B, classes]`, f32.
     ///
     /// # Errors
     /// If the loss is not a number.
     pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
         let logits = self.model.classifier().forward(batch, true);
-        let loss = logits.cross_entropy_for_logits(targets);
+        let smoothing = self.options.label_smoothing;
+        let no_weights = None::<&Tensor>;
+        let loss = logits.cross_entropy_loss(targets, no_weights, Reduction::Mean, -100, smoothing);
+        let classes = match targets.dim() {
+            1 => targets.shallow_clone(),
+            _ => targets.argmax(-1, false),
+        };
         let step = Step {
             loss: loss.double_value(&[]),
-            right: logits.argmax(-1, false).eq_tensor(targets).sum(Kind::Int64).int64_value(&[]),
+            right: logits.argmax(-1, false).eq_tensor(&classes).sum(Kind::Int64).int64_value(&[]),
         };
         if !step.loss.is_finite() {
             let (step, loss, lr) = (self.steps + 1, step.loss, self.options.lr);
@@ -223,32 +253,52 @@ pub fn fit<M: Modality>(
     let steps = train.len().div_ceil(options.batch_size);
     let total = options.steps(train.len());
     let mut tuner = Tuner::new(model, options, total);
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    let (device, classes) = (model.classifier().device(), model.spec().labels.len());
+    let mut rng = Rng::seed_from_u64(options.seed);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let (mut epochs, mut best): (Vec<EpochRecord>, Option<Best>) = (vec![], None);
     for epoch in 1..=total.div_ceil(steps.max(1)) {
         let begun = Instant::now();
         order.shuffle(&mut rng);
-        let (mut loss, mut right, mut seen) = (0., 0, 0);
-        let left = total - steps * (epoch - 1);
-        for (at, chosen) in order.chunks(options.batch_size).take(left).enumerate() {
-            let (batch, targets) = gather(model, modality, train, chosen);
-            let step = tuner.step(&batch, &targets)?;
-            loss += step.loss * chosen.len() as f64;
-            right += step.right;
-            seen += chosen.len();
-            observe(Progress::Step {
-                epoch,
-                step: at + 1,
-                steps,
-                loss: loss / seen as f64,
-                accuracy: right as f64 / seen as f64,
-            })?;
-        }
-        let scored = (!validation.is_empty()).then(|| {
-            let classes = model.spec().labels.len();
+        let mut lists = match options.order {
+            Order::Shuffled => order.chunks(options.batch_size).map(<[_]>::to_vec).collect(),
+            Order::ByLength => by_length(train, &order, options.batch_size, &mut rng),
+        };
+        lists.truncate(total - steps * (epoch - 1));
+        let (mut loss, mut right, mut seen, mut at) = (0., 0, 0, 0);
+        let purpose = Purpose::Train { seed: options.seed, epoch };
+        loader::batches(
+            modality,
+            train,
+            &lists,
+            purpose,
+            |chosen, Prepared { batch, targets, .. }| {
+                let (batch, targets) = (batch.to_device(device), targets.to_device(device));
+                let step = if options.mix == Mix::default() {
+                    tuner.step(&batch, &targets)?
+                } else {
+                    let rng = &mut loader::rng(!options.seed, epoch, at);
+                    let (batch, targets) =
+                        options.mix.apply(&batch, &targets, classes as i64, rng)?;
+                    tuner.step(&batch, &targets)?
+                };
+                loss += step.loss * chosen.len() as f64;
+                right += step.right;
+                seen += chosen.len();
+                at += 1;
+                observe(Progress::Step {
+                    epoch,
+                    step: at,
+                    steps,
+                    loss: loss / seen as f64,
+                    accuracy: right as f64 / seen as f64,
+                })
+            },
+        )?;
+        let score = || {
             Evaluation::of(model.classifier(), modality, validation, classes, options.batch_size)
-        });
+        };
+        let scored = (!validation.is_empty()).then(score).transpose()?;
         let record = EpochRecord {
             epoch,
             train_loss: loss / seen as f64,
@@ -276,17 +326,18 @@ pub fn fit<M: Modality>(
     Ok(Fitted { epochs, best_epoch, seconds: start.elapsed().as_secs_f64() })
 }
 
-/// A batch of the chosen samples with their classes, on the model's device.
-fn gather<M: Modality>(
-    model: &Model,
-    modality: &M,
-    samples: &Samples,
-    chosen: &[usize],
-) -> (Batch, Tensor) {
-    let device = model.classifier().device();
-    let inputs: Vec<&Tensor> = chosen.iter().map(|&i| &samples.inputs[i]).collect();
-    let targets: Vec<i64> = chosen.iter().map(|&i| samples.targets[i]).collect();
-    (modality.batch(&inputs).to_device(device), Tensor::from_slice(&targets).to_device(device))
+/// Batches of samples of about the same length, in random order. `order` is cut into stretches of
+/// many batches, and each is sorted by itself: most of the chance is left.
+fn by_length(train: &Samples, order: &[usize], size: usize, rng: &mut Rng) -> Vec<Vec<usize>> {
+    const BATCHES: usize = 50;
+    let mut lists = vec![];
+    for stretch in order.chunks(size * BATCHES) {
+        let mut stretch = stretch.to_vec();
+        stretch.sort_by_key(|&at| train.length(at));
+        lists.extend(stretch.chunks(size).map(<[_]>::to_vec));
+    }
+    lists.shuffle(rng);
+    lists
 }
 
 /// The best epoch so far, with a copy of what trains.

@@ -37,7 +37,9 @@ pub mod head;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod layers;
+mod loader;
 pub mod metrics;
+pub mod mix;
 pub mod modality;
 pub mod model;
 pub mod optim;
@@ -65,10 +67,11 @@ pub use family::{
     WaveformNorm,
 };
 pub use features::{Batch, Features, Form, Sequence};
-pub use fit::{EpochRecord, FitOptions, Fitted, Progress, Tuner, fit, seed};
+pub use fit::{EpochRecord, FitOptions, Fitted, Order, Progress, Tuner, fit, seed};
 pub use freeze::Freeze;
 pub use head::{Activation, Bias, Dense, Head, HeadConfig};
 pub use metrics::Evaluation;
+pub use mix::Mix;
 pub use modality::{Modality, Rng, Shown};
 pub use model::{Model, Parts, Spec};
 pub use optim::{AdamW, Schedule};
@@ -77,7 +80,7 @@ pub use position::Positions;
 pub use precision::MatmulPrecision;
 pub use resnet::{Block, ResNet, ResNetConfig, Shortcut, Stage};
 pub use run::RunWriter;
-pub use samples::{BadSample, Samples, Splits};
+pub use samples::{BadSample, MEMORY, Reading, Samples, Splits};
 pub use scope::{Fresh, LoadReport, Origin, Reshaped, Scope, Source};
 pub use surgery::Resampling;
 pub use tower::{Classifier, Tower};

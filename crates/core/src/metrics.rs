@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::{Classifier, Modality, Samples};
+use crate::{
+    Batch, Classifier, Modality, Result, Samples,
+    loader::{self, Purpose},
+};
 
 /// A classifier's result on labelled samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,27 +25,28 @@ pub struct Evaluation {
 
 impl Evaluation {
     /// Evaluates on all samples, `batch_size` at a time. No gradients, no dropout.
+    ///
+    /// # Errors
+    /// If a sample can no longer be read.
     pub fn of<M: Modality>(
         model: &Classifier,
         modality: &M,
         samples: &Samples,
         classes: usize,
         batch_size: usize,
-    ) -> Self {
+    ) -> Result<Self> {
         let (mut loss, mut confusion) = (0., vec![vec![0u32; classes]; classes]);
-        let batches = samples.inputs.chunks(batch_size).zip(samples.targets.chunks(batch_size));
-        for (inputs, targets) in batches {
-            let batch = modality.batch(&inputs.iter().collect::<Vec<_>>());
-            let logits = logits(model, &batch);
-            let target = Tensor::from_slice(targets);
-            loss +=
-                logits.cross_entropy_for_logits(&target).double_value(&[]) * targets.len() as f64;
-            let answers = Vec::<i64>::try_from(logits.argmax(-1, false)).unwrap_or_default();
-            for (&truth, answer) in targets.iter().zip(answers) {
+        score(model, modality, samples, batch_size, |chosen, scores| {
+            let targets: Vec<i64> = chosen.iter().map(|&at| samples.targets()[at]).collect();
+            let mean = scores.nll_loss(&Tensor::from_slice(&targets)).double_value(&[]);
+            loss += mean * targets.len() as f64;
+            let answers = Vec::<i64>::try_from(scores.argmax(-1, false))?;
+            for (truth, answer) in targets.into_iter().zip(answers) {
                 confusion[truth as usize][answer as usize] += 1;
             }
-        }
-        Self::from_confusion(confusion, loss / samples.len().max(1) as f64)
+            Ok(())
+        })?;
+        Ok(Self::from_confusion(confusion, loss / samples.len().max(1) as f64))
     }
 
     fn from_confusion(confusion: Vec<Vec<u32>>, loss: f64) -> Self {
@@ -66,11 +70,46 @@ impl Evaluation {
     }
 }
 
-/// Logits `[B, classes]` on the CPU, f32, without gradients or dropout.
-pub fn logits(model: &Classifier, batch: &crate::Batch) -> Tensor {
-    tch::no_grad(|| model.forward(&batch.to_device(model.device()), false))
-        .to_device(tch::Device::Cpu)
-        .to_kind(Kind::Float)
+/// Hands the logarithms of the probabilities of all classes, `[samples, classes]`, f32 on the CPU, to
+/// `consume`, with the samples that they are of, in order: `batch_size` at a time, without gradients
+/// or dropout. Of a sample in several windows, the probabilities are averaged.
+///
+/// # Errors
+/// If a sample can no longer be read, or the first error of `consume`.
+pub fn score<M: Modality>(
+    model: &Classifier,
+    modality: &M,
+    samples: &Samples,
+    batch_size: usize,
+    mut consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
+) -> Result<()> {
+    let order: Vec<usize> = (0..samples.len()).collect();
+    let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
+    loader::batches(modality, samples, &lists, Purpose::Ask, |chosen, prepared| {
+        let scores = scores(model, &prepared.batch, batch_size as i64);
+        let scores = if prepared.rows.iter().all(|&rows| rows == 1) {
+            scores
+        } else {
+            let mean =
+                |of: Tensor| of.logsumexp([0].as_slice(), false) - (of.size()[0] as f64).ln();
+            let parts = scores.split_with_sizes(&prepared.rows, 0);
+            Tensor::stack(&parts.into_iter().map(mean).collect::<Vec<_>>(), 0)
+        };
+        consume(chosen, &scores)
+    })
+}
+
+/// The same of each row of a batch, `at_once` at a time.
+fn scores(model: &Classifier, batch: &Batch, at_once: i64) -> Tensor {
+    let rows = batch.x.size()[0];
+    let part = |from: i64| {
+        let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(rows - from));
+        let part = Batch { x: narrow(&batch.x), keep: batch.keep.as_ref().map(narrow) };
+        let logits = tch::no_grad(|| model.forward(&part.to_device(model.device()), false));
+        logits.to_device(tch::Device::Cpu).log_softmax(-1, Kind::Float)
+    };
+    let step = usize::try_from(at_once).unwrap_or(1).max(1);
+    Tensor::cat(&(0..rows).step_by(step).map(part).collect::<Vec<_>>(), 0)
 }
 
 #[cfg(test)]

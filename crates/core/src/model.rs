@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rand::SeedableRng;
 use safetensors::tensor::{Dtype, View};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -134,9 +135,13 @@ impl Model {
         if !fresh || train.is_empty() {
             return;
         }
-        let step = train.len().div_ceil(SAMPLES);
-        let some: Vec<&Tensor> = train.inputs.iter().step_by(step).collect();
-        let batch = modality.batch(&some).to_device(self.classifier.device());
+        let some: Vec<Tensor> = train
+            .some(SAMPLES)
+            .iter()
+            .map(|kept| modality.vary(kept, &mut crate::Rng::seed_from_u64(0)))
+            .collect();
+        let batch = modality.batch(&some.iter().collect::<Vec<_>>());
+        let batch = batch.to_device(self.classifier.device());
         self.classifier.tower().settle(&batch);
     }
 

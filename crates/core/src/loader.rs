@@ -1,0 +1,97 @@
+//! Batches, made ahead of the device.
+
+use std::{sync::mpsc, thread};
+
+use rand::SeedableRng;
+use rayon::prelude::*;
+use tch::Tensor;
+
+use crate::{Batch, Modality, Result, Rng, Samples, samples::Reading};
+
+/// How many batches may wait for the device.
+const AHEAD: usize = 4;
+
+/// What batches are for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Purpose {
+    /// To learn from: each sample is varied.
+    Train {
+        /// Decides the variations, with the epoch.
+        seed: u64,
+        /// Counted from 1.
+        epoch: usize,
+    },
+    /// To be asked about: each sample in its windows.
+    Ask,
+}
+
+/// Samples put together.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The inputs, on the CPU.
+    pub(crate) batch: Batch,
+    /// The class of each sample: `[samples]`, i64.
+    pub(crate) targets: Tensor,
+    /// How many rows of the batch each sample has.
+    pub(crate) rows: Vec<i64>,
+}
+
+/// Makes a batch of each list of indices and hands them to `consume` in that order. Reading,
+/// varying and putting together go on in other threads meanwhile. What comes out depends on the
+/// arguments alone, not on the number of threads.
+///
+/// # Errors
+/// If a sample that was not kept can no longer be read, or the first error of `consume`.
+pub(crate) fn batches<M: Modality>(
+    modality: &M,
+    samples: &Samples,
+    lists: &[Vec<usize>],
+    purpose: Purpose,
+    mut consume: impl FnMut(&[usize], Prepared) -> Result<()>,
+) -> Result<()> {
+    thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel(AHEAD);
+        scope.spawn(move || {
+            // One: the device's own operations need the others.
+            tch::set_num_threads(1);
+            for list in lists {
+                let prepared = prepare(modality, samples, list, purpose);
+                let failed = prepared.is_err();
+                // The other end is gone where `consume` failed.
+                if send.send(prepared).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        lists.iter().zip(receive).try_for_each(|(list, prepared)| consume(list, prepared?))
+    })
+}
+
+fn prepare<M: Modality>(
+    modality: &M,
+    samples: &Samples,
+    list: &[usize],
+    purpose: Purpose,
+) -> Result<Prepared> {
+    let rows = |&at: &usize| match purpose {
+        Purpose::Train { seed, epoch } => {
+            let kept = samples.get(modality, at, Reading::Kept)?;
+            Ok(vec![modality.vary(&kept, &mut rng(seed, epoch, at))])
+        }
+        Purpose::Ask => Ok(modality.windows(&samples.get(modality, at, Reading::Plain)?)),
+    };
+    let rows: Vec<Vec<Tensor>> = list.par_iter().map(rows).collect::<Result<_>>()?;
+    let targets: Vec<i64> = list.iter().map(|&at| samples.targets()[at]).collect();
+    Ok(Prepared {
+        batch: modality.batch(&rows.iter().flatten().collect::<Vec<_>>()),
+        targets: Tensor::from_slice(&targets),
+        rows: rows.iter().map(|rows| rows.len() as i64).collect(),
+    })
+}
+
+/// The randomness of one thing in one epoch.
+pub(crate) fn rng(seed: u64, epoch: usize, at: usize) -> Rng {
+    let mut rng = Rng::seed_from_u64(seed);
+    rng.set_stream((epoch as u64) << 32 | at as u64);
+    rng
+}
