@@ -20,6 +20,8 @@ pub(crate) struct Cli<A: ModalityArgs> {
 pub(crate) enum Command<A: ModalityArgs> {
     /// Fine-tune a pretrained model on labelled samples
     Train(Box<TrainArgs<A>>),
+    /// Read labelled samples without training, and say what they are and what is wrong
+    Check(Box<CheckArgs<A>>),
     /// Measure a tuned model on labelled samples
     Evaluate(EvaluateArgs),
     /// Label files with a tuned model
@@ -147,6 +149,26 @@ impl LayoutArgs {
             ..Layout::of::<M>()
         })
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs<A: ModalityArgs> {
+    /// Labelled samples, in any layout that train takes
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: PathBuf,
+    /// Labelled samples to report on; otherwise the test split of --data
+    #[arg(long, value_name = "PATH")]
+    pub(crate) eval_data: Option<PathBuf>,
+    /// Write some samples of every class to look at: a PNG of pictures or spectrograms, or a text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sheet: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
+    #[command(flatten)]
+    pub(crate) modality: ModalityFlags<A>,
 }
 
 #[derive(Debug, Args)]

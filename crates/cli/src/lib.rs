@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 mod args;
+mod check;
 mod evaluate;
 mod export;
 mod fit_args;
@@ -17,6 +18,7 @@ mod open;
 mod predict;
 mod process;
 mod progress;
+mod sheet;
 mod train;
 mod weights;
 
@@ -51,6 +53,12 @@ pub fn run<A: ModalityArgs>() -> ExitCode {
     };
     let done = match cli.command {
         Command::Train(args) => train::train(*args),
+        Command::Check(args) => match check::check(*args) {
+            Ok(check::Verdict::Fine) => Ok(()),
+            // The report has said what.
+            Ok(check::Verdict::Wrong) => return ExitCode::FAILURE,
+            Err(e) => Err(e),
+        },
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args),
         Command::Predict(args) => predict::predict::<A::Modality>(&args),
         Command::Inspect(args) => inspect::inspect(&args),

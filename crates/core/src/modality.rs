@@ -72,6 +72,14 @@ pub trait Modality:
         vec![sample.shallow_clone()]
     }
 
+    /// Whether an input can be read at all, even before a model is adopted.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn verify(&self, input: &Input) -> Result<(), Cause> {
+        self.read(input).map(drop)
+    }
+
     /// The size of an input, a number for each of [`EXTENT`](Self::EXTENT), with as little reading as
     /// that takes.
     ///
