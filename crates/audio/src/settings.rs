@@ -108,7 +108,7 @@ impl Modality for AudioSettings {
             .par_iter()
             .filter_map(|input| match input {
                 Input::File(path) => Wav::open(path).ok(),
-                Input::Text(_) => None,
+                Input::Bytes { .. } | Input::Text(_) | Input::Pair(_) => None,
             })
             .map(|wav| (wav.sample_rate(), wav.samples()))
             .collect();
@@ -132,7 +132,10 @@ impl Modality for AudioSettings {
     fn read(&self, input: &Input) -> Result<Tensor, Cause> {
         let path = match input {
             Input::File(path) => path,
-            Input::Text(_) => return Err("a text, where the path of a WAV file is expected".into()),
+            Input::Bytes { .. } => return Err("recordings within tables are not read yet".into()),
+            Input::Text(_) | Input::Pair(_) => {
+                return Err("a text, where the path of a WAV file is expected".into());
+            }
         };
         let (rate, frames) = (self.front_end.sample_rate(), self.options.frames());
         let wav = Wav::open(path)?;

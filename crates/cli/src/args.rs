@@ -41,7 +41,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// The family of the pretrained model, where it is not recognised
     #[arg(long, value_name = "NAME")]
     pub(crate) family: Option<String>,
-    /// Labelled samples: a folder per class (perhaps below train/ and test/), or a .csv or .tsv
+    /// Labelled samples: a folder per class (perhaps below train/ and test/), or a table: .csv,
+    /// .tsv, .jsonl or .parquet, or a folder of such
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
     /// Labelled samples to report on; otherwise the test split of --data
@@ -60,6 +61,12 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// no validation split of its own; 0: none
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     pub(crate) validation: f64,
+    /// Cut the training samples into this many folds, and report on the one that --fold names
+    #[arg(long, value_name = "K", requires = "fold")]
+    pub(crate) folds: Option<usize>,
+    /// The fold to report on, from 1 to K
+    #[arg(long, value_name = "I", requires = "folds")]
+    pub(crate) fold: Option<usize>,
     /// Leave out samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
@@ -115,12 +122,25 @@ pub(crate) struct LayoutArgs {
     /// Files whose names it matches are the test split: '_[0-4]\.wav$'
     #[arg(long, value_name = "REGEX", value_parser = pattern, requires = "label_pattern")]
     test_pattern: Option<String>,
+    /// Find in a file's name whose it is, as its group `group`: '_(?<group>\w+)_'. What is one
+    /// speaker's, say, is all trained on or all held out
+    #[arg(long, value_name = "REGEX", value_parser = pattern)]
+    #[serde(default, skip)]
+    group_pattern: Option<String>,
     /// The table's column of inputs: a name, or a number counted from 1
     #[arg(long, value_name = "COLUMN")]
     input_column: Option<String>,
+    /// The table's column of second sentences, where samples are pairs
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(default)]
+    pair_column: Option<String>,
     /// The table's column of labels
     #[arg(long, value_name = "COLUMN")]
     label_column: Option<String>,
+    /// The table's column that tells whose a sample is, as --group-pattern does
+    #[arg(long, value_name = "COLUMN", conflicts_with = "group_pattern")]
+    #[serde(default, skip)]
+    group_column: Option<String>,
 }
 
 /// Checks a pattern while the command line is parsed.
@@ -135,7 +155,11 @@ impl LayoutArgs {
             label_pattern: self.label_pattern.or(saved.label_pattern),
             test_pattern: self.test_pattern.or(saved.test_pattern),
             input_column: self.input_column.or(saved.input_column),
+            pair_column: self.pair_column.or(saved.pair_column),
             label_column: self.label_column.or(saved.label_column),
+            // They tell what to hold out, and so nothing of what is evaluated.
+            group_pattern: None,
+            group_column: None,
         }
     }
 
@@ -144,8 +168,11 @@ impl LayoutArgs {
         Ok(Layout {
             label_pattern: compile(&self.label_pattern)?,
             test_pattern: compile(&self.test_pattern)?,
+            group_pattern: compile(&self.group_pattern)?,
             input_column: self.input_column.clone(),
+            pair_column: self.pair_column.clone(),
             label_column: self.label_column.clone(),
+            group_column: self.group_column.clone(),
             ..Layout::of::<M>()
         })
     }

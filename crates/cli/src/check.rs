@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use crosstune_core::{BadSample, Dataset, Item, Modality, error::Cause};
+use crosstune_core::{
+    BadSample, Dataset, Item, Modality, Place,
+    data::{Duplicate, Split, duplicates},
+    error::Cause,
+};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -35,6 +39,10 @@ struct Report {
     sizes: BTreeMap<&'static str, Extent>,
     /// Samples that cannot be read, with the reasons.
     bad: Vec<String>,
+    /// Samples that stand in several splits or in several classes, each with where it stands.
+    leaks: Vec<Vec<String>>,
+    /// How many others are there more than once.
+    repeated: usize,
     /// Files that are no samples, by their ending.
     ignored: Vec<(String, usize)>,
 }
@@ -64,9 +72,13 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
     let items: Vec<&Item> = data.train.iter().chain(&data.validation).chain(&data.test).collect();
     let (sizes, bad) = read(&modality, &items);
+    let (leaks, repeated): (Vec<_>, Vec<_>) =
+        duplicates(&data).into_iter().partition(|d| d.across_splits() || d.labels_differ());
     let report = Report {
         data: args.data.display().to_string(),
-        ok: bad.is_empty(),
+        ok: bad.is_empty() && leaks.is_empty(),
+        leaks: leaks.iter().map(|leak| places(leak, &data.labels)).collect(),
+        repeated: repeated.len(),
         classes: classes(&data),
         sizes: A::Modality::EXTENT
             .iter()
@@ -107,6 +119,13 @@ fn read<M: Modality>(modality: &M, items: &[&Item]) -> (Vec<Vec<f64>>, Vec<BadSa
         }
     }
     (sizes, bad)
+}
+
+fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
+    let place = |(split, place, label): &(Split, Place, usize)| {
+        format!("{place} ({split}, {})", labels.get(*label).map_or("?", String::as_str))
+    };
+    duplicate.places.iter().map(place).collect()
 }
 
 fn classes(data: &Dataset) -> Vec<Class> {
@@ -162,6 +181,14 @@ fn text(report: &Report, samples: &str) -> String {
     } else {
         lines.push(format!("{} {samples} cannot be read:", count(report.bad.len())));
         lines.extend(report.bad.iter().map(|bad| format!("  {bad}")));
+    }
+    if report.repeated > 0 {
+        lines.push(format!("{} {samples} are there more than once", count(report.repeated)));
+    }
+    if !report.leaks.is_empty() {
+        let n = count(report.leaks.len());
+        lines.push(format!("{n} {samples} are in several splits or have several labels:"));
+        lines.extend(report.leaks.iter().map(|leak| format!("  {}", leak.join(" = "))));
     }
     lines.join("\n") + "\n"
 }

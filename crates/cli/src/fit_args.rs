@@ -1,7 +1,7 @@
 //! The options of training, as clap reads them.
 
 use clap::{Args, ValueEnum};
-use crosstune_core::{FitOptions, Freeze, MatmulPrecision, Mix, Order, Origin};
+use crosstune_core::{Balance, FitOptions, Freeze, MatmulPrecision, Mix, Order, Origin};
 
 use crate::args::{DeviceArg, Init};
 
@@ -39,6 +39,9 @@ pub(crate) struct FitArgs {
     /// Put sentences or recordings of about the same length together, so that little is padded
     #[arg(long)]
     group_by_length: bool,
+    /// What to do about classes of different sizes
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = BalanceArg::Nothing)]
+    balance: BalanceArg,
     /// Mix samples of a batch: the α of mixup, such as 0.2 [default: do not]
     #[arg(long, value_name = "ALPHA", default_value_t = 0., hide_default_value = true)]
     mixup: f64,
@@ -91,6 +94,7 @@ impl FitArgs {
             max_steps: self.max_steps,
             patience: Some(self.patience),
             order: if self.group_by_length { Order::ByLength } else { Order::Shuffled },
+            balance: self.balance.into(),
             mix: Mix { mixup: self.mixup, cutmix: self.cutmix },
             label_smoothing: self.label_smoothing,
             seed: self.seed,
@@ -115,6 +119,26 @@ impl From<PrecisionArg> for MatmulPrecision {
             PrecisionArg::Highest => Self::Highest,
             PrecisionArg::High => Self::High,
             PrecisionArg::Medium => Self::Medium,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BalanceArg {
+    /// Each sample counts the same
+    Nothing,
+    /// Samples of small classes count more
+    Weights,
+    /// Samples of small classes come more often
+    Sampling,
+}
+
+impl From<BalanceArg> for Balance {
+    fn from(arg: BalanceArg) -> Self {
+        match arg {
+            BalanceArg::Nothing => Self::Nothing,
+            BalanceArg::Weights => Self::Weights,
+            BalanceArg::Sampling => Self::Sampling,
         }
     }
 }

@@ -38,8 +38,9 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
             let ranked: Vec<(&str, f32)> =
                 order.iter().map(|&c| labels[c as usize].as_str()).zip(shares).collect();
             let text = match &item.input {
-                Input::Text(text) => Some(text.as_str()),
-                Input::File(_) => None,
+                Input::Text(text) => Some(text.clone()),
+                Input::Pair(pair) => Some(pair.join("\t")),
+                Input::File(_) | Input::Bytes { .. } => None,
             };
             print(&if args.json {
                 let labels: Vec<_> =
@@ -47,7 +48,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                 let input = item.place.to_string();
                 format!("{}\n", json!({"input": input, "text": text, "labels": labels}))
             } else {
-                row_of(text.unwrap_or(&item.place.to_string()), &ranked)
+                row_of(&text.unwrap_or_else(|| item.place.to_string()), &ranked)
             });
         }
         Ok(())

@@ -183,7 +183,10 @@ fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
         Some(limit) => data.limit_per_class(limit, args.fit.seed),
         None => {}
     }
-    data.hold_out(args.validation, args.fit.seed);
+    if let (Some(folds), Some(fold)) = (args.folds, args.fold) {
+        data.fold(folds, fold, args.fit.seed)?;
+    }
+    data.hold_out(args.validation, args.fit.seed)?;
     Ok(data)
 }
 

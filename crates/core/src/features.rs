@@ -8,7 +8,7 @@ use tch::{Device, Tensor};
 #[derive(Debug)]
 pub struct Batch {
     /// Values in the modality's own layout: pixels `[B, C, H, W]` (f32), log-mel frames `[B, T, F]`
-    /// (f32), waveforms `[B, N]` (f32), token ids `[B, T]` (i64).
+    /// (f32), waveforms `[B, N]` (f32), token ids `[B, T]`, or with their segments `[B, 2, T]` (i64).
     pub x: Tensor,
     /// For inputs of different lengths, which of the `T` places, or `N` samples, hold data:
     /// `[B, T]` or `[B, N]`, bool. `None`: all of them.

@@ -57,7 +57,7 @@ pub mod transformer;
 pub mod trunk;
 
 pub use checkpoint::{Checkpoint, Entry, Format};
-pub use data::{Dataset, Input, InputKind, Item, Layout, Place};
+pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Place, Split, duplicates};
 pub use dialect::{Dialect, Fit};
 pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig, StemEmbedder, TokenPatchEmbedder};
 pub use error::{Cause, Error, Result};
@@ -67,7 +67,7 @@ pub use family::{
     WaveformNorm,
 };
 pub use features::{Batch, Features, Form, Sequence};
-pub use fit::{EpochRecord, FitOptions, Fitted, Order, Progress, Tuner, fit, seed};
+pub use fit::{Balance, EpochRecord, FitOptions, Fitted, Order, Progress, Tuner, fit, seed};
 pub use freeze::Freeze;
 pub use head::{Activation, Bias, Dense, Head, HeadConfig};
 pub use metrics::Evaluation;

@@ -97,7 +97,9 @@ pub trait Modality:
     fn show(&self, input: &Input) -> Result<Shown, Cause> {
         Ok(match input {
             Input::File(path) => Shown::Text(path.display().to_string()),
+            Input::Bytes { name, .. } => Shown::Text(name.clone()),
             Input::Text(text) => Shown::Text(text.clone()),
+            Input::Pair([first, second]) => Shown::Text(format!("{first}\t{second}")),
         })
     }
 

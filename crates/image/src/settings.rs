@@ -100,16 +100,20 @@ impl Modality for ImageSettings {
         let step = train.len().div_ceil(SURVEYED).max(1);
         let headers = train.iter().step_by(step).filter_map(|input| match input {
             Input::File(path) => Header::open(path).ok(),
-            Input::Text(_) => None,
+            Input::Bytes { .. } | Input::Text(_) | Input::Pair(_) => None,
         });
         self.geometry = self.asked.settle(seen(headers), self.meeting.taken());
         self.scale = Scale::halves(self.geometry.channels.count());
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, Cause> {
-        let Input::File(path) = input else { return Err(PictureError::Text.into()) };
         let Geometry { size, resize, channels, .. } = self.geometry;
-        let picture = Picture::open(path, channels)?.fit(resize, size)?;
+        let picture = match input {
+            Input::File(path) => Picture::open(path, channels)?,
+            Input::Bytes { bytes, .. } => Picture::decode(bytes, channels)?,
+            Input::Text(_) | Input::Pair(_) => return Err(PictureError::Text.into()),
+        };
+        let picture = picture.fit(resize, size)?;
         // Planes here, once per picture, rather than by a permutation at every step.
         let shape = [channels.count() as i64, size.into(), size.into()];
         Ok(Tensor::f_from_data_size(&picture.into_planes(), &shape, Kind::Uint8)?)

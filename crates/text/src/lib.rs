@@ -1,5 +1,6 @@
 //! Sentences for transfer learning with Crosstune: a pretrained model's own tokenizer turns text
-//! into token ids `[T]`, and its own vectors turn batches of those into sequences for its trunk.
+//! into token ids `[T]`, and its own vectors turn batches of those into sequences for its trunk. A
+//! trunk that never saw text reads bytes or characters ([`Symbols`]).
 //!
 //! ```
 //! use crosstune_core::{Input, Modality, Pretrained};
@@ -16,6 +17,7 @@
 pub mod embed;
 pub mod file;
 pub mod settings;
+pub mod symbols;
 pub mod tokenizer;
 
 #[cfg(feature = "cli")]
@@ -23,7 +25,8 @@ mod cli;
 
 #[cfg(feature = "cli")]
 pub use cli::TextArgs;
-pub use embed::TokenEmbedder;
+pub use embed::{SymbolEmbedder, TokenEmbedder};
 pub use file::TextError;
 pub use settings::TextSettings;
+pub use symbols::{Symbols, Units};
 pub use tokenizer::Tokenizer;

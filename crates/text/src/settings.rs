@@ -1,10 +1,12 @@
 //! The settings of sentences: what a text becomes before a model sees it.
 
-use std::{fs, path::Path};
+mod saved;
+
+use std::{borrow::Cow, fs, path::Path};
 
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, Input, InputKind, Item, Modality, Origin, Place,
-    Pretrained, PretrainedEmbedder, Result, Scope, TokenEmbedderConfig,
+    Pretrained, PretrainedEmbedder, Result, Scope, Shown, TokenEmbedderConfig,
     modality::PREPROCESSING,
     run::{read_json, write_json},
 };
@@ -12,39 +14,84 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
-use crate::{TextError, TokenEmbedder, Tokenizer, file, tokenizer::MAX_LENGTH};
+use saved::Saved;
 
-/// How sentences become tensors: cut into tokens as the adopted model was trained to read them.
+use crate::{
+    SymbolEmbedder, Symbols, TextError, TokenEmbedder, Tokenizer, Units,
+    file::{self, LONGEST},
+    tokenizer::MAX_LENGTH,
+};
+
+/// How sentences become tensors: cut into tokens as the adopted model was trained to read them, or
+/// into bytes or characters for a model that never read.
 ///
-/// A sample is `[T]`, i64; a batch `[B, T]`, i64, padded to its longest sample.
+/// A sample is `[T]`, i64; a batch `[B, T]`, i64, padded to its longest sample. Of a model that tells
+/// segments apart, a pair is `[2, T]`: tokens, and the segment of each; a batch `[B, 2, T]`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(into = "Saved", from = "Saved")]
 pub struct TextSettings {
     /// The longest text, in tokens, if a person asked for it.
     asked: Option<u32>,
-    adopted: Option<Adopted>,
+    /// What to cut into without a tokenizer, likewise.
+    units: Option<Units>,
+    sentences: Sentences,
+    reader: Reader,
 }
 
-/// What a pretrained model brings along.
-#[derive(Debug, Clone)]
-struct Adopted {
-    embedder: TokenEmbedderConfig,
-    tokenizer: Tokenizer,
+/// How many texts a sample has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Sentences {
+    /// One, as far as is known.
+    #[default]
+    Single,
+    /// Two: so it was in training.
+    Pair,
+}
+
+/// What cuts texts up.
+#[derive(Debug, Clone, Default)]
+enum Reader {
+    /// Nothing was adopted yet.
+    #[default]
+    None,
+    /// What a model of text brings along.
+    Tokens { embedder: TokenEmbedderConfig, tokenizer: Tokenizer },
+    /// What does without.
+    Symbols(Symbols),
 }
 
 /// What a text is cut off at if nobody says otherwise, in tokens: some 200 words.
 const USUAL_LENGTH: u32 = 256;
+/// As much of a text as is shown, in characters.
+const SHOWN: usize = 400;
 
 impl TextSettings {
     /// Settings for texts of at most `max_length` tokens, special ones included. Left open: 256,
     /// or as many as the adopted model has positions for.
     pub fn new(max_length: Option<u32>) -> Self {
-        Self { asked: max_length, adopted: None }
+        Self { asked: max_length, ..Self::default() }
     }
 
-    /// The adopted model's tokenizer.
+    /// The same for a source that never saw text: what texts are cut into. Left open: bytes.
+    pub fn with_units(self, units: Option<Units>) -> Self {
+        Self { units, ..self }
+    }
+
+    /// The adopted model's tokenizer; `None` if it never saw text.
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
-        self.adopted.as_ref().map(|adopted| &adopted.tokenizer)
+        match &self.reader {
+            Reader::Tokens { tokenizer, .. } => Some(tokenizer),
+            Reader::None | Reader::Symbols(_) => None,
+        }
+    }
+
+    /// The bytes or characters that texts are cut into, if no tokenizer does.
+    pub fn symbols(&self) -> Option<&Symbols> {
+        match &self.reader {
+            Reader::Symbols(symbols) => Some(symbols),
+            Reader::None | Reader::Tokens { .. } => None,
+        }
     }
 
     /// Takes over the tokenizer that lies in a folder and the embedder that belongs to it.
@@ -68,9 +115,68 @@ impl TextSettings {
                 ),
             });
         }
-        self.adopted = Some(Adopted { embedder, tokenizer });
+        self.reader = Reader::Tokens { embedder, tokenizer };
         Ok(())
     }
+
+    /// One text as numbers.
+    fn single(&self, text: &str) -> Result<Tensor, Cause> {
+        short(text)?;
+        let ids = match &self.reader {
+            Reader::None => return Err(TextError::NoTokenizer.into()),
+            Reader::Tokens { tokenizer, .. } => tokenizer.encode(text)?,
+            Reader::Symbols(symbols) => symbols.encode(text),
+        };
+        Ok(Tensor::f_from_slice(&ids)?)
+    }
+
+    /// Two texts as numbers.
+    fn pair(&self, [first, second]: &[String; 2]) -> Result<Tensor, Cause> {
+        short(first)?;
+        short(second)?;
+        let ids = match &self.reader {
+            Reader::None => return Err(TextError::NoTokenizer.into()),
+            Reader::Symbols(symbols) => symbols.encode_pair(first, second),
+            Reader::Tokens { embedder, tokenizer } => {
+                let (mut ids, segments) = tokenizer.encode_pair(first, second)?;
+                if embedder.segments > segments.iter().copied().max().unwrap_or(0).max(1) {
+                    ids.extend(segments);
+                    return Ok(Tensor::f_from_slice(&ids)?.f_view([2, -1])?);
+                }
+                ids
+            }
+        };
+        Ok(Tensor::f_from_slice(&ids)?)
+    }
+
+    /// What stands where a text has ended. It is never looked at, so any number would do.
+    fn pad(&self) -> i64 {
+        self.tokenizer().map_or(0, Tokenizer::pad)
+    }
+
+    /// Whether batches tell segments apart.
+    fn tells_segments(&self) -> bool {
+        match &self.reader {
+            Reader::Tokens { embedder, .. } => {
+                self.sentences == Sentences::Pair && embedder.segments > 1
+            }
+            Reader::None | Reader::Symbols(_) => false,
+        }
+    }
+}
+
+fn short(text: &str) -> Result<(), TextError> {
+    if text.len() as u64 > LONGEST { Err(TextError::Long) } else { Ok(()) }
+}
+
+/// The texts of an input: one, or two of a pair.
+fn texts(input: &Input) -> Result<Vec<Cow<'_, str>>, TextError> {
+    Ok(match input {
+        Input::Text(text) => vec![text.into()],
+        Input::Pair([first, second]) => vec![first.into(), second.into()],
+        Input::Bytes { bytes, .. } => vec![file::decode(bytes)?.into()],
+        Input::File(path) => vec![file::decode(&file::read(path)?)?.to_string().into()],
+    })
 }
 
 impl Modality for TextSettings {
@@ -78,43 +184,90 @@ impl Modality for TextSettings {
     const SAMPLES: &'static str = "sentences";
     const INPUTS: InputKind = InputKind::Texts;
     const EXTENSIONS: &'static [&'static str] = &["txt"];
+    const EXTENT: &'static [&'static str] = &["length, characters"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         let family = source.family();
-        match &family.embedder {
-            PretrainedEmbedder::Tokens(config) if family.modality == Self::NAME => {
+        let foreign = family.modality != Self::NAME;
+        match (&family.embedder, family.trunk.accepts()) {
+            (PretrainedEmbedder::Tokens(config), _) if !foreign => {
+                if self.units.is_some() {
+                    let problem = "the model brings a tokenizer along; leave it out";
+                    return Err(Error::Setting { setting: "--units", problem: problem.into() });
+                }
                 self.adopt_from(source.checkpoint().folder(), config.clone())?;
                 Ok(Origin::Pretrained)
             }
-            _ => Err(Error::Family {
+            (_, Form::Sequence { .. }) => {
+                let symbols = Symbols::new(self.units.unwrap_or_default(), self.asked)?;
+                self.reader = Reader::Symbols(symbols);
+                Ok(Origin::Fresh)
+            }
+            (_, accepts @ Form::Planes { .. }) => Err(Error::Family {
                 path: source.checkpoint().path().to_path_buf(),
                 problem: format!(
-                    "a model of the family {} for the modality {}; sentences need one for text, \
-                     which brings a tokenizer along",
-                    family.name, family.modality
+                    "a model of the family {}, whose trunk takes {accepts}; a sentence is a \
+                     sequence, so take a transformer",
+                    family.name
                 ),
             }),
         }
     }
 
-    fn read(&self, input: &Input) -> Result<Tensor, Cause> {
-        let tokenizer = self.tokenizer().ok_or(TextError::NoTokenizer)?;
-        let ids = match input {
-            Input::Text(text) => tokenizer.encode(text)?,
-            Input::File(path) => {
-                let contents = fs::read(path).map_err(TextError::Io)?;
-                tokenizer.encode(file::decode(&contents)?)?
-            }
+    fn survey(&mut self, train: &[&Input]) {
+        self.sentences = match train.iter().any(|input| matches!(input, Input::Pair(_))) {
+            true => Sentences::Pair,
+            false => Sentences::Single,
         };
-        Ok(Tensor::f_from_slice(&ids)?)
+        if let Reader::Symbols(symbols) = &mut self.reader {
+            let texts: Vec<_> = train.iter().filter_map(|input| texts(input).ok()).collect();
+            symbols.survey(texts.iter().flatten().map(|text| &**text));
+        }
+    }
+
+    fn read(&self, input: &Input) -> Result<Tensor, Cause> {
+        match input {
+            Input::Pair(pair) => self.pair(pair),
+            _ if self.sentences == Sentences::Pair => Err(TextError::Single.into()),
+            Input::Text(text) => self.single(text),
+            _ => self.single(&texts(input)?.concat()),
+        }
+    }
+
+    fn verify(&self, input: &Input) -> Result<(), Cause> {
+        // Without a model there is no tokenizer yet, but the text is there.
+        Ok(texts(input).map(drop)?)
+    }
+
+    fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+        let count: usize = texts(input)?.iter().map(|text| text.chars().count()).sum();
+        Ok(vec![count as f64])
+    }
+
+    fn show(&self, input: &Input) -> Result<Shown, Cause> {
+        let text = texts(input)?.join("\t");
+        let end = text.char_indices().nth(SHOWN).map(|(at, _)| at);
+        Ok(Shown::Text(end.map_or(text.clone(), |end| format!("{}…", &text[..end]))))
     }
 
     fn batch(&self, samples: &[&Tensor]) -> Batch {
-        // What stands in a padded place is never looked at, so any token would do.
-        let pad = self.tokenizer().map_or(0, Tokenizer::pad);
-        let x = Tensor::pad_sequence(samples, true, pad as f64, "right");
-        let lengths: Vec<_> = samples.iter().map(|sample| sample.size()[0]).collect();
-        let longest = x.size()[1];
+        let pad =
+            |rows: &[Tensor], with: i64| Tensor::pad_sequence(rows, true, with as f64, "right");
+        let lengths: Vec<_> = samples.iter().filter_map(|x| x.size().last().copied()).collect();
+        let x = if samples.iter().any(|sample| sample.dim() == 2) {
+            let row = |at: i64| {
+                move |sample: &&Tensor| match (sample.dim(), at) {
+                    (2, _) => sample.get(at),
+                    (_, 0) => sample.shallow_clone(),
+                    _ => sample.zeros_like(),
+                }
+            };
+            let rows = |at| samples.iter().map(row(at)).collect::<Vec<_>>();
+            Tensor::stack(&[pad(&rows(0), self.pad()), pad(&rows(1), 0)], 1)
+        } else {
+            Tensor::pad_sequence(samples, true, self.pad() as f64, "right")
+        };
+        let longest = lengths.iter().copied().max().unwrap_or_default();
         let keep = lengths.iter().any(|&length| length < longest).then(|| {
             let places = Tensor::arange(longest, (Kind::Int64, x.device()));
             places.lt_tensor(&Tensor::from_slice(&lengths).to_device(x.device()).unsqueeze(1))
@@ -123,23 +276,41 @@ impl Modality for TextSettings {
     }
 
     fn example(&self) -> Batch {
-        let length = self.tokenizer().map_or(1, Tokenizer::max_length).into();
-        let pad = self.tokenizer().map_or(0, Tokenizer::pad);
-        let x = Tensor::full([1, length], pad, (Kind::Int64, Device::Cpu));
-        Batch { keep: Some(x.ones_like().to_kind(Kind::Bool)), x }
+        let length = match &self.reader {
+            Reader::None => 1,
+            Reader::Tokens { tokenizer, .. } => tokenizer.max_length(),
+            Reader::Symbols(symbols) => symbols.longest(),
+        };
+        let ids = Tensor::full([1, i64::from(length)], self.pad(), (Kind::Int64, Device::Cpu));
+        let keep = Some(ids.ones_like().to_kind(Kind::Bool));
+        let x = match self.tells_segments() {
+            true => Tensor::stack(&[ids.shallow_clone(), ids.zeros_like()], 1),
+            false => ids,
+        };
+        Batch { x, keep }
     }
 
     fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
-        let adopted = self.adopted.as_ref().ok_or_else(|| Error::Modality {
-            context: "cannot make an embedder for sentences".into(),
-            source: TextError::NoTokenizer.into(),
-        })?;
-        Ok(Box::new(TokenEmbedder::new(at, &adopted.embedder, form)?))
+        Ok(match &self.reader {
+            Reader::Tokens { embedder, .. } => Box::new(TokenEmbedder::new(at, embedder, form)?),
+            Reader::Symbols(symbols) => {
+                let (count, longest) = (symbols.count(), symbols.longest().into());
+                Box::new(SymbolEmbedder::new(&at, count, longest, form)?)
+            }
+            Reader::None => {
+                return Err(Error::Modality {
+                    context: "cannot make an embedder for sentences".into(),
+                    source: TextError::NoTokenizer.into(),
+                });
+            }
+        })
     }
 
     fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
-        let adopted = self.adopted.as_ref()?;
-        Some(PretrainedEmbedder::Tokens(adopted.embedder.clone()))
+        match &self.reader {
+            Reader::Tokens { embedder, .. } => Some(PretrainedEmbedder::Tokens(embedder.clone())),
+            Reader::None | Reader::Symbols(_) => None,
+        }
     }
 
     fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {
@@ -151,16 +322,38 @@ impl Modality for TextSettings {
         Ok(fields)
     }
 
-    /// Every line of a text file with something on it is a sentence.
+    /// Every line of a text file with something on it is a sentence or, for a model that was trained
+    /// on pairs, two with a tab between.
     fn items(&self, path: &Path) -> Result<Vec<Item>> {
+        let malformed = |place: &dyn ToString, problem: String| Error::Malformed {
+            path: place.to_string().into(),
+            problem,
+        };
         let contents = fs::read(path).map_err(Error::io(path, "read"))?;
-        let malformed = |problem| Error::Malformed { path: path.to_path_buf(), problem };
-        let text = file::decode(&contents).map_err(|e| malformed(e.to_string()))?;
-        let place = |line| Place { path: path.to_path_buf(), line: Some(line) };
-        let items: Vec<_> =
-            file::sentences(text).map(|(line, text)| Item::text(text, place(line))).collect();
+        let text =
+            file::decode(&contents).map_err(|e| malformed(&path.display(), e.to_string()))?;
+        let item = |(line, text): (u64, &str)| {
+            let place = Place { path: path.to_path_buf(), line: Some(line) };
+            if self.sentences == Sentences::Single {
+                return Ok(Item::text(text, place));
+            }
+            match text.split('\t').collect::<Vec<_>>()[..] {
+                [first, second] if !first.trim().is_empty() && !second.trim().is_empty() => {
+                    let pair = [first, second].map(|text| text.trim().to_string());
+                    Ok(Item::new(Input::Pair(pair), place))
+                }
+                _ => Err(malformed(
+                    &place,
+                    "the model was trained on pairs: write two sentences in a line, with a tab \
+                     between"
+                        .into(),
+                )),
+            }
+        };
+        let items = file::sentences(text).map(item).collect::<Result<Vec<_>>>()?;
         if items.is_empty() {
-            return Err(malformed("there is no sentence in it: all lines are empty".into()));
+            let problem = "there is no sentence in it: all lines are empty";
+            return Err(malformed(&path.display(), problem.into()));
         }
         Ok(items)
     }
@@ -184,153 +377,5 @@ impl Modality for TextSettings {
     }
 }
 
-/// [`TextSettings`] in a file; the tokenizer has one of its own.
-#[derive(Debug, Serialize, Deserialize)]
-struct Saved {
-    max_length: Option<u32>,
-    embedder: Option<TokenEmbedderConfig>,
-}
-
-impl From<TextSettings> for Saved {
-    fn from(settings: TextSettings) -> Self {
-        let TextSettings { asked, adopted } = settings;
-        Self {
-            max_length: adopted.as_ref().map(|a| a.tokenizer.max_length()).or(asked),
-            embedder: adopted.map(|a| a.embedder),
-        }
-    }
-}
-
-/// Without the tokenizer there is nothing adopted yet.
-impl From<Saved> for TextSettings {
-    fn from(saved: Saved) -> Self {
-        Self::new(saved.max_length)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tokenizer::TOKENIZER;
-
-    const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-bert");
-
-    fn adopted(max_length: Option<u32>) -> Result<TextSettings> {
-        let mut settings = TextSettings::new(max_length);
-        settings.adopt(&Pretrained::open(TINY)?).map(|_| settings)
-    }
-
-    fn ids(settings: &TextSettings, input: &Input) -> Vec<i64> {
-        Vec::try_from(settings.read(input).unwrap()).unwrap()
-    }
-
-    /// A copy of the small model with one of its files replaced.
-    fn with(file: &str, contents: &str) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["config.json", "model.safetensors", TOKENIZER] {
-            fs::copy(Path::new(TINY).join(name), folder.path().join(name)).unwrap();
-        }
-        fs::write(folder.path().join(file), contents).unwrap();
-        folder
-    }
-
-    #[test]
-    fn lengths_are_within_what_model_and_tokenizer_allow() {
-        for (asked, settled) in [(None, 64), (Some(64), 64), (Some(3), 3)] {
-            let settings = adopted(asked).unwrap();
-            let tokenizer = settings.tokenizer().unwrap();
-            assert_eq!((tokenizer.max_length(), tokenizer.pad()), (settled, 0));
-            let long = ids(&settings, &Input::Text("the cat ".repeat(100)));
-            assert_eq!((long.len(), long[0], long[settled as usize - 1]), (settled as usize, 2, 3));
-            assert_eq!(ids(&settings, &Input::Text(String::new())), [2, 3]);
-        }
-        for (asked, message) in [
-            (65, "--max-length: 65 tokens; the model has positions for 64"),
-            (2, "--max-length: 2 tokens; the tokenizer adds 2 to every text, so choose at least 3"),
-            (0, "--max-length: 0 tokens; the tokenizer adds 2 to every text, so choose at least 3"),
-        ] {
-            assert_eq!(adopted(Some(asked)).unwrap_err().to_string(), message);
-        }
-    }
-
-    #[test]
-    fn a_folder_without_a_fitting_tokenizer_is_refused() {
-        let config = fs::read_to_string(Path::new(TINY).join("config.json")).unwrap();
-        let small =
-            with("config.json", &config.replace("\"vocab_size\": 176", "\"vocab_size\": 9"));
-        let broken = with(TOKENIZER, "{\"version\": \"1.0\"}");
-        let missing = with(TOKENIZER, "");
-        fs::remove_file(missing.path().join(TOKENIZER)).unwrap();
-        for (folder, problem) in [
-            (&small, "its tokenizer has 176 tokens, but its model knows 9: they do not belong"),
-            (&broken, "not a tokenizer that can be used ("),
-            (&missing, "no tokenizer.json in this folder; it is published with the weights"),
-        ] {
-            let source = Pretrained::open(folder.path()).unwrap();
-            let error = TextSettings::default().adopt(&source).unwrap_err().to_string();
-            assert!(error.contains(problem), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_file_is_one_sample_and_says_what_it_cannot_be() {
-        let settings = adopted(None).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let input = |contents: &[u8]| {
-            let path = folder.path().join("a.txt");
-            fs::write(&path, contents).unwrap();
-            Input::File(path)
-        };
-        let expected = ids(&settings, &Input::Text("the cat sat".into()));
-        assert_eq!(ids(&settings, &input("\u{FEFF}the cat\r\nsat\r\n".as_bytes())), expected);
-        let error = settings.read(&input(b"the c\xE4t")).unwrap_err();
-        assert!(error.to_string().starts_with("not UTF-8: line 1"), "{error}");
-        let missing = Input::File(folder.path().join("b.txt"));
-        assert_eq!(settings.read(&missing).unwrap_err().to_string(), "cannot read the file");
-        let error = TextSettings::default().read(&Input::Text("a".into())).unwrap_err();
-        assert!(error.to_string().starts_with("there is no tokenizer yet"), "{error}");
-    }
-
-    #[test]
-    fn batches_are_padded_and_say_where() {
-        let settings = adopted(None).unwrap();
-        let [long, short] = [&[2i64, 5, 6, 3][..], &[2, 3]].map(Tensor::from_slice);
-        let batch = settings.batch(&[&short, &long]);
-        assert_eq!(batch.x, Tensor::from_slice2(&[[2i64, 3, 0, 0], [2, 5, 6, 3]]));
-        assert_eq!(batch.x.kind(), Kind::Int64);
-        let keep = Tensor::from_slice2(&[[1, 1, 0, 0], [1, 1, 1, 1]]).to_kind(Kind::Bool);
-        assert_eq!(batch.keep, Some(keep));
-        assert!(settings.batch(&[&long, &long]).keep.is_none());
-    }
-
-    #[test]
-    fn every_line_with_something_on_it_is_an_item() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.txt");
-        fs::write(&path, "\u{FEFF}the cat\r\n\r\nsat on\r\n").unwrap();
-        let items = TextSettings::default().items(&path).unwrap();
-        let found: Vec<_> =
-            items.into_iter().map(|item| (item.input, item.place.line.unwrap())).collect();
-        let text = |text: &str| Input::Text(text.into());
-        assert_eq!(found, [(text("the cat"), 1), (text("sat on"), 3)]);
-        fs::write(&path, "\n \n").unwrap();
-        let error = TextSettings::default().items(&path).unwrap_err().to_string();
-        assert!(error.ends_with("a.txt: there is no sentence in it: all lines are empty"));
-    }
-
-    #[test]
-    fn a_run_folder_brings_back_the_same_tokens() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = adopted(Some(7)).unwrap();
-        settings.save(folder.path()).unwrap();
-        let opened = TextSettings::open(folder.path()).unwrap();
-        let text = Input::Text("the cats sat on the mat, unbelievably".into());
-        assert_eq!(ids(&opened, &text), ids(&settings, &text));
-        assert_eq!(ids(&opened, &text).len(), 7);
-        // The tokenizer is saved as it was published.
-        let file = |folder: &Path| fs::read(folder.join(TOKENIZER)).unwrap();
-        assert_eq!(file(folder.path()), file(Path::new(TINY)));
-        fs::remove_file(folder.path().join(TOKENIZER)).unwrap();
-        assert!(TextSettings::open(folder.path()).is_err());
-    }
-}
+mod tests;

@@ -16,6 +16,8 @@
 #[path = "../../src/checkpoint/format/mod.rs"]
 mod format;
 
+use format::Packing;
+
 /// As many bytes of a tensor as are copied.
 const COPIED: usize = 1 << 20;
 
@@ -28,8 +30,15 @@ pub fn file(data: &[u8]) {
         assert!(stored.numel() <= stored.block.len() / stored.size());
         assert!(stored.start + bytes <= stored.block.len());
         assert!(stored.block.range.end <= data.len());
-        // What is packed may turn out to be broken only now.
-        let _ = stored.block.copy(data, stored.start, &mut vec![0; bytes.min(COPIED)]);
+        let packed = &data[stored.block.range.clone()];
+        let mut copy = vec![0; bytes.min(COPIED)];
+        match stored.block.packing {
+            Packing::Plain => copy.copy_from_slice(&packed[stored.start..][..bytes.min(COPIED)]),
+            // What is packed may turn out to be broken only now.
+            Packing::Deflated { len, crc } => {
+                let _ = format::inflate(packed, (len, crc), stored.start, &mut copy);
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Found, Item, Layout, Split, folder, manifest, split};
+use super::{Found, Item, Layout, Split, folder, group, manifest, split};
 use crate::{Error, Result};
 
 /// Items in splits, and the labels that their numbers stand for.
@@ -28,18 +28,29 @@ pub struct Dataset {
 impl Dataset {
     /// Reads one of these:
     ///
-    /// - a table (CSV, TSV) with a column of inputs, one of labels, perhaps one named `split`;
-    /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv` (or `.csv`);
+    /// - a table (CSV, TSV, JSON Lines, with the feature `parquet` also Parquet) with a column of
+    ///   inputs, one of labels, perhaps one named `split`;
+    /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of them
+    ///   as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
+    /// - a folder with tables alone, all of them parts of one;
     /// - a folder per class, below `train/`, `validation/`, `test/` or at the top;
     /// - a folder of files whose names hold the label ([`Layout::label_pattern`]).
     ///
     /// # Errors
-    /// If there is nothing there, a class is empty, a table names files that are not there, a
-    /// label occurs only outside of the training split, or there are fewer than two classes.
+    /// If there is nothing there, a class is empty, a table cannot be read or names files that are
+    /// not there, a label occurs only outside of the training split, or there are fewer than two
+    /// classes.
     pub fn open(path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         let path = path.as_ref();
+        let found = gather(path, layout, "--data")?;
+        let ignored = if path.is_dir() {
+            let read = found.iter().map(|f| f.place.path.as_path()).collect();
+            folder::ignored(path, layout, &read)
+        } else {
+            Default::default()
+        };
         let (mut train, mut validation, mut test) = (vec![], vec![], vec![]);
-        for found in gather(path, layout, "--data")? {
+        for found in found {
             match found.split {
                 None | Some(Split::Train) => train.push(found),
                 Some(Split::Validation) => validation.push(found),
@@ -62,8 +73,9 @@ impl Dataset {
                 },
             });
         }
-        let ignored =
-            if path.is_dir() { folder::ignored(path, layout) } else { Default::default() };
+        if let Some(pattern) = &layout.group_pattern {
+            group::by_pattern(&mut train, pattern)?;
+        }
         Ok(Self {
             path: path.to_path_buf(),
             train: number(train, &labels)?,
@@ -85,12 +97,76 @@ impl Dataset {
         split::limit_per_class(&mut self.train, limit, seed);
     }
 
-    /// Moves a share of every class from training to validation, chosen by the seed. A data set
-    /// that has a validation split of its own keeps it.
-    pub fn hold_out(&mut self, share: f64, seed: u64) {
-        if self.validation.is_empty() && share > 0. {
-            self.validation = split::hold_out(&mut self.train, share, seed);
+    /// Moves a share of every class from training to validation, chosen by the seed; what is of one
+    /// group stays together. A data set that has a validation split of its own keeps it.
+    ///
+    /// # Errors
+    /// If every group has all samples of some class.
+    pub fn hold_out(&mut self, share: f64, seed: u64) -> Result<()> {
+        if !self.validation.is_empty() || share <= 0. {
+            return Ok(());
         }
+        self.validation = if self.train.iter().any(|item| item.group.is_some()) {
+            split::hold_out_groups(&mut self.train, share, seed).ok_or_else(|| Error::Setting {
+                setting: group::GROUP_PATTERN,
+                problem: "no group can be held out, for each has all samples of some class; take \
+                          a finer pattern, or --validation 0"
+                    .into(),
+            })?
+        } else {
+            split::hold_out(&mut self.train, share, seed)
+        };
+        Ok(())
+    }
+
+    /// Cuts the training samples into `folds` parts, of every class alike and what is of one group
+    /// together, and makes part number `fold`, counted from 1, the test split. The seed decides the
+    /// parts, so with every `fold` in turn each sample is tested once (k-fold cross-validation).
+    ///
+    /// # Errors
+    /// If the data set has a test split, if there is no such fold, or if one would be empty or have
+    /// all samples of a class.
+    pub fn fold(&mut self, folds: usize, fold: usize, seed: u64) -> Result<()> {
+        let refused = |setting, problem: String| Err(Error::Setting { setting, problem });
+        if folds < 2 {
+            return refused("--folds", format!("{folds} folds; two are the least"));
+        }
+        if !(1..=folds).contains(&fold) {
+            return refused("--fold", format!("{fold}, expected a number from 1 to {folds}"));
+        }
+        if !self.test.is_empty() {
+            let problem = "the data has a test split of its own, so there is none to be cut";
+            return refused("--folds", problem.into());
+        }
+        let parts = split::folds(&self.train, folds, seed);
+        if let Some(empty) = (0..folds).find(|fold| !parts.contains(fold)) {
+            let problem = format!("fold {} of {folds} would be empty; take fewer", empty + 1);
+            return refused("--folds", problem);
+        }
+        let chosen: Vec<bool> = parts.iter().map(|&part| part == fold - 1).collect();
+        let left = |class| {
+            let mut kept = self.train.iter().zip(&chosen).filter(|(_, chosen)| !**chosen);
+            kept.any(|(item, _)| item.label == class)
+        };
+        if let Some(class) = (0..self.labels.len()).find(|&class| !left(class)) {
+            let problem = format!(
+                "fold {fold} of {folds} would have all samples of the class {:?}; take others",
+                self.labels[class]
+            );
+            return refused("--folds", problem);
+        }
+        self.test = split::partition(&mut self.train, &chosen);
+        Ok(())
+    }
+
+    /// All items, each with its split.
+    pub fn items(&self) -> impl Iterator<Item = (Split, &Item)> {
+        let splits = [
+            (Split::Train, &self.train),
+            (Split::Validation, &self.validation),
+            (Split::Test, &self.test),
+        ];
+        splits.into_iter().flat_map(|(split, items)| items.iter().map(move |item| (split, item)))
     }
 }
 
@@ -136,7 +212,7 @@ fn number(found: Vec<Found>, labels: &[String]) -> Result<Vec<Item>> {
                     labels.join(", ")
                 ),
             })?;
-            Ok(Item { input: f.input, place: f.place, label })
+            Ok(Item { input: f.input, place: f.place, label, group: f.group })
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Folders of files: a folder per class, or labels in the files' names; with or without splits.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     path::{Path, PathBuf},
 };
@@ -14,17 +14,21 @@ use crate::{Error, Result};
 /// Everything that a folder holds.
 pub(super) fn gather(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
     let children = children(root)?;
-    let named = |wanted: fn(&Path) -> bool, name: fn(&Path) -> Option<&OsStr>| {
-        let part = |c: &'_ PathBuf| Some((Split::named(name(c)?.to_str()?)?, c.clone()));
+    let named = |wanted: fn(&Path) -> bool, split: fn(&Path) -> Option<Split>| {
+        let part = |c: &PathBuf| Some((split(c)?, c.clone()));
         let parts: Vec<_> = children.iter().filter(|c| wanted(c)).filter_map(part).collect();
         // Without a training split, such names are classes like any other.
         parts.iter().any(|(split, _)| *split == Split::Train).then_some(parts)
     };
+    let folder = |c: &Path| Split::named(c.file_name()?.to_str()?);
+    let table = |c: &Path| Split::of_stem(c.file_stem()?.to_str()?);
     let (parts, read): (_, fn(&Path, &Layout) -> _) =
-        if let Some(folders) = named(Path::is_dir, Path::file_name) {
+        if let Some(folders) = named(Path::is_dir, folder) {
             (folders, one_split)
-        } else if let Some(tables) = named(manifest::is_table, Path::file_stem) {
+        } else if let Some(tables) = named(manifest::is_table, table) {
             (tables, manifest::gather)
+        } else if let Some(data) = data(&children) {
+            return gather(data, layout);
         } else {
             return one_split(root, layout);
         };
@@ -36,12 +40,28 @@ pub(super) fn gather(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
     Ok(found)
 }
 
+/// The folder `data` of a repository on the Hugging Face hub: it alone, with tables in it.
+fn data(children: &[PathBuf]) -> Option<&Path> {
+    let mut folders = children.iter().filter(|c| c.is_dir());
+    let data = folders.next().filter(|c| c.file_name() == Some(OsStr::new("data")))?;
+    let tables = self::children(data).ok()?.iter().any(|c| manifest::is_table(c));
+    (folders.next().is_none() && tables).then_some(data)
+}
+
 /// The samples of one folder that has no splits below it.
 fn one_split(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
-    match &layout.label_pattern {
-        Some(pattern) => by_pattern(root, layout, pattern),
-        None => by_class(root, layout),
+    if let Some(pattern) = &layout.label_pattern {
+        return by_pattern(root, layout, pattern);
     }
+    let children = children(root)?;
+    let tables: Vec<_> = children.iter().filter(|c| manifest::is_table(c)).collect();
+    if tables.is_empty() || children.iter().any(|c| c.is_dir()) {
+        return by_class(root, layout);
+    }
+    // Parts of one, each with a header of its own.
+    let parts: Vec<_> =
+        tables.into_iter().map(|table| manifest::gather(table, layout)).collect::<Result<_>>()?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 fn by_class(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
@@ -51,8 +71,8 @@ fn by_class(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
         return Err(data(
             root,
             format!(
-                "holds no folders; make one folder per class, or give --label-pattern to find the \
-                 labels in the names of the {}",
+                "holds no folders and no tables; make one folder per class, or give \
+                 --label-pattern to find the labels in the names of the {}",
                 layout.samples
             ),
         ));
@@ -107,7 +127,8 @@ fn by_pattern(root: &Path, layout: &Layout, pattern: &regex::Regex) -> Result<Ve
 }
 
 fn file(path: PathBuf, label: String, split: Option<Split>) -> Found {
-    Found { input: Input::File(path.clone()), place: Place { path, line: None }, label, split }
+    let place = Place { path: path.clone(), line: None };
+    Found { input: Input::File(path), place, label, split, group: None }
 }
 
 /// The entries of a folder that are not hidden, in alphabetical order.
@@ -153,14 +174,18 @@ fn name(path: &Path) -> Result<String> {
     })
 }
 
-/// For messages: the endings of visible files that are neither samples nor tables, with their
-/// numbers.
-pub(super) fn ignored(root: &Path, layout: &Layout) -> BTreeMap<String, usize> {
+/// For messages: the endings of visible files that are neither samples nor tables that were read,
+/// with their numbers.
+pub(super) fn ignored(
+    root: &Path,
+    layout: &Layout,
+    tables: &BTreeSet<&Path>,
+) -> BTreeMap<String, usize> {
     let mut endings = BTreeMap::new();
     for entry in WalkDir::new(root).into_iter().flatten() {
         let path = entry.path();
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        let used = layout.is_sample(path) || manifest::is_table(path);
+        let used = layout.is_sample(path) || tables.contains(path);
         if entry.file_type().is_file() && !hidden && !used {
             let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
             *endings.entry(ending).or_default() += 1;

@@ -1,15 +1,17 @@
-//! Tables: CSV and TSV files of inputs (paths or texts) and labels, with or without a header.
+//! Tables of inputs (paths, texts or the files themselves) and labels: what their columns mean.
 
-use std::path::Path;
+use std::{collections::BTreeSet, fs::File, path::Path};
 
-use csv::{ReaderBuilder, StringRecord};
-
-use super::{Found, Input, InputKind, Layout, Place, Split};
+use super::{
+    Found, Input, InputKind, Layout, Place, Split, encoding,
+    table::{Cell, Fault, Kind, Row, Table},
+};
 use crate::{Error, Result};
 
 /// Column names that are understood without being told.
-const INPUT_NAMES: &[&str] =
-    &["path", "file", "file_name", "filename", "image", "audio", "text", "sentence"];
+const FILE_NAMES: &[&str] =
+    &["path", "file", "file_name", "filename", "image", "img", "audio", "picture", "recording"];
+const TEXT_NAMES: &[&str] = &["text", "sentence"];
 const LABEL_NAMES: &[&str] = &["label", "class", "category", "target"];
 const SPLIT_NAME: &str = "split";
 /// How many missing files one message lists.
@@ -17,53 +19,45 @@ const LISTED: usize = 10;
 
 /// Whether a file is a table, by its ending.
 pub(super) fn is_table(path: &Path) -> bool {
-    delimiter(path).is_some()
-}
-
-fn delimiter(path: &Path) -> Option<u8> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "csv" => Some(b','),
-        "tsv" | "tab" => Some(b'\t'),
-        _ => None,
-    }
+    Kind::of(path).is_some()
 }
 
 /// The columns of a table, counted from 0.
 struct Columns {
+    /// Whether the first row holds the names.
     header: bool,
+    /// As many cells as a row may have.
+    most: Option<usize>,
     input: usize,
+    pair: Option<usize>,
     label: usize,
     split: Option<usize>,
+    group: Option<usize>,
 }
 
 /// Everything that a table holds.
 pub(super) fn gather(path: &Path, layout: &Layout) -> Result<Vec<Found>> {
     let data = |problem: String| Error::Data { path: path.to_path_buf(), problem };
-    let delimiter = delimiter(path).ok_or_else(|| {
-        data("is neither a folder nor a table; a table's name ends in .csv or .tsv".into())
+    let faulty = |Fault { line, problem }: Fault| {
+        let place = Place { path: path.to_path_buf(), line };
+        Error::Data { path: place.to_string().into(), problem }
+    };
+    let kind = Kind::of(path).ok_or_else(|| {
+        let endings = ".csv, .tsv, .jsonl, .ndjson or .parquet";
+        data(format!("is neither a folder nor a table; a table's name ends in {endings}"))
     })?;
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        // Quotes in a TSV are part of the text, as in GLUE's files.
-        .quoting(delimiter != b'\t')
-        .has_headers(false)
-        .flexible(true)
-        .from_path(path)
-        .map_err(|e| data(e.to_string()))?;
-    let mut records = vec![];
-    for record in reader.records() {
-        let record = record.map_err(|e| table_error(path, &e))?;
-        if record.iter().any(|cell| !cell.trim().is_empty()) {
-            records.push(record);
-        }
+    if !path.is_file() {
+        return Err(data("is no regular file".into()));
     }
-    let first = records.first().ok_or_else(|| data("the table is empty".into()))?;
-    let columns = columns(path, first, layout)?;
+    let file = File::open(path).map_err(Error::io(path, "read"))?;
+    let table = Table::open(file, kind, layout.longest_line).map_err(faulty)?;
+    let columns = columns(path, &table, layout)?;
+    let rows = table.rows(&columns.used()).map_err(faulty)?;
     let base = path.parent().unwrap_or(Path::new("."));
     let (mut found, mut missing) = (vec![], vec![]);
-    for record in records.iter().skip(usize::from(columns.header)) {
-        let place = Place { path: path.to_path_buf(), line: record.position().map(|p| p.line()) };
-        let row = row(record, &columns, base, layout, place)?;
+    for row in rows.into_iter().skip(usize::from(columns.header)) {
+        let place = Place { path: path.to_path_buf(), line: Some(row.line) };
+        let row = sample(row, &columns, base, layout, place)?;
         if let Input::File(file) = &row.input
             && !file.is_file()
         {
@@ -90,69 +84,203 @@ pub(super) fn gather(path: &Path, layout: &Layout) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-fn columns(path: &Path, first: &StringRecord, layout: &Layout) -> Result<Columns> {
-    let names: Vec<String> = first.iter().map(|c| c.trim().to_lowercase()).collect();
-    let known = |wanted: &[&str]| names.iter().position(|n| wanted.contains(&n.as_str()));
-    let setting = |setting, problem| Error::Setting { setting, problem };
-    // A column given by number says nothing about a header; one given by name needs it.
-    let given = |option: &'static str, column: &Option<String>| match column {
-        None => Ok(None),
-        Some(c) => match c.parse::<usize>() {
-            Ok(n) if (1..=names.len()).contains(&n) => Ok(Some(n - 1)),
-            _ => names.iter().position(|n| *n == c.to_lowercase()).map(Some).ok_or_else(|| {
-                let columns = names.join(", ");
-                let path = path.display();
-                setting(option, format!("{path} has no column {c:?}; its first line is: {columns}"))
-            }),
-        },
-    };
-    let input = given("--input-column", &layout.input_column)?;
-    let label = given("--label-column", &layout.label_column)?;
-    let header = known(LABEL_NAMES).is_some()
-        || [&layout.input_column, &layout.label_column]
-            .into_iter()
-            .flatten()
-            .any(|c| names.contains(&c.to_lowercase()));
-    if names.len() < 2 {
-        return Err(Error::Data {
-            path: path.to_path_buf(),
-            problem: format!(
-                "its first line has one column, {:?}; expected at least an input and a label",
-                first.get(0).unwrap_or_default()
-            ),
-        });
+impl Columns {
+    fn used(&self) -> Vec<usize> {
+        let others = [self.pair, self.split, self.group];
+        others.into_iter().flatten().chain([self.input, self.label]).collect()
     }
-    let columns = Columns {
-        header,
-        input: input.or_else(|| known(INPUT_NAMES).filter(|_| header)).unwrap_or(0),
-        label: label.or_else(|| known(LABEL_NAMES).filter(|_| header)).unwrap_or(names.len() - 1),
-        split: names.iter().position(|n| n == SPLIT_NAME).filter(|_| header),
-    };
-    if columns.input == columns.label {
-        let problem = format!("{}: the column of the labels is that of the inputs", path.display());
-        return Err(setting("--label-column", problem));
-    }
-    Ok(columns)
 }
 
-fn row(
-    record: &StringRecord,
+/// The names in a table's first row, or of its columns, in lower case.
+struct Names<'a> {
+    path: &'a Path,
+    names: Vec<String>,
+}
+
+impl Names<'_> {
+    /// The column that has one of these names.
+    fn known(&self, wanted: &[&str], option: &'static str) -> Result<Option<usize>> {
+        let mut found = (0..self.names.len()).filter(|&i| wanted.contains(&&*self.names[i]));
+        let Some(first) = found.next() else { return Ok(None) };
+        match found.find(|&other| self.names[other] == self.names[first]) {
+            None => Ok(Some(first)),
+            Some(_) => Err(Error::Setting {
+                setting: option,
+                problem: format!(
+                    "{} has several columns {:?}; give the number of one, counted from 1",
+                    self.path.display(),
+                    self.names[first]
+                ),
+            }),
+        }
+    }
+
+    /// The column that a person gave, by name or by number.
+    fn given(&self, column: &Option<String>, option: &'static str) -> Result<Option<usize>> {
+        let Some(column) = column else { return Ok(None) };
+        if let Ok(n) = column.parse::<usize>()
+            && (1..=self.names.len()).contains(&n)
+        {
+            return Ok(Some(n - 1));
+        }
+        match self.known(&[&column.to_lowercase()], option)? {
+            Some(at) => Ok(Some(at)),
+            None => Err(self.missing(&format!("no column {column:?}"), option)),
+        }
+    }
+
+    fn missing(&self, what: &str, option: &'static str) -> Error {
+        let problem =
+            format!("{} has {what}; its columns are: {}", self.path.display(), self.list());
+        Error::Setting { setting: option, problem }
+    }
+
+    fn list(&self) -> String {
+        self.names.join(", ")
+    }
+}
+
+fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
+    let data = |problem: String| Error::Data { path: path.to_path_buf(), problem };
+    let words = |cells: &[Cell]| -> Vec<String> {
+        let text = |cell: &Cell| match cell {
+            Cell::Text(text) => text.trim().to_lowercase(),
+            _ => String::new(),
+        };
+        cells.iter().map(text).collect()
+    };
+    let names = match (&table.names, table.first()) {
+        (Some(names), _) if !names.is_empty() => names.iter().map(|n| n.to_lowercase()).collect(),
+        (None, Some(first)) => words(&first.cells),
+        _ => return Err(data("the table is empty".into())),
+    };
+    let names = Names { path, names };
+    // A column given by number says nothing about a header; one given by name needs it.
+    let options =
+        [&layout.input_column, &layout.pair_column, &layout.label_column, &layout.group_column];
+    let named = options.into_iter().flatten().any(|c| names.names.contains(&c.to_lowercase()));
+    let input = names.given(&layout.input_column, "--input-column")?;
+    let pair = names.given(&layout.pair_column, "--pair-column")?;
+    let group = names.given(&layout.group_column, "--group-column")?;
+    let label = names.given(&layout.label_column, "--label-column")?;
+    let has = |wanted: &[&str]| names.names.iter().any(|n| wanted.contains(&n.as_str()));
+    let named = table.names.is_some() || has(LABEL_NAMES) || named;
+    let width = names.names.len();
+    if width < 2 {
+        return Err(data(format!(
+            "its first line has one column, {:?}; expected at least an input and a label",
+            names.list()
+        )));
+    }
+    let split = if named { names.known(&[SPLIT_NAME], "--data")? } else { None };
+    let label = match label {
+        Some(label) => label,
+        None if named => names
+            .known(LABEL_NAMES, "--label-column")?
+            .ok_or_else(|| names.missing("no column named label", "--label-column"))?,
+        None => width - 1,
+    };
+    let inputs = match layout.inputs {
+        InputKind::Files => FILE_NAMES,
+        InputKind::Texts => TEXT_NAMES,
+    };
+    let input = match input {
+        Some(input) => input,
+        None if !named => 0,
+        None => match names.known(inputs, "--input-column")? {
+            Some(input) => input,
+            // Where there is no choice, a name tells nothing.
+            None => {
+                let taken: BTreeSet<_> =
+                    [Some(label), split, pair, group].into_iter().flatten().collect();
+                let free: Vec<_> = (0..width).filter(|column| !taken.contains(column)).collect();
+                match free[..] {
+                    [one] => one,
+                    _ => {
+                        let what = format!("no column named {}", inputs.join(" or "));
+                        return Err(names.missing(&what, "--input-column"));
+                    }
+                }
+            }
+        },
+    };
+    let clash = |setting, what| {
+        let problem = format!("{}: the column of the {what} is that of the inputs", path.display());
+        Err(Error::Setting { setting, problem })
+    };
+    match (label == input, pair) {
+        (true, _) => return clash("--label-column", "labels"),
+        (_, Some(pair)) if pair == input => return clash("--pair-column", "second sentences"),
+        (_, Some(_)) if layout.inputs == InputKind::Files => {
+            let problem = format!("{} come one by one, not in pairs", layout.samples);
+            return Err(Error::Setting { setting: "--pair-column", problem });
+        }
+        _ => {}
+    }
+    Ok(Columns {
+        header: named && table.names.is_none(),
+        most: table.names.is_none().then_some(width),
+        input,
+        pair,
+        label,
+        split,
+        group,
+    })
+}
+
+/// The sample in a row.
+fn sample(
+    row: Row,
     columns: &Columns,
     base: &Path,
     layout: &Layout,
     place: Place,
 ) -> Result<Found> {
     let bad = |problem: String| Error::Data { path: place.to_string().into(), problem };
-    let cell = |at: usize, what: &str| {
-        record.get(at).map(str::trim).filter(|c| !c.is_empty()).ok_or_else(|| {
-            bad(format!("the row has no {what} in column {} of {}", at + 1, record.len()))
-        })
+    let width = row.cells.len();
+    if let Some(most) = columns.most
+        && width > most
+    {
+        return Err(bad(format!(
+            "the row has {width} cells, the first line {most}; put quotes around what has a \
+             separator in it"
+        )));
+    }
+    let none = |at: usize, what: &str| {
+        bad(format!("the row has no {what} in column {} of {width}", at + 1))
+    };
+    let cell = |at: usize, what: &str| match row.cells.get(at) {
+        Some(Cell::Text(text)) if !text.trim().is_empty() => Ok(text.trim()),
+        Some(Cell::Text(_) | Cell::Missing) | None => Err(none(at, what)),
+        Some(Cell::File { .. }) => {
+            Err(bad(format!("the {what} in column {} is a file, not a text", at + 1)))
+        }
+        Some(Cell::Other(found)) => {
+            Err(bad(format!("the {what} in column {} is {found}, not a text", at + 1)))
+        }
+    };
+    let sentence = |at: usize, what: &str| match row.cells.get(at) {
+        // Some writers do not say that their bytes are a text.
+        Some(Cell::File { name: None, bytes }) => {
+            let text = encoding::decode(bytes);
+            text.map(str::to_string).map_err(|e| bad(format!("the {what}: {e}")))
+        }
+        _ => cell(at, what).map(str::to_string),
+    };
+    let input = match (layout.inputs, row.cells.get(columns.input)) {
+        (InputKind::Files, Some(Cell::File { name, bytes })) => {
+            Input::Bytes { name: name.clone().unwrap_or_default(), bytes: bytes.clone() }
+        }
+        (InputKind::Files, _) => Input::File(base.join(cell(columns.input, "path")?)),
+        (InputKind::Texts, _) => {
+            let text = sentence(columns.input, "text")?;
+            match columns.pair {
+                None => Input::Text(text),
+                Some(pair) => Input::Pair([text, sentence(pair, "second text")?]),
+            }
+        }
     };
     let label = cell(columns.label, "label")?.to_string();
-    let input = match layout.inputs {
-        InputKind::Files => Input::File(base.join(cell(columns.input, "path")?)),
-        InputKind::Texts => Input::Text(cell(columns.input, "text")?.to_string()),
-    };
     let split = match columns.split {
         None => None,
         Some(at) => {
@@ -162,21 +290,6 @@ fn row(
             })?)
         }
     };
-    Ok(Found { input, place, label, split })
-}
-
-fn table_error(path: &Path, error: &csv::Error) -> Error {
-    let line = error.position().map(|p| p.line());
-    let place = Place { path: path.to_path_buf(), line };
-    let problem = match error.kind() {
-        csv::ErrorKind::Utf8 { err, .. } => {
-            format!(
-                "not UTF-8 from byte {} of field {} on; convert the file",
-                err.valid_up_to() + 1,
-                err.field() + 1
-            )
-        }
-        _ => error.to_string(),
-    };
-    Error::Data { path: place.to_string().into(), problem }
+    let group = columns.group.map(|at| cell(at, "group").map(str::to_string)).transpose()?;
+    Ok(Found { input, place, label, split, group })
 }

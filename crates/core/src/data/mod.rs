@@ -1,25 +1,32 @@
-//! Data sets as people have them: folders per class, manifests, labels in file names.
+//! Data sets as people have them: folders per class, tables, labels in file names.
 
+pub mod balance;
 mod dataset;
+mod duplicates;
+pub mod encoding;
 mod folder;
+mod group;
 mod manifest;
 mod split;
+mod table;
 #[cfg(test)]
 mod tests;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use regex::Regex;
 
 pub use dataset::{Dataset, evaluation};
+pub use duplicates::{Duplicate, duplicates};
 
 /// What a modality's raw inputs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputKind {
-    /// Files: a table names their paths.
+    /// Files: a table names their paths, or holds what is in them.
     Files,
     /// Texts: a table holds them itself.
     Texts,
@@ -38,23 +45,45 @@ pub struct Layout {
     pub label_pattern: Option<Regex>,
     /// Files whose names it matches are the test split.
     pub test_pattern: Option<Regex>,
+    /// Finds in a file's name whose it is, a speaker's, say: its group `group`, else its first group,
+    /// else all that it matches. What is one's stays on one side where samples are held out.
+    pub group_pattern: Option<Regex>,
     /// The table's column of inputs: a name of its header, or a number counted from 1.
     pub input_column: Option<String>,
+    /// The table's column of second sentences, where a sample is a pair.
+    pub pair_column: Option<String>,
     /// The table's column of labels.
     pub label_column: Option<String>,
+    /// The table's column that tells whose a sample is; see [`group_pattern`](Self::group_pattern).
+    pub group_column: Option<String>,
+    /// The longest line of a table, and the longest of its records, in bytes. A longer one is an
+    /// error, so that no file fills the memory.
+    pub longest_line: usize,
 }
 
 impl Layout {
     /// The layout for a modality's samples, everything else left to be found out.
     pub fn of<M: crate::Modality>() -> Self {
+        Self::new(M::INPUTS, M::SAMPLES, M::EXTENSIONS)
+    }
+
+    pub(crate) fn new(
+        inputs: InputKind,
+        samples: &'static str,
+        extensions: &'static [&'static str],
+    ) -> Self {
         Self {
-            inputs: M::INPUTS,
-            samples: M::SAMPLES,
-            extensions: M::EXTENSIONS,
+            inputs,
+            samples,
+            extensions,
             label_pattern: None,
             test_pattern: None,
+            group_pattern: None,
             input_column: None,
+            pair_column: None,
             label_column: None,
+            group_column: None,
+            longest_line: 16 << 20,
         }
     }
 
@@ -75,10 +104,13 @@ impl Layout {
 }
 
 /// A part of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Split {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Split {
+    /// What to learn from.
     Train,
+    /// What to choose by.
     Validation,
+    /// What to report.
     Test,
 }
 
@@ -92,6 +124,29 @@ impl Split {
             _ => None,
         }
     }
+
+    /// The split that a table's file stem names, which may say what part of it: `train`,
+    /// `train-00000-of-00002`.
+    fn of_stem(stem: &str) -> Option<Self> {
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let name = match stem.split_once('-') {
+            Some((name, part)) => {
+                part.split_once("-of-").filter(|(i, n)| number(i) && number(n)).map(|_| name)?
+            }
+            None => stem,
+        };
+        Self::named(name)
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        })
+    }
 }
 
 /// An input as it was found, its label still a word.
@@ -102,15 +157,40 @@ struct Found {
     label: String,
     /// `None` where the data set has no splits of its own.
     split: Option<Split>,
+    /// Whose it is, where it matters.
+    group: Option<String>,
 }
 
 /// A raw input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Input {
     /// A file of the modality.
     File(PathBuf),
+    /// A file of the modality that a table holds.
+    Bytes {
+        /// What it was called; empty where the table does not tell. It says nothing of the format.
+        name: String,
+        /// All that is in it.
+        bytes: Arc<[u8]>,
+    },
     /// A text, as a table or a line of a file holds it.
     Text(String),
+    /// Two texts that are asked about together.
+    Pair([String; 2]),
+}
+
+/// Without the bytes of files.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Bytes { name, bytes } => {
+                f.debug_struct("Bytes").field("name", name).field("bytes", &bytes.len()).finish()
+            }
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Pair(pair) => f.debug_tuple("Pair").field(pair).finish(),
+        }
+    }
 }
 
 /// Where an input was found, for messages.
@@ -118,7 +198,7 @@ pub enum Input {
 pub struct Place {
     /// The file, or the table.
     pub path: PathBuf,
-    /// The line of a table, counted from 1.
+    /// The line of a table, or the row of one that has no lines, counted from 1.
     pub line: Option<u64>,
 }
 
@@ -138,20 +218,24 @@ pub struct Item {
     pub place: Place,
     /// The class, an index into the data set's labels; 0 where no class is known.
     pub label: usize,
+    /// Whose it is: what is one's stays on one side where samples are held out.
+    pub group: Option<String>,
 }
 
 impl Item {
+    /// An input whose class is not known.
+    pub fn new(input: Input, place: Place) -> Self {
+        Self { input, place, label: 0, group: None }
+    }
+
     /// A file whose class is not known.
     pub fn file(path: &Path) -> Self {
-        Self {
-            input: Input::File(path.to_path_buf()),
-            place: Place { path: path.to_path_buf(), line: None },
-            label: 0,
-        }
+        let place = Place { path: path.to_path_buf(), line: None };
+        Self::new(Input::File(path.to_path_buf()), place)
     }
 
     /// A text whose class is not known.
     pub fn text(text: impl Into<String>, place: Place) -> Self {
-        Self { input: Input::Text(text.into()), place, label: 0 }
+        Self::new(Input::Text(text.into()), place)
     }
 }

@@ -1,4 +1,6 @@
-//! Seeded choices among items: stratified hold-out and a limit per class.
+//! Seeded choices among items: stratified hold-out, folds, groups, and a limit per class.
+
+use std::collections::BTreeMap;
 
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -15,6 +17,106 @@ pub(super) fn hold_out(items: &mut Vec<Item>, share: f64, seed: u64) -> Vec<Item
         class[..n].iter().for_each(|&i| chosen[i] = true);
     }
     partition(items, &chosen)
+}
+
+/// The same of whole groups, none of which has all samples of a class: as near to the share of every
+/// class as adding one after the other comes, in random order. `None` if there is no such group.
+pub(super) fn hold_out_groups(items: &mut Vec<Item>, share: f64, seed: u64) -> Option<Vec<Item>> {
+    let sizes = sizes(items);
+    let mut held = vec![0; sizes.len()];
+    let mut chosen = vec![false; items.len()];
+    // How much farther from the share we are with a group than without it; `None`: it may not be.
+    let farther = |held: &[usize], group: &Group| -> Option<f64> {
+        let farther = group.classes.iter().map(|(&class, &more)| {
+            let (all, held) = (sizes[class] as f64, held[class]);
+            let off = |held: usize| (held as f64 / all - share).powi(2);
+            (held + more < sizes[class]).then(|| off(held + more) - off(held))
+        });
+        farther.sum()
+    };
+    let groups = groups(items, seed);
+    let mut take = |group: &Group, held: &mut [usize]| {
+        group.classes.iter().for_each(|(&class, &more)| held[class] += more);
+        group.members.iter().for_each(|&at| chosen[at] = true);
+    };
+    for group in &groups {
+        if farther(&held, group).is_some_and(|farther| farther < 0.) {
+            take(group, &mut held);
+        }
+    }
+    if held.iter().all(|&held| held == 0) {
+        // All are larger than the share: the one that comes nearest.
+        let near = groups.iter().filter_map(|group| Some((farther(&held, group)?, group)));
+        let (_, group) = near.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
+        take(group, &mut held);
+    }
+    Some(partition(items, &chosen))
+}
+
+/// The fold of every item, counted from 0: every fold has about the same share of every class, and a
+/// group is in one alone. The largest groups are given away first, each to the fold that has the
+/// least of its classes (as scikit-learn's `StratifiedGroupKFold` does).
+pub(super) fn folds(items: &[Item], folds: usize, seed: u64) -> Vec<usize> {
+    let sizes = sizes(items);
+    let mut shares = vec![vec![0.; sizes.len()]; folds];
+    let mut counts = vec![0; folds];
+    let mut of = vec![0; items.len()];
+    let mut groups = groups(items, seed);
+    groups.sort_by_key(|group| std::cmp::Reverse(group.members.len()));
+    for group in groups {
+        // What the sum of squared shares, over folds and classes, grows by.
+        let grows = |fold: usize| -> f64 {
+            let more = group.classes.iter().map(|(&class, &count)| {
+                let more = count as f64 / sizes[class] as f64;
+                more * (2. * shares[fold][class] + more)
+            });
+            more.sum()
+        };
+        let least = (0..folds)
+            .min_by(|&a, &b| grows(a).total_cmp(&grows(b)).then_with(|| counts[a].cmp(&counts[b])));
+        let fold = least.unwrap_or_default();
+        for (&class, &count) in &group.classes {
+            shares[fold][class] += count as f64 / sizes[class] as f64;
+        }
+        counts[fold] += group.members.len();
+        group.members.iter().for_each(|&at| of[at] = fold);
+    }
+    of
+}
+
+/// Items that stay together.
+#[derive(Default)]
+struct Group {
+    members: Vec<usize>,
+    /// How many there are of each class.
+    classes: BTreeMap<usize, usize>,
+}
+
+/// All groups, in random order. An item of no group is one by itself.
+fn groups(items: &[Item], seed: u64) -> Vec<Group> {
+    let (mut named, mut alone) = (BTreeMap::<&str, Group>::new(), vec![]);
+    for (at, item) in items.iter().enumerate() {
+        let group = match &item.group {
+            Some(name) => named.entry(name).or_default(),
+            None => {
+                alone.push(Group::default());
+                let last = alone.len() - 1;
+                &mut alone[last]
+            }
+        };
+        group.members.push(at);
+        *group.classes.entry(item.label).or_default() += 1;
+    }
+    let mut groups: Vec<_> = named.into_values().chain(alone).collect();
+    groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    groups
+}
+
+/// How many items every class has.
+fn sizes(items: &[Item]) -> Vec<usize> {
+    let mut sizes = vec![0; items.iter().map(|item| item.label + 1).max().unwrap_or(0)];
+    items.iter().for_each(|item| sizes[item.label] += 1);
+    sizes
 }
 
 /// Keeps `limit` random items of every class, in their order.
@@ -38,7 +140,8 @@ fn by_class(items: &[Item], seed: u64) -> Vec<Vec<usize>> {
     by_class
 }
 
-fn partition(items: &mut Vec<Item>, taken: &[bool]) -> Vec<Item> {
+/// Takes those away that are marked; both keep the order of the items.
+pub(super) fn partition(items: &mut Vec<Item>, taken: &[bool]) -> Vec<Item> {
     let (out, kept): (Vec<_>, Vec<_>) = items.drain(..).zip(taken).partition(|(_, taken)| **taken);
     *items = kept.into_iter().map(|(item, _)| item).collect();
     out.into_iter().map(|(item, _)| item).collect()
@@ -81,5 +184,72 @@ mod tests {
         let mut train = items(&[100, 20, 2]);
         limit_per_class(&mut train, 5, 0);
         assert_eq!(counts(&train, 3), [5, 5, 2]);
+    }
+
+    /// Every speaker says every digit as often, but one, who says much.
+    fn spoken() -> Vec<Item> {
+        let all = (0..6).flat_map(|who| {
+            (0..4).flat_map(move |digit| {
+                let often = if who == 5 { 9 } else { 3 };
+                std::iter::repeat_n((who, digit), often)
+            })
+        });
+        let item = |(who, label): (i32, usize)| Item {
+            label,
+            group: Some(format!("speaker {who}")),
+            ..Item::file(Path::new("x"))
+        };
+        all.map(item).collect()
+    }
+    fn speakers(items: &[Item]) -> std::collections::BTreeSet<String> {
+        items.iter().filter_map(|item| item.group.clone()).collect()
+    }
+
+    #[test]
+    fn a_group_is_never_on_both_sides() {
+        for share in [0.01, 0.1, 0.3, 0.5] {
+            for seed in 0..8 {
+                let mut train = spoken();
+                let held = hold_out_groups(&mut train, share, seed).unwrap();
+                assert!(speakers(&held).is_disjoint(&speakers(&train)));
+                assert_eq!(held.len() + train.len(), spoken().len());
+                let got = held.len() as f64 / 96.;
+                assert!((got - share).abs() <= 0.125, "{got} held out, not {share}");
+            }
+        }
+        let alone: Vec<Item> = (0..2)
+            .map(|label| Item {
+                group: Some(label.to_string()),
+                label,
+                ..Item::file(Path::new("x"))
+            })
+            .collect();
+        assert!(hold_out_groups(&mut alone.clone(), 0.5, 0).is_none());
+    }
+
+    #[test]
+    fn folds_are_stratified_and_each_item_is_in_one() {
+        let of = folds(&items(&[50, 20, 7]), 5, 3);
+        for fold in 0..5 {
+            let counts = [0..50, 50..70, 70..77]
+                .map(|class| of[class].iter().filter(|&&other| other == fold).count());
+            assert_eq!(counts[..2], [10, 4], "in fold {fold}");
+            assert!((1..=2).contains(&counts[2]), "in fold {fold}");
+        }
+        assert_ne!(of, folds(&items(&[50, 20, 7]), 5, 4));
+    }
+
+    #[test]
+    fn folds_keep_groups_together() {
+        let items = spoken();
+        let of = folds(&items, 3, 1);
+        let mut sizes = vec![0; 3];
+        for (item, fold) in items.iter().zip(&of) {
+            let first = items.iter().position(|other| other.group == item.group).unwrap();
+            assert_eq!(of[first], *fold);
+            sizes[*fold] += 1;
+        }
+        sizes.sort();
+        assert_eq!(sizes, [24, 36, 36], "the large one alone, five others beside");
     }
 }

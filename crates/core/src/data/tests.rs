@@ -19,19 +19,11 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn pictures() -> Layout {
-    Layout {
-        inputs: InputKind::Files,
-        samples: "pictures",
-        extensions: &["jpg", "jpeg", "png"],
-        label_pattern: None,
-        test_pattern: None,
-        input_column: None,
-        label_column: None,
-    }
+    Layout::new(InputKind::Files, "pictures", &["jpg", "jpeg", "png"])
 }
 
 fn texts() -> Layout {
-    Layout { inputs: InputKind::Texts, samples: "sentences", extensions: &["txt"], ..pictures() }
+    Layout::new(InputKind::Texts, "sentences", &["txt"])
 }
 
 fn patterns(label: &str, test: Option<&str>) -> Layout {
@@ -46,7 +38,9 @@ fn patterns(label: &str, test: Option<&str>) -> Layout {
 fn shown(items: &[Item], labels: &[String]) -> Vec<String> {
     let name = |item: &Item| match &item.input {
         Input::File(path) => path.file_name().unwrap().to_string_lossy().into_owned(),
+        Input::Bytes { name, .. } => name.clone(),
         Input::Text(text) => text.clone(),
+        Input::Pair(pair) => pair.join("|"),
     };
     items.iter().map(|i| format!("{}:{}", labels[i.label], name(i))).collect()
 }
@@ -186,7 +180,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (&[("t.tsv", "text\tlabel\n")], "t.tsv", &texts(), &["no rows"]),
         (&[("t.tsv", "one\nrow\n")], "t.tsv", &texts(), &["one column"]),
         (&[("t.tsv", "a\t1\nb\t\n")], "t.tsv", &texts(), &["t.tsv:2", "no label", "column 2"]),
-        (&[("t.json", "{}")], "t.json", &texts(), &[".csv or .tsv"]),
+        (&[("t.json", "{}")], "t.json", &texts(), &[".csv, .tsv, .jsonl"]),
         (
             &[("t.csv", "text,label,split\na,1,train\nb,2,later\n")],
             "t.csv",
@@ -216,7 +210,7 @@ fn text_that_is_not_utf8_is_located() {
     let path = root.path().join("t.tsv");
     fs::write(&path, b"fine\t1\ncaf\xe9\t2\n").unwrap();
     let message = Dataset::open(&path, &texts()).unwrap_err().to_string();
-    assert!(message.contains("t.tsv:2: not UTF-8 from byte 4 of field 1"), "{message}");
+    assert!(message.contains("t.tsv:2: not UTF-8: byte 4 of the line is 0xE9"), "{message}");
 }
 
 #[cfg(unix)]

@@ -1,5 +1,8 @@
 //! The tokenizer that a model was trained with, as its publisher saved it.
 
+mod config;
+mod vocabulary;
+
 use std::{fmt, fs, path::Path, sync::Arc};
 
 use crosstune_core::{Cause, Error, Result, error::one_line, run::write_json};
@@ -18,33 +21,36 @@ pub struct Tokenizer(Arc<Inner>);
 
 struct Inner {
     tokenizer: tokenizers::Tokenizer,
-    /// The file as it was published, to be saved as it was.
+    /// The file as it was published, or what it would be, to be saved.
     file: Vec<u8>,
     max_length: u32,
     pad: i64,
 }
 
 impl Tokenizer {
-    /// Reads the `tokenizer.json` of a folder. What the file says of lengths is replaced: texts
-    /// are cut off at `max_length` tokens, special tokens included, and are not padded.
+    /// Reads the `tokenizer.json` of a folder or, where there is none, what older publishers saved: a
+    /// `vocab.txt` for BERT, a `vocab.json` and a `merges.txt` for GPT-2 and RoBERTa, each with a
+    /// `tokenizer_config.json` as far as it differs from the usual. What the files say of lengths is
+    /// replaced: texts are cut off at `max_length` tokens, special tokens included, and are not
+    /// padded.
     ///
     /// # Errors
-    /// If there is no such file or it is broken, or if `max_length` leaves no room for a token
+    /// If there are no such files or they are broken, or if `max_length` leaves no room for a token
     /// between the special ones.
     pub fn open(folder: &Path, max_length: u32) -> Result<Self> {
         let path = folder.join(TOKENIZER);
-        if !path.exists() {
-            return Err(Error::Path {
-                path: folder.to_path_buf(),
-                problem: format!("no {TOKENIZER} in this folder; it is published with the weights"),
-            });
-        }
-        let file = fs::read(&path).map_err(Error::io(&path, "read"))?;
         let broken = |e: Cause| Error::Malformed {
             path: path.clone(),
             problem: format!("not a tokenizer that can be used ({})", one_line(e.as_ref())),
         };
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(&file).map_err(broken)?;
+        let (file, mut tokenizer) = if path.exists() {
+            let file = fs::read(&path).map_err(Error::io(&path, "read"))?;
+            let tokenizer = tokenizers::Tokenizer::from_bytes(&file).map_err(broken)?;
+            (file, tokenizer)
+        } else {
+            let tokenizer = vocabulary::tokenizer(folder)?;
+            (tokenizer.to_string(false).map_err(broken)?.into_bytes(), tokenizer)
+        };
 
         let special = tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(false));
         let max = max_length as usize;
@@ -52,11 +58,7 @@ impl Tokenizer {
         if max <= special {
             return Err(Error::Setting {
                 setting: MAX_LENGTH,
-                problem: format!(
-                    "{max} tokens; the tokenizer adds {special} to every text, so choose at least \
-                     {}",
-                    special + 1
-                ),
+                problem: no_room(max, special, "text", 1),
             });
         }
         let pad = match tokenizer.get_padding() {
@@ -108,6 +110,24 @@ impl Tokenizer {
         Ok(encoding.get_ids().iter().map(|&id| id.into()).collect())
     }
 
+    /// The token ids of two texts together, with the special tokens around and between them, and for
+    /// each token the segment that it is of: 0 or 1. Of what is too long, the longer text is cut.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), and if there is no room for a token of each beside the special
+    /// ones.
+    pub fn encode_pair(&self, first: &str, second: &str) -> Result<(Vec<i64>, Vec<i64>), Cause> {
+        let special = self.0.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(true));
+        let max = self.0.max_length as usize;
+        // The library would subtract the one from the other unchecked.
+        if max < special + 2 {
+            return Err(format!("{MAX_LENGTH}: {}", no_room(max, special, "pair", 2)).into());
+        }
+        let encoding = self.0.tokenizer.encode_fast((first, second), true)?;
+        let wide = |ids: &[u32]| ids.iter().map(|&id| id.into()).collect();
+        Ok((wide(encoding.get_ids()), wide(encoding.get_type_ids())))
+    }
+
     /// The token that stands where a text has ended.
     pub fn pad(&self) -> i64 {
         self.0.pad
@@ -122,6 +142,13 @@ impl Tokenizer {
     pub fn vocabulary(&self) -> i64 {
         self.0.tokenizer.get_vocab(true).into_values().max().map_or(0, |id| i64::from(id) + 1)
     }
+}
+
+fn no_room(max: usize, special: usize, what: &str, least: usize) -> String {
+    format!(
+        "{max} tokens; the tokenizer adds {special} to every {what}, so choose at least {}",
+        special + least
+    )
 }
 
 /// Without the vocabulary.

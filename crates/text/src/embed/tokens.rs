@@ -7,9 +7,11 @@ use crosstune_core::{
 };
 use tch::{Tensor, nn::Init};
 
+use super::sequence_width;
+
 /// The sum of a vector for the token, one for its position and, where the model has segments, one for
-/// its segment; normalised, where the model does so. `[B, T]` of token ids to `[B, T, D]`. All tokens
-/// are of the first segment, and padding stands behind the text.
+/// its segment; normalised, where the model does so. `[B, T]` of token ids, all of the first segment,
+/// to `[B, T, D]`; or `[B, 2, T]` of ids and segments, for pairs. Padding stands behind the text.
 #[derive(Debug)]
 pub struct TokenEmbedder {
     token: Tensor,
@@ -30,12 +32,7 @@ impl TokenEmbedder {
     /// made.
     pub fn new(at: Scope<'_>, config: &TokenEmbedderConfig, form: Form) -> Result<Self> {
         let &TokenEmbedderConfig { vocabulary, positions, first_position, .. } = config;
-        let Form::Sequence { width } = form else {
-            return Err(Error::Setting {
-                setting: "--weights",
-                problem: format!("the trunk takes {form}, but a sentence is a sequence"),
-            });
-        };
+        let width = sequence_width(form)?;
         if vocabulary < 1 || first_position < 0 || config.longest() < 1 {
             return Err(Error::Setting {
                 setting: "tokens",
@@ -74,12 +71,17 @@ impl Embedder for TokenEmbedder {
 
     /// Batches are no longer than the positions; [`TextSettings`](crate::TextSettings) sees to it.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
-        let length = batch.x.size()[1];
-        let tokens = Tensor::embedding(&self.token, &batch.x, -1, false, false);
-        let sum = tokens + self.position.narrow(0, self.first_position, length);
-        let sum = match &self.segment {
-            Some(segment) => sum + segment.select(0, 0),
-            None => sum,
+        let (ids, segments) = match batch.x.dim() {
+            3 => (batch.x.select(1, 0), Some(batch.x.select(1, 1))),
+            _ => (batch.x.shallow_clone(), None),
+        };
+        let vectors = |table, rows| Tensor::embedding(table, rows, -1, false, false);
+        let position = self.position.narrow(0, self.first_position, ids.size()[1]);
+        let sum = vectors(&self.token, &ids) + position;
+        let sum = match (&self.segment, segments) {
+            (Some(table), Some(segments)) => sum + vectors(table, &segments),
+            (Some(table), None) => sum + table.select(0, 0),
+            (None, _) => sum,
         };
         let x = match &self.norm {
             Some(norm) => norm.forward(&sum),

@@ -1,116 +1,21 @@
 //! Fine-tuning: a short loop over [`Tuner::step`].
 
+mod options;
+
 use std::time::Instant;
 
 use rand::{SeedableRng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Reduction, Tensor};
 
+pub use options::{Balance, FitOptions, Order};
+
 use crate::{
     AdamW, Batch, Error, Evaluation, Mix, Modality, Model, Result, Rng, Samples, Schedule,
+    data::balance,
     loader::{self, Prepared, Purpose},
     optim::clip_factor,
 };
-
-/// How to train. The defaults are those of the binaries, which choose the two rates by what is fresh
-/// and what trains.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FitOptions {
-    /// Passes over the training samples.
-    pub epochs: usize,
-    /// Samples in a step.
-    pub batch_size: usize,
-    /// The peak learning rate of fresh parameters.
-    pub lr: f64,
-    /// The peak learning rate of pretrained parameters.
-    pub pretrained_lr: f64,
-    /// The share of all steps in which the rate rises.
-    pub warmup: f64,
-    /// Weight decay of matrices.
-    pub weight_decay: f64,
-    /// The largest norm of a step's gradient.
-    pub clip_grad: f64,
-    /// End after this many steps, wherever they fall; `None`: after the last epoch.
-    pub max_steps: Option<usize>,
-    /// Stop after this many epochs without a better validation accuracy; `None`: never.
-    pub patience: Option<usize>,
-    /// The order of the training samples.
-    pub order: Order,
-    /// Mixing the samples of a batch.
-    pub mix: Mix,
-    /// The share of each target that is spread evenly over all classes (Szegedy et al. 2016).
-    pub label_smoothing: f64,
-    /// Decides the fresh parameters (through [`seed`]), the order of samples, their variations and
-    /// dropout.
-    pub seed: u64,
-}
-
-/// The order of the training samples, new in every epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// At random.
-    #[default]
-    Shuffled,
-    /// At random, but with batches of samples of about the same length, so that little is padded.
-    ByLength,
-}
-
-impl Default for FitOptions {
-    fn default() -> Self {
-        Self {
-            epochs: 10,
-            batch_size: 16,
-            lr: 3e-3,
-            pretrained_lr: 1e-4,
-            warmup: 0.1,
-            weight_decay: 0.01,
-            clip_grad: 1.,
-            max_steps: None,
-            patience: Some(5),
-            order: Order::Shuffled,
-            mix: Mix::default(),
-            label_smoothing: 0.,
-            seed: 0,
-        }
-    }
-}
-
-impl FitOptions {
-    /// All steps of a training on this many samples, if nothing stops it early.
-    pub fn steps(&self, samples: usize) -> usize {
-        let all = samples.div_ceil(self.batch_size) * self.epochs;
-        self.max_steps.map_or(all, |max| max.min(all))
-    }
-
-    /// Checks every value.
-    ///
-    /// # Errors
-    /// The first that cannot be used, by the name that the binaries give it.
-    pub fn check(&self) -> Result<()> {
-        let positive = |x: f64| x > 0. && x.is_finite();
-        let not_negative = |x: f64| x >= 0. && x.is_finite();
-        let share = |x: f64| (0.0..1.0).contains(&x);
-        let problems = [
-            ("--epochs", self.epochs > 0, "must be at least 1"),
-            ("--batch-size", self.batch_size > 0, "must be at least 1"),
-            ("--lr", positive(self.lr), "must be above 0"),
-            ("--pretrained-lr", positive(self.pretrained_lr), "must be above 0"),
-            ("--warmup", share(self.warmup), "must be a share from 0 to below 1"),
-            ("--weight-decay", not_negative(self.weight_decay), "must not be negative"),
-            ("--clip-grad", positive(self.clip_grad), "must be above 0"),
-            ("--max-steps", self.max_steps != Some(0), "must be at least 1"),
-            ("--patience", self.patience != Some(0), "must be at least 1"),
-            ("--mixup", not_negative(self.mix.mixup), "must not be negative"),
-            ("--cutmix", not_negative(self.mix.cutmix), "must not be negative"),
-            ("--label-smoothing", share(self.label_smoothing), "must be a share from 0 to below 1"),
-        ];
-        match problems.into_iter().find(|(_, fine, _)| !fine) {
-            Some((setting, _, problem)) => Err(Error::Setting { setting, problem: problem.into() }),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Seeds everything that libtorch draws at random. Before a model is built, this decides its fresh
 /// parameters.
@@ -134,6 +39,8 @@ pub struct Tuner<'m> {
     optimizer: AdamW,
     schedule: Schedule,
     options: &'m FitOptions,
+    /// How much a sample of each class counts.
+    weights: Option<Tensor>,
     steps: usize,
 }
 
@@ -152,8 +59,14 @@ impl<'m> Tuner<'m> {
             optimizer: AdamW::new(model.store(), options.weight_decay, rate),
             schedule: Schedule { warmup, total },
             options,
+            weights: None,
             steps: 0,
         }
+    }
+
+    /// Lets samples of each class count so much in the loss, `[classes]`, f32.
+    pub fn with_class_weights(self, weights: Tensor) -> Self {
+        Self { weights: Some(weights.to_device(self.model.classifier().device())), ..self }
     }
 
     /// One step on a batch with its classes `[B]`, i64, or the share of each class,
@@ -164,8 +77,8 @@ impl<'m> Tuner<'m> {
     pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
         let logits = self.model.classifier().forward(batch, true);
         let smoothing = self.options.label_smoothing;
-        let no_weights = None::<&Tensor>;
-        let loss = logits.cross_entropy_loss(targets, no_weights, Reduction::Mean, -100, smoothing);
+        let weights = self.weights.as_ref();
+        let loss = logits.cross_entropy_loss(targets, weights, Reduction::Mean, -100, smoothing);
         let classes = match targets.dim() {
             1 => targets.shallow_clone(),
             _ => targets.argmax(-1, false),
@@ -254,12 +167,20 @@ pub fn fit<M: Modality>(
     let total = options.steps(train.len());
     let mut tuner = Tuner::new(model, options, total);
     let (device, classes) = (model.classifier().device(), model.spec().labels.len());
+    if options.balance == Balance::Weights {
+        let weights = balance::class_weights(train.targets(), classes);
+        tuner = tuner.with_class_weights(Tensor::from_slice(&weights));
+    }
     let mut rng = Rng::seed_from_u64(options.seed);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let (mut epochs, mut best): (Vec<EpochRecord>, Option<Best>) = (vec![], None);
     for epoch in 1..=total.div_ceil(steps.max(1)) {
         let begun = Instant::now();
-        order.shuffle(&mut rng);
+        if options.balance == Balance::Sampling {
+            order = balance::balanced_order(train.targets(), &mut rng);
+        } else {
+            order.shuffle(&mut rng);
+        }
         let mut lists = match options.order {
             Order::Shuffled => order.chunks(options.batch_size).map(<[_]>::to_vec).collect(),
             Order::ByLength => by_length(train, &order, options.batch_size, &mut rng),

@@ -1,0 +1,75 @@
+//! Samples that occur several times, found by their contents.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Read},
+};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{Dataset, Input, Item, Place, Split};
+
+/// Samples with the same contents, byte for byte; two or more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Where they stand, each with its split and its class.
+    pub places: Vec<(Split, Place, usize)>,
+}
+
+impl Duplicate {
+    /// Whether a model would be measured on what it was trained on, or chosen by it.
+    pub fn across_splits(&self) -> bool {
+        self.places.iter().any(|(split, ..)| *split != self.places[0].0)
+    }
+
+    /// Whether one of the labels is wrong.
+    pub fn labels_differ(&self) -> bool {
+        self.places.iter().any(|(.., label)| *label != self.places[0].2)
+    }
+}
+
+/// All samples of a data set that occur several times, in the order of their first. Files that cannot
+/// be read are passed over.
+pub fn duplicates(data: &Dataset) -> Vec<Duplicate> {
+    let items: Vec<(Split, &Item)> = data.items().collect();
+    let hashes: Vec<_> = items.par_iter().map(|(_, item)| hash(&item.input).ok()).collect();
+    let mut of = HashMap::<_, usize>::new();
+    let mut found: Vec<Duplicate> = vec![];
+    for ((split, item), hash) in items.into_iter().zip(hashes) {
+        let Some(hash) = hash else { continue };
+        let at = *of.entry(hash).or_insert(found.len());
+        if at == found.len() {
+            found.push(Duplicate { places: vec![] });
+        }
+        found[at].places.push((split, item.place.clone(), item.label));
+    }
+    found.retain(|duplicate| duplicate.places.len() > 1);
+    found
+}
+
+/// A hash of an input's contents that no two different ones share.
+fn hash(input: &Input) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    match input {
+        Input::File(path) => {
+            let (mut file, mut piece) = (File::open(path)?, vec![0; 1 << 16]);
+            loop {
+                match file.read(&mut piece)? {
+                    0 => break,
+                    read => hasher.update(&piece[..read]),
+                }
+            }
+        }
+        Input::Bytes { bytes, .. } => hasher.update(bytes),
+        Input::Text(text) => hasher.update(text),
+        // No text has this byte, so a pair is none, and none is two pairs.
+        Input::Pair([first, second]) => {
+            hasher.update(first);
+            hasher.update([0xFF]);
+            hasher.update(second);
+        }
+    }
+    Ok(hasher.finalize().into())
+}

@@ -1,0 +1,32 @@
+//! Whose a sample is: a group whose samples stay together.
+
+use regex::Regex;
+
+use super::{Found, Input};
+use crate::{Error, Result};
+
+/// The option that finds groups, for messages.
+pub(super) const GROUP_PATTERN: &str = "--group-pattern";
+
+/// Finds the group of each in the name of its file.
+pub(super) fn by_pattern(found: &mut [Found], pattern: &Regex) -> Result<()> {
+    for one in found {
+        let bad = |problem| Error::Data { path: one.place.to_string().into(), problem };
+        let name = match &one.input {
+            Input::File(path) => path.file_name().and_then(|name| name.to_str()),
+            Input::Bytes { name, .. } => Some(name.as_str()),
+            Input::Text(_) | Input::Pair(_) => {
+                let problem = "texts have no names; --group-column tells whose they are";
+                return Err(Error::Setting { setting: GROUP_PATTERN, problem: problem.into() });
+            }
+        };
+        let name = name.ok_or_else(|| bad("the name is not UTF-8; rename it".into()))?;
+        let captures = pattern.captures(name);
+        let group = captures.and_then(|c| c.name("group").or_else(|| c.get(1)).or(c.get(0)));
+        let group = group.ok_or_else(|| {
+            bad(format!("{name:?} has no group by {GROUP_PATTERN} '{pattern}'; widen the pattern"))
+        })?;
+        one.group = Some(group.as_str().to_string());
+    }
+    Ok(())
+}

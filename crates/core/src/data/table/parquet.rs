@@ -1,0 +1,206 @@
+//! Parquet files as Hugging Face's `datasets` writes them: texts, labels whose names stand in the
+//! file's metadata, and files as structs `{bytes, path}`.
+
+use std::{fs::File, sync::Arc};
+
+use parquet::{
+    basic::Compression,
+    errors::ParquetError,
+    file::reader::{FileReader, SerializedFileReader},
+    record::{Field, Row as Fields},
+    schema::types::Type,
+};
+use serde_json::Value;
+
+use super::{Cell, Fault, Row};
+
+/// A file whose footer was read.
+pub(super) struct Reader {
+    file: SerializedFileReader<File>,
+    /// The names of the classes of each column that has some.
+    classes: Vec<Option<Vec<String>>>,
+    budget: u64,
+}
+
+/// What rows may take in memory, for each byte of the file, and whatever its size: more than
+/// compression gives of anything but a file that was made to fill the memory.
+const BLOW_UP: u64 = 256;
+const AT_LEAST: u64 = 256 << 20;
+/// What a cell takes beside its contents, in bytes.
+const CELL: u64 = 64;
+
+impl Reader {
+    pub(super) fn open(file: File) -> Result<Self, Fault> {
+        let size =
+            file.metadata().map_err(|e| Fault::new(None, format!("cannot be read ({e})")))?;
+        let file = SerializedFileReader::new(file).map_err(|e| broken(None, &e))?;
+        let metadata = file.metadata();
+        let mut chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+        let foreign = |c: &Compression| {
+            !matches!(
+                c,
+                Compression::UNCOMPRESSED
+                    | Compression::SNAPPY
+                    | Compression::LZ4_RAW
+                    | Compression::ZSTD(_)
+            )
+        };
+        if let Some(chunk) = chunks.find(|chunk| foreign(&chunk.compression())) {
+            let problem = format!(
+                "its columns are compressed by {}; write it with snappy, zstd, lz4 or without",
+                chunk.compression()
+            );
+            return Err(Fault::new(None, problem));
+        }
+        let features = features(&file)?;
+        let fields = metadata.file_metadata().schema().get_fields();
+        let classes = fields.iter().map(|field| classes(&features, field.name())).collect();
+        let budget = AT_LEAST.max(BLOW_UP.saturating_mul(size.len()));
+        Ok(Self { file, classes, budget })
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.fields().iter().map(|field| field.name().to_string()).collect()
+    }
+
+    fn fields(&self) -> &[Arc<Type>] {
+        self.file.metadata().file_metadata().schema().get_fields()
+    }
+
+    /// All rows, with the cells of these columns alone.
+    pub(super) fn rows(&self, columns: &[usize]) -> Result<Vec<Row>, Fault> {
+        let wanted: Vec<usize> =
+            (0..self.fields().len()).filter(|column| columns.contains(column)).collect();
+        let fields = wanted.iter().map(|&column| self.fields()[column].clone()).collect();
+        let name = self.file.metadata().file_metadata().schema().name();
+        let projection = Type::group_type_builder(name)
+            .with_fields(fields)
+            .build()
+            .map_err(|e| broken(None, &e))?;
+        let mut spent = 0;
+        let mut rows = vec![];
+        for (number, row) in
+            (1..).zip(self.file.get_row_iter(Some(projection)).map_err(|e| broken(None, &e))?)
+        {
+            let row = row.map_err(|e| broken(number, &e))?;
+            let mut cells = vec![Cell::Missing; self.fields().len()];
+            for (&column, (_, field)) in wanted.iter().zip(row.get_column_iter()) {
+                cells[column] = self.cell(column, field).map_err(|p| Fault::new(number, p))?;
+            }
+            spent += cells.iter().map(size).sum::<u64>();
+            if spent > self.budget {
+                let times = self.budget / (1 << 20);
+                let problem = format!(
+                    "so far the rows fill {times} MiB, far more than a file of this size holds"
+                );
+                return Err(Fault::new(number, problem));
+            }
+            rows.push(Row { line: number, cells });
+        }
+        Ok(rows)
+    }
+
+    fn cell(&self, column: usize, field: &Field) -> Result<Cell, String> {
+        let text = |value: &dyn ToString| Ok(Cell::Text(value.to_string()));
+        if let Some(classes) = &self.classes[column]
+            && let Some(number) = integer(field)
+        {
+            return match usize::try_from(number) {
+                // What stands for no label.
+                Err(_) if number == -1 => Ok(Cell::Missing),
+                Ok(at) if at < classes.len() => Ok(Cell::Text(classes[at].clone())),
+                _ => Err(format!("the class {number}, but {} are named", classes.len())),
+            };
+        }
+        match field {
+            Field::Null => Ok(Cell::Missing),
+            Field::Str(value) => text(value),
+            Field::Bool(value) => text(value),
+            Field::Float16(value) => text(value),
+            Field::Float(value) => text(value),
+            Field::Double(value) => text(value),
+            Field::Bytes(bytes) => Ok(Cell::File { name: None, bytes: bytes.data().into() }),
+            Field::Group(fields) => Ok(file(fields)),
+            Field::ListInternal(_) => Ok(Cell::Other("a list")),
+            Field::MapInternal(_) => Ok(Cell::Other("a map")),
+            _ => match integer(field) {
+                Some(number) => text(&number),
+                None => Ok(Cell::Other("a time or a decimal number")),
+            },
+        }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("names", &self.names()).finish_non_exhaustive()
+    }
+}
+
+fn integer(field: &Field) -> Option<i64> {
+    match *field {
+        Field::Byte(n) => Some(n.into()),
+        Field::Short(n) => Some(n.into()),
+        Field::Int(n) => Some(n.into()),
+        Field::Long(n) => Some(n),
+        Field::UByte(n) => Some(n.into()),
+        Field::UShort(n) => Some(n.into()),
+        Field::UInt(n) => Some(n.into()),
+        Field::ULong(n) => i64::try_from(n).ok(),
+        _ => None,
+    }
+}
+
+/// `datasets` keeps pictures and recordings as `{bytes, path}`: where the bytes are in the table, the
+/// path is but a name.
+fn file(fields: &Fields) -> Cell {
+    let (mut bytes, mut path) = (None, None);
+    for (key, value) in fields.get_column_iter() {
+        match (key.as_str(), value) {
+            ("bytes", Field::Bytes(value)) => bytes = Some(value.data().into()),
+            ("path", Field::Str(value)) => path = Some(value.clone()),
+            ("bytes" | "path", Field::Null) => {}
+            _ => return Cell::Other("a struct other than {bytes, path}"),
+        }
+    }
+    match (bytes, path) {
+        (Some(bytes), name) => Cell::File { name, bytes },
+        (None, Some(path)) => Cell::Text(path),
+        (None, None) => Cell::Missing,
+    }
+}
+
+fn size(cell: &Cell) -> u64 {
+    CELL + match cell {
+        Cell::Text(text) => text.len() as u64,
+        Cell::File { bytes, .. } => bytes.len() as u64,
+        Cell::Missing | Cell::Other(_) => 0,
+    }
+}
+
+/// What `datasets` says of the columns, null if there is nothing.
+fn features(file: &SerializedFileReader<File>) -> Result<Value, Fault> {
+    let said = file.metadata().file_metadata().key_value_metadata();
+    let said = said.into_iter().flatten().find(|pair| pair.key == "huggingface");
+    let Some(text) = said.and_then(|pair| pair.value.as_deref()) else { return Ok(Value::Null) };
+    let mut said: Value = serde_json::from_str(text)
+        .map_err(|e| Fault::new(None, format!("its metadata `huggingface` are not JSON ({e})")))?;
+    Ok(said["info"]["features"].take())
+}
+
+/// The names of a column's classes: `{"_type": "ClassLabel", "names": […]}`.
+fn classes(features: &Value, column: &str) -> Option<Vec<String>> {
+    let feature = features.get(column)?;
+    if feature["_type"] != "ClassLabel" {
+        return None;
+    }
+    let names = feature["names"].as_array()?.iter();
+    names.map(|name| name.as_str().map(str::to_string)).collect()
+}
+
+fn broken(row: impl Into<Option<u64>>, error: &ParquetError) -> Fault {
+    let said = error.to_string();
+    let said = said.lines().next().unwrap_or_default();
+    let said = said.strip_prefix("Parquet error: ").unwrap_or(said);
+    Fault::new(row, format!("not a Parquet file that can be read ({said}); write it anew"))
+}

@@ -1,0 +1,188 @@
+//! Texts as bytes or characters, for trunks that never saw text and so bring no tokenizer.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crosstune_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::tokenizer::MAX_LENGTH;
+
+/// What a text is cut into where no tokenizer does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Units {
+    /// The bytes of its UTF-8: every text has a form, none is unknown.
+    #[default]
+    Bytes,
+    /// Its characters, as far as the training texts have them: shorter where the script is not Latin.
+    Characters,
+}
+
+/// The symbols that there are, and how many a sequence may have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Saved", from = "Saved")]
+pub struct Symbols {
+    units: Units,
+    longest: u32,
+    /// The number of each character; empty for bytes.
+    characters: HashMap<char, i64>,
+}
+
+/// What a text is cut off at if nobody says otherwise, in symbols: two or three sentences.
+const USUAL_LENGTH: u32 = 256;
+/// The fewest: one of each text of a pair, and what stands between.
+const LEAST: u32 = 3;
+
+/// Symbols that no text has, before those that texts have.
+const UNKNOWN: i64 = 0;
+const SEPARATOR: i64 = 1;
+const RESERVED: i64 = 2;
+const BYTES: i64 = 256;
+
+/// As many characters as are told apart; of more, the rarest are unknown.
+const MOST_CHARACTERS: usize = 8192;
+
+impl Symbols {
+    /// Sequences of at most `longest` units.
+    ///
+    /// # Errors
+    /// If they would be too short for a pair.
+    pub fn new(units: Units, longest: Option<u32>) -> Result<Self> {
+        let longest = longest.unwrap_or(USUAL_LENGTH);
+        if longest < LEAST {
+            let problem = format!("{longest} symbols; {LEAST} are the least");
+            return Err(Error::Setting { setting: MAX_LENGTH, problem });
+        }
+        Ok(Self { units, longest, characters: HashMap::new() })
+    }
+
+    /// Collects the characters of the training texts, if it is about those.
+    pub(crate) fn survey<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
+        if self.units == Units::Bytes {
+            return;
+        }
+        let mut counts = HashMap::<char, u64>::new();
+        texts.flat_map(str::chars).for_each(|c| *counts.entry(c).or_default() += 1);
+        let mut found: Vec<_> = counts.into_iter().collect();
+        found.sort_by_key(|&(c, count)| (std::cmp::Reverse(count), c));
+        found.truncate(MOST_CHARACTERS);
+        let found: BTreeSet<char> = found.into_iter().map(|(c, _)| c).collect();
+        self.characters = found.into_iter().zip(RESERVED..).collect();
+    }
+
+    /// The number of symbols.
+    pub fn count(&self) -> i64 {
+        RESERVED + if self.units == Units::Bytes { BYTES } else { self.characters.len() as i64 }
+    }
+
+    /// The longest sequence.
+    pub fn longest(&self) -> u32 {
+        self.longest
+    }
+
+    /// A text as symbols, cut off where it is too long; never empty.
+    pub fn encode(&self, text: &str) -> Vec<i64> {
+        let mut symbols: Vec<i64> = self.symbols(text).take(self.longest as usize).collect();
+        if symbols.is_empty() {
+            symbols.push(UNKNOWN);
+        }
+        symbols
+    }
+
+    /// Two texts with a symbol between. Of what is too long, the longer text is cut.
+    pub fn encode_pair(&self, first: &str, second: &str) -> Vec<i64> {
+        let room = self.longest as usize - 1;
+        let cut = |text| -> Vec<i64> { self.symbols(text).take(room).collect() };
+        let (mut first, mut second) = (cut(first), cut(second));
+        if first.len() + second.len() > room {
+            let half = room / 2;
+            let (a, b) = match (first.len() <= half, second.len() <= half) {
+                (true, _) => (first.len(), room - first.len()),
+                (_, true) => (room - second.len(), second.len()),
+                _ => (room - half, half),
+            };
+            first.truncate(a);
+            second.truncate(b);
+        }
+        first.push(SEPARATOR);
+        first.extend(second);
+        first
+    }
+
+    fn symbols<'t>(&'t self, text: &'t str) -> Box<dyn Iterator<Item = i64> + 't> {
+        match self.units {
+            Units::Bytes => Box::new(text.bytes().map(|byte| RESERVED + i64::from(byte))),
+            Units::Characters => {
+                Box::new(text.chars().map(|c| self.characters.get(&c).copied().unwrap_or(UNKNOWN)))
+            }
+        }
+    }
+}
+
+/// [`Symbols`] in a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Saved {
+    units: Units,
+    longest: u32,
+    /// In the order of their numbers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    characters: String,
+}
+
+impl From<Symbols> for Saved {
+    fn from(Symbols { units, longest, characters }: Symbols) -> Self {
+        let mut characters: Vec<_> = characters.into_iter().collect();
+        characters.sort_by_key(|&(_, number)| number);
+        Self { units, longest, characters: characters.into_iter().map(|(c, _)| c).collect() }
+    }
+}
+
+impl From<Saved> for Symbols {
+    fn from(Saved { units, longest, characters }: Saved) -> Self {
+        // A file may have been changed; shorter sequences have no room.
+        let longest = longest.max(LEAST);
+        Self { units, longest, characters: characters.chars().zip(RESERVED..).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_numbered_and_cut() {
+        let bytes = Symbols::new(Units::Bytes, Some(5)).unwrap();
+        assert_eq!(bytes.count(), 258);
+        assert_eq!(bytes.encode("aé"), [99, 197, 171]);
+        assert_eq!(bytes.encode("abcdefg"), [99, 100, 101, 102, 103]);
+        assert_eq!(bytes.encode(""), [UNKNOWN]);
+        assert_eq!(bytes.encode_pair("a", "b"), [99, SEPARATOR, 100]);
+        assert!(Symbols::new(Units::Bytes, Some(2)).is_err());
+    }
+
+    #[test]
+    fn of_a_pair_the_longer_is_cut() {
+        let bytes = Symbols::new(Units::Bytes, Some(6)).unwrap();
+        for (first, second, cut) in [
+            ("a", "bcdefgh", [1, 4]),
+            ("abcdefg", "h", [4, 1]),
+            ("abcdefg", "abcdefg", [3, 2]),
+            ("abc", "de", [3, 2]),
+            ("", "abcdefgh", [0, 5]),
+        ] {
+            let symbols = bytes.encode_pair(first, second);
+            let at = symbols.iter().position(|&s| s == SEPARATOR).unwrap();
+            assert_eq!([at, symbols.len() - at - 1], cut, "{first} and {second}");
+        }
+    }
+
+    #[test]
+    fn characters_are_those_of_the_training_texts() {
+        let mut symbols = Symbols::new(Units::Characters, None).unwrap();
+        symbols.survey(["猫b", "bé"].into_iter());
+        assert_eq!((symbols.count(), symbols.encode("bz猫é")), (5, vec![2, UNKNOWN, 4, 3]));
+        let text = serde_json::to_string(&symbols).unwrap();
+        assert_eq!(text, r#"{"units":"characters","longest":256,"characters":"bé猫"}"#);
+        assert_eq!(serde_json::from_str::<Symbols>(&text).unwrap(), symbols);
+    }
+}

@@ -1,0 +1,85 @@
+//! Pairs of sentences through a classifier as transformers computes it; `xtask/scripts/fixtures/
+//! text.py` made the files. The folder has a `vocab.txt` for a tokenizer.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crosstune_core::{Batch, Checkpoint, Device, Input, Modality, Model, Pretrained};
+use crosstune_text::TextSettings;
+use tch::{Kind, Tensor};
+
+fn fixture(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/tiny-bert-pairs", name].iter().collect()
+}
+
+fn pairs() -> Vec<Input> {
+    let text = fs::read_to_string(fixture("pairs.tsv")).unwrap();
+    let pair = |line: &str| {
+        let (first, second) = line.split_once('\t').unwrap();
+        Input::Pair([first.into(), second.into()])
+    };
+    text.lines().map(pair).collect()
+}
+
+#[test]
+fn logits_of_pairs_are_those_of_transformers() {
+    let expected = Checkpoint::open(fixture("expected.safetensors")).unwrap();
+    let want = |name: &str| expected.tensor(name).unwrap();
+    let source = Pretrained::open(fixture("")).unwrap();
+    let mut settings = TextSettings::new(Some(24));
+    let model = Model::pretrained(&source, &mut settings, || unreachable!(), Device::Cpu).unwrap();
+    let samples: Vec<_> = pairs().iter().map(|pair| settings.read(pair).unwrap()).collect();
+    let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
+    let mask = want("mask").to_kind(Kind::Bool);
+    assert_eq!(batch.keep, Some(mask.shallow_clone()));
+    for (row, name) in [(0, "ids"), (1, "types")] {
+        assert!(batch.x.select(1, row).equal(&want(name)), "{name}");
+    }
+    let logits = |batch: &Batch| tch::no_grad(|| model.classifier().forward(batch, false));
+    let far = (logits(&batch) - want("logits")).abs().max();
+    assert!(far.double_value(&[]) < 5e-6, "logits differ by {far}");
+    // Without the segments they are others.
+    let alike = Batch { x: batch.x.select(1, 0), keep: batch.keep };
+    let far = (logits(&alike) - want("logits")).abs().max();
+    assert!(far.double_value(&[]) > 1e-3, "segments show by {far}");
+}
+
+#[test]
+fn settings_remember_that_samples_are_pairs() {
+    let mut settings = TextSettings::new(Some(24));
+    settings.adopt(&Pretrained::open(fixture("")).unwrap()).unwrap();
+    let pairs = pairs();
+    settings.survey(&pairs.iter().collect::<Vec<_>>());
+    let folder = tempfile::tempdir().unwrap();
+    settings.save(folder.path()).unwrap();
+    let opened = TextSettings::open(folder.path()).unwrap();
+    assert_eq!(opened.read(&pairs[0]).unwrap(), settings.read(&pairs[0]).unwrap());
+    assert_eq!(opened.example().x.size(), [1, 2, 24]);
+    let error = opened.read(&Input::Text("one".into())).unwrap_err().to_string();
+    assert!(error.starts_with("one sentence, but the model was trained on pairs"), "{error}");
+
+    let items = opened.items(&fixture("pairs.tsv")).unwrap();
+    assert_eq!(items.iter().map(|item| item.input.clone()).collect::<Vec<_>>(), pairs);
+    for (text, place) in [("a\tb\nalone\n", 2), ("a\tb\tc\n", 1), ("\n\ta\n", 2)] {
+        let path = folder.path().join("lines.txt");
+        fs::write(&path, text).unwrap();
+        let error = opened.items(Path::new(&path)).unwrap_err().to_string();
+        let said = format!("lines.txt:{place}: the model was trained on pairs: write two");
+        assert!(error.contains(&said), "{error}");
+    }
+}
+
+#[test]
+fn a_pair_and_a_text_may_share_a_batch() {
+    let mut settings = TextSettings::default();
+    settings.adopt(&Pretrained::open(fixture("")).unwrap()).unwrap();
+    let text = settings.read(&Input::Text("the cat".into())).unwrap();
+    let pair = settings.read(&Input::Pair(["cat".into(), "a mat".into()])).unwrap();
+    let batch = settings.batch(&[&text, &pair]);
+    assert_eq!(batch.x.size(), [2, 2, 6]);
+    let types = Tensor::from_slice2(&[[0i64, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1]]);
+    assert!(batch.x.select(1, 1).equal(&types));
+    assert_eq!(settings.batch(&[&text]).x.dim(), 2);
+}

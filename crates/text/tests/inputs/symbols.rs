@@ -1,0 +1,99 @@
+//! Sentences for trunks that never saw text: a ViT and an AST, on which a fresh embedder of bytes or
+//! characters is trained, saved and opened again.
+
+use std::path::{Path, PathBuf};
+
+use crosstune_core::{
+    BadSample, Device, Evaluation, FitOptions, Freeze, Input, Item, MEMORY, Modality, Model,
+    Origin, Parts, Place, Pretrained, Reading, RunWriter, Samples, Spec, fit, run,
+};
+use crosstune_text::{TextSettings, Units};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+/// Sentences about two things, told apart by a word.
+fn items() -> Vec<Item> {
+    let names = ["Anna", "Борис", "Chloë", "大輔", "Eve", "Ферн", "Gil", "花子"];
+    let verbs = ["sees", "likes", "draws", "feeds"];
+    let item = |text: String, label| {
+        let place = Place { path: "x".into(), line: None };
+        Item { label, ..Item::text(text, place) }
+    };
+    let sentences = names.into_iter().flat_map(|name| {
+        verbs.into_iter().flat_map(move |verb| {
+            [(format!("{name} {verb} a cat"), 0), (format!("{name} {verb} the moon"), 1)]
+        })
+    });
+    sentences.map(|(text, label)| item(text, label)).collect()
+}
+
+fn read(settings: &TextSettings, items: &[Item]) -> (Samples, Vec<BadSample>) {
+    Samples::read(settings, items, Reading::Plain, &mut { MEMORY }, || ())
+}
+
+/// Trains on a trunk, and returns the share that the reopened model gets right.
+fn learnt(source: &str, units: Units) -> f64 {
+    let source = Pretrained::open(fixture(source)).unwrap();
+    let mut settings = TextSettings::new(Some(40)).with_units(Some(units));
+    assert_eq!(settings.adopt(&source).unwrap(), Origin::Fresh);
+    let items = items();
+    settings.survey(&items.iter().map(|item| &item.input).collect::<Vec<_>>());
+    let (samples, bad) = read(&settings, &items);
+    assert!(bad.is_empty());
+
+    fit::seed(1);
+    let spec = Spec::new::<TextSettings>(&source, Origin::Fresh, vec!["cat".into(), "moon".into()]);
+    let dialect = source.source().unwrap();
+    let model = Model::new(spec, &settings, Some((&dialect, Parts::Body)), Device::Cpu).unwrap();
+    assert!(model.report().fresh.contains(&"embed.token.weight".to_string()));
+    Freeze::default().apply(model.store(), Origin::Fresh);
+    let options = FitOptions { epochs: 8, batch_size: 8, lr: 3e-3, ..FitOptions::default() };
+    fit::fit(&model, &settings, &samples, &Samples::default(), &options, &mut |_| Ok(())).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("run");
+    RunWriter::create(&place, false).unwrap().finish(&model, &settings, &()).unwrap();
+    let (opened, settings) = run::open::<TextSettings>(&place, Device::Cpu).unwrap();
+    let (again, _) = read(&settings, &items);
+    assert_eq!(again.some(usize::MAX), samples.some(usize::MAX));
+    Evaluation::of(opened.classifier(), &settings, &again, 2, 8).unwrap().accuracy
+}
+
+#[test]
+fn a_trunk_of_pictures_reads_bytes() {
+    let accuracy = learnt("image/tests/fixtures/tiny-vit", Units::Bytes);
+    assert!(accuracy > 0.95, "{accuracy}");
+}
+
+#[test]
+fn a_trunk_of_sounds_reads_characters() {
+    let accuracy = learnt("audio/tests/fixtures/tiny-ast", Units::Characters);
+    assert!(accuracy > 0.95, "{accuracy}");
+}
+
+#[test]
+fn planes_are_refused_and_so_are_units_where_there_is_a_tokenizer() {
+    let adopt = |source: &str, units| {
+        let source = Pretrained::open(fixture(source)).unwrap();
+        let mut settings = TextSettings::default().with_units(units);
+        settings.adopt(&source).unwrap_err().to_string()
+    };
+    let error = adopt("image/tests/fixtures/tiny-resnet-hf-basic", None);
+    assert!(error.contains("planes; a sentence is a sequence, so take a transformer"), "{error}");
+    let error = adopt("text/tests/fixtures/tiny-bert", Some(Units::Characters));
+    assert!(error.starts_with("--units: the model brings a tokenizer along"), "{error}");
+}
+
+#[test]
+fn pairs_of_symbols_have_a_separator() {
+    let source = Pretrained::open(fixture("image/tests/fixtures/tiny-vit")).unwrap();
+    let mut settings = TextSettings::new(Some(5));
+    settings.adopt(&source).unwrap();
+    let pair = Input::Pair(["ab".into(), "cdefg".into()]);
+    settings.survey(&[&pair]);
+    let sample = Vec::<i64>::try_from(settings.read(&pair).unwrap()).unwrap();
+    assert_eq!(sample, [99, 100, 1, 101, 102]);
+    assert_eq!(settings.example().x.size(), [1, 5]);
+}
