@@ -212,7 +212,8 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
         (true, _) => return clash("--label-column", "labels"),
         (_, Some(pair)) if pair == input => return clash("--pair-column", "second sentences"),
         (_, Some(_)) if layout.inputs == InputKind::Files => {
-            let problem = format!("{} come one by one, not in pairs", layout.samples);
+            let (path, samples) = (path.display(), layout.samples);
+            let problem = format!("{path}: {samples} come one by one, not in pairs");
             return Err(Error::Setting { setting: "--pair-column", problem });
         }
         _ => {}
