@@ -133,7 +133,7 @@ fn columns_that_are_not_there_or_twice() {
             texts(),
             (
                 "--input-column",
-                "no column named text or sentence; its columns are: id, words, more",
+                "no column named text or sentence or sentence1 or premise; its columns are: id",
             ),
         ),
         (

@@ -75,7 +75,7 @@ fn codecs_that_cannot_fill_the_memory() {
         assert_eq!(inputs(&data), inputs(&expected), "{codec}");
     }
     let message = Dataset::open(fixture("gzip.parquet"), &texts()).unwrap_err().to_string();
-    assert!(message.contains("compressed by GZIP") && message.contains("write it with snappy"));
+    assert!(message.contains("compressed by GZIP; ") && message.contains("write it with snappy"));
 }
 
 /// What is said of a file with these contents; `None` if it is read.

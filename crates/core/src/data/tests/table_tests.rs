@@ -42,8 +42,8 @@ fn pairs_have_a_second_column() {
     let csv = "text,hypothesis,label\na,b,1\nc,d,0\n";
     assert_eq!(read("t.csv", csv, &layout), ["1:a|b", "0:c|d"]);
     // Where the first sentence has no known name, it is what is left.
-    let jsonl = "{\"premise\": \"a\", \"hypothesis\": \"b\", \"label\": 1}\n\
-                 {\"premise\": \"c\", \"hypothesis\": \"d\", \"label\": 0}\n";
+    let jsonl = "{\"first\": \"a\", \"hypothesis\": \"b\", \"label\": 1}\n\
+                 {\"first\": \"c\", \"hypothesis\": \"d\", \"label\": 0}\n";
     assert_eq!(read("t.jsonl", jsonl, &layout), ["1:a|b", "0:c|d"]);
     let bare = Layout { pair_column: Some("2".into()), ..texts() };
     assert_eq!(read("t.tsv", "a\tb\t1\nc\td\t0\n", &bare), ["1:a|b", "0:c|d"]);
