@@ -3,9 +3,11 @@
 //! | file | compares |
 //! |---|---|
 //! | `load.rs` | the loading of checkpoints |
+//! | `text.rs` | tokenising with transformers |
 //! | `train.rs` | our binaries with a PyTorch script |
 
 mod load;
+mod text;
 mod train;
 
 use std::path::PathBuf;
@@ -17,14 +19,15 @@ use serde_json::Value;
 use crate::{process, setup};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only load|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
-  FOLDER, for training, holds images/cifar10, speech/fsdd and text/sst2; what is not there is left out.
+const USAGE: &str = "usage: cargo xtask bench [--only load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
+  FOLDER, for all but loading, holds images/cifar10, speech/fsdd and text/sst2; what is not there is left out.
   PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
 
-/// A half of the benchmark.
+/// A part of the benchmark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
     Load,
+    Text,
     Train,
 }
 
@@ -47,6 +50,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         }
         match part {
             Part::Load => load::run(&options)?,
+            Part::Text => text::run(&options)?,
             Part::Train => train::run(&options)?,
         }
     }
@@ -69,13 +73,14 @@ fn parse(args: &[String]) -> Result<Options> {
         }
     }
     let parts: &[Part] = match only {
-        None => &[Part::Load, Part::Train],
+        None => &[Part::Load, Part::Text, Part::Train],
         Some("load") => &[Part::Load],
+        Some("text") => &[Part::Text],
         Some("train") => &[Part::Train],
         Some(other) => bail!("there is no benchmark `{other}`\n{USAGE}"),
     };
-    if data.is_none() && parts.contains(&Part::Train) {
-        bail!("training needs --data\n{USAGE}");
+    if data.is_none() && parts != [Part::Load] {
+        bail!("all but loading needs --data\n{USAGE}");
     }
     Ok(Options { parts, data: data.unwrap_or_default(), python, rounds, steps: steps.max(2) })
 }

@@ -1,4 +1,4 @@
-//! The readers of checkpoints, as the fuzz targets call them.
+//! The readers of checkpoints and of tables, as the fuzz targets call them.
 //!
 //! ```text
 //! cd crates/core/fuzz
@@ -9,6 +9,9 @@
 //! The target `pickle` begins best with a true one:
 //! `unzip -p ../tests/fixtures/checkpoints/nested.pt nested/data.pkl > corpus/pickle/nested`.
 //!
+//! `table` takes any table but Parquet, by its first byte; for `parquet`, begin with
+//! `../tests/fixtures/parquet`.
+//!
 //! The readers know no libtorch, so neither do the targets: they compile the same files. Beside
 //! what the sanitizers see, a target checks that every tensor lies within its file, by copying it.
 
@@ -17,6 +20,41 @@
 mod format;
 
 use format::Packing;
+
+/// The folder of the readers of data sets; the modules in it are files of theirs.
+#[allow(dead_code, unused_imports, reason = "the targets use a part of what the crate does")]
+#[path = "../../src/data"]
+mod data {
+    mod encoding;
+    mod table;
+
+    use std::{fs::File, path::Path};
+
+    use table::{Kind, Table};
+
+    /// Reads a table of a kind that its ending tells.
+    pub fn read(file: File, ending: &str) {
+        // Shorter than what libFuzzer makes, so that the bound is met.
+        const LONGEST: usize = 1000;
+        let Some(kind) = Kind::of(&Path::new("table").with_extension(ending)) else { return };
+        let Ok(table) = Table::open(file, kind, LONGEST) else { return };
+        let columns = table.names.as_ref().map_or(0, Vec::len);
+        let Ok(rows) = table.rows(&(0..columns).collect::<Vec<_>>()) else { return };
+        let mut last = 0;
+        for row in rows {
+            assert!(row.line > last, "rows come in order");
+            last = row.line;
+        }
+    }
+}
+
+/// Reads a table.
+pub fn table(contents: &[u8], ending: &str) {
+    use std::io::{Seek, Write};
+    let mut file = tempfile::tempfile().expect("a place for temporary files");
+    file.write_all(contents).and_then(|()| file.rewind()).expect("room for temporary files");
+    data::read(file, ending);
+}
 
 /// As many bytes of a tensor as are copied.
 const COPIED: usize = 1 << 20;

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// Column names that are understood without being told.
 const FILE_NAMES: &[&str] =
     &["path", "file", "file_name", "filename", "image", "img", "audio", "picture", "recording"];
-const TEXT_NAMES: &[&str] = &["text", "sentence"];
+const TEXT_NAMES: &[&str] = &["text", "sentence", "sentence1", "premise"];
 const LABEL_NAMES: &[&str] = &["label", "class", "category", "target"];
 const SPLIT_NAME: &str = "split";
 /// How many missing files one message lists.
@@ -191,8 +191,7 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
             Some(input) => input,
             // Where there is no choice, a name tells nothing.
             None => {
-                let taken: BTreeSet<_> =
-                    [Some(label), split, pair, group].into_iter().flatten().collect();
+                let taken: BTreeSet<_> = [Some(label), split, pair].into_iter().flatten().collect();
                 let free: Vec<_> = (0..width).filter(|column| !taken.contains(column)).collect();
                 match free[..] {
                     [one] => one,
@@ -212,7 +211,8 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
         (true, _) => return clash("--label-column", "labels"),
         (_, Some(pair)) if pair == input => return clash("--pair-column", "second sentences"),
         (_, Some(_)) if layout.inputs == InputKind::Files => {
-            let problem = format!("{} come one by one, not in pairs", layout.samples);
+            let (path, samples) = (path.display(), layout.samples);
+            let problem = format!("{path}: {samples} come one by one, not in pairs");
             return Err(Error::Setting { setting: "--pair-column", problem });
         }
         _ => {}

@@ -1,5 +1,10 @@
 //! Every layout of a data set, and everything that can be wrong with one.
 
+mod bad_tests;
+#[cfg(feature = "parquet")]
+mod parquet_tests;
+mod table_tests;
+
 use std::{fs, path::Path};
 
 use regex::Regex;

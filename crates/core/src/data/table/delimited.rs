@@ -79,7 +79,6 @@ impl Record {
             let rest = &self.text[*at..];
             let Some(quote) = rest.find('"') else {
                 cell += rest;
-                cell.push('\n');
                 *at = self.text.len();
                 self.go_on(lines, number, opened)?;
                 continue;
@@ -118,10 +117,11 @@ impl Record {
         };
         match lines.next()? {
             None => Err(unclosed(" before the end of the file".into())),
-            Some(line) if self.text.len() + line.len() > longest => {
+            Some(line) if self.text.len() + 1 + line.len() > longest => {
                 Err(unclosed(format!(" within {longest} bytes")))
             }
             Some(line) => {
+                self.text.push('\n');
                 self.text += line;
                 Ok(())
             }

@@ -46,9 +46,10 @@ impl Reader {
             )
         };
         if let Some(chunk) = chunks.find(|chunk| foreign(&chunk.compression())) {
+            let codec = chunk.compression().to_string();
+            let codec = codec.split('(').next().unwrap_or_default();
             let problem = format!(
-                "its columns are compressed by {}; write it with snappy, zstd, lz4 or without",
-                chunk.compression()
+                "its columns are compressed by {codec}; write it with snappy, zstd, lz4 or without"
             );
             return Err(Fault::new(None, problem));
         }

@@ -1,0 +1,120 @@
+//! Parquet as Hugging Face's `datasets` and pyarrow write it; `xtask/scripts/fixtures/text_parquet.py`
+//! made the files.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+
+fn fixture(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/parquet", name].iter().collect()
+}
+
+#[test]
+fn a_repository_of_the_hub() {
+    let data = Dataset::open(fixture("hub"), &texts()).unwrap();
+    assert_eq!(data.labels, ["bad", "good"]);
+    let train = shown(&data.train, &data.labels);
+    assert_eq!(train, ["good:so good", "bad:so bad", "good:très bon"]);
+    assert_eq!(shown(&data.test, &data.labels), ["bad:最悪", "good:fine"]);
+    assert_eq!(data.train[2].place.to_string(), {
+        let part = fixture("hub/data/train-00001-of-00002.parquet");
+        format!("{}:1", part.display())
+    });
+    assert!(data.ignored.is_empty());
+    // The folder below, and one file of it.
+    assert_eq!(Dataset::open(fixture("hub/data"), &texts()).unwrap().train, data.train);
+    let part = fixture("hub/data/train-00000-of-00002.parquet");
+    assert_eq!(Dataset::open(part, &texts()).unwrap().train, data.train[..2]);
+}
+
+#[test]
+fn a_table_holds_files() {
+    let mut data = Dataset::open(fixture("files.parquet"), &pictures()).unwrap();
+    assert_eq!(shown(&data.train, &data.labels), ["cat:a.png", "dog:", "dog:again.png"]);
+    let Input::Bytes { bytes, .. } = &data.train[1].input else { panic!("not bytes") };
+    assert_eq!(&**bytes, b"\x89PNG second");
+    data.test = data.train.split_off(2);
+    let [duplicate] = &duplicates(&data)[..] else { panic!("not one duplicate") };
+    assert!(duplicate.across_splits() && duplicate.labels_differ());
+}
+
+#[test]
+fn columns_of_other_writers() {
+    let layout = Layout { label_column: Some("number".into()), ..texts() };
+    let data = Dataset::open(fixture("plain.parquet"), &layout).unwrap();
+    assert_eq!(shown(&data.train, &data.labels), ["1:one", "2:two", "3:three"]);
+    for (layout, said) in [
+        (texts(), ":2: the row has no label in column 4 of 4"),
+        (
+            Layout { input_column: Some("tags".into()), ..layout.clone() },
+            ":1: the text in column 2 is a list, not a text",
+        ),
+        (
+            Layout { input_column: Some("review".into()), ..layout },
+            "no column \"review\"; its columns are: text, tags, number, label",
+        ),
+    ] {
+        let message = Dataset::open(fixture("plain.parquet"), &layout).unwrap_err().to_string();
+        assert!(message.contains(said), "{message}");
+    }
+    let message = Dataset::open(fixture("unlabelled.parquet"), &texts()).unwrap_err().to_string();
+    assert!(message.contains(".parquet:2: the row has no label in column 3 of 3"), "{message}");
+}
+
+#[test]
+fn codecs_that_cannot_fill_the_memory() {
+    let expected = Dataset::open(fixture("none.parquet"), &texts()).unwrap();
+    assert_eq!((expected.train.len(), &*expected.labels.join(" ")), (200, "false true"));
+    for codec in ["snappy", "zstd", "lz4"] {
+        let data = Dataset::open(fixture(&format!("{codec}.parquet")), &texts()).unwrap();
+        let inputs = |data: &Dataset| {
+            let of = |item: &Item| (item.input.clone(), item.place.line, item.label);
+            data.train.iter().map(of).collect::<Vec<_>>()
+        };
+        assert_eq!(inputs(&data), inputs(&expected), "{codec}");
+    }
+    let message = Dataset::open(fixture("gzip.parquet"), &texts()).unwrap_err().to_string();
+    assert!(message.contains("compressed by GZIP; ") && message.contains("write it with snappy"));
+}
+
+/// What is said of a file with these contents; `None` if it is read.
+fn said(contents: &[u8]) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.parquet");
+    fs::write(&path, contents).unwrap();
+    let message = Dataset::open(&path, &texts()).err()?.to_string();
+    assert!(message.starts_with(&path.display().to_string()), "{message}");
+    assert!(!message.contains('\n'), "{message:?} has several lines");
+    Some(message)
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_is_refused() {
+    for name in ["snappy", "zstd", "hub/data/train-00000-of-00002"] {
+        let whole = fs::read(fixture(&format!("{name}.parquet"))).unwrap();
+        for end in (0..whole.len()).step_by(7) {
+            assert!(said(&whole[..end]).is_some(), "{name} cut at {end} is read");
+        }
+        // Without its beginning, all places are wrong.
+        assert!(said(&whole[100..]).is_some());
+    }
+}
+
+#[test]
+fn damage_is_no_panic() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut refused = 0;
+    for name in ["snappy", "zstd", "none", "lz4", "plain", "hub/data/train-00000-of-00002"] {
+        let whole = fs::read(fixture(&format!("{name}.parquet"))).unwrap();
+        for _ in 0..150 {
+            let mut broken = whole.clone();
+            for _ in 0..rng.random_range(1..4) {
+                let at = rng.random_range(0..broken.len());
+                broken[at] = (rng.next_u32() & 0xFF) as u8;
+            }
+            refused += usize::from(said(&broken).is_some());
+        }
+    }
+    assert!(refused > 200, "{refused} of 900 are refused");
+}
