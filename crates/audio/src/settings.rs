@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    AudioOptions, LogMel, Scale, Sides, SpectrogramStem, Wav,
+    AudioOptions, LogMel, Recording, Scale, Sides, SpectrogramStem,
     adopt::Adopted,
     features::{FrontEnd, Padding},
     resample,
@@ -91,7 +91,7 @@ impl AudioSettings {
 impl Modality for AudioSettings {
     const NAME: &'static str = "audio";
     const SAMPLES: &'static str = "recordings";
-    const EXTENSIONS: &'static [&'static str] = &["wav"];
+    const EXTENSIONS: &'static [&'static str] = Recording::EXTENSIONS;
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         let adopted = match source.family().modality == Self::NAME {
@@ -107,10 +107,10 @@ impl Modality for AudioSettings {
         let headers: Vec<(u32, u64)> = train
             .par_iter()
             .filter_map(|input| match input {
-                Input::File(path) => Wav::open(path).ok(),
+                Input::File(path) => Recording::open(path).ok(),
                 Input::Text(_) => None,
             })
-            .map(|wav| (wav.sample_rate(), wav.samples()))
+            .filter_map(|recording| Some((recording.sample_rate(), recording.samples()?)))
             .collect();
         let Some(rate) = self.options.sample_rate.or_else(|| common_rate(&headers)) else {
             return;
@@ -135,10 +135,11 @@ impl Modality for AudioSettings {
             Input::Text(_) => return Err("a text, where the path of a WAV file is expected".into()),
         };
         let (rate, frames) = (self.front_end.sample_rate(), self.options.frames());
-        let wav = Wav::open(path)?;
-        let from = wav.sample_rate();
+        let recording = Recording::open(path)?;
+        let from = recording.sample_rate();
         // No more of a long recording is read than the frames that are kept can tell of.
-        let samples = wav.read(resample::needed(self.front_end.samples(frames), from, rate))?;
+        let samples =
+            recording.read(resample::needed(self.front_end.samples(frames), from, rate))?;
         let samples = resample::resample(samples, from, rate)?;
         Ok(self.front_end.compute(samples, frames))
     }

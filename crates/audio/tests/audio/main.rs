@@ -1,6 +1,7 @@
 //! `crosstune-audio` from outside: one binary, so that libtorch is linked once.
 
 mod adopt;
+mod containers;
 mod families;
 mod heard;
 mod mel;
