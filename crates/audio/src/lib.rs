@@ -49,8 +49,8 @@ mod settings;
 pub use cli::AudioArgs;
 pub use embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
 pub use features::{
-    Cepstra, Ends, KaldiConfig, KaldiMel, Level, LogMel, MelConfig, MelError, Waveform,
-    WaveformConfig, WhisperConfig, WhisperMel,
+    Cepstra, Ends, KaldiConfig, KaldiMel, KaldiMfcc, KaldiWindow, Level, LogMel, MelConfig,
+    MelError, Mfcc, MfccLog, Waveform, WaveformConfig, WhisperConfig, WhisperMel,
 };
 pub use options::AudioOptions;
 pub use recording::{Recording, RecordingError};

@@ -2,8 +2,10 @@
 
 mod bank;
 mod cepstra;
+mod cosines;
 mod kaldi;
 mod mel;
+mod mfcc;
 mod spectrum;
 mod waveform;
 mod whisper;
@@ -11,8 +13,9 @@ mod whisper;
 use tch::Tensor;
 
 pub use cepstra::Cepstra;
-pub use kaldi::{KaldiConfig, KaldiMel};
+pub use kaldi::{KaldiConfig, KaldiMel, KaldiWindow};
 pub use mel::{LogMel, MelConfig, MelError};
+pub use mfcc::{KaldiMfcc, Mfcc, MfccLog};
 pub use waveform::{Ends, Level, Waveform, WaveformConfig};
 pub use whisper::{WhisperConfig, WhisperMel};
 

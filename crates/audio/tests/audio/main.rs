@@ -5,6 +5,7 @@ mod containers;
 mod families;
 mod heard;
 mod mel;
+mod mfcc;
 mod resample;
 mod settings;
 mod wav;
@@ -41,7 +42,12 @@ fn tone(hz: f64, rate: u32, length: usize) -> impl Iterator<Item = i16> {
 
 /// A tensor of `xtask/scripts/fixtures/audio.py`, row by row.
 fn computed(name: &str) -> Vec<f32> {
-    let tensors = Checkpoint::open(fixture("mel.safetensors")).unwrap();
+    computed_in("mel.safetensors", name)
+}
+
+/// The same of another of its files.
+fn computed_in(file: &str, name: &str) -> Vec<f32> {
+    let tensors = Checkpoint::open(fixture(file)).unwrap();
     tensors.tensor(name).unwrap().flatten(0, -1).try_into().unwrap()
 }
 
