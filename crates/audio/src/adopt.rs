@@ -183,6 +183,7 @@ impl Adopted {
             hop_ms: settle("--hop-ms", asked.hop_ms, hop)?,
             bands: settle("--bands", asked.bands, bands)?,
             frames: self.length(asked.frames)?,
+            ..asked
         })
     }
 

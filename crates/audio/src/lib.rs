@@ -35,16 +35,21 @@
 #![deny(missing_docs)]
 
 mod adopt;
+mod augment;
 #[cfg(feature = "cli")]
 mod cli;
 mod embed;
 mod features;
+mod hear;
+mod long;
 mod options;
 mod recording;
 mod resample;
 mod scale;
 mod settings;
+mod show;
 
+pub use augment::Augment;
 #[cfg(feature = "cli")]
 pub use cli::AudioArgs;
 pub use embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
@@ -52,6 +57,7 @@ pub use features::{
     Cepstra, Ends, KaldiConfig, KaldiMel, KaldiMfcc, KaldiWindow, Level, LogMel, MelConfig,
     MelError, Mfcc, MfccLog, Waveform, WaveformConfig, WhisperConfig, WhisperMel,
 };
+pub use long::Long;
 pub use options::AudioOptions;
 pub use recording::{Recording, RecordingError};
 pub use resample::{ResampleError, resample};

@@ -96,6 +96,16 @@ impl FrontEnd {
         }
     }
 
+    /// Whether a frame depends on the samples near it alone, so that frames of a whole recording can
+    /// be cut like those of a part.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::LogMel(_) | Self::Kaldi(_) | Self::Cepstra(_) => true,
+            // Brought to the level of the whole.
+            Self::Whisper(_) | Self::Waveform(_) => false,
+        }
+    }
+
     /// How samples of different lengths share a batch.
     pub(crate) fn padding(&self) -> Padding {
         match self {

@@ -20,7 +20,7 @@ use wav::Wav;
 
 /// The most samples that are read of one channel: half a gibibyte of f32, or an hour and a half at
 /// 24 kHz.
-const LONGEST: u64 = 1 << 27;
+pub(crate) const LONGEST: u64 = 1 << 27;
 
 /// Sample rates that can be meant, in Hz: a header with another one lies.
 const RATES: RangeInclusive<u32> = 1..=768_000;

@@ -1,13 +1,16 @@
 //! `crosstune-audio` from outside: one binary, so that libtorch is linked once.
 
 mod adopt;
+mod augment;
 mod containers;
 mod families;
 mod heard;
+mod long;
 mod mel;
 mod mfcc;
 mod resample;
 mod settings;
+mod show;
 mod wav;
 
 use std::path::{Path, PathBuf};
