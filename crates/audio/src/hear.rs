@@ -1,6 +1,6 @@
 //! From a recording to a sample: read, cut, varied.
 
-use std::{ops::Range, path::Path};
+use std::path::Path;
 
 use crosstune_core::{Cause, Input, Rng};
 use tch::Tensor;
@@ -29,10 +29,11 @@ impl AudioSettings {
         Ok(match self.options.long {
             Long::Cut => self.front_end.compute(samples, frames),
             long => {
-                let stretches = long.stretches(samples.len(), self.window(), self.hop());
+                let length = samples.len().min(self.window());
+                let starts = long.starts(samples.len(), length, self.hop());
                 let window =
-                    |at: Range<usize>| self.front_end.compute(samples[at].to_vec(), frames);
-                let windows: Vec<Tensor> = stretches.into_iter().map(window).collect();
+                    |start| self.front_end.compute(samples[start..][..length].to_vec(), frames);
+                let windows: Vec<Tensor> = starts.into_iter().map(window).collect();
                 match long {
                     Long::Windows => Tensor::stack(&windows, 0),
                     Long::Cut | Long::Crop => windows[0].shallow_clone(),

@@ -21,19 +21,15 @@ pub enum Long {
 }
 
 impl Long {
-    /// The stretches of `length` that are heard of a recording of `whole` samples, where nothing is
-    /// drawn: all of one length, and at least one. Each begins `hop` behind the one before, but for
-    /// the last, which ends with the recording.
-    pub(crate) fn stretches(self, whole: usize, length: usize, hop: usize) -> Vec<Range<usize>> {
-        let Some(spare) = whole.checked_sub(length) else { return vec![0..whole] };
-        let from = |start: usize| start..start + length;
+    /// Where the stretches of `length` begin that are heard of a recording of `whole` samples, where
+    /// nothing is drawn: at least one, each `hop` behind the one before, but for the last, which ends
+    /// with the recording.
+    pub(crate) fn starts(self, whole: usize, length: usize, hop: usize) -> Vec<usize> {
+        let spare = whole.saturating_sub(length);
         match self {
-            Self::Cut => vec![from(0)],
-            Self::Crop => vec![from(spare / 2)],
-            Self::Windows => {
-                let full = (0..spare).step_by(hop.max(1));
-                full.chain([spare]).map(from).collect()
-            }
+            Self::Cut => vec![0],
+            Self::Crop => vec![spare / 2],
+            Self::Windows => (0..spare).step_by(hop.max(1)).chain([spare]).collect(),
         }
     }
 }
@@ -72,15 +68,15 @@ mod tests {
 
     #[test]
     fn windows_cover_all_and_end_with_the_recording() {
-        let of = |whole| Long::Windows.stretches(whole, 10, 5);
-        assert_eq!(of(7), [0..7]);
-        assert_eq!(of(10), [0..10]);
-        assert_eq!(of(11), [0..10, 1..11]);
-        assert_eq!(of(20), [0..10, 5..15, 10..20]);
-        assert_eq!(of(22), [0..10, 5..15, 10..20, 12..22]);
-        assert_eq!(Long::Cut.stretches(22, 10, 5), [0..10]);
-        assert_eq!(Long::Crop.stretches(22, 10, 5), [6..16]);
-        assert_eq!(Long::Windows.stretches(12, 10, 0), [0..10, 1..11, 2..12]);
+        let of = |whole| Long::Windows.starts(whole, 10, 5);
+        assert_eq!(of(7), [0]);
+        assert_eq!(of(10), [0]);
+        assert_eq!(of(11), [0, 1]);
+        assert_eq!(of(20), [0, 5, 10]);
+        assert_eq!(of(22), [0, 5, 10, 12]);
+        assert_eq!(Long::Cut.starts(22, 10, 5), [0]);
+        assert_eq!(Long::Crop.starts(22, 10, 5), [6]);
+        assert_eq!(Long::Windows.starts(12, 10, 0), [0, 1, 2]);
     }
 
     #[test]
