@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, Read, Seek, SeekFrom},
+    panic::{self, AssertUnwindSafe},
 };
 
 use symphonia::{
@@ -41,10 +42,14 @@ enum Promise {
 impl Packed {
     /// Opens a file of `length` bytes, from its beginning.
     pub(super) fn new(
-        mut source: Box<dyn Source>,
+        source: Box<dyn Source>,
         length: u64,
         kind: Kind,
     ) -> Result<Self, RecordingError> {
+        contained(kind, || Self::open(source, length, kind))
+    }
+
+    fn open(mut source: Box<dyn Source>, length: u64, kind: Kind) -> Result<Self, RecordingError> {
         let broken = |refusal| refused(kind, refusal);
         if kind == Kind::Ogg {
             whole_ogg(&mut source, length)?;
@@ -104,7 +109,11 @@ impl Packed {
     }
 
     /// Decodes the first `most` samples, or all if there are fewer.
-    pub(super) fn read(mut self, most: usize) -> Result<Vec<f32>, RecordingError> {
+    pub(super) fn read(self, most: usize) -> Result<Vec<f32>, RecordingError> {
+        contained(self.kind, || self.decode(most))
+    }
+
+    fn decode(mut self, most: usize) -> Result<Vec<f32>, RecordingError> {
         let (kind, rate) = (self.kind, self.sample_rate);
         let broken = |problem: String| RecordingError::Broken { container: kind.name(), problem };
         let (mut mono, mut all) = (vec![], vec![]);
@@ -152,6 +161,18 @@ impl fmt::Debug for Packed {
             .field("samples", samples)
             .finish_non_exhaustive()
     }
+}
+
+/// Runs the library on a file that may be broken in ways that it did not think of (a product of
+/// channels and bits that overflows, say): a panic is an error of this file, and not the end of all.
+fn contained<T>(
+    kind: Kind,
+    work: impl FnOnce() -> Result<T, RecordingError>,
+) -> Result<T, RecordingError> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let problem = "decoding it failed in a way that it should not".into();
+        Err(RecordingError::Broken { container: kind.name(), problem })
+    })
 }
 
 /// What the library says, for a person.

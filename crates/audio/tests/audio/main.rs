@@ -2,6 +2,7 @@
 
 mod adopt;
 mod augment;
+mod bad;
 mod containers;
 mod families;
 mod heard;
