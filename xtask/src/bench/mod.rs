@@ -2,9 +2,11 @@
 //!
 //! | file | compares |
 //! |---|---|
+//! | `audio.rs` | reading recordings into log-mel frames |
 //! | `load.rs` | the loading of checkpoints |
 //! | `train.rs` | our binaries with a PyTorch script |
 
+mod audio;
 mod load;
 mod train;
 
@@ -17,13 +19,14 @@ use serde_json::Value;
 use crate::{process, setup};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only load|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
-  FOLDER, for training, holds images/cifar10, speech/fsdd and text/sst2; what is not there is left out.
+const USAGE: &str = "usage: cargo xtask bench [--only audio|load|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
+  FOLDER, for all but loading, holds images/cifar10, speech/fsdd and text/sst2; what is not there is left out.
   PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
 
-/// A half of the benchmark.
+/// A part of the benchmark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
+    Audio,
     Load,
     Train,
 }
@@ -46,6 +49,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             println!();
         }
         match part {
+            Part::Audio => audio::run(&options)?,
             Part::Load => load::run(&options)?,
             Part::Train => train::run(&options)?,
         }
@@ -69,13 +73,14 @@ fn parse(args: &[String]) -> Result<Options> {
         }
     }
     let parts: &[Part] = match only {
-        None => &[Part::Load, Part::Train],
+        None => &[Part::Load, Part::Audio, Part::Train],
+        Some("audio") => &[Part::Audio],
         Some("load") => &[Part::Load],
         Some("train") => &[Part::Train],
         Some(other) => bail!("there is no benchmark `{other}`\n{USAGE}"),
     };
-    if data.is_none() && parts.contains(&Part::Train) {
-        bail!("training needs --data\n{USAGE}");
+    if data.is_none() && parts != [Part::Load] {
+        bail!("all but loading needs --data\n{USAGE}");
     }
     Ok(Options { parts, data: data.unwrap_or_default(), python, rounds, steps: steps.max(2) })
 }

@@ -69,8 +69,14 @@ pub(super) fn hann_f32(length: usize, period: usize) -> Vec<f32> {
 /// Samples with `pad` more at both ends, mirrored at the outermost ones; zeros where the mirror
 /// has nothing left to show.
 pub(super) fn reflect(samples: &[f32], pad: usize) -> Vec<f32> {
-    let mirrored = |i: Option<usize>| i.and_then(|i| samples.get(i)).copied().unwrap_or(0.);
-    let before = (1..=pad).rev().map(|i| mirrored(Some(i)));
-    let after = (1..=pad).map(|i| mirrored((samples.len()).checked_sub(1 + i)));
-    before.chain(samples.iter().copied()).chain(after).collect()
+    let mut padded = vec![0.; samples.len() + 2 * pad];
+    padded[pad..][..samples.len()].copy_from_slice(samples);
+    let seen = pad.min(samples.len().saturating_sub(1));
+    for (i, x) in (1..=seen).zip(samples.iter().skip(1)) {
+        padded[pad - i] = *x;
+    }
+    for (i, x) in (0..seen).zip(samples.iter().rev().skip(1)) {
+        padded[pad + samples.len() + i] = *x;
+    }
+    padded
 }

@@ -1,14 +1,12 @@
-//! WAV files: checked against what their headers promise, decoded with `hound`, mixed to mono.
+//! WAV files: checked against what their headers promise, decoded, mixed to mono.
 //!
 //! A WAV file is a RIFF file: chunks of a four-letter name, a length and so many bytes, of which
 //! `fmt ` describes the samples and `data` holds them (Multimedia Programming Interface and Data
 //! Specifications 1.0, IBM and Microsoft 1991, chapter 3).
 
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Read};
 
-use hound::{SampleFormat, WavReader, WavSpec};
-
-use super::{LONGEST, RecordingError, Source, error::Thousands, mix, possible_rate};
+use super::{LONGEST, RecordingError, Source, mix, possible_rate};
 
 /// A WAV file whose header has been read and agrees with the file's length.
 #[derive(Debug)]
@@ -29,8 +27,8 @@ impl Wav {
         length: u64,
     ) -> Result<Self, RecordingError> {
         file.seek_relative(Self::PREAMBLE)?;
-        let (format, promised) = find_data(&mut file)?;
-        let found = length.saturating_sub(file.stream_position()?);
+        let Data { format, promised, start } = find_data(&mut file, Self::PREAMBLE as u64)?;
+        let found = length.saturating_sub(start);
         // A program that writes to a pipe cannot know the length, and says so with all ones.
         let unknown = promised == u32::MAX;
         let data = if unknown { found - found % format.block } else { promised.into() };
@@ -80,11 +78,9 @@ impl Wav {
         let mut left = count;
         while left > 0 {
             let now = left.min(at_once);
-            let header = format.header((now * format.block) as u32);
-            bytes.resize(header.len() + (now * format.block) as usize, 0);
-            bytes[..header.len()].copy_from_slice(&header);
-            file.read_exact(&mut bytes[header.len()..])?;
-            format.decode(&bytes, &mut all)?;
+            bytes.resize((now * format.block) as usize, 0);
+            file.read_exact(&mut bytes)?;
+            format.depth.decode(&bytes, &mut all);
             mix(&all, format.channels.into(), &mut mono);
             left -= now;
         }
@@ -95,9 +91,6 @@ impl Wav {
 /// What the chunk `fmt ` says.
 #[derive(Debug)]
 struct Format {
-    /// Its first 16 bytes, which all its variants share, with the tag that the extended one hides
-    /// further behind.
-    bytes: [u8; 16],
     channels: u16,
     /// In Hz.
     sample_rate: u32,
@@ -106,34 +99,79 @@ struct Format {
     depth: Depth,
 }
 
-/// How deep samples are, as far as decoding has to know.
+/// How samples of one channel are stored, the lowest byte first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Depth {
-    Usual,
-    /// Floats of 64 bits.
-    Double,
+    /// From 0 to 255.
+    U8,
+    I16,
+    I24,
+    /// In the lower three of four bytes.
+    I24In32,
+    I32,
+    F32,
+    F64,
+}
+
+impl Depth {
+    /// By the format's tag, its bits, and the bytes that they take.
+    fn of(tag: u16, bits: u16, bytes: u16) -> Option<Self> {
+        Some(match (tag, bits, bytes) {
+            (Format::INTEGERS, 8, 1) => Self::U8,
+            (Format::INTEGERS, 16, 2) => Self::I16,
+            (Format::INTEGERS, 24, 3) => Self::I24,
+            // ALSA's S24_LE.
+            (Format::INTEGERS, 24, 4) => Self::I24In32,
+            (Format::INTEGERS, 32, 4) => Self::I32,
+            (Format::FLOATS, 32, 4) => Self::F32,
+            (Format::FLOATS, 64, 8) => Self::F64,
+            _ => return None,
+        })
+    }
+
+    /// Replaces `samples` by what the bytes hold, integers scaled to -1..1.
+    fn decode(self, bytes: &[u8], samples: &mut Vec<f32>) {
+        fn each<const N: usize>(
+            bytes: &[u8],
+            samples: &mut Vec<f32>,
+            decode: impl Fn([u8; N]) -> f32,
+        ) {
+            let (values, _) = bytes.as_chunks();
+            samples.clear();
+            samples.extend(values.iter().map(|&value| decode(value)));
+        }
+        /// Full scale of integers whose highest bit is that of an i32.
+        const FULL: f32 = 2_147_483_648.;
+        let high = |a, b, c| i32::from_le_bytes([0, a, b, c]) as f32 / FULL;
+        match self {
+            Self::U8 => each(bytes, samples, |[x]| (f32::from(x) - 128.) / 128.),
+            Self::I16 => each(bytes, samples, |x| f32::from(i16::from_le_bytes(x)) / 32_768.),
+            Self::I24 => each(bytes, samples, |[a, b, c]| high(a, b, c)),
+            Self::I24In32 => each(bytes, samples, |[a, b, c, _]| high(a, b, c)),
+            Self::I32 => each(bytes, samples, |x| i32::from_le_bytes(x) as f32 / FULL),
+            Self::F32 => each(bytes, samples, f32::from_le_bytes),
+            Self::F64 => each(bytes, samples, |x| f64::from_le_bytes(x) as f32),
+        }
+    }
 }
 
 impl Format {
     const INTEGERS: u16 = 1;
     const FLOATS: u16 = 3;
     const EXTENDED: u16 = 0xfffe;
-    /// The length of a plain header, in bytes.
-    const HEADER: usize = 44;
     /// What follows the tag at byte 24 of an extended format, if it is a tag.
     const EXTENDED_REST: &[u8] = b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71";
 
     fn parse(chunk: &[u8]) -> Result<Self, RecordingError> {
         let u16_at = |at: usize| u16::from_le_bytes([chunk[at], chunk[at + 1]]);
         let broken = |problem: String| Err(RecordingError::Header(problem));
-        let Some(mut bytes) = chunk.first_chunk::<16>().copied() else {
+        if chunk.len() < 16 {
             return broken(format!("a format of {} bytes, where 16 are needed", chunk.len()));
-        };
+        }
         let mut tag = u16_at(0);
         if tag == Self::EXTENDED && chunk.get(26..40) == Some(Self::EXTENDED_REST) {
             // The container's size counts, not the number of valid bits: those stand at its top
-            // (Microsoft's remarks on WAVEFORMATEXTENSIBLE), where `hound` would not look.
-            bytes[..2].copy_from_slice(&chunk[24..26]);
+            // (Microsoft's remarks on WAVEFORMATEXTENSIBLE).
             tag = u16_at(24);
         }
         let (channels, block, bits) = (u16_at(2), u16_at(12), u16_at(14));
@@ -152,58 +190,12 @@ impl Format {
             return broken("no channels".into());
         }
         possible_rate(rate).map_err(RecordingError::Header)?;
-        // 24 bits in 4 bytes stand at the bottom in a plain format (ALSA's S24_LE).
-        let fits =
-            matches!((block / channels, bits), (1, 8) | (2, 16) | (3 | 4, 24) | (4, 32) | (8, 64));
-        if block % channels != 0 || !fits {
-            return broken(format!(
-                "{channels} channels of {bits} bits in blocks of {block} bytes"
-            ));
-        }
-        // Bytes a second: derived, and at times wrong, but `hound` insists on them.
-        let Some(speed) = rate.checked_mul(block.into()) else {
-            return broken(format!("{channels} channels at {} Hz", Thousands(rate.into())));
-        };
-        bytes[8..12].copy_from_slice(&speed.to_le_bytes());
-        let depth = if bits == 64 { Depth::Double } else { Depth::Usual };
-        Ok(Self { bytes, channels, sample_rate: rate, block: block.into(), depth })
-    }
-
-    /// The header of a plain WAV file of `size` bytes of samples: `hound` knows neither every
-    /// variant of the format chunk nor the padding of other chunks, and is spared both.
-    fn header(&self, size: u32) -> [u8; Self::HEADER] {
-        let mut header = *b"RIFF____WAVEfmt \x10\0\0\0________________data____";
-        header[4..8].copy_from_slice(&(size + 36).to_le_bytes());
-        header[20..36].copy_from_slice(&self.bytes);
-        header[40..].copy_from_slice(&size.to_le_bytes());
-        header
-    }
-
-    /// Decodes a plain WAV file, its [`header`](Self::header) included.
-    fn decode(&self, file: &[u8], samples: &mut Vec<f32>) -> Result<(), RecordingError> {
-        samples.clear();
-        if self.depth == Depth::Double {
-            // These `hound` does not know.
-            let (doubles, _) = file[Self::HEADER..].as_chunks();
-            samples.extend(doubles.iter().map(|&bytes| f64::from_le_bytes(bytes) as f32));
-            return Ok(());
-        }
-        let mut wav = WavReader::new(file)?;
-        samples.reserve(wav.len() as usize);
-        match wav.spec() {
-            WavSpec { sample_format: SampleFormat::Int, bits_per_sample, .. } => {
-                let full = 2_f32.powi(i32::from(bits_per_sample) - 1);
-                for sample in wav.samples::<i32>() {
-                    samples.push(sample? as f32 / full);
-                }
+        match Depth::of(tag, bits, block / channels) {
+            Some(depth) if block % channels == 0 => {
+                Ok(Self { channels, sample_rate: rate, block: block.into(), depth })
             }
-            WavSpec { sample_format: SampleFormat::Float, .. } => {
-                for sample in wav.samples() {
-                    samples.push(sample?);
-                }
-            }
+            _ => broken(format!("{channels} channels of {bits} bits in blocks of {block} bytes")),
         }
-        Ok(())
     }
 }
 
@@ -211,15 +203,24 @@ fn unsupported<T>(what: impl Into<String>) -> Result<T, RecordingError> {
     Err(RecordingError::Unsupported(what.into()))
 }
 
-/// Goes through the chunks up to the data, and tells their format and promised length in bytes.
-/// The reader then stands at the first sample.
-fn find_data(file: &mut BufReader<Box<dyn Source>>) -> Result<(Format, u32), RecordingError> {
+/// Where the samples are.
+struct Data {
+    format: Format,
+    /// How long they are, in bytes.
+    promised: u32,
+    /// Where the first stands in the file, in bytes.
+    start: u64,
+}
+
+/// Goes through the chunks from `at` on, up to the data. The reader then stands at the first sample.
+fn find_data(file: &mut BufReader<Box<dyn Source>>, mut at: u64) -> Result<Data, RecordingError> {
     let mut format = None;
     loop {
         let [a, b, c, d, length @ ..] = read_array::<8>(file)?;
         let length = u32::from_le_bytes(length);
         // A chunk of odd length is followed by a byte that its length does not count.
         let padded = i64::from(length) + i64::from(length % 2);
+        at += 8;
         match &[a, b, c, d] {
             b"fmt " => {
                 let mut chunk = Vec::with_capacity(40);
@@ -231,10 +232,11 @@ fn find_data(file: &mut BufReader<Box<dyn Source>>) -> Result<(Format, u32), Rec
                 let format = format.ok_or_else(|| {
                     RecordingError::Header("the data comes before its format".into())
                 })?;
-                return Ok((format, length));
+                return Ok(Data { format, promised: length, start: at });
             }
             _ => file.seek_relative(padded)?,
         }
+        at += padded as u64;
     }
 }
 
@@ -249,14 +251,4 @@ fn read_array<const N: usize>(
         _ => e.into(),
     })?;
     Ok(bytes)
-}
-
-impl From<hound::Error> for RecordingError {
-    fn from(error: hound::Error) -> Self {
-        match error {
-            hound::Error::IoError(e) => Self::Io(e),
-            hound::Error::FormatError(problem) => Self::Header(problem.into()),
-            other => Self::Header(other.to_string()),
-        }
-    }
 }

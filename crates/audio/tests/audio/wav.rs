@@ -85,7 +85,7 @@ fn channels_are_averaged() {
 }
 
 #[test]
-fn formats_that_hound_alone_would_refuse_or_misread() {
+fn formats_that_are_often_misread() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");
     let data: Vec<u8> = [8192_i16, -16_384].iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -174,10 +174,6 @@ fn broken_files_are_told_apart() {
         (
             by_hand([1, 9, 2, 16], 8000, b"", 100, &data),
             "its WAV header is broken: 9 channels of 16",
-        ),
-        (
-            by_hand([1, u16::MAX, u16::MAX, 8], 768_000, b"", u32::MAX, &[0; 70_000]),
-            "its WAV header is broken: 65535 channels at 768,000 Hz",
         ),
         (by_hand([1, 1, 2, 12], 8000, b"", 100, &data), "its samples are 12-bit integers: convert"),
         (by_hand([3, 1, 2, 16], 8000, b"", 96, &data), "its samples are 16-bit floats: convert"),
