@@ -7,6 +7,8 @@
 //!
 //! `cargo xtask bench --only audio` sets this against torchaudio.
 
+#![allow(clippy::print_stdout)]
+
 use std::{env, fs, path::PathBuf, time::Instant};
 
 use crosstune_audio::{AudioOptions, AudioSettings, Recording};

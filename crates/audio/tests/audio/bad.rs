@@ -257,7 +257,7 @@ fn places_that_are_no_recordings_are_named() {
     }
     let secret = at("secret.wav");
     fs::copy(&good, &secret).unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o0)).unwrap();
     // The superuser reads what he likes.
     if fs::File::open(&secret).is_err() {
         assert_comes("a secret", &secret, Line("cannot be read: Permission denied"));
