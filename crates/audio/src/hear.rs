@@ -13,7 +13,7 @@ use crate::{
     scale::to_vec,
 };
 
-/// What is kept of training samples, for [`Modality::vary`] to draw from.
+/// What is kept of training samples, for [`AudioSettings::vary_sample`] to draw from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
     /// Samples at the front end's rate, `[N]`: a step computes what is heard of them.
@@ -46,9 +46,6 @@ impl AudioSettings {
     pub(crate) fn keep_sample(&self, input: &Input) -> Result<Tensor, Cause> {
         let samples = self.hear(path(input)?)?;
         Ok(match self.keeps() {
-            Kept::Samples if self.options.long == Long::Cut => {
-                Tensor::from_slice(&samples[..samples.len().min(self.window())])
-            }
             Kept::Samples => Tensor::from_slice(&samples),
             Kept::Frames if self.options.long == Long::Cut => {
                 self.front_end.compute(samples, self.options.frames())
@@ -89,7 +86,8 @@ impl AudioSettings {
         }
     }
 
-    /// The first samples of a recording, as many as are heard of it, at the rate of the front end.
+    /// The samples of a recording, at the rate of the front end, where it is cut off no more than are
+    /// heard.
     fn hear(&self, path: &Path) -> Result<Vec<f32>, Cause> {
         let AudioOptions { long, trim_db, .. } = self.options;
         let rate = self.front_end.sample_rate();
@@ -109,6 +107,9 @@ impl AudioSettings {
             let heard = sounding(&samples, rate, quieter);
             samples.truncate(heard.end);
             samples.drain(..heard.start);
+        }
+        if long == Long::Cut {
+            samples.truncate(self.window());
         }
         Ok(samples)
     }

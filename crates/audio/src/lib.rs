@@ -1,8 +1,9 @@
 //! Recordings as log-mel frames, for transfer learning with Crosstune.
 //!
 //! A recording is a file of any sample rate, depth and number of channels: WAV, FLAC, MP3, Ogg
-//! Vorbis or AIFF, whatever its name says. [`Recording`] reads it as one channel, [`resample()`] brings it to a common rate, and [`LogMel`] turns it into frames: how
-//! much power lies in each of some forty bands of frequency, a hundred times a second.
+//! Vorbis or AIFF, whatever its name says. [`Recording`] reads it as one channel, [`resample()`]
+//! brings it to a common rate, and [`LogMel`] turns it into frames: how much power lies in each of
+//! some forty bands of frequency, a hundred times a second.
 //! [`AudioSettings`] is all of this as a [`Modality`](crosstune_core::Modality): it settles the
 //! rate and the length by a look at the training set, brings every band to mean 0 and deviation 1,
 //! and puts recordings of different lengths into one batch. A
@@ -30,6 +31,10 @@
 //! assert_eq!(mel.len(), 101 * 40); // one second: 101 frames of 40 bands
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`Long`] says what becomes of recordings that are longer than a model hears at once, [`Augment`]
+//! what training varies. [`KaldiMel`], [`KaldiMfcc`] and [`Mfcc`] stand by themselves, for those who
+//! need torchaudio's numbers without torchaudio.
 //!
 //! The feature `cli` adds the binary `crosstune-audio`.
 #![deny(missing_docs)]
