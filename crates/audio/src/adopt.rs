@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    AudioOptions, Cepstra, Ends, FrameStem, KaldiConfig, KaldiMel, Level, MelError, Sides,
-    SpectrogramPatches, SpectrogramStem, Waveform, WaveformConfig, WaveformEmbedder, WhisperConfig,
-    WhisperMel, features::FrontEnd,
+    AudioOptions, Cepstra, Ends, FrameStem, KaldiConfig, KaldiMel, KaldiWindow, Level, MelError,
+    Sides, SpectrogramPatches, SpectrogramStem, Waveform, WaveformConfig, WaveformEmbedder,
+    WhisperConfig, WhisperMel, features::FrontEnd,
 };
 
 /// The rate that a model takes whose publisher does not say, in Hz.
@@ -120,6 +120,7 @@ impl Adopted {
                     bands: bands("num_mel_bins", published.num_mel_bins, embedder.size[0])?,
                     mean,
                     scale: 2. * deviation,
+                    window: KaldiWindow::Hanning,
                 };
                 Self::Kaldi { hears, embedder }
             }
@@ -182,6 +183,7 @@ impl Adopted {
             hop_ms: settle("--hop-ms", asked.hop_ms, hop)?,
             bands: settle("--bands", asked.bands, bands)?,
             frames: self.length(asked.frames)?,
+            ..asked
         })
     }
 

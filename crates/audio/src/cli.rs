@@ -1,9 +1,10 @@
 //! Options of the command line for recordings.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crosstune_cli::ModalityArgs;
 use crosstune_core::{Error, Result};
 
-use crate::{AudioOptions, AudioSettings};
+use crate::{AudioOptions, AudioSettings, Augment, Long};
 
 /// How recordings are prepared. A pretrained model of sound brings all of this along: of what it
 /// takes, only the length may be chosen, and only to be shorter.
@@ -27,6 +28,42 @@ pub struct AudioArgs {
     /// [default: what holds 95 % of the training set whole, 16 to 256]
     #[arg(long, value_name = "N")]
     pub frames: Option<usize>,
+    /// What becomes of longer recordings: cut off; cropped, at random in training and else to the
+    /// middle; or heard in windows of this length over which predictions are averaged, of which
+    /// training draws one anywhere
+    #[arg(
+        long,
+        value_parser = PossibleValuesParser::new(["cut", "crop", "windows"]).map(long),
+        default_value = "cut"
+    )]
+    pub long: Long,
+    /// The share of a window that the next one covers again [default: 0.5]
+    #[arg(long, value_name = "SHARE")]
+    pub overlap: Option<f64>,
+    /// Cut off silence at both ends: what is so many decibels or more below the loudest
+    #[arg(long, value_name = "DB")]
+    pub trim_silence: Option<f64>,
+    /// In training, make recordings louder or quieter by up to so many decibels
+    #[arg(long, value_name = "DB")]
+    pub gain: Option<f64>,
+    /// In training, add white noise that is quieter than the recording by so many decibels, or by up
+    /// to 20 more
+    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
+    pub noise: Option<f64>,
+    /// In training, shift recordings in time by up to so many milliseconds
+    #[arg(long, value_name = "MS")]
+    pub shift: Option<f64>,
+    /// In training, mask so many stretches of time and ranges of bands (SpecAugment) [usual: 2]
+    #[arg(long, value_name = "N")]
+    pub spec_augment: Option<usize>,
+}
+
+fn long(name: String) -> Long {
+    match name.as_str() {
+        "crop" => Long::Crop,
+        "windows" => Long::Windows,
+        _ => Long::Cut,
+    }
 }
 
 impl ModalityArgs for AudioArgs {
@@ -37,7 +74,24 @@ impl TryFrom<AudioArgs> for AudioSettings {
     type Error = Error;
 
     fn try_from(args: AudioArgs) -> Result<Self> {
-        let AudioArgs { sample_rate, window_ms, hop_ms, bands, frames } = args;
-        Self::new(AudioOptions { sample_rate, window_ms, hop_ms, bands, frames })
+        let AudioArgs { sample_rate, window_ms, hop_ms, bands, frames, long, overlap, .. } = args;
+        let augment = Augment {
+            gain_db: args.gain,
+            noise_db: args.noise,
+            shift_ms: args.shift,
+            masks: args.spec_augment,
+        };
+        let trim_db = args.trim_silence;
+        Self::new(AudioOptions {
+            sample_rate,
+            window_ms,
+            hop_ms,
+            bands,
+            frames,
+            long,
+            overlap,
+            trim_db,
+            augment,
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! Recordings as log-mel frames, for transfer learning with Crosstune.
 //!
-//! A recording is a WAV file of any sample rate, depth and number of channels. [`Wav`] reads it as
-//! one channel, [`resample()`] brings it to a common rate, and [`LogMel`] turns it into frames: how
-//! much power lies in each of some forty bands of frequency, a hundred times a second.
+//! A recording is a file of any sample rate, depth and number of channels: WAV, FLAC, MP3, Ogg
+//! Vorbis or AIFF, whatever its name says. [`Recording`] reads it as one channel, [`resample()`]
+//! brings it to a common rate, and [`LogMel`] turns it into frames: how much power lies in each of
+//! some forty bands of frequency, a hundred times a second.
 //! [`AudioSettings`] is all of this as a [`Modality`](crosstune_core::Modality): it settles the
 //! rate and the length by a look at the training set, brings every band to mean 0 and deviation 1,
 //! and puts recordings of different lengths into one batch. A
@@ -14,7 +15,7 @@
 //! ([`KaldiMel`], [`SpectrogramPatches`]), cepstra for honk ([`Cepstra`], [`SpectrogramStem`]).
 //!
 //! ```
-//! use crosstune_audio::{LogMel, MelConfig, Wav};
+//! use crosstune_audio::{LogMel, MelConfig, Recording};
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("beep.wav");
@@ -25,35 +26,45 @@
 //! (0..8000).try_for_each(|n| file.write_sample((1e4 * (n as f32 * 0.5).sin()) as i16))?;
 //! file.finalize()?;
 //!
-//! let samples = Wav::open(&path)?.read(usize::MAX)?;
+//! let samples = Recording::open(&path)?.read(usize::MAX)?;
 //! let mel = LogMel::new(MelConfig::new(8000, 256, 80, 40))?.compute(&samples);
 //! assert_eq!(mel.len(), 101 * 40); // one second: 101 frames of 40 bands
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Long`] says what becomes of recordings that are longer than a model hears at once, [`Augment`]
+//! what training varies. [`KaldiMel`], [`KaldiMfcc`] and [`Mfcc`] stand by themselves, for those who
+//! need torchaudio's numbers without torchaudio.
+//!
 //! The feature `cli` adds the binary `crosstune-audio`.
 #![deny(missing_docs)]
 
 mod adopt;
+mod augment;
 #[cfg(feature = "cli")]
 mod cli;
 mod embed;
 mod features;
+mod hear;
+mod long;
 mod options;
+mod recording;
 mod resample;
 mod scale;
 mod settings;
-mod wav;
+mod show;
 
+pub use augment::Augment;
 #[cfg(feature = "cli")]
 pub use cli::AudioArgs;
 pub use embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
 pub use features::{
-    Cepstra, Ends, KaldiConfig, KaldiMel, Level, LogMel, MelConfig, MelError, Waveform,
-    WaveformConfig, WhisperConfig, WhisperMel,
+    Cepstra, Ends, KaldiConfig, KaldiMel, KaldiMfcc, KaldiWindow, Level, LogMel, MelConfig,
+    MelError, Mfcc, MfccLog, Waveform, WaveformConfig, WhisperConfig, WhisperMel,
 };
+pub use long::Long;
 pub use options::AudioOptions;
+pub use recording::{Recording, RecordingError};
 pub use resample::{ResampleError, resample};
 pub use scale::Scale;
 pub use settings::AudioSettings;
-pub use wav::{Wav, WavError};

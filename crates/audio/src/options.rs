@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crosstune_core::{Error, Result};
 
-use crate::MelConfig;
+use crate::{Augment, Long, MelConfig};
 
 /// The choices behind an [`AudioSettings`](crate::AudioSettings). Those left open (`None`) are
 /// settled by the pretrained model, if it was trained on sound, or else by a survey of the training
@@ -27,6 +27,14 @@ pub struct AudioOptions {
     /// waveform, a frame is a place of the sequence that its convolutions make. Settled to hold 95 % of the
     /// training set whole, within [`FRAMES`](Self::FRAMES), whose end stands in until then.
     pub frames: Option<usize>,
+    /// What becomes of longer recordings.
+    pub long: Long,
+    /// The share of a window that the next one covers again; else [`OVERLAP`](Self::OVERLAP).
+    pub overlap: Option<f64>,
+    /// Silence at both ends is cut off: what is so many decibels or more below the loudest.
+    pub trim_db: Option<f64>,
+    /// What training varies.
+    pub augment: Augment,
 }
 
 impl AudioOptions {
@@ -36,6 +44,8 @@ impl AudioOptions {
     pub const HOP_MS: f64 = 10.;
     /// The usual number of mel bands.
     pub const BANDS: usize = 40;
+    /// The usual share of a window that the next one covers again.
+    pub const OVERLAP: f64 = 0.5;
     /// The highest sample rate that a survey settles on, in Hz. Speech and most everyday sounds
     /// lie below half of it.
     pub const HIGHEST_RATE: u32 = 16_000;
@@ -64,7 +74,15 @@ impl AudioOptions {
         if let Some(frames) = frames {
             within("--frames", frames, 1..=8192, "")?;
         }
-        Ok(())
+        within("--overlap", &self.overlap(), 0.0..=0.95, "")?;
+        if self.overlap.is_some() && self.long != Long::Windows {
+            let problem = "there are windows to overlap only with --long windows".into();
+            return Err(Error::Setting { setting: "--overlap", problem });
+        }
+        if let Some(trim) = &self.trim_db {
+            within("--trim-silence", trim, 1.0..=120.0, " dB")?;
+        }
+        self.augment.validate()
     }
 
     /// The shape of the log-mel spectrograms.
@@ -89,13 +107,19 @@ impl AudioOptions {
         self.bands.unwrap_or(Self::BANDS)
     }
 
+    /// The share of a window that the next one covers again.
+    pub fn overlap(&self) -> f64 {
+        self.overlap.unwrap_or(Self::OVERLAP)
+    }
+
     /// The longest sequence, in frames.
     pub fn frames(&self) -> usize {
         self.frames.unwrap_or(*Self::FRAMES.end())
     }
 }
 
-fn within<T: PartialOrd + Display>(
+/// Checks a choice, by the name of its option.
+pub(crate) fn within<T: PartialOrd + Display>(
     setting: &'static str,
     value: &T,
     range: RangeInclusive<T>,

@@ -15,18 +15,20 @@ pub struct Scale {
 
 impl Scale {
     /// Measures samples `[T, F]` of any `T`; `None` if there are none.
-    pub fn measure(samples: &[Tensor]) -> Option<Self> {
+    pub fn measure(samples: impl IntoIterator<Item = Tensor>) -> Option<Self> {
         /// Samples whose frames are copied together at a time.
         const CHUNK: usize = 256;
         /// Below this, what varies in a band is rounding. To magnify it would be to magnify
         /// without bound whatever a recording from elsewhere has in that band.
         const STILL: f64 = 1e-3;
 
-        let bands = samples.first()?.size()[1];
+        let mut samples = samples.into_iter().peekable();
+        let bands = samples.peek()?.size()[1];
         let sums = || Tensor::zeros([bands], (Kind::Double, tch::Device::Cpu));
         let (mut frames, mut sum, mut squares) = (0, sums(), sums());
-        for chunk in samples.chunks(CHUNK) {
-            let x = Tensor::cat(chunk, 0).to_kind(Kind::Double);
+        while samples.peek().is_some() {
+            let chunk: Vec<Tensor> = samples.by_ref().take(CHUNK).collect();
+            let x = Tensor::cat(&chunk, 0).to_kind(Kind::Double);
             frames += x.size()[0];
             sum += x.sum_dim_intlist(0, false, Kind::Double);
             squares += x.square().sum_dim_intlist(0, false, Kind::Double);
@@ -43,7 +45,8 @@ impl Scale {
     }
 }
 
-fn to_vec(x: &Tensor) -> Vec<f32> {
+/// The values of a tensor of floats.
+pub(crate) fn to_vec(x: &Tensor) -> Vec<f32> {
     let mut values = vec![0.; x.numel()];
     x.to_kind(Kind::Float).copy_data(&mut values, x.numel());
     values

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, FrameEmbedder, FrameEmbedderConfig, Input, Modality,
-    Origin, Positions, Pretrained, PretrainedEmbedder, Result, Scope, StemConfig, StemNorm,
-    StemPool, checkpoint::PREPROCESSOR, run::write_json,
+    Origin, Positions, Pretrained, PretrainedEmbedder, Result, Rng, Scope, Shown, StemConfig,
+    StemNorm, StemPool, checkpoint::PREPROCESSOR, run::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,11 @@ use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    AudioOptions, LogMel, Scale, Sides, SpectrogramStem, Wav,
+    AudioOptions, LogMel, Long, Recording, Scale, Sides, SpectrogramStem,
     adopt::Adopted,
     features::{FrontEnd, Padding},
-    resample,
+    hear,
+    show::spectrogram,
 };
 
 /// How a recording becomes what a model hears.
@@ -28,11 +29,11 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct AudioSettings {
-    options: AudioOptions,
-    scale: Option<Scale>,
+    pub(crate) options: AudioOptions,
+    pub(crate) scale: Option<Scale>,
     adopted: Option<Adopted>,
     /// Made of the options or of what was adopted, once.
-    front_end: FrontEnd,
+    pub(crate) front_end: FrontEnd,
 }
 
 /// Everything left open.
@@ -91,7 +92,8 @@ impl AudioSettings {
 impl Modality for AudioSettings {
     const NAME: &'static str = "audio";
     const SAMPLES: &'static str = "recordings";
-    const EXTENSIONS: &'static [&'static str] = &["wav"];
+    const EXTENSIONS: &'static [&'static str] = Recording::EXTENSIONS;
+    const EXTENT: &'static [&'static str] = &["length, seconds"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         let adopted = match source.family().modality == Self::NAME {
@@ -106,11 +108,8 @@ impl Modality for AudioSettings {
     fn survey(&mut self, train: &[&Input]) {
         let headers: Vec<(u32, u64)> = train
             .par_iter()
-            .filter_map(|input| match input {
-                Input::File(path) => Wav::open(path).ok(),
-                Input::Bytes { .. } | Input::Text(_) | Input::Pair(_) => None,
-            })
-            .map(|wav| (wav.sample_rate(), wav.samples()))
+            .filter_map(|input| hear::open(input).ok())
+            .filter_map(|recording| Some((recording.sample_rate(), recording.samples()?)))
             .collect();
         let Some(rate) = self.options.sample_rate.or_else(|| common_rate(&headers)) else {
             return;
@@ -130,26 +129,36 @@ impl Modality for AudioSettings {
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, Cause> {
-        let path = match input {
-            Input::File(path) => path,
-            Input::Bytes { .. } => return Err("recordings within tables are not read yet".into()),
-            Input::Text(_) | Input::Pair(_) => {
-                return Err("a text, where the path of a WAV file is expected".into());
-            }
-        };
-        let (rate, frames) = (self.front_end.sample_rate(), self.options.frames());
-        let wav = Wav::open(path)?;
-        let from = wav.sample_rate();
-        // No more of a long recording is read than the frames that are kept can tell of.
-        let samples = wav.read(resample::needed(self.front_end.samples(frames), from, rate))?;
-        let samples = resample::resample(samples, from, rate)?;
-        Ok(self.front_end.compute(samples, frames))
+        self.read_sample(input)
+    }
+
+    fn keep(&self, input: &Input) -> Result<Tensor, Cause> {
+        self.keep_sample(input)
+    }
+
+    fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+        self.vary_sample(kept, rng)
+    }
+
+    fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
+        match self.options.long {
+            Long::Windows => sample.unbind(0),
+            Long::Cut | Long::Crop => vec![sample.shallow_clone()],
+        }
+    }
+
+    fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+        Ok(vec![hear::open(input)?.seconds()?])
+    }
+
+    fn show(&self, input: &Input) -> Result<Shown, Cause> {
+        spectrogram(hear::open(input)?)
     }
 
     fn standardise(&mut self, train: &[Tensor]) {
         // A pretrained model knows the scale that it was trained at.
         if self.adopted.is_none() {
-            self.scale = Scale::measure(train);
+            self.scale = Scale::measure(train.iter().map(|kept| self.heard_of(kept)));
         }
     }
 

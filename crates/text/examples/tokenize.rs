@@ -10,7 +10,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf, time::Instant};
 
-use crosstune_core::{Item, Modality, Place, Pretrained, Samples};
+use crosstune_core::{Item, MEMORY, Modality, Place, Pretrained, Reading, Samples};
 use crosstune_text::TextSettings;
 use serde_json::json;
 
@@ -34,8 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut result = json!(null);
     for _ in 0..=TIMES {
         let start = Instant::now();
-        let (samples, bad) = Samples::read(&settings, &items, || ());
-        let batch = settings.batch(&samples.inputs.iter().collect::<Vec<_>>());
+        let (samples, bad) =
+            Samples::read(&settings, &items, Reading::Plain, &mut { MEMORY }, || ());
+        let batch = settings.batch(&samples.some(usize::MAX).iter().collect::<Vec<_>>());
         times.push(start.elapsed().as_secs_f64());
         if let Some(bad) = bad.first() {
             return Err(bad.to_string().into());

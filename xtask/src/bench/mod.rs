@@ -2,10 +2,12 @@
 //!
 //! | file | compares |
 //! |---|---|
+//! | `audio.rs` | reading recordings into log-mel frames |
 //! | `load.rs` | the loading of checkpoints |
 //! | `text.rs` | tokenising with transformers |
 //! | `train.rs` | our binaries with a PyTorch script |
 
+mod audio;
 mod load;
 mod text;
 mod train;
@@ -19,13 +21,14 @@ use serde_json::Value;
 use crate::{process, setup};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
+const USAGE: &str = "usage: cargo xtask bench [--only audio|load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
   FOLDER, for all but loading, holds images/cifar10, speech/fsdd and text/sst2; what is not there is left out.
   PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
 
 /// A part of the benchmark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
+    Audio,
     Load,
     Text,
     Train,
@@ -49,6 +52,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             println!();
         }
         match part {
+            Part::Audio => audio::run(&options)?,
             Part::Load => load::run(&options)?,
             Part::Text => text::run(&options)?,
             Part::Train => train::run(&options)?,
@@ -73,7 +77,8 @@ fn parse(args: &[String]) -> Result<Options> {
         }
     }
     let parts: &[Part] = match only {
-        None => &[Part::Load, Part::Text, Part::Train],
+        None => &[Part::Load, Part::Audio, Part::Text, Part::Train],
+        Some("audio") => &[Part::Audio],
         Some("load") => &[Part::Load],
         Some("text") => &[Part::Text],
         Some("train") => &[Part::Train],

@@ -1,10 +1,9 @@
 //! The frames that honk hears (Tang and Lin 2018): cepstra of librosa's mel spectrogram.
 
-use std::f64::consts::PI;
-
 use super::{
     bank::{Bank, BankConfig, Mel},
-    spectrum::{PowerSpectrum, hann, reflect},
+    cosines::Cosines,
+    spectrum::{PowerSpectrum, hann_f32, reflect},
 };
 
 /// Computes cepstra at 16 kHz: windows of 30 ms, every 10 ms, in 40 of Slaney's mel bands from 20 Hz
@@ -12,10 +11,9 @@ use super::{
 /// (librosa's `melspectrogram` and `filters.dct`).
 #[derive(Debug, Clone)]
 pub struct Cepstra {
-    spectrum: PowerSpectrum,
+    spectrum: PowerSpectrum<f32>,
     bank: Bank,
-    /// `[40, 40]`, a coefficient a row.
-    cosines: Vec<f32>,
+    cosines: Cosines,
 }
 
 impl Cepstra {
@@ -35,14 +33,8 @@ impl Cepstra {
     /// Plans the transforms and makes the filter bank.
     pub fn new() -> Self {
         let (fft, bands) = (Self::WINDOW, Self::BANDS);
-        let cosine = |i: usize| {
-            let (row, column) = ((i / bands) as f64, (i % bands) as f64);
-            let scale = if row == 0. { 1. } else { 2. };
-            let angle = row * (2. * column + 1.) * PI / (2 * bands) as f64;
-            ((scale / bands as f64).sqrt() * angle.cos()) as f32
-        };
         Self {
-            spectrum: PowerSpectrum::new(hann(fft, fft), fft),
+            spectrum: PowerSpectrum::new(hann_f32(fft, fft), fft),
             bank: Bank::new(BankConfig {
                 sample_rate: Self::SAMPLE_RATE,
                 fft,
@@ -51,7 +43,7 @@ impl Cepstra {
                 high_hz: 4000.,
                 mel: Mel::Slaney,
             }),
-            cosines: (0..bands * bands).map(cosine).collect(),
+            cosines: Cosines::new(bands, bands),
         }
     }
 
@@ -76,9 +68,7 @@ impl Cepstra {
                 // The logarithm of silence is taken to be 0.
                 let log = |p: f32| if p > 0. { p.ln() } else { 0. };
                 let logs: Vec<f32> = self.bank.apply(power).map(log).collect();
-                let rows = self.cosines.chunks_exact(bands);
-                cepstra
-                    .extend(rows.map(|row| row.iter().zip(&logs).map(|(c, x)| c * x).sum::<f32>()));
+                self.cosines.apply(&logs, &mut cepstra);
             },
         );
         cepstra

@@ -20,6 +20,42 @@ pub struct KaldiConfig {
     pub mean: f32,
     /// What the rest is divided by, twice the deviation.
     pub scale: f32,
+    /// What frames are multiplied by.
+    #[serde(default)]
+    pub window: KaldiWindow,
+}
+
+impl KaldiConfig {
+    /// Kaldi's own: 23 bands under its own window, brought to no scale.
+    pub fn new(sample_rate: u32) -> Self {
+        Self { sample_rate, bands: 23, mean: 0., scale: 1., window: KaldiWindow::Povey }
+    }
+}
+
+/// What Kaldi multiplies frames by, in its names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KaldiWindow {
+    /// Hann's: AST.
+    #[default]
+    Hanning,
+    /// Hann's to the power of 0.85: Kaldi's default.
+    Povey,
+    /// Hamming's.
+    Hamming,
+}
+
+impl KaldiWindow {
+    /// Of `length` samples, ending as it begins.
+    fn samples(self, length: usize) -> Vec<f64> {
+        let mut window = hann(length, length - 1);
+        match self {
+            Self::Hanning => {}
+            Self::Povey => window.iter_mut().for_each(|w| *w = w.powf(0.85)),
+            Self::Hamming => window.iter_mut().for_each(|w| *w = 0.08 + 0.92 * *w),
+        }
+        window
+    }
 }
 
 /// Computes the logarithm of the power in Kaldi's mel bands from 20 Hz to half the sample rate. No
@@ -29,7 +65,8 @@ pub struct KaldiMel {
     config: KaldiConfig,
     window: usize,
     hop: usize,
-    spectrum: PowerSpectrum,
+    /// In f64: what quiet bands hold after pre-emphasis is less than the rounding of an f32.
+    spectrum: PowerSpectrum<f64>,
     bank: Bank,
 }
 
@@ -39,7 +76,7 @@ impl KaldiMel {
     /// From one window to the next, in milliseconds.
     pub const HOP_MS: u32 = 10;
     /// How much of the sample before is taken off each.
-    const PREEMPHASIS: f32 = 0.97;
+    const PREEMPHASIS: f64 = 0.97;
     const LOWEST_HZ: f64 = 20.;
 
     /// Plans the transform and makes the filter bank.
@@ -60,7 +97,7 @@ impl KaldiMel {
         Ok(Self {
             window,
             hop,
-            spectrum: PowerSpectrum::new(hann(window, window - 1), fft),
+            spectrum: PowerSpectrum::new(config.window.samples(window), fft),
             bank: Bank::new(BankConfig { sample_rate, fft, bands, low_hz, high_hz, mel }),
             config,
         })
@@ -86,16 +123,19 @@ impl KaldiMel {
     pub fn compute(&self, samples: &[f32]) -> Vec<f32> {
         let frames = self.frames(samples.len());
         let mut mel = Vec::with_capacity(frames * self.config.bands);
+        let mut single = vec![];
         self.spectrum.run(
             frames,
             |t, frame| {
                 let heard = &samples[(t * self.hop).min(samples.len())..];
                 let heard = &heard[..heard.len().min(self.window)];
-                frame[..heard.len()].copy_from_slice(heard);
+                frame.iter_mut().zip(heard).for_each(|(x, &sample)| *x = sample.into());
                 condition(frame);
             },
             |power| {
-                let logs = self.bank.apply(power).map(|p| p.max(f32::EPSILON).ln());
+                single.clear();
+                single.extend(power.iter().map(|&p| p as f32));
+                let logs = self.bank.apply(&single).map(|p| p.max(f32::EPSILON).ln());
                 mel.extend(logs.map(|log| self.scaled(log)));
             },
         );
@@ -113,8 +153,8 @@ impl KaldiMel {
 }
 
 /// Takes the mean off a frame, and off each sample a share of the one before; the first is its own.
-fn condition(frame: &mut [f32]) {
-    let mean = frame.iter().sum::<f32>() / frame.len() as f32;
+fn condition(frame: &mut [f64]) {
+    let mean = frame.iter().sum::<f64>() / frame.len() as f64;
     frame.iter_mut().for_each(|x| *x -= mean);
     for i in (0..frame.len()).rev() {
         frame[i] -= KaldiMel::PREEMPHASIS * frame[i.saturating_sub(1)];

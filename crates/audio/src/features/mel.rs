@@ -8,7 +8,7 @@
 
 use super::{
     bank::{Bank, BankConfig, Mel},
-    spectrum::{PowerSpectrum, hann, reflect},
+    spectrum::{PowerSpectrum, hann_f32, reflect},
 };
 
 /// Added to the power in a band before its logarithm is taken, so that silence has one.
@@ -87,7 +87,7 @@ pub struct MelError(pub(super) String);
 #[derive(Debug, Clone)]
 pub struct LogMel {
     config: MelConfig,
-    spectrum: PowerSpectrum,
+    spectrum: PowerSpectrum<f32>,
     bank: Bank,
 }
 
@@ -103,7 +103,7 @@ impl LogMel {
         let MelConfig { sample_rate, window, fft, bands, low_hz, high_hz, .. } = config;
         let mel = Mel::Htk;
         Ok(Self {
-            spectrum: PowerSpectrum::new(hann(window, window), fft),
+            spectrum: PowerSpectrum::new(hann_f32(window, window), fft),
             bank: Bank::new(BankConfig { sample_rate, fft, bands, low_hz, high_hz, mel }),
             config,
         })
@@ -117,6 +117,13 @@ impl LogMel {
     /// The log-mel spectrogram of mono samples: `[T, bands]`, row by row, of
     /// `ln(power + 1e-6)`, where `T` is [`MelConfig::frames`].
     pub fn compute(&self, samples: &[f32]) -> Vec<f32> {
+        let mut mel = self.powers(samples);
+        mel.iter_mut().for_each(|p| *p = (*p + FLOOR).ln());
+        mel
+    }
+
+    /// The powers, without a logarithm.
+    pub(super) fn powers(&self, samples: &[f32]) -> Vec<f32> {
         let MelConfig { window, hop, fft, bands, .. } = self.config;
         let frames = self.config.frames(samples.len());
         let padded = reflect(samples, fft / 2);
@@ -126,7 +133,7 @@ impl LogMel {
         self.spectrum.run(
             frames,
             |t, frame| frame.copy_from_slice(&padded[t * hop + margin..][..window]),
-            |power| mel.extend(self.bank.apply(power).map(|p| (p + FLOOR).ln())),
+            |power| mel.extend(self.bank.apply(power)),
         );
         mel
     }

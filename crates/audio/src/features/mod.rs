@@ -2,8 +2,10 @@
 
 mod bank;
 mod cepstra;
+mod cosines;
 mod kaldi;
 mod mel;
+mod mfcc;
 mod spectrum;
 mod waveform;
 mod whisper;
@@ -11,8 +13,9 @@ mod whisper;
 use tch::Tensor;
 
 pub use cepstra::Cepstra;
-pub use kaldi::{KaldiConfig, KaldiMel};
+pub use kaldi::{KaldiConfig, KaldiMel, KaldiWindow};
 pub use mel::{LogMel, MelConfig, MelError};
+pub use mfcc::{KaldiMfcc, Mfcc, MfccLog};
 pub use waveform::{Ends, Level, Waveform, WaveformConfig};
 pub use whisper::{WhisperConfig, WhisperMel};
 
@@ -90,6 +93,16 @@ impl FrontEnd {
             Self::Whisper(mel) => rows(mel.compute(&samples, frames), mel.config().bands),
             Self::Kaldi(mel) => rows(mel.compute(&samples), mel.config().bands),
             Self::Cepstra(cepstra) => rows(cepstra.compute(&samples, frames), Cepstra::BANDS),
+        }
+    }
+
+    /// Whether a frame depends on the samples near it alone, so that frames of a whole recording can
+    /// be cut like those of a part.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::LogMel(_) | Self::Kaldi(_) | Self::Cepstra(_) => true,
+            // Brought to the level of the whole.
+            Self::Whisper(_) | Self::Waveform(_) => false,
         }
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     MelConfig, MelError,
     bank::{Bank, BankConfig, Mel},
-    spectrum::{PowerSpectrum, hann, reflect},
+    spectrum::{PowerSpectrum, hann_f32, reflect},
 };
 
 /// The shape of Whisper's frames.
@@ -27,7 +27,7 @@ pub struct WhisperConfig {
 #[derive(Debug, Clone)]
 pub struct WhisperMel {
     config: WhisperConfig,
-    spectrum: PowerSpectrum,
+    spectrum: PowerSpectrum<f32>,
     bank: Bank,
 }
 
@@ -49,7 +49,7 @@ impl WhisperMel {
         MelConfig { high_hz, ..MelConfig::new(sample_rate, fft, hop, bands) }.validate()?;
         let (low_hz, mel) = (0., Mel::Slaney);
         Ok(Self {
-            spectrum: PowerSpectrum::new(hann(fft, fft), fft),
+            spectrum: PowerSpectrum::new(hann_f32(fft, fft), fft),
             bank: Bank::new(BankConfig { sample_rate, fft, bands, low_hz, high_hz, mel }),
             config,
         })

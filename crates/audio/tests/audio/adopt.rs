@@ -256,6 +256,7 @@ fn a_choice_against_the_pretrained_model_is_refused() {
         hop_ms: Some(10.),
         bands: Some(8),
         frames: Some(40),
+        ..AudioOptions::default()
     };
     let (audio, _) = adopt("tiny-whisper", agreeing.clone());
     assert_eq!(audio.options(), &agreeing);

@@ -1,11 +1,11 @@
 //! What pretrained models hear, against their libraries' feature extractors.
 
 use crosstune_audio::{
-    Cepstra, Ends, KaldiConfig, KaldiMel, Level, Waveform, WaveformConfig, WhisperConfig,
-    WhisperMel,
+    Cepstra, Ends, KaldiConfig, KaldiMel, KaldiWindow, Level, LogMel, MelConfig, Waveform,
+    WaveformConfig, WhisperConfig, WhisperMel, resample,
 };
 
-use crate::computed;
+use crate::{computed, computed_in};
 
 /// The first rows of `want`, and one value in all the others: `silence`.
 fn assert_close(name: &str, got: &[f32], silence: f32, within: f32) {
@@ -18,6 +18,26 @@ fn assert_close(name: &str, got: &[f32], silence: f32, within: f32) {
 
 fn whisper() -> WhisperMel {
     WhisperMel::new(WhisperConfig { sample_rate: 16_000, fft: 400, hop: 160, bands: 80 }).unwrap()
+}
+
+#[test]
+fn recordings_are_heard_alike() {
+    let recorded = |name: &str| computed_in("recorded.safetensors", name);
+    let (wave, finer) = (recorded("wave"), recorded("wave_16k"));
+    let assert_close = |name: &str, got: &[f32], silence: f32| {
+        let got = got.iter().copied().chain(std::iter::repeat(silence));
+        let want = recorded(name);
+        let worst = want.iter().zip(got).map(|(a, b)| (a - b).abs()).fold(0., f32::max);
+        assert!(worst < 1e-4, "{name}: off by {worst:e}");
+    };
+    assert_close("wave_16k", &resample(wave.clone(), 8_000, 16_000).unwrap(), 0.);
+    let mel = LogMel::new(MelConfig::new(8_000, 256, 80, 40)).unwrap();
+    assert_close("mel_8k", &mel.compute(&wave), 0.);
+    let mel = whisper().compute(&finer, 100);
+    let loudest = mel.iter().copied().fold(f32::MIN, f32::max);
+    assert_close("whisper", &mel, WhisperMel::silence(loudest));
+    assert_close("kaldi", &kaldi().compute(&finer), kaldi().silence());
+    assert_close("waveform", &waveform(Ends::Silent).compute(finer), 0.);
 }
 
 #[test]
@@ -41,7 +61,8 @@ fn whisper_hears_silence_and_cuts_what_is_too_long() {
 
 fn kaldi() -> KaldiMel {
     let (mean, scale) = (-4.267_739_3, 2. * 4.568_997_4);
-    KaldiMel::new(KaldiConfig { sample_rate: 16_000, bands: 128, mean, scale }).unwrap()
+    let window = KaldiWindow::Hanning;
+    KaldiMel::new(KaldiConfig { sample_rate: 16_000, bands: 128, mean, scale, window }).unwrap()
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! `crosstune-audio` from outside: one binary, so that libtorch is linked once.
 
 mod adopt;
+mod augment;
+mod bad;
+mod containers;
 mod families;
 mod heard;
+mod long;
 mod mel;
+mod mfcc;
 mod resample;
 mod settings;
+mod show;
 mod wav;
 
 use std::path::{Path, PathBuf};
@@ -40,7 +46,12 @@ fn tone(hz: f64, rate: u32, length: usize) -> impl Iterator<Item = i16> {
 
 /// A tensor of `xtask/scripts/fixtures/audio.py`, row by row.
 fn computed(name: &str) -> Vec<f32> {
-    let tensors = Checkpoint::open(fixture("mel.safetensors")).unwrap();
+    computed_in("mel.safetensors", name)
+}
+
+/// The same of another of its files.
+fn computed_in(file: &str, name: &str) -> Vec<f32> {
+    let tensors = Checkpoint::open(fixture(file)).unwrap();
     tensors.tensor(name).unwrap().flatten(0, -1).try_into().unwrap()
 }
 

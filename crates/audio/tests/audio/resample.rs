@@ -4,8 +4,30 @@ use std::f64::consts::TAU;
 
 use crosstune_audio::resample;
 
+use crate::{computed, computed_in};
+
 fn sine(hz: f64, rate: u32, length: usize) -> Vec<f32> {
     (0..length).map(|n| (TAU * hz * n as f64 / f64::from(rate)).sin() as f32).collect()
+}
+
+#[test]
+fn as_torchaudio() {
+    let wave = &computed("wave")[..2000];
+    for (from, to) in [
+        (8_000, 16_000),
+        (44_100, 16_000),
+        (48_000, 16_000),
+        (16_000, 8_000),
+        (22_050, 16_000),
+        (16_000, 44_100),
+        (11_025, 8_000),
+    ] {
+        let expected = computed_in("resampled.safetensors", &format!("{from}-{to}"));
+        let samples = resample(wave.to_vec(), from, to).unwrap();
+        assert_eq!(samples.len(), expected.len());
+        let worst = samples.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0., f32::max);
+        assert!(worst < 1e-5, "{from} to {to} Hz: off by {worst:e}");
+    }
 }
 
 #[test]
@@ -19,28 +41,28 @@ fn a_sine_stays_that_sine() {
         (11_025, 16_000),
         (96_000, 16_000),
         (44_101, 16_000),
-        (1_000, 16_000),
+        (1_500, 16_000),
     ] {
         let samples = resample(sine(440., from, from as usize * 2), from, to).unwrap();
         assert_eq!(samples.len(), to as usize * 2, "{from} to {to}");
         let expected = sine(440., to, samples.len());
-        let edge = samples.len() * 3 / 8; // at 44,101 Hz, a block is a second long
+        let edge = samples.len() / 100;
         let worst = samples[edge..samples.len() - edge]
             .iter()
             .zip(&expected[edge..])
             .map(|(a, b)| (a - b).abs())
             .fold(0., f32::max);
-        assert!(worst < 1e-3, "{from} to {to} Hz: off by {worst}");
+        assert!(worst < 5e-3, "{from} to {to} Hz: off by {worst}");
     }
 }
 
 #[test]
 fn what_the_lower_rate_cannot_hold_is_removed() {
-    let samples = resample(sine(9_000., 44_100, 44_100), 44_100, 16_000).unwrap();
+    let samples = resample(sine(11_000., 44_100, 44_100), 44_100, 16_000).unwrap();
     let loudest = samples[4000..12_000].iter().fold(0., |m: f32, x| m.max(x.abs()));
-    assert!(loudest < 1e-4, "an alias of {loudest}");
-    // What it can hold stays: 7.5 kHz of 8.
-    let samples = resample(sine(7_500., 44_100, 44_100), 44_100, 16_000).unwrap();
+    assert!(loudest < 1e-2, "an alias of {loudest}");
+    // What is well within it stays.
+    let samples = resample(sine(5_000., 44_100, 44_100), 44_100, 16_000).unwrap();
     let power: f32 = samples[4000..12_000].iter().map(|x| x * x).sum::<f32>() / 8000.;
     assert!((power - 0.5).abs() < 0.005, "a power of {power}");
 }

@@ -2,14 +2,14 @@
 
 use std::{fs, path::Path};
 
-use crosstune_audio::{Wav, WavError};
+use crosstune_audio::{Recording, RecordingError};
 use crosstune_core::error::one_line;
 use hound::{SampleFormat, WavSpec};
 
 use crate::{spec, tone, write};
 
-fn read(path: &Path) -> Result<Vec<f32>, WavError> {
-    Wav::open(path)?.read(usize::MAX)
+fn read(path: &Path) -> Result<Vec<f32>, RecordingError> {
+    Recording::open(path)?.read(usize::MAX)
 }
 
 /// A WAV file by hand: a plain format chunk with what is given, some chunks, the data.
@@ -57,10 +57,10 @@ fn floats_stay_as_they_are() {
     ] {
         let path = write(folder.path(), "a.wav", float, [0., bad, 0.]);
         let error = read(&path).unwrap_err();
-        assert!(matches!(error, WavError::NotSound { at: 1, .. }));
+        assert!(matches!(error, RecordingError::NotSound { at: 1, .. }));
         assert!(error.to_string().starts_with(says), "{error}");
         // What is not read cannot hurt.
-        assert_eq!(Wav::open(&path).unwrap().read(1).unwrap(), [0.]);
+        assert_eq!(Recording::open(&path).unwrap().read(1).unwrap(), [0.]);
     }
 }
 
@@ -71,18 +71,21 @@ fn channels_are_averaged() {
         let samples =
             (0..10 * i32::from(channels)).map(|n| 1000 * (n % i32::from(channels)) as i16);
         let path = write(folder.path(), "a.wav", WavSpec { channels, ..spec(44_100) }, samples);
-        let wav = Wav::open(&path).unwrap();
-        assert_eq!((wav.sample_rate(), wav.channels(), wav.samples()), (44_100, channels, 10));
+        let wav = Recording::open(&path).unwrap();
+        assert_eq!(
+            (wav.sample_rate(), wav.channels(), wav.samples()),
+            (44_100, Some(channels.into()), Some(10))
+        );
         let mean = 1000. * f32::from(channels - 1) / 2. / 32_768.;
         let mono = wav.read(usize::MAX).unwrap();
         assert_eq!(mono.len(), 10);
         assert!(mono.iter().all(|x| (x - mean).abs() < 1e-6));
-        assert_eq!(Wav::open(&path).unwrap().read(4).unwrap(), mono[..4]);
+        assert_eq!(Recording::open(&path).unwrap().read(4).unwrap(), mono[..4]);
     }
 }
 
 #[test]
-fn formats_that_hound_alone_would_refuse_or_misread() {
+fn formats_that_are_often_misread() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");
     let data: Vec<u8> = [8192_i16, -16_384].iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -124,15 +127,21 @@ fn broken_files_are_told_apart() {
     let plain = [1, 1, 2, 16];
     let data = [0; 100];
     for (file, says) in [
-        (vec![], "not a WAV file: it is empty"),
-        (b"RIFF\0\0".to_vec(), "not a WAV file: it ends after 6 bytes"),
+        (
+            vec![],
+            "not a recording of a kind that can be read (WAV, FLAC, MP3, Ogg Vorbis, AIFF): it is empty",
+        ),
+        (
+            b"RIFF\0\0".to_vec(),
+            "not a recording of a kind that can be read (WAV, FLAC, MP3, Ogg Vorbis, AIFF): it ends after 6 bytes",
+        ),
         (
             b"ID3\x03\0\0\0\0\0\0\0\0".to_vec(),
-            "not a WAV file: it is an MP3 file; convert it, as with",
+            "its MP3 data is broken: it holds none that can be decoded",
         ),
-        (vec![0xff; 500], "not a WAV file: it is an MP3 file"),
-        (b"fLaC\0\0\0\x22\x10\0\x10\0".to_vec(), "not a WAV file: it is a FLAC file"),
-        (vec![b'a'; 500], "not a WAV file: it does not start as one"),
+        (vec![0xff; 500], "not a recording of a kind that can be read (WAV, FLAC, MP3, Ogg"),
+        (b"fLaC\0\0\0\x22\x10\0\x10\0".to_vec(), "its FLAC data is broken: it is cut short"),
+        (vec![b'a'; 500], "not a recording of a kind that can be read (WAV, FLAC, MP3, Ogg"),
         (
             by_hand(plain, 8000, b"", 96_000, &data[..]),
             "the header promises 48,000 samples, the file holds 50: it is cut short",
@@ -166,15 +175,11 @@ fn broken_files_are_told_apart() {
             by_hand([1, 9, 2, 16], 8000, b"", 100, &data),
             "its WAV header is broken: 9 channels of 16",
         ),
-        (
-            by_hand([1, u16::MAX, u16::MAX, 8], 768_000, b"", u32::MAX, &[0; 70_000]),
-            "its WAV header is broken: 65535 channels at 768,000 Hz",
-        ),
-        (by_hand([1, 1, 2, 12], 8000, b"", 100, &data), "its samples are 12-bit integers; 8, 16,"),
-        (by_hand([3, 1, 8, 64], 8000, b"", 96, &data), "its samples are 64-bit floats; 8, 16,"),
+        (by_hand([1, 1, 2, 12], 8000, b"", 100, &data), "its samples are 12-bit integers: convert"),
+        (by_hand([3, 1, 2, 16], 8000, b"", 96, &data), "its samples are 16-bit floats: convert"),
         (
             by_hand([7, 1, 1, 8], 8000, b"", 100, &data),
-            "its samples are compressed (µ-law); 8, 16,",
+            "its samples are compressed (µ-law): convert",
         ),
         (
             by_hand([99, 1, 1, 8], 8000, b"", 100, &data),

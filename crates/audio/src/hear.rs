@@ -1,0 +1,144 @@
+//! From a recording to a sample: read, cut, varied.
+
+use crosstune_core::{Cause, Input, Rng};
+use tch::Tensor;
+
+use crate::{
+    AudioOptions, AudioSettings, Long, Recording, RecordingError,
+    long::{random_stretch, sounding},
+    recording::LONGEST,
+    resample,
+    scale::to_vec,
+};
+
+/// What is kept of training samples, for [`AudioSettings::vary_sample`] to draw from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Samples at the front end's rate, `[N]`: a step computes what is heard of them.
+    Samples,
+    /// What is heard, `[T, F]`, or `[N]` of a model that takes the waveform: a step costs nothing.
+    Frames,
+}
+
+impl AudioSettings {
+    /// [`Modality::read`](crosstune_core::Modality::read): of [`Long::Windows`], `[W, …]`.
+    pub(crate) fn read_sample(&self, input: &Input) -> Result<Tensor, Cause> {
+        let (samples, frames) = (self.hear(input)?, self.options.frames());
+        Ok(match self.options.long {
+            Long::Cut => self.front_end.compute(samples, frames),
+            long => {
+                let length = samples.len().min(self.window());
+                let starts = long.starts(samples.len(), length, self.hop());
+                let window =
+                    |start| self.front_end.compute(samples[start..][..length].to_vec(), frames);
+                let windows: Vec<Tensor> = starts.into_iter().map(window).collect();
+                match long {
+                    Long::Windows => Tensor::stack(&windows, 0),
+                    Long::Cut | Long::Crop => windows[0].shallow_clone(),
+                }
+            }
+        })
+    }
+
+    /// [`Modality::keep`](crosstune_core::Modality::keep).
+    pub(crate) fn keep_sample(&self, input: &Input) -> Result<Tensor, Cause> {
+        let samples = self.hear(input)?;
+        Ok(match self.keeps() {
+            Kept::Samples => Tensor::from_slice(&samples),
+            Kept::Frames if self.options.long == Long::Cut => {
+                self.front_end.compute(samples, self.options.frames())
+            }
+            Kept::Frames => {
+                let frames = self.front_end.frames(samples.len());
+                self.front_end.compute(samples, frames)
+            }
+        })
+    }
+
+    /// [`Modality::vary`](crosstune_core::Modality::vary).
+    pub(crate) fn vary_sample(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+        let (options, frames) = (&self.options, self.options.frames());
+        let sample = match self.keeps() {
+            Kept::Samples => {
+                let mut samples = to_vec(kept);
+                let heard = random_stretch(samples.len(), self.window(), rng);
+                samples.truncate(heard.end);
+                samples.drain(..heard.start);
+                options.augment.vary_waves(&mut samples, self.front_end.sample_rate(), rng);
+                self.front_end.compute(samples, frames)
+            }
+            Kept::Frames if options.long == Long::Cut => kept.shallow_clone(),
+            Kept::Frames => {
+                let heard = random_stretch(kept.size()[0] as usize, frames, rng);
+                kept.narrow(0, heard.start as i64, heard.len() as i64)
+            }
+        };
+        options.augment.mask(sample, self.scale.as_ref().map(|scale| &scale.mean[..]), rng)
+    }
+
+    /// What a model hears of something [kept](Self::keep_sample), unvaried.
+    pub(crate) fn heard_of(&self, kept: &Tensor) -> Tensor {
+        match self.keeps() {
+            Kept::Frames => kept.shallow_clone(),
+            Kept::Samples => self.front_end.compute(to_vec(kept), self.options.frames()),
+        }
+    }
+
+    /// The samples of a recording, at the rate of the front end, where it is cut off no more than are
+    /// heard.
+    fn hear(&self, input: &Input) -> Result<Vec<f32>, Cause> {
+        let AudioOptions { long, trim_db, .. } = self.options;
+        let rate = self.front_end.sample_rate();
+        let recording = open(input)?;
+        let from = recording.sample_rate();
+        // No more of a long recording is read than the frames that are kept can tell of.
+        let wanted = match (long, trim_db) {
+            (Long::Cut, None) => resample::needed(self.window(), from, rate),
+            _ => usize::MAX,
+        };
+        let samples = recording.read(wanted)?;
+        if samples.len() as u64 * u64::from(rate) / u64::from(from) > LONGEST {
+            return Err(RecordingError::TooLong { most: LONGEST, rate }.into());
+        }
+        let mut samples = resample::resample(samples, from, rate)?;
+        if let Some(quieter) = trim_db {
+            let heard = sounding(&samples, rate, quieter);
+            samples.truncate(heard.end);
+            samples.drain(..heard.start);
+        }
+        if long == Long::Cut {
+            samples.truncate(self.window());
+        }
+        Ok(samples)
+    }
+
+    /// What is kept of training samples.
+    fn keeps(&self) -> Kept {
+        let AudioOptions { long, augment, .. } = &self.options;
+        match augment.varies_waves() || (*long != Long::Cut && !self.front_end.is_local()) {
+            true => Kept::Samples,
+            false => Kept::Frames,
+        }
+    }
+
+    /// How many samples the longest sequence can tell of.
+    fn window(&self) -> usize {
+        self.front_end.samples(self.options.frames())
+    }
+
+    /// From one window to the next, in samples.
+    fn hop(&self) -> usize {
+        (self.window() as f64 * (1. - self.options.overlap())) as usize
+    }
+}
+
+/// The recording that an input is, its header read.
+pub(crate) fn open(input: &Input) -> Result<Recording, Cause> {
+    match input {
+        Input::File(path) => Ok(Recording::open(path)?),
+        Input::Bytes { bytes, .. } => Ok(Recording::from_bytes(bytes.to_vec())?),
+        Input::Text(_) | Input::Pair(_) => {
+            Err("a text, where the path of a recording is expected".into())
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Recordings in files, as one channel.
+
+mod error;
+mod kind;
+mod packed;
+mod wav;
+
+use std::{
+    fmt,
+    fs::File,
+    io::{BufRead, BufReader, Cursor, Read, Seek},
+    ops::RangeInclusive,
+    path::Path,
+};
+
+pub use error::RecordingError;
+use kind::Kind;
+use packed::Packed;
+use wav::Wav;
+
+/// The most samples that are read of one channel: half a gibibyte of f32, or an hour and a half at
+/// 24 kHz.
+pub(crate) const LONGEST: u64 = 1 << 27;
+
+/// Sample rates that can be meant, in Hz: a header with another one lies.
+const RATES: RangeInclusive<u32> = 1..=768_000;
+
+/// The largest float that can be meant: the full scale of 32-bit integers, for files of integers
+/// that were stored as floats.
+const LOUDEST: f32 = 2_147_483_648.;
+
+/// Where a recording's bytes come from.
+trait Source: Read + Seek + Send + Sync + fmt::Debug {}
+
+impl<T: Read + Seek + Send + Sync + fmt::Debug> Source for T {}
+
+/// An open recording whose header has been read: WAV, FLAC, MP3, Ogg Vorbis or AIFF,
+/// recognised by its contents.
+#[derive(Debug)]
+pub struct Recording(Container);
+
+#[derive(Debug)]
+enum Container {
+    Wav(Wav),
+    Packed(Packed),
+}
+
+impl Recording {
+    /// Endings of the files that are recordings, in lower case, without the dot.
+    pub const EXTENSIONS: &[&str] = Kind::EXTENSIONS;
+
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is of another kind, or has a header that cannot be true.
+    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+        // Opening a pipe would wait for somebody to write into it.
+        if !path.metadata()?.is_file() {
+            return Err(RecordingError::Foreign("it is not a file".into()));
+        }
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Self::from_source(Box::new(file), length)
+    }
+
+    /// The same for a file in memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, RecordingError> {
+        let length = bytes.len() as u64;
+        Self::from_source(Box::new(Cursor::new(bytes)), length)
+    }
+
+    fn from_source(source: Box<dyn Source>, length: u64) -> Result<Self, RecordingError> {
+        let mut file = BufReader::new(source);
+        let start = file.fill_buf()?;
+        let kind = Kind::of(&start[..start.len().min(Kind::BYTES)]);
+        Ok(Self(match kind.map_err(RecordingError::Foreign)? {
+            Kind::Wav => Container::Wav(Wav::new(file, length)?),
+            kind => {
+                let mut source = file.into_inner();
+                source.rewind()?;
+                Container::Packed(Packed::new(source, length, kind)?)
+            }
+        }))
+    }
+
+    /// Samples a second, in Hz.
+    pub fn sample_rate(&self) -> u32 {
+        match &self.0 {
+            Container::Wav(wav) => wav.sample_rate(),
+            Container::Packed(packed) => packed.sample_rate(),
+        }
+    }
+
+    /// The number of channels, at least 1; `None`: only its samples tell.
+    pub fn channels(&self) -> Option<usize> {
+        match &self.0 {
+            Container::Wav(wav) => Some(wav.channels().into()),
+            Container::Packed(packed) => packed.channels(),
+        }
+    }
+
+    /// Samples a channel, by the header. An MP3 without one is estimated; `None`: only its samples
+    /// tell.
+    pub fn samples(&self) -> Option<u64> {
+        match &self.0 {
+            Container::Wav(wav) => Some(wav.samples()),
+            Container::Packed(packed) => packed.samples(),
+        }
+    }
+
+    /// Its length in seconds, by the header or else by decoding it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), where it has to be decoded.
+    pub fn seconds(self) -> Result<f64, RecordingError> {
+        let rate = f64::from(self.sample_rate());
+        let samples = match self.samples() {
+            Some(samples) => samples,
+            None => self.read(usize::MAX)?.len() as u64,
+        };
+        Ok(samples as f64 / rate)
+    }
+
+    /// Decodes the first `most` samples, or all if there are fewer. Integers are scaled to -1..1,
+    /// floats stay as they are, channels are averaged.
+    ///
+    /// # Errors
+    /// If the file cannot be read, ends before its header says, holds no samples or more than
+    /// 2²⁷ of those that are asked for, or if a float is infinite, not a number, or above all that
+    /// can be meant.
+    pub fn read(self, most: usize) -> Result<Vec<f32>, RecordingError> {
+        let mono = match self.0 {
+            Container::Wav(wav) => wav.read(most)?,
+            Container::Packed(packed) => packed.read(most)?,
+        };
+        match mono.iter().position(|x| x.is_nan() || x.abs() > LOUDEST) {
+            Some(at) => Err(RecordingError::NotSound { at: at as u64, value: mono[at] }),
+            None => Ok(mono),
+        }
+    }
+}
+
+/// Checks a rate that a header tells.
+fn possible_rate(rate: u32) -> Result<u32, String> {
+    match RATES.contains(&rate) {
+        true => Ok(rate),
+        false => Err(format!("a sample rate of {} Hz", error::Thousands(rate.into()))),
+    }
+}
+
+/// Appends to `mono` the means over the channels, whose `samples` take turns.
+fn mix(samples: &[f32], channels: usize, mono: &mut Vec<f32>) {
+    match channels {
+        1 => mono.extend_from_slice(samples),
+        n => {
+            mono.extend(samples.chunks_exact(n).map(|sample| sample.iter().sum::<f32>() / n as f32))
+        }
+    }
+}
