@@ -1,15 +1,86 @@
-//! Whether a JPEG file is whole.
-//!
-//! Decoders, ours among them, paint what is missing grey and say nothing. Training on such
-//! pictures would go unnoticed, so the file is looked through for its end beforehand.
+//! JPEG: told whole from cut off, and decoded.
 
-/// What a JPEG file begins with: the start-of-image marker.
-pub(crate) const START: &[u8] = &[0xFF, 0xD8];
+use std::io::{BufRead, Cursor, Seek};
+
+use image::metadata::Orientation;
+use zune_core::{colorspace::ColorSpace, options::DecoderOptions};
+use zune_jpeg::{JpegDecoder, errors::DecodeErrors};
+
+use crate::{Channels, PictureError, decode::checked};
+
+/// As many pixels as a byte of the file may stand for: a bit is the least that each square of 8 × 8
+/// pixels takes.
+const PIXELS_PER_BYTE: u64 = 8 * 64;
+
+/// What a JPEG file says before its data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    /// In pixels, as stored.
+    pub(crate) width: u32,
+    /// In pixels, as stored.
+    pub(crate) height: u32,
+    pub(crate) channels: Channels,
+    /// How the camera was held.
+    pub(crate) orientation: Orientation,
+}
+
+/// Reads up to the data.
+pub(crate) fn frame(file: impl BufRead + Seek) -> Result<Frame, PictureError> {
+    opened(file).map(|(_, frame)| frame)
+}
+
+/// Decodes a file, as it is stored: `height × width` pixels of one sample or three.
+pub(crate) fn decode(file: &[u8]) -> Result<(Frame, Vec<u8>), PictureError> {
+    // Decoders paint what is missing grey and say nothing.
+    if !is_whole(file) {
+        return Err(PictureError::CutOff);
+    }
+    let (mut decoder, frame) = opened(Cursor::new(file))?;
+    let pixels = u64::from(frame.width) * u64::from(frame.height);
+    if pixels > PIXELS_PER_BYTE * file.len() as u64 {
+        return Err(PictureError::CutOff);
+    }
+    let colours = match frame.channels {
+        Channels::Grey => ColorSpace::Luma,
+        Channels::Rgb => ColorSpace::RGB,
+    };
+    // From here on, what is wrong is lost pixels.
+    decoder.set_options(decoder.options().set_strict_mode(true).jpeg_set_out_colorspace(colours));
+    let samples = decoder.decode().map_err(broken)?;
+    Ok((frame, samples))
+}
+
+/// A decoder that has read up to the data.
+fn opened<R: BufRead + Seek>(file: R) -> Result<(JpegDecoder<R>, Frame), PictureError> {
+    let options = DecoderOptions::default()
+        // Stray bytes between segments do no harm.
+        .set_strict_mode(false)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(file, options);
+    decoder.decode_headers().map_err(broken)?;
+    let info = decoder.info().ok_or_else(|| PictureError::Damaged("no frame header".into()))?;
+    let (width, height) = checked(info.width.into(), info.height.into())?;
+    let channels = match decoder.input_colorspace() {
+        Some(ColorSpace::Luma) => Channels::Grey,
+        _ => Channels::Rgb,
+    };
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    Ok((decoder, Frame { width, height, channels, orientation }))
+}
+
+fn broken(error: DecodeErrors) -> PictureError {
+    match error {
+        rare @ DecodeErrors::Unsupported(_) => PictureError::Rare(rare.into()),
+        other => PictureError::Damaged(other.into()),
+    }
+}
 
 /// Whether the end-of-image marker is reached by way of the segments (ITU-T T.81, annex B): one
 /// that belongs to a thumbnail inside a segment does not count, and what lies behind the end does
 /// not matter.
-pub(crate) fn is_whole(file: &[u8]) -> bool {
+fn is_whole(file: &[u8]) -> bool {
     let mut rest = file;
     while let Some((marker, behind)) = next_marker(rest) {
         rest = match marker {
@@ -31,7 +102,7 @@ pub(crate) fn is_whole(file: &[u8]) -> bool {
 /// The next marker that does not belong to the compressed data, and what follows it.
 fn next_marker(mut file: &[u8]) -> Option<(u8, &[u8])> {
     loop {
-        let at = file.iter().position(|&byte| byte == 0xFF)?;
+        let at = memchr::memchr(0xFF, file)?;
         match *file.get(at + 1)? {
             // Filling before a marker.
             0xFF => file = &file[at + 1..],

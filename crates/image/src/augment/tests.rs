@@ -1,0 +1,1 @@
+//! Augmentation against torchvision's, and the statistics of what is drawn.
