@@ -1,6 +1,6 @@
 //! Why a file is no picture that can be used.
 
-use std::io;
+use std::{error::Error, io};
 
 use crosstune_core::Cause;
 use image::{ImageError, ImageFormat};
@@ -76,8 +76,16 @@ pub enum PictureError {
 
 impl From<ImageError> for PictureError {
     fn from(error: ImageError) -> Self {
+        let early = |e: &io::Error| e.kind() == io::ErrorKind::UnexpectedEof;
+        let mut ends_early = false;
+        let mut cause = error.source();
+        while let Some(now) = cause {
+            ends_early |= now.downcast_ref().is_some_and(early);
+            cause = now.source();
+        }
         match error {
-            ImageError::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => Self::CutOff,
+            _ if ends_early => Self::CutOff,
+            ImageError::IoError(e) if early(&e) => Self::CutOff,
             ImageError::IoError(e) => Self::Io(e),
             rare @ ImageError::Unsupported(_) => Self::Rare(rare.into()),
             other => Self::Damaged(other.into()),

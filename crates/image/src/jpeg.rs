@@ -12,6 +12,12 @@ use crate::{Channels, PictureError, decode::checked};
 /// pixels takes.
 const PIXELS_PER_BYTE: u64 = 8 * 64;
 
+/// What is put in the place of a file's end: eight bytes of ones, which are no code of any table, and an
+/// end. Data is filled up with ones anyway, so that a decoder stops there; and one that wants more
+/// pixels than there are meets a false code, where zeros would pass for grey.
+const GUARD: [u8; 18] =
+    [255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 0xFF, 0xD9];
+
 /// What a JPEG file says before its data.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame {
@@ -32,10 +38,9 @@ pub(crate) fn frame(file: impl BufRead + Seek) -> Result<Frame, PictureError> {
 /// Decodes a file, as it is stored: `height × width` pixels of one sample or three.
 pub(crate) fn decode(file: &[u8]) -> Result<(Frame, Vec<u8>), PictureError> {
     // Decoders paint what is missing grey and say nothing.
-    if !is_whole(file) {
-        return Err(PictureError::CutOff);
-    }
-    let (mut decoder, frame) = opened(Cursor::new(file))?;
+    let end = end(file).ok_or(PictureError::CutOff)?;
+    let guarded = [&file[..end], &GUARD].concat();
+    let (mut decoder, frame) = opened(Cursor::new(guarded.as_slice()))?;
     let pixels = u64::from(frame.width) * u64::from(frame.height);
     if pixels > PIXELS_PER_BYTE * file.len() as u64 {
         return Err(PictureError::CutOff);
@@ -77,26 +82,23 @@ fn broken(error: DecodeErrors) -> PictureError {
     }
 }
 
-/// Whether the end-of-image marker is reached by way of the segments (ITU-T T.81, annex B): one
-/// that belongs to a thumbnail inside a segment does not count, and what lies behind the end does
+/// Where the end-of-image marker stands that is reached by way of the segments (ITU-T T.81, annex B):
+/// one that belongs to a thumbnail inside a segment does not count, and what lies behind the end does
 /// not matter.
-fn is_whole(file: &[u8]) -> bool {
+fn end(file: &[u8]) -> Option<usize> {
     let mut rest = file;
-    while let Some((marker, behind)) = next_marker(rest) {
+    loop {
+        let (marker, behind) = next_marker(rest)?;
         rest = match marker {
             // Start of image, end of image.
             0xD8 => behind,
-            0xD9 => return true,
+            0xD9 => return Some(file.len() - behind.len() - 2),
             _ => {
-                let length = behind.first_chunk().map(|&n| u16::from_be_bytes(n).into());
-                match length.and_then(|length: usize| behind.get(length..)) {
-                    Some(rest) => rest,
-                    None => return false,
-                }
+                let length: usize = u16::from_be_bytes(*behind.first_chunk()?).into();
+                behind.get(length..)?
             }
         };
     }
-    false
 }
 
 /// The next marker that does not belong to the compressed data, and what follows it.
@@ -127,13 +129,13 @@ mod tests {
             &[7, 0xFF, 0x00, 0xD9, 0xFF, 0xD0, 8],
         ]
         .concat();
-        assert!(!is_whole(&open));
-        for end in [&[0xFF, 0xD9][..], &[0xFF, 0xFF, 0xD9], &[0xFF, 0xD9, 0, 0, 0xFF]] {
-            let file = [&open, end].concat();
-            assert!(is_whole(&file), "{end:?}");
-            let end = file.iter().rposition(|&byte| byte == 0xD9).unwrap();
-            for cut in 0..=end {
-                assert!(!is_whole(&file[..cut]), "{cut} bytes");
+        assert_eq!(end(&open), None);
+        for last in [&[0xFF, 0xD9][..], &[0xFF, 0xFF, 0xD9], &[0xFF, 0xD9, 0, 0, 0xFF]] {
+            let file = [&open, last].concat();
+            let marker = file.iter().rposition(|&byte| byte == 0xD9).unwrap();
+            assert_eq!(end(&file), Some(marker - 1), "{last:?}");
+            for cut in 0..=marker {
+                assert_eq!(end(&file[..cut]), None, "{cut} bytes");
             }
         }
     }

@@ -2,9 +2,11 @@
 //!
 //! | file | compares |
 //! |---|---|
+//! | `image.rs` | the preparation of pictures |
 //! | `load.rs` | the loading of checkpoints |
 //! | `train.rs` | our binaries with a PyTorch script |
 
+mod image;
 mod load;
 mod train;
 
@@ -17,15 +19,17 @@ use serde_json::Value;
 use crate::{process, setup};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only load|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
-  FOLDER, for training, holds images/cifar10, speech/fsdd and text/sst2; what is not there is left out.
+const USAGE: &str = "usage: cargo xtask bench [--only load|train|image] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
+  FOLDER, for all but load, holds images/cifar10, photos/clothing, speech/fsdd and text/sst2; what is
+  not there is left out.
   PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
 
-/// A half of the benchmark.
+/// A part of the benchmark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
     Load,
     Train,
+    Image,
 }
 
 struct Options {
@@ -48,6 +52,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         match part {
             Part::Load => load::run(&options)?,
             Part::Train => train::run(&options)?,
+            Part::Image => image::run(&options)?,
         }
     }
     Ok(())
@@ -69,13 +74,14 @@ fn parse(args: &[String]) -> Result<Options> {
         }
     }
     let parts: &[Part] = match only {
-        None => &[Part::Load, Part::Train],
+        None => &[Part::Load, Part::Train, Part::Image],
         Some("load") => &[Part::Load],
         Some("train") => &[Part::Train],
+        Some("image") => &[Part::Image],
         Some(other) => bail!("there is no benchmark `{other}`\n{USAGE}"),
     };
-    if data.is_none() && parts.contains(&Part::Train) {
-        bail!("training needs --data\n{USAGE}");
+    if data.is_none() && *parts != [Part::Load] {
+        bail!("all but load needs --data\n{USAGE}");
     }
     Ok(Options { parts, data: data.unwrap_or_default(), python, rounds, steps: steps.max(2) })
 }
@@ -130,6 +136,7 @@ mod tests {
         assert_eq!(parse("--only load").map(|o| o.parts).ok(), Some(&[Part::Load][..]));
         assert!(parse("--steps 9").is_err());
         assert!(parse("--only train").is_err());
+        assert!(parse("--only image").is_err());
         assert!(parse("--only lunch --data d").is_err());
         assert!(parse("--data d --speed 9").is_err());
     }

@@ -2,9 +2,22 @@
 
 use std::{fs, iter, path::Path};
 
+use crosstune_core::error::one_line;
 use image::{ColorType, ImageFormat};
+use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
+use crate::Policy;
+
+const OPEN: ImageOptions = ImageOptions {
+    size: None,
+    resize: None,
+    patch: None,
+    channels: None,
+    resample: None,
+    fit: None,
+    margin: None,
+};
 
 /// Writes a picture of one intensity.
 fn write(folder: &Path, name: &str, (width, height): (u32, u32), color: ColorType) -> Input {
@@ -105,4 +118,99 @@ fn saved_settings_are_settled_and_checked() {
         let error = ImageSettings::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains(problem), "{error}");
     }
+}
+
+/// A picture of four quarters, of one channel.
+fn quarters(folder: &Path, side: u32) -> Input {
+    let path = folder.join("quarters.png");
+    let picture = image::GrayImage::from_fn(side, side, |x, y| {
+        image::Luma([if (x < side / 2) == (y < side / 2) { 200 } else { 50 }])
+    });
+    picture.save(&path).unwrap();
+    Input::File(path)
+}
+
+#[test]
+fn what_is_kept_is_enough_to_crop_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = quarters(folder.path(), 100);
+    let asked = ImageOptions { size: Some(16), channels: Some(Channels::Grey), ..OPEN };
+    let plain = ImageSettings::new(asked).unwrap();
+    assert_eq!(plain.keep(&input).unwrap(), plain.read(&input).unwrap());
+    let mut rng = Rng::seed_from_u64(0);
+    let sample = plain.read(&input).unwrap();
+    assert_eq!(plain.vary(&sample, &mut rng), sample);
+
+    let varied = plain.clone().with_augment(Augment::standard(Policy::None)).unwrap();
+    let kept = varied.keep(&input).unwrap();
+    assert_eq!(kept.size(), [1, 32, 32]);
+    let samples: Vec<_> = (0..8).map(|_| varied.vary(&kept, &mut rng)).collect();
+    assert!(samples.iter().all(|sample| sample.size() == [1, 16, 16]));
+    assert!(samples.iter().any(|sample| *sample != samples[0]));
+    // What is not trained on is not varied.
+    assert_eq!(varied.read(&input).unwrap(), sample);
+    let small = ImageOptions { size: Some(64), ..asked };
+    let small = ImageSettings::new(small).unwrap().with_augment(Augment::standard(Policy::None));
+    assert_eq!(small.unwrap().keep(&input).unwrap().size(), [1, 100, 100]);
+}
+
+#[test]
+fn augmentation_and_background_are_saved_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let augment = Augment { erase: 0.25, ..Augment::standard(Policy::Trivial) };
+    let settings = ImageSettings::default()
+        .with_background(Background([1, 2, 3]))
+        .with_augment(augment)
+        .unwrap();
+    settings.save(folder.path()).unwrap();
+    assert_eq!(ImageSettings::open(folder.path()).unwrap().augment(), &augment);
+    assert_eq!(ImageSettings::open(folder.path()).unwrap().background(), Background([1, 2, 3]));
+
+    let file = folder.path().join(crosstune_core::modality::PREPROCESSING);
+    let saved = fs::read_to_string(&file).unwrap();
+    for (from, to, problem) in [
+        ("0.25", "1.25", "--erase: 1.25; choose a probability, 0 to 1"),
+        ("#010203", "#01020", "`#01020` is no colour"),
+        ("\"trivial\"", "\"gaussian\"", "gaussian"),
+    ] {
+        let broken = saved.replace(from, to);
+        assert_ne!(broken, saved, "{from}");
+        fs::write(&file, broken).unwrap();
+        let error = one_line(&ImageSettings::open(folder.path()).unwrap_err());
+        assert!(error.contains(problem), "{error}");
+    }
+    // Run folders of before had neither.
+    let mut old: Map<String, Value> = serde_json::from_str(&saved).unwrap();
+    for key in ["background", "augment", "resample", "fit", "margin"] {
+        assert!(old.remove(key).is_some(), "{key}");
+    }
+    write_json(&file, &old).unwrap();
+    assert_eq!(ImageSettings::open(folder.path()).unwrap(), {
+        let opened = ImageSettings::default();
+        let asked = ImageOptions::from(*opened.geometry());
+        ImageSettings { asked, ..opened }
+    });
+}
+
+#[test]
+fn sizes_and_thumbnails_are_of_the_upright_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ImageSettings::default();
+    let turned: std::path::PathBuf =
+        [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/formats/turned.jpg"].iter().collect();
+    for name in ["turned.jpg", "turned.webp", "turned.tif"] {
+        let input = Input::File(turned.with_file_name(name));
+        assert_eq!(settings.extent(&input).unwrap(), [12., 17.], "{name}");
+        let Shown::Picture { width, height, rgb } = settings.show(&input).unwrap() else {
+            panic!("{name} is a picture");
+        };
+        assert_eq!((width, height, rgb.len()), (12, 17, 12 * 17 * 3));
+    }
+    let Shown::Picture { width, height, rgb } =
+        settings.show(&quarters(folder.path(), 300)).unwrap()
+    else {
+        panic!("a picture");
+    };
+    assert_eq!((width, height, rgb.len()), (128, 128, 128 * 128 * 3));
+    assert_eq!(rgb[..3], [200; 3]);
 }
