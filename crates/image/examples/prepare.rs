@@ -12,7 +12,12 @@
 // What it finds out is its output.
 #![allow(clippy::print_stdout)]
 
-use std::{error::Error, fs, path::Path, thread, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Instant,
+};
 
 use crosstune_core::{Cause, Input, Modality};
 use crosstune_image::{Channels, ImageOptions, ImageSettings};
@@ -22,7 +27,7 @@ use tch::Tensor;
 /// Pictures in a batch.
 const BATCH: usize = 16;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Cause> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [folder, size, workers] = &args[..] else {
         return Err("usage: prepare FOLDER SIZE WORKERS".into());
@@ -38,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = vec![];
     list(Path::new(folder), &mut files)?;
     files.sort();
+    let files: Vec<Input> = files.into_iter().map(Input::File).collect();
     // Each worker is a thread, as libtorch's own would be more.
     tch::set_num_threads(1);
     prepare(&settings, &files[..files.len().min(BATCH)], 1)?;
@@ -81,13 +87,13 @@ fn prepare(settings: &ImageSettings, files: &[Input], step: usize) -> Result<f64
 }
 
 /// All JPEG files below a folder.
-fn list(folder: &Path, files: &mut Vec<Input>) -> Result<(), Box<dyn Error>> {
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Cause> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
             list(&path, files)?;
         } else if path.extension().is_some_and(|ending| ending == "jpg") {
-            files.push(Input::File(path));
+            files.push(path);
         }
     }
     Ok(())
