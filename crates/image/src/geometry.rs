@@ -3,7 +3,7 @@
 use crosstune_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::Channels;
+use crate::{Channels, Resample};
 
 /// What a person asks for. What is left open is as the pretrained model has it, if that was trained
 /// on pictures, and is else settled by the training pictures.
@@ -13,7 +13,7 @@ pub struct ImageOptions {
     /// if they all have one size of at most 64 pixels, rounded up to a multiple of the patch; else
     /// 224.
     pub size: Option<u32>,
-    /// The shorter side that a picture is scaled to before its middle is cut out, in pixels. Left
+    /// The side that a picture is scaled to (the shorter one, unless it is squashed) before its middle is cut out, in pixels. Left
     /// open to the pictures: `size`, so that nothing is lost but what a square cannot show.
     pub resize: Option<u32>,
     /// The side of a patch, in pixels; it divides `size`. Left open to the pictures: about 2, 4 or
@@ -21,6 +21,34 @@ pub struct ImageOptions {
     pub patch: Option<u32>,
     /// Grey or RGB. Left open to the pictures: grey if all are stored so.
     pub channels: Option<Channels>,
+    /// The filter that pictures are scaled with. Left open to the pictures: bilinear.
+    pub resample: Option<Resample>,
+    /// How a picture that is no square becomes one. Left open to the pictures: by a crop.
+    pub fit: Option<Fit>,
+    /// Where a margin of half a pixel goes. Left open to the pictures: to even.
+    pub margin: Option<Margin>,
+}
+
+/// How a picture that is no square becomes one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// Its shorter side is scaled, and what the longer one has too much is cut off at both ends.
+    #[default]
+    Crop,
+    /// Both sides are scaled, whatever their ratio.
+    Squash,
+}
+
+/// Where the margin before a crop goes if it is half a pixel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Margin {
+    /// To the nearest even number of pixels: torchvision, timm.
+    #[default]
+    Even,
+    /// Down: transformers.
+    Down,
 }
 
 /// How a model's input is laid out, with nothing left open.
@@ -28,12 +56,21 @@ pub struct ImageOptions {
 pub struct Geometry {
     /// The side of the square that a model sees, in pixels.
     pub size: u32,
-    /// The shorter side that a picture is scaled to before its middle is cut out, in pixels.
+    /// The side that a picture is scaled to (the shorter one, unless it is squashed) before its middle is cut out, in pixels.
     pub resize: u32,
     /// The side of a patch, in pixels; it divides `size`. `None`: the model takes pictures whole.
     pub patch: Option<u32>,
     /// Grey or RGB.
     pub channels: Channels,
+    /// The filter that pictures are scaled with.
+    #[serde(default)]
+    pub resample: Resample,
+    /// How a picture that is no square becomes one.
+    #[serde(default)]
+    pub fit: Fit,
+    /// Where a margin of half a pixel goes.
+    #[serde(default)]
+    pub margin: Margin,
 }
 
 /// How a model that is new to pictures takes them.
@@ -131,6 +168,9 @@ impl ImageOptions {
             resize: self.resize.unwrap_or(size),
             patch,
             channels: self.channels.unwrap_or(stored),
+            resample: self.resample.unwrap_or_default(),
+            fit: self.fit.unwrap_or_default(),
+            margin: self.margin.unwrap_or_default(),
         }
     }
 
@@ -163,8 +203,15 @@ impl ImageOptions {
         // At another size, as much is cut off.
         let share = f64::from(model.resize) / f64::from(model.size);
         let resize = self.resize.unwrap_or_else(|| (f64::from(size) * share).round() as u32);
-        let channels = self.channels.unwrap_or(model.channels);
-        Ok(Geometry { size, resize: resize.max(size), patch, channels })
+        Ok(Geometry {
+            size,
+            resize: resize.max(size),
+            patch,
+            channels: self.channels.unwrap_or(model.channels),
+            resample: self.resample.unwrap_or(model.resample),
+            fit: self.fit.unwrap_or(model.fit),
+            margin: self.margin.unwrap_or(model.margin),
+        })
     }
 }
 
@@ -184,6 +231,13 @@ fn patchless() -> Error {
 }
 
 impl Geometry {
+    /// Of pictures whose middle `size` pixels are seen once the shorter side is scaled to `resize`
+    /// bilinearly.
+    pub fn new(size: u32, resize: u32, patch: Option<u32>, channels: Channels) -> Self {
+        let (resample, fit, margin) = (Resample::Bilinear, Fit::Crop, Margin::Even);
+        Self { size, resize, patch, channels, resample, fit, margin }
+    }
+
     /// The number of patches; `None`: the model takes pictures whole.
     pub fn patches(&self) -> Option<i64> {
         self.patch.map(|patch| i64::from(self.size / patch).pow(2))
@@ -208,8 +262,16 @@ impl Geometry {
 /// A geometry leaves nothing open.
 impl From<Geometry> for ImageOptions {
     fn from(geometry: Geometry) -> Self {
-        let Geometry { size, resize, patch, channels } = geometry;
-        Self { size: Some(size), resize: Some(resize), patch, channels: Some(channels) }
+        let Geometry { size, resize, patch, channels, resample, fit, margin } = geometry;
+        Self {
+            size: Some(size),
+            resize: Some(resize),
+            patch,
+            channels: Some(channels),
+            resample: Some(resample),
+            fit: Some(fit),
+            margin: Some(margin),
+        }
     }
 }
 
@@ -239,143 +301,4 @@ fn neighbours(size: u32, patch: u32) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OPEN: ImageOptions =
-        ImageOptions { size: None, resize: None, patch: None, channels: None };
-
-    #[test]
-    fn what_is_open_is_settled_by_the_pictures() {
-        let seen = |width, height| Some((width, height));
-        for (size, patch, pictures, expected) in [
-            (None, None, None, (224, 16)),
-            (None, None, seen(640, 480), (224, 16)),
-            (None, None, seen(8, 8), (8, 2)),
-            (None, None, seen(28, 28), (28, 4)),
-            (None, None, seen(64, 64), (64, 4)),
-            (None, None, seen(65, 65), (224, 16)),
-            // The shorter side counts, and grows until patches fit.
-            (None, None, seen(40, 30), (32, 4)),
-            (None, None, seen(1, 1), (2, 2)),
-            (None, Some(5), seen(28, 28), (30, 5)),
-            (None, Some(10), None, (230, 10)),
-            // A size that was asked for stays, and the patch fits itself to it.
-            (Some(96), None, seen(28, 28), (96, 16)),
-            (Some(100), None, None, (100, 10)),
-            (Some(30), None, None, (30, 3)),
-            (Some(1), None, None, (1, 1)),
-            (Some(32), Some(8), seen(28, 28), (32, 8)),
-        ] {
-            let options = ImageOptions { size, patch, ..OPEN };
-            options.validate().unwrap();
-            options.validate_for(Taken::InPatches).unwrap();
-            let geometry = options.settle(Seen { size: pictures, grey: false }, Taken::InPatches);
-            let patch = geometry.divided().unwrap();
-            assert_eq!((geometry.size, patch), expected, "{options:?} {pictures:?}");
-            assert_eq!(geometry.resize, geometry.size);
-            // What is settled stays settled.
-            let again = ImageOptions::from(geometry);
-            again.validate().unwrap();
-            let other = Seen { size: seen(9, 9), grey: true };
-            assert_eq!(again.settle(other, Taken::InPatches), geometry);
-        }
-    }
-
-    #[test]
-    fn a_model_that_takes_pictures_whole_takes_them_as_they_are() {
-        let settle = |options: ImageOptions, width, height| {
-            options.validate_for(Taken::Whole).unwrap();
-            options.settle(Seen { size: Some((width, height)), grey: true }, Taken::Whole)
-        };
-        let whole = Geometry { size: 31, resize: 31, patch: None, channels: Channels::Grey };
-        assert_eq!(settle(OPEN, 31, 33), whole);
-        assert_eq!(settle(ImageOptions { size: Some(31), ..OPEN }, 500, 500), whole);
-        assert_eq!(settle(OPEN, 500, 500).size, 224);
-        assert_eq!((whole.patches(), whole.divided().is_err()), (None, true));
-    }
-
-    #[test]
-    fn a_model_of_pictures_settles_what_is_open() {
-        let geometry =
-            |size, resize, patch| Geometry { size, resize, patch, channels: Channels::Rgb };
-        let vit = geometry(224, 256, Some(16));
-        for (size, patch, model, expected) in [
-            (None, None, vit, vit),
-            (Some(112), None, vit, geometry(112, 128, Some(16))),
-            (Some(112), Some(8), vit, geometry(112, 128, Some(8))),
-            (None, Some(32), vit, geometry(224, 256, Some(32))),
-            (None, Some(30), vit, geometry(240, 274, Some(30))),
-            (Some(33), None, geometry(32, 32, None), geometry(33, 33, None)),
-        ] {
-            let options = ImageOptions { size, patch, ..OPEN };
-            options.validate().unwrap();
-            assert_eq!(options.settle_as(model).unwrap(), expected, "{options:?}");
-        }
-        let asked = ImageOptions { channels: Some(Channels::Grey), resize: Some(300), ..OPEN };
-        let asked = ImageOptions { size: Some(224), ..asked };
-        let expected = Geometry { channels: Channels::Grey, resize: 300, ..vit };
-        assert_eq!(asked.settle_as(vit).unwrap(), expected);
-        for (size, patch, model, problem) in [
-            (
-                Some(100),
-                None,
-                vit,
-                "--size: the model's patches of 16 pixels do not divide 100; choose a size of 96 \
-                 or 112, or give --patch 10 or 20",
-            ),
-            (
-                None,
-                Some(4),
-                geometry(32, 32, None),
-                "--patch: the model takes pictures whole, not in patches; leave it out",
-            ),
-        ] {
-            let error = ImageOptions { size, patch, ..OPEN }.settle_as(model).unwrap_err();
-            assert_eq!(error.to_string(), problem);
-        }
-    }
-
-    #[test]
-    fn grey_is_kept_unless_colour_is_asked_for() {
-        let grey = Seen { size: None, grey: true };
-        assert_eq!(OPEN.settle(grey, Taken::Whole).channels, Channels::Grey);
-        assert_eq!(OPEN.settle(Seen::default(), Taken::InPatches).channels, Channels::Rgb);
-        let asked = ImageOptions { channels: Some(Channels::Rgb), ..OPEN };
-        assert_eq!(asked.settle(grey, Taken::InPatches).channels, Channels::Rgb);
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_with_what_could() {
-        let size = |size| ImageOptions { size: Some(size), ..OPEN };
-        for (options, message) in [
-            (size(0), "--size: 0 pixels; choose 1 to 4096"),
-            (size(5_000), "--size: 5000 pixels; choose 1 to 4096"),
-            (ImageOptions { patch: Some(0), ..OPEN }, "--patch: 0 pixels; choose 1 to 4096"),
-            (
-                ImageOptions { patch: Some(16), ..size(100) },
-                "--patch: 16 does not divide the size of 100 pixels; 10 or 20 would",
-            ),
-            (
-                ImageOptions { patch: Some(64), ..size(32) },
-                "--patch: 64 does not divide the size of 32 pixels; 32 would",
-            ),
-            (
-                size(31),
-                "--size: no patch of about 4 pixels divides 31; choose a size of 28 or 32, or \
-                 give --patch 1 or 31",
-            ),
-            (
-                ImageOptions { resize: Some(256), ..OPEN },
-                "resize: 256 pixels; it needs a size of at most that, but none is given",
-            ),
-            (
-                ImageOptions { resize: Some(200), ..size(224) },
-                "resize: 200 pixels; it needs a size of at most that, but it is 224",
-            ),
-        ] {
-            let validated = options.validate().and(options.validate_for(Taken::InPatches));
-            assert_eq!(validated.unwrap_err().to_string(), message);
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,5 @@
-//! Pictures for transfer learning with Crosstune: JPEG and PNG files of any size and colour become
-//! `[C, H, W]` tensors, and batches of them become sequences of patches or planes, which any trunk
+//! Pictures for transfer learning with Crosstune: JPEG, PNG, WebP, GIF, BMP and TIFF files of any size
+//! and colour become `[C, H, W]` tensors, and batches of them become sequences of patches or planes, which any trunk
 //! takes, whatever it was trained on. A model that was trained on pictures keeps its own embedder.
 //!
 //! [`ImageSettings`] is the whole of it for [`crosstune_core`]; [`Picture`] is the part that knows
@@ -17,13 +17,17 @@
 //! ```
 #![deny(missing_docs)]
 
-pub mod decode;
+pub mod augment;
+pub mod background;
+mod decode;
 mod embedder;
+pub mod error;
 pub mod geometry;
 mod jpeg;
 pub mod patches;
 pub mod picture;
 mod published;
+pub mod resample;
 mod resize;
 pub mod scale;
 pub mod settings;
@@ -31,11 +35,14 @@ pub mod settings;
 #[cfg(feature = "cli")]
 mod cli;
 
+pub use augment::{Augment, Policy};
+pub use background::Background;
 #[cfg(feature = "cli")]
 pub use cli::ImageArgs;
-pub use decode::PictureError;
-pub use geometry::{Geometry, ImageOptions};
+pub use error::PictureError;
+pub use geometry::{Fit, Geometry, ImageOptions, Margin};
 pub use patches::PatchEmbedder;
 pub use picture::{Channels, Picture};
+pub use resample::Resample;
 pub use scale::Scale;
 pub use settings::ImageSettings;

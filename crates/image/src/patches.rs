@@ -87,7 +87,7 @@ mod tests {
         for (channels, size, patch) in
             [(Channels::Rgb, 32, 4), (Channels::Grey, 8, 2), (Channels::Rgb, 6, 6)]
         {
-            let geometry = Geometry { size, resize: size, patch: Some(patch), channels };
+            let geometry = Geometry::new(size, size, Some(patch), channels);
             let (embedded, x, store) = embedded(geometry, 16);
             assert_eq!(embedded.size(), [2, geometry.patches().unwrap(), 16]);
             let p = |name: &str| store.variables()[name].shallow_clone();

@@ -10,7 +10,7 @@ use crosstune_core::{
 };
 use serde::Deserialize;
 
-use crate::{Channels, Geometry, Scale};
+use crate::{Channels, Fit, Geometry, Margin, Resample, Scale};
 
 /// The preparation of pictures for a pretrained model.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,14 +58,19 @@ impl Published {
             "vit" | "timm-vit" => Scale::halves(3),
             _ => Scale::imagenet(),
         };
+        let resample = match family.name.as_str() {
+            "timm-vit" => Resample::Bicubic,
+            _ => Resample::Bilinear,
+        };
         let channels = if takes == 1 { Channels::Grey } else { Channels::Rgb };
         let scale = scale.of_channels(usize::try_from(takes).unwrap_or_default());
-        Self { geometry: Geometry { size, resize, patch, channels }, scale }
+        let geometry = Geometry { resample, ..Geometry::new(size, resize, patch, channels) };
+        Self { geometry, scale }
     }
 
     /// The same for another size, to which a side of `resize` is cut.
-    fn sized(mut self, size: u32, resize: u32) -> Self {
-        self.geometry = Geometry { size, resize, ..self.geometry };
+    fn sized(mut self, size: u32, resize: u32, fit: Fit) -> Self {
+        self.geometry = Geometry { size, resize, fit, ..self.geometry };
         self
     }
 
@@ -100,11 +105,16 @@ fn malformed(path: &Path, problem: String) -> Error {
 /// What of an image processor of transformers matters.
 #[derive(Debug, Default, Deserialize)]
 struct Processor {
+    /// The class; older files have the second name.
+    #[serde(alias = "feature_extractor_type")]
+    image_processor_type: Option<String>,
     size: Option<Size>,
     crop_size: Option<Size>,
     do_center_crop: Option<bool>,
     /// The share of the scaled picture that is cut out.
     crop_pct: Option<f64>,
+    /// Pillow's number of the filter.
+    resample: Option<u64>,
     do_rescale: Option<bool>,
     rescale_factor: Option<f64>,
     do_normalize: Option<bool>,
@@ -140,19 +150,37 @@ impl Size {
     }
 }
 
-/// From here on, models with a `crop_pct` see the whole picture (ConvNeXt, whose processor ResNets
-/// have).
+/// From here on, models with a `crop_pct` see the whole picture, squashed (ConvNeXT, whose processor
+/// ResNets have).
 const WHOLE: u32 = 384;
+
+/// The processors for which a size that is one number is the shorter side's, where for all others it
+/// is that of both.
+const BY_SHORTER_SIDE: [&str; 8] =
+    ["Bit", "CLIP", "ChineseCLIP", "ConvNext", "Levit", "MobileNet", "MobileViT", "PoolFormer"];
 
 impl Processor {
     fn published(self, usual: Published, path: &Path) -> Result<Published> {
         let side = |size: Option<Size>| size.map(|size| size.side(path)).transpose();
         let crop = side(self.crop_size.filter(|_| self.do_center_crop != Some(false)))?;
-        let (size, resize) = match (side(self.size)?, crop) {
-            (None, None) => (usual.geometry.size, usual.geometry.resize),
-            (Some(edge), Some(crop)) => (crop, edge.max(crop)),
-            (None, Some(crop)) => (crop, crop),
-            (Some(edge), None) => (edge, cut(edge, self.crop_pct.filter(|_| edge < WHOLE), path)?),
+        let fit = self.fit();
+        let (size, resize, fit) = match (side(self.size)?, crop) {
+            (None, None) => (usual.geometry.size, usual.geometry.resize, usual.geometry.fit),
+            (Some(edge), Some(crop)) => (crop, edge.max(crop), fit),
+            (None, Some(crop)) => (crop, crop, fit),
+            (Some(edge), None) if self.crop_pct.is_some() && edge >= WHOLE => {
+                (edge, edge, Fit::Squash)
+            }
+            (Some(edge), None) => (edge, cut(edge, self.crop_pct, path)?, fit),
+        };
+        let resample = match self.resample {
+            None => usual.geometry.resample,
+            Some(number) => Resample::of_number(number).ok_or_else(|| {
+                let known =
+                    Resample::ALL.map(|filter| format!("{} ({})", filter.number(), filter.name()));
+                let known = known.join(", ");
+                malformed(path, format!("a resample of {number} is not supported, only {known}"))
+            })?,
         };
         // Ours is a scale of 0 to 1, whatever pixels are multiplied by.
         let factor = match (self.do_rescale, self.rescale_factor) {
@@ -167,7 +195,25 @@ impl Processor {
             let ours = |v: f32| (f64::from(v) / (255. * factor)) as f32;
             values.map(|values| values.into_iter().map(ours).collect())
         };
-        usual.sized(size, resize).scaled(ours(mean), ours(deviation), path)
+        let mut published = usual.sized(size, resize, fit);
+        published.geometry.resample = resample;
+        published.geometry.margin = Margin::Down;
+        published.scaled(ours(mean), ours(deviation), path)
+    }
+
+    /// What the size is the size of.
+    fn fit(&self) -> Fit {
+        let class = self.image_processor_type.as_deref().unwrap_or_default();
+        match self.size {
+            Some(Size::Sides { .. }) => Fit::Squash,
+            Some(Size::Side(_))
+                if self.crop_pct.is_none()
+                    && !BY_SHORTER_SIDE.iter().any(|name| class.starts_with(name)) =>
+            {
+                Fit::Squash
+            }
+            _ => Fit::Crop,
+        }
     }
 }
 
@@ -193,6 +239,8 @@ struct TimmConfig {
     /// Channels, rows, columns.
     input_size: Option<[u32; 3]>,
     crop_pct: Option<f64>,
+    crop_mode: Option<String>,
+    interpolation: Option<String>,
     mean: Option<Vec<f32>>,
     std: Option<Vec<f32>>,
 }
@@ -216,87 +264,26 @@ impl TimmConfig {
             None if size == usual.geometry.size => usual.geometry.resize,
             share => cut(size, share, path)?,
         };
-        usual.sized(size, resize).scaled(self.mean, self.std, path)
+        let fit = match self.crop_mode.as_deref() {
+            None | Some("center") => Fit::Crop,
+            Some("squash") => Fit::Squash,
+            Some(mode) => {
+                let problem = format!("the crop_mode `{mode}` is not supported: center or squash");
+                return Err(malformed(path, problem));
+            }
+        };
+        let mut published = usual.sized(size, resize, fit);
+        if let Some(name) = self.interpolation {
+            // Models that were trained with several are asked bilinearly.
+            let name = if name == "random" { "bilinear" } else { &name };
+            published.geometry.resample = Resample::of_name(name).ok_or_else(|| {
+                let names = Resample::ALL.map(Resample::name).join(", ");
+                malformed(path, format!("the interpolation `{name}` is not one of {names}"))
+            })?;
+        }
+        published.scaled(self.mean, self.std, path)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn usual() -> Published {
-        let (patch, channels) = (None, Channels::Rgb);
-        let geometry = Geometry { size: 224, resize: 256, patch, channels };
-        Published { geometry, scale: Scale::halves(3) }
-    }
-
-    /// The size, the side before, and the scale of the first channel.
-    fn read(json: &str) -> Result<(u32, u32, f32, f32)> {
-        let processor: Processor = serde_json::from_str(json).unwrap();
-        let Published { geometry, scale } = processor.published(usual(), Path::new("p"))?;
-        Ok((geometry.size, geometry.resize, scale.mean[0], scale.deviation[0]))
-    }
-
-    #[test]
-    fn processors_of_transformers_are_read() {
-        for (json, expected) in [
-            ("{}", (224, 256, 0.5, 0.5)),
-            (
-                r#"{"size": 384, "image_mean": [0.25, 0, 0], "image_std": [0.125, 1, 1]}"#,
-                (384, 384, 0.25, 0.125),
-            ),
-            (r#"{"size": {"height": 96, "width": 96}, "crop_size": null}"#, (96, 96, 0.5, 0.5)),
-            (
-                r#"{"size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224}}"#,
-                (224, 256, 0.5, 0.5),
-            ),
-            (r#"{"size": 256, "crop_size": 224, "do_center_crop": false}"#, (256, 256, 0.5, 0.5)),
-            (r#"{"size": 224, "crop_pct": 0.875}"#, (224, 256, 0.5, 0.5)),
-            (r#"{"size": 384, "crop_pct": 0.875}"#, (384, 384, 0.5, 0.5)),
-            (r#"{"do_normalize": false}"#, (224, 256, 0., 1.)),
-            (
-                r#"{"do_rescale": false, "image_mean": [51], "image_std": [102]}"#,
-                (224, 256, 0.2, 0.4),
-            ),
-            (r#"{"rescale_factor": 0.00784313725490196}"#, (224, 256, 0.5, 0.5)),
-            (
-                r#"{"rescale_factor": 0.00784313725490196, "image_mean": [1], "image_std": [1]}"#,
-                (224, 256, 0.5, 0.5),
-            ),
-        ] {
-            assert_eq!(read(json).unwrap(), expected, "{json}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_supported_is_named() {
-        for (json, problem) in [
-            (r#"{"size": {"height": 96, "width": 64}}"#, "96 × 64 pixels are not supported"),
-            (r#"{"size": 0}"#, "a size of 0 pixels"),
-            (r#"{"size": 9, "crop_pct": 2}"#, "crop_pct is 2, expected 0 to 1"),
-            (r#"{"image_mean": [0, 0]}"#, "2 means and 3 deviations for 3 channels"),
-            (r#"{"image_std": [1, 0, 1]}"#, "0 is not a positive number"),
-        ] {
-            let error = read(json).unwrap_err().to_string();
-            assert!(error.starts_with("p: ") && error.contains(problem), "{error}");
-        }
-        let longest = serde_json::from_str::<Processor>(r#"{"size": {"longest_edge": 9}}"#);
-        assert!(longest.unwrap_err().to_string().contains("expected a size as a number"));
-    }
-
-    #[test]
-    fn configs_of_timm_are_read() {
-        let inner = r#"{"input_size": [3, 288, 288], "crop_pct": 0.9, "mean": [0, 0.5, 1], "std": [1, 1, 1]}"#;
-        for (json, whole, expected) in [
-            (format!(r#"{{"pretrained_cfg": {inner}}}"#), true, (288, 320)),
-            (inner.to_string(), true, (288, 320)),
-            (inner.to_string(), false, (224, 248)),
-            ("{}".into(), true, (224, 256)),
-        ] {
-            let timm: Timm = serde_json::from_str(&json).unwrap();
-            let got = timm.config().published(usual(), whole, Path::new("p")).unwrap();
-            assert_eq!((got.geometry.size, got.geometry.resize), expected, "{json} {whole}");
-            assert_eq!(got.scale.mean[0] == 0., json != "{}");
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use crosstune_core::{
     Device, Features, FitOptions, Form, Freeze, Input, Modality, Model, Origin, Parts, Pretrained,
     Resampling, Reshaped, RunWriter, Spec, TrunkConfig, Tuner, fit, run, surgery,
 };
-use crosstune_image::{Channels, Geometry, ImageOptions, ImageSettings};
+use crosstune_image::{Channels, Geometry, ImageOptions, ImageSettings, Margin, Resample};
 use tch::{Kind, Tensor};
 
 fn fixture(name: &str) -> PathBuf {
@@ -96,12 +96,16 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
 
 #[test]
 fn a_model_of_pictures_keeps_its_geometry_and_scale() {
-    let rgb = |size, resize, patch| Geometry { size, resize, patch, channels: Channels::Rgb };
+    let rgb = |size, resize, patch| Geometry::new(size, resize, patch, Channels::Rgb);
     for (name, geometry, mean) in [
         ("tiny-vit", rgb(32, 32, Some(8)), [0.5; 3]),
         ("tiny-deit", rgb(32, 32, Some(8)), [0.485, 0.456, 0.406]),
-        // Its config crops to nine tenths.
-        ("tiny-timm-vit", rgb(32, 35, Some(8)), [0.5; 3]),
+        // Its config crops to nine tenths, and scales with the cubic filter.
+        (
+            "tiny-timm-vit",
+            Geometry { resample: Resample::Bicubic, ..rgb(32, 35, Some(8)) },
+            [0.5; 3],
+        ),
         ("tiny-resnet-hf-basic", rgb(224, 256, None), [0.485, 0.456, 0.406]),
         ("tiny-resnet-cifar/resnet.th", rgb(32, 32, None), [0.485, 0.456, 0.406]),
     ] {
@@ -121,7 +125,8 @@ fn a_processor_says_how_pictures_are_prepared() {
     let source = Pretrained::open(folder.path()).unwrap();
     let (model, settings) = trains_and_opens(&source, ImageOptions::default());
     let (patch, channels) = (Some(8), Channels::Rgb);
-    assert_eq!(*settings.geometry(), Geometry { size: 16, resize: 20, patch, channels });
+    let expected = Geometry { margin: Margin::Down, ..Geometry::new(16, 20, patch, channels) };
+    assert_eq!(*settings.geometry(), expected);
     assert_eq!(settings.scale().deviation, [0.25; 3]);
     // The model was trained at 32 pixels: a grid of 4 × 4, of which 2 × 2 is left.
     let position = Reshaped {
@@ -288,5 +293,5 @@ fn a_run_folder_of_before_opens() {
     fs::write(folder.path().join("preprocessing.json"), saved).unwrap();
     let settings = ImageSettings::open(folder.path()).unwrap();
     let channels = Channels::Grey;
-    assert_eq!(*settings.geometry(), Geometry { size: 12, resize: 12, patch: Some(2), channels });
+    assert_eq!(*settings.geometry(), Geometry::new(12, 12, Some(2), channels));
 }

@@ -3,11 +3,13 @@
 //! | file | compares |
 //! |---|---|
 //! | `audio.rs` | reading recordings into log-mel frames |
+//! | `image.rs` | the preparation of pictures |
 //! | `load.rs` | the loading of checkpoints |
 //! | `text.rs` | tokenising with transformers |
 //! | `train.rs` | our binaries with a PyTorch script |
 
 mod audio;
+mod image;
 mod load;
 mod text;
 mod train;
@@ -21,8 +23,9 @@ use serde_json::Value;
 use crate::{process, setup};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only audio|load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
-  FOLDER, for all but loading, holds images/cifar10, speech/fsdd and text/sst2; what is not there is left out.
+const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
+  FOLDER, for all but load, holds images/cifar10, photos/clothing, speech/fsdd and text/sst2; what is
+  not there is left out.
   PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
 
 /// A part of the benchmark.
@@ -32,6 +35,7 @@ enum Part {
     Load,
     Text,
     Train,
+    Image,
 }
 
 struct Options {
@@ -56,6 +60,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             Part::Load => load::run(&options)?,
             Part::Text => text::run(&options)?,
             Part::Train => train::run(&options)?,
+            Part::Image => image::run(&options)?,
         }
     }
     Ok(())
@@ -77,15 +82,16 @@ fn parse(args: &[String]) -> Result<Options> {
         }
     }
     let parts: &[Part] = match only {
-        None => &[Part::Load, Part::Audio, Part::Text, Part::Train],
+        None => &[Part::Load, Part::Audio, Part::Image, Part::Text, Part::Train],
         Some("audio") => &[Part::Audio],
         Some("load") => &[Part::Load],
         Some("text") => &[Part::Text],
         Some("train") => &[Part::Train],
+        Some("image") => &[Part::Image],
         Some(other) => bail!("there is no benchmark `{other}`\n{USAGE}"),
     };
-    if data.is_none() && parts != [Part::Load] {
-        bail!("all but loading needs --data\n{USAGE}");
+    if data.is_none() && *parts != [Part::Load] {
+        bail!("all but load needs --data\n{USAGE}");
     }
     Ok(Options { parts, data: data.unwrap_or_default(), python, rounds, steps: steps.max(2) })
 }
@@ -140,6 +146,7 @@ mod tests {
         assert_eq!(parse("--only load").map(|o| o.parts).ok(), Some(&[Part::Load][..]));
         assert!(parse("--steps 9").is_err());
         assert!(parse("--only train").is_err());
+        assert!(parse("--only image").is_err());
         assert!(parse("--only lunch --data d").is_err());
         assert!(parse("--data d --speed 9").is_err());
     }

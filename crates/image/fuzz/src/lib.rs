@@ -1,0 +1,42 @@
+//! The decoding of pictures, as the fuzz targets call it.
+//!
+//! ```text
+//! cd crates/image/fuzz
+//! mkdir -p corpus/decode
+//! cargo +nightly fuzz run decode corpus/decode ../tests/fixtures/formats
+//! ```
+//!
+//! Decoding knows no libtorch, so neither do the targets: they compile the same files. Beside what
+//! the sanitizers see, a target checks that a picture has as many samples as it says.
+
+#![allow(dead_code, reason = "the targets use a part of what the crate does")]
+
+// The files know the library by this name, and take no more of it than this.
+extern crate self as crosstune_core;
+
+/// As in the library.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+#[path = "../../src/background.rs"]
+mod background;
+#[path = "../../src/decode.rs"]
+mod decode;
+#[path = "../../src/error.rs"]
+mod error;
+#[path = "../../src/jpeg.rs"]
+mod jpeg;
+#[path = "../../src/picture.rs"]
+mod picture;
+
+pub use background::Background;
+pub use error::PictureError;
+pub use picture::{Channels, Picture};
+
+/// Decodes a file in colour and in grey.
+pub fn file(data: &[u8]) {
+    for channels in [Channels::Rgb, Channels::Grey] {
+        let Ok(picture) = Picture::decode(data, channels, Background::default()) else { return };
+        let pixels = picture.width() as usize * picture.height() as usize;
+        assert_eq!(picture.samples().len(), pixels * channels.count());
+    }
+}
