@@ -67,7 +67,16 @@ pub fn file(data: &[u8]) {
         assert!(stored.start + bytes <= stored.block.len());
         assert!(stored.block.range.end <= data.len());
         // What is packed may turn out to be broken only now.
-        let _ = stored.block.copy(data, stored.start, &mut vec![0; bytes.min(COPIED)]);
+        let (out, packed) = (&mut vec![0; bytes.min(COPIED)], &data[stored.block.range.clone()]);
+        match stored.block.packing {
+            format::Packing::Plain => {
+                let end = stored.start + out.len();
+                out.copy_from_slice(&packed[stored.start..end]);
+            }
+            format::Packing::Deflated { len, crc } => {
+                let _ = format::inflate(packed, (len, crc), stored.start, out);
+            }
+        }
     }
 }
 
