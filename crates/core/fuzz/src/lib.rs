@@ -19,8 +19,6 @@
 #[path = "../../src/checkpoint/format/mod.rs"]
 mod format;
 
-use format::Packing;
-
 /// The folder of the readers of data sets; the modules in it are files of theirs.
 #[allow(dead_code, unused_imports, reason = "the targets use a part of what the crate does")]
 #[path = "../../src/data"]
@@ -68,13 +66,15 @@ pub fn file(data: &[u8]) {
         assert!(stored.numel() <= stored.block.len() / stored.size());
         assert!(stored.start + bytes <= stored.block.len());
         assert!(stored.block.range.end <= data.len());
-        let packed = &data[stored.block.range.clone()];
-        let mut copy = vec![0; bytes.min(COPIED)];
+        // What is packed may turn out to be broken only now.
+        let (out, packed) = (&mut vec![0; bytes.min(COPIED)], &data[stored.block.range.clone()]);
         match stored.block.packing {
-            Packing::Plain => copy.copy_from_slice(&packed[stored.start..][..bytes.min(COPIED)]),
-            // What is packed may turn out to be broken only now.
-            Packing::Deflated { len, crc } => {
-                let _ = format::inflate(packed, (len, crc), stored.start, &mut copy);
+            format::Packing::Plain => {
+                let end = stored.start + out.len();
+                out.copy_from_slice(&packed[stored.start..end]);
+            }
+            format::Packing::Deflated { len, crc } => {
+                let _ = format::inflate(packed, (len, crc), stored.start, out);
             }
         }
     }
