@@ -1,12 +1,19 @@
 //! Parquet files as Hugging Face's `datasets` writes them: texts, labels whose names stand in the
 //! file's metadata, and files as structs `{bytes, path}`.
 
-use std::{fs::File, sync::Arc};
+use std::{
+    fs::File,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
 
 use parquet::{
     basic::Compression,
     errors::ParquetError,
-    file::reader::{FileReader, SerializedFileReader},
+    file::{
+        metadata::ColumnChunkMetaData,
+        reader::{FileReader, SerializedFileReader},
+    },
     record::{Field, Row as Fields},
     schema::types::Type,
 };
@@ -31,8 +38,12 @@ const CELL: u64 = 64;
 
 impl Reader {
     pub(super) fn open(file: File) -> Result<Self, Fault> {
+        guarded(|| Self::checked(file))
+    }
+
+    fn checked(file: File) -> Result<Self, Fault> {
         let size =
-            file.metadata().map_err(|e| Fault::new(None, format!("cannot be read ({e})")))?;
+            file.metadata().map_err(|e| Fault::new(None, format!("cannot be read ({e})")))?.len();
         let file = SerializedFileReader::new(file).map_err(|e| broken(None, &e))?;
         let metadata = file.metadata();
         let mut chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
@@ -53,10 +64,16 @@ impl Reader {
             );
             return Err(Fault::new(None, problem));
         }
+        let mut chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+        if chunks.any(|chunk| !lies_within(chunk, size)) {
+            let problem = "not a Parquet file that can be read (its footer names places outside of \
+                           it); write it anew";
+            return Err(Fault::new(None, problem));
+        }
         let features = features(&file)?;
         let fields = metadata.file_metadata().schema().get_fields();
         let classes = fields.iter().map(|field| classes(&features, field.name())).collect();
-        let budget = AT_LEAST.max(BLOW_UP.saturating_mul(size.len()));
+        let budget = AT_LEAST.max(BLOW_UP.saturating_mul(size));
         Ok(Self { file, classes, budget })
     }
 
@@ -70,6 +87,10 @@ impl Reader {
 
     /// All rows, with the cells of these columns alone.
     pub(super) fn rows(&self, columns: &[usize]) -> Result<Vec<Row>, Fault> {
+        guarded(|| self.read(columns))
+    }
+
+    fn read(&self, columns: &[usize]) -> Result<Vec<Row>, Fault> {
         let wanted: Vec<usize> =
             (0..self.fields().len()).filter(|column| columns.contains(column)).collect();
         let fields = wanted.iter().map(|&column| self.fields()[column].clone()).collect();
@@ -136,6 +157,23 @@ impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader").field("names", &self.names()).finish_non_exhaustive()
     }
+}
+
+/// Whether a column's part lies where it says; the library takes it for granted.
+fn lies_within(chunk: &ColumnChunkMetaData, size: u64) -> bool {
+    let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+    let end = start.checked_add(chunk.compressed_size());
+    start >= 0
+        && chunk.compressed_size() >= 0
+        && chunk.num_values() >= 0
+        && end.and_then(|end| u64::try_from(end).ok()).is_some_and(|end| end <= size)
+}
+
+/// Damage at which the library panics rather than say so is an error like any other.
+fn guarded<T>(read: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Fault::new(None, "not a Parquet file that can be read (damaged); write it anew"))
+    })
 }
 
 fn integer(field: &Field) -> Option<i64> {

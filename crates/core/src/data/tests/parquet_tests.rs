@@ -102,6 +102,20 @@ fn a_file_that_is_cut_anywhere_is_refused() {
 }
 
 #[test]
+fn a_footer_that_names_places_outside_is_refused() {
+    // A negative offset, which fuzzing found.
+    let message = said(&fs::read(fixture("negative.parquet")).unwrap()).unwrap();
+    assert!(message.contains("its footer names places outside of it"), "{message}");
+}
+
+#[test]
+fn what_the_library_panics_at_is_an_error() {
+    // A level that is cut short, which fuzzing found.
+    let message = said(&fs::read(fixture("damaged.parquet")).unwrap()).unwrap();
+    assert!(message.contains("not a Parquet file that can be read"), "{message}");
+}
+
+#[test]
 fn damage_is_no_panic() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut refused = 0;
