@@ -345,7 +345,7 @@ fn what_is_no_file_is_named() {
 
     let path = at("secret.png");
     fs::copy(fixture("formats/rgb.png"), &path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     // Nothing is secret from root.
     if fs::File::open(&path).is_err() {
         assert!(refused(&path).starts_with("cannot read the file: "));
