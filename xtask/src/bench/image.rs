@@ -52,7 +52,10 @@ pub(super) fn run(options: &Options) -> Result<()> {
         let mut ours = vec![];
         let mut theirs = peers.map(|_| vec![]);
         for _ in 0..rounds {
-            let our = run(Command::new(paths::target().join("release/examples/prepare")))?;
+            let mut command = Command::new(paths::target().join("release/examples/prepare"));
+            // As our binaries set it for themselves: freed memory is kept.
+            command.env("MALLOC_MMAP_MAX_", "0").env("MALLOC_TRIM_THRESHOLD_", "2000000000");
+            let our = run(command)?;
             ours.push(cost(&our)?);
             for (how, costs) in peers.iter().zip(&mut theirs) {
                 let their = run(python(how))?;
