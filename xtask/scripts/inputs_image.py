@@ -56,7 +56,9 @@ def work(how, size, files, ready, go, sums):
     prepare(how, size, files[:BATCH])
     ready.put(None)
     go.wait()
-    sums.put(prepare(how, size, files))
+    start = time.process_time()
+    total = prepare(how, size, files)
+    sums.put((total, time.process_time() - start))
 
 
 def main(how, folder, size, workers):
@@ -73,11 +75,18 @@ def main(how, folder, size, workers):
         ready.get()
     start = time.perf_counter()
     go.set()
-    total = sum(sums.get() for _ in processes)
+    parts = [sums.get() for _ in processes]
     seconds = time.perf_counter() - start
+    total, cpu = (sum(part) for part in zip(*parts))
     for process in processes:
         process.join()
-    print(json.dumps({"seconds": seconds, "pictures": len(files), "mean": total / len(files)}))
+    result = {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "pictures": len(files),
+        "mean": total / len(files),
+    }
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":
