@@ -51,27 +51,31 @@ pub fn run<A: ModalityArgs>() -> ExitCode {
         // clap prints help and version to stdout, wrong use to stderr, and knows their codes.
         Err(e) => e.exit(),
     };
-    let done = match cli.command {
-        Command::Train(args) => train::train(*args),
-        Command::Check(args) => match check::check(*args) {
-            Ok(check::Verdict::Fine) => Ok(()),
-            // The report has said what.
-            Ok(check::Verdict::Wrong) => return ExitCode::FAILURE,
-            Err(e) => Err(e),
-        },
-        Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args),
-        Command::Predict(args) => predict::predict::<A::Modality>(&args),
-        Command::Inspect(args) => inspect::inspect(&args),
-        Command::Export(args) => export::export::<A::Modality>(&args),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match process::contained(|| command_line(cli)) {
+        Ok(code) => code,
         Err(e) => {
             eprintln!("error: {}", describe(&e));
             let misuse = e.downcast_ref::<Error>().is_some_and(Error::is_misuse);
             ExitCode::from(if misuse { 2 } else { 1 })
         }
     }
+}
+
+fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Train(args) => train::train(*args)?,
+        Command::Check(args) => {
+            if check::check(*args)? == check::Verdict::Wrong {
+                // The report has said what.
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,
+        Command::Predict(args) => predict::predict::<A::Modality>(&args)?,
+        Command::Inspect(args) => inspect::inspect(&args)?,
+        Command::Export(args) => export::export::<A::Modality>(&args)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One line, except for lists of what is broken.

@@ -2,9 +2,12 @@
 
 use std::{
     fs,
-    sync::OnceLock,
+    panic::{self, AssertUnwindSafe},
+    sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
+
+use anyhow::{Result, bail};
 
 /// Keeps memory that was freed. A training step frees what the next one asks for again: by default
 /// glibc hands large blocks back to the system, which then clears every page anew, a cost of some
@@ -16,6 +19,22 @@ pub(crate) fn keep_memory() {
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
     }
+}
+
+/// Does the work; should it panic, that is an error of one line. Panics of libraries that are caught
+/// on the way, as over a damaged file, say nothing. With `RUST_BACKTRACE` set, all say everything.
+pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    static LAST: Mutex<String> = Mutex::new(String::new());
+    if std::env::var_os("RUST_BACKTRACE").is_none_or(|set| set == "0") {
+        panic::set_hook(Box::new(|info| {
+            let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = info.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        }));
+    }
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        bail!("this should not have happened, please report it: {last}")
+    })
 }
 
 /// Time since the process was started, loading of libtorch included where the system tells.
