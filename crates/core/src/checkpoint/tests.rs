@@ -224,7 +224,8 @@ fn shards_are_beside_their_index() {
     let error = Checkpoint::open(alone.path()).unwrap_err().to_string();
     let wants = "the shard `model-00001-of-00002.safetensors` is missing; fetch it too";
     assert!(error.ends_with(wants), "{error}");
-    for shard in ["../x.safetensors", "/etc/passwd", "a/b", ".", "..", ""] {
+    for shard in ["b.safetensors/", "b/.", "../x.safetensors", "/etc/passwd", "a/b", ".", "..", ""]
+    {
         let text = format!("{{\"weight_map\": {{\"a\": {shard:?}}}}}");
         fs::write(alone.path().join("model.safetensors.index.json"), text).unwrap();
         let error = Checkpoint::open(alone.path()).unwrap_err().to_string();
