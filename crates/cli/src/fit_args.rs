@@ -54,8 +54,8 @@ pub(crate) struct FitArgs {
     /// Decides fresh parameters, splits, order, variations and dropout
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// How exactly f32 matrices are multiplied; medium (bf16) is about twice as fast on a CPU with
-    /// AVX-512 BF16 or AMX
+    /// How exactly f32 matrices are multiplied; with medium (bf16), a step takes about two thirds of
+    /// the time on a CPU with AVX-512 BF16
     #[arg(long, value_enum, value_name = "PRECISION", default_value_t = PrecisionArg::Highest)]
     pub(crate) matmul_precision: PrecisionArg,
     /// Where to compute: cpu, cuda or cuda:N
