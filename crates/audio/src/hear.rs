@@ -136,7 +136,7 @@ impl AudioSettings {
 pub(crate) fn open(input: &Input) -> Result<Recording, Cause> {
     match input {
         Input::File(path) => Ok(Recording::open(path)?),
-        Input::Bytes { bytes, .. } => Ok(Recording::from_bytes(bytes.to_vec())?),
+        Input::Bytes { bytes, .. } => Ok(Recording::from_bytes(bytes.clone())?),
         Input::Text(_) | Input::Pair(_) => {
             Err("a text, where the path of a recording is expected".into())
         }

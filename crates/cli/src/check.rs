@@ -70,7 +70,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     }
     let mut modality: A::Modality = args.modality.args.try_into()?;
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
-    let items: Vec<&Item> = data.train.iter().chain(&data.validation).chain(&data.test).collect();
+    let items: Vec<&Item> = data.items().map(|(_, item)| item).collect();
     let (sizes, bad) = read(&modality, &items);
     let (leaks, repeated): (Vec<_>, Vec<_>) =
         duplicates(&data).into_iter().partition(|d| d.across_splits() || d.labels_differ());

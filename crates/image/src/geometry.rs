@@ -301,4 +301,4 @@ fn neighbours(size: u32, patch: u32) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

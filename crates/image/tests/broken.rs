@@ -1,11 +1,11 @@
 //! Files that are no pictures, or no longer: each is one clear line; none takes more memory than its
 //! picture would, none panics, and none is read for less than it holds.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+mod support;
+
+use std::{fs, path::Path, process::Command};
+
+use support::{fixture, formats};
 
 use crosstune_core::{Input, Modality, error::one_line};
 use crosstune_image::{Background, Channels, ImageSettings, Picture, PictureError};
@@ -13,19 +13,6 @@ use crosstune_image::{Background, Channels, ImageSettings, Picture, PictureError
 /// What the tests of this file may take at their peak, in bytes: mostly the pictures of lying headers
 /// that are just small enough to be believed.
 const BOUND: u64 = 1 << 30;
-
-fn fixture(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
-}
-
-/// The files of `formats/`, by name.
-fn formats() -> Vec<(String, Vec<u8>)> {
-    let files = fs::read_dir(fixture("formats")).unwrap().map(|entry| {
-        let entry = entry.unwrap();
-        (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
-    });
-    files.collect()
-}
 
 fn decode(file: &[u8]) -> Result<Picture, PictureError> {
     Picture::decode(file, Channels::Rgb, Background::default())

@@ -1,6 +1,8 @@
 //! Pictures as Pillow and torchvision see them; `xtask/scripts/fixtures/image.py` made the files.
 
-use std::{fs, path::PathBuf};
+mod support;
+
+use support::{fixture, formats};
 
 use crosstune_core::Checkpoint;
 use crosstune_image::{
@@ -8,19 +10,6 @@ use crosstune_image::{
     Resample,
 };
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
-
-fn fixture(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
-}
-
-/// The files of `formats/`, by name.
-fn formats() -> Vec<(String, Vec<u8>)> {
-    let files = fs::read_dir(fixture("formats")).unwrap().map(|entry| {
-        let entry = entry.unwrap();
-        (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
-    });
-    files.collect()
-}
 
 /// Decodes on white.
 fn decode(file: &[u8], channels: Channels) -> Result<Picture, PictureError> {

@@ -67,8 +67,10 @@ impl Recording {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, RecordingError> {
-        let length = bytes.len() as u64;
+    pub fn from_bytes(
+        bytes: impl AsRef<[u8]> + Send + Sync + fmt::Debug + 'static,
+    ) -> Result<Self, RecordingError> {
+        let length = bytes.as_ref().len() as u64;
         Self::from_source(Box::new(Cursor::new(bytes)), length)
     }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const OPEN: ImageOptions = ImageOptions {
+/// Everything left open.
+pub(crate) const OPEN: ImageOptions = ImageOptions {
     size: None,
     resize: None,
     patch: None,
