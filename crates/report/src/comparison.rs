@@ -22,6 +22,10 @@ pub struct Comparison {
     pub freeze: String,
     /// The sizes of training set, growing, each with its epochs.
     pub budgets: Vec<Budget>,
+    /// The accuracy that "examples to reach" and "time to reach" are about, 0 to 1. If it is not
+    /// given, what the arm `scratch` reaches on the largest size.
+    #[serde(default)]
+    pub threshold: Option<f64>,
     /// The version of Crosstune that measured.
     pub version: String,
     /// The day of measuring, `2026-11-24`.

@@ -9,8 +9,11 @@
 
 mod blob;
 pub mod comparison;
+pub mod curve;
 mod error;
 mod matrix;
+pub mod stats;
+mod summary;
 mod validate;
 
 pub use blob::Blob;
@@ -19,3 +22,12 @@ pub use comparison::{
 };
 pub use error::{Error, Result};
 pub use matrix::Matrix;
+pub use summary::{Against, AtSize, JumpStart, MeanPoint, Measured, Overall, Summary};
+
+// The tests' sample speaks of the crate by its name.
+#[cfg(test)]
+extern crate self as crosstune_report;
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/sample/mod.rs"]
+mod sample;

@@ -57,6 +57,7 @@ fn frame(c: &Comparison) -> Check {
         format!("{classes} labels, but 2 to {MOST_CLASSES} are wanted")
     })?;
     check(c.test_samples > 0, || "test-samples is 0".into())?;
+    share("threshold", c.threshold.unwrap_or(0.))?;
     check(!sizes.is_empty(), || "budgets is empty".into())?;
     check(sizes.iter().all(|budget| budget.size > 0), || "a budget has size 0".into())?;
     check(sizes.windows(2).all(|pair| pair[0].size < pair[1].size), || {
