@@ -215,7 +215,7 @@ pub struct Answer {
 
 /// A sample, in a form that a browser shows or plays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Media {
     /// A picture.
     Picture {

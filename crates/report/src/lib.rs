@@ -11,18 +11,28 @@ mod blob;
 pub mod comparison;
 pub mod curve;
 mod error;
+mod html;
+mod layout;
+mod markdown;
 mod matrix;
+mod method;
+mod rates;
 pub mod stats;
 mod summary;
 mod validate;
+mod words;
+mod write;
 
 pub use blob::Blob;
 pub use comparison::{
     Answer, Arm, ArmKind, Budget, Comparison, Exhibit, Media, Point, Run, Source, Target, Trial,
 };
 pub use error::{Error, Result};
+pub use html::html;
+pub use markdown::markdown;
 pub use matrix::Matrix;
 pub use summary::{Against, AtSize, JumpStart, MeanPoint, Measured, Overall, Summary};
+pub use write::{Files, write};
 
 // The tests' sample speaks of the crate by its name.
 #[cfg(test)]

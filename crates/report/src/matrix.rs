@@ -4,21 +4,24 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use crate::{Comparison, Error, Result};
+use crate::{Comparison, Error, Result, Summary};
 
 /// Comparisons that are shown together: one, or all directions between modalities. Each of them is
 /// [valid](Comparison::validate).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct Matrix {
     comparisons: Vec<Comparison>,
 }
 
-/// A matrix as it is stored.
+/// A matrix as it is stored. Only the measurements count: what follows from them is there for other
+/// programs, and is made anew.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     comparisons: Vec<Comparison>,
+    #[serde(default, rename = "summaries")]
+    _summaries: Option<IgnoredAny>,
 }
 
 impl TryFrom<Stored> for Matrix {
@@ -64,9 +67,18 @@ impl Matrix {
         Self::new(comparisons)
     }
 
-    /// The matrix as JSON, with a line end behind it.
+    /// The matrix as JSON: `comparisons` holds the measurements, `summaries` what follows from each.
     pub fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            comparisons: &'a [Comparison],
+            summaries: Vec<Summary>,
+        }
+
+        let summaries = self.comparisons.iter().map(Summary::of).collect();
+        let whole = Whole { comparisons: &self.comparisons, summaries };
+        // Numbers, text and lists alone: nothing in them that JSON lacks.
+        let mut text = serde_json::to_string_pretty(&whole).unwrap_or_default();
         text.push('\n');
         text
     }
@@ -88,3 +100,7 @@ fn parse(text: &str) -> Result<Matrix, String> {
     let comparison = serde_json::from_str(text).map_err(say)?;
     Matrix::new(vec![comparison]).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+#[path = "matrix/tests.rs"]
+mod tests;
