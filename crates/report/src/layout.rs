@@ -28,11 +28,11 @@ impl<'a> Layout<'a> {
     }
 }
 
-fn distinct<'a>(
-    all: &'a [Comparison],
+fn distinct(
+    all: &[Comparison],
     same: fn(&Comparison, &Comparison) -> bool,
     modality: fn(&Comparison) -> &str,
-) -> Vec<&'a Comparison> {
+) -> Vec<&Comparison> {
     let mut kept: Vec<&Comparison> = Vec::new();
     for c in all {
         if !kept.iter().any(|other| same(c, other)) {

@@ -3,11 +3,14 @@
 use super::*;
 use crate::{Point, sample, stats::Over};
 
-/// A comparison of two classes and four test samples, whose runs are `(size, seed, right answers)`.
-fn small(arms: &[(ArmKind, &[(usize, u64, u32)])]) -> Comparison {
+/// A run's size, seed and right answers.
+type Small = (usize, u64, u32);
+
+/// A comparison of two classes and four test samples.
+fn small(arms: &[(ArmKind, &[Small])]) -> Comparison {
     let mut c = sample::comparison(sample::SOURCES[0], sample::TARGETS[2]);
     let template = c.arms[0].runs[0].clone();
-    let run = |&(size, seed, right): &(usize, u64, u32)| {
+    let run = |&(size, seed, right): &Small| {
         let (low, high) = (right / 2, right - right / 2);
         let confusion = vec![vec![low, 2 - low], vec![2 - high, high]];
         let accuracy = f64::from(right) / 4.;
