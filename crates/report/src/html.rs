@@ -8,7 +8,7 @@ mod escape;
 mod overview;
 mod tables;
 
-use escape::Escaped;
+use escape::{Escaped, Name};
 
 use crate::{ArmKind, Matrix, Summary, method, words};
 
@@ -24,8 +24,17 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 /// learning curves, tables, confusion matrices and worst errors, then the method.
 pub fn html(matrix: &Matrix) -> String {
     let summaries: Vec<Summary> = matrix.comparisons().iter().map(Summary::of).collect();
+    // One comparison is its own overview.
+    let one = summaries.len() == 1;
+    let (overview, back) = if one {
+        (String::new(), "")
+    } else {
+        let back = "<a href=\"#overview\">Back to the overview</a> · ";
+        (overview::section(matrix, &summaries), back)
+    };
+    let links = format!("{back}<a href=\"#method\">How this was measured</a>");
     let all = matrix.comparisons().iter().zip(&summaries).enumerate();
-    let directions: String = all.map(|(at, (c, s))| direction::section(at, c, s)).collect();
+    let directions: String = all.map(|(at, (c, s))| direction::section(at, c, s, &links)).collect();
     let title = match matrix.comparisons() {
         [one] => format!("{}: what the transfer brought", one.name()),
         _ => "What the transfer brought".to_owned(),
@@ -40,7 +49,7 @@ pub fn html(matrix: &Matrix) -> String {
          <body>\n<a class=\"skip\" href=\"#results\">To the results</a>\n{}\n<main id=\"results\">\n\
          {}\n{directions}{}</main>\n</body>\n</html>\n",
         header(matrix),
-        overview::section(matrix, &summaries),
+        overview,
         method_section(),
     )
 }
@@ -54,12 +63,12 @@ fn header(matrix: &Matrix) -> String {
         seen
     };
     let days = match distinct(|c| &c.made)[..] {
-        [first, .., last] => format!("{} to {}", Escaped(first), Escaped(last)),
-        [day] => Escaped(day).to_string(),
+        [first, .., last] => format!("{} to {}", Name(first), Name(last)),
+        [day] => Name(day).to_string(),
         [] => String::new(),
     };
     let list = |all: Vec<&str>| {
-        all.into_iter().map(|one| Escaped(one).to_string()).collect::<Vec<_>>().join(", ")
+        all.into_iter().map(|one| Name(one).to_string()).collect::<Vec<_>>().join(", ")
     };
     let theme = |id: &str, label: &str, checked: &str| {
         format!(

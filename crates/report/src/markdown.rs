@@ -15,8 +15,11 @@ use crate::{
 /// targets, then each comparison's tables, then the method.
 pub fn markdown(matrix: &Matrix) -> String {
     let summaries: Vec<Summary> = matrix.comparisons().iter().map(Summary::of).collect();
-    let mut text = format!("# What the transfer brought\n\n{}\n\n", words::tally(&summaries));
-    text += &overview(matrix, &summaries);
+    let mut text = "# What the transfer brought\n\n".to_owned();
+    // One comparison is its own overview.
+    if summaries.len() > 1 {
+        text += &format!("{}\n\n{}", words::tally(&summaries), overview(matrix, &summaries));
+    }
     for (c, summary) in matrix.comparisons().iter().zip(&summaries) {
         text += &comparison(c, summary);
     }

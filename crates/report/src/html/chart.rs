@@ -6,14 +6,18 @@ use super::escape::Escaped;
 use crate::{ArmKind, stats::Estimate, words};
 
 /// The size of a chart in its own units, which the page scales.
-const SIZE: (f64, f64) = (360., 220.);
+const SIZE: (f64, f64) = (260., 178.);
 /// Where the plot's area begins and ends, in the same units.
-const LEFT: f64 = 40.;
-const RIGHT: f64 = 346.;
+const LEFT: f64 = 34.;
+const RIGHT: f64 = 254.;
 const TOP: f64 = 12.;
-const BOTTOM: f64 = 182.;
+const BOTTOM: f64 = 139.;
 /// The least distance of two labels below the plot.
-const LABEL: f64 = 34.;
+const LABEL: f64 = 36.;
+/// Up to so many points each has its mark.
+const MARKED: usize = 8;
+/// The most characters of a text below.
+const BELOW: usize = 32;
 
 /// What lies along the bottom.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +66,7 @@ impl Chart {
         };
         let (low, high) = (along(first), along(last));
         // One value stands in the middle; several keep clear of the sides.
-        let (left, right) = (LEFT + 14., RIGHT - 14.);
+        let (left, right) = (LEFT + 12., RIGHT - 16.);
         let x = |value: usize| {
             let share = if high > low { (along(value) - low) / (high - low) } else { 0.5 };
             left + share * (right - left)
@@ -122,7 +126,7 @@ impl Chart {
                 "<line class=\"tick\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{BOTTOM}\" y2=\"{}\"/>\
                  <text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
                 BOTTOM + 4.,
-                BOTTOM + 17.,
+                BOTTOM + 18.,
                 words::count(value)
             );
         }
@@ -131,7 +135,7 @@ impl Chart {
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
             (LEFT + RIGHT) / 2.,
             SIZE.1 - 5.,
-            Escaped(&self.below)
+            Escaped(&isolated(&self.below))
         );
     }
 
@@ -170,7 +174,7 @@ impl Series {
             let line = line.collect::<Vec<_>>().join("L");
             let _ = write!(svg, "<path class=\"line\" d=\"M{line}\"/>");
         }
-        for dot in &self.dots {
+        for (number, dot) in self.dots.iter().enumerate() {
             let note = format!(
                 "{}, {}: {} % ({})",
                 words::arm(self.kind),
@@ -178,11 +182,26 @@ impl Series {
                 words::percent(dot.accuracy.mean),
                 words::span(&dot.accuracy)
             );
-            let mark = mark(self.kind, x(dot.x), y(dot.accuracy.mean), 3.2);
+            let (x, y) = (x(dot.x), y(dot.accuracy.mean));
+            // Of many points the last alone has a mark; the others are there to be pointed at.
+            let mark = if self.dots.len() <= MARKED || number + 1 == self.dots.len() {
+                mark(self.kind, x, y, 3.2)
+            } else {
+                format!("<circle class=\"spot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>")
+            };
             let _ = write!(svg, "<g><title>{note}</title>{mark}</g>");
         }
         *svg += "</g>";
     }
+}
+
+/// Text that does not turn the direction of writing around it, cut where it is long.
+fn isolated(text: &str) -> String {
+    let mut short: String = text.chars().take(BELOW).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("\u{2068}{short}\u{2069}")
 }
 
 /// An arm's mark: each has a shape of its own, for who does not see its colour.

@@ -21,7 +21,7 @@ pub(super) fn part(c: &Comparison, summary: &Summary) -> String {
     format!(
         "<h3>Confusions, {} {}</h3>\n<div class=\"confusions\">\n{parts}</div>\n",
         words::count(at.size),
-        Escaped(&c.target.samples)
+        Name(&c.target.samples)
     )
 }
 

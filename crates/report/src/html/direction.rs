@@ -9,7 +9,9 @@ use super::{
 use crate::{ArmKind, AtSize, Comparison, Measured, Summary, words};
 
 /// The section of the comparison with this number.
-pub(super) fn section(at: usize, c: &Comparison, summary: &Summary) -> String {
+///
+/// It ends with `links`.
+pub(super) fn section(at: usize, c: &Comparison, summary: &Summary, links: &str) -> String {
     let kinds: Vec<ArmKind> = summary.overall.iter().map(|overall| overall.kind).collect();
     let finding = summary.largest().map(|largest| {
         let verdict = largest.best().and_then(|best| best.verdict);
@@ -18,7 +20,7 @@ pub(super) fn section(at: usize, c: &Comparison, summary: &Summary) -> String {
     format!(
         "<section class=\"direction\" id=\"c{at}\" aria-labelledby=\"c{at}-title\">\n{}{}{}{}\n\
          <h3>Accuracy by training size</h3>\n{}<h3>Learning</h3>\n{}{}{}{}\
-         <p class=\"back soft\"><a href=\"#overview\">Back to the overview</a></p>\n</section>\n",
+         <p class=\"back soft\">{links}</p>\n</section>\n",
         heading(at, c, summary),
         finding.unwrap_or_default(),
         tables::legend(&kinds),
@@ -33,9 +35,8 @@ pub(super) fn section(at: usize, c: &Comparison, summary: &Summary) -> String {
 
 fn heading(at: usize, c: &Comparison, summary: &Summary) -> String {
     format!(
-        "<h2 id=\"c{at}-title\">{} <span class=\"kind\">{}</span> <span aria-hidden=\"true\">→</span>\
-         <span class=\"hidden\"> to </span> {} <span class=\"kind\">{}</span></h2>\n\
-         <p class=\"soft\">{} · recipe {} · frozen: {} · {} classes · {} test samples · always the \
+        "<h2 id=\"c{at}-title\">{} <span class=\"kind\">{}</span> <span class=\"kind\">to</span> {} <span class=\"kind\">{}</span></h2>\n\
+         <p class=\"soft wide\">{} · recipe {} · frozen: {} · {} classes · {} test samples · always the \
          most frequent class: {} %</p>\n",
         Name(&c.source.name),
         Escaped(&c.source.modality),
@@ -54,7 +55,8 @@ fn heading(at: usize, c: &Comparison, summary: &Summary) -> String {
 fn charts(c: &Comparison, summary: &Summary) -> String {
     let mut figures = vec![figure("Accuracy over training size", over_size(c, summary))];
     for at in summary.sizes.iter().rev() {
-        let title = format!("Accuracy over epochs, {} {}", words::count(at.size), c.target.samples);
+        let title =
+            format!("Accuracy over epochs, {} {}", words::count(at.size), Name(&c.target.samples));
         figures.push(figure(&title, over_epochs(summary, at)));
     }
     format!("<div class=\"charts\">\n{}</div>", figures.concat())
@@ -62,7 +64,7 @@ fn charts(c: &Comparison, summary: &Summary) -> String {
 
 fn figure(title: &str, chart: Option<String>) -> String {
     let Some(chart) = chart else { return String::new() };
-    format!("<figure><figcaption>{}</figcaption>{chart}</figure>\n", Escaped(title))
+    format!("<figure><figcaption>{title}</figcaption>{chart}</figure>\n")
 }
 
 fn over_size(c: &Comparison, summary: &Summary) -> Option<String> {

@@ -16,7 +16,7 @@ pub(super) fn part(c: &Comparison) -> String {
         "<h3>Worst errors of the {}, {} {}</h3>\n<div class=\"errors\">\n{shown}</div>\n",
         words::arm(first.arm),
         words::count(first.size),
-        Escaped(&c.target.samples)
+        Name(&c.target.samples)
     )
 }
 

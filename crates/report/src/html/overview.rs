@@ -31,13 +31,13 @@ pub(super) fn section(matrix: &Matrix, summaries: &[Summary]) -> String {
         .collect();
     format!(
         "<section id=\"overview\" aria-labelledby=\"overview-title\">\n\
-         <h2 id=\"overview-title\" class=\"hidden\">Overview</h2>\n<p class=\"lead\">{}</p>\n\
+         <h2 id=\"overview-title\" class=\"hidden\">Overview</h2>\n<p class=\"lead\">{}</p>\n{}\n\
          <table class=\"overview\" role=\"table\">\n\
          <caption class=\"hidden\">Accuracy of the transfer from each source (rows) to each target \
          (columns), at the largest training size</caption>\n\
          <thead role=\"rowgroup\"><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">\
          <span class=\"kind\">from \\ to</span></th>{heads}</tr></thead>\n\
-         <tbody role=\"rowgroup\">\n{rows}</tbody>\n</table>\n{}\n\
+         <tbody role=\"rowgroup\">\n{rows}</tbody>\n</table>\n\
          <p class=\"soft\">Each cell: the transfer&#39;s accuracy at the largest training size; all arms \
          with their 95 % intervals, on one scale per target; the difference to the best control; the \
          verdict on each training size. <a href=\"#method\">How this was measured</a></p>\n</section>\n",
@@ -98,10 +98,12 @@ fn cell(at: usize, c: &Comparison, summary: &Summary, scale: (f64, f64)) -> Stri
         .sizes
         .iter()
         .map(|at| {
-            let (sign, said) = words::verdict(at.best().and_then(|best| best.verdict));
+            let verdict = at.best().and_then(|best| best.verdict);
+            let (_, said) = words::verdict(verdict);
             format!(
-                "{} <span title=\"{said}\">{sign}<span class=\"hidden\"> {said}</span></span>",
-                count(at.size)
+                "{} <span title=\"{said}\">{}<span class=\"hidden\">{said}</span></span>",
+                count(at.size),
+                tables::sign(verdict)
             )
         })
         .collect();

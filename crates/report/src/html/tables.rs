@@ -1,6 +1,9 @@
 //! The tables of a comparison, and the small parts that they share.
 
-use super::{chart, escape::Escaped};
+use super::{
+    chart,
+    escape::{Escaped, Name},
+};
 use crate::{
     Against, Arm, ArmKind, AtSize, Comparison, Overall, Summary,
     rates::Rates,
@@ -8,15 +11,26 @@ use crate::{
     words::{self, count, percent, points, points_span, span},
 };
 
+/// A verdict's sign, drawn: not every font has one.
+pub(super) fn sign(verdict: Option<Verdict>) -> String {
+    let shape = match verdict {
+        Some(Verdict::Gain) => "<path d=\"M5 1L9.5 9h-9z\"/>",
+        Some(Verdict::Loss) => "<path d=\"M5 9L9.5 1h-9z\"/>",
+        Some(Verdict::NoGainShown) => "<circle cx=\"5\" cy=\"5\" r=\"3.4\" class=\"open\"/>",
+        None => "<path d=\"M2 5h6\" class=\"open\"/>",
+    };
+    format!("<svg class=\"sign\" viewBox=\"0 0 10 10\" aria-hidden=\"true\">{shape}</svg>")
+}
+
 /// A verdict as a small label.
 pub(super) fn chip(verdict: Option<Verdict>) -> String {
-    let (sign, said) = words::verdict(verdict);
+    let (_, said) = words::verdict(verdict);
     let class = match verdict {
         Some(Verdict::Gain) => " gain",
         Some(Verdict::Loss) => " loss",
         _ => "",
     };
-    format!("<span class=\"chip{class}\"><span aria-hidden=\"true\">{sign}</span> {said}</span>")
+    format!("<span class=\"chip{class}\">{} {said}</span>", sign(verdict))
 }
 
 /// The arms with their lines and marks.
@@ -54,12 +68,12 @@ fn arm_head(kind: ArmKind) -> String {
 
 /// What every arm reached, by size of training set.
 pub(super) fn accuracy(c: &Comparison, summary: &Summary) -> String {
-    let samples = Escaped(&c.target.samples);
+    let samples = Name(&c.target.samples);
     let mut body = String::new();
     for at in &summary.sizes {
         let rows: String = at.arms.iter().map(|arm| accuracy_row(at, arm.kind)).collect();
         body += &format!(
-            "<tbody><tr><th scope=\"rowgroup\" colspan=\"7\">{} {samples}, {} epoch{}</th></tr>{rows}</tbody>\n",
+            "<tbody><tr><th scope=\"rowgroup\" colspan=\"6\">{} {samples}, {} epoch{}</th></tr>{rows}</tbody>\n",
             count(at.size),
             at.epochs,
             if at.epochs == 1 { "" } else { "s" }
@@ -68,7 +82,7 @@ pub(super) fn accuracy(c: &Comparison, summary: &Summary) -> String {
     let table = format!(
         "<table class=\"figures\"><thead><tr><th scope=\"col\">Arm</th>\
          <th scope=\"col\">Accuracy, %</th><th scope=\"col\">Transfer less this, points</th>\
-         <th scope=\"col\">Verdict</th><th scope=\"col\">Jump-start, points</th>\
+         <th scope=\"col\">Jump-start, points</th>\
          <th scope=\"col\">Macro F1</th><th scope=\"col\">Seeds</th></tr></thead>\n{body}</table>"
     );
     scroll("Accuracy", &table)
@@ -81,16 +95,16 @@ fn accuracy_row(at: &AtSize, kind: ArmKind) -> String {
         Some(estimate) => figure(&points(estimate.mean), &points_span(estimate)),
         None => "–".to_owned(),
     };
-    let (difference, verdict, jump) = match against {
+    let (difference, jump) = match against {
         Some(Against { difference: d, verdict, jump_start, .. }) => {
             let jump = jump_start.as_ref().map(|jump| &jump.difference);
-            (difference(d.as_ref()), chip(*verdict), difference(jump))
+            (format!("{}{}", chip(*verdict), difference(d.as_ref())), difference(jump))
         }
-        None => (String::new(), String::new(), String::new()),
+        None => (String::new(), String::new()),
     };
     let best = at.arms.iter().all(|other| other.accuracy.mean <= measured.accuracy.mean);
     format!(
-        "<tr>{}<td{}>{}</td><td>{difference}</td><td>{verdict}</td><td>{jump}</td><td>{:.3}</td><td>{}</td></tr>",
+        "<tr>{}<td{}>{}</td><td class=\"said\">{difference}</td><td>{jump}</td><td>{:.3}</td><td>{}</td></tr>",
         arm_head(kind),
         if best { " class=\"best\"" } else { "" },
         figure(&percent(measured.accuracy.mean), &span(&measured.accuracy)),
@@ -109,7 +123,7 @@ pub(super) fn curves(c: &Comparison, summary: &Summary) -> String {
          <th scope=\"col\">Area over training size, %</th><th scope=\"col\">Area over epochs, %</th>\
          <th scope=\"col\">{} to {threshold}</th><th scope=\"col\">Time to {threshold}</th></tr></thead>\
          <tbody>\n{rows}</tbody></table>",
-        Escaped(&capital(&c.target.samples))
+        Name(&capital(&c.target.samples))
     );
     scroll("Learning curves", &table)
 }
@@ -137,7 +151,7 @@ pub(super) fn rates(c: &Comparison, summary: &Summary) -> String {
         body += &format!(
             "<tbody><tr><th scope=\"rowgroup\" colspan=\"6\">{} {}</th></tr>{rows}</tbody>\n",
             count(at.size),
-            Escaped(&c.target.samples)
+            Name(&c.target.samples)
         );
     }
     let table = format!(

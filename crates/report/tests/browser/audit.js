@@ -1,6 +1,7 @@
 // What a page must hold whatever is on it; answers with a list of faults.
 (() => {
   const faults = [];
+  document.querySelectorAll('details').forEach(e => { e.open = true; });
   const name = e => `${e.tagName.toLowerCase()}.${e.getAttribute('class') ?? ''} "${e.textContent.trim().slice(0, 40)}"`;
   const width = document.documentElement.clientWidth;
 
@@ -41,7 +42,8 @@
     const key = `${e.tagName}${e.getAttribute('class')}${text}${back}`;
     if (ratio < 4.5 && !seen.has(key)) faults.push(`contrast ${ratio.toFixed(2)}: ${name(e)}`);
     seen.add(key);
-    if (parseFloat(style.fontSize) < 11) faults.push(`${style.fontSize}: ${name(e)}`);
+    const drawn = e.ownerSVGElement ? e.getScreenCTM().a : 1;
+    if (parseFloat(style.fontSize) * drawn < 10.5) faults.push(`${style.fontSize}, drawn ${drawn}: ${name(e)}`);
   }
 
   // Curves are drawn, and marks too.

@@ -103,7 +103,7 @@ fn arm(kind: ArmKind, gain: f64, classes: usize, chance: &mut Chance) -> Arm {
                 size,
                 epochs,
                 seed,
-                last + 0.03 * (chance.next() - 0.5),
+                last + 0.02 * (chance.next() - 0.5),
                 classes,
                 chance,
             ));
@@ -149,24 +149,18 @@ fn run(
 /// A confusion matrix of about this accuracy, and how many are right.
 fn confusion(classes: usize, accuracy: f64, chance: &mut Chance) -> (Vec<Vec<u32>>, u32) {
     let each = (TEST_SAMPLES / classes) as u32;
-    let mut right = 0;
-    let row = |truth: usize| {
-        let mut row = vec![0; classes];
-        for _ in 0..each {
-            let answer = if chance.next() < accuracy {
-                truth
-            } else if chance.next() < 0.5 {
-                (truth + 1) % classes
-            } else {
-                (chance.next() * classes as f64) as usize % classes
-            };
-            row[answer] += 1;
-            right += u32::from(answer == truth);
-        }
-        row
-    };
-    let confusion = (0..classes).map(row).collect();
-    (confusion, right)
+    let mut confusion = vec![vec![0; classes]; classes];
+    (0..classes).for_each(|class| confusion[class][class] = each);
+    let wrong = ((1. - accuracy) * TEST_SAMPLES as f64).round() as u32;
+    for _ in 0..wrong {
+        let truth = (chance.next() * classes as f64) as usize;
+        let step = 1 + (chance.next().powi(2) * (classes - 1) as f64) as usize;
+        let truth = (0..classes).map(|at| (truth + at) % classes).find(|&at| confusion[at][at] > 0);
+        let truth = truth.expect("fewer are wrong than there are");
+        confusion[truth][truth] -= 1;
+        confusion[truth][(truth + step) % classes] += 1;
+    }
+    (confusion, TEST_SAMPLES as u32 - wrong)
 }
 
 fn exhibit(modality: &str, at: usize, classes: usize, chance: &mut Chance) -> Exhibit {
