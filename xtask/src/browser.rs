@@ -125,7 +125,9 @@ fn download(work: &Path) -> Result<PathBuf> {
 /// Unpacks what is needed of the package into `out`.
 fn unpack(file: &Path, work: &Path, out: &Path) -> Result<()> {
     let tar = |file: &Path, folder: &Path| {
-        process::run(Command::new("tar").arg("-xf").arg(file).arg("-C").arg(folder))
+        process::run(
+            Command::new("tar").args(["--no-same-owner", "-xf"]).arg(file).arg("-C").arg(folder),
+        )
     };
     tar(file, work)?;
     let packed = work.join("package/bin");
