@@ -78,7 +78,7 @@ impl Matrix {
         let summaries = self.comparisons.iter().map(Summary::of).collect();
         let whole = Whole { comparisons: &self.comparisons, summaries };
         // Numbers, text and lists alone: nothing in them that JSON lacks.
-        let mut text = serde_json::to_string_pretty(&whole).unwrap_or_default();
+        let mut text = serde_json::to_string(&whole).unwrap_or_default();
         text.push('\n');
         text
     }

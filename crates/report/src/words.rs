@@ -13,9 +13,13 @@ pub(crate) fn percent(share: f64) -> String {
 
 /// A difference of shares in percentage points, with its sign: `+3.8`.
 pub(crate) fn points(difference: f64) -> String {
-    let size = format!("{:.1}", (difference * 100.).abs());
-    match (size == "0.0", difference < 0.) {
-        (true, _) => size,
+    let mut size = format!("{:.1}", (difference * 100.).abs());
+    if size == "0.0" {
+        // The sign decides the verdict, so it must be seen.
+        size = format!("{:.2}", (difference * 100.).abs());
+    }
+    match (size == "0.00", difference < 0.) {
+        (true, _) => "0.0".into(),
         (false, true) => format!("−{size}"),
         (false, false) => format!("+{size}"),
     }
@@ -63,6 +67,8 @@ pub(crate) fn duration(seconds: f64) -> String {
 
 /// A learning rate: `0.003`, `3e-5`.
 pub(crate) fn rate(rate: f64) -> String {
+    // Three digits: what is behind them is rounding.
+    let rate = format!("{rate:.2e}").parse().unwrap_or(rate);
     if rate == 0. || rate >= 1e-3 { rate.to_string() } else { format!("{rate:e}") }
 }
 
@@ -200,9 +206,9 @@ mod tests {
             [count(0), count(999), count(2700), count(1_234_567)],
             ["0", "999", "2,700", "1,234,567"]
         );
-        assert_eq!([points(0.038), points(-0.0004), points(-0.021)], ["+3.8", "0.0", "−2.1"]);
+        assert_eq!([points(0.038), points(-0.0004), points(1e-9)], ["+3.8", "−0.04", "0.0"]);
         assert_eq!([percent(0.971), percent(1.)], ["97.1", "100.0"]);
-        assert_eq!([rate(0.003), rate(3e-5), rate(0.)], ["0.003", "3e-5", "0"]);
+        assert_eq!([rate(0.003), rate(0.1 * 3e-4), rate(0.)], ["0.003", "3e-5", "0"]);
         assert_eq!([0.42, 12.3, 186., 9000.].map(duration), ["0.4 s", "12 s", "3.1 min", "2.5 h"]);
         assert_eq!(reach(Some(Reach::By(100.)), |x| x.to_string()), "≤ 100");
     }

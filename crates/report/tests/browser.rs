@@ -9,11 +9,15 @@ mod sample;
 use std::{
     fs,
     io::{self, Write},
+    sync::Once,
 };
 
 use crosstune_report::{Comparison, Matrix, Media, html};
 use devtools::{Page, Result};
 use serde_json::{Value, json};
+
+/// That tests are skipped is said once.
+static SAID: Once = Once::new();
 
 /// Faults that no page may have.
 const AUDIT: &str = include_str!("browser/audit.js");
@@ -21,11 +25,13 @@ const AUDIT: &str = include_str!("browser/audit.js");
 /// Opens the page of a matrix and lets `look` at it; then it must have made no complaint.
 fn with(matrix: &Matrix, look: impl FnOnce(&mut Page) -> Result) -> Result {
     let Some(chrome) = devtools::find() else {
-        // Past the capture of a test's output: a person must see it.
-        writeln!(
-            io::stderr(),
-            "skipped, there is no Chromium: CHROME=$(cargo xtask browser) cargo test -p crosstune-report"
-        )?;
+        SAID.call_once(|| {
+            // Past the capture of a test's output: a person must see it.
+            let _ = writeln!(
+                io::stderr(),
+                "skipped, as there is no Chromium: CHROME=$(cargo xtask browser) cargo test -p crosstune-report"
+            );
+        });
         return Ok(());
     };
     let folder = tempfile::tempdir()?;

@@ -103,7 +103,6 @@ impl Chart {
                 tick * 100.
             );
         }
-        let _ = write!(svg, "<text x=\"2\" y=\"{:.1}\">%</text>", TOP + 4.);
         if (range.low..=range.high).contains(&self.majority) {
             let y = range.y(self.majority);
             let _ = write!(
@@ -146,7 +145,7 @@ impl Chart {
         }
         let (first, last) = (xs[0], xs[xs.len() - 1]);
         let step = [2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
-        let step = step.into_iter().find(|step| (last - first) / step < 7).unwrap_or(10_000);
+        let step = step.into_iter().find(|step| (last - first) / step < 5).unwrap_or(10_000);
         (first.div_ceil(step)..=last / step).map(|tick| tick * step).collect()
     }
 }
@@ -242,6 +241,10 @@ pub(super) fn sample(kind: ArmKind) -> String {
         mark(kind, 15., 6., 3.6)
     )
 }
+
+/// The line that stands for the most frequent class in the legend.
+pub(super) const MAJORITY: &str = "<svg class=\"sample\" viewBox=\"0 0 30 12\" aria-hidden=\"true\">\
+                                   <path class=\"majority\" d=\"M1 6L29 6\"/></svg>";
 
 /// A line per arm with its accuracy and interval, on a scale from `low` to `high`.
 pub(super) fn strip(arms: &[(ArmKind, Estimate)], (low, high): (f64, f64)) -> String {
@@ -341,7 +344,7 @@ mod tests {
             majority: 0.1,
         };
         let epochs: Vec<usize> = (1..=30).collect();
-        assert_eq!(chart(Axis::Epochs).ticks(&epochs), [5, 10, 15, 20, 25, 30]);
+        assert_eq!(chart(Axis::Epochs).ticks(&epochs), [10, 20, 30]);
         assert_eq!(chart(Axis::Epochs).ticks(&[1, 2, 3]), [1, 2, 3]);
         assert_eq!(chart(Axis::Sizes).ticks(&[100, 300, 2700]), [100, 300, 2700]);
         assert_eq!(chart(Axis::Sizes).svg(), None);

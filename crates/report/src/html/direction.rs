@@ -1,7 +1,7 @@
 //! One comparison's section.
 
 use super::{
-    chart::{Axis, Chart, Dot, Series},
+    chart::{self, Axis, Chart, Dot, Series},
     confusion, errors,
     escape::{Escaped, Name},
     tables,
@@ -23,7 +23,7 @@ pub(super) fn section(at: usize, c: &Comparison, summary: &Summary, links: &str)
          <p class=\"back soft\">{links}</p>\n</section>\n",
         heading(at, c, summary),
         finding.unwrap_or_default(),
-        tables::legend(&kinds),
+        tables::legend(&kinds, &format!("<li>{}most frequent class</li>", chart::MAJORITY)),
         charts(c, summary),
         tables::accuracy(c, summary),
         tables::curves(c, summary),
@@ -53,10 +53,13 @@ fn heading(at: usize, c: &Comparison, summary: &Summary) -> String {
 
 /// Accuracy over training size, and over epochs on each size, the largest first.
 fn charts(c: &Comparison, summary: &Summary) -> String {
-    let mut figures = vec![figure("Accuracy over training size", over_size(c, summary))];
+    let mut figures = vec![figure("Accuracy (%) over training size", over_size(c, summary))];
     for at in summary.sizes.iter().rev() {
-        let title =
-            format!("Accuracy over epochs, {} {}", words::count(at.size), Name(&c.target.samples));
+        let title = format!(
+            "Accuracy (%) over epochs, {} {}",
+            words::count(at.size),
+            Name(&c.target.samples)
+        );
         figures.push(figure(&title, over_epochs(summary, at)));
     }
     format!("<div class=\"charts\">\n{}</div>", figures.concat())

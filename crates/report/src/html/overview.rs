@@ -38,11 +38,11 @@ pub(super) fn section(matrix: &Matrix, summaries: &[Summary]) -> String {
          <thead role=\"rowgroup\"><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">\
          <span class=\"kind\">from \\ to</span></th>{heads}</tr></thead>\n\
          <tbody role=\"rowgroup\">\n{rows}</tbody>\n</table>\n\
-         <p class=\"soft\">Each cell: the transfer&#39;s accuracy at the largest training size; all arms \
+         <p class=\"soft note\">Each cell: the transfer&#39;s accuracy at the largest training size; all arms \
          with their 95 % intervals, on one scale per target; the difference to the best control; the \
          verdict on each training size. <a href=\"#method\">How this was measured</a></p>\n</section>\n",
         words::tally(summaries),
-        tables::legend(&kinds),
+        tables::legend(&kinds, ""),
     )
 }
 

@@ -33,8 +33,8 @@ pub(super) fn chip(verdict: Option<Verdict>) -> String {
     format!("<span class=\"chip{class}\">{} {said}</span>", sign(verdict))
 }
 
-/// The arms with their lines and marks.
-pub(super) fn legend(kinds: &[ArmKind]) -> String {
+/// The arms with their lines and marks; `more` is an item behind them.
+pub(super) fn legend(kinds: &[ArmKind], more: &str) -> String {
     let item = |kind: &ArmKind| {
         format!(
             "<li title=\"{}\">{}{}</li>",
@@ -43,7 +43,7 @@ pub(super) fn legend(kinds: &[ArmKind]) -> String {
             words::arm(*kind)
         )
     };
-    format!("<ul class=\"legend\">{}</ul>", kinds.iter().map(item).collect::<String>())
+    format!("<ul class=\"legend\">{}{more}</ul>", kinds.iter().map(item).collect::<String>())
 }
 
 /// A table that scrolls by itself where it is wider than the page, also by keyboard.
@@ -98,13 +98,14 @@ fn accuracy_row(at: &AtSize, kind: ArmKind) -> String {
     let (difference, jump) = match against {
         Some(Against { difference: d, verdict, jump_start, .. }) => {
             let jump = jump_start.as_ref().map(|jump| &jump.difference);
-            (format!("{}{}", chip(*verdict), difference(d.as_ref())), difference(jump))
+            let both = format!("<span>{}</span>{}", difference(d.as_ref()), chip(*verdict));
+            (format!("<div class=\"pair\">{both}</div>"), difference(jump))
         }
         None => (String::new(), String::new()),
     };
     let best = at.arms.iter().all(|other| other.accuracy.mean <= measured.accuracy.mean);
     format!(
-        "<tr>{}<td{}>{}</td><td class=\"said\">{difference}</td><td>{jump}</td><td>{:.3}</td><td>{}</td></tr>",
+        "<tr>{}<td{}>{}</td><td>{difference}</td><td>{jump}</td><td>{:.3}</td><td>{}</td></tr>",
         arm_head(kind),
         if best { " class=\"best\"" } else { "" },
         figure(&percent(measured.accuracy.mean), &span(&measured.accuracy)),
