@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rayon::prelude::*;
 use tch::Tensor;
 
-use crate::{Batch, Modality, Result, Rng, Samples, samples::Reading};
+use crate::{Batch, Modality, Result, Rng, Samples, Target, samples::Reading};
 
 /// How many batches may wait for the device.
 const AHEAD: usize = 4;
@@ -30,7 +30,7 @@ pub(crate) enum Purpose {
 pub(crate) struct Prepared {
     /// The inputs, on the CPU.
     pub(crate) batch: Batch,
-    /// The class of each sample: `[samples]`, i64.
+    /// The target of each sample; see [`Target::stack`].
     pub(crate) targets: Tensor,
     /// How many rows of the batch each sample has.
     pub(crate) rows: Vec<i64>,
@@ -81,10 +81,9 @@ fn prepare<M: Modality>(
         Purpose::Ask => Ok(modality.windows(&samples.get(modality, at, Reading::Plain)?)),
     };
     let rows: Vec<Vec<Tensor>> = list.par_iter().map(rows).collect::<Result<_>>()?;
-    let targets: Vec<i64> = list.iter().map(|&at| samples.targets()[at]).collect();
     Ok(Prepared {
         batch: modality.batch(&rows.iter().flatten().collect::<Vec<_>>()),
-        targets: Tensor::from_slice(&targets),
+        targets: Target::stack(list.iter().map(|&at| &samples.targets()[at])),
         rows: rows.iter().map(|rows| rows.len() as i64).collect(),
     })
 }

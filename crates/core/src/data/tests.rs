@@ -47,7 +47,7 @@ fn shown(items: &[Item], labels: &[String]) -> Vec<String> {
         Input::Text(text) => text.clone(),
         Input::Pair(pair) => pair.join("|"),
     };
-    items.iter().map(|i| format!("{}:{}", labels[i.label], name(i))).collect()
+    items.iter().map(|i| format!("{}:{}", i.target.named(labels), name(i))).collect()
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use rand::{SeedableRng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Reduction, Tensor};
+use tch::Tensor;
 
 pub use options::{Balance, FitOptions, Order};
 
 use crate::{
-    AdamW, Batch, Error, Evaluation, Mix, Modality, Model, Result, Rng, Samples, Schedule,
+    AdamW, Batch, Error, Evaluation, Mix, Modality, Model, Objective, Result, Rng, Samples, Schedule,
     data::balance,
     loader::{self, Prepared, Purpose},
     optim::clip_factor,
@@ -26,10 +26,10 @@ pub fn seed(seed: u64) {
 /// A step's result.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
-    /// The mean cross-entropy of the batch, in nats.
+    /// The mean loss of the batch; see [`Objective::loss`].
     pub loss: f64,
-    /// Answers that are the target, or its largest part.
-    pub right: i64,
+    /// Answers that are the target, or its largest part; see [`Objective::right`].
+    pub right: Option<i64>,
 }
 
 /// A model in training: the optimizer and the schedule.
@@ -39,8 +39,7 @@ pub struct Tuner<'m> {
     optimizer: AdamW,
     schedule: Schedule,
     options: &'m FitOptions,
-    /// How much a sample of each class counts.
-    weights: Option<Tensor>,
+    objective: Objective,
     steps: usize,
 }
 
@@ -59,33 +58,32 @@ impl<'m> Tuner<'m> {
             optimizer: AdamW::new(model.store(), options.weight_decay, rate),
             schedule: Schedule { warmup, total },
             options,
-            weights: None,
+            objective: Objective::new(
+                model.spec(),
+                options.label_smoothing,
+                model.classifier().device(),
+            ),
             steps: 0,
         }
     }
 
-    /// Lets samples of each class count so much in the loss, `[classes]`, f32.
+    /// Lets samples of each class or label count so much; see [`Objective::with_weights`].
     pub fn with_class_weights(self, weights: Tensor) -> Self {
-        Self { weights: Some(weights.to_device(self.model.classifier().device())), ..self }
+        let weights = weights.to_device(self.model.classifier().device());
+        Self { objective: self.objective.with_weights(weights), ..self }
     }
 
-    /// One step on a batch with its classes `[B]`, i64, or the share of each class,
-    /// `[B, classes]`, f32.
+    /// One step on a batch with its targets, as [`Target::stack`](crate::Target::stack) or
+    /// [`Mix::apply`] makes them.
     ///
     /// # Errors
     /// If the loss is not a number.
     pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
         let logits = self.model.classifier().forward(batch, true);
-        let smoothing = self.options.label_smoothing;
-        let weights = self.weights.as_ref();
-        let loss = logits.cross_entropy_loss(targets, weights, Reduction::Mean, -100, smoothing);
-        let classes = match targets.dim() {
-            1 => targets.shallow_clone(),
-            _ => targets.argmax(-1, false),
-        };
+        let loss = self.objective.loss(&logits, targets);
         let step = Step {
             loss: loss.double_value(&[]),
-            right: logits.argmax(-1, false).eq_tensor(&classes).sum(Kind::Int64).int64_value(&[]),
+            right: self.objective.right(&logits, targets),
         };
         if !step.loss.is_finite() {
             let (step, loss, lr) = (self.steps + 1, step.loss, self.options.lr);
@@ -106,12 +104,15 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// The mean loss over the epoch's steps, in training mode.
     pub train_loss: f64,
-    /// The share of right answers over the epoch's steps, in training mode.
-    pub train_accuracy: f64,
+    /// The share of right answers over the epoch's steps, in training mode; `None` of values.
+    pub train_accuracy: Option<f64>,
     /// The loss on the validation split.
     pub validation_loss: Option<f64>,
-    /// The accuracy on the validation split.
+    /// The share of right answers on the validation split.
     pub validation_accuracy: Option<f64>,
+    /// What the best epoch is chosen by; see [`Evaluation::merit`].
+    #[serde(default)]
+    pub validation_merit: Option<f64>,
     /// Wall-clock time of the epoch, validation included.
     pub seconds: f64,
 }
@@ -129,8 +130,8 @@ pub enum Progress<'a> {
         steps: usize,
         /// The mean loss of the epoch so far.
         loss: f64,
-        /// The accuracy of the epoch so far.
-        accuracy: f64,
+        /// The share of right answers of the epoch so far; `None` of values.
+        accuracy: Option<f64>,
     },
     /// An epoch is done.
     Epoch(&'a EpochRecord),
@@ -148,7 +149,7 @@ pub struct Fitted {
 }
 
 /// Trains a model. With validation samples, the model ends with the parameters of the epoch that
-/// had the best validation accuracy (of equals, the one with the lower loss), and stops early
+/// had the best [merit](Evaluation::merit) in validation (of equals, the one with the lower loss), and stops early
 /// after `patience` epochs without a better one; without them, it ends as the last epoch left it.
 ///
 /// # Errors
@@ -162,13 +163,14 @@ pub fn fit<M: Modality>(
     observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
 ) -> Result<Fitted> {
     options.check()?;
+    model.spec().task.check(options)?;
     let start = Instant::now();
     let steps = train.len().div_ceil(options.batch_size);
     let total = options.steps(train.len());
     let mut tuner = Tuner::new(model, options, total);
     let (device, classes) = (model.classifier().device(), model.spec().labels.len());
     if options.balance == Balance::Weights {
-        let weights = balance::class_weights(train.targets(), classes);
+        let weights = balance::weights(train.targets(), classes);
         tuner = tuner.with_class_weights(Tensor::from_slice(&weights));
     }
     let mut rng = Rng::seed_from_u64(options.seed);
@@ -177,7 +179,7 @@ pub fn fit<M: Modality>(
     for epoch in 1..=total.div_ceil(steps.max(1)) {
         let begun = Instant::now();
         if options.balance == Balance::Sampling {
-            order = balance::balanced_order(train.targets(), &mut rng);
+            order = balance::balanced_order(&train.classes(), &mut rng);
         } else {
             order.shuffle(&mut rng);
         }
@@ -186,7 +188,7 @@ pub fn fit<M: Modality>(
             Order::ByLength => by_length(train, &order, options.batch_size, &mut rng),
         };
         lists.truncate(total - steps * (epoch - 1));
-        let (mut loss, mut right, mut seen, mut at) = (0., 0, 0, 0);
+        let (mut loss, mut right, mut seen, mut at) = (0., None, 0, 0);
         let purpose = Purpose::Train { seed: options.seed, epoch };
         loader::batches(
             modality,
@@ -204,7 +206,7 @@ pub fn fit<M: Modality>(
                     tuner.step(&batch, &targets)?
                 };
                 loss += step.loss * chosen.len() as f64;
-                right += step.right;
+                right = step.right.map(|more| right.unwrap_or(0) + more);
                 seen += chosen.len();
                 at += 1;
                 observe(Progress::Step {
@@ -212,20 +214,19 @@ pub fn fit<M: Modality>(
                     step: at,
                     steps,
                     loss: loss / seen as f64,
-                    accuracy: right as f64 / seen as f64,
+                    accuracy: right.map(|right| right as f64 / seen as f64),
                 })
             },
         )?;
-        let score = || {
-            Evaluation::of(model.classifier(), modality, validation, classes, options.batch_size)
-        };
+        let score = || Evaluation::of(model, modality, validation, options.batch_size);
         let scored = (!validation.is_empty()).then(score).transpose()?;
         let record = EpochRecord {
             epoch,
             train_loss: loss / seen as f64,
-            train_accuracy: right as f64 / seen as f64,
-            validation_loss: scored.as_ref().map(|s| s.loss),
-            validation_accuracy: scored.as_ref().map(|s| s.accuracy),
+            train_accuracy: right.map(|right| right as f64 / seen as f64),
+            validation_loss: scored.as_ref().map(Evaluation::loss),
+            validation_accuracy: scored.as_ref().and_then(Evaluation::accuracy),
+            validation_merit: scored.as_ref().map(Evaluation::merit),
             seconds: begun.elapsed().as_secs_f64(),
         };
         observe(Progress::Epoch(&record))?;
@@ -264,7 +265,7 @@ fn by_length(train: &Samples, order: &[usize], size: usize, rng: &mut Rng) -> Ve
 /// The best epoch so far, with a copy of what trains.
 struct Best {
     epoch: usize,
-    accuracy: f64,
+    merit: f64,
     loss: f64,
     parameters: Vec<(String, Tensor)>,
 }
@@ -274,14 +275,14 @@ impl Best {
         let parameters = model.store().variables().into_iter().filter(|(_, t)| t.requires_grad());
         Self {
             epoch,
-            accuracy: scored.accuracy,
-            loss: scored.loss,
+            merit: scored.merit(),
+            loss: scored.loss(),
             parameters: parameters.map(|(name, t)| (name, t.detach().copy())).collect(),
         }
     }
 
     fn is_worse_than(&self, scored: &Evaluation) -> bool {
-        (scored.accuracy, -scored.loss) > (self.accuracy, -self.loss)
+        (scored.merit(), -scored.loss()) > (self.merit, -self.loss)
     }
 
     fn restore(self, model: &Model) {

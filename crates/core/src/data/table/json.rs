@@ -108,8 +108,14 @@ impl<'de> Deserialize<'de> for Cell {
                 Ok(Cell::Missing)
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Cell::Other("a list"))
+                let mut items = Some(vec![]);
+                while let Some(cell) = list.next_element::<Cell>()? {
+                    match (cell, &mut items) {
+                        (Cell::Text(text), Some(items)) => items.push(text),
+                        _ => items = None,
+                    }
+                }
+                Ok(items.map_or(Cell::Other("a list with more than texts in it"), Cell::List))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
