@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use crosstune_core::{Freeze, Layout, Modality, Pool};
+use crosstune_core::{Freeze, Layout, Modality, Pool, Task};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,10 @@ pub(crate) struct ModalityFlags<A: ModalityArgs> {
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Data layout")]
 pub(crate) struct LayoutArgs {
+    /// What is asked of each sample [default: single-label, or as the model was trained]
+    #[arg(long, value_enum, value_name = "TASK")]
+    #[serde(default)]
+    task: Option<TaskArg>,
     /// Find the label in a file's name, as its group `label`: '^(?<label>\d)_'
     #[arg(long, value_name = "REGEX", value_parser = pattern)]
     label_pattern: Option<String>,
@@ -134,9 +138,14 @@ pub(crate) struct LayoutArgs {
     #[arg(long, value_name = "COLUMN")]
     #[serde(default)]
     pair_column: Option<String>,
-    /// The table's column of labels
+    /// The table's column of labels or values; for multi-label (each with 0 or 1) and regression
+    /// also several, with commas between
     #[arg(long, value_name = "COLUMN")]
     label_column: Option<String>,
+    /// What stands between the labels of one sample [default: |]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[serde(default)]
+    label_separator: Option<String>,
     /// The table's column that tells whose a sample is, as --group-pattern does
     #[arg(long, value_name = "COLUMN", conflicts_with = "group_pattern")]
     #[serde(default, skip)]
@@ -152,6 +161,8 @@ impl LayoutArgs {
     /// What is given here, and from `saved` what is not.
     pub(crate) fn or(self, saved: Self) -> Self {
         Self {
+            task: self.task.or(saved.task),
+            label_separator: self.label_separator.or(saved.label_separator),
             label_pattern: self.label_pattern.or(saved.label_pattern),
             test_pattern: self.test_pattern.or(saved.test_pattern),
             input_column: self.input_column.or(saved.input_column),
@@ -163,9 +174,17 @@ impl LayoutArgs {
         }
     }
 
+    /// What is asked of each sample, where that is said.
+    pub(crate) fn task(&self) -> Option<Task> {
+        self.task.map(Task::from)
+    }
+
     pub(crate) fn layout<M: Modality>(&self) -> Result<Layout, regex::Error> {
         let compile = |pattern: &Option<String>| pattern.as_deref().map(Regex::new).transpose();
+        let defaults = Layout::of::<M>();
         Ok(Layout {
+            task: self.task().unwrap_or_default(),
+            label_separator: self.label_separator.clone().unwrap_or(defaults.label_separator),
             label_pattern: compile(&self.label_pattern)?,
             test_pattern: compile(&self.test_pattern)?,
             group_pattern: compile(&self.group_pattern)?,
@@ -173,8 +192,30 @@ impl LayoutArgs {
             pair_column: self.pair_column.clone(),
             label_column: self.label_column.clone(),
             group_column: self.group_column.clone(),
-            ..Layout::of::<M>()
+            ..defaults
         })
+    }
+}
+
+/// What is asked of each sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TaskArg {
+    /// Which one class it is of
+    SingleLabel,
+    /// Which labels apply to it: any number of them
+    MultiLabel,
+    /// A number, or several
+    Regression,
+}
+
+impl From<TaskArg> for Task {
+    fn from(arg: TaskArg) -> Self {
+        match arg {
+            TaskArg::SingleLabel => Self::SingleLabel,
+            TaskArg::MultiLabel => Self::MultiLabel,
+            TaskArg::Regression => Self::Regression,
+        }
     }
 }
 
@@ -229,7 +270,8 @@ pub(crate) struct PredictArgs {
     /// What to label; a text file is labelled line by line
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How many labels to show of each, the likeliest first
+    /// How many classes to show of each, the likeliest first (of a multi-label model, all labels above
+    /// 50 % are shown)
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) top: usize,
     #[command(flatten)]

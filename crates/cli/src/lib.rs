@@ -9,8 +9,10 @@
 
 mod args;
 mod check;
+mod distribution;
 mod evaluate;
 mod export;
+mod figures;
 mod fit_args;
 mod format;
 mod inspect;
