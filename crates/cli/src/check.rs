@@ -14,8 +14,8 @@ use serde::Serialize;
 use crate::{
     ModalityArgs,
     args::CheckArgs,
-    evaluate::{print, print_json},
     distribution::Distribution,
+    evaluate::{print, print_json},
     format::{count, line},
     progress, sheet,
 };

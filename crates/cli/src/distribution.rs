@@ -72,7 +72,15 @@ impl Distribution {
             format!("{value:<width$}  {split:<10}{rest}")
         };
         let header = row([
-            "value", "split", "samples", "mean", "least", "quarter", "half", "3 quarters", "greatest",
+            "value",
+            "split",
+            "samples",
+            "mean",
+            "least",
+            "quarter",
+            "half",
+            "3 quarters",
+            "greatest",
         ]);
         let line = |d: &Self| {
             let numbers =

@@ -3,13 +3,7 @@
 use anyhow::Result;
 use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samples, data, run};
 
-use crate::{
-    args::EvaluateArgs,
-    figures,
-    open::open,
-    progress,
-    train::LAYOUT,
-};
+use crate::{args::EvaluateArgs, figures, open::open, progress, train::LAYOUT};
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let layout = match run::is_run(&args.run) {

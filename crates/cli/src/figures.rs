@@ -57,8 +57,7 @@ fn width<'l>(names: impl Iterator<Item = &'l String>) -> usize {
 
 fn classes(e: &SingleLabelFigures, labels: &[String], samples: &str) -> String {
     let width = width(labels.iter());
-    let mut text =
-        format!("{:<width$}  {samples:>10}  right  most often mistaken for\n", "class");
+    let mut text = format!("{:<width$}  {samples:>10}  right  most often mistaken for\n", "class");
     for (truth, (label, row)) in labels.iter().zip(&e.confusion).enumerate() {
         let all: u32 = row.iter().sum();
         let mistaken = (0..row.len()).filter(|&c| c != truth && row[c] > 0).max_by_key(|&c| row[c]);
@@ -92,10 +91,8 @@ fn of_labels(e: &MultiLabelFigures, samples: &str) -> String {
 fn values(e: &RegressionFigures) -> String {
     let width = width(e.values.iter().map(|v| &v.value));
     let optional = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3}"));
-    let mut text = format!(
-        "{:<width$}      R²  squared error  absolute error  Pearson  Spearman\n",
-        "value"
-    );
+    let mut text =
+        format!("{:<width$}      R²  squared error  absolute error  Pearson  Spearman\n", "value");
     for v in &e.values {
         text += &format!(
             "{:<width$}  {:>6.3}  {:>13}  {:>14}  {:>7}  {:>8}\n",

@@ -16,6 +16,7 @@ mod figures;
 mod fit_args;
 mod format;
 mod inspect;
+mod layout_args;
 mod open;
 mod predict;
 mod process;

@@ -112,9 +112,7 @@ impl Answer {
     fn json(&self, labels: &[String], top: usize) -> (&'static str, Value) {
         let shares = |ranked: &[(usize, f64)]| {
             // Probabilities are computed in f32.
-            let share = |(at, share): &(usize, f64)| {
-                json!({"label": labels[*at], "probability": *share as f32})
-            };
+            let share = |(at, share): &(usize, f64)| json!({"label": labels[*at], "probability": *share as f32});
             ranked.iter().map(share).collect()
         };
         match self {

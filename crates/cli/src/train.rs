@@ -245,12 +245,7 @@ fn fitted<M: Modality>(
     Ok((course?, first_batch, median))
 }
 
-fn show_epoch(
-    bar: &ProgressBar,
-    record: &crosstune_core::EpochRecord,
-    epochs: usize,
-    task: Task,
-) {
+fn show_epoch(bar: &ProgressBar, record: &crosstune_core::EpochRecord, epochs: usize, task: Task) {
     let validation = match (record.validation_loss, record.validation_merit) {
         (Some(loss), Some(merit)) => {
             format!("   validation loss {loss:.3}, {} {}", task.merit(), share(task, merit))

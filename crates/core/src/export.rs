@@ -10,8 +10,8 @@ use crate::{
     checkpoint::{CONFIG, WEIGHTS},
     family::publish,
     model::write_tensors,
-    task::Scales,
     run::{beside, write_json},
+    task::Scales,
 };
 
 /// Writes a folder in Hugging Face layout that transformers opens with `from_pretrained`:
@@ -43,8 +43,8 @@ pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> 
 /// Lets the head answer with values in their own units, as transformers expects it.
 fn rescale(ours: &mut BTreeMap<String, Tensor>, spec: &Spec) -> Result<()> {
     let Some(scales) = Scales::of(spec, Device::Cpu) else { return Ok(()) };
-    let [Some(weight), Some(bias)] =
-        ["head.weight", "head.bias"].map(|name| ours.get(name).map(|t| t.detach().to_device(Device::Cpu)))
+    let [Some(weight), Some(bias)] = ["head.weight", "head.bias"]
+        .map(|name| ours.get(name).map(|t| t.detach().to_device(Device::Cpu)))
     else {
         let problem = "its head has no bias, which values with a mean need; export as torchscript";
         return Err(Error::Setting { setting: "--format hf", problem: problem.into() });

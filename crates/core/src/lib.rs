@@ -58,7 +58,9 @@ pub mod transformer;
 pub mod trunk;
 
 pub use checkpoint::{Checkpoint, Entry, Format};
-pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Place, Split, Target, duplicates};
+pub use data::{
+    Dataset, Duplicate, Input, InputKind, Item, Layout, Place, Split, Target, duplicates,
+};
 pub use dialect::{Dialect, Fit};
 pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig, StemEmbedder, TokenPatchEmbedder};
 pub use error::{Cause, Error, Result};

@@ -224,4 +224,4 @@ impl Objective {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -92,7 +92,12 @@ pub(super) fn gather(path: &Path, layout: &Layout) -> Result<Vec<Found>> {
 impl Columns {
     fn used(&self) -> Vec<usize> {
         let others = [self.pair, self.split, self.group];
-        others.into_iter().flatten().chain([self.input]).chain(self.labels.iter().copied()).collect()
+        others
+            .into_iter()
+            .flatten()
+            .chain([self.input])
+            .chain(self.labels.iter().copied())
+            .collect()
     }
 }
 
@@ -122,13 +127,16 @@ impl Names<'_> {
         }
     }
 
+    /// The column that a number counted from 1 means.
+    fn numbered(&self, column: &str) -> Option<usize> {
+        column.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < self.names.len())
+    }
+
     /// The column that a person gave, by name or by number.
     fn given(&self, column: &Option<String>, option: &'static str) -> Result<Option<usize>> {
         let Some(column) = column else { return Ok(None) };
-        if let Ok(n) = column.parse::<usize>()
-            && (1..=self.names.len()).contains(&n)
-        {
-            return Ok(Some(n - 1));
+        if let Some(at) = self.numbered(column) {
+            return Ok(Some(at));
         }
         match self.known(&[&column.to_lowercase()], option)? {
             Some(at) => Ok(Some(at)),
@@ -188,7 +196,10 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
     let options = [&layout.input_column, &layout.pair_column, &layout.group_column];
     let given = options.into_iter().flatten().map(String::as_str);
     let labels = layout.label_column.iter().flat_map(|all| all.split(',').chain([all.as_str()]));
-    let named = given.chain(labels).any(|c| names.names.contains(&c.trim().to_lowercase()));
+    let named = given
+        .chain(labels)
+        .map(str::trim)
+        .any(|c| names.numbered(c).is_none() && names.names.contains(&c.to_lowercase()));
     let input = names.given(&layout.input_column, "--input-column")?;
     let pair = names.given(&layout.pair_column, "--pair-column")?;
     let group = names.given(&layout.group_column, "--group-column")?;

@@ -161,7 +161,9 @@ mod tests {
 
     fn items(counts: &[usize]) -> Vec<Item> {
         let labels = counts.iter().enumerate().flat_map(|(l, &n)| std::iter::repeat_n(l, n));
-        labels.map(|label| Item { target: Target::Class(label), ..Item::file(Path::new("x")) }).collect()
+        labels
+            .map(|label| Item { target: Target::Class(label), ..Item::file(Path::new("x")) })
+            .collect()
     }
     fn counts(items: &[Item], classes: usize) -> Vec<usize> {
         (0..classes).map(|c| items.iter().filter(|i| i.target.has(c)).count()).collect()

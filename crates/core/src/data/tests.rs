@@ -4,6 +4,7 @@ mod bad_tests;
 #[cfg(feature = "parquet")]
 mod parquet_tests;
 mod table_tests;
+mod target_tests;
 
 use std::{fs, path::Path};
 

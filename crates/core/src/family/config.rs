@@ -79,7 +79,9 @@ impl Config {
     pub(super) fn task(&self) -> Result<Task> {
         match &self.json["problem_type"] {
             Value::Null => Ok(Task::default()),
-            known => Task::deserialize(known).map_err(|e| self.refuse(format!("problem_type: {e}"))),
+            known => {
+                Task::deserialize(known).map_err(|e| self.refuse(format!("problem_type: {e}")))
+            }
         }
     }
 

@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Checkpoint, Dialect, Error, HeadConfig, Pool, Result, Source, Task, TrunkConfig, checkpoint::CONFIG,
+    Checkpoint, Dialect, Error, HeadConfig, Pool, Result, Source, Task, TrunkConfig,
+    checkpoint::CONFIG,
 };
 
 use config::Config;

@@ -11,7 +11,8 @@ use tch::Tensor;
 pub use options::{Balance, FitOptions, Order};
 
 use crate::{
-    AdamW, Batch, Error, Evaluation, Mix, Modality, Model, Objective, Result, Rng, Samples, Schedule,
+    AdamW, Batch, Error, Evaluation, Mix, Modality, Model, Objective, Result, Rng, Samples,
+    Schedule,
     data::balance,
     loader::{self, Prepared, Purpose},
     optim::clip_factor,
@@ -81,10 +82,8 @@ impl<'m> Tuner<'m> {
     pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
         let logits = self.model.classifier().forward(batch, true);
         let loss = self.objective.loss(&logits, targets);
-        let step = Step {
-            loss: loss.double_value(&[]),
-            right: self.objective.right(&logits, targets),
-        };
+        let step =
+            Step { loss: loss.double_value(&[]), right: self.objective.right(&logits, targets) };
         if !step.loss.is_finite() {
             let (step, loss, lr) = (self.steps + 1, step.loss, self.options.lr);
             return Err(Error::Diverged { step, loss, lr });

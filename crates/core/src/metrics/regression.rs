@@ -47,7 +47,8 @@ type Column = (String, Vec<f64>, Vec<f64>);
 impl RegressionFigures {
     pub(super) fn of(columns: &[Column], samples: usize, loss: f64) -> Self {
         let values: Vec<ValueFigures> = columns.iter().map(ValueFigures::of).collect();
-        let average = |of: fn(&ValueFigures) -> f64| mean(&values.iter().map(of).collect::<Vec<_>>());
+        let average =
+            |of: fn(&ValueFigures) -> f64| mean(&values.iter().map(of).collect::<Vec<_>>());
         let known = |of: fn(&ValueFigures) -> Option<f64>| {
             let known: Vec<f64> = values.iter().filter_map(of).collect();
             (!known.is_empty()).then(|| mean(&known))
