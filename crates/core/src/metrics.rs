@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::{
-    Batch, Classifier, Modality, Model, Objective, Result, Samples, Spec, Target, Task,
-    loader::{self, Purpose},
+    Batch, Classifier, Cut, Modality, Model, Objective, Result, Samples, Spec, Target, Task,
+    feed::{self, Feed, Inputs, Purpose},
     task::Scales,
 };
 
@@ -42,9 +42,14 @@ impl Evaluation {
         samples: &Samples,
         batch_size: usize,
     ) -> Result<Self> {
-        let mut tally = Tally::new(model.spec());
-        score(model, modality, samples, batch_size, |chosen, answers| {
-            tally.add(answers, chosen.iter().map(|&at| &samples.targets()[at]))
+        Self::of_feed(model, &Inputs { modality, samples }, batch_size)
+    }
+
+    /// The same of what flows through a cut.
+    pub(crate) fn of_feed(model: &Model, feed: &dyn Feed, batch_size: usize) -> Result<Self> {
+        let (mut tally, targets) = (Tally::new(model.spec()), feed.samples().targets());
+        score_feed(model, feed, batch_size, |chosen, answers| {
+            tally.add(answers, chosen.iter().map(|&at| &targets[at]))
         })?;
         Ok(tally.finish())
     }
@@ -206,13 +211,22 @@ pub fn score<M: Modality>(
     modality: &M,
     samples: &Samples,
     batch_size: usize,
+    consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
+) -> Result<()> {
+    score_feed(model, &Inputs { modality, samples }, batch_size, consume)
+}
+
+fn score_feed(
+    model: &Model,
+    feed: &dyn Feed,
+    batch_size: usize,
     mut consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
 ) -> Result<()> {
     let (task, model) = (model.spec().task, model.classifier());
-    let order: Vec<usize> = (0..samples.len()).collect();
+    let order: Vec<usize> = (0..feed.samples().len()).collect();
     let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
-    loader::batches(modality, samples, &lists, Purpose::Ask, |chosen, prepared| {
-        let logits = logits(model, &prepared.batch, batch_size as i64);
+    feed::batches(feed, &lists, Purpose::Ask, |chosen, prepared| {
+        let logits = logits(model, &prepared.batch, feed.cut(), batch_size as i64);
         let answers = match task {
             Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
             Task::MultiLabel | Task::Regression => logits.to_kind(Kind::Float),
@@ -240,12 +254,12 @@ fn mean(task: Task, answers: &Tensor) -> Tensor {
 }
 
 /// The logits of each row of a batch, `at_once` at a time.
-fn logits(model: &Classifier, batch: &Batch, at_once: i64) -> Tensor {
+fn logits(model: &Classifier, batch: &Batch, cut: Cut, at_once: i64) -> Tensor {
     let rows = batch.x.size()[0];
     let part = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(rows - from));
         let part = Batch { x: narrow(&batch.x), keep: batch.keep.as_ref().map(narrow) };
-        let logits = tch::no_grad(|| model.forward(&part.to_device(model.device()), false));
+        let logits = tch::no_grad(|| model.above(&part.to_device(model.device()), cut, false));
         logits.to_device(tch::Device::Cpu)
     };
     let step = usize::try_from(at_once).unwrap_or(1).max(1);
