@@ -273,7 +273,7 @@ fn splits_of_labels_and_values() {
             data
         };
         let data = held(1);
-        assert_eq!((data.train.len() + data.validation.len(), data.labels.len() > 0), (60, true));
+        assert_eq!((data.train.len() + data.validation.len(), data.labels.is_empty()), (60, false));
         assert!((9..=15).contains(&data.validation.len()), "{task}: {}", data.validation.len());
         let lines = |data: &Dataset| -> Vec<_> {
             data.validation.iter().map(|item| item.place.line).collect()
