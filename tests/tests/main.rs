@@ -8,4 +8,5 @@ mod freezing;
 mod hub;
 mod pipeline;
 mod support;
+mod targets;
 mod train;

@@ -48,7 +48,7 @@ fn what_is_read_again_is_what_was_kept() {
         let source = Pretrained::open(tiny_bert()).unwrap();
         let data = root().join("crates/image/samples/digits");
         let mut data = Dataset::open(data, &Layout::of::<ImageSettings>()).unwrap();
-        data.limit_per_class(6, 0);
+        data.limit_per_class(6, 0).unwrap();
         let mut pictures = ImageSettings::default();
         let embedder = pictures.adopt(&source).unwrap();
         let (splits, bad) = Splits::read(&mut pictures, &data, memory, || ()).unwrap();
@@ -66,7 +66,7 @@ fn what_is_read_again_is_what_was_kept() {
         };
         let train = &splits.train;
         fit(&model, &pictures, train, &Samples::default(), &options, &mut |_| Ok(())).unwrap();
-        let test = Evaluation::of(model.classifier(), &pictures, &splits.test, 10, 32).unwrap();
+        let test = Evaluation::of(&model, &pictures, &splits.test, 32).unwrap();
         (splits.train.in_memory(), test)
     };
     let (all, kept) = run(MEMORY);
@@ -89,8 +89,8 @@ fn memory_holds_what_fits_and_no_more() {
     assert_eq!((samples.len(), samples.in_memory(), memory), (data.test.len(), 10, 63));
     assert_eq!(samples.some(4).len(), 4);
     // Not the first ten, which would all be of one class.
-    let labels: Vec<i64> = data.test.iter().map(|i| i.label as i64).collect();
-    assert_eq!(samples.targets(), labels);
+    let targets: Vec<_> = data.test.iter().map(|i| i.target.clone()).collect();
+    assert_eq!(samples.targets(), targets);
 }
 
 #[test]

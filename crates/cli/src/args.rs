@@ -3,11 +3,9 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use crosstune_core::{Freeze, Layout, Modality, Origin, Pool, Recipe, Statistics};
-use regex::Regex;
-use serde::{Deserialize, Serialize};
+use crosstune_core::{Freeze, Origin, Pool, Recipe, Statistics};
 
-use crate::{ModalityArgs, fit_args::FitArgs};
+use crate::{ModalityArgs, fit_args::FitArgs, layout_args::LayoutArgs};
 
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -122,72 +120,6 @@ pub(crate) struct ModalityFlags<A: ModalityArgs> {
     pub(crate) args: A,
 }
 
-/// Saved in a run folder, so that `evaluate` finds labels as `train` did.
-#[derive(Debug, Clone, Args, Serialize, Deserialize)]
-#[command(next_help_heading = "Data layout")]
-pub(crate) struct LayoutArgs {
-    /// Find the label in a file's name, as its group `label`: '^(?<label>\d)_'
-    #[arg(long, value_name = "REGEX", value_parser = pattern)]
-    label_pattern: Option<String>,
-    /// Files whose names it matches are the test split: '_[0-4]\.wav$'
-    #[arg(long, value_name = "REGEX", value_parser = pattern, requires = "label_pattern")]
-    test_pattern: Option<String>,
-    /// Find in a file's name whose it is, as its group `group`: '_(?<group>\w+)_'. What is one
-    /// speaker's, say, is all trained on or all held out
-    #[arg(long, value_name = "REGEX", value_parser = pattern)]
-    #[serde(default, skip)]
-    group_pattern: Option<String>,
-    /// The table's column of inputs: a name, or a number counted from 1
-    #[arg(long, value_name = "COLUMN")]
-    input_column: Option<String>,
-    /// The table's column of second sentences, where samples are pairs
-    #[arg(long, value_name = "COLUMN")]
-    #[serde(default)]
-    pair_column: Option<String>,
-    /// The table's column of labels
-    #[arg(long, value_name = "COLUMN")]
-    label_column: Option<String>,
-    /// The table's column that tells whose a sample is, as --group-pattern does
-    #[arg(long, value_name = "COLUMN", conflicts_with = "group_pattern")]
-    #[serde(default, skip)]
-    group_column: Option<String>,
-}
-
-/// Checks a pattern while the command line is parsed.
-fn pattern(text: &str) -> Result<String, regex::Error> {
-    Regex::new(text).map(|_| text.to_string())
-}
-
-impl LayoutArgs {
-    /// What is given here, and from `saved` what is not.
-    pub(crate) fn or(self, saved: Self) -> Self {
-        Self {
-            label_pattern: self.label_pattern.or(saved.label_pattern),
-            test_pattern: self.test_pattern.or(saved.test_pattern),
-            input_column: self.input_column.or(saved.input_column),
-            pair_column: self.pair_column.or(saved.pair_column),
-            label_column: self.label_column.or(saved.label_column),
-            // They tell what to hold out, and so nothing of what is evaluated.
-            group_pattern: None,
-            group_column: None,
-        }
-    }
-
-    pub(crate) fn layout<M: Modality>(&self) -> Result<Layout, regex::Error> {
-        let compile = |pattern: &Option<String>| pattern.as_deref().map(Regex::new).transpose();
-        Ok(Layout {
-            label_pattern: compile(&self.label_pattern)?,
-            test_pattern: compile(&self.test_pattern)?,
-            group_pattern: compile(&self.group_pattern)?,
-            input_column: self.input_column.clone(),
-            pair_column: self.pair_column.clone(),
-            label_column: self.label_column.clone(),
-            group_column: self.group_column.clone(),
-            ..Layout::of::<M>()
-        })
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs<A: ModalityArgs> {
     /// Labelled samples, in any layout that train takes
@@ -239,7 +171,8 @@ pub(crate) struct PredictArgs {
     /// What to label; a text file is labelled line by line
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How many labels to show of each, the likeliest first
+    /// How many classes to show of each, the likeliest first (of a multi-label model, all labels above
+    /// 50 % are shown)
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) top: usize,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Item, Modality, Place,
+    BadSample, Dataset, Item, Modality, Place, Target, Task,
     data::{Duplicate, Split, duplicates},
     error::Cause,
 };
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::{
     ModalityArgs,
     args::CheckArgs,
+    distribution::Distribution,
     evaluate::{print, print_json},
     format::{count, line},
     progress, sheet,
@@ -33,8 +34,13 @@ pub(crate) enum Verdict {
 struct Report {
     data: String,
     ok: bool,
-    /// How many samples of each class are in each split.
+    task: Task,
+    samples: Counts,
+    /// How many samples of each class, or with each label, are in each split.
     classes: Vec<Class>,
+    /// How each value is distributed in each split.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<Distribution>,
     /// The least, the middle and the greatest size.
     sizes: BTreeMap<&'static str, Extent>,
     /// Samples that cannot be read, with the reasons.
@@ -50,9 +56,23 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Class {
     label: String,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// So many in each split.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Counts {
     train: usize,
     validation: usize,
     test: usize,
+}
+
+impl Counts {
+    fn of(data: &Dataset, counts: impl Fn(&Item) -> bool) -> Self {
+        let of = |items: &[Item]| items.iter().filter(|item| counts(item)).count();
+        Self { train: of(&data.train), validation: of(&data.validation), test: of(&data.test) }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -79,7 +99,10 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         ok: bad.is_empty() && leaks.is_empty(),
         leaks: leaks.iter().map(|leak| places(leak, &data.labels)).collect(),
         repeated: repeated.len(),
+        task: data.task,
+        samples: Counts::of(&data, |_| true),
         classes: classes(&data),
+        values: Distribution::of(&data),
         sizes: A::Modality::EXTENT
             .iter()
             .enumerate()
@@ -91,7 +114,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         ignored: data.ignored.clone(),
     };
     if let Some(path) = &args.sheet {
-        sheet::write(path, &modality, &data.labels, &data.train)?;
+        sheet::write(path, &modality, &data)?;
     }
     if args.json {
         print_json(&serde_json::to_value(&report)?);
@@ -122,19 +145,19 @@ fn read<M: Modality>(modality: &M, items: &[&Item]) -> (Vec<Vec<f64>>, Vec<BadSa
 }
 
 fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
-    let place = |(split, place, label): &(Split, Place, usize)| {
-        format!("{place} ({split}, {})", labels.get(*label).map_or("?", String::as_str))
+    let place = |(split, place, target): &(Split, Place, Target)| {
+        format!("{place} ({split}, {})", target.named(labels))
     };
     duplicate.places.iter().map(place).collect()
 }
 
 fn classes(data: &Dataset) -> Vec<Class> {
-    let of = |items: &[Item], class| items.iter().filter(|i| i.label == class).count();
+    if data.task == Task::Regression {
+        return vec![];
+    }
     let class = |(at, label): (usize, &String)| Class {
         label: label.clone(),
-        train: of(&data.train, at),
-        validation: of(&data.validation, at),
-        test: of(&data.test, at),
+        counts: Counts::of(data, |item| item.target.has(at)),
     };
     data.labels.iter().enumerate().map(class).collect()
 }
@@ -147,12 +170,12 @@ fn extent(mut sizes: Vec<f64>) -> Option<Extent> {
 
 /// The report as people read it.
 fn text(report: &Report, samples: &str) -> String {
-    type Count = fn(&Class) -> usize;
-    let total = |of: Count| report.classes.iter().map(of).sum::<usize>();
-    let splits: [(&str, Count); 3] =
-        [("train", |c| c.train), ("validation", |c| c.validation), ("test", |c| c.test)];
-    let used: Vec<_> = splits.into_iter().filter(|(_, of)| total(*of) > 0).collect();
-    let mut lines = vec![line("data", &report.data), line("classes", report.classes.len())];
+    let mut lines = vec![line("data", &report.data)];
+    match report.task {
+        Task::SingleLabel => lines.push(line("classes", report.classes.len())),
+        Task::MultiLabel => lines.push(line("labels", report.classes.len())),
+        Task::Regression => {}
+    }
     for (name, extent) in &report.sizes {
         let Extent { least, median, greatest } = extent;
         let number = |x: &f64| if x.fract() == 0. { format!("{x}") } else { format!("{x:.2}") };
@@ -164,18 +187,9 @@ fn text(report: &Report, samples: &str) -> String {
     for (ending, n) in &report.ignored {
         lines.push(line("ignored", format!("{} .{ending}, which are no {samples}", count(*n))));
     }
-    let width = report.classes.iter().map(|c| c.label.chars().count()).max().unwrap_or(0).max(5);
-    let mut header = format!("\n{:<width$}", "class");
-    used.iter().for_each(|(name, _)| header += &format!("  {name:>10}"));
-    lines.push(header);
-    for class in &report.classes {
-        let mut row = format!("{:<width$}", class.label);
-        used.iter().for_each(|(_, of)| row += &format!("  {:>10}", count(of(class))));
-        lines.push(row);
-    }
-    let mut sum = format!("{:<width$}", "all");
-    used.iter().for_each(|(_, of)| sum += &format!("  {:>10}", count(total(*of))));
-    lines.push(sum + "\n");
+    lines.push(String::new());
+    lines.extend(table(report));
+    lines.push(String::new());
     if report.bad.is_empty() {
         lines.push(format!("all {samples} can be read"));
     } else {
@@ -191,6 +205,32 @@ fn text(report: &Report, samples: &str) -> String {
         lines.extend(report.leaks.iter().map(|leak| format!("  {}", leak.join(" = "))));
     }
     lines.join("\n") + "\n"
+}
+
+/// How many samples are in each split, class by class, or how their values are distributed.
+fn table(report: &Report) -> Vec<String> {
+    type Count = fn(&Counts) -> usize;
+    let splits: [(&str, Count); 3] =
+        [("train", |c| c.train), ("validation", |c| c.validation), ("test", |c| c.test)];
+    let used: Vec<_> = splits.into_iter().filter(|(_, of)| of(&report.samples) > 0).collect();
+    let widest = report.classes.iter().map(|c| c.label.chars().count()).max().unwrap_or(0);
+    let width = widest.max(5);
+    let row = |name: &str, counts: &Counts| {
+        let cells: String =
+            used.iter().map(|(_, of)| format!("  {:>10}", count(of(counts)))).collect();
+        format!("{name:<width$}{cells}")
+    };
+    let header: String = used.iter().map(|(name, _)| format!("  {name:>10}")).collect();
+    let mut lines = vec![format!("{:<width$}{header}", report.task.answer())];
+    lines.extend(report.classes.iter().map(|class| row(&class.label, &class.counts)));
+    lines.push(row("all", &report.samples));
+    if !report.values.is_empty() {
+        // Values have a table of their own; above it stands how many samples there are.
+        lines[0] = format!("{:<width$}{header}", "");
+        lines.push(String::new());
+        lines.extend(Distribution::table(&report.values));
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -3,24 +3,24 @@
 use anyhow::Result;
 use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samples, data, run};
 
-use crate::{
-    args::EvaluateArgs,
-    format::{count, percent},
-    open::open,
-    progress,
-    train::LAYOUT,
-};
+use crate::{args::EvaluateArgs, figures, open::open, progress, train::LAYOUT};
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let layout = match run::is_run(&args.run) {
         true => args.layout.clone().or(run::read_json(&args.run.join(LAYOUT))?),
         false => args.layout.clone(),
     };
-    let layout = layout.layout::<M>()?;
+    let asked = args.layout.task();
+    let mut layout = layout.layout::<M>()?;
     let labels = || Ok(Dataset::open(&args.data, &layout)?.labels);
     let device = args.compute.device.0;
     let (model, modality) = open::<M>(&args.run, args.family.as_deref(), labels, device)?;
-    let labels = &model.spec().labels;
+    let (labels, task) = (&model.spec().labels, model.spec().task);
+    if let Some(asked) = asked.filter(|asked| *asked != task) {
+        let problem = format!("this model was trained for {task}, not for {asked}; leave it out");
+        return Err(Error::Setting { setting: "--task", problem }.into());
+    }
+    layout.task = task;
     let items = data::evaluation(&args.data, &layout, labels, "DATA")?;
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) =
@@ -29,9 +29,8 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     if !bad.is_empty() && (!args.skip_bad || samples.is_empty()) {
         return Err(Error::BadSamples(bad).into());
     }
-    let classes = labels.len();
     let size = args.compute.batch_size.get();
-    let evaluation = Evaluation::of(model.classifier(), &modality, &samples, classes, size)?;
+    let evaluation = Evaluation::of(&model, &modality, &samples, size)?;
     if args.json {
         print_json(&serde_json::json!({
             "labels": labels,
@@ -42,29 +41,9 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         if !bad.is_empty() {
             eprintln!("skipped {} {} that cannot be read", bad.len(), M::SAMPLES);
         }
-        print(&table(&evaluation, labels, M::SAMPLES));
+        print(&figures::table(&evaluation, labels, M::SAMPLES));
     }
     Ok(())
-}
-
-fn table(e: &Evaluation, labels: &[String], samples: &str) -> String {
-    let mut text = format!(
-        "accuracy {}, macro F1 {}, loss {:.3} on {} {samples}\n\n",
-        percent(e.accuracy),
-        percent(e.macro_f1),
-        e.loss,
-        count(e.samples)
-    );
-    let width = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0).max(5);
-    text += &format!("{:<width$}  {samples:>10}  right  most often mistaken for\n", "class");
-    for (truth, (label, row)) in labels.iter().zip(&e.confusion).enumerate() {
-        let all: u32 = row.iter().sum();
-        let mistaken = (0..row.len()).filter(|&c| c != truth && row[c] > 0).max_by_key(|&c| row[c]);
-        let mistaken = mistaken.map(|c| format!("{} ({})", labels[c], row[c])).unwrap_or_default();
-        let share = f64::from(row[truth]) / f64::from(all.max(1));
-        text += &format!("{label:<width$}  {all:>10}  {:>4.0} %  {mistaken}\n", 100. * share);
-    }
-    text
 }
 
 /// Results go to stdout, everything else to stderr. A reader that closes the pipe early is fine.

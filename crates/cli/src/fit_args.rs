@@ -59,7 +59,7 @@ pub(crate) struct FitArgs {
     /// End after this many steps [default: after the last epoch]
     #[arg(long, value_name = "N")]
     max_steps: Option<usize>,
-    /// Stop after this many epochs without a better validation accuracy
+    /// Stop after this many epochs without a better validation accuracy (macro F1, R²)
     #[arg(long, value_name = "EPOCHS", default_value_t = 5)]
     patience: usize,
     /// Put sentences or recordings of about the same length together, so that little is padded

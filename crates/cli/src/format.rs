@@ -20,6 +20,15 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100. * share)
 }
 
+/// A measured number with four digits or more: `0.1234`, `12.50`, `1234`; far from 1 as `1.235e9`.
+pub(crate) fn number(x: f64) -> String {
+    match x.abs() {
+        0. => "0".into(),
+        size if !(1e-4..1e7).contains(&size) => format!("{x:.3e}"),
+        size => format!("{x:.*}", (3. - size.log10().floor()).clamp(0., 7.) as usize),
+    }
+}
+
 /// `4.1 s`, `2 min 5 s`.
 pub(crate) fn seconds(seconds: f64) -> String {
     if seconds < 60. {
@@ -57,6 +66,9 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(10_674_058), "10,674,058");
+        let numbers = [0., 12.5, -0.123_456, 1234.56, 1e-5, 123_456.7, 2e9].map(number);
+        let expected = ["0", "12.50", "-0.1235", "1235", "1.000e-5", "123457", "2.000e9"];
+        assert_eq!(numbers, expected);
         assert_eq!(seconds(59.94), "59.9 s");
         assert_eq!(seconds(125.), "2 min 5 s");
     }

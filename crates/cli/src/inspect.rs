@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use crosstune_core::{Checkpoint, Entry, Family, error::one_line, run};
+use crosstune_core::{Checkpoint, Entry, Family, Task, error::one_line, run};
 use serde_json::json;
 
 use crate::{
@@ -17,7 +17,13 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     let checkpoint = Checkpoint::open(weights::local(&args.weights)?)?;
     let (family, trunk, origin) = if run::is_run(checkpoint.folder()) {
         let spec = run::spec(checkpoint.folder())?;
-        let origin = format!("tuned on {}; classes: {}", spec.modality, spec.labels.join(", "));
+        let answers = match spec.task {
+            Task::SingleLabel => "classes",
+            Task::MultiLabel => "labels",
+            Task::Regression => "values",
+        };
+        let (modality, labels) = (&spec.modality, spec.labels.join(", "));
+        let origin = format!("tuned on {modality}; {answers}: {labels}");
         (Some(spec.family), Some(spec.trunk), origin)
     } else {
         match Family::of(&checkpoint, args.family.as_deref()) {

@@ -9,11 +9,14 @@
 
 mod args;
 mod check;
+mod distribution;
 mod evaluate;
 mod export;
+mod figures;
 mod fit_args;
 mod format;
 mod inspect;
+mod layout_args;
 mod open;
 mod predict;
 mod process;

@@ -7,9 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use crosstune_core::{Item, Modality, Shown};
+use crosstune_core::{Dataset, Item, Modality, Shown, Target, Task};
 use font8x8::UnicodeFonts;
 use rayon::prelude::*;
+
+use crate::format::number;
 
 /// How many samples of a class are shown.
 const SHOWN: usize = 8;
@@ -19,21 +21,15 @@ const GAP: usize = 4;
 const NAME: usize = 8 + GAP;
 
 /// Writes a sheet beside its place, then renames it. What cannot be read is left out.
-pub(crate) fn write<M: Modality>(
-    path: &Path,
-    modality: &M,
-    labels: &[String],
-    items: &[Item],
-) -> Result<()> {
-    let rows: Vec<(&str, Vec<Shown>)> = labels
+pub(crate) fn write<M: Modality>(path: &Path, modality: &M, data: &Dataset) -> Result<()> {
+    let parts = parts(data);
+    let rows: Vec<(&str, Vec<Shown>)> = parts
         .par_iter()
-        .enumerate()
-        .map(|(class, label)| {
-            let of: Vec<_> = items.iter().filter(|i| i.label == class).collect();
+        .map(|(name, of)| {
             // From all over the class, not its first, which may be of one kind.
             let step = of.len().div_ceil(SHOWN).max(1);
             let shown = of.iter().step_by(step).filter_map(|i| modality.show(&i.input).ok());
-            (label.as_str(), shown.collect())
+            (name.as_str(), shown.collect())
         })
         .collect();
     let pictures = rows.iter().flat_map(|(_, row)| row).any(|s| matches!(s, Shown::Picture { .. }));
@@ -57,6 +53,29 @@ pub(crate) fn write<M: Modality>(
     });
     let placed = written.and_then(|()| fs::rename(&beside, path));
     placed.with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// The training samples by what they are answered with: of each class, with each label, or in quarters
+/// by the first value, the least first.
+fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
+    if data.task != Task::Regression {
+        let part = |(at, label): (usize, &String)| {
+            (label.clone(), data.train.iter().filter(|item| item.target.has(at)).collect())
+        };
+        return data.labels.iter().enumerate().map(part).collect();
+    }
+    let value = |item: &Item| match &item.target {
+        Target::Values(values) => values.first().copied().unwrap_or_default(),
+        _ => 0.,
+    };
+    let mut sorted: Vec<&Item> = data.train.iter().collect();
+    sorted.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    let quarters = sorted.chunks(sorted.len().div_ceil(4).max(1));
+    let name = |quarter: &[&Item]| {
+        let ends = [quarter.first(), quarter.last()].map(|item| item.map_or(0., |i| value(i)));
+        format!("{} {} to {}", data.labels[0], number(ends[0]), number(ends[1]))
+    };
+    quarters.map(|quarter| (name(quarter), quarter.to_vec())).collect()
 }
 
 /// Texts below the names of their classes.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crosstune_core::{
     Anatomy, BadSample, Cut, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport,
     MatmulPrecision, Modality, Model, Origin, Parts, Plan, Pretrained, Progress, Recipe, Room,
-    RunWriter, Spec, Splits, Statistics, fit,
+    RunWriter, Spec, Splits, Statistics, Task, fit,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::{
     ModalityArgs,
     args::{HeadArg, TrainArgs},
+    figures::{figures, share},
     format::{count, line, percent, seconds, shape},
     process, progress, weights,
 };
@@ -92,6 +93,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     options.check()?;
     let matmul_precision = MatmulPrecision::from(args.fit.matmul_precision);
     matmul_precision.apply()?;
+    let task = args.layout.task().unwrap_or_default();
+    task.check(&options)?;
     plan.freeze.check(anatomy)?;
     let data = dataset::<A>(&args)?;
     let run = RunWriter::create(&args.out, args.overwrite)?;
@@ -102,7 +105,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
 
     fit::seed(options.seed);
-    let mut spec = Spec::new::<A::Modality>(&source, embedder, data.labels.clone());
+    let mut spec = Spec::new::<A::Modality>(&source, embedder, data.labels.clone())
+        .for_task(task, &splits.train)?;
     match args.head {
         HeadArg::New => spec.pool = args.pool.into(),
         HeadArg::Kept => spec = spec.with_head_of(&source),
@@ -128,10 +132,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 
     let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
     let evaluate = |samples: &crosstune_core::Samples| {
-        let score = || {
-            let classes = data.labels.len();
-            Evaluation::of(model.classifier(), &modality, samples, classes, options.batch_size)
-        };
+        let score = || Evaluation::of(&model, &modality, samples, options.batch_size);
         (!samples.is_empty()).then(score).transpose()
     };
     let result = RunResult {
@@ -186,7 +187,7 @@ fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
     }
     match args.limit_per_class {
         Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
-        Some(limit) => data.limit_per_class(limit, args.fit.seed),
+        Some(limit) => data.limit_per_class(limit, args.fit.seed)?,
         None => {}
     }
     if let (Some(folds), Some(fold)) = (args.folds, args.fold) {
@@ -239,12 +240,13 @@ fn fitted<M: Modality>(
             Progress::Step { epoch, loss, accuracy, .. } => {
                 times.push(last.elapsed().as_secs_f64());
                 bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
-                bar.set_message(format!("loss {loss:.3}  accuracy {}", percent(accuracy)));
+                let accuracy = accuracy.map(|share| format!("  accuracy {}", percent(share)));
+                bar.set_message(format!("loss {loss:.3}{}", accuracy.unwrap_or_default()));
                 bar.inc(1);
             }
             Progress::Epoch(record) => {
                 run.metric(record)?;
-                show_epoch(&bar, record, options.epochs);
+                show_epoch(&bar, record, options.epochs, model.spec().task);
             }
         }
         last = Instant::now();
@@ -256,18 +258,19 @@ fn fitted<M: Modality>(
     Ok((course?, first_batch, median))
 }
 
-fn show_epoch(bar: &ProgressBar, record: &crosstune_core::EpochRecord, epochs: usize) {
-    let validation = match (record.validation_loss, record.validation_accuracy) {
-        (Some(loss), Some(accuracy)) => {
-            format!("   validation loss {loss:.3}, accuracy {}", percent(accuracy))
+fn show_epoch(bar: &ProgressBar, record: &crosstune_core::EpochRecord, epochs: usize, task: Task) {
+    let validation = match (record.validation_loss, record.validation_merit) {
+        (Some(loss), Some(merit)) => {
+            format!("   validation loss {loss:.3}, {} {}", task.merit(), share(task, merit))
         }
         _ => String::new(),
     };
+    let accuracy = record.train_accuracy.map(|right| format!(", accuracy {}", percent(right)));
     let text = format!(
-        "{}/{epochs}  loss {:.3}, accuracy {}{validation}   {}",
+        "{}/{epochs}  loss {:.3}{}{validation}   {}",
         record.epoch,
         record.train_loss,
-        percent(record.train_accuracy),
+        accuracy.unwrap_or_default(),
         seconds(record.seconds),
     );
     bar.suspend(|| say("epoch", text));
@@ -279,7 +282,6 @@ fn describe(source: &Pretrained) -> String {
 }
 
 fn say_data<M: Modality>(data: &Dataset) {
-    let classes = data.labels.len();
     let splits = [(&data.validation, "validation"), (&data.test, "test")];
     let others: String = splits
         .iter()
@@ -287,7 +289,12 @@ fn say_data<M: Modality>(data: &Dataset) {
         .map(|(items, name)| format!(", {} for {name}", count(items.len())))
         .collect();
     let train = count(data.train.len());
-    say("data", format!("{train} {} to train on{others}; {classes} classes", M::SAMPLES));
+    let asked = match (data.task, &data.labels[..]) {
+        (Task::SingleLabel, classes) => format!("{} classes", classes.len()),
+        (Task::MultiLabel, labels) => format!("{} labels, any number of which apply", labels.len()),
+        (Task::Regression, values) => format!("numbers: {}", values.join(", ")),
+    };
+    say("data", format!("{train} {} to train on{others}; {asked}", M::SAMPLES));
     if !data.ignored.is_empty() {
         let kinds: Vec<_> =
             data.ignored.iter().map(|(e, n)| format!("{} .{e}", count(*n))).collect();
@@ -354,18 +361,7 @@ fn say_names(report: &LoadReport) {
 }
 
 fn say_result(result: &RunResult) {
-    let score = |e: &Evaluation, split: &str| {
-        say(
-            split,
-            format!(
-                "accuracy {}, macro F1 {}, loss {:.3} on {} samples",
-                percent(e.accuracy),
-                percent(e.macro_f1),
-                e.loss,
-                count(e.samples)
-            ),
-        );
-    };
+    let score = |e: &Evaluation, split: &str| say(split, figures(e, "samples"));
     if let Some(e) = &result.validation {
         score(e, "validation");
         if result.test.is_none() {

@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;
-use tch::{CModule, Tensor};
+use tch::{CModule, Device, Kind, Tensor};
 
 use crate::{
-    Batch, Error, Modality, Model, Result,
+    Batch, Error, Modality, Model, Result, Spec,
     checkpoint::{CONFIG, WEIGHTS},
     family::publish,
     model::write_tensors,
     run::{beside, write_json},
+    task::Scales,
 };
 
 /// Writes a folder in Hugging Face layout that transformers opens with `from_pretrained`:
@@ -23,7 +24,8 @@ use crate::{
 pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> Result<()> {
     let embedder = modality.pretrained_embedder();
     let published = publish::publish(model.spec(), embedder.as_ref())?;
-    let ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
+    let mut ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
+    rescale(&mut ours, model.spec())?;
     let mut theirs = published.dialect.publish(&ours)?;
     count_batches(&mut theirs);
     whole(folder, |partial| {
@@ -38,6 +40,22 @@ pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> 
     })
 }
 
+/// Lets the head answer with values in their own units, as transformers expects it.
+fn rescale(ours: &mut BTreeMap<String, Tensor>, spec: &Spec) -> Result<()> {
+    let Some(scales) = Scales::of(spec, Device::Cpu) else { return Ok(()) };
+    let [Some(weight), Some(bias)] = ["head.weight", "head.bias"]
+        .map(|name| ours.get(name).map(|t| t.detach().to_device(Device::Cpu)))
+    else {
+        let problem = "its head has no bias, which values with a mean need; export as torchscript";
+        return Err(Error::Setting { setting: "--format hf", problem: problem.into() });
+    };
+    let bias = scales.undo(&bias);
+    let weight = scales.stretch(&weight);
+    ours.insert("head.weight".into(), weight.to_kind(Kind::Float));
+    ours.insert("head.bias".into(), bias.to_kind(Kind::Float));
+    Ok(())
+}
+
 /// PyTorch keeps a count of batches beside the statistics of a batch norm. With a fixed momentum, as
 /// everywhere here, nothing reads it.
 fn count_batches(theirs: &mut BTreeMap<String, Tensor>) {
@@ -49,7 +67,8 @@ fn count_batches(theirs: &mut BTreeMap<String, Tensor>) {
     theirs.extend(norms.into_iter().map(|count| (count, Tensor::from(0i64))));
 }
 
-/// Writes all parameters to one safetensors file under our own names.
+/// Writes all parameters to one safetensors file under our own names, as a run folder holds them: of
+/// values, the head's answers are in deviations ([`Spec::scales`]).
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -58,7 +77,7 @@ pub fn safetensors(model: &Model, file: &Path) -> Result<()> {
 }
 
 /// Writes a TorchScript archive that `torch.jit.load` opens: from a batch as `example`, already
-/// prepared as the modality does it, to logits. It takes batches of any size, but of the example's
+/// prepared as the modality does it, to logits, or to values in their own units. It takes batches of any size, but of the example's
 /// length: its inputs are `x` and, where the example has a mask, `keep`.
 ///
 /// # Errors
@@ -75,12 +94,17 @@ pub fn torchscript(model: &Model, example: &Batch, file: &Path) -> Result<()> {
 }
 
 fn trace(model: &Model, example: &Batch) -> Result<CModule> {
+    let scales = Scales::of(model.spec(), model.classifier().device());
     let mut inputs = vec![example.x.shallow_clone()];
     inputs.extend(example.keep.as_ref().map(Tensor::shallow_clone));
     let mut forward = |inputs: &[Tensor]| {
         let mut inputs = inputs.iter().map(Tensor::shallow_clone);
         let x = inputs.next().unwrap_or_default();
-        vec![model.classifier().forward(&Batch { x, keep: inputs.next() }, false)]
+        let logits = model.classifier().forward(&Batch { x, keep: inputs.next() }, false);
+        vec![match &scales {
+            Some(scales) => scales.undo(&logits).to_kind(Kind::Float),
+            None => logits,
+        }]
     };
     Ok(CModule::create_by_tracing("Classifier", "forward", &inputs, &mut forward)?)
 }

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rayon::prelude::*;
 use tch::Tensor;
 
-use crate::{Batch, Cut, Modality, Result, Rng, Samples, samples::Reading};
+use crate::{Batch, Cut, Modality, Result, Rng, Samples, Target, samples::Reading};
 
 /// How many batches may wait for the device.
 const AHEAD: usize = 4;
@@ -77,7 +77,7 @@ impl<M: Modality> Feed for Inputs<'_, M> {
 pub(crate) struct Prepared {
     /// What flows through the feed's cut, on the CPU.
     pub(crate) batch: Batch,
-    /// The class of each sample: `[samples]`, i64.
+    /// The target of each sample; see [`Target::stack`].
     pub(crate) targets: Tensor,
     /// How many rows of the batch each sample has.
     pub(crate) rows: Vec<i64>,
@@ -116,10 +116,9 @@ pub(crate) fn batches(
 fn prepare(feed: &dyn Feed, list: &[usize], purpose: Purpose) -> Result<Prepared> {
     let rows: Vec<Vec<Tensor>> =
         list.par_iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
-    let targets: Vec<i64> = list.iter().map(|&at| feed.samples().targets()[at]).collect();
     Ok(Prepared {
         batch: feed.batch(&rows.iter().flatten().collect::<Vec<_>>()),
-        targets: Tensor::from_slice(&targets),
+        targets: Target::stack(list.iter().map(|&at| &feed.samples().targets()[at])),
         rows: rows.iter().map(|rows| rows.len() as i64).collect(),
     })
 }

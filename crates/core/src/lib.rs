@@ -56,13 +56,16 @@ pub mod schedule;
 pub mod scope;
 mod shim;
 pub mod surgery;
+pub mod task;
 pub mod tower;
 pub mod transformer;
 pub mod trunk;
 
 pub use cache::Room;
 pub use checkpoint::{Checkpoint, Entry, Format};
-pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Place, Split, duplicates};
+pub use data::{
+    Dataset, Duplicate, Input, InputKind, Item, Layout, Place, Split, Target, duplicates,
+};
 pub use dialect::{Dialect, Fit};
 pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig, StemEmbedder, TokenPatchEmbedder};
 pub use error::{Cause, Error, Result};
@@ -93,6 +96,7 @@ pub use samples::{BadSample, MEMORY, Reading, Samples, Splits};
 pub use schedule::{Curve, Schedule};
 pub use scope::{Fresh, LoadReport, Origin, Reshaped, Scope, Source};
 pub use surgery::Resampling;
+pub use task::{Objective, Scale, Task};
 pub use tower::{Classifier, Cut, Tower};
 pub use transformer::{Attend, Gelu, LayerScale, NormAt, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};

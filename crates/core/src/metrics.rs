@@ -1,26 +1,34 @@
-//! How good a classifier is.
+//! How good a model is.
+
+mod multi_label;
+mod regression;
+mod single_label;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::{
-    Batch, Classifier, Cut, Modality, Result, Samples,
+    Batch, Classifier, Cut, Modality, Model, Objective, Result, Samples, Spec, Target, Task,
     feed::{self, Feed, Inputs, Purpose},
+    task::Scales,
 };
 
-/// A classifier's result on labelled samples.
+pub use multi_label::{LabelFigures, MultiLabelFigures};
+pub use regression::{RegressionFigures, ValueFigures};
+pub use single_label::SingleLabelFigures;
+
+/// A model's result on labelled samples. In a file it is its figures alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// The number of samples.
-    pub samples: usize,
-    /// The share of right answers.
-    pub accuracy: f64,
-    /// The mean cross-entropy, in nats.
-    pub loss: f64,
-    /// The mean over the classes of the harmonic mean of precision and recall.
-    pub macro_f1: f64,
-    /// `confusion[true][predicted]`, in samples.
-    pub confusion: Vec<Vec<u32>>,
+#[serde(untagged)]
+pub enum Evaluation {
+    /// Of one class for each sample.
+    SingleLabel(SingleLabelFigures),
+    /// Of any number of labels.
+    MultiLabel(MultiLabelFigures),
+    /// Of numbers.
+    Regression(RegressionFigures),
 }
 
 impl Evaluation {
@@ -29,66 +37,177 @@ impl Evaluation {
     /// # Errors
     /// If a sample can no longer be read.
     pub fn of<M: Modality>(
-        model: &Classifier,
+        model: &Model,
         modality: &M,
         samples: &Samples,
-        classes: usize,
         batch_size: usize,
     ) -> Result<Self> {
-        Self::of_feed(model, &Inputs { modality, samples }, classes, batch_size)
+        Self::of_feed(model, &Inputs { modality, samples }, batch_size)
     }
 
     /// The same of what flows through a cut.
-    pub(crate) fn of_feed(
-        model: &Classifier,
-        feed: &dyn Feed,
-        classes: usize,
-        batch_size: usize,
-    ) -> Result<Self> {
-        let samples = feed.samples();
-        let (mut loss, mut confusion) = (0., vec![vec![0u32; classes]; classes]);
-        score_feed(model, feed, batch_size, |chosen, scores| {
-            let targets: Vec<i64> = chosen.iter().map(|&at| samples.targets()[at]).collect();
-            let mean = scores.nll_loss(&Tensor::from_slice(&targets)).double_value(&[]);
-            loss += mean * targets.len() as f64;
-            let answers = Vec::<i64>::try_from(scores.argmax(-1, false))?;
-            for (truth, answer) in targets.into_iter().zip(answers) {
-                confusion[truth as usize][answer as usize] += 1;
-            }
-            Ok(())
+    pub(crate) fn of_feed(model: &Model, feed: &dyn Feed, batch_size: usize) -> Result<Self> {
+        let (mut tally, targets) = (Tally::new(model.spec()), feed.samples().targets());
+        score_feed(model, feed, batch_size, |chosen, answers| {
+            tally.add(answers, chosen.iter().map(|&at| &targets[at]))
         })?;
-        Ok(Self::from_confusion(confusion, loss / samples.len().max(1) as f64))
+        Ok(tally.finish())
     }
 
-    fn from_confusion(confusion: Vec<Vec<u32>>, loss: f64) -> Self {
-        let classes = confusion.len();
-        let samples: u32 = confusion.iter().flatten().sum();
-        let right = |c: usize| f64::from(confusion[c][c]);
-        let f1 = |c: usize| {
-            let truth: u32 = confusion[c].iter().sum();
-            let answered: u32 = confusion.iter().map(|row| row[c]).sum();
-            // A class that neither occurs nor is answered says nothing about the model.
-            (truth + answered > 0).then(|| 2. * right(c) / f64::from(truth + answered))
-        };
-        let f1: Vec<f64> = (0..classes).filter_map(f1).collect();
-        Self {
-            samples: samples as usize,
-            accuracy: (0..classes).map(right).sum::<f64>() / f64::from(samples.max(1)),
-            loss,
-            macro_f1: f1.iter().sum::<f64>() / f1.len().max(1) as f64,
-            confusion,
+    /// The number of samples.
+    pub fn samples(&self) -> usize {
+        match self {
+            Self::SingleLabel(e) => e.samples,
+            Self::MultiLabel(e) => e.samples,
+            Self::Regression(e) => e.samples,
+        }
+    }
+
+    /// The mean loss, as [`Objective::loss`] without weights and smoothing.
+    pub fn loss(&self) -> f64 {
+        match self {
+            Self::SingleLabel(e) => e.loss,
+            Self::MultiLabel(e) => e.loss,
+            Self::Regression(e) => e.loss,
+        }
+    }
+
+    /// The one figure that epochs are compared by, the greater the better: accuracy, the macro F1 of
+    /// labels, the mean R² of values ([`Task::merit`]).
+    pub fn merit(&self) -> f64 {
+        match self {
+            Self::SingleLabel(e) => e.accuracy,
+            Self::MultiLabel(e) => e.macro_f1,
+            Self::Regression(e) => e.r2,
+        }
+    }
+
+    /// The share of answers that are right, all labels of a sample together; `None` of values.
+    pub fn accuracy(&self) -> Option<f64> {
+        match self {
+            Self::SingleLabel(e) => Some(e.accuracy),
+            Self::MultiLabel(e) => Some(e.exact_match),
+            Self::Regression(_) => None,
         }
     }
 }
 
-/// Hands the logarithms of the probabilities of all classes, `[samples, classes]`, f32 on the CPU, to
-/// `consume`, with the samples that they are of, in order: `batch_size` at a time, without gradients
-/// or dropout. Of a sample in several windows, the probabilities are averaged.
+/// What answers come to, batch by batch.
+#[derive(Debug)]
+pub(crate) struct Tally<'s> {
+    spec: &'s Spec,
+    objective: Objective,
+    /// The sum over the samples.
+    loss: f64,
+    samples: usize,
+    /// `confusion[true][predicted]`, of classes.
+    confusion: Vec<Vec<u32>>,
+    /// A row for each sample: answers to all labels or values.
+    answers: Vec<Vec<f64>>,
+    /// Likewise, what is true.
+    truth: Vec<Target>,
+}
+
+impl<'s> Tally<'s> {
+    pub(crate) fn new(spec: &'s Spec) -> Self {
+        let classes = if spec.task == Task::SingleLabel { spec.labels.len() } else { 0 };
+        Self {
+            spec,
+            objective: Objective::new(spec, 0., tch::Device::Cpu),
+            loss: 0.,
+            samples: 0,
+            confusion: vec![vec![0; classes]; classes],
+            answers: vec![],
+            truth: vec![],
+        }
+    }
+
+    /// Adds a batch: `answers` `[B, answers]` as [`score`] hands them out.
+    pub(crate) fn add<'t>(
+        &mut self,
+        answers: &Tensor,
+        targets: impl Iterator<Item = &'t Target> + Clone,
+    ) -> Result<()> {
+        let stacked = Target::stack(targets.clone());
+        let rows = answers.size()[0];
+        self.samples += rows as usize;
+        self.loss += self.objective.loss(answers, &stacked).double_value(&[]) * rows as f64;
+        match self.spec.task {
+            Task::SingleLabel => {
+                let answers = Vec::<i64>::try_from(answers.argmax(-1, false))?;
+                for (truth, answer) in targets.zip(answers) {
+                    let truth = truth.class().unwrap_or(0);
+                    self.confusion[truth][answer as usize] += 1;
+                }
+            }
+            Task::MultiLabel => self.keep(&answers.to_kind(Kind::Double).sigmoid(), targets)?,
+            Task::Regression => {
+                self.keep(&in_units(self.spec, answers), targets)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep<'t>(
+        &mut self,
+        answers: &Tensor,
+        targets: impl Iterator<Item = &'t Target>,
+    ) -> Result<()> {
+        self.answers.extend(Vec::<Vec<f64>>::try_from(answers.contiguous())?);
+        self.truth.extend(targets.cloned());
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Evaluation {
+        let loss = self.loss / self.samples.max(1) as f64;
+        let column = |at: usize| self.answers.iter().map(|row| row[at]).collect::<Vec<_>>();
+        let labels = &self.spec.labels;
+        match self.spec.task {
+            Task::SingleLabel => {
+                Evaluation::SingleLabel(SingleLabelFigures::of(self.confusion, loss))
+            }
+            Task::MultiLabel => {
+                let columns = labels.iter().enumerate().map(|(at, label)| {
+                    let truth = self.truth.iter().map(|target| target.has(at)).collect();
+                    (label.clone(), column(at), truth)
+                });
+                let columns = columns.collect::<Vec<_>>();
+                Evaluation::MultiLabel(MultiLabelFigures::of(&columns, self.samples, loss))
+            }
+            Task::Regression => {
+                let value = |target: &Target, at: usize| match target {
+                    Target::Values(values) => values[at],
+                    _ => f64::NAN,
+                };
+                let columns = labels.iter().enumerate().map(|(at, name)| {
+                    let truth = self.truth.iter().map(|target| value(target, at)).collect();
+                    (name.clone(), column(at), truth)
+                });
+                let columns = columns.collect::<Vec<_>>();
+                Evaluation::Regression(RegressionFigures::of(&columns, self.samples, loss))
+            }
+        }
+    }
+}
+
+/// What a model answers on values, `[B, values]`, in the values' own units, f64.
+pub fn in_units(spec: &Spec, answers: &Tensor) -> Tensor {
+    match Scales::of(spec, answers.device()) {
+        Some(scales) => scales.undo(answers),
+        None => answers.to_kind(Kind::Double),
+    }
+}
+
+/// Hands a model's answers on all samples, `[samples, answers]`, f32 on the CPU, to `consume`, with the
+/// samples that they are of, in order: `batch_size` at a time, without gradients or dropout. Answers
+/// are the logarithms of the probabilities of all classes; of each label, the logarithm of its odds;
+/// values, in deviations ([`in_units`]). Of a sample in several windows, the probabilities or the
+/// values are averaged.
 ///
 /// # Errors
 /// If a sample can no longer be read, or the first error of `consume`.
 pub fn score<M: Modality>(
-    model: &Classifier,
+    model: &Model,
     modality: &M,
     samples: &Samples,
     batch_size: usize,
@@ -98,50 +217,51 @@ pub fn score<M: Modality>(
 }
 
 fn score_feed(
-    model: &Classifier,
+    model: &Model,
     feed: &dyn Feed,
     batch_size: usize,
     mut consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
 ) -> Result<()> {
+    let (task, model) = (model.spec().task, model.classifier());
     let order: Vec<usize> = (0..feed.samples().len()).collect();
     let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
     feed::batches(feed, &lists, Purpose::Ask, |chosen, prepared| {
-        let scores = scores(model, &prepared.batch, feed.cut(), batch_size as i64);
-        let scores = if prepared.rows.iter().all(|&rows| rows == 1) {
-            scores
-        } else {
-            let mean =
-                |of: Tensor| of.logsumexp([0].as_slice(), false) - (of.size()[0] as f64).ln();
-            let parts = scores.split_with_sizes(&prepared.rows, 0);
-            Tensor::stack(&parts.into_iter().map(mean).collect::<Vec<_>>(), 0)
+        let logits = logits(model, &prepared.batch, feed.cut(), batch_size as i64);
+        let answers = match task {
+            Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
+            Task::MultiLabel | Task::Regression => logits.to_kind(Kind::Float),
         };
-        consume(chosen, &scores)
+        let answers = if prepared.rows.iter().all(|&rows| rows == 1) {
+            answers
+        } else {
+            let parts = answers.split_with_sizes(&prepared.rows, 0);
+            Tensor::stack(&parts.iter().map(|part| mean(task, part)).collect::<Vec<_>>(), 0)
+        };
+        consume(chosen, &answers)
     })
 }
 
-/// The same of each row of a batch, `at_once` at a time.
-fn scores(model: &Classifier, batch: &Batch, cut: Cut, at_once: i64) -> Tensor {
+/// The mean over windows, `[windows, answers]`.
+fn mean(task: Task, answers: &Tensor) -> Tensor {
+    let windows = (answers.size()[0] as f64).ln();
+    // Of probabilities, whose logarithms these are.
+    let mean = |logs: Tensor| logs.logsumexp([0].as_slice(), false) - windows;
+    match task {
+        Task::SingleLabel => mean(answers.shallow_clone()),
+        Task::MultiLabel => mean(answers.log_sigmoid()) - mean((-answers).log_sigmoid()),
+        Task::Regression => answers.mean_dim([0].as_slice(), false, Kind::Float),
+    }
+}
+
+/// The logits of each row of a batch, `at_once` at a time.
+fn logits(model: &Classifier, batch: &Batch, cut: Cut, at_once: i64) -> Tensor {
     let rows = batch.x.size()[0];
     let part = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(rows - from));
         let part = Batch { x: narrow(&batch.x), keep: batch.keep.as_ref().map(narrow) };
         let logits = tch::no_grad(|| model.above(&part.to_device(model.device()), cut, false));
-        logits.to_device(tch::Device::Cpu).log_softmax(-1, Kind::Float)
+        logits.to_device(tch::Device::Cpu)
     };
     let step = usize::try_from(at_once).unwrap_or(1).max(1);
     Tensor::cat(&(0..rows).step_by(step).map(part).collect::<Vec<_>>(), 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Against `sklearn.metrics.f1_score(average="macro")` on the same table.
-    #[test]
-    fn figures_follow_from_the_confusion() {
-        let e = Evaluation::from_confusion(vec![vec![8, 2], vec![1, 9]], 0.5);
-        assert_eq!(e.samples, 20);
-        assert!((e.accuracy - 0.85).abs() < 1e-12);
-        assert!((e.macro_f1 - 0.849_624_060_150_376).abs() < 1e-12);
-    }
 }

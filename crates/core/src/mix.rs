@@ -18,8 +18,8 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// Mixes each sample with its opposite in the batch, the first with the last. The targets
-    /// `[B]`, i64, become the share of each class, `[B, classes]`, f32.
+    /// Mixes each sample with its opposite in the batch, the first with the last. Classes `[B]`, i64,
+    /// become the share of each, `[B, classes]`, f32; labels and values are mixed as they are.
     ///
     /// # Errors
     /// If the batch cannot be mixed so: token ids by mixup, anything but pictures by CutMix.
@@ -38,7 +38,10 @@ impl Mix {
         let share = Beta::new(alpha, alpha).map_or(1., |beta| beta.sample(rng));
         let (batch, share) =
             if cut { cut_in(batch, share, rng)? } else { (blend(batch, share)?, share) };
-        let own = targets.one_hot(classes).to_kind(Kind::Float);
+        let own = match targets.kind() {
+            Kind::Int64 => targets.one_hot(classes).to_kind(Kind::Float),
+            _ => targets.shallow_clone(),
+        };
         let targets = &own * share + own.flip([0]) * (1. - share);
         Ok((batch, targets))
     }

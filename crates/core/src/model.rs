@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
     Anatomy, Classifier, Cut, Error, Fresh, Head, HeadConfig, LoadReport, Modality, Origin, Pool,
-    Pretrained, Result, Samples, Scope, Source, Tower, Trunk, TrunkConfig,
+    Pretrained, Result, Samples, Scale, Scope, Source, Task, Tower, Trunk, TrunkConfig,
     freeze::{Place, is_statistic},
     layers::Statistics,
 };
@@ -32,8 +32,14 @@ pub struct Spec {
     /// What stands between that vector and the logits.
     #[serde(default)]
     pub head: HeadConfig,
-    /// The classes, in the order of the logits.
+    /// What it is asked.
+    #[serde(default)]
+    pub task: Task,
+    /// The classes, the labels or the names of the values, in the order of the logits.
     pub labels: Vec<String>,
+    /// The scale of each value, where the logits are deviations from a mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scales: Vec<Scale>,
 }
 
 impl Spec {
@@ -53,8 +59,22 @@ impl Spec {
             },
             pool: Pool::Mean,
             head: HeadConfig::default(),
+            task: Task::default(),
             labels,
+            scales: vec![],
         }
+    }
+
+    /// The same for another task, with the scales that the values of the training samples have.
+    ///
+    /// # Errors
+    /// If a value is the same in all of them.
+    pub fn for_task(self, task: Task, train: &Samples) -> Result<Self> {
+        let scales = match task {
+            Task::Regression => Scale::of(train, &self.labels)?,
+            Task::SingleLabel | Task::MultiLabel => vec![],
+        };
+        Ok(Self { task, scales, ..self })
     }
 
     /// The same with the pool and the head that the source came with, for [`Parts::BodyAndHead`].
@@ -171,7 +191,10 @@ impl Model {
             );
             return Err(Error::Family { path, problem });
         }
-        let spec = Spec::new::<M>(source, embedder, source.labels(labels)?).with_head_of(source);
+        let spec = Spec {
+            task: source.task()?,
+            ..Spec::new::<M>(source, embedder, source.labels(labels)?).with_head_of(source)
+        };
         Self::new(spec, modality, Some((&source.source()?, Parts::All)), device)
     }
 

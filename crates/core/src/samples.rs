@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use tch::Tensor;
 
 use crate::{
-    Dataset, Error, Input, Item, Modality, Place, Result, Rng,
+    Dataset, Error, Input, Item, Modality, Place, Result, Rng, Target,
     error::{Cause, one_line},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Samples {
     held: Vec<Held>,
-    targets: Vec<i64>,
+    targets: Vec<Target>,
 }
 
 /// A sample that can be had at any time.
@@ -112,7 +112,7 @@ impl Samples {
             match held {
                 Ok(held) => {
                     samples.held.push(held);
-                    samples.targets.push(item.label as i64);
+                    samples.targets.push(item.target.clone());
                 }
                 Err(cause) => bad.push(BadSample { place: item.place.clone(), cause }),
             }
@@ -120,9 +120,14 @@ impl Samples {
         (samples, bad)
     }
 
-    /// The class of each, an index into the data set's labels.
-    pub fn targets(&self) -> &[i64] {
+    /// What is to be answered of each.
+    pub fn targets(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// The class of each that has one, an index into the data set's labels.
+    pub fn classes(&self) -> Vec<i64> {
+        self.targets.iter().filter_map(Target::class).map(|class| class as i64).collect()
     }
 
     /// The number of samples.
@@ -192,7 +197,7 @@ impl Splits {
     /// told of each item, from any thread.
     ///
     /// # Errors
-    /// If a class has no training sample that can be read.
+    /// If a class, a label or a value has no training sample that can be read.
     pub fn read<M: Modality>(
         modality: &mut M,
         data: &Dataset,
@@ -205,7 +210,7 @@ impl Splits {
         let (validation, bad_validation) = read(&data.validation, Reading::Plain);
         let (test, bad_test) = read(&data.test, Reading::Plain);
         bad.extend(bad_validation.into_iter().chain(bad_test));
-        let empty = (0..data.labels.len()).find(|&c| !train.targets().contains(&(c as i64)));
+        let empty = (0..data.labels.len()).find(|&c| !train.targets().iter().any(|t| t.has(c)));
         if let Some(class) = empty {
             // The reasons say more than the class does.
             return Err(match bad.is_empty() {
@@ -213,7 +218,8 @@ impl Splits {
                 true => Error::Data {
                     path: data.path.clone(),
                     problem: format!(
-                        "the class {:?} has no training samples left; lower --validation",
+                        "the {} {:?} has no training samples left; lower --validation",
+                        data.task.answer(),
                         data.labels[class]
                     ),
                 },

@@ -3,6 +3,21 @@
 
 use rand::{Rng, seq::SliceRandom};
 
+use super::Target;
+
+/// Weights for [`Objective::with_weights`](crate::Objective::with_weights): of each class as
+/// [`class_weights`] has it; of each label, how many samples lack it for one that has it. `answers` is
+/// the number of classes or labels.
+pub fn weights(targets: &[Target], answers: usize) -> Vec<f32> {
+    if targets.iter().any(|target| target.class().is_some()) {
+        let classes = targets.iter().filter_map(Target::class).map(|class| class as i64);
+        return class_weights(&classes.collect::<Vec<_>>(), answers);
+    }
+    let having = |label| targets.iter().filter(|target| target.has(label)).count();
+    let weight = |having: usize| (targets.len() - having) as f32 / having.max(1) as f32;
+    (0..answers).map(|label| weight(having(label))).collect()
+}
+
 /// A weight for each class, in inverse proportion to its size: one on average over the samples. A
 /// class without samples has 0.
 pub fn class_weights(targets: &[i64], classes: usize) -> Vec<f32> {
@@ -55,6 +70,16 @@ mod tests {
         let mean = labels.iter().map(|&class| weights[class as usize]).sum::<f32>() / 8.;
         assert!((mean - 1.).abs() < 1e-6);
         assert!(class_weights(&[], 0).is_empty());
+    }
+
+    #[test]
+    fn labels_weigh_by_those_that_lack_them() {
+        // The `pos_weight` of PyTorch's documentation: 300 lack it, 100 have it.
+        let has = |label: bool, other: bool| Target::Labels(vec![label, other]);
+        let targets = [has(true, false), has(false, true), has(false, true), has(false, true)];
+        assert_eq!(weights(&targets, 2), [3., 1. / 3.]);
+        let classes = [0, 0, 0, 1].map(Target::Class);
+        assert_eq!(weights(&classes, 2), class_weights(&[0, 0, 0, 1], 2));
     }
 
     #[test]

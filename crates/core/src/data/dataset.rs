@@ -1,19 +1,19 @@
 //! A data set with its labels and splits.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use super::{Found, Item, Layout, Split, folder, group, manifest, split};
-use crate::{Error, Result};
+use super::{Found, Item, Layout, Split, folder, group, manifest, split, target};
+use crate::{Error, Result, Task};
 
 /// Items in splits, and the labels that their numbers stand for.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// The folder or table it was read from.
     pub path: PathBuf,
-    /// The classes that the training split has, in order (numbers by size, else alphabetical).
+    /// What is asked of them.
+    pub task: Task,
+    /// The labels that the training split has, in order (numbers by size, else alphabetical; columns as
+    /// they were named), or the names of its values.
     pub labels: Vec<String>,
     /// What to learn from.
     pub train: Vec<Item>,
@@ -38,8 +38,8 @@ impl Dataset {
     ///
     /// # Errors
     /// If there is nothing there, a class is empty, a table cannot be read or names files that are
-    /// not there, a label occurs only outside of the training split, or there are fewer than two
-    /// classes.
+    /// not there, a label occurs only outside of the training split, there are fewer than two
+    /// classes, or a value is no finite number.
     pub fn open(path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         let path = path.as_ref();
         let found = gather(path, layout, "--data")?;
@@ -57,30 +57,16 @@ impl Dataset {
                 Some(Split::Test) => test.push(found),
             }
         }
-        let names: BTreeSet<&str> = train.iter().map(|f| f.label.as_str()).collect();
-        let mut labels: Vec<String> = names.into_iter().map(str::to_string).collect();
-        if labels.iter().all(|l| l.parse::<i64>().is_ok()) {
-            labels.sort_by_key(|l| l.parse::<i64>().ok());
-        }
-        if labels.len() < 2 {
-            return Err(Error::Data {
-                path: path.to_path_buf(),
-                problem: match labels.first() {
-                    None => "the training split is empty".into(),
-                    Some(one) => {
-                        format!("all samples have the label {one:?}; two classes are the least")
-                    }
-                },
-            });
-        }
+        let labels = target::labels(layout.task, &train, path)?;
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
         }
         Ok(Self {
             path: path.to_path_buf(),
-            train: number(train, &labels)?,
-            validation: number(validation, &labels)?,
-            test: number(test, &labels)?,
+            task: layout.task,
+            train: target::items(layout.task, train, &labels)?,
+            validation: target::items(layout.task, validation, &labels)?,
+            test: target::items(layout.task, test, &labels)?,
             labels,
             ignored: ignored.into_iter().collect(),
         })
@@ -93,12 +79,21 @@ impl Dataset {
     }
 
     /// Keeps at most `limit` training items of every class, chosen by the seed.
-    pub fn limit_per_class(&mut self, limit: usize, seed: u64) {
+    ///
+    /// # Errors
+    /// If not each item has one class.
+    pub fn limit_per_class(&mut self, limit: usize, seed: u64) -> Result<()> {
+        if self.task != Task::SingleLabel {
+            let problem = format!("{} gives no class of its own to each sample", self.task);
+            return Err(Error::Setting { setting: "--limit-per-class", problem });
+        }
         split::limit_per_class(&mut self.train, limit, seed);
+        Ok(())
     }
 
-    /// Moves a share of every class from training to validation, chosen by the seed; what is of one
-    /// group stays together. A data set that has a validation split of its own keeps it.
+    /// Moves a share of every class (of labels as nearly as it goes; of values, of all samples) from
+    /// training to validation, chosen by the seed; what is of one group stays together. A
+    /// data set that has a validation split of its own keeps it.
     ///
     /// # Errors
     /// If every group has all samples of some class.
@@ -146,11 +141,12 @@ impl Dataset {
         let chosen: Vec<bool> = parts.iter().map(|&part| part == fold - 1).collect();
         let left = |class| {
             let mut kept = self.train.iter().zip(&chosen).filter(|(_, chosen)| !**chosen);
-            kept.any(|(item, _)| item.label == class)
+            kept.any(|(item, _)| item.target.has(class))
         };
         if let Some(class) = (0..self.labels.len()).find(|&class| !left(class)) {
             let problem = format!(
-                "fold {fold} of {folds} would have all samples of the class {:?}; take others",
+                "fold {fold} of {folds} would have all samples of the {} {:?}; take others",
+                self.task.answer(),
                 self.labels[class]
             );
             return refused("--folds", problem);
@@ -185,7 +181,7 @@ pub fn evaluation(
     if found.iter().any(|f| f.split == Some(Split::Test)) {
         found.retain(|f| f.split == Some(Split::Test));
     }
-    number(found, labels)
+    target::items(layout.task, found, labels)
 }
 
 fn gather(path: &Path, layout: &Layout, option: &'static str) -> Result<Vec<Found>> {
@@ -196,23 +192,4 @@ fn gather(path: &Path, layout: &Layout, option: &'static str) -> Result<Vec<Foun
         });
     }
     if path.is_dir() { folder::gather(path, layout) } else { manifest::gather(path, layout) }
-}
-
-/// Turns labels into numbers.
-fn number(found: Vec<Found>, labels: &[String]) -> Result<Vec<Item>> {
-    found
-        .into_iter()
-        .map(|f| {
-            let label = labels.iter().position(|l| *l == f.label).ok_or_else(|| Error::Data {
-                path: f.place.to_string().into(),
-                problem: format!(
-                    "the label {:?} is not among those of the training split ({}); give it \
-                     training samples or leave it out",
-                    f.label,
-                    labels.join(", ")
-                ),
-            })?;
-            Ok(Item { input: f.input, place: f.place, label, group: f.group })
-        })
-        .collect()
 }

@@ -9,13 +9,13 @@ use std::{
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Input, Item, Place, Split};
+use super::{Dataset, Input, Item, Place, Split, Target};
 
 /// Samples with the same contents, byte for byte; two or more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Duplicate {
-    /// Where they stand, each with its split and its class.
-    pub places: Vec<(Split, Place, usize)>,
+    /// Where they stand, each with its split and its target.
+    pub places: Vec<(Split, Place, Target)>,
 }
 
 impl Duplicate {
@@ -24,9 +24,9 @@ impl Duplicate {
         self.places.iter().any(|(split, ..)| *split != self.places[0].0)
     }
 
-    /// Whether one of the labels is wrong.
+    /// Whether one of the targets is wrong.
     pub fn labels_differ(&self) -> bool {
-        self.places.iter().any(|(.., label)| *label != self.places[0].2)
+        self.places.iter().any(|(.., target)| *target != self.places[0].2)
     }
 }
 
@@ -43,7 +43,7 @@ pub fn duplicates(data: &Dataset) -> Vec<Duplicate> {
         if at == found.len() {
             found.push(Duplicate { places: vec![] });
         }
-        found[at].places.push((split, item.place.clone(), item.label));
+        found[at].places.push((split, item.place.clone(), item.target.clone()));
     }
     found.retain(|duplicate| duplicate.places.len() > 1);
     found

@@ -8,7 +8,7 @@ use std::{
 
 use walkdir::WalkDir;
 
-use super::{Found, Input, Layout, Place, Split, manifest};
+use super::{Found, Input, Layout, Place, Split, Words, manifest};
 use crate::{Error, Result};
 
 /// Everything that a folder holds.
@@ -79,7 +79,7 @@ fn by_class(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
     }
     let mut found = vec![];
     for class in classes {
-        let label = name(&class)?;
+        let label = Words::of(&name(&class)?, layout);
         let files = files(&class, layout)?;
         if files.is_empty() {
             return Err(data(
@@ -106,7 +106,7 @@ fn by_pattern(root: &Path, layout: &Layout, pattern: &regex::Regex) -> Result<Ve
     for path in files {
         let name = name(&path)?;
         let label = pattern.captures(&name).and_then(|c| c.name("label").or_else(|| c.get(1)));
-        let Some(label) = label.map(|m| m.as_str().to_string()) else {
+        let Some(label) = label.map(|m| Words::of(m.as_str(), layout)) else {
             unmatched.push(name);
             continue;
         };
@@ -126,7 +126,7 @@ fn by_pattern(root: &Path, layout: &Layout, pattern: &regex::Regex) -> Result<Ve
     Ok(found)
 }
 
-fn file(path: PathBuf, label: String, split: Option<Split>) -> Found {
+fn file(path: PathBuf, label: Words, split: Option<Split>) -> Found {
     let place = Place { path: path.clone(), line: None };
     Found { input: Input::File(path), place, label, split, group: None }
 }

@@ -1,18 +1,20 @@
 //! Tables of inputs (paths, texts or the files themselves) and labels: what their columns mean.
 
-use std::{collections::BTreeSet, fs::File, path::Path};
+use std::{collections::BTreeSet, fs::File, path::Path, sync::Arc};
 
 use super::{
-    Found, Input, InputKind, Layout, Place, Split, encoding,
+    Found, Input, InputKind, Layout, Place, Split, Words, encoding,
     table::{Cell, Fault, Kind, Row, Table},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, Task};
 
 /// Column names that are understood without being told.
 const FILE_NAMES: &[&str] =
     &["path", "file", "file_name", "filename", "image", "img", "audio", "picture", "recording"];
 const TEXT_NAMES: &[&str] = &["text", "sentence", "sentence1", "premise"];
 const LABEL_NAMES: &[&str] = &["label", "class", "category", "target"];
+const LABELS_NAMES: &[&str] = &["labels", "tags", "label", "classes", "categories"];
+const VALUE_NAMES: &[&str] = &["label", "target", "value", "score"];
 const SPLIT_NAME: &str = "split";
 /// How many missing files one message lists.
 const LISTED: usize = 10;
@@ -30,7 +32,10 @@ struct Columns {
     most: Option<usize>,
     input: usize,
     pair: Option<usize>,
-    label: usize,
+    /// One, unless each is a label or a value of its own.
+    labels: Vec<usize>,
+    /// What they are called.
+    label_names: Arc<[String]>,
     split: Option<usize>,
     group: Option<usize>,
 }
@@ -87,7 +92,12 @@ pub(super) fn gather(path: &Path, layout: &Layout) -> Result<Vec<Found>> {
 impl Columns {
     fn used(&self) -> Vec<usize> {
         let others = [self.pair, self.split, self.group];
-        others.into_iter().flatten().chain([self.input, self.label]).collect()
+        others
+            .into_iter()
+            .flatten()
+            .chain([self.input])
+            .chain(self.labels.iter().copied())
+            .collect()
     }
 }
 
@@ -95,6 +105,8 @@ impl Columns {
 struct Names<'a> {
     path: &'a Path,
     names: Vec<String>,
+    /// As they are written.
+    written: Vec<String>,
 }
 
 impl Names<'_> {
@@ -115,18 +127,42 @@ impl Names<'_> {
         }
     }
 
+    /// The column that a number counted from 1 means.
+    fn numbered(&self, column: &str) -> Option<usize> {
+        column.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < self.names.len())
+    }
+
     /// The column that a person gave, by name or by number.
     fn given(&self, column: &Option<String>, option: &'static str) -> Result<Option<usize>> {
         let Some(column) = column else { return Ok(None) };
-        if let Ok(n) = column.parse::<usize>()
-            && (1..=self.names.len()).contains(&n)
-        {
-            return Ok(Some(n - 1));
+        if let Some(at) = self.numbered(column) {
+            return Ok(Some(at));
         }
         match self.known(&[&column.to_lowercase()], option)? {
             Some(at) => Ok(Some(at)),
             None => Err(self.missing(&format!("no column {column:?}"), option)),
         }
+    }
+
+    /// The columns of labels that a person gave: one, or several with commas between.
+    fn labels(&self, layout: &Layout) -> Result<Option<Vec<usize>>> {
+        const OPTION: &str = "--label-column";
+        let Some(given) = &layout.label_column else { return Ok(None) };
+        // A name may have a comma in it.
+        if layout.task == Task::SingleLabel || self.names.contains(&given.to_lowercase()) {
+            return Ok(self.given(&layout.label_column, OPTION)?.map(|column| vec![column]));
+        }
+        let mut columns = vec![];
+        for column in given.split(',') {
+            let column = column.trim().to_string();
+            let at = self.given(&Some(column.clone()), OPTION)?;
+            if at.is_some_and(|at| columns.contains(&at)) {
+                let problem = format!("names the column {column:?} twice");
+                return Err(Error::Setting { setting: OPTION, problem });
+            }
+            columns.extend(at);
+        }
+        Ok(Some(columns))
     }
 
     fn missing(&self, what: &str, option: &'static str) -> Error {
@@ -144,27 +180,37 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
     let data = |problem: String| Error::Data { path: path.to_path_buf(), problem };
     let words = |cells: &[Cell]| -> Vec<String> {
         let text = |cell: &Cell| match cell {
-            Cell::Text(text) => text.trim().to_lowercase(),
+            Cell::Text(text) => text.trim().to_string(),
             _ => String::new(),
         };
         cells.iter().map(text).collect()
     };
-    let names = match (&table.names, table.first()) {
-        (Some(names), _) if !names.is_empty() => names.iter().map(|n| n.to_lowercase()).collect(),
+    let written = match (&table.names, table.first()) {
+        (Some(names), _) if !names.is_empty() => names.clone(),
         (None, Some(first)) => words(&first.cells),
         _ => return Err(data("the table is empty".into())),
     };
-    let names = Names { path, names };
+    let names = written.iter().map(|name| name.to_lowercase()).collect();
+    let names = Names { path, names, written };
     // A column given by number says nothing about a header; one given by name needs it.
-    let options =
-        [&layout.input_column, &layout.pair_column, &layout.label_column, &layout.group_column];
-    let named = options.into_iter().flatten().any(|c| names.names.contains(&c.to_lowercase()));
+    let options = [&layout.input_column, &layout.pair_column, &layout.group_column];
+    let given = options.into_iter().flatten().map(String::as_str);
+    let labels = layout.label_column.iter().flat_map(|all| all.split(',').chain([all.as_str()]));
+    let named = given
+        .chain(labels)
+        .map(str::trim)
+        .any(|c| names.numbered(c).is_none() && names.names.contains(&c.to_lowercase()));
     let input = names.given(&layout.input_column, "--input-column")?;
     let pair = names.given(&layout.pair_column, "--pair-column")?;
     let group = names.given(&layout.group_column, "--group-column")?;
-    let label = names.given(&layout.label_column, "--label-column")?;
+    let labels = names.labels(layout)?;
+    let label_names = match layout.task {
+        Task::SingleLabel => LABEL_NAMES,
+        Task::MultiLabel => LABELS_NAMES,
+        Task::Regression => VALUE_NAMES,
+    };
     let has = |wanted: &[&str]| names.names.iter().any(|n| wanted.contains(&n.as_str()));
-    let named = table.names.is_some() || has(LABEL_NAMES) || named;
+    let named = table.names.is_some() || has(label_names) || named;
     let width = names.names.len();
     if width < 2 {
         return Err(data(format!(
@@ -173,12 +219,14 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
         )));
     }
     let split = if named { names.known(&[SPLIT_NAME], "--data")? } else { None };
-    let label = match label {
-        Some(label) => label,
-        None if named => names
-            .known(LABEL_NAMES, "--label-column")?
-            .ok_or_else(|| names.missing("no column named label", "--label-column"))?,
-        None => width - 1,
+    let labels = match labels {
+        Some(labels) => labels,
+        None if named => {
+            let missing =
+                || names.missing(&format!("no column named {}", label_names[0]), "--label-column");
+            vec![names.known(label_names, "--label-column")?.ok_or_else(missing)?]
+        }
+        None => vec![width - 1],
     };
     let inputs = match layout.inputs {
         InputKind::Files => FILE_NAMES,
@@ -191,7 +239,8 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
             Some(input) => input,
             // Where there is no choice, a name tells nothing.
             None => {
-                let taken: BTreeSet<_> = [Some(label), split, pair].into_iter().flatten().collect();
+                let taken: BTreeSet<_> =
+                    [split, pair].into_iter().flatten().chain(labels.iter().copied()).collect();
                 let free: Vec<_> = (0..width).filter(|column| !taken.contains(column)).collect();
                 match free[..] {
                     [one] => one,
@@ -207,7 +256,7 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
         let problem = format!("{}: the column of the {what} is that of the inputs", path.display());
         Err(Error::Setting { setting, problem })
     };
-    match (label == input, pair) {
+    match (labels.contains(&input), pair) {
         (true, _) => return clash("--label-column", "labels"),
         (_, Some(pair)) if pair == input => return clash("--pair-column", "second sentences"),
         (_, Some(_)) if layout.inputs == InputKind::Files => {
@@ -217,12 +266,19 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
         }
         _ => {}
     }
+    let header = named && table.names.is_none();
+    let name = |&column: &usize| match named {
+        true => names.written[column].clone(),
+        false if labels.len() == 1 => layout.task.answer().to_string(),
+        false => format!("{} {}", layout.task.answer(), column + 1),
+    };
     Ok(Columns {
-        header: named && table.names.is_none(),
+        header,
         most: table.names.is_none().then_some(width),
         input,
         pair,
-        label,
+        label_names: labels.iter().map(name).collect(),
+        labels,
         split,
         group,
     })
@@ -255,6 +311,9 @@ fn sample(
         Some(Cell::File { .. }) => {
             Err(bad(format!("the {what} in column {} is a file, not a text", at + 1)))
         }
+        Some(Cell::List(_)) => {
+            Err(bad(format!("the {what} in column {} is a list, not a text", at + 1)))
+        }
         Some(Cell::Other(found)) => {
             Err(bad(format!("the {what} in column {} is {found}, not a text", at + 1)))
         }
@@ -280,7 +339,30 @@ fn sample(
             }
         }
     };
-    let label = cell(columns.label, "label")?.to_string();
+    let blank = |at: usize| match row.cells.get(at) {
+        Some(Cell::Text(text)) => text.trim().is_empty(),
+        Some(Cell::Missing) => true,
+        // Where rows are lines, one that ends early is broken; where they are objects, it has nothing.
+        None => columns.most.is_none(),
+        Some(_) => false,
+    };
+    let label = match (layout.task, &columns.labels[..]) {
+        (Task::SingleLabel, &[at, ..]) => Words::of(cell(at, "label")?, layout),
+        (Task::MultiLabel, &[at]) => match row.cells.get(at) {
+            Some(Cell::List(labels)) => Words::Labels(labels.clone()),
+            _ if blank(at) => Words::Labels(vec![]),
+            _ => Words::of(cell(at, "label")?, layout),
+        },
+        (_, labels) => {
+            let what = layout.task.answer();
+            let text = |&at: &usize| match blank(at) {
+                true => Ok(String::new()),
+                false => cell(at, what).map(str::to_string),
+            };
+            let cells = labels.iter().map(text).collect::<Result<_>>()?;
+            Words::Cells { columns: columns.label_names.clone(), cells }
+        }
+    };
     let split = match columns.split {
         None => None,
         Some(at) => {

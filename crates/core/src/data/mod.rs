@@ -9,6 +9,7 @@ mod group;
 mod manifest;
 mod split;
 mod table;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,11 @@ use regex::Regex;
 
 pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
+pub use target::Target;
+
+use target::Words;
+
+use crate::Task;
 
 /// What a modality's raw inputs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub enum InputKind {
 pub struct Layout {
     /// What the inputs are.
     pub inputs: InputKind,
+    /// What is asked of them.
+    pub task: Task,
     /// What they are called in messages, in the plural.
     pub samples: &'static str,
     /// Endings of the files that are samples, in lower case, without the dot.
@@ -52,8 +60,11 @@ pub struct Layout {
     pub input_column: Option<String>,
     /// The table's column of second sentences, where a sample is a pair.
     pub pair_column: Option<String>,
-    /// The table's column of labels.
+    /// The table's column of labels. For several labels or for values it may be several, with commas
+    /// between: of labels, each has 0 or 1.
     pub label_column: Option<String>,
+    /// What stands between two labels of one sample.
+    pub label_separator: String,
     /// The table's column that tells whose a sample is; see [`group_pattern`](Self::group_pattern).
     pub group_column: Option<String>,
     /// The longest line of a table, and the longest of its records, in bytes. A longer one is an
@@ -74,6 +85,7 @@ impl Layout {
     ) -> Self {
         Self {
             inputs,
+            task: Task::default(),
             samples,
             extensions,
             label_pattern: None,
@@ -82,6 +94,7 @@ impl Layout {
             input_column: None,
             pair_column: None,
             label_column: None,
+            label_separator: "|".into(),
             group_column: None,
             longest_line: 16 << 20,
         }
@@ -149,12 +162,12 @@ impl fmt::Display for Split {
     }
 }
 
-/// An input as it was found, its label still a word.
+/// An input as it was found, its target still in words.
 #[derive(Debug)]
 struct Found {
     input: Input,
     place: Place,
-    label: String,
+    label: Words,
     /// `None` where the data set has no splits of its own.
     split: Option<Split>,
     /// Whose it is, where it matters.
@@ -209,32 +222,32 @@ impl fmt::Display for Place {
     }
 }
 
-/// An input with its class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An input with its target.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The raw input.
     pub input: Input,
     /// Where it was found.
     pub place: Place,
-    /// The class, an index into the data set's labels; 0 where no class is known.
-    pub label: usize,
+    /// What a model is to answer.
+    pub target: Target,
     /// Whose it is: what is one's stays on one side where samples are held out.
     pub group: Option<String>,
 }
 
 impl Item {
-    /// An input whose class is not known.
+    /// An input whose target is not known.
     pub fn new(input: Input, place: Place) -> Self {
-        Self { input, place, label: 0, group: None }
+        Self { input, place, target: Target::Unknown, group: None }
     }
 
-    /// A file whose class is not known.
+    /// A file whose target is not known.
     pub fn file(path: &Path) -> Self {
         let place = Place { path: path.to_path_buf(), line: None };
         Self::new(Input::File(path.to_path_buf()), place)
     }
 
-    /// A text whose class is not known.
+    /// A text whose target is not known.
     pub fn text(text: impl Into<String>, place: Place) -> Self {
         Self::new(Input::Text(text.into()), place)
     }

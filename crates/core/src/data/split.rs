@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::Item;
+use super::{Item, Target};
 
 /// Takes a share of every class away from `items` (at least one of each class that has two or
 /// more) and returns it; both keep the order of the items.
 pub(super) fn hold_out(items: &mut Vec<Item>, share: f64, seed: u64) -> Vec<Item> {
+    if items.iter().any(|item| matches!(item.target, Target::Labels(_))) {
+        // One item may be of several classes, as a group is.
+        return hold_out_groups(items, share, seed).unwrap_or_default();
+    }
     let mut chosen = vec![false; items.len()];
     for class in by_class(items, seed) {
         let n = ((class.len() as f64 * share).round() as usize).clamp(1, class.len());
@@ -105,7 +109,9 @@ fn groups(items: &[Item], seed: u64) -> Vec<Group> {
             }
         };
         group.members.push(at);
-        *group.classes.entry(item.label).or_default() += 1;
+        for class in item.target.strata() {
+            *group.classes.entry(class).or_default() += 1;
+        }
     }
     let mut groups: Vec<_> = named.into_values().chain(alone).collect();
     groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
@@ -114,8 +120,9 @@ fn groups(items: &[Item], seed: u64) -> Vec<Group> {
 
 /// How many items every class has.
 fn sizes(items: &[Item]) -> Vec<usize> {
-    let mut sizes = vec![0; items.iter().map(|item| item.label + 1).max().unwrap_or(0)];
-    items.iter().for_each(|item| sizes[item.label] += 1);
+    let classes: Vec<usize> = items.iter().flat_map(|item| item.target.strata()).collect();
+    let mut sizes = vec![0; classes.iter().max().map_or(0, |most| most + 1)];
+    classes.iter().for_each(|&class| sizes[class] += 1);
     sizes
 }
 
@@ -130,10 +137,9 @@ pub(super) fn limit_per_class(items: &mut Vec<Item>, limit: usize, seed: u64) {
 
 /// The indices of every class, in random order.
 fn by_class(items: &[Item], seed: u64) -> Vec<Vec<usize>> {
-    let classes = items.iter().map(|i| i.label + 1).max().unwrap_or(0);
-    let mut by_class = vec![vec![]; classes];
+    let mut by_class = vec![vec![]; sizes(items).len()];
     for (at, item) in items.iter().enumerate() {
-        by_class[item.label].push(at);
+        item.target.strata().into_iter().for_each(|class| by_class[class].push(at));
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     by_class.iter_mut().for_each(|class| class.shuffle(&mut rng));
@@ -155,10 +161,12 @@ mod tests {
 
     fn items(counts: &[usize]) -> Vec<Item> {
         let labels = counts.iter().enumerate().flat_map(|(l, &n)| std::iter::repeat_n(l, n));
-        labels.map(|label| Item { label, ..Item::file(Path::new("x")) }).collect()
+        labels
+            .map(|label| Item { target: Target::Class(label), ..Item::file(Path::new("x")) })
+            .collect()
     }
     fn counts(items: &[Item], classes: usize) -> Vec<usize> {
-        (0..classes).map(|c| items.iter().filter(|i| i.label == c).count()).collect()
+        (0..classes).map(|c| items.iter().filter(|i| i.target.has(c)).count()).collect()
     }
 
     #[test]
@@ -172,7 +180,7 @@ mod tests {
     #[test]
     fn the_seed_decides() {
         let all: Vec<Item> = (0..50)
-            .map(|i| Item { label: i % 2, ..Item::file(Path::new(&i.to_string())) })
+            .map(|i| Item { target: Target::Class(i % 2), ..Item::file(Path::new(&i.to_string())) })
             .collect();
         let held = |seed| hold_out(&mut all.clone(), 0.2, seed);
         assert_eq!(held(1), held(1));
@@ -195,7 +203,7 @@ mod tests {
             })
         });
         let item = |(who, label): (i32, usize)| Item {
-            label,
+            target: Target::Class(label),
             group: Some(format!("speaker {who}")),
             ..Item::file(Path::new("x"))
         };
@@ -220,7 +228,7 @@ mod tests {
         let alone: Vec<Item> = (0..2)
             .map(|label| Item {
                 group: Some(label.to_string()),
-                label,
+                target: Target::Class(label),
                 ..Item::file(Path::new("x"))
             })
             .collect();

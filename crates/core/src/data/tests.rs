@@ -4,6 +4,7 @@ mod bad_tests;
 #[cfg(feature = "parquet")]
 mod parquet_tests;
 mod table_tests;
+mod target_tests;
 
 use std::{fs, path::Path};
 
@@ -47,7 +48,7 @@ fn shown(items: &[Item], labels: &[String]) -> Vec<String> {
         Input::Text(text) => text.clone(),
         Input::Pair(pair) => pair.join("|"),
     };
-    items.iter().map(|i| format!("{}:{}", labels[i.label], name(i))).collect()
+    items.iter().map(|i| format!("{}:{}", i.target.named(labels), name(i))).collect()
 }
 
 #[test]

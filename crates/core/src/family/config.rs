@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Error, Gelu, Result, run::read_json};
+use crate::{Error, Gelu, Result, Task, run::read_json};
 
 /// A `config.json` as it was read.
 #[derive(Debug)]
@@ -73,6 +73,16 @@ impl Config {
             return Err(self.refuse("id2label skips a number".into()));
         }
         Ok(Some(numbered.into_iter().map(|(_, name)| name).collect()))
+    }
+
+    /// What the head is asked.
+    pub(super) fn task(&self) -> Result<Task> {
+        match &self.json["problem_type"] {
+            Value::Null => Ok(Task::default()),
+            known => {
+                Task::deserialize(known).map_err(|e| self.refuse(format!("problem_type: {e}")))
+            }
+        }
     }
 
     /// The id of the token that pads; 1 where none is given, as RoBERTa has it.

@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Checkpoint, Dialect, Error, HeadConfig, Pool, Result, Source, TrunkConfig, checkpoint::CONFIG,
+    Checkpoint, Dialect, Error, HeadConfig, Pool, Result, Source, Task, TrunkConfig,
+    checkpoint::CONFIG,
 };
 
 use config::Config;
@@ -156,6 +157,16 @@ impl Pretrained {
         let source = self.source()?;
         let shape = source.shape("head.weight");
         Ok(shape.and_then(|shape| usize::try_from(*shape.first()?).ok()))
+    }
+
+    /// What the checkpoint's own head is asked, where its `config.json` says so as `problem_type`;
+    /// else it tells classes apart.
+    ///
+    /// # Errors
+    /// If the `problem_type` is none that is known.
+    pub fn task(&self) -> Result<Task> {
+        let beside = self.checkpoint.folder().join(CONFIG);
+        if beside.is_file() { Config::open(&beside)?.task() } else { Ok(Task::default()) }
     }
 
     /// The names of the classes that the checkpoint's own head tells apart. Where they are not

@@ -121,6 +121,7 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
     let numbered = || spec.labels.iter().enumerate();
     config.insert("architectures".into(), json!([class.name]));
     config.insert("dtype".into(), json!("float32"));
+    config.insert("problem_type".into(), json!(spec.task));
     config.insert(
         "id2label".into(),
         numbered().map(|(i, label)| (i.to_string(), json!(label))).collect::<Map<_, _>>().into(),

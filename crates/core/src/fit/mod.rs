@@ -34,7 +34,7 @@ pub fn seed(seed: u64) {
 }
 
 /// Trains a model. With validation samples, the model ends with the parameters of the epoch that
-/// had the best validation accuracy (of equals, the one with the lower loss), and a phase ends early
+/// had the best [merit](Evaluation::merit) in validation (of equals, the one with the lower loss), and a phase ends early
 /// after `patience` epochs without a better one; without them, it ends as the last epoch left it.
 ///
 /// What lies below everything that trains is computed once per sample and phase, and kept in the options' `room`;
@@ -51,6 +51,7 @@ pub fn fit<M: Modality>(
     observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
 ) -> Result<Fitted> {
     options.check()?;
+    model.spec().task.check(options)?;
     let start = Instant::now();
     let moving = moving(model, options)?;
     let fingerprint = Fingerprint::new(model, &moving)?;
@@ -120,7 +121,7 @@ impl<'m> Run<'m> {
         let mut tuner = Tuner::new(model, options, options.steps(samples.len()));
         if options.balance == Balance::Weights {
             let classes = model.spec().labels.len();
-            let weights = balance::class_weights(samples.targets(), classes);
+            let weights = balance::weights(samples.targets(), classes);
             tuner = tuner.with_class_weights(Tensor::from_slice(&weights));
         }
         tuner.average = options.ema.map(|decay| Average::new(model, moving, decay));
@@ -143,7 +144,7 @@ impl<'m> Run<'m> {
     fn lists(&mut self, train: &Samples) -> Vec<Vec<usize>> {
         let size = self.options.batch_size;
         if self.options.balance == Balance::Sampling {
-            self.order = balance::balanced_order(train.targets(), &mut self.rng);
+            self.order = balance::balanced_order(&train.classes(), &mut self.rng);
         } else {
             self.order.shuffle(&mut self.rng);
         }
@@ -171,7 +172,7 @@ impl<'m> Run<'m> {
         if let Some(average) = &mut tuner.average {
             average.leave();
         }
-        let (mut loss, mut right, mut seen, mut at) = (0., 0, 0, 0);
+        let (mut loss, mut right, mut seen, mut at) = (0., None, 0, 0);
         let purpose = Purpose::Train { seed: options.seed, epoch };
         feed::batches(train, &lists, purpose, |chosen, Prepared { batch, targets, .. }| {
             let (mut batch, mut targets) = (batch.to_device(device), targets.to_device(device));
@@ -181,7 +182,7 @@ impl<'m> Run<'m> {
             }
             let step = tuner.step_from(&batch, train.cut(), &targets)?;
             loss += step.loss * chosen.len() as f64;
-            right += step.right;
+            right = step.right.map(|more| right.unwrap_or(0) + more);
             seen += chosen.len();
             at += 1;
             observe(Progress::Step {
@@ -189,22 +190,22 @@ impl<'m> Run<'m> {
                 step: at,
                 steps,
                 loss: loss / seen as f64,
-                accuracy: right as f64 / seen as f64,
+                accuracy: right.map(|right| right as f64 / seen as f64),
             })
         })?;
         tuner.flush()?;
         if let Some(average) = &mut tuner.average {
             average.enter();
         }
-        let score =
-            || Evaluation::of_feed(model.classifier(), validation, classes, options.batch_size);
+        let score = || Evaluation::of_feed(model, validation, options.batch_size);
         let scored = (!validation.samples().is_empty()).then(score).transpose()?;
         let record = EpochRecord {
             epoch,
             train_loss: loss / seen as f64,
-            train_accuracy: right as f64 / seen as f64,
-            validation_loss: scored.as_ref().map(|s| s.loss),
-            validation_accuracy: scored.as_ref().map(|s| s.accuracy),
+            train_accuracy: right.map(|right| right as f64 / seen as f64),
+            validation_loss: scored.as_ref().map(Evaluation::loss),
+            validation_accuracy: scored.as_ref().and_then(Evaluation::accuracy),
+            validation_merit: scored.as_ref().map(Evaluation::merit),
             seconds: begun.elapsed().as_secs_f64(),
         };
         observe(Progress::Epoch(&record))?;

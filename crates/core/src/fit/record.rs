@@ -12,12 +12,15 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// The mean loss over the epoch's steps, in training mode.
     pub train_loss: f64,
-    /// The share of right answers over the epoch's steps, in training mode.
-    pub train_accuracy: f64,
+    /// The share of right answers over the epoch's steps, in training mode; `None` of values.
+    pub train_accuracy: Option<f64>,
     /// The loss on the validation split.
     pub validation_loss: Option<f64>,
-    /// The accuracy on the validation split.
+    /// The share of right answers on the validation split.
     pub validation_accuracy: Option<f64>,
+    /// What the best epoch is chosen by; see [`Evaluation::merit`].
+    #[serde(default)]
+    pub validation_merit: Option<f64>,
     /// Wall-clock time of the epoch, validation included.
     pub seconds: f64,
 }
@@ -40,8 +43,8 @@ pub enum Progress<'a> {
         steps: usize,
         /// The mean loss of the epoch so far.
         loss: f64,
-        /// The accuracy of the epoch so far.
-        accuracy: f64,
+        /// The share of right answers of the epoch so far; `None` of values.
+        accuracy: Option<f64>,
     },
     /// An epoch is done.
     Epoch(&'a EpochRecord),
@@ -64,7 +67,7 @@ pub struct Fitted {
 /// The best epoch so far, with a copy of what moves.
 pub(super) struct Best {
     pub(super) epoch: usize,
-    accuracy: f64,
+    merit: f64,
     loss: f64,
     values: Vec<(Tensor, Tensor)>,
 }
@@ -76,11 +79,11 @@ impl Best {
             let value = variables.get(name)?;
             Some((value.shallow_clone(), value.detach().copy()))
         });
-        Self { epoch, accuracy: scored.accuracy, loss: scored.loss, values: values.collect() }
+        Self { epoch, merit: scored.merit(), loss: scored.loss(), values: values.collect() }
     }
 
     pub(super) fn is_worse_than(&self, scored: &Evaluation) -> bool {
-        (scored.accuracy, -scored.loss) > (self.accuracy, -self.loss)
+        (scored.merit(), -scored.loss()) > (self.merit, -self.loss)
     }
 
     pub(super) fn restore(self) {

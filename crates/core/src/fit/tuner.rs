@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tch::{Kind, Reduction, Tensor};
+use tch::Tensor;
 
 use crate::{
-    AdamW, Batch, Cut, Error, Model, Result, Schedule,
+    AdamW, Batch, Cut, Error, Model, Objective, Result, Schedule,
     fit::{FitOptions, Phase, average::Average, settle::Settling},
     freeze::{Place, is_statistic},
     optim::clip_factor,
@@ -14,10 +14,10 @@ use crate::{
 /// A step's result.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
-    /// The mean cross-entropy of the batch, in nats.
+    /// The mean loss of the batch; see [`Objective::loss`].
     pub loss: f64,
-    /// Answers that are the target, or its largest part.
-    pub right: i64,
+    /// Answers that are the target, or its largest part; see [`Objective::right`].
+    pub right: Option<i64>,
 }
 
 /// A model in training: the optimizer and the schedule.
@@ -29,8 +29,7 @@ pub struct Tuner<'m> {
     options: &'m FitOptions,
     /// The peak rate of fresh parameters, to which all others are in proportion.
     lr: f64,
-    /// How much a sample of each class counts.
-    weights: Option<Tensor>,
+    objective: Objective,
     /// Steps of the schedule.
     steps: usize,
     /// The sum of the gradients of the batches since the last step, each times its samples.
@@ -64,7 +63,11 @@ impl<'m> Tuner<'m> {
             schedule: Schedule::new(options.schedule, options.warmup, total),
             options,
             lr: options.lr,
-            weights: None,
+            objective: Objective::new(
+                model.spec(),
+                options.label_smoothing,
+                model.classifier().device(),
+            ),
             steps: 0,
             pending: None,
             start,
@@ -120,13 +123,14 @@ impl<'m> Tuner<'m> {
         self.optimizer.regroup();
     }
 
-    /// Lets samples of each class count so much in the loss, `[classes]`, f32.
+    /// Lets samples of each class or label count so much; see [`Objective::with_weights`].
     pub fn with_class_weights(self, weights: Tensor) -> Self {
-        Self { weights: Some(weights.to_device(self.model.classifier().device())), ..self }
+        let weights = weights.to_device(self.model.classifier().device());
+        Self { objective: self.objective.with_weights(weights), ..self }
     }
 
-    /// One step on a batch with its classes `[B]`, i64, or the share of each class,
-    /// `[B, classes]`, f32. With the option `accumulate`, only so many batches make a step.
+    /// One step on a batch with its targets, as [`Target::stack`](crate::Target::stack) or
+    /// [`Mix::apply`](crate::Mix::apply) makes them. With the option `accumulate`, only so many batches make a step.
     ///
     /// # Errors
     /// If the loss is not a number.
@@ -144,17 +148,9 @@ impl<'m> Tuner<'m> {
         } else {
             classifier.above(batch, cut, true)
         };
-        let smoothing = self.options.label_smoothing;
-        let weights = self.weights.as_ref();
-        let loss = logits.cross_entropy_loss(targets, weights, Reduction::Mean, -100, smoothing);
-        let classes = match targets.dim() {
-            1 => targets.shallow_clone(),
-            _ => targets.argmax(-1, false),
-        };
-        let step = Step {
-            loss: loss.double_value(&[]),
-            right: logits.argmax(-1, false).eq_tensor(&classes).sum(Kind::Int64).int64_value(&[]),
-        };
+        let loss = self.objective.loss(&logits, targets);
+        let step =
+            Step { loss: loss.double_value(&[]), right: self.objective.right(&logits, targets) };
         if !step.loss.is_finite() {
             let (step, loss) = (self.steps + 1, step.loss);
             return Err(Error::Diverged { step, loss, lr: self.lr });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crosstune_core::{
     BadSample, Device, Evaluation, FitOptions, Freeze, Input, Item, MEMORY, Modality, Model,
-    Origin, Parts, Place, Pretrained, Reading, RunWriter, Samples, Spec, fit, run,
+    Origin, Parts, Place, Pretrained, Reading, RunWriter, Samples, Spec, Target, fit, run,
 };
 use crosstune_text::{TextSettings, Units};
 
@@ -19,7 +19,7 @@ fn items() -> Vec<Item> {
     let verbs = ["sees", "likes", "draws", "feeds"];
     let item = |text: String, label| {
         let place = Place { path: "x".into(), line: None };
-        Item { label, ..Item::text(text, place) }
+        Item { target: Target::Class(label), ..Item::text(text, place) }
     };
     let sentences = names.into_iter().flat_map(|name| {
         verbs.into_iter().flat_map(move |verb| {
@@ -58,7 +58,7 @@ fn learnt(source: &str, units: Units) -> f64 {
     let (opened, settings) = run::open::<TextSettings>(&place, Device::Cpu).unwrap();
     let (again, _) = read(&settings, &items);
     assert_eq!(again.some(usize::MAX), samples.some(usize::MAX));
-    Evaluation::of(opened.classifier(), &settings, &again, 2, 8).unwrap().accuracy
+    Evaluation::of(&opened, &settings, &again, 8).unwrap().merit()
 }
 
 #[test]

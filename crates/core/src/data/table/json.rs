@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, fmt, io::BufRead};
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 use super::{Cell, Fault, Lines, Row};
 
@@ -83,39 +85,62 @@ const MOST_KEYS: usize = 1000;
 
 impl<'de> Deserialize<'de> for Cell {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Value;
-        impl<'de> Visitor<'de> for Value {
-            type Value = Cell;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
-                Ok(Cell::Text(text.into()))
-            }
-            fn visit_bool<E: Error>(self, value: bool) -> Result<Cell, E> {
-                Ok(Cell::Text(value.to_string()))
-            }
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Cell, E> {
-                Ok(Cell::Text(value.to_string()))
-            }
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
-                Ok(Cell::Text(value.to_string()))
-            }
-            fn visit_f64<E: Error>(self, value: f64) -> Result<Cell, E> {
-                Ok(Cell::Text(value.to_string()))
-            }
-            fn visit_unit<E: Error>(self) -> Result<Cell, E> {
-                Ok(Cell::Missing)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Cell::Other("a list"))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Cell::Other("an object"))
+        Value { in_list: false }.deserialize(deserializer)
+    }
+}
+
+/// A value, which may stand in a list.
+struct Value {
+    in_list: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Value {
+    type Value = Cell;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cell, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value {
+    type Value = Cell;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
+        Ok(Cell::Text(text.into()))
+    }
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_string()))
+    }
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_string()))
+    }
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_string()))
+    }
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_string()))
+    }
+    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
+        Ok(Cell::Missing)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
+        if self.in_list {
+            // As deep as it may be.
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Cell::Other("a list"));
+        }
+        let mut items = Some(vec![]);
+        while let Some(cell) = list.next_element_seed(Value { in_list: true })? {
+            match (cell, &mut items) {
+                (Cell::Text(text), Some(items)) => items.push(text),
+                _ => items = None,
             }
         }
-        deserializer.deserialize_any(Value)
+        Ok(items.map_or(Cell::Other("a list with more than texts in it"), Cell::List))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Cell::Other("an object"))
     }
 }

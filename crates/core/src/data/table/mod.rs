@@ -47,7 +47,9 @@ pub(super) enum Cell {
         name: Option<String>,
         bytes: Arc<[u8]>,
     },
-    /// What has no use here, and what it is called: `a list`.
+    /// Several texts, numbers or truth values.
+    List(Vec<String>),
+    /// What has no use here, and what it is called: `an object`.
     Other(&'static str),
 }
 

@@ -143,7 +143,15 @@ impl Reader {
             Field::Double(value) => text(value),
             Field::Bytes(bytes) => Ok(Cell::File { name: None, bytes: bytes.data().into() }),
             Field::Group(fields) => Ok(file(fields)),
-            Field::ListInternal(_) => Ok(Cell::Other("a list")),
+            Field::ListInternal(list) => {
+                let cells = list.elements().iter().map(|item| self.cell(column, item));
+                let texts = cells.map(|cell| match cell? {
+                    Cell::Text(text) => Ok(Some(text)),
+                    _ => Ok(None),
+                });
+                let texts = texts.collect::<Result<Option<Vec<_>>, String>>()?;
+                Ok(texts.map_or(Cell::Other("a list with more than texts in it"), Cell::List))
+            }
             Field::MapInternal(_) => Ok(Cell::Other("a map")),
             _ => match integer(field) {
                 Some(number) => text(&number),
@@ -213,6 +221,7 @@ fn size(cell: &Cell) -> u64 {
     CELL + match cell {
         Cell::Text(text) => text.len() as u64,
         Cell::File { bytes, .. } => bytes.len() as u64,
+        Cell::List(texts) => texts.iter().map(|text| CELL + text.len() as u64).sum(),
         Cell::Missing | Cell::Other(_) => 0,
     }
 }
@@ -227,9 +236,11 @@ fn features(file: &SerializedFileReader<File>) -> Result<Value, Fault> {
     Ok(said["info"]["features"].take())
 }
 
-/// The names of a column's classes: `{"_type": "ClassLabel", "names": […]}`.
+/// The names of a column's classes: `{"_type": "ClassLabel", "names": […]}`, or that in a list:
+/// `{"_type": "List", "feature": …}`, formerly `[…]`.
 fn classes(features: &Value, column: &str) -> Option<Vec<String>> {
     let feature = features.get(column)?;
+    let feature = feature.get("feature").or_else(|| feature.get(0)).unwrap_or(feature);
     if feature["_type"] != "ClassLabel" {
         return None;
     }

@@ -69,7 +69,7 @@ fn codecs_that_cannot_fill_the_memory() {
     for codec in ["snappy", "zstd", "lz4"] {
         let data = Dataset::open(fixture(&format!("{codec}.parquet")), &texts()).unwrap();
         let inputs = |data: &Dataset| {
-            let of = |item: &Item| (item.input.clone(), item.place.line, item.label);
+            let of = |item: &Item| (item.input.clone(), item.place.line, item.target.clone());
             data.train.iter().map(of).collect::<Vec<_>>()
         };
         assert_eq!(inputs(&data), inputs(&expected), "{codec}");

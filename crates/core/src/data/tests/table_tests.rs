@@ -143,7 +143,7 @@ fn folds_have_nothing_to_cut_where_there_is_a_test_split_or_a_class_of_one() {
     let mut data = Dataset::open(root.path().join("train.tsv"), &texts()).unwrap();
     let refused = (1..=2).filter(|&fold| data.clone().fold(2, fold, 0).is_err()).count();
     assert_eq!(refused, 1, "the fold that has the only one");
-    data.train[0].label = 1;
+    data.train[0].target = Target::Class(1);
     assert!(data.fold(2, 1, 0).is_err());
 }
 

@@ -1,0 +1,113 @@
+//! The options that say how a data set is read, as clap reads them.
+
+use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
+use crosstune_core::{Layout, Modality, Task};
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+/// Saved in a run folder, so that `evaluate` finds labels as `train` did.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Data layout")]
+pub(crate) struct LayoutArgs {
+    /// What is asked of each sample [default: single-label, or as the model was trained]
+    #[arg(long, value_enum, value_name = "TASK")]
+    #[serde(default)]
+    task: Option<TaskArg>,
+    /// Find the label in a file's name, as its group `label`: '^(?<label>\d)_'
+    #[arg(long, value_name = "REGEX", value_parser = pattern)]
+    label_pattern: Option<String>,
+    /// Files whose names it matches are the test split: '_[0-4]\.wav$'
+    #[arg(long, value_name = "REGEX", value_parser = pattern, requires = "label_pattern")]
+    test_pattern: Option<String>,
+    /// Find in a file's name whose it is, as its group `group`: '_(?<group>\w+)_'. What is one
+    /// speaker's, say, is all trained on or all held out
+    #[arg(long, value_name = "REGEX", value_parser = pattern)]
+    #[serde(default, skip)]
+    group_pattern: Option<String>,
+    /// The table's column of inputs: a name, or a number counted from 1
+    #[arg(long, value_name = "COLUMN")]
+    input_column: Option<String>,
+    /// The table's column of second sentences, where samples are pairs
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(default)]
+    pair_column: Option<String>,
+    /// The table's column of labels or values; for multi-label (each with 0 or 1) and regression
+    /// also several, with commas between
+    #[arg(long, value_name = "COLUMN")]
+    label_column: Option<String>,
+    /// What stands between the labels of one sample [default: |]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    #[serde(default)]
+    label_separator: Option<String>,
+    /// The table's column that tells whose a sample is, as --group-pattern does
+    #[arg(long, value_name = "COLUMN", conflicts_with = "group_pattern")]
+    #[serde(default, skip)]
+    group_column: Option<String>,
+}
+
+/// Checks a pattern while the command line is parsed.
+fn pattern(text: &str) -> Result<String, regex::Error> {
+    Regex::new(text).map(|_| text.to_string())
+}
+
+impl LayoutArgs {
+    /// What is given here, and from `saved` what is not.
+    pub(crate) fn or(self, saved: Self) -> Self {
+        Self {
+            task: self.task.or(saved.task),
+            label_separator: self.label_separator.or(saved.label_separator),
+            label_pattern: self.label_pattern.or(saved.label_pattern),
+            test_pattern: self.test_pattern.or(saved.test_pattern),
+            input_column: self.input_column.or(saved.input_column),
+            pair_column: self.pair_column.or(saved.pair_column),
+            label_column: self.label_column.or(saved.label_column),
+            // They tell what to hold out, and so nothing of what is evaluated.
+            group_pattern: None,
+            group_column: None,
+        }
+    }
+
+    /// What is asked of each sample, where that is said.
+    pub(crate) fn task(&self) -> Option<Task> {
+        self.task.map(Task::from)
+    }
+
+    pub(crate) fn layout<M: Modality>(&self) -> Result<Layout, regex::Error> {
+        let compile = |pattern: &Option<String>| pattern.as_deref().map(Regex::new).transpose();
+        let defaults = Layout::of::<M>();
+        Ok(Layout {
+            task: self.task().unwrap_or_default(),
+            label_separator: self.label_separator.clone().unwrap_or(defaults.label_separator),
+            label_pattern: compile(&self.label_pattern)?,
+            test_pattern: compile(&self.test_pattern)?,
+            group_pattern: compile(&self.group_pattern)?,
+            input_column: self.input_column.clone(),
+            pair_column: self.pair_column.clone(),
+            label_column: self.label_column.clone(),
+            group_column: self.group_column.clone(),
+            ..defaults
+        })
+    }
+}
+
+/// What is asked of each sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TaskArg {
+    /// Which one class it is of
+    SingleLabel,
+    /// Which labels apply to it: any number of them
+    MultiLabel,
+    /// A number, or several
+    Regression,
+}
+
+impl From<TaskArg> for Task {
+    fn from(arg: TaskArg) -> Self {
+        match arg {
+            TaskArg::SingleLabel => Self::SingleLabel,
+            TaskArg::MultiLabel => Self::MultiLabel,
+            TaskArg::Regression => Self::Regression,
+        }
+    }
+}
