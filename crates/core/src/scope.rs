@@ -11,6 +11,8 @@ use tch::{
 use crate::{
     Checkpoint, Dialect, Error, Result,
     dialect::{Fit, Recipe},
+    lora::Adapting,
+    names::nearest,
 };
 
 /// Where a part's parameters come from.
@@ -207,6 +209,7 @@ pub struct Scope<'a> {
     source: Option<&'a Source<'a>>,
     lack: Lack,
     fresh: &'a Fresh,
+    adapting: Option<&'a Adapting<'a>>,
 }
 
 /// What becomes of a parameter that the source lacks or has in another shape.
@@ -221,7 +224,7 @@ enum Lack {
 impl<'a> Scope<'a> {
     /// The root of a store, everything below it fresh. `fresh` keeps the account.
     pub fn root(store: &'a nn::VarStore, fresh: &'a Fresh) -> Self {
-        Self { path: store.root(), source: None, lack: Lack::Refused, fresh }
+        Self { path: store.root(), source: None, lack: Lack::Refused, fresh, adapting: None }
     }
 
     /// The same place, its values taken from a source.
@@ -233,6 +236,28 @@ impl<'a> Scope<'a> {
     /// wanted: the head of another number of classes keeps what lies below its last layer.
     pub fn from_what_fits(&self, source: Option<&'a Source<'a>>) -> Self {
         Self { source, lack: Lack::Fresh, ..self.clone() }
+    }
+
+    /// The same place, whose linear layers get the adapters of LoRA where it says so.
+    pub(crate) fn adapted(&self, adapting: Option<&'a Adapting<'a>>) -> Self {
+        Self { adapting, ..self.clone() }
+    }
+
+    /// The adapters that linear layers get.
+    pub(crate) fn adapting(&self) -> Option<&'a Adapting<'a>> {
+        self.adapting
+    }
+
+    /// The same place, its values taken from a source of ours, or made fresh where the source is a
+    /// publisher's.
+    pub(crate) fn ours_or_fresh(&self) -> Self {
+        let source = self.source.filter(|source| source.dialect.is_none());
+        Self { source, ..self.clone() }
+    }
+
+    /// The name of this place: `trunk.blocks.3.attn.q`.
+    pub(crate) fn name(&self) -> String {
+        self.path.components().collect::<Vec<_>>().join(".")
     }
 
     /// The place `name` below this one.
@@ -324,30 +349,6 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The most similar of some names, if any is similar at all.
-pub(crate) fn nearest<'n>(name: &str, others: impl Iterator<Item = &'n str>) -> Option<String> {
-    others
-        .map(|other| (distance(name, other), other))
-        .min()
-        .filter(|(d, _)| *d <= name.len() / 3)
-        .map(|(_, other)| other.to_string())
-}
-
-/// Levenshtein's edit distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,13 +361,5 @@ mod tests {
         let again = at.param("weight", &[2], Init::Const(0.)).unwrap_err();
         assert_eq!(again.to_string(), "the parameter `head.weight` is declared twice");
         assert_eq!(LoadReport::new(None, &fresh).fresh, ["head.weight"]);
-    }
-
-    #[test]
-    fn near_names_are_found_and_far_ones_are_not() {
-        let names = ["encoder.layer.0.output.dense.weight", "pooler.dense.weight"];
-        let near = |name| nearest(name, names.into_iter());
-        assert_eq!(near("encoder.layers.0.output.dense.weight").as_deref(), Some(names[0]));
-        assert_eq!(near("h.0.ln_1.weight"), None);
     }
 }

@@ -28,7 +28,7 @@ pub use format::{Format, ONLY};
 use format::{Stored, quote};
 use mapped::Mapped;
 
-use crate::{Error, Result, scope::nearest};
+use crate::{Error, Result, names::nearest};
 
 /// A checkpoint: memory-mapped files of named tensors, and the folder that they were published in.
 ///
