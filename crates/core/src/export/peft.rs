@@ -58,7 +58,7 @@ pub fn peft<M: Modality>(
     let ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
     check_base(&ours, &spec.family, base)?;
 
-    let mut layers = Layers::of(&ours, lora, &dialect)?;
+    let mut layers = Layers::of(&ours, lora, &[published.in_memory, dialect])?;
     let head: BTreeMap<_, _> = ours
         .iter()
         .filter(|(name, _)| name.starts_with("head."))
@@ -77,7 +77,7 @@ pub fn peft<M: Modality>(
         "r": lora.rank,
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,
-        "target_modules": layers.targets(&published.in_memory),
+        "target_modules": layers.names,
         "rank_pattern": layers.ranks,
         "alpha_pattern": layers.alphas,
         "modules_to_save": modules,
@@ -154,30 +154,33 @@ fn module(name: &str) -> &str {
 struct Layers {
     /// `LAYER.lora_A.weight [r, d_in]` and `LAYER.lora_B.weight [d_out, r]`.
     tensors: BTreeMap<String, Tensor>,
-    /// Our names of what is adapted, by theirs.
-    names: BTreeMap<String, Vec<String>>,
+    /// `LAYER`, each.
+    names: Vec<String>,
     /// What differs from the usual rank and α.
     ranks: Map<String, Value>,
     alphas: Map<String, Value>,
     /// Whether the publisher's weights are transposed.
     transposed: bool,
-    prefix: &'static str,
 }
 
 /// Ours among those that make up one layer of theirs: which third of it, `A` and `B`.
 type Part<'t> = (Option<u8>, &'t Tensor, &'t Tensor);
 
 impl Layers {
-    fn of(ours: &BTreeMap<String, Tensor>, lora: &Lora, dialect: &Dialect) -> Result<Self> {
-        let prefix = dialect.prefixes.first().copied().unwrap_or_default();
-        let mut layers = Self { prefix, ..Self::default() };
+    /// The first of the dialects that knows a layer names it.
+    fn of(ours: &BTreeMap<String, Tensor>, lora: &Lora, dialects: &[Dialect; 2]) -> Result<Self> {
+        let mut layers = Self::default();
         let mut parts = BTreeMap::<String, Vec<Part<'_>>>::new();
         for (name, a) in ours.iter().filter(|(name, _)| name.ends_with(lora::A)) {
             let Some(layer) = adapted(name) else { continue };
             let weight = format!("{layer}.weight");
-            let unmapped = || Error::Unmapped { ours: weight.clone(), dialect: dialect.name };
-            let recipe =
-                dialect.recipes(prefix, &weight).into_iter().next().ok_or_else(unmapped)?;
+            let dialect = dialects[1].name;
+            let unmapped = || Error::Unmapped { ours: weight.clone(), dialect };
+            let recipe = dialects.iter().find_map(|dialect| {
+                let prefix = dialect.prefixes.first().copied().unwrap_or_default();
+                dialect.recipes(prefix, &weight).into_iter().next()
+            });
+            let recipe = recipe.ok_or_else(unmapped)?;
             let their = recipe.parts.first().and_then(|part| part.strip_suffix(".weight"));
             let (their, b) =
                 their.zip(ours.get(&format!("{layer}.{}", lora::B))).ok_or_else(unmapped)?;
@@ -191,7 +194,6 @@ impl Layers {
                 }
             };
             layers.transposed |= matches!(recipe.fit, Fit::Transposed | Fit::TransposedThird(_));
-            layers.names.entry(their.into()).or_default().push(layer.into());
             parts.entry(their.into()).or_default().push((third, a, b));
         }
         for (their, parts) in parts {
@@ -203,18 +205,9 @@ impl Layers {
             }
             layers.tensors.insert(format!("{their}.lora_A.weight"), a);
             layers.tensors.insert(format!("{their}.lora_B.weight"), b);
+            layers.names.push(their);
         }
         Ok(layers)
-    }
-
-    /// The names of the layers, by which PEFT finds them in the model. `in_memory` has those that
-    /// other versions of transformers give them once they are loaded.
-    fn targets(&self, in_memory: &Dialect) -> BTreeSet<String> {
-        let renamed = self.names.values().flatten().filter_map(|ours| {
-            let recipe = in_memory.recipes(self.prefix, &format!("{ours}.weight"));
-            Some(recipe.first()?.parts.first()?.strip_suffix(".weight")?.to_string())
-        });
-        self.names.keys().cloned().chain(renamed).collect()
     }
 }
 
