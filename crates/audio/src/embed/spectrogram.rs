@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, Features, Form, PatchEmbedderConfig, Result, Scope, StemConfig, StemEmbedder,
-    TokenPatchEmbedder,
+    TokenPatchEmbedder, layers::Statistics,
 };
 use tch::Tensor;
 
@@ -92,5 +92,9 @@ impl Embedder for SpectrogramStem {
     /// ended is seen.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Planes(self.stem.forward(&self.sides.picture(&batch.x), train))
+    }
+
+    fn set_statistics(&self, statistics: Statistics) {
+        self.stem.set_statistics(statistics);
     }
 }

@@ -6,7 +6,7 @@
 //! | `format/` | a reader for each format, on bytes alone |
 //! | `mapped.rs`, `blob.rs`, `blob.cpp` | from bytes of a file to a tensor, without a copy |
 
-mod blob;
+pub(crate) mod blob;
 mod find;
 mod format;
 mod mapped;

@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use crate::{
     Batch, Embedder, Error, Features, Form, Result, Scope, StemConfig, StemNorm, StemPool,
-    layers::{BatchNorm2d, Conv2d},
+    layers::{BatchNorm2d, Conv2d, Statistics},
     surgery,
 };
 
@@ -72,5 +72,11 @@ impl Embedder for StemEmbedder {
 
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Planes(self.forward(&batch.x, train))
+    }
+
+    fn set_statistics(&self, statistics: Statistics) {
+        if let Some(norm) = &self.norm {
+            norm.set_statistics(statistics);
+        }
     }
 }
