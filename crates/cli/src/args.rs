@@ -278,9 +278,12 @@ pub(crate) struct ExportArgs {
     /// What to write
     #[arg(long, value_enum, default_value_t = FormatArg::Hf)]
     pub(crate) format: FormatArg,
-    /// The folder (hf) or file to write; it must not exist
+    /// The folder (hf, peft) or file to write; it must not exist
     #[arg(long, value_name = "PATH")]
     pub(crate) out: PathBuf,
+    /// For peft: the pretrained model that was tuned [default: the --weights of the training]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) base: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -291,6 +294,8 @@ pub(crate) enum FormatArg {
     Safetensors,
     /// A traced module that torch.jit.load opens: from prepared batches to logits
     Torchscript,
+    /// A folder with the adapters of a LoRA alone, which peft opens beside the pretrained model
+    Peft,
 }
 
 /// A device that is there.

@@ -1,9 +1,13 @@
 //! Export: a tuned model in the forms that other programs open.
 
+mod peft;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;
 use tch::{CModule, Device, Kind, Tensor};
+
+pub use peft::peft;
 
 use crate::{
     Batch, Error, Modality, Model, Result, Spec,
@@ -16,12 +20,14 @@ use crate::{
 
 /// Writes a folder in Hugging Face layout that transformers opens with `from_pretrained`:
 /// `config.json`, `model.safetensors`, and what the modality keeps beside them (a tokenizer, a
-/// `preprocessor_config.json`).
+/// `preprocessor_config.json`). Adapters are merged, here and in all but [`peft()`].
 ///
 /// # Errors
 /// If no class of transformers has the model's parts, if what was trained has no place in that class,
 /// or if a file cannot be written. Nothing half-written stays.
 pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> Result<()> {
+    let merged = model.merged(modality)?;
+    let model = merged.as_ref().unwrap_or(model);
     let embedder = modality.pretrained_embedder();
     let published = publish::publish(model.spec(), embedder.as_ref())?;
     let mut ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
@@ -72,8 +78,9 @@ fn count_batches(theirs: &mut BTreeMap<String, Tensor>) {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn safetensors(model: &Model, file: &Path) -> Result<()> {
-    whole(file, |partial| model.save(partial))
+pub fn safetensors<M: Modality>(model: &Model, modality: &M, file: &Path) -> Result<()> {
+    let merged = model.merged(modality)?;
+    whole(file, |partial| merged.as_ref().unwrap_or(model).save(partial))
 }
 
 /// Writes a TorchScript archive that `torch.jit.load` opens: from a batch as `example`, already
@@ -82,8 +89,15 @@ pub fn safetensors(model: &Model, file: &Path) -> Result<()> {
 ///
 /// # Errors
 /// If libtorch cannot trace the model or write the file.
-pub fn torchscript(model: &Model, example: &Batch, file: &Path) -> Result<()> {
+pub fn torchscript<M: Modality>(
+    model: &Model,
+    modality: &M,
+    example: &Batch,
+    file: &Path,
+) -> Result<()> {
     let _grad = tch::no_grad_guard();
+    let merged = model.merged(modality)?;
+    let model = merged.as_ref().unwrap_or(model);
     // What is traced becomes constants, which must not ask for gradients, in the file either.
     let trained: Vec<Tensor> =
         model.store().variables().into_values().filter(Tensor::requires_grad).collect();

@@ -8,13 +8,14 @@ use tch::{
     nn::{self, Init},
 };
 
-use crate::{Result, Scope, scope::Reshape};
+use crate::{Result, Scope, lora::Adapter, scope::Reshape};
 
-/// `y = x Wᵀ + b`.
+/// `y = x Wᵀ + b`, and what an adapter adds where [`Lora`](crate::Lora) asks for one.
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    adapter: Option<Adapter>,
 }
 
 impl Linear {
@@ -25,12 +26,17 @@ impl Linear {
         Ok(Self {
             weight: at.param("weight", &[d_out, d_in], init)?,
             bias: Some(at.param("bias", &[d_out], init)?),
+            adapter: Adapter::new(at, d_in, d_out)?,
         })
     }
 
     /// The same without a bias: `y = x Wᵀ`.
     pub fn unbiased(at: &Scope<'_>, d_in: i64, d_out: i64) -> Result<Self> {
-        Ok(Self { weight: at.param("weight", &[d_out, d_in], uniform(d_in))?, bias: None })
+        Ok(Self {
+            weight: at.param("weight", &[d_out, d_in], uniform(d_in))?,
+            bias: None,
+            adapter: Adapter::new(at, d_in, d_out)?,
+        })
     }
 
     /// The same with an initialisation for the weight and zero for the bias when they are fresh.
@@ -38,6 +44,7 @@ impl Linear {
         Ok(Self {
             weight: at.param("weight", &[d_out, d_in], Init::Randn { mean: 0., stdev })?,
             bias: Some(at.param("bias", &[d_out], Init::Const(0.))?),
+            adapter: Adapter::new(at, d_in, d_out)?,
         })
     }
 
@@ -51,9 +58,18 @@ impl Linear {
         self.weight.device()
     }
 
-    /// `[…, d_in]` to `[…, d_out]`.
+    /// `[…, d_in]` to `[…, d_out]`, as in prediction: nothing is dropped.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
+        self.forward_t(x, false)
+    }
+
+    /// The same; `train` turns on an adapter's dropout.
+    pub fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
+        let y = x.linear(&self.weight, self.bias.as_ref());
+        match &self.adapter {
+            None => y,
+            Some(adapter) => y + adapter.forward(x, train),
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub mod head;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod layers;
+pub mod lora;
 pub mod metrics;
 pub mod mix;
 pub mod modality;
@@ -81,6 +82,7 @@ pub use fit::{
 pub use freeze::{Anatomy, Freeze};
 pub use head::{Activation, Bias, Dense, Head, HeadConfig};
 pub use layers::Statistics;
+pub use lora::Lora;
 pub use metrics::Evaluation;
 pub use mix::Mix;
 pub use modality::{Modality, Rng, Shown};

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
-    Anatomy, Classifier, Cut, Error, Fresh, Head, HeadConfig, LoadReport, Modality, Origin, Pool,
-    Pretrained, Result, Samples, Scale, Scope, Source, Task, Tower, Trunk, TrunkConfig,
+    Anatomy, Classifier, Cut, Error, Fresh, Head, HeadConfig, LoadReport, Lora, Modality, Origin,
+    Pool, Pretrained, Result, Samples, Scale, Scope, Source, Task, Tower, Trunk, TrunkConfig,
     freeze::{Place, is_statistic},
     layers::Statistics,
+    lora::{self, Adapting},
 };
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -32,6 +33,9 @@ pub struct Spec {
     /// What stands between that vector and the logits.
     #[serde(default)]
     pub head: HeadConfig,
+    /// The adapters beside linear layers of what is pretrained, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<Lora>,
     /// What it is asked.
     #[serde(default)]
     pub task: Task,
@@ -60,6 +64,7 @@ impl Spec {
             pool: Pool::Mean,
             head: HeadConfig::default(),
             task: Task::default(),
+            lora: None,
             labels,
             scales: vec![],
         }
@@ -113,7 +118,8 @@ impl Model {
     /// Builds what `spec` says. Without a source, all is fresh.
     ///
     /// # Errors
-    /// If the source lacks a tensor or has it in another shape, or the parts do not fit together.
+    /// If the source lacks a tensor or has it in another shape, if the parts do not fit together, or
+    /// if an adapter's target is no linear layer.
     pub fn new<M: Modality>(
         spec: Spec,
         modality: &M,
@@ -121,14 +127,24 @@ impl Model {
         device: Device,
     ) -> Result<Self> {
         let (store, fresh) = (VarStore::new(device), Fresh::default());
+        let adapting = match &spec.lora {
+            Some(lora) => {
+                lora.check()?;
+                Some(Adapting::new(lora))
+            }
+            None => None,
+        };
         let classifier = {
             let root = Scope::root(&store, &fresh);
             let body = source.map(|(s, _)| s);
             let embedder = source
                 .filter(|(_, parts)| *parts == Parts::All || spec.embedder == Origin::Pretrained);
             let classes = spec.labels.len();
-            let trunk = Trunk::new(&root.sub("trunk").from(body), &spec.trunk)?;
-            let at = root.sub("embed").from(embedder.map(|(s, _)| s));
+            let at = root.sub("trunk").from(body).adapted(adapting.as_ref());
+            let trunk = Trunk::new(&at, &spec.trunk)?;
+            // What is fresh trains in full.
+            let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
+            let at = root.sub("embed").from(embedder.map(|(s, _)| s)).adapted(pretrained);
             let tower = Tower::join(modality.embedder(at, trunk.accepts())?, trunk, spec.pool)?;
             let at = root.sub("head");
             let at = match source {
@@ -139,6 +155,9 @@ impl Model {
             let head = Head::new(&at, spec.head, tower.width(), classes)?;
             Classifier::new(tower, head)
         };
+        if let Some(adapting) = &adapting {
+            adapting.check(store.variables().keys().map(String::as_str))?;
+        }
         if let Some((source, Parts::Body | Parts::BodyAndHead)) = source
             && spec.embedder == Origin::Fresh
         {
@@ -154,7 +173,8 @@ impl Model {
     /// as it is. Some hundred samples tell enough.
     pub fn settle<M: Modality>(&self, modality: &M, train: &Samples) {
         const SAMPLES: usize = 512;
-        let fresh = self.report.fresh.iter().any(|name| name.starts_with("embed."));
+        let mut fresh = self.report.fresh.iter().filter(|name| !lora::is_adapter(name));
+        let fresh = fresh.any(|name| name.starts_with("embed."));
         if !fresh || train.is_empty() {
             return;
         }
@@ -196,6 +216,36 @@ impl Model {
             ..Spec::new::<M>(source, embedder, source.labels(labels)?).with_head_of(source)
         };
         Self::new(spec, modality, Some((&source.source()?, Parts::All)), device)
+    }
+
+    /// The same classifier without adapters: what they add is added to their layers' weights, `W +
+    /// (α/r) · B A`. `None`: it has none.
+    ///
+    /// # Errors
+    /// If the plain model cannot be built.
+    pub fn merged<M: Modality>(&self, modality: &M) -> Result<Option<Self>> {
+        let Some(lora) = &self.spec.lora else { return Ok(None) };
+        let spec = Spec { lora: None, ..self.spec.clone() };
+        let plain = Self::new(spec, modality, None, self.store.device())?;
+        let ours = self.store.variables();
+        let product = |layer: &str| {
+            let (a, b) = (
+                ours.get(&format!("{layer}.{}", lora::A))?,
+                ours.get(&format!("{layer}.{}", lora::B))?,
+            );
+            Some(b.matmul(a) * lora.scale())
+        };
+        tch::no_grad(|| {
+            for (name, mut value) in plain.store.variables() {
+                let Some(own) = ours.get(&name) else { continue };
+                match name.strip_suffix(".weight").and_then(product) {
+                    Some(product) => value.copy_(&(own + product)),
+                    None => value.copy_(own),
+                }
+            }
+        });
+        let report = self.report.clone();
+        Ok(Some(Self { report, ..plain }.with_statistics(self.statistics)))
     }
 
     /// The same model, of which the statistics of batch norms move or stand still in training.

@@ -27,7 +27,8 @@ use crate::{
 const SPEC: &str = "spec.json";
 const LABELS: &str = "labels.json";
 const METRICS: &str = "metrics.jsonl";
-const RESULT: &str = "result.json";
+/// The file that tells how the run came about.
+pub const RESULT: &str = "result.json";
 
 /// A run folder in the making. It grows beside its place, as `.NAME.partial`, and takes the place
 /// when it is whole; dropped before that, it leaves nothing.

@@ -11,6 +11,7 @@ use tch::{
 use crate::{
     Checkpoint, Dialect, Error, Result,
     dialect::{Fit, Recipe},
+    lora::Adapting,
     names::nearest,
 };
 
@@ -208,6 +209,7 @@ pub struct Scope<'a> {
     source: Option<&'a Source<'a>>,
     lack: Lack,
     fresh: &'a Fresh,
+    adapting: Option<&'a Adapting<'a>>,
 }
 
 /// What becomes of a parameter that the source lacks or has in another shape.
@@ -222,7 +224,7 @@ enum Lack {
 impl<'a> Scope<'a> {
     /// The root of a store, everything below it fresh. `fresh` keeps the account.
     pub fn root(store: &'a nn::VarStore, fresh: &'a Fresh) -> Self {
-        Self { path: store.root(), source: None, lack: Lack::Refused, fresh }
+        Self { path: store.root(), source: None, lack: Lack::Refused, fresh, adapting: None }
     }
 
     /// The same place, its values taken from a source.
@@ -234,6 +236,28 @@ impl<'a> Scope<'a> {
     /// wanted: the head of another number of classes keeps what lies below its last layer.
     pub fn from_what_fits(&self, source: Option<&'a Source<'a>>) -> Self {
         Self { source, lack: Lack::Fresh, ..self.clone() }
+    }
+
+    /// The same place, whose linear layers get the adapters of LoRA where it says so.
+    pub(crate) fn adapted(&self, adapting: Option<&'a Adapting<'a>>) -> Self {
+        Self { adapting, ..self.clone() }
+    }
+
+    /// The adapters that linear layers get.
+    pub(crate) fn adapting(&self) -> Option<&'a Adapting<'a>> {
+        self.adapting
+    }
+
+    /// The same place, its values taken from a source of ours, or made fresh where the source is a
+    /// publisher's.
+    pub(crate) fn ours_or_fresh(&self) -> Self {
+        let source = self.source.filter(|source| source.dialect.is_none());
+        Self { source, ..self.clone() }
+    }
+
+    /// The name of this place: `trunk.blocks.3.attn.q`.
+    pub(crate) fn name(&self) -> String {
+        self.path.components().collect::<Vec<_>>().join(".")
     }
 
     /// The place `name` below this one.

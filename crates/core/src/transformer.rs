@@ -126,11 +126,18 @@ impl Attention {
     }
 
     /// `x [B, T, D]`; `mask` broadcasts to `[B, heads, T, T]`, true where a place may look.
-    fn forward(&self, x: &Tensor, mask: Option<&Tensor>, causal: bool, dropout: f64) -> Tensor {
+    fn forward(
+        &self,
+        x: &Tensor,
+        mask: Option<&Tensor>,
+        causal: bool,
+        dropout: f64,
+        train: bool,
+    ) -> Tensor {
         // The size of the batch is left open, so that a traced model takes any.
         let (t, d) = (x.size()[1], x.size()[2]);
         let split = |linear: &Linear| {
-            linear.forward(x).view([-1, t, self.heads, d / self.heads]).transpose(1, 2)
+            linear.forward_t(x, train).view([-1, t, self.heads, d / self.heads]).transpose(1, 2)
         };
         let y = Tensor::scaled_dot_product_attention(
             &split(&self.q),
@@ -142,7 +149,7 @@ impl Attention {
             None,
             false,
         );
-        self.out.forward(&y.transpose(1, 2).reshape([-1, t, d]))
+        self.out.forward_t(&y.transpose(1, 2).reshape([-1, t, d]), train)
     }
 }
 
@@ -191,13 +198,14 @@ impl Block {
             None => y,
         };
         let causal = c.attend == Attend::Backwards;
-        let attend = |x: &Tensor| scaled(drop(self.attn.forward(x, mask, causal, dropout)), 0);
+        let attend =
+            |x: &Tensor| scaled(drop(self.attn.forward(x, mask, causal, dropout, train)), 0);
         let mlp = |x: &Tensor| {
-            let hidden = self.up.forward(x).gelu(match c.gelu {
+            let hidden = self.up.forward_t(x, train).gelu(match c.gelu {
                 Gelu::Exact => "none",
                 Gelu::Tanh => "tanh",
             });
-            scaled(drop(self.down.forward(&hidden)), 1)
+            scaled(drop(self.down.forward_t(&hidden, train)), 1)
         };
         match c.norm {
             NormAt::Before => {

@@ -25,7 +25,7 @@ mod cli;
 
 #[cfg(feature = "cli")]
 pub use cli::TextArgs;
-pub use embed::{SymbolEmbedder, TokenEmbedder};
+pub use embed::{SymbolEmbedder, SymbolPlanes, TokenEmbedder};
 pub use file::TextError;
 pub use settings::TextSettings;
 pub use symbols::{Symbols, Units};

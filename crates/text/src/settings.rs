@@ -17,7 +17,7 @@ use tch::{Device, Kind, Tensor};
 use saved::Saved;
 
 use crate::{
-    SymbolEmbedder, Symbols, TextError, TokenEmbedder, Tokenizer, Units,
+    SymbolEmbedder, SymbolPlanes, Symbols, TextError, TokenEmbedder, Tokenizer, Units,
     file::{self, LONGEST},
     tokenizer::MAX_LENGTH,
 };
@@ -189,8 +189,8 @@ impl Modality for TextSettings {
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         let family = source.family();
         let foreign = family.modality != Self::NAME;
-        match (&family.embedder, family.trunk.accepts()) {
-            (PretrainedEmbedder::Tokens(config), _) if !foreign => {
+        match &family.embedder {
+            PretrainedEmbedder::Tokens(config) if !foreign => {
                 if self.units.is_some() {
                     let problem = "the model brings a tokenizer along; leave it out";
                     return Err(Error::Setting { setting: "--units", problem: problem.into() });
@@ -198,19 +198,11 @@ impl Modality for TextSettings {
                 self.adopt_from(source.checkpoint().folder(), config.clone())?;
                 Ok(Origin::Pretrained)
             }
-            (_, Form::Sequence { .. }) => {
+            _ => {
                 let symbols = Symbols::new(self.units.unwrap_or_default(), self.asked)?;
                 self.reader = Reader::Symbols(symbols);
                 Ok(Origin::Fresh)
             }
-            (_, accepts @ Form::Planes { .. }) => Err(Error::Family {
-                path: source.checkpoint().path().to_path_buf(),
-                problem: format!(
-                    "a model of the family {}, whose trunk takes {accepts}; a sentence is a \
-                     sequence, so take a transformer",
-                    family.name
-                ),
-            }),
         }
     }
 
@@ -295,7 +287,12 @@ impl Modality for TextSettings {
             Reader::Tokens { embedder, .. } => Box::new(TokenEmbedder::new(at, embedder, form)?),
             Reader::Symbols(symbols) => {
                 let (count, longest) = (symbols.count(), symbols.longest().into());
-                Box::new(SymbolEmbedder::new(&at, count, longest, form)?)
+                match form {
+                    Form::Sequence { .. } => {
+                        Box::new(SymbolEmbedder::new(&at, count, longest, form)?)
+                    }
+                    Form::Planes { .. } => Box::new(SymbolPlanes::new(&at, count, longest, form)?),
+                }
             }
             Reader::None => {
                 return Err(Error::Modality {

@@ -127,7 +127,7 @@ impl WaveformEmbedder {
             Some(norm) => norm.forward(&features),
             None => features,
         };
-        let x = self.project.forward(&features);
+        let x = self.project.forward_t(&features, train);
         let keep = keep.map(|keep| self.places(keep, length));
         let x = match &keep {
             Some(keep) => x * keep.unsqueeze(-1),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Activation, Attend, Bias, Block, Dialect, Error, Gelu, HeadConfig, LayerScale, NormAt, Pool,
-    ResNetConfig, Result, Shortcut, Spec, TransformerConfig, TrunkConfig,
+    ResNetConfig, Result, Shortcut, Spec, TransformerConfig, TrunkConfig, dialect::Rule,
 };
 
 /// How transformers would have saved a model.
@@ -18,6 +18,8 @@ pub struct Published {
     pub config: Map<String, Value>,
     /// The names of the tensors.
     pub dialect: Dialect,
+    /// The names that transformers 5 gives modules once it has loaded them, where it renames them.
+    pub in_memory: Dialect,
 }
 
 /// One class of transformers that our parts make up.
@@ -130,7 +132,17 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
         "label2id".into(),
         numbered().map(|(i, label)| (label.clone(), json!(i))).collect::<Map<_, _>>().into(),
     );
-    Ok(Published { config, dialect })
+    let in_memory = Dialect { body: renamed(class.family), head: &[], ..dialect };
+    Ok(Published { config, dialect, in_memory })
+}
+
+/// The modules of a family that transformers 5 renames in memory, while it saves the old names.
+fn renamed(family: &str) -> &'static [Rule] {
+    match family {
+        "vit" | "deit" | "ast" => vit::IN_MEMORY,
+        "dinov2" => vit::DINOV2_IN_MEMORY,
+        _ => &[],
+    }
 }
 
 fn gelu(gelu: Gelu) -> &'static str {

@@ -125,6 +125,24 @@ pub(super) const BODY: &[Rule] = &[
     without("trunk.blocks.{}.attn.v.bias", Fit::Zeros),
 ];
 
+/// The linear layers of [`BODY`] as transformers 5 has them in memory.
+pub(super) const IN_MEMORY: &[Rule] = &[
+    same("trunk.blocks.{}.attn.q", "layers.{}.attention.q_proj"),
+    same("trunk.blocks.{}.attn.k", "layers.{}.attention.k_proj"),
+    same("trunk.blocks.{}.attn.v", "layers.{}.attention.v_proj"),
+    same("trunk.blocks.{}.attn.out", "layers.{}.attention.o_proj"),
+    same("trunk.blocks.{}.mlp.up", "layers.{}.mlp.fc1"),
+    same("trunk.blocks.{}.mlp.down", "layers.{}.mlp.fc2"),
+];
+
+/// Those of DINOv2; its MLP keeps its names.
+pub(super) const DINOV2_IN_MEMORY: &[Rule] = &[
+    same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.q_proj"),
+    same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.k_proj"),
+    same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.v_proj"),
+    same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.o_proj"),
+];
+
 const TIMM: Dialect = Dialect {
     name: "timm-vit",
     prefixes: &[""],

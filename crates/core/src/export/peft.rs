@@ -1,0 +1,231 @@
+//! A LoRA adapter as PEFT keeps it: what was learned, for the pretrained model as its publisher
+//! has it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use serde_json::{Map, Value, json};
+use tch::Tensor;
+
+use super::whole;
+use crate::{
+    Dialect, Error, Fit, Lora, Modality, Model, Pretrained, Result,
+    checkpoint::CONFIG,
+    family::publish,
+    lora::{self, adapted, is_adapter},
+    model::write_tensors,
+    run::write_json,
+};
+
+/// What a PEFT folder holds, beside what the modality keeps.
+const ADAPTER_CONFIG: &str = "adapter_config.json";
+const ADAPTER: &str = "adapter_model.safetensors";
+
+/// Names of heads that PEFT looks for by itself where sequences are classified.
+const HEADS: [&str; 2] = ["classifier", "score"];
+
+/// Writes a folder that `peft.PeftModel.from_pretrained(base_model, folder)` opens:
+/// `adapter_config.json`, `adapter_model.safetensors` with the adapters and the head, a `config.json`
+/// with the classes, and what the modality keeps beside a model. `base` is the model that was tuned;
+/// `name` is where PEFT finds it: a folder, or `org/name`, perhaps with a revision.
+///
+/// # Errors
+/// As [`hugging_face`](super::hugging_face); if the model has no adapters, was not tuned from `base`,
+/// or learned more than adapters and a head; or if transformers knows the base by other names.
+pub fn peft<M: Modality>(
+    model: &Model,
+    modality: &M,
+    base: &Pretrained,
+    name: (&str, Option<&str>),
+    folder: &Path,
+) -> Result<()> {
+    let spec = model.spec();
+    let Some(lora) = &spec.lora else {
+        return Err(refused("this model has no adapters: it was not trained with LoRA"));
+    };
+    let published = publish::publish(spec, modality.pretrained_embedder().as_ref())
+        .map_err(|error| refused(&error.to_string()))?;
+    let dialect = published.dialect;
+    if dialect.name != spec.family {
+        return Err(refused(&format!(
+            "the pretrained model has the names of {}, under which no class of transformers opens it",
+            spec.family
+        )));
+    }
+    let ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
+    check_base(&ours, &spec.family, base)?;
+
+    let mut layers = Layers::of(&ours, lora, &[published.in_memory, dialect])?;
+    let head: BTreeMap<_, _> = ours
+        .iter()
+        .filter(|(name, _)| name.starts_with("head."))
+        .map(|(name, value)| (name.clone(), value.shallow_clone()))
+        .collect();
+    let head = dialect.publish(&head)?;
+    let modules: BTreeSet<&str> = head.keys().map(|name| module(name)).collect();
+    layers.tensors.extend(head.iter().map(|(name, value)| (name.clone(), value.shallow_clone())));
+
+    let prefixed = |(name, value)| (format!("base_model.model.{name}"), value);
+    let config = json!({
+        "peft_type": "LORA",
+        "task_type": (M::NAME == "text").then_some("SEQ_CLS"),
+        "base_model_name_or_path": name.0,
+        "revision": name.1,
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": layers.names,
+        "rank_pattern": layers.ranks,
+        "alpha_pattern": layers.alphas,
+        "modules_to_save": modules,
+        "bias": "none",
+        "fan_in_fan_out": layers.transposed,
+        "inference_mode": true,
+    });
+    whole(folder, |partial| {
+        fs::create_dir_all(partial).map_err(Error::io(partial, "create"))?;
+        let mut fields = published.config;
+        for (field, value) in modality.publish(partial)? {
+            fields.entry(field).or_insert(value);
+        }
+        write_json(&partial.join(CONFIG), &Value::Object(fields))?;
+        write_json(&partial.join(ADAPTER_CONFIG), &config)?;
+        write_tensors(layers.tensors.into_iter().map(prefixed), &partial.join(ADAPTER))
+    })
+}
+
+fn refused(why: &str) -> Error {
+    // What `publish` says of itself would be said twice.
+    let why = why.trim_start_matches("--format hf: ");
+    let why = why.split("; export as").next().unwrap_or(why);
+    let problem =
+        format!("{why}; --format hf, safetensors and torchscript have the adapters merged");
+    Error::Setting { setting: "--format peft", problem }
+}
+
+/// Checks that all but adapters and head is as the base has it: nothing else is in an adapter.
+fn check_base(ours: &BTreeMap<String, Tensor>, family: &str, base: &Pretrained) -> Result<()> {
+    let other = |problem: String| Error::Family { path: base.checkpoint().path().into(), problem };
+    if base.family().name != family {
+        return Err(other(format!(
+            "a model of the family {}, but a {family} was tuned; name that one with --base",
+            base.family().name
+        )));
+    }
+    let source = base.source()?;
+    for (name, value) in ours {
+        if is_adapter(name) || name.starts_with("head.") {
+            continue;
+        }
+        let shape = value.size();
+        match source.tensor(name, &shape) {
+            Ok(before) if before == value.to_device(before.device()) => {}
+            Ok(_) => {
+                return Err(refused(&format!(
+                    "{name} is not as {} has it: it was trained, too, or --base is another model",
+                    base.checkpoint().path().display()
+                )));
+            }
+            Err(Error::Shape { got, .. }) => {
+                return Err(refused(&format!(
+                    "{name} was brought from {got:?} to {shape:?}, which an adapter cannot say"
+                )));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The module that a tensor of a head belongs to, as PEFT saves it.
+fn module(name: &str) -> &str {
+    let first = name.split('.').next().unwrap_or(name);
+    match HEADS.contains(&first) {
+        true => first,
+        false => name.rsplit_once('.').map_or(name, |(module, _)| module),
+    }
+}
+
+/// The adapted layers by the publisher's names.
+#[derive(Default)]
+struct Layers {
+    /// `LAYER.lora_A.weight [r, d_in]` and `LAYER.lora_B.weight [d_out, r]`.
+    tensors: BTreeMap<String, Tensor>,
+    /// `LAYER`, each.
+    names: Vec<String>,
+    /// What differs from the usual rank and α.
+    ranks: Map<String, Value>,
+    alphas: Map<String, Value>,
+    /// Whether the publisher's weights are transposed.
+    transposed: bool,
+}
+
+/// Ours among those that make up one layer of theirs: which third of it, `A` and `B`.
+type Part<'t> = (Option<u8>, &'t Tensor, &'t Tensor);
+
+impl Layers {
+    /// The first of the dialects that knows a layer names it.
+    fn of(ours: &BTreeMap<String, Tensor>, lora: &Lora, dialects: &[Dialect; 2]) -> Result<Self> {
+        let mut layers = Self::default();
+        let mut parts = BTreeMap::<String, Vec<Part<'_>>>::new();
+        for (name, a) in ours.iter().filter(|(name, _)| name.ends_with(lora::A)) {
+            let Some(layer) = adapted(name) else { continue };
+            let weight = format!("{layer}.weight");
+            let dialect = dialects[1].name;
+            let unmapped = || Error::Unmapped { ours: weight.clone(), dialect };
+            let recipe = dialects.iter().find_map(|dialect| {
+                let prefix = dialect.prefixes.first().copied().unwrap_or_default();
+                dialect.recipes(prefix, &weight).into_iter().next()
+            });
+            let recipe = recipe.ok_or_else(unmapped)?;
+            let their = recipe.parts.first().and_then(|part| part.strip_suffix(".weight"));
+            let (their, b) =
+                their.zip(ours.get(&format!("{layer}.{}", lora::B))).ok_or_else(unmapped)?;
+            let third = match recipe.fit {
+                Fit::Same | Fit::Transposed => None,
+                Fit::Third(i) | Fit::TransposedThird(i) => Some(i),
+                _ => {
+                    return Err(refused(&format!(
+                        "{layer} is kept in another way by its publisher"
+                    )));
+                }
+            };
+            layers.transposed |= matches!(recipe.fit, Fit::Transposed | Fit::TransposedThird(_));
+            parts.entry(their.into()).or_default().push((third, a, b));
+        }
+        for (their, parts) in parts {
+            let (a, b) = fused(&parts)?;
+            let rank = a.size()[0];
+            if rank != lora.rank {
+                layers.ranks.insert(their.clone(), json!(rank));
+                layers.alphas.insert(their.clone(), json!(lora.scale() * rank as f64));
+            }
+            layers.tensors.insert(format!("{their}.lora_A.weight"), a);
+            layers.tensors.insert(format!("{their}.lora_B.weight"), b);
+            layers.names.push(their);
+        }
+        Ok(layers)
+    }
+}
+
+/// One adapter for a layer of which ours are thirds: each has its own rows of `A`, and so its own
+/// columns of `B`, which are zero outside of its third.
+fn fused(parts: &[Part<'_>]) -> Result<(Tensor, Tensor)> {
+    if let [(None, a, b)] = parts {
+        return Ok((a.detach(), b.detach()));
+    }
+    let a: Vec<_> = parts.iter().map(|(_, a, _)| a.detach()).collect();
+    let columns = parts.iter().map(|(third, _, b)| {
+        let third = usize::from(third.unwrap_or_default());
+        let mut thirds = [b.zeros_like(), b.zeros_like(), b.zeros_like()];
+        if let Some(own) = thirds.get_mut(third) {
+            *own = b.detach();
+        }
+        Ok(Tensor::f_cat(&thirds, 0)?)
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok((Tensor::f_cat(&a, 0)?, Tensor::f_cat(&columns, 1)?))
+}
