@@ -93,6 +93,9 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// What tells the classes apart; `kept` has the pretrained model's own pool, too
     #[arg(long, value_enum, default_value_t = HeadArg::New, help_heading = "Transfer")]
     pub(crate) head: HeadArg,
+    /// Let a fresh embedder start as it comes, not at the scale that the trunk was trained to receive
+    #[arg(long, help_heading = "Transfer")]
+    pub(crate) no_match: bool,
     /// The share of activations dropped in training [default: the checkpoint's for inputs of its
     /// own modality, else 0]
     #[arg(long, value_name = "SHARE", help_heading = "Transfer")]

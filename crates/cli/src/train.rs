@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport, MatmulPrecision,
-    Modality, Model, Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, fit,
+    Modality, Model, Moments, Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, fit,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -110,7 +110,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         Init::Random => None,
     };
     let model = Model::new(spec, &modality, taken, args.fit.device.0)?;
-    model.settle(&modality, &splits.train);
+    let joint = match (args.no_match, args.init) {
+        (false, Init::Pretrained) => Moments::of(&source)?,
+        _ => None,
+    };
+    model.settle(&modality, &splits.train, joint.as_ref());
     let (trained, frozen) = args.freeze.apply(model.store(), embedder);
     say_model(&model, &args.freeze, args.init, Parameters { trained, frozen });
     if args.verbose {

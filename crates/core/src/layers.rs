@@ -146,6 +146,15 @@ impl BatchNorm2d {
         })
     }
 
+    /// Makes the running statistics those of planes `[B, channels, H, W]`.
+    pub(crate) fn measure(&self, x: &Tensor) {
+        let over = [0i64, 2, 3].as_slice();
+        tch::no_grad(|| {
+            self.running_mean.shallow_clone().copy_(&x.mean_dim(over, false, None));
+            self.running_var.shallow_clone().copy_(&x.var_dim(over, true, false));
+        });
+    }
+
     /// `[B, channels, H, W]` to the same shape. In training, statistics are the batch's, and the
     /// running ones move; those of a frozen norm stand still, in training as in prediction.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {

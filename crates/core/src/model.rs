@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
     Classifier, Error, Fresh, Head, HeadConfig, LoadReport, Modality, Origin, Pool, Pretrained,
-    Result, Samples, Scope, Source, Tower, Trunk, TrunkConfig,
+    Result, Samples, Scope, Source, Tower, Trunk, TrunkConfig, joint::Moments,
 };
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -116,20 +116,14 @@ impl Model {
             let head = Head::new(&at, spec.head, tower.width(), classes)?;
             Classifier::new(tower, head)
         };
-        if let Some((source, Parts::Body | Parts::BodyAndHead)) = source
-            && spec.embedder == Origin::Fresh
-        {
-            // A fresh embedder hands over at the scale that the trunk was trained on, if its own
-            // embedder ended with a norm that says what that is (BERT's does).
-            source.adopt(&store, &fresh, &["embed.norm.weight", "embed.norm.bias"]);
-        }
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         Ok(Self { store, classifier, spec, report })
     }
 
-    /// Fits a fresh embedder to the inputs that it will see, before training; a pretrained one stays
-    /// as it is. Some hundred samples tell enough.
-    pub fn settle<M: Modality>(&self, modality: &M, train: &Samples) {
+    /// Fits a fresh embedder to the inputs that it will see, before training, and lets it hand over
+    /// with the moments that the trunk was trained to receive, where they are given; a pretrained one
+    /// stays as it is. Some hundred samples tell enough.
+    pub fn settle<M: Modality>(&self, modality: &M, train: &Samples, joint: Option<&Moments>) {
         const SAMPLES: usize = 512;
         let fresh = self.report.fresh.iter().any(|name| name.starts_with("embed."));
         if !fresh || train.is_empty() {
@@ -142,7 +136,11 @@ impl Model {
             .collect();
         let batch = modality.batch(&some.iter().collect::<Vec<_>>());
         let batch = batch.to_device(self.classifier.device());
-        self.classifier.tower().settle(&batch);
+        let tower = self.classifier.tower();
+        tower.settle(&batch);
+        if let Some(moments) = joint {
+            moments.impose(tower, &self.store.variables(), &self.report.fresh, &batch);
+        }
     }
 
     /// The whole classifier that a source is, with its own embedder, pool and head: nothing is fresh.

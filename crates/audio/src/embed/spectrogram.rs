@@ -93,4 +93,9 @@ impl Embedder for SpectrogramStem {
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Planes(self.stem.forward(&self.sides.picture(&batch.x), train))
     }
+
+    fn settle(&self, batch: &Batch) {
+        let x = self.sides.picture(&batch.x);
+        self.stem.settle(&Batch { x, keep: None });
+    }
 }

@@ -73,4 +73,12 @@ impl Embedder for StemEmbedder {
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Planes(self.forward(&batch.x, train))
     }
+
+    /// The norm's statistics become those of the batch, as far as they are fresh: before the first
+    /// step, predictions would else go by a mean of 0 and a variance of 1.
+    fn settle(&self, batch: &Batch) {
+        if let Some(norm) = &self.norm {
+            norm.measure(&tch::no_grad(|| self.conv.forward(&batch.x)));
+        }
+    }
 }
