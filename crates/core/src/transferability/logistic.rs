@@ -28,6 +28,18 @@ impl Logistic {
         l2: f64,
         from: Option<&Self>,
     ) -> Self {
+        Self::fit_until(Stop { gradient: 1e-6, steps: 1000 }, features, targets, classes, l2, from)
+    }
+
+    /// The same, until the search is near enough.
+    pub(super) fn fit_until(
+        stop: Stop,
+        features: &Tensor,
+        targets: &[i64],
+        classes: usize,
+        l2: f64,
+        from: Option<&Self>,
+    ) -> Self {
         let mean = features.mean_dim([0].as_slice(), true, None);
         let deviation = features.std_dim([0].as_slice(), false, true);
         // A feature that is the same everywhere tells nothing and stays 0.
@@ -40,7 +52,6 @@ impl Logistic {
             None => Tensor::zeros([width + 1, classes as i64], (Kind::Double, x.device())),
         };
         let transposed = x.tr();
-        let stop = Stop { gradient: 1e-6, steps: 500 };
         let weights = minimise(start, stop, |w| {
             let scores = x.matmul(w).log_softmax(-1, Kind::Double);
             let mut shrinking = w.copy();

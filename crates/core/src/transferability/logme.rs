@@ -45,8 +45,9 @@ fn of_class(squares: &[f64], told: &[f64], rest: f64, samples: f64) -> f64 {
     let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
         squares.iter().zip(told).map(|(&square, &told)| f(square, told)).sum()
     };
-    // The precisions of the weights and of the noise.
-    let (mut alpha, mut beta) = (1f64, 1f64);
+    // The precisions of the weights and of the noise. They start on the scale of the features.
+    let scale = squares.iter().sum::<f64>() / squares.len().max(1) as f64;
+    let (mut alpha, mut beta) = (scale.max(LEAST), 1f64);
     let mut evidence = f64::NEG_INFINITY;
     for _ in 0..ROUNDS {
         let ratio = alpha / beta;
