@@ -26,7 +26,9 @@ pub fn logme(features: &Tensor, targets: &[i64], classes: usize) -> Result<f64> 
     let features = features.to_kind(Kind::Double);
     let samples = features.size()[0] as f64;
     let (u, singular, _) = features.f_svd(true, true)?;
-    let squares = Vec::<f64>::try_from(singular.square())?;
+    // On a scale of their own, so that the search is the same on any.
+    let squares = singular.square();
+    let squares = Vec::<f64>::try_from(&squares / squares.mean(Kind::Double))?;
     let labels = one_hot(targets, classes);
     // What each direction tells of each class, `[classes, K]`.
     let told = u.tr().f_matmul(&labels)?.square().tr();
@@ -45,9 +47,8 @@ fn of_class(squares: &[f64], told: &[f64], rest: f64, samples: f64) -> f64 {
     let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
         squares.iter().zip(told).map(|(&square, &told)| f(square, told)).sum()
     };
-    // The precisions of the weights and of the noise. They start on the scale of the features.
-    let scale = squares.iter().sum::<f64>() / squares.len().max(1) as f64;
-    let (mut alpha, mut beta) = (scale.max(LEAST), 1f64);
+    // The precisions of the weights and of the noise.
+    let (mut alpha, mut beta) = (1f64, 1f64);
     let mut evidence = f64::NEG_INFINITY;
     for _ in 0..ROUNDS {
         let ratio = alpha / beta;
