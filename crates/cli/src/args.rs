@@ -7,7 +7,11 @@ use crosstune_core::{Freeze, Layout, Modality, Pool};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::{ModalityArgs, fit_args::FitArgs};
+use crate::{
+    ModalityArgs,
+    fit_args::FitArgs,
+    rank_args::{EmbedArgs, RankArgs},
+};
 
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -22,6 +26,10 @@ pub(crate) enum Command<A: ModalityArgs> {
     Train(Box<TrainArgs<A>>),
     /// Read labelled samples without training, and say what they are and what is wrong
     Check(Box<CheckArgs<A>>),
+    /// Tell which of several pretrained models suits labelled samples, without training
+    Rank(Box<RankArgs<A>>),
+    /// Write what a pretrained model's own embedder makes of labelled samples, to align others with
+    Embed(Box<EmbedArgs<A>>),
     /// Measure a tuned model on labelled samples
     Evaluate(EvaluateArgs),
     /// Label files with a tuned model

@@ -9,6 +9,7 @@
 
 mod args;
 mod check;
+mod embed;
 mod evaluate;
 mod export;
 mod fit_args;
@@ -18,7 +19,10 @@ mod open;
 mod predict;
 mod process;
 mod progress;
+mod rank;
+mod rank_args;
 mod sheet;
+mod sources;
 mod train;
 mod weights;
 
@@ -70,6 +74,8 @@ fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Command::Rank(args) => rank::rank(*args)?,
+        Command::Embed(args) => embed::embed(*args)?,
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,
         Command::Predict(args) => predict::predict::<A::Modality>(&args)?,
         Command::Inspect(args) => inspect::inspect(&args)?,
