@@ -96,8 +96,7 @@ impl Moments {
         let density = (at.square() * -0.5).exp() / (2. * std::f64::consts::PI).sqrt();
         let below = ((&at / 2f64.sqrt()).erf() + 1.) / 2.;
         let first = &mean * &below + &deviation * &density;
-        let second =
-            (mean.square() + deviation.square()) * &below + &mean * &deviation * &density;
+        let second = (mean.square() + deviation.square()) * &below + &mean * &deviation * &density;
         let variance = (second - first.square()).clamp_min(0.);
         (first, variance.sqrt())
     }
@@ -133,7 +132,8 @@ impl Moments {
         if weight.size() != mean.size() {
             return;
         }
-        let (mean, deviation) = (mean.to_device(weight.device()), deviation.to_device(weight.device()));
+        let (mean, deviation) =
+            (mean.to_device(weight.device()), deviation.to_device(weight.device()));
         match (self.last, tower.embed(batch, false)) {
             // A norm of planes leaves each with the deviation of its weight and the mean of its bias.
             (Last::Rectifier, Features::Planes(_)) => {
@@ -143,7 +143,7 @@ impl Moments {
             (Last::Linear, Features::Sequence(_)) => {
                 let arm = std::env::var("CT_JOINT").unwrap_or_default();
                 let match_all = || {
- let (mut weight, mut bias) = (weight.shallow_clone(), bias.shallow_clone());
+                    let (mut weight, mut bias) = (weight.shallow_clone(), bias.shallow_clone());
                     let (now, spread) = measured(&tower.embed(batch, false));
                     // Channels that are the same everywhere cannot be stretched.
                     let stretch = &deviation / spread.clamp_min(LEAST);
@@ -151,14 +151,18 @@ impl Moments {
                     bias.copy_(&(&mean - (now - &bias) * stretch));
                 };
                 match_all();
-                if arm == "pos" && let Some(position) = own("position") {
+                if arm == "pos"
+                    && let Some(position) = own("position")
+                {
                     let places = position.size()[1];
                     if self.mean.size()[0] >= places {
                         for _ in 0..6 {
                             let Features::Sequence(s) = tower.embed(batch, false) else { return };
                             let t = s.x.size()[1];
                             let (k, x) = match &s.keep {
-                                Some(k) => (k.unsqueeze(-1).to_kind(Kind::Float), s.x.shallow_clone()),
+                                Some(k) => {
+                                    (k.unsqueeze(-1).to_kind(Kind::Float), s.x.shallow_clone())
+                                }
                                 None => (s.x.narrow(2, 0, 1).ones_like(), s.x.shallow_clone()),
                             };
                             let now = (&x * &k).sum_dim_intlist([0i64].as_slice(), false, None)
@@ -167,8 +171,19 @@ impl Moments {
                             let step = off * 0.65 / weight.abs().clamp_min(0.02);
                             let _ = position.narrow(1, 0, t).g_add_(&(step.unsqueeze(0) * 0.7));
                             let Features::Sequence(s2) = tower.embed(batch, false) else { return };
-                            let (a, b) = measured(&Features::Sequence(Sequence{x: s2.x.shallow_clone(), keep: s2.keep.as_ref().map(|k| k.shallow_clone())}));
-                            eprintln!("pos: off {:.4} mean {:.4} dev {:.4}", (self.mean.narrow(0, 0, t) - now_of(&s2)).abs().mean(None).double_value(&[]), (a - &mean).abs().mean(None).double_value(&[]), (b / &deviation).mean(None).double_value(&[]));
+                            let (a, b) = measured(&Features::Sequence(Sequence {
+                                x: s2.x.shallow_clone(),
+                                keep: s2.keep.as_ref().map(|k| k.shallow_clone()),
+                            }));
+                            eprintln!(
+                                "pos: off {:.4} mean {:.4} dev {:.4}",
+                                (self.mean.narrow(0, 0, t) - now_of(&s2))
+                                    .abs()
+                                    .mean(None)
+                                    .double_value(&[]),
+                                (a - &mean).abs().mean(None).double_value(&[]),
+                                (b / &deviation).mean(None).double_value(&[])
+                            );
                             match_all();
                         }
                     }
@@ -215,14 +230,10 @@ fn tensor(source: &Source<'_>, ours: &str, shape: &[i64]) -> Result<Option<Tenso
     }
 }
 
-fn of_tokens(
-    source: &Source<'_>,
-    c: &TokenEmbedderConfig,
-    width: i64,
-) -> Result<Option<Moments>> {
+fn of_tokens(source: &Source<'_>, c: &TokenEmbedderConfig, width: i64) -> Result<Option<Moments>> {
     let get = |name: &str, rows| tensor(source, name, &[rows, width]);
-    let Some((tokens, positions)) = get("embed.token.weight", c.vocabulary)?
-        .zip(get("embed.position.weight", c.positions)?)
+    let Some((tokens, positions)) =
+        get("embed.token.weight", c.vocabulary)?.zip(get("embed.position.weight", c.positions)?)
     else {
         return Ok(None);
     };
@@ -255,11 +266,7 @@ fn of_tokens(
     Ok(Some(Moments { mean, deviation, last: Last::Linear }))
 }
 
-fn of_patches(
-    source: &Source<'_>,
-    c: &PatchEmbedderConfig,
-    width: i64,
-) -> Result<Option<Moments>> {
+fn of_patches(source: &Source<'_>, c: &PatchEmbedderConfig, width: i64) -> Result<Option<Moments>> {
     let [rows, columns] = c.grid();
     let places = rows * columns;
     let before = c.tokens.count();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::{
-    AdamW, Error, Modality, Model, Result, Rng, Samples, Schedule,
+    AdamW, Error, Form, Modality, Model, Result, Rng, Samples, Schedule,
     loader::{self, Purpose},
     optim::clip_factor,
 };
@@ -75,7 +75,7 @@ fn setting(problem: String) -> Error {
 /// What aligning came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlignReport {
-    /// The distance before the first step, on samples from evenly among the training set.
+    /// The distance before the first step, on a batch of training samples.
     pub before: f64,
     /// The same after the last.
     pub after: f64,
@@ -102,13 +102,30 @@ pub fn align<M: Modality>(
     observe: &mut dyn FnMut(usize, f64) -> Result<()>,
 ) -> Result<AlignReport> {
     options.check()?;
+    let width = match model.spec().trunk.accepts() {
+        Form::Sequence { width } => width,
+        Form::Planes { channels } => channels,
+    };
+    if source.width() != width {
+        return Err(setting(format!(
+            "the source's features have the width {}, but its trunk takes the width {width}: take \
+             those that `embed` wrote of these weights",
+            source.width()
+        )));
+    }
     let parameters = Trainable::only_fresh_embedder(model)?;
     let start = Instant::now();
     let mut rng = Rng::seed_from_u64(options.seed);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut drawn: Vec<usize> = (0..source.len()).collect();
     drawn.shuffle(&mut rng);
-    let measure = Measure { model, modality, train, source: source.some(&drawn, options.source_samples), options };
+    let measure = Measure {
+        model,
+        modality,
+        train,
+        source: source.some(&drawn, options.source_samples),
+        options,
+    };
     let before = measure.distance()?;
 
     let total = options.epochs * train.len().div_ceil(options.batch_size);
@@ -158,8 +175,9 @@ struct Measure<'a, M> {
 
 impl<M: Modality> Measure<'_, M> {
     fn distance(&self) -> Result<f64> {
-        let step = self.train.len().div_ceil(self.options.batch_size).max(1);
-        let some: Vec<usize> = (0..self.train.len()).step_by(step).collect();
+        let mut some: Vec<usize> = (0..self.train.len()).collect();
+        some.shuffle(&mut Rng::seed_from_u64(self.options.seed));
+        some.truncate(self.options.batch_size);
         let targets: Vec<i64> = some.iter().map(|&at| self.train.targets()[at]).collect();
         let purpose = Purpose::Train { seed: self.options.seed, epoch: 0 };
         let mut distance = 0.;

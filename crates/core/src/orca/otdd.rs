@@ -90,13 +90,18 @@ impl Otdd {
         Ok(means
             + match self.covariance {
                 Covariance::Full => {
-                    let common = x.root.f_matmul(&y.root.tr())?.f_nuclear_norm(false)?;
+                    let common = x.root.f_matmul(&y.root.tr())?.f_linalg_norm_ord_str(
+                        "nuc",
+                        None::<i64>,
+                        false,
+                        Kind::Double,
+                    )?;
                     let own = |root: &Tensor| root.square().sum(Kind::Double);
                     (own(&x.root) + own(&y.root) - common * 2.).clamp_min(0.)
                 }
-                Covariance::Diagonal => (deviation(&x.root) - deviation(&y.root))
-                    .square()
-                    .sum(Kind::Double),
+                Covariance::Diagonal => {
+                    (deviation(&x.root) - deviation(&y.root)).square().sum(Kind::Double)
+                }
             })
     }
 
@@ -104,7 +109,8 @@ impl Otdd {
     /// its entropy, by Sinkhorn's iteration on logarithms (Peyré and Cuturi 2019, §4.4).
     fn plan(&self, cost: &Tensor) -> Result<Tensor> {
         let (n, m) = (cost.size()[0] as f64, cost.size()[1] as f64);
-        let weight = (cost.mean(Kind::Double).double_value(&[]) * self.entropy).max(f64::MIN_POSITIVE);
+        let weight =
+            (cost.mean(Kind::Double).double_value(&[]) * self.entropy).max(f64::MIN_POSITIVE);
         let scaled = cost / -weight;
         let (mut f, mut g) = (scaled.select(1, 0).zeros_like(), scaled.select(0, 0).zeros_like());
         let plan = |f: &Tensor, g: &Tensor| {
@@ -134,7 +140,8 @@ fn classes(features: &Tensor, labels: &[i64]) -> Result<Vec<Class>> {
     let class = |label: i64| {
         let at: Vec<i64> =
             labels.iter().zip(0..).filter(|(l, _)| **l == label).map(|(_, at)| at).collect();
-        let own = features.f_index_select(0, &Tensor::from_slice(&at).to_device(features.device()))?;
+        let own =
+            features.f_index_select(0, &Tensor::from_slice(&at).to_device(features.device()))?;
         let mean = own.f_mean_dim([0].as_slice(), false, Kind::Double)?;
         let root = (own - &mean) / (at.len() as f64).sqrt();
         Ok(Class { label, mean, root })

@@ -99,10 +99,9 @@ impl SourceFeatures {
     /// At most so many of the samples, the ones that `order` names first.
     pub(super) fn some(&self, order: &[usize], limit: usize) -> Self {
         match self {
-            Self::Gaussian { mean, deviation } => Self::Gaussian {
-                mean: mean.shallow_clone(),
-                deviation: deviation.shallow_clone(),
-            },
+            Self::Gaussian { mean, deviation } => {
+                Self::Gaussian { mean: mean.shallow_clone(), deviation: deviation.shallow_clone() }
+            }
             Self::Labelled { features, targets } => {
                 let at = &order[..limit.min(order.len())];
                 let index: Vec<i64> = at.iter().map(|&at| at as i64).collect();
@@ -125,7 +124,12 @@ impl SourceFeatures {
     /// How far embedded inputs, with their classes, are from these: the distance of data sets or,
     /// without classes here, the square of the Wasserstein distance of two normal distributions whose
     /// features vary independently.
-    pub(super) fn distance(&self, embedded: &Features, targets: &[i64], by: &Otdd) -> Result<Tensor> {
+    pub(super) fn distance(
+        &self,
+        embedded: &Features,
+        targets: &[i64],
+        by: &Otdd,
+    ) -> Result<Tensor> {
         let double = |x: Tensor| x.to_device(Device::Cpu).to_kind(Kind::Double);
         match self {
             Self::Labelled { features, targets: own } => {

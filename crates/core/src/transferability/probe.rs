@@ -38,12 +38,7 @@ pub struct Probe {
 ///
 /// # Errors
 /// If there are fewer than [`LEAST_FOLDS`] folds, or one is empty.
-pub fn probe(
-    features: &Tensor,
-    targets: &[i64],
-    classes: usize,
-    parts: &[usize],
-) -> Result<Probe> {
+pub fn probe(features: &Tensor, targets: &[i64], classes: usize, parts: &[usize]) -> Result<Probe> {
     let features = features.to_kind(Kind::Double);
     let count = parts.iter().max().map_or(0, |last| last + 1);
     if count < LEAST_FOLDS || (0..count).any(|fold| !parts.contains(&fold)) {
