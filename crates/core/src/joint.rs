@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    Batch, Features, Form, NormAt, PatchEmbedderConfig, Pretrained, PretrainedEmbedder, Result,
-    Sequence, Source, StemConfig, StemNorm, TokenEmbedderConfig, Tower,
+    Batch, Error, Features, Form, NormAt, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
+    Result, Sequence, Source, StemConfig, StemNorm, TokenEmbedderConfig, Tower,
 };
 
 /// Mean and deviation of what a source's own embedder hands to its trunk.
@@ -140,67 +140,16 @@ impl Moments {
                 weight.copy_(&deviation);
                 bias.copy_(&mean);
             }
-            (Last::Linear, Features::Sequence(_)) => {
-                let arm = std::env::var("CT_JOINT").unwrap_or_default();
-                let match_all = || {
-                    let (mut weight, mut bias) = (weight.shallow_clone(), bias.shallow_clone());
-                    let (now, spread) = measured(&tower.embed(batch, false));
-                    // Channels that are the same everywhere cannot be stretched.
-                    let stretch = &deviation / spread.clamp_min(LEAST);
-                    weight.copy_(&(&weight * &stretch));
-                    bias.copy_(&(&mean - (now - &bias) * stretch));
-                };
-                match_all();
-                if arm == "pos"
-                    && let Some(position) = own("position")
-                {
-                    let places = position.size()[1];
-                    if self.mean.size()[0] >= places {
-                        for _ in 0..6 {
-                            let Features::Sequence(s) = tower.embed(batch, false) else { return };
-                            let t = s.x.size()[1];
-                            let (k, x) = match &s.keep {
-                                Some(k) => {
-                                    (k.unsqueeze(-1).to_kind(Kind::Float), s.x.shallow_clone())
-                                }
-                                None => (s.x.narrow(2, 0, 1).ones_like(), s.x.shallow_clone()),
-                            };
-                            let now = (&x * &k).sum_dim_intlist([0i64].as_slice(), false, None)
-                                / k.sum_dim_intlist([0i64].as_slice(), false, None).clamp_min(1.);
-                            let off = self.mean.narrow(0, 0, t) - &now;
-                            let step = off * 0.65 / weight.abs().clamp_min(0.02);
-                            let _ = position.narrow(1, 0, t).g_add_(&(step.unsqueeze(0) * 0.7));
-                            let Features::Sequence(s2) = tower.embed(batch, false) else { return };
-                            let (a, b) = measured(&Features::Sequence(Sequence {
-                                x: s2.x.shallow_clone(),
-                                keep: s2.keep.as_ref().map(|k| k.shallow_clone()),
-                            }));
-                            eprintln!(
-                                "pos: off {:.4} mean {:.4} dev {:.4}",
-                                (self.mean.narrow(0, 0, t) - now_of(&s2))
-                                    .abs()
-                                    .mean(None)
-                                    .double_value(&[]),
-                                (a - &mean).abs().mean(None).double_value(&[]),
-                                (b / &deviation).mean(None).double_value(&[])
-                            );
-                            match_all();
-                        }
-                    }
-                }
+            (Last::Linear, embedded @ Features::Sequence(_)) => {
+                let (now, spread) = measured(&embedded);
+                // Channels that are the same everywhere cannot be stretched.
+                let stretch = deviation / spread.clamp_min(LEAST);
+                weight.copy_(&(&weight * &stretch));
+                bias.copy_(&(mean - (now - &bias) * stretch));
             }
             _ => {}
         }
     }
-}
-
-fn now_of(s: &Sequence) -> Tensor {
-    let k = match &s.keep {
-        Some(k) => k.unsqueeze(-1).to_kind(Kind::Float),
-        None => s.x.narrow(2, 0, 1).ones_like(),
-    };
-    (&s.x * &k).sum_dim_intlist([0i64].as_slice(), false, None)
-        / k.sum_dim_intlist([0i64].as_slice(), false, None).clamp_min(1.)
 }
 
 /// The least deviation that is stretched to another one.
@@ -224,9 +173,10 @@ pub(crate) fn measured(features: &Features) -> (Tensor, Tensor) {
 
 /// A tensor of the source; `None`: it has none of that name and shape.
 fn tensor(source: &Source<'_>, ours: &str, shape: &[i64]) -> Result<Option<Tensor>> {
-    match source.shape(ours) {
-        Some(_) => Ok(source.tensor(ours, shape).ok()),
-        None => Ok(None),
+    match source.tensor(ours, shape) {
+        Ok(tensor) => Ok(Some(tensor)),
+        Err(Error::Missing { .. } | Error::Unmapped { .. } | Error::Shape { .. }) => Ok(None),
+        Err(e) => Err(e),
     }
 }
 
