@@ -6,9 +6,13 @@ use crate::support::{tiny_bert, train};
 
 /// Our names of the run's parameters that differ from the checkpoint's, of those it has.
 fn moved(freeze: &str) -> Vec<String> {
+    moved_by(&["--freeze", freeze])
+}
+
+fn moved_by(args: &[&str]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    train("text", &run, &["--epochs", "1", "--limit-per-class", "8", "--freeze", freeze]).ok();
+    train("text", &run, &[&["--epochs", "1", "--limit-per-class", "8"], args].concat()).ok();
     let (before, after) = (Pretrained::open(tiny_bert()).unwrap(), Checkpoint::open(&run).unwrap());
     let before = before.source().unwrap();
     let moved = after.entries().filter(|(ours, entry)| {
@@ -39,4 +43,17 @@ fn only_what_may_train_moves() {
         !above.is_empty() && above.iter().all(|n| n.starts_with("trunk.blocks.1.")),
         "{above:?}"
     );
+}
+
+#[test]
+fn recipes_move_what_they_say() {
+    let biases = moved_by(&["--recipe", "bitfit"]);
+    assert!(biases.iter().any(|n| n.starts_with("embed.")), "{biases:?}");
+    assert!(biases.iter().all(|n| n.ends_with(".bias")), "{biases:?}");
+    assert_eq!(moved_by(&["--recipe", "linear-probe"]), [""; 0]);
+    let norms = moved_by(&["--recipe", "fpt"]);
+    let in_trunk = norms.iter().filter(|n| n.starts_with("trunk."));
+    assert!(in_trunk.clone().count() > 0 && in_trunk.into_iter().all(|n| n.contains(".norm")));
+    let attention = moved("not trunk.blocks.0.attn.*");
+    assert!(attention.iter().all(|n| n.starts_with("trunk.blocks.0.attn.")), "{attention:?}");
 }

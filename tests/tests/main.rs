@@ -3,6 +3,7 @@
 mod check;
 mod errors;
 mod export;
+mod fitting;
 mod freezing;
 mod hub;
 mod pipeline;

@@ -9,7 +9,7 @@ use crosstune_core::{
 use crosstune_image::ImageSettings;
 use tch::Device;
 
-use crate::support::{command, ran, root, tiny_bert, train, words};
+use crate::support::{command, ran, root, seeded, tiny_bert, train, words};
 
 #[test]
 fn the_number_of_threads_changes_nothing() {
@@ -53,11 +53,10 @@ fn what_is_read_again_is_what_was_kept() {
         let embedder = pictures.adopt(&source).unwrap();
         let (splits, bad) = Splits::read(&mut pictures, &data, memory, || ()).unwrap();
         assert!(bad.is_empty());
-        fit::seed(3);
         let spec = Spec::new::<ImageSettings>(&source, embedder, data.labels);
         let dialect = source.source().unwrap();
-        let model =
-            Model::new(spec, &pictures, Some((&dialect, Parts::Body)), Device::Cpu).unwrap();
+        let source = Some((&dialect, Parts::Body));
+        let model = seeded(3, || Model::new(spec, &pictures, source, Device::Cpu).unwrap());
         let options = FitOptions {
             epochs: 2,
             mix: Mix { mixup: 0.2, cutmix: 1. },

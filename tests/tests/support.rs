@@ -111,3 +111,12 @@ fn binary(modality: &str) -> PathBuf {
     });
     folder.join(format!("crosstune-{modality}{}", std::env::consts::EXE_SUFFIX))
 }
+
+/// Builds something with what libtorch draws at random decided by a seed. libtorch has one source of
+/// randomness for all threads, and tests run in many.
+pub(crate) fn seeded<T>(seed: u64, build: impl FnOnce() -> T) -> T {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    crosstune_core::seed(seed);
+    build()
+}

@@ -76,6 +76,12 @@ impl AudioSettings {
         options.augment.mask(sample, self.scale.as_ref().map(|scale| &scale.mean[..]), rng)
     }
 
+    /// Whether [`vary_sample`](Self::vary_sample) leaves anything to chance.
+    pub(crate) fn varies_samples(&self) -> bool {
+        let Self { options, .. } = self;
+        self.keeps() != Kept::Frames || options.long != Long::Cut || options.augment.masks.is_some()
+    }
+
     /// What a model hears of something [kept](Self::keep_sample), unvaried.
     pub(crate) fn heard_of(&self, kept: &Tensor) -> Tensor {
         match self.keeps() {

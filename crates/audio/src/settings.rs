@@ -140,6 +140,10 @@ impl Modality for AudioSettings {
         self.vary_sample(kept, rng)
     }
 
+    fn varies(&self) -> bool {
+        self.varies_samples()
+    }
+
     fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
         match self.options.long {
             Long::Windows => sample.unbind(0),

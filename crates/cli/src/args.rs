@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use crosstune_core::{Freeze, Layout, Modality, Pool};
+use crosstune_core::{Freeze, Layout, Modality, Origin, Pool, Recipe, Statistics};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -78,8 +78,9 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Leave out samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
-    /// Samples of at most so many bytes are kept in memory, the others read again in every epoch;
-    /// for example 500M or 16G
+    /// Samples of at most so many bytes are kept in memory, the others read again in every epoch,
+    /// and as many bytes of what frozen parts make of them, the others on disk; for example 500M or
+    /// 16G
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
     /// Name the tensors that were taken, made fresh, reshaped or left
@@ -88,13 +89,22 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
 
-    /// What stands still: nothing, trunk, trunk-but-norms, below:N, embedder; or several, with
-    /// commas between
-    #[arg(long, value_name = "PARTS", default_value = "nothing", help_heading = "Transfer")]
-    pub(crate) freeze: Freeze,
+    /// How the model is put to the task: fine-tune, linear-probe, lp-ft, gradual, fpt, bitfit or
+    /// scratch
+    #[arg(long, value_name = "NAME", default_value = "fine-tune", help_heading = "Transfer")]
+    pub(crate) recipe: Recipe,
+    /// What stands still [default: the recipe's]: nothing, everything, embedder, trunk, head,
+    /// below:N, top:N, norms, biases, attention, mlp or a glob on the names that inspect shows;
+    /// X-but-Y, "not X"; or several, with commas between
+    #[arg(long, value_name = "PARTS", help_heading = "Transfer")]
+    pub(crate) freeze: Option<Freeze>,
     /// Where the parameters come from; `random` keeps the architecture alone, as a control
-    #[arg(long, value_enum, default_value_t = Init::Pretrained, help_heading = "Transfer")]
-    pub(crate) init: Init,
+    /// [default: pretrained, but for the recipe scratch]
+    #[arg(long, value_enum, hide_default_value = true, help_heading = "Transfer")]
+    pub(crate) init: Option<Init>,
+    /// Whether the statistics of batch norms follow the training's batches
+    #[arg(long, value_enum, default_value_t = StatisticsArg::WithNorms, help_heading = "Transfer")]
+    pub(crate) statistics: StatisticsArg,
     /// How the trunk's output becomes one vector
     #[arg(long, value_enum, default_value_t = PoolArg::Mean, help_heading = "Transfer")]
     pub(crate) pool: PoolArg,
@@ -280,6 +290,35 @@ pub(crate) enum Init {
     Pretrained,
     /// At random
     Random,
+}
+
+impl From<Init> for Origin {
+    fn from(arg: Init) -> Self {
+        match arg {
+            Init::Pretrained => Self::Pretrained,
+            Init::Random => Self::Fresh,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatisticsArg {
+    /// Those of norms that train do
+    WithNorms,
+    /// None does
+    Still,
+    /// All do
+    Moving,
+}
+
+impl From<StatisticsArg> for Statistics {
+    fn from(arg: StatisticsArg) -> Self {
+        match arg {
+            StatisticsArg::WithNorms => Self::WithNorms,
+            StatisticsArg::Still => Self::Still,
+            StatisticsArg::Moving => Self::Moving,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,7 +1,7 @@
 //! The options of training, as clap reads them.
 
 use clap::{Args, ValueEnum};
-use crosstune_core::{Balance, FitOptions, Freeze, MatmulPrecision, Mix, Order, Origin};
+use crosstune_core::{Balance, Choices, Curve, FitOptions, Freeze, MatmulPrecision, Mix, Order};
 
 use crate::args::{DeviceArg, Init};
 
@@ -14,22 +14,48 @@ pub(crate) struct FitArgs {
     /// Samples in a step
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().batch_size)]
     batch_size: usize,
-    /// The peak learning rate of fresh parameters [default: by what is fresh and what trains; the
-    /// run says which]
+    /// The peak learning rate of fresh parameters [default: by the recipe, what is fresh and what
+    /// trains; the run says which]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// The peak learning rate of pretrained parameters [default: likewise]
     #[arg(long, value_name = "RATE")]
     pretrained_lr: Option<f64>,
-    /// The share of all steps in which the rate rises
-    #[arg(long, value_name = "SHARE", default_value_t = FitOptions::default().warmup)]
-    warmup: f64,
+    /// The share of all steps in which the rate rises [default: 0.1, but 0.3 for one-cycle and 0 for
+    /// constant]
+    #[arg(long, value_name = "SHARE")]
+    warmup: Option<f64>,
+    /// How the rate goes on from its peak [default: cosine, but linear for the recipe gradual]
+    #[arg(long, value_enum, value_name = "CURVE")]
+    schedule: Option<CurveArg>,
+    /// The factor by which the rate of pretrained parameters falls from part to part downwards
+    /// [default: 1, but 0.385 for the recipe gradual]
+    #[arg(long, value_name = "FACTOR")]
+    layer_decay: Option<f64>,
     /// Weight decay of matrices
     #[arg(long, value_name = "RATE", default_value_t = FitOptions::default().weight_decay)]
     weight_decay: f64,
     /// The largest norm of a step's gradient
     #[arg(long, value_name = "NORM", default_value_t = FitOptions::default().clip_grad)]
     clip_grad: f64,
+    /// Hold pretrained parameters to what they were, so strongly (L2-SP), in place of weight decay;
+    /// for example 0.01
+    #[arg(long, value_name = "ALPHA", default_value_t = 0., hide_default_value = true)]
+    l2_sp: f64,
+    /// Batches in a step, whose gradients are averaged
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    accumulate: usize,
+    /// Evaluate and keep a moving average of the parameters, with this decay; for example 0.999
+    #[arg(long, value_name = "DECAY")]
+    ema: Option<f64>,
+    /// After each epoch, freeze parts from below whose gradients changed least, up to this share of
+    /// the parts (AutoFreeze); for example 0.5
+    #[arg(long, value_name = "SHARE")]
+    settle: Option<f64>,
+    /// Of samples that are varied at random, put so many variations through frozen parts, once, and
+    /// take turns in them [default: vary anew in every epoch]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    views: usize,
     /// End after this many steps [default: after the last epoch]
     #[arg(long, value_name = "N")]
     max_steps: Option<usize>,
@@ -64,33 +90,24 @@ pub(crate) struct FitArgs {
 }
 
 impl FitArgs {
-    /// The options, with rates that were good on a grid where a person gives none.
-    pub(crate) fn options(
-        &self,
-        init: Init,
-        embedder: Origin,
-        freeze: &Freeze,
-        depth: usize,
-    ) -> FitOptions {
-        // Any parameter of the topmost part, which is the last to be frozen.
-        let top = format!("trunk.blocks.{}.weight", depth.saturating_sub(1));
-        let trunk_trains = freeze.trains(&top, Origin::Pretrained);
-        let (lr, pretrained_lr) = match (init, embedder, trunk_trains) {
-            (Init::Random, _, true) => (3e-4, 3e-4),
-            // Norms at the most, which bear a high rate.
-            (_, Origin::Fresh, false) => (3e-3, 3e-3),
-            (_, Origin::Pretrained, false) => (3e-3, 1e-3),
-            (_, Origin::Fresh, true) => (3e-3, 3e-4),
-            (_, Origin::Pretrained, true) => (1e-3, 1e-4),
-        };
+    /// The options, all but what a recipe decides.
+    pub(crate) fn options(&self) -> FitOptions {
         FitOptions {
             epochs: self.epochs,
             batch_size: self.batch_size,
-            lr: self.lr.unwrap_or(lr),
-            pretrained_lr: self.pretrained_lr.unwrap_or(pretrained_lr),
-            warmup: self.warmup,
+            warmup: self.warmup.unwrap_or(match self.schedule {
+                // As PyTorch has it.
+                Some(CurveArg::OneCycle) => 0.3,
+                Some(CurveArg::Constant) => 0.,
+                _ => FitOptions::default().warmup,
+            }),
             weight_decay: self.weight_decay,
             clip_grad: self.clip_grad,
+            l2_sp: self.l2_sp,
+            accumulate: self.accumulate,
+            ema: self.ema,
+            settle: self.settle,
+            views: self.views,
             max_steps: self.max_steps,
             patience: Some(self.patience),
             order: if self.group_by_length { Order::ByLength } else { Order::Shuffled },
@@ -98,6 +115,42 @@ impl FitArgs {
             mix: Mix { mixup: self.mixup, cutmix: self.cutmix },
             label_smoothing: self.label_smoothing,
             seed: self.seed,
+            ..FitOptions::default()
+        }
+    }
+
+    /// What is given in place of a recipe's own.
+    pub(crate) fn choices(&self, init: Option<Init>, freeze: Option<Freeze>) -> Choices {
+        Choices {
+            init: init.map(Into::into),
+            freeze,
+            lr: self.lr,
+            pretrained_lr: self.pretrained_lr,
+            layer_decay: self.layer_decay,
+            schedule: self.schedule.map(Into::into),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CurveArg {
+    /// Half a cosine down to zero
+    Cosine,
+    /// A line down to zero
+    Linear,
+    /// Up by a cosine, then down to nearly zero
+    OneCycle,
+    /// The peak throughout
+    Constant,
+}
+
+impl From<CurveArg> for Curve {
+    fn from(arg: CurveArg) -> Self {
+        match arg {
+            CurveArg::Cosine => Self::Cosine,
+            CurveArg::Linear => Self::Linear,
+            CurveArg::OneCycle => Self::OneCycle,
+            CurveArg::Constant => Self::Constant,
         }
     }
 }

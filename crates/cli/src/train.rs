@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport, MatmulPrecision,
-    Modality, Model, Moments, Origin, Parts, Pretrained, Progress, RunWriter, Spec, Splits, fit,
+    Anatomy, BadSample, Cut, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport,
+    MatmulPrecision, Modality, Model, Moments, Origin, Parts, Plan, Pretrained, Progress, Recipe,
+    Room, RunWriter, Spec, Splits, Statistics, fit,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::{
     ModalityArgs,
-    args::{HeadArg, Init, TrainArgs},
+    args::{HeadArg, TrainArgs},
     format::{count, line, percent, seconds, shape},
     process, progress, weights,
 };
@@ -23,8 +24,10 @@ struct RunResult {
     version: &'static str,
     weights: String,
     data: String,
-    init: &'static str,
+    recipe: Recipe,
+    init: Origin,
     freeze: Freeze,
+    statistics: Statistics,
     matmul_precision: MatmulPrecision,
     options: FitOptions,
     samples: Counts,
@@ -81,14 +84,18 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         source = source.with_dropout(share)?;
     }
     let embedder = modality.adopt(&source)?;
-    let depth = source.family().trunk.depth();
-    let options = args.fit.options(args.init, embedder, &args.freeze, depth);
+    let trunk = &source.family().trunk;
+    let anatomy = Anatomy { depth: trunk.depth(), embedder };
+    let choices = args.fit.choices(args.init, args.freeze.clone());
+    let plan = args.recipe.plan(anatomy, trunk.accepts(), args.fit.options().epochs, choices)?;
+    let mut options = plan.apply(args.fit.options());
     options.check()?;
     let matmul_precision = MatmulPrecision::from(args.fit.matmul_precision);
     matmul_precision.apply()?;
-    args.freeze.check(depth, embedder)?;
+    plan.freeze.check(anatomy)?;
     let data = dataset::<A>(&args)?;
     let run = RunWriter::create(&args.out, args.overwrite)?;
+    options.room = Room { memory: args.memory.0, folder: run.folder().to_path_buf() };
 
     say("source", format!("{}, {}", args.weights.display(), describe(&source)));
     say_data::<A::Modality>(&data);
@@ -104,24 +111,24 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         spec.trunk = spec.trunk.with_dropout(share);
     }
     let dialect = source.source()?;
-    let taken = match args.init {
-        Init::Pretrained if args.head == HeadArg::Kept => Some((&dialect, Parts::BodyAndHead)),
-        Init::Pretrained => Some((&dialect, Parts::Body)),
-        Init::Random => None,
+    let taken = match plan.init {
+        Origin::Pretrained if args.head == HeadArg::Kept => Some((&dialect, Parts::BodyAndHead)),
+        Origin::Pretrained => Some((&dialect, Parts::Body)),
+        Origin::Fresh => None,
     };
     let model = Model::new(spec, &modality, taken, args.fit.device.0)?;
-    let joint = match (args.no_match, args.init) {
-        (false, Init::Pretrained) => Moments::of(&source)?,
+    let model = model.with_statistics(args.statistics.into());
+    let joint = match (args.no_match, plan.init) {
+        (false, Origin::Pretrained) => Moments::of(&source)?,
         _ => None,
     };
     model.settle(&modality, &splits.train, joint.as_ref());
-    let (trained, frozen) = args.freeze.apply(model.store(), embedder);
-    say_model(&model, &args.freeze, args.init, Parameters { trained, frozen });
+    let (trained, frozen) = plan.freeze.apply(model.store(), anatomy)?;
+    say_model(&model, &plan, Parameters { trained, frozen });
     if args.verbose {
         say_names(model.report());
     }
-    let (fresh, pretrained) = (options.lr, options.pretrained_lr);
-    say("rates", format!("{fresh:e} for what is fresh, {pretrained:e} for what is pretrained"));
+    say_phases(&options);
 
     let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
     let evaluate = |samples: &crosstune_core::Samples| {
@@ -135,11 +142,10 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         version: env!("CARGO_PKG_VERSION"),
         weights: args.weights.display().to_string(),
         data: args.data.display().to_string(),
-        init: match args.init {
-            Init::Pretrained => "pretrained",
-            Init::Random => "random",
-        },
-        freeze: args.freeze,
+        recipe: args.recipe,
+        init: plan.init,
+        freeze: plan.freeze,
+        statistics: args.statistics.into(),
         matmul_precision,
         samples: Counts {
             train: splits.train.len(),
@@ -222,11 +228,18 @@ fn fitted<M: Modality>(
     options: &FitOptions,
     run: &RunWriter,
 ) -> Result<(Fitted, f64, f64)> {
-    let bar = progress::training(options.steps(splits.train.len()));
+    let batches = splits.train.len().div_ceil(options.batch_size) * options.epochs;
+    let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
+    let bar = progress::training(batches.min(most));
     let first_batch = process::age().as_secs_f64();
-    let (mut last, mut times) = (Instant::now(), vec![]);
-    let course = fit::fit(model, modality, &splits.train, &splits.validation, options, &mut |p| {
+    let (mut last, mut times, mut kept) = (Instant::now(), vec![], 0);
+    let (train, validation) = (&splits.train, &splits.validation);
+    let course = fit::fit(model, modality, train, validation, options, &mut |p| {
         match p {
+            Progress::Kept { samples } => {
+                kept += samples;
+                bar.set_message(format!("frozen parts computed once for {kept} {}", M::SAMPLES));
+            }
             Progress::Step { epoch, loss, accuracy, .. } => {
                 times.push(last.elapsed().as_secs_f64());
                 bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
@@ -286,18 +299,44 @@ fn say_data<M: Modality>(data: &Dataset) {
     }
 }
 
-fn say_model(model: &Model, freeze: &Freeze, init: Init, n: Parameters) {
-    let embedder = match (model.spec().embedder, init) {
-        (Origin::Pretrained, Init::Pretrained) => "pretrained embedder",
+fn say_model(model: &Model, plan: &Plan, n: Parameters) {
+    let embedder = match (model.spec().embedder, plan.init) {
+        (Origin::Pretrained, Origin::Pretrained) => "pretrained embedder",
+        _ if model.cut() > Cut::Inputs => "fresh embedder, which stays random",
         _ => "fresh embedder",
     };
-    let trunk = match init {
-        Init::Pretrained => "pretrained trunk",
-        Init::Random => "random trunk (control)",
+    let trunk = match plan.init {
+        Origin::Pretrained => "pretrained trunk",
+        Origin::Fresh => "random trunk (control)",
     };
     say("model", format!("{embedder}, {trunk}, fresh head; {}", model.report()));
-    let all = count(n.trained + n.frozen);
-    say("trains", format!("{} of {all} parameters (frozen: {freeze})", count(n.trained)));
+    let (all, freeze) = (count(n.trained + n.frozen), &plan.freeze);
+    let at_first = if plan.phases.is_empty() { "" } else { " at first" };
+    say("trains", format!("{} of {all} parameters{at_first} (frozen: {freeze})", count(n.trained)));
+}
+
+/// What trains when, and at which rates.
+fn say_phases(options: &FitOptions) {
+    let rates = |lr: Option<f64>, pretrained: Option<f64>| {
+        format!(
+            "{:e} for what is fresh, {:e} for what is pretrained",
+            lr.unwrap_or(options.lr),
+            pretrained.unwrap_or(options.pretrained_lr)
+        )
+    };
+    if options.phases.is_empty() {
+        say("rates", rates(None, None));
+    }
+    let mut from = 1;
+    for phase in &options.phases {
+        let epochs = match phase.epochs {
+            1 => format!("epoch {from}"),
+            n => format!("epochs {from} to {}", from + n - 1),
+        };
+        let rates = rates(phase.lr, phase.pretrained_lr);
+        say("phase", format!("{epochs}: frozen: {}; {rates}", phase.freeze));
+        from += phase.epochs;
+    }
 }
 
 /// Every tensor that loading was about.

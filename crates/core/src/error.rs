@@ -135,6 +135,9 @@ pub enum Error {
         /// The learning rate of the fresh parts.
         lr: f64,
     },
+    /// Parameters that should have stood still did not: a fault of this program.
+    #[error("frozen parameters changed during training; please report this")]
+    Thawed,
     /// A model on a hub could not be had.
     #[error("{reference}: {problem}")]
     Hub {

@@ -16,6 +16,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The same tensors.
+    pub fn shallow_clone(&self) -> Self {
+        Self { x: self.x.shallow_clone(), keep: self.keep.as_ref().map(Tensor::shallow_clone) }
+    }
+
     /// The same batch on a device; free where it is there already.
     pub fn to_device(&self, device: Device) -> Self {
         Self { x: self.x.to_device(device), keep: self.keep.as_ref().map(|k| k.to_device(device)) }

@@ -1,5 +1,8 @@
 //! The layers that trunks, embedders and heads are made of, each initialised as PyTorch does it.
 
+use std::cell::Cell;
+
+use serde::{Deserialize, Serialize};
 use tch::{
     Tensor,
     nn::{self, Init},
@@ -123,9 +126,23 @@ impl Conv2d {
     }
 }
 
+/// Whether the statistics of batch norms follow the batches of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statistics {
+    /// Those of norms that train do, those of frozen ones stand still.
+    #[default]
+    WithNorms,
+    /// All stand still.
+    Still,
+    /// All move.
+    Moving,
+}
+
 /// Batch normalisation of planes (Ioffe and Szegedy 2015).
 #[derive(Debug)]
 pub struct BatchNorm2d {
+    statistics: Cell<Statistics>,
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
@@ -139,6 +156,7 @@ impl BatchNorm2d {
     /// Parameters `weight` and `bias`, buffers `running_mean` and `running_var`, each `[channels]`.
     pub fn new(at: &Scope<'_>, channels: i64) -> Result<Self> {
         Ok(Self {
+            statistics: Cell::default(),
             weight: at.param("weight", &[channels], Init::Const(1.))?,
             bias: at.param("bias", &[channels], Init::Const(0.))?,
             running_mean: at.buffer("running_mean", &[channels], Init::Const(0.))?,
@@ -155,16 +173,26 @@ impl BatchNorm2d {
         });
     }
 
-    /// `[B, channels, H, W]` to the same shape. In training, statistics are the batch's, and the
-    /// running ones move; those of a frozen norm stand still, in training as in prediction.
+    /// Decides whether the statistics move.
+    pub fn set_statistics(&self, statistics: Statistics) {
+        self.statistics.set(statistics);
+    }
+
+    /// `[B, channels, H, W]` to the same shape. Where statistics move, a training goes by the
+    /// batch's, and the running ones follow; else by the running ones, as prediction does.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        let moves = match self.statistics.get() {
+            Statistics::WithNorms => self.weight.requires_grad(),
+            Statistics::Still => false,
+            Statistics::Moving => true,
+        };
         Tensor::batch_norm(
             x,
             Some(&self.weight),
             Some(&self.bias),
             Some(&self.running_mean),
             Some(&self.running_var),
-            train && self.weight.requires_grad(),
+            train && moves,
             Self::MOMENTUM,
             Self::EPS,
             true,

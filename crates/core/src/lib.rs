@@ -23,6 +23,7 @@
 //! [`fit()`] and to run folders ([`run`]).
 #![deny(missing_docs)]
 
+mod cache;
 pub mod checkpoint;
 pub mod data;
 pub mod dialect;
@@ -31,6 +32,7 @@ pub mod error;
 pub mod export;
 pub mod family;
 pub mod features;
+mod feed;
 pub mod fit;
 pub mod freeze;
 pub mod head;
@@ -38,19 +40,21 @@ pub mod head;
 pub mod hub;
 pub mod joint;
 pub mod layers;
-mod loader;
 pub mod metrics;
 pub mod mix;
 pub mod modality;
 pub mod model;
+pub mod names;
 pub mod optim;
 pub mod orca;
 pub mod pool;
 pub mod position;
 pub mod precision;
+pub mod recipe;
 pub mod resnet;
 pub mod run;
 pub mod samples;
+pub mod schedule;
 pub mod scope;
 mod shim;
 pub mod surgery;
@@ -59,6 +63,7 @@ pub mod transferability;
 pub mod transformer;
 pub mod trunk;
 
+pub use cache::Room;
 pub use checkpoint::{Checkpoint, Entry, Format};
 pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Place, Split, duplicates};
 pub use dialect::{Dialect, Fit};
@@ -70,24 +75,29 @@ pub use family::{
     WaveformNorm,
 };
 pub use features::{Batch, Features, Form, Sequence};
-pub use fit::{Balance, EpochRecord, FitOptions, Fitted, Order, Progress, Tuner, fit, seed};
-pub use freeze::Freeze;
+pub use fit::{
+    Balance, Continues, EpochRecord, FitOptions, Fitted, Order, Phase, Progress, Tuner, fit, seed,
+};
+pub use freeze::{Anatomy, Freeze};
 pub use head::{Activation, Bias, Dense, Head, HeadConfig};
 pub use joint::Moments;
+pub use layers::Statistics;
 pub use metrics::Evaluation;
 pub use mix::Mix;
 pub use modality::{Modality, Rng, Shown};
 pub use model::{Model, Parts, Spec};
-pub use optim::{AdamW, Schedule};
+pub use optim::AdamW;
 pub use pool::Pool;
 pub use position::Positions;
 pub use precision::MatmulPrecision;
+pub use recipe::{Choices, Plan, Recipe};
 pub use resnet::{Block, ResNet, ResNetConfig, Shortcut, Stage};
 pub use run::RunWriter;
 pub use samples::{BadSample, MEMORY, Reading, Samples, Splits};
+pub use schedule::{Curve, Schedule};
 pub use scope::{Fresh, LoadReport, Origin, Reshaped, Scope, Source};
 pub use surgery::Resampling;
-pub use tower::{Classifier, Tower};
+pub use tower::{Classifier, Cut, Tower};
 pub use transformer::{Attend, Gelu, LayerScale, NormAt, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};
 

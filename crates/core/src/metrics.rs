@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::{
-    Batch, Classifier, Modality, Result, Samples,
-    loader::{self, Purpose},
+    Batch, Classifier, Cut, Modality, Result, Samples,
+    feed::{self, Feed, Inputs, Purpose},
 };
 
 /// A classifier's result on labelled samples.
@@ -35,8 +35,19 @@ impl Evaluation {
         classes: usize,
         batch_size: usize,
     ) -> Result<Self> {
+        Self::of_feed(model, &Inputs { modality, samples }, classes, batch_size)
+    }
+
+    /// The same of what flows through a cut.
+    pub(crate) fn of_feed(
+        model: &Classifier,
+        feed: &dyn Feed,
+        classes: usize,
+        batch_size: usize,
+    ) -> Result<Self> {
+        let samples = feed.samples();
         let (mut loss, mut confusion) = (0., vec![vec![0u32; classes]; classes]);
-        score(model, modality, samples, batch_size, |chosen, scores| {
+        score_feed(model, feed, batch_size, |chosen, scores| {
             let targets: Vec<i64> = chosen.iter().map(|&at| samples.targets()[at]).collect();
             let mean = scores.nll_loss(&Tensor::from_slice(&targets)).double_value(&[]);
             loss += mean * targets.len() as f64;
@@ -81,12 +92,21 @@ pub fn score<M: Modality>(
     modality: &M,
     samples: &Samples,
     batch_size: usize,
+    consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
+) -> Result<()> {
+    score_feed(model, &Inputs { modality, samples }, batch_size, consume)
+}
+
+fn score_feed(
+    model: &Classifier,
+    feed: &dyn Feed,
+    batch_size: usize,
     mut consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
 ) -> Result<()> {
-    let order: Vec<usize> = (0..samples.len()).collect();
+    let order: Vec<usize> = (0..feed.samples().len()).collect();
     let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
-    loader::batches(modality, samples, &lists, Purpose::Ask, |chosen, prepared| {
-        let scores = scores(model, &prepared.batch, batch_size as i64);
+    feed::batches(feed, &lists, Purpose::Ask, |chosen, prepared| {
+        let scores = scores(model, &prepared.batch, feed.cut(), batch_size as i64);
         let scores = if prepared.rows.iter().all(|&rows| rows == 1) {
             scores
         } else {
@@ -100,12 +120,12 @@ pub fn score<M: Modality>(
 }
 
 /// The same of each row of a batch, `at_once` at a time.
-fn scores(model: &Classifier, batch: &Batch, at_once: i64) -> Tensor {
+fn scores(model: &Classifier, batch: &Batch, cut: Cut, at_once: i64) -> Tensor {
     let rows = batch.x.size()[0];
     let part = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(rows - from));
         let part = Batch { x: narrow(&batch.x), keep: batch.keep.as_ref().map(narrow) };
-        let logits = tch::no_grad(|| model.forward(&part.to_device(model.device()), false));
+        let logits = tch::no_grad(|| model.above(&part.to_device(model.device()), cut, false));
         logits.to_device(tch::Device::Cpu).log_softmax(-1, Kind::Float)
     };
     let step = usize::try_from(at_once).unwrap_or(1).max(1);

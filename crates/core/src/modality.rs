@@ -66,6 +66,11 @@ pub trait Modality:
         kept.shallow_clone()
     }
 
+    /// Whether [`vary`](Self::vary) makes anything but the same sample.
+    fn varies(&self) -> bool {
+        false
+    }
+
     /// The parts of a sample that a model is asked about one by one; their probabilities are averaged.
     /// More than one where samples may be longer than what the model takes. At least one.
     fn windows(&self, sample: &Tensor) -> Vec<Tensor> {

@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
-    Classifier, Error, Fresh, Head, HeadConfig, LoadReport, Modality, Origin, Pool, Pretrained,
-    Result, Samples, Scope, Source, Tower, Trunk, TrunkConfig, joint::Moments,
+    Anatomy, Classifier, Cut, Error, Fresh, Head, HeadConfig, LoadReport, Modality, Origin, Pool,
+    Pretrained, Result, Samples, Scope, Source, Tower, Trunk, TrunkConfig,
+    freeze::{Place, is_statistic},
+    joint::Moments,
+    layers::Statistics,
 };
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -72,6 +75,7 @@ pub struct Model {
     classifier: Classifier,
     spec: Spec,
     report: LoadReport,
+    statistics: Statistics,
 }
 
 /// Which parts take their parameters from the source.
@@ -117,7 +121,7 @@ impl Model {
             Classifier::new(tower, head)
         };
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
-        Ok(Self { store, classifier, spec, report })
+        Ok(Self { store, classifier, spec, report, statistics: Statistics::default() })
     }
 
     /// Fits a fresh embedder to the inputs that it will see, before training, and lets it hand over
@@ -170,6 +174,12 @@ impl Model {
         Self::new(spec, modality, Some((&source.source()?, Parts::All)), device)
     }
 
+    /// The same model, of which the statistics of batch norms move or stand still in training.
+    pub fn with_statistics(self, statistics: Statistics) -> Self {
+        self.classifier.tower().set_statistics(statistics);
+        Self { statistics, ..self }
+    }
+
     /// What it was built from.
     pub fn spec(&self) -> &Spec {
         &self.spec
@@ -183,6 +193,45 @@ impl Model {
     /// From batches to logits.
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
+    }
+
+    /// What names alone do not tell.
+    pub fn anatomy(&self) -> Anatomy {
+        Anatomy { depth: self.spec.trunk.depth(), embedder: self.spec.embedder }
+    }
+
+    /// The highest cut below which nothing moves: no parameter trains, and no statistics follow the
+    /// batches.
+    pub fn cut(&self) -> Cut {
+        let depth = self.spec.trunk.depth();
+        let lowest = self.moving().iter().map(|(name, _)| Place::of(name, depth)).min();
+        match lowest {
+            Some(Place::Embedder) => Cut::Inputs,
+            Some(Place::Trunk(part)) => Cut::Trunk(part),
+            Some(Place::Head) | None => Cut::Pooled,
+        }
+    }
+
+    /// What moves in training, by name: what trains, and the statistics of norms that do.
+    pub(crate) fn moving(&self) -> Vec<(String, Tensor)> {
+        let variables = self.store.variables();
+        let follows = |name: &str| {
+            if self.statistics != Statistics::WithNorms {
+                return self.statistics == Statistics::Moving;
+            }
+            let weight = name.rsplit_once('.').map(|(norm, _)| format!("{norm}.weight"));
+            weight.and_then(|w| variables.get(&w)).is_some_and(Tensor::requires_grad)
+        };
+        let mut moving: Vec<_> = variables
+            .iter()
+            .filter(|(name, t)| match is_statistic(name) {
+                true => follows(name),
+                false => t.requires_grad(),
+            })
+            .map(|(name, t)| (name.clone(), t.shallow_clone()))
+            .collect();
+        moving.sort_by(|(a, _), (b, _)| a.cmp(b));
+        moving
     }
 
     /// What became of the source's tensors.

@@ -1,9 +1,6 @@
-//! AdamW and the schedule of its learning rate.
+//! AdamW.
 
-use std::{
-    f64::consts::PI,
-    ffi::{c_char, c_void},
-};
+use std::ffi::{c_char, c_void};
 
 use tch::{Kind, Tensor, nn::VarStore};
 
@@ -31,25 +28,27 @@ unsafe extern "C" {
 
 /// AdamW (Loshchilov and Hutter 2019) by PyTorch's fused kernel, which passes over the memory once.
 /// tch's own optimizer lacks it, shares one rate between all groups and keeps its state to itself;
-/// this one has a rate for each parameter.
+/// this one has a rate for each parameter, and parameters may stop to train and begin again.
 #[derive(Debug)]
 pub struct AdamW {
     params: Vec<Param>,
-    /// Those of equal rate and decay, as indices into `params`.
+    /// Those that train, as indices into `params`.
+    trained: Vec<usize>,
+    /// Those of them of equal rate, decay and age, as indices into `trained`.
     groups: Vec<Vec<usize>>,
     beta1: f64,
     beta2: f64,
     eps: f64,
-    steps: i64,
 }
 
 #[derive(Debug)]
 struct Param {
+    name: String,
     value: Tensor,
-    /// The running mean of gradients.
-    mean: Tensor,
-    /// The running mean of their squares.
-    squares: Tensor,
+    /// The running mean of gradients and that of their squares, from the first step on.
+    means: Option<[Tensor; 2]>,
+    /// Steps that it was in.
+    steps: i64,
     /// Multiplies the learning rate.
     rate: f64,
     /// Weight decay, zero for vectors.
@@ -58,30 +57,59 @@ struct Param {
 
 impl AdamW {
     /// An optimizer for what trains in `store`. `rate` gives each parameter's multiple of the
-    /// learning rate. Biases, norms and other vectors do not decay, as is usual.
-    pub fn new(store: &VarStore, weight_decay: f64, rate: impl Fn(&str) -> f64) -> Self {
-        let mut named: Vec<_> =
-            store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
-        // A hash map has no order, and the norm of all gradients depends on the order of its sum.
-        named.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let param = |(name, value): (String, Tensor)| Param {
-            mean: value.zeros_like(),
-            squares: value.zeros_like(),
-            rate: rate(&name),
-            decay: if value.dim() > 1 { weight_decay } else { 0. },
-            value,
-        };
-        let params: Vec<Param> = named.into_iter().map(param).collect();
-        let mut groups: Vec<Vec<usize>> = vec![];
-        for (at, p) in params.iter().enumerate() {
-            let alike =
-                |g: &&mut Vec<usize>| (params[g[0]].rate, params[g[0]].decay) == (p.rate, p.decay);
-            match groups.iter_mut().find(alike) {
-                Some(group) => group.push(at),
-                None => groups.push(vec![at]),
+    /// learning rate, `weight_decay` its decay; biases, norms and other vectors do not decay, as is
+    /// usual.
+    pub fn new(
+        store: &VarStore,
+        weight_decay: impl Fn(&str) -> f64,
+        rate: impl Fn(&str) -> f64,
+    ) -> Self {
+        let (params, trained, groups) = (vec![], vec![], vec![]);
+        let mut new = Self { params, trained, groups, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+        new.retune(store, weight_decay, rate);
+        new
+    }
+
+    /// Sets other rates, and goes on with what trains in `store` now.
+    pub fn retune(
+        &mut self,
+        store: &VarStore,
+        weight_decay: impl Fn(&str) -> f64,
+        rate: impl Fn(&str) -> f64,
+    ) {
+        for (name, value) in store.variables() {
+            if value.requires_grad() && !self.params.iter().any(|p| p.name == name) {
+                let (rate, decay) = (1., 0.);
+                self.params.push(Param { name, value, means: None, steps: 0, rate, decay });
             }
         }
-        Self { params, groups, beta1: 0.9, beta2: 0.999, eps: 1e-8, steps: 0 }
+        // A hash map has no order, and the norm of all gradients depends on the order of its sum.
+        self.params.sort_by(|a, b| a.name.cmp(&b.name));
+        for p in &mut self.params {
+            p.rate = rate(&p.name);
+            p.decay = if p.value.dim() > 1 { weight_decay(&p.name) } else { 0. };
+        }
+        self.regroup();
+    }
+
+    /// Looks again at which of the parameters train.
+    pub fn regroup(&mut self) {
+        let trains = |&at: &usize| self.params[at].value.requires_grad();
+        self.trained = (0..self.params.len()).filter(trains).collect();
+        self.groups.clear();
+        for (at, &param) in self.trained.iter().enumerate() {
+            let alike =
+                |&other: &usize| self.params[self.trained[other]].is_like(&self.params[param]);
+            match self.groups.iter_mut().find(|group| alike(&group[0])) {
+                Some(group) => group.push(at),
+                None => self.groups.push(vec![at]),
+            }
+        }
+    }
+
+    /// What trains, in the optimizer's order.
+    pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.trained.iter().map(|&at| (self.params[at].name.as_str(), &self.params[at].value))
     }
 
     /// The gradient of a loss by each parameter, in the optimizer's order. They are handed over
@@ -90,7 +118,7 @@ impl AdamW {
     /// # Errors
     /// If the loss does not depend on anything that trains.
     pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Tensor>> {
-        let values: Vec<&Tensor> = self.params.iter().map(|p| &p.value).collect();
+        let values: Vec<&Tensor> = self.trained.iter().map(|&at| &self.params[at].value).collect();
         Ok(Tensor::f_run_backward(&[loss], &values, false, false)?)
     }
 
@@ -101,20 +129,28 @@ impl AdamW {
     /// # Errors
     /// If libtorch refuses.
     pub fn step(&mut self, gradients: &[Tensor], factor: f64, lr: f64) -> Result<()> {
-        self.steps += 1;
         for group in &self.groups {
-            let Param { rate, decay, value, .. } = &self.params[group[0]];
+            let moved: Vec<usize> =
+                group.iter().copied().filter(|&at| gradients[at].defined()).collect();
+            let Some(&first) = moved.first() else { continue };
+            let Param { rate, decay, steps, ref value, .. } = self.params[self.trained[first]];
             let lr = lr * rate;
-            let moved: Vec<_> = group.iter().filter(|&&at| gradients[at].defined()).collect();
-            if moved.is_empty() || lr == 0. {
+            if lr == 0. {
                 continue;
             }
             let scalar = |x: f64| Tensor::full([], x, (Kind::Float, value.device()));
-            let (steps, divisor) = (scalar(self.steps as f64), scalar(factor.recip()));
-            let values = pointers(moved.iter().map(|&&at| &self.params[at].value));
-            let grads = pointers(moved.iter().map(|&&at| &gradients[at]));
-            let means = pointers(moved.iter().map(|&&at| &self.params[at].mean));
-            let squares = pointers(moved.iter().map(|&&at| &self.params[at].squares));
+            let (steps, divisor) = (scalar((steps + 1) as f64), scalar(factor.recip()));
+            for &at in &moved {
+                let param = &mut self.params[self.trained[at]];
+                param.steps += 1;
+                param.means.get_or_insert_with(|| [(); 2].map(|()| param.value.zeros_like()));
+            }
+            let of = |at: &usize| &self.params[self.trained[*at]];
+            let values = pointers(moved.iter().map(|at| &of(at).value));
+            let grads = pointers(moved.iter().map(|&at| &gradients[at]));
+            let means =
+                |i: usize| pointers(moved.iter().filter_map(|at| Some(&of(at).means.as_ref()?[i])));
+            let (means, squares) = (means(0), means(1));
             let step = |problem, capacity| {
                 // SAFETY: the four lists have `moved.len()` pointers to live tensors, alike in
                 // shape; values, means and squares are contiguous, for the store makes them so.
@@ -131,7 +167,7 @@ impl AdamW {
                         lr,
                         self.beta1,
                         self.beta2,
-                        *decay,
+                        decay,
                         self.eps,
                         problem,
                         capacity,
@@ -141,6 +177,13 @@ impl AdamW {
             shim::call(step, |&done| done).map_err(tch::TchError::Torch)?;
         }
         Ok(())
+    }
+}
+
+impl Param {
+    /// Whether one call of the kernel can serve both.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.rate, self.decay, self.steps) == (other.rate, other.decay, other.steps)
     }
 }
 
@@ -160,27 +203,6 @@ pub fn clip_factor(gradients: &[Tensor], max: f64) -> f64 {
     })
 }
 
-/// Linear warm-up, then half a cosine down to zero (Loshchilov and Hutter 2017).
-#[derive(Debug, Clone, Copy)]
-pub struct Schedule {
-    /// Steps of the warm-up.
-    pub warmup: usize,
-    /// All steps.
-    pub total: usize,
-}
-
-impl Schedule {
-    /// The share of the peak rate at a step counted from 0.
-    pub fn at(&self, step: usize) -> f64 {
-        if step < self.warmup {
-            // The first step moves, too: from 1 of `warmup`, not from 0.
-            return (step + 1) as f64 / self.warmup as f64;
-        }
-        let (past, all) = (step - self.warmup, self.total.saturating_sub(self.warmup).max(1));
-        0.5 * (1. + (PI * past as f64 / all as f64).cos())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tch::{Device, nn};
@@ -194,7 +216,7 @@ mod tests {
         let store = nn::VarStore::new(Device::Cpu);
         let init = Tensor::from_slice(&[1f32, -2., 0.5, 0.]).view([2, 2]);
         let w = store.root().add("w", init, true);
-        let mut adam = AdamW::new(&store, 0.01, |_| 1.);
+        let mut adam = AdamW::new(&store, |_| 0.01, |_| 1.);
         for _ in 0..3 {
             let gradients = adam.gradients(&w.square().sum(tch::Kind::Float)).unwrap();
             adam.step(&gradients, 1., 0.1).unwrap();
@@ -215,7 +237,7 @@ mod tests {
         // A first step of AdamW does not hang on the length; a second does.
         let store = nn::VarStore::new(Device::Cpu);
         let w = store.root().add("w", Tensor::from_slice(&[0f32]), true);
-        let mut adam = AdamW::new(&store, 0., |_| 1.);
+        let mut adam = AdamW::new(&store, |_| 0., |_| 1.);
         let gradient = |x: f32| [Tensor::from_slice(&[x])];
         adam.step(&gradient(1.), 1., 0.1).unwrap();
         adam.step(&gradient(30.), 0.1, 0.1).unwrap();
@@ -224,16 +246,5 @@ mod tests {
         assert!((w.double_value(&[0]) - want).abs() < 1e-6, "{w} {want}");
         adam.step(&[Tensor::new()], 1., 0.1).unwrap();
         assert!((w.double_value(&[0]) - want).abs() < 1e-6, "without a gradient it moved");
-    }
-
-    #[test]
-    fn the_rate_rises_and_falls() {
-        let schedule = Schedule { warmup: 4, total: 24 };
-        let rates: Vec<f64> = (0..24).map(|s| schedule.at(s)).collect();
-        assert_eq!(rates[0], 0.25);
-        assert_eq!(rates[3], 1.);
-        assert_eq!(rates[4], 1.);
-        assert!((rates[14] - 0.5).abs() < 1e-12);
-        assert!(rates[23] > 0. && rates[23] < 0.01);
     }
 }

@@ -1,11 +1,13 @@
 //! The one residual network of convolutions (He et al. 2016) that serves every family of them.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::{
     Error, Result, Scope,
-    layers::{BatchNorm2d, Conv2d},
+    layers::{BatchNorm2d, Conv2d, Statistics},
 };
 
 /// Which convolutions a block has.
@@ -71,6 +73,8 @@ impl ResNetConfig {
             "stages, their blocks, planes and strides must be at least 1"
         } else if self.block == Block::Bottleneck && self.stages.iter().any(|s| s.width % 4 != 0) {
             "a bottleneck's planes must be a multiple of 4"
+        } else if self.block == Block::Keyword && self.stages.len() > 1 {
+            "a keyword spotter has one stage"
         } else {
             return Ok(());
         };
@@ -186,7 +190,8 @@ impl ResidualBlock {
 #[derive(Debug)]
 pub struct ResNet {
     config: ResNetConfig,
-    blocks: Vec<ResidualBlock>,
+    /// By stage.
+    stages: Vec<Vec<ResidualBlock>>,
 }
 
 impl ResNet {
@@ -197,16 +202,18 @@ impl ResNet {
     /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
     pub fn new(at: &Scope<'_>, config: ResNetConfig) -> Result<Self> {
         config.validate()?;
-        let (mut blocks, mut planes) = (vec![], config.planes);
+        let (mut stages, mut planes) = (vec![], config.planes);
         for (i, stage) in config.stages.iter().enumerate() {
+            let mut blocks = vec![];
             for j in 0..stage.blocks {
                 let stride = if j == 0 { stage.stride } else { 1 };
                 let at = at.sub("stages").sub(i).sub(j);
                 blocks.push(ResidualBlock::new(&at, &config, planes, stage.width, stride)?);
                 planes = stage.width;
             }
+            stages.push(blocks);
         }
-        Ok(Self { config, blocks })
+        Ok(Self { config, stages })
     }
 
     /// What it was built from.
@@ -214,11 +221,30 @@ impl ResNet {
         &self.config
     }
 
+    /// Decides whether the norms' statistics move.
+    pub fn set_statistics(&self, statistics: Statistics) {
+        for block in self.stages.iter().flatten() {
+            let past = match &block.past {
+                Past::Projected(layer) => Some(layer),
+                Past::Same | Past::Padded { .. } => None,
+            };
+            block.layers.iter().chain(past).for_each(|l| l.norm.set_statistics(statistics));
+        }
+    }
+
     /// `[B, planes, H, W]` to `[B, width, H', W']`; in training, norms that train use the batch's
     /// statistics.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        self.parts(x, 0..usize::MAX, train)
+    }
+
+    /// What some stages make of what those below them made. A keyword spotter has but one.
+    pub fn parts(&self, x: &Tensor, parts: Range<usize>, train: bool) -> Tensor {
         let start = (x.shallow_clone(), x.shallow_clone());
-        self.blocks.iter().fold(start, |(x, kept), block| block.forward(x, &kept, train)).0
+        let count = self.stages.len();
+        let stages = &self.stages[parts.start.min(count)..parts.end.min(count)];
+        let blocks = stages.iter().flatten();
+        blocks.fold(start, |(x, kept), block| block.forward(x, &kept, train)).0
     }
 }
 
@@ -227,7 +253,7 @@ mod tests {
     use tch::{Device, Kind, nn::VarStore};
 
     use super::*;
-    use crate::{Freeze, Fresh, Origin};
+    use crate::{Anatomy, Freeze, Fresh, Origin};
 
     fn config(block: Block, shortcut: Shortcut) -> ResNetConfig {
         let stage = |width, stride| Stage { blocks: 2, width, stride };
@@ -244,7 +270,7 @@ mod tests {
         assert!(!store.variables()["trunk.stages.0.0.norm1.running_mean"].requires_grad());
         for (trains, moves) in [(false, false), (true, true)] {
             let freeze = if trains { Freeze::nothing() } else { "trunk".parse().unwrap() };
-            freeze.apply(&store, Origin::Pretrained);
+            freeze.apply(&store, Anatomy { depth: 2, embedder: Origin::Pretrained }).unwrap();
             let before = mean();
             assert_eq!(net.forward(&x, true).size(), [2, 16, 3, 3]);
             assert_eq!(mean() != before, moves);

@@ -68,6 +68,11 @@ impl RunWriter {
         Ok(Self { place, partial })
     }
 
+    /// The folder as it grows.
+    pub fn folder(&self) -> &Path {
+        &self.partial
+    }
+
     /// Adds a line to `metrics.jsonl`.
     pub fn metric<T: Serialize>(&self, record: &T) -> Result<()> {
         let path = self.partial.join(METRICS);

@@ -28,7 +28,7 @@ enum Held {
 
 /// A tensor that many threads may look at.
 #[derive(Debug)]
-struct Shared(Tensor);
+pub(crate) struct Shared(pub(crate) Tensor);
 
 // SAFETY: all that is done to it is `shallow_clone`, which counts references atomically, and
 // nobody writes to the elements of a sample.

@@ -11,6 +11,7 @@ use tch::{
 use crate::{
     Checkpoint, Dialect, Error, Result,
     dialect::{Fit, Recipe},
+    names::nearest,
 };
 
 /// Where a part's parameters come from.
@@ -303,30 +304,6 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The most similar of some names, if any is similar at all.
-pub(crate) fn nearest<'n>(name: &str, others: impl Iterator<Item = &'n str>) -> Option<String> {
-    others
-        .map(|other| (distance(name, other), other))
-        .min()
-        .filter(|(d, _)| *d <= name.len() / 3)
-        .map(|(_, other)| other.to_string())
-}
-
-/// Levenshtein's edit distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,13 +316,5 @@ mod tests {
         let again = at.param("weight", &[2], Init::Const(0.)).unwrap_err();
         assert_eq!(again.to_string(), "the parameter `head.weight` is declared twice");
         assert_eq!(LoadReport::new(None, &fresh).fresh, ["head.weight"]);
-    }
-
-    #[test]
-    fn near_names_are_found_and_far_ones_are_not() {
-        let names = ["encoder.layer.0.output.dense.weight", "pooler.dense.weight"];
-        let near = |name| nearest(name, names.into_iter());
-        assert_eq!(near("encoder.layers.0.output.dense.weight").as_deref(), Some(names[0]));
-        assert_eq!(near("h.0.ln_1.weight"), None);
     }
 }

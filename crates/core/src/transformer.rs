@@ -1,5 +1,7 @@
 //! The one transformer (Vaswani et al. 2017) that serves every family of checkpoints.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, nn::Init};
 
@@ -244,6 +246,12 @@ impl Transformer {
 
     /// `[B, T, D]` to `[B, T, D]`; places that hold no data are not looked at.
     pub fn forward(&self, sequence: &Sequence, train: bool) -> Sequence {
+        self.parts(sequence, 0..usize::MAX, train)
+    }
+
+    /// What some blocks make of what those below them made; the norm behind all blocks counts as
+    /// one more.
+    pub fn parts(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
         let Sequence { x, keep } = sequence;
         let mask = keep.as_ref().map(|keep| {
             let t = keep.size()[1];
@@ -256,11 +264,14 @@ impl Transformer {
                 }
             }
         });
-        let x = self.blocks.iter().fold(x.shallow_clone(), |x, block| {
+        let depth = self.blocks.len();
+        let blocks = &self.blocks[parts.start.min(depth)..parts.end.min(depth)];
+        let x = blocks.iter().fold(x.shallow_clone(), |x, block| {
             block.forward(&x, mask.as_ref(), &self.config, train)
         });
+        let norm = self.norm.as_ref().filter(|_| parts.contains(&depth));
         Sequence {
-            x: self.norm.as_ref().map(|n| n.forward(&x)).unwrap_or(x),
+            x: norm.map(|n| n.forward(&x)).unwrap_or(x),
             keep: keep.as_ref().map(Tensor::shallow_clone),
         }
     }

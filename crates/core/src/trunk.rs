@@ -1,8 +1,13 @@
 //! Trunks: the pretrained middle of a model, which knows no modality.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Features, Form, ResNet, ResNetConfig, Result, Scope, Transformer, TransformerConfig};
+use crate::{
+    Features, Form, ResNet, ResNetConfig, Result, Scope, Transformer, TransformerConfig,
+    layers::Statistics,
+};
 
 /// What a trunk is built from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,17 +84,34 @@ impl Trunk {
         }
     }
 
+    /// Decides whether the statistics of batch norms move, where there are such.
+    pub fn set_statistics(&self, statistics: Statistics) {
+        match self {
+            Self::Transformer(_) => {}
+            Self::ResNet(r) => r.set_statistics(statistics),
+        }
+    }
+
     /// Features to features of the same kind.
     ///
     /// # Panics
     /// If the features are of another kind than [`accepts`](Self::accepts) names, which
     /// [`Tower::join`](crate::Tower::join) has excluded.
     pub fn forward(&self, features: &Features, train: bool) -> Features {
+        self.parts(features, 0..usize::MAX, train)
+    }
+
+    /// What some of the parts make of what those below them made, counted as
+    /// [`TrunkConfig::depth`] does; a norm behind them all counts as one part more.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn parts(&self, features: &Features, parts: Range<usize>, train: bool) -> Features {
         match (self, features) {
             (Self::Transformer(t), Features::Sequence(s)) => {
-                Features::Sequence(t.forward(s, train))
+                Features::Sequence(t.parts(s, parts, train))
             }
-            (Self::ResNet(r), Features::Planes(x)) => Features::Planes(r.forward(x, train)),
+            (Self::ResNet(r), Features::Planes(x)) => Features::Planes(r.parts(x, parts, train)),
             (trunk, _) => {
                 unreachable!("the embedder emitted other features than {}", trunk.accepts())
             }

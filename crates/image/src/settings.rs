@@ -178,6 +178,10 @@ impl Modality for ImageSettings {
         self.augment.vary(kept, &self.geometry, &fill, rng)
     }
 
+    fn varies(&self) -> bool {
+        !self.augment.is_none()
+    }
+
     fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
         let Header { width, height, .. } = header(input)?;
         Ok(vec![width.into(), height.into()])

@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, Features, Form, PatchEmbedderConfig, Result, Scope, StemConfig, StemEmbedder,
-    TokenPatchEmbedder,
+    TokenPatchEmbedder, layers::Statistics,
 };
 use tch::Tensor;
 
@@ -97,5 +97,9 @@ impl Embedder for SpectrogramStem {
     fn settle(&self, batch: &Batch) {
         let x = self.sides.picture(&batch.x);
         self.stem.settle(&Batch { x, keep: None });
+    }
+
+    fn set_statistics(&self, statistics: Statistics) {
+        self.stem.set_statistics(statistics);
     }
 }

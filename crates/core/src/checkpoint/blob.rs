@@ -26,7 +26,7 @@ unsafe extern "C" {
 ///
 /// # Errors
 /// If the map is too short or not aligned for the elements, or if libtorch refuses.
-pub(super) fn tensor(mut map: MmapMut, shape: &[i64], kind: Kind) -> Result<Tensor, String> {
+pub(crate) fn tensor(mut map: MmapMut, shape: &[i64], kind: Kind) -> Result<Tensor, String> {
     let size = kind.elt_size_in_bytes();
     let bytes = shape.iter().try_fold(size, |bytes, &n| bytes.checked_mul(n.try_into().ok()?));
     if bytes.is_none_or(|bytes| bytes > map.len()) {

@@ -6,7 +6,7 @@
 //! | `format/` | a reader for each format, on bytes alone |
 //! | `mapped.rs`, `blob.rs`, `blob.cpp` | from bytes of a file to a tensor, without a copy |
 
-mod blob;
+pub(crate) mod blob;
 mod find;
 mod format;
 mod mapped;
@@ -28,7 +28,7 @@ pub use format::{Format, ONLY};
 use format::{Stored, quote};
 use mapped::Mapped;
 
-use crate::{Error, Result, scope::nearest};
+use crate::{Error, Result, names::nearest};
 
 /// A checkpoint: memory-mapped files of named tensors, and the folder that they were published in.
 ///

@@ -6,7 +6,7 @@ mod planes;
 
 use std::fmt::Debug;
 
-use crate::{Batch, Features, Form};
+use crate::{Batch, Features, Form, layers::Statistics};
 
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};
 pub use patches::TokenPatchEmbedder;
@@ -23,5 +23,9 @@ pub trait Embedder: Debug + Send {
     /// stays as it is.
     fn settle(&self, batch: &Batch) {
         let _ = batch;
+    }
+    /// Decides whether the statistics of batch norms move, where there are such.
+    fn set_statistics(&self, statistics: Statistics) {
+        let _ = statistics;
     }
 }

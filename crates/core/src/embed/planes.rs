@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use crate::{
     Batch, Embedder, Error, Features, Form, Result, Scope, StemConfig, StemNorm, StemPool,
-    layers::{BatchNorm2d, Conv2d},
+    layers::{BatchNorm2d, Conv2d, Statistics},
     surgery,
 };
 
@@ -79,6 +79,12 @@ impl Embedder for StemEmbedder {
     fn settle(&self, batch: &Batch) {
         if let Some(norm) = &self.norm {
             norm.measure(&tch::no_grad(|| self.conv.forward(&batch.x)));
+        }
+    }
+
+    fn set_statistics(&self, statistics: Statistics) {
+        if let Some(norm) = &self.norm {
+            norm.set_statistics(statistics);
         }
     }
 }

@@ -1,21 +1,31 @@
 //! Fine-tuning: a short loop over [`Tuner::step`].
 
+mod average;
+mod frozen;
 mod options;
+mod record;
+mod settle;
+mod tuner;
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use rand::{SeedableRng, seq::SliceRandom};
-use serde::{Deserialize, Serialize};
-use tch::{Kind, Reduction, Tensor};
+use tch::Tensor;
 
-pub use options::{Balance, FitOptions, Order};
+pub use options::{Balance, Continues, FitOptions, Order, Phase};
+pub use record::{EpochRecord, Fitted, Progress};
+pub use tuner::{Step, Tuner};
 
 use crate::{
-    AdamW, Batch, Error, Evaluation, Mix, Modality, Model, Result, Rng, Samples, Schedule,
+    Cut, Evaluation, Freeze, Mix, Modality, Model, Result, Rng, Samples,
+    cache::{Cache, Views},
     data::balance,
-    loader::{self, Prepared, Purpose},
-    optim::clip_factor,
+    feed::{self, Feed, Inputs, Prepared, Purpose},
 };
+use average::Average;
+use frozen::Fingerprint;
+use record::Best;
+use settle::Settling;
 
 /// Seeds everything that libtorch draws at random. Before a model is built, this decides its fresh
 /// parameters.
@@ -23,133 +33,12 @@ pub fn seed(seed: u64) {
     tch::manual_seed(seed as i64);
 }
 
-/// A step's result.
-#[derive(Debug, Clone, Copy)]
-pub struct Step {
-    /// The mean cross-entropy of the batch, in nats.
-    pub loss: f64,
-    /// Answers that are the target, or its largest part.
-    pub right: i64,
-}
-
-/// A model in training: the optimizer and the schedule.
-#[derive(Debug)]
-pub struct Tuner<'m> {
-    model: &'m Model,
-    optimizer: AdamW,
-    schedule: Schedule,
-    options: &'m FitOptions,
-    /// How much a sample of each class counts.
-    weights: Option<Tensor>,
-    steps: usize,
-}
-
-impl<'m> Tuner<'m> {
-    /// A tuner for `total` steps of what [`Freeze::apply`](crate::Freeze::apply) left trainable.
-    pub fn new(model: &'m Model, options: &'m FitOptions, total: usize) -> Self {
-        let fresh = &model.report().fresh;
-        let pretrained = options.pretrained_lr / options.lr;
-        let rate = |name: &str| match fresh.binary_search_by(|f| f.as_str().cmp(name)) {
-            Ok(_) => 1.,
-            Err(_) => pretrained,
-        };
-        let warmup = (total as f64 * options.warmup).ceil() as usize;
-        Self {
-            model,
-            optimizer: AdamW::new(model.store(), options.weight_decay, rate),
-            schedule: Schedule { warmup, total },
-            options,
-            weights: None,
-            steps: 0,
-        }
-    }
-
-    /// Lets samples of each class count so much in the loss, `[classes]`, f32.
-    pub fn with_class_weights(self, weights: Tensor) -> Self {
-        Self { weights: Some(weights.to_device(self.model.classifier().device())), ..self }
-    }
-
-    /// One step on a batch with its classes `[B]`, i64, or the share of each class,
-    /// `[B, classes]`, f32.
-    ///
-    /// # Errors
-    /// If the loss is not a number.
-    pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
-        let logits = self.model.classifier().forward(batch, true);
-        let smoothing = self.options.label_smoothing;
-        let weights = self.weights.as_ref();
-        let loss = logits.cross_entropy_loss(targets, weights, Reduction::Mean, -100, smoothing);
-        let classes = match targets.dim() {
-            1 => targets.shallow_clone(),
-            _ => targets.argmax(-1, false),
-        };
-        let step = Step {
-            loss: loss.double_value(&[]),
-            right: logits.argmax(-1, false).eq_tensor(&classes).sum(Kind::Int64).int64_value(&[]),
-        };
-        if !step.loss.is_finite() {
-            let (step, loss, lr) = (self.steps + 1, step.loss, self.options.lr);
-            return Err(Error::Diverged { step, loss, lr });
-        }
-        let gradients = self.optimizer.gradients(&loss)?;
-        let factor = clip_factor(&gradients, self.options.clip_grad);
-        self.optimizer.step(&gradients, factor, self.options.lr * self.schedule.at(self.steps))?;
-        self.steps += 1;
-        Ok(step)
-    }
-}
-
-/// What an epoch came to; a line of `metrics.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// Counted from 1.
-    pub epoch: usize,
-    /// The mean loss over the epoch's steps, in training mode.
-    pub train_loss: f64,
-    /// The share of right answers over the epoch's steps, in training mode.
-    pub train_accuracy: f64,
-    /// The loss on the validation split.
-    pub validation_loss: Option<f64>,
-    /// The accuracy on the validation split.
-    pub validation_accuracy: Option<f64>,
-    /// Wall-clock time of the epoch, validation included.
-    pub seconds: f64,
-}
-
-/// What an observer of [`fit`] is told.
-#[derive(Debug)]
-pub enum Progress<'a> {
-    /// A step is done.
-    Step {
-        /// The epoch, counted from 1.
-        epoch: usize,
-        /// Steps done in this epoch.
-        step: usize,
-        /// Steps in an epoch.
-        steps: usize,
-        /// The mean loss of the epoch so far.
-        loss: f64,
-        /// The accuracy of the epoch so far.
-        accuracy: f64,
-    },
-    /// An epoch is done.
-    Epoch(&'a EpochRecord),
-}
-
-/// The course of a training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fitted {
-    /// The epochs that were run.
-    pub epochs: Vec<EpochRecord>,
-    /// The epoch whose parameters the model has now, counted from 1.
-    pub best_epoch: usize,
-    /// Wall-clock time.
-    pub seconds: f64,
-}
-
 /// Trains a model. With validation samples, the model ends with the parameters of the epoch that
-/// had the best validation accuracy (of equals, the one with the lower loss), and stops early
+/// had the best validation accuracy (of equals, the one with the lower loss), and a phase ends early
 /// after `patience` epochs without a better one; without them, it ends as the last epoch left it.
+///
+/// What lies below everything that trains is computed once per sample and phase, and kept in the options' `room`;
+/// of samples that are varied or mixed only if the option `views` says how often.
 ///
 /// # Errors
 /// If an option cannot be used, the loss stops being a number, or the observer fails.
@@ -163,63 +52,153 @@ pub fn fit<M: Modality>(
 ) -> Result<Fitted> {
     options.check()?;
     let start = Instant::now();
-    let steps = train.len().div_ceil(options.batch_size);
-    let total = options.steps(train.len());
-    let mut tuner = Tuner::new(model, options, total);
-    let (device, classes) = (model.classifier().device(), model.spec().labels.len());
-    if options.balance == Balance::Weights {
-        let weights = balance::class_weights(train.targets(), classes);
-        tuner = tuner.with_class_weights(Tensor::from_slice(&weights));
-    }
-    let mut rng = Rng::seed_from_u64(options.seed);
-    let mut order: Vec<usize> = (0..train.len()).collect();
-    let (mut epochs, mut best): (Vec<EpochRecord>, Option<Best>) = (vec![], None);
-    for epoch in 1..=total.div_ceil(steps.max(1)) {
-        let begun = Instant::now();
-        if options.balance == Balance::Sampling {
-            order = balance::balanced_order(train.targets(), &mut rng);
-        } else {
-            order.shuffle(&mut rng);
+    let moving = moving(model, options)?;
+    let fingerprint = Fingerprint::new(model, &moving)?;
+    let inputs = [train, validation].map(|samples| Inputs { modality, samples });
+    let mut run = Run::new(model, &inputs, options, &moving);
+    for (at, phase) in phases(options).iter().enumerate() {
+        if !options.phases.is_empty() {
+            phase.freeze.apply(model.store(), model.anatomy())?;
+            run.tuner.begin(phase, new_steps(options, at, train.len()));
         }
-        let mut lists = match options.order {
-            Order::Shuffled => order.chunks(options.batch_size).map(<[_]>::to_vec).collect(),
-            Order::ByLength => by_length(train, &order, options.batch_size, &mut rng),
-        };
-        lists.truncate(total - steps * (epoch - 1));
+        let mut freeze = phase.freeze.clone();
+        let mut kept = Kept::new(model, &inputs, options, phase.epochs, observe)?;
+        let begun = run.epochs.len();
+        for epochs_left in (0..phase.epochs).rev() {
+            if run.batches_left == 0 {
+                break;
+            }
+            run.epoch(kept.feeds(&inputs), &moving, observe)?;
+            let unrewarded = run.epochs.len() - run.best.as_ref().map_or(0, |b| b.epoch).max(begun);
+            if run.best.is_some() && options.patience.is_some_and(|p| unrewarded >= p) {
+                break;
+            }
+            let settled = run.tuner.settling.as_mut().and_then(Settling::interval);
+            if let Some(part) = settled.filter(|_| epochs_left > 0) {
+                freeze = freeze.and(&Freeze::below(part));
+                freeze.apply(model.store(), model.anatomy())?;
+                run.tuner.refrozen();
+                if model.cut() > kept.cut {
+                    kept = Kept::new(model, &inputs, options, epochs_left, observe)?;
+                }
+            }
+        }
+    }
+    if let Some(average) = &mut run.tuner.average {
+        average.enter();
+    }
+    let (epochs, best) = (run.epochs, run.best);
+    let best_epoch = best.as_ref().map_or(epochs.len(), |b| b.epoch);
+    if let Some(best) = best {
+        best.restore();
+    }
+    let frozen = fingerprint.check(model)?;
+    Ok(Fitted { epochs, best_epoch, frozen, seconds: start.elapsed().as_secs_f64() })
+}
+
+/// A training under way.
+struct Run<'m> {
+    tuner: Tuner<'m>,
+    model: &'m Model,
+    options: &'m FitOptions,
+    rng: Rng,
+    order: Vec<usize>,
+    /// How many batches there may still be.
+    batches_left: usize,
+    epochs: Vec<EpochRecord>,
+    best: Option<Best>,
+}
+
+impl<'m> Run<'m> {
+    fn new<M: Modality>(
+        model: &'m Model,
+        [train, _]: &[Inputs<'_, M>; 2],
+        options: &'m FitOptions,
+        moving: &[String],
+    ) -> Self {
+        let samples = train.samples;
+        let mut tuner = Tuner::new(model, options, options.steps(samples.len()));
+        if options.balance == Balance::Weights {
+            let classes = model.spec().labels.len();
+            let weights = balance::class_weights(samples.targets(), classes);
+            tuner = tuner.with_class_weights(Tensor::from_slice(&weights));
+        }
+        tuner.average = options.ema.map(|decay| Average::new(model, moving, decay));
+        let depth = model.anatomy().depth;
+        tuner.settling = options.settle.map(|share| Settling::new(depth, share));
+        let most = options.max_steps.map(|steps| steps.saturating_mul(options.accumulate));
+        Self {
+            tuner,
+            model,
+            options,
+            rng: Rng::seed_from_u64(options.seed),
+            order: (0..samples.len()).collect(),
+            batches_left: most.unwrap_or(usize::MAX),
+            epochs: vec![],
+            best: None,
+        }
+    }
+
+    /// The batches of an epoch.
+    fn lists(&mut self, train: &Samples) -> Vec<Vec<usize>> {
+        let size = self.options.batch_size;
+        if self.options.balance == Balance::Sampling {
+            self.order = balance::balanced_order(train.targets(), &mut self.rng);
+        } else {
+            self.order.shuffle(&mut self.rng);
+        }
+        match self.options.order {
+            Order::Shuffled => self.order.chunks(size).map(<[_]>::to_vec).collect(),
+            Order::ByLength => by_length(train, &self.order, size, &mut self.rng),
+        }
+    }
+
+    /// Trains for an epoch, and evaluates if there is anything to evaluate on.
+    fn epoch(
+        &mut self,
+        [train, validation]: [&dyn Feed; 2],
+        moving: &[String],
+        observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (begun, epoch) = (Instant::now(), self.epochs.len() + 1);
+        let (model, options) = (self.model, self.options);
+        let (device, classes) = (model.classifier().device(), model.spec().labels.len());
+        let mut lists = self.lists(train.samples());
+        let steps = lists.len();
+        lists.truncate(self.batches_left);
+        self.batches_left -= lists.len();
+        let tuner = &mut self.tuner;
+        if let Some(average) = &mut tuner.average {
+            average.leave();
+        }
         let (mut loss, mut right, mut seen, mut at) = (0., 0, 0, 0);
         let purpose = Purpose::Train { seed: options.seed, epoch };
-        loader::batches(
-            modality,
-            train,
-            &lists,
-            purpose,
-            |chosen, Prepared { batch, targets, .. }| {
-                let (batch, targets) = (batch.to_device(device), targets.to_device(device));
-                let step = if options.mix == Mix::default() {
-                    tuner.step(&batch, &targets)?
-                } else {
-                    let rng = &mut loader::rng(!options.seed, epoch, at);
-                    let (batch, targets) =
-                        options.mix.apply(&batch, &targets, classes as i64, rng)?;
-                    tuner.step(&batch, &targets)?
-                };
-                loss += step.loss * chosen.len() as f64;
-                right += step.right;
-                seen += chosen.len();
-                at += 1;
-                observe(Progress::Step {
-                    epoch,
-                    step: at,
-                    steps,
-                    loss: loss / seen as f64,
-                    accuracy: right as f64 / seen as f64,
-                })
-            },
-        )?;
-        let score = || {
-            Evaluation::of(model.classifier(), modality, validation, classes, options.batch_size)
-        };
-        let scored = (!validation.is_empty()).then(score).transpose()?;
+        feed::batches(train, &lists, purpose, |chosen, Prepared { batch, targets, .. }| {
+            let (mut batch, mut targets) = (batch.to_device(device), targets.to_device(device));
+            if options.mix != Mix::default() {
+                let rng = &mut feed::rng(!options.seed, epoch, at);
+                (batch, targets) = options.mix.apply(&batch, &targets, classes as i64, rng)?;
+            }
+            let step = tuner.step_from(&batch, train.cut(), &targets)?;
+            loss += step.loss * chosen.len() as f64;
+            right += step.right;
+            seen += chosen.len();
+            at += 1;
+            observe(Progress::Step {
+                epoch,
+                step: at,
+                steps,
+                loss: loss / seen as f64,
+                accuracy: right as f64 / seen as f64,
+            })
+        })?;
+        tuner.flush()?;
+        if let Some(average) = &mut tuner.average {
+            average.enter();
+        }
+        let score =
+            || Evaluation::of_feed(model.classifier(), validation, classes, options.batch_size);
+        let scored = (!validation.samples().is_empty()).then(score).transpose()?;
         let record = EpochRecord {
             epoch,
             train_loss: loss / seen as f64,
@@ -229,22 +208,106 @@ pub fn fit<M: Modality>(
             seconds: begun.elapsed().as_secs_f64(),
         };
         observe(Progress::Epoch(&record))?;
-        epochs.push(record);
-        if let Some(scored) = scored {
-            if best.as_ref().is_none_or(|b| b.is_worse_than(&scored)) {
-                best = Some(Best::new(model, epoch, &scored));
-            } else if let (Some(b), Some(patience)) = (&best, options.patience)
-                && epoch - b.epoch >= patience
-            {
-                break;
+        self.epochs.push(record);
+        let better = |s: &Evaluation| self.best.as_ref().is_none_or(|b| b.is_worse_than(s));
+        if let Some(scored) = scored.filter(better) {
+            self.best = Some(Best::new(model, moving, epoch, &scored));
+        }
+        Ok(())
+    }
+}
+
+/// The phases of a training.
+fn phases(options: &FitOptions) -> Vec<Phase> {
+    match options.phases.is_empty() {
+        true => vec![Phase::of(Freeze::nothing(), options.epochs)],
+        false => options.phases.clone(),
+    }
+}
+
+/// The steps of the schedule that begins with a phase, if one does.
+fn new_steps(options: &FitOptions, at: usize, samples: usize) -> Option<usize> {
+    let phases = &options.phases[at..];
+    if at > 0 && phases[0].schedule == Continues::On {
+        return None;
+    }
+    let more = phases.iter().skip(1).take_while(|s| s.schedule == Continues::On);
+    let epochs = phases[0].epochs + more.map(|s| s.epochs).sum::<usize>();
+    Some(FitOptions { epochs, ..options.clone() }.steps(samples))
+}
+
+/// The names of all that moves in any phase.
+fn moving(model: &Model, options: &FitOptions) -> Result<Vec<String>> {
+    let names = || model.moving().into_iter().map(|(name, _)| name);
+    if options.phases.is_empty() {
+        return Ok(names().collect());
+    }
+    let mut all = BTreeSet::new();
+    for phase in &options.phases {
+        phase.freeze.apply(model.store(), model.anatomy())?;
+        all.extend(names());
+    }
+    Ok(all.into_iter().collect())
+}
+
+/// What is kept of the outputs of frozen parts.
+struct Kept<'s> {
+    cut: Cut,
+    train: Option<Cache<'s>>,
+    validation: Option<Cache<'s>>,
+}
+
+impl<'s> Kept<'s> {
+    /// Computes what will be needed in so many epochs.
+    fn new<M: Modality>(
+        model: &Model,
+        [train, validation]: &[Inputs<'s, M>; 2],
+        options: &FitOptions,
+        epochs: usize,
+        observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        let cut = model.cut();
+        let mut kept = Self { cut, train: None, validation: None };
+        // In one epoch, everything is computed once anyway.
+        if cut == Cut::Inputs || epochs < 2 {
+            return Ok(kept);
+        }
+        let (mut room, size) = (options.room.clone(), options.batch_size);
+        let mut cache = |inputs, views| {
+            let done = &mut |samples| observe(Progress::Kept { samples });
+            Cache::new(model.classifier(), inputs, cut, views, size, &mut room, done).map(Some)
+        };
+        let count = match train.modality.varies() {
+            // Mixed inputs are not what mixed outputs are outputs of.
+            _ if options.mix != Mix::default() => 0,
+            true => options.views.min(epochs),
+            false => 1,
+        };
+        if count > 0 {
+            kept.train = cache(train, Views::Train { seed: options.seed, count })?;
+        }
+        if !validation.samples.is_empty() {
+            kept.validation = cache(validation, Views::Plain)?;
+        }
+        Ok(kept)
+    }
+
+    /// What to train on and what to evaluate on.
+    fn feeds<'f, M: Modality>(
+        &'f self,
+        [train, validation]: &'f [Inputs<'s, M>; 2],
+    ) -> [&'f dyn Feed; 2] {
+        fn or<'f, M: Modality>(
+            cache: &'f Option<Cache<'_>>,
+            inputs: &'f Inputs<'_, M>,
+        ) -> &'f dyn Feed {
+            match cache {
+                Some(cache) => cache,
+                None => inputs,
             }
         }
+        [or(&self.train, train), or(&self.validation, validation)]
     }
-    let best_epoch = best.as_ref().map_or(epochs.len(), |b| b.epoch);
-    if let Some(best) = best.filter(|b| b.epoch < epochs.len()) {
-        best.restore(model);
-    }
-    Ok(Fitted { epochs, best_epoch, seconds: start.elapsed().as_secs_f64() })
 }
 
 /// Batches of samples of about the same length, in random order. `order` is cut into stretches of
@@ -259,39 +322,4 @@ fn by_length(train: &Samples, order: &[usize], size: usize, rng: &mut Rng) -> Ve
     }
     lists.shuffle(rng);
     lists
-}
-
-/// The best epoch so far, with a copy of what trains.
-struct Best {
-    epoch: usize,
-    accuracy: f64,
-    loss: f64,
-    parameters: Vec<(String, Tensor)>,
-}
-
-impl Best {
-    fn new(model: &Model, epoch: usize, scored: &Evaluation) -> Self {
-        let parameters = model.store().variables().into_iter().filter(|(_, t)| t.requires_grad());
-        Self {
-            epoch,
-            accuracy: scored.accuracy,
-            loss: scored.loss,
-            parameters: parameters.map(|(name, t)| (name, t.detach().copy())).collect(),
-        }
-    }
-
-    fn is_worse_than(&self, scored: &Evaluation) -> bool {
-        (scored.accuracy, -scored.loss) > (self.accuracy, -self.loss)
-    }
-
-    fn restore(self, model: &Model) {
-        let now = model.store().variables();
-        tch::no_grad(|| {
-            for (name, value) in self.parameters {
-                if let Some(mut now) = now.get(&name).map(Tensor::shallow_clone) {
-                    now.copy_(&value);
-                }
-            }
-        });
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Mix, Result};
+use crate::{Curve, Error, Freeze, Mix, Result, Room};
 #[cfg(doc)]
 use crate::{data::balance, seed};
 
@@ -20,10 +20,30 @@ pub struct FitOptions {
     pub pretrained_lr: f64,
     /// The share of all steps in which the rate rises.
     pub warmup: f64,
+    /// How it goes on.
+    pub schedule: Curve,
+    /// The factor by which the rate of pretrained parameters falls from part to part downwards; 1:
+    /// it does not.
+    pub layer_decay: f64,
     /// Weight decay of matrices.
     pub weight_decay: f64,
     /// The largest norm of a step's gradient.
     pub clip_grad: f64,
+    /// How strongly pretrained parameters are held to what they were (L2-SP, Li et al. 2018), in
+    /// place of weight decay; 0: not at all.
+    pub l2_sp: f64,
+    /// Batches in a step: their gradients are averaged.
+    pub accumulate: usize,
+    /// The decay of a moving average of the parameters, which is what is evaluated and kept.
+    pub ema: Option<f64>,
+    /// Freeze what has settled (AutoFreeze, Liu et al. 2021): after each epoch, parts from below
+    /// whose gradients changed least, up to this share of the parts.
+    pub settle: Option<f64>,
+    /// What trains when; none: all the time what the model was left with.
+    pub phases: Vec<Phase>,
+    /// Of samples that are varied, so many variations are put through frozen parts and kept; 0: they
+    /// are varied anew in each epoch, and nothing is kept.
+    pub views: usize,
     /// End after this many steps, wherever they fall; `None`: after the last epoch.
     pub max_steps: Option<usize>,
     /// Stop after this many epochs without a better validation accuracy; `None`: never.
@@ -36,9 +56,44 @@ pub struct FitOptions {
     pub mix: Mix,
     /// The share of each target that is spread evenly over all classes (Szegedy et al. 2016).
     pub label_smoothing: f64,
+    /// Where the outputs of frozen parts are kept.
+    #[serde(skip)]
+    pub room: Room,
     /// Decides the fresh parameters (through [`seed`]), the order of samples, their variations and
     /// dropout.
     pub seed: u64,
+}
+
+/// A stretch of a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What stands still.
+    pub freeze: Freeze,
+    /// Its length.
+    pub epochs: usize,
+    /// The peak rate of fresh parameters, if another than the options'.
+    pub lr: Option<f64>,
+    /// The peak rate of pretrained parameters, if another than the options'.
+    pub pretrained_lr: Option<f64>,
+    /// What the schedule does.
+    pub schedule: Continues,
+}
+
+impl Phase {
+    /// A phase at the options' rates, in which the schedule goes on.
+    pub fn of(freeze: Freeze, epochs: usize) -> Self {
+        Self { freeze, epochs, lr: None, pretrained_lr: None, schedule: Continues::On }
+    }
+}
+
+/// What a schedule does where a phase begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Continues {
+    /// It goes on.
+    On,
+    /// It begins anew, and ends where the next one begins.
+    Anew,
 }
 
 /// The order of the training samples, new in every epoch.
@@ -73,14 +128,23 @@ impl Default for FitOptions {
             lr: 3e-3,
             pretrained_lr: 1e-4,
             warmup: 0.1,
+            schedule: Curve::Cosine,
+            layer_decay: 1.,
             weight_decay: 0.01,
             clip_grad: 1.,
+            l2_sp: 0.,
+            accumulate: 1,
+            ema: None,
+            settle: None,
+            phases: vec![],
+            views: 0,
             max_steps: None,
             patience: Some(5),
             order: Order::Shuffled,
             balance: Balance::Nothing,
             mix: Mix::default(),
             label_smoothing: 0.,
+            room: Room::default(),
             seed: 0,
         }
     }
@@ -89,7 +153,8 @@ impl Default for FitOptions {
 impl FitOptions {
     /// All steps of a training on this many samples, if nothing stops it early.
     pub fn steps(&self, samples: usize) -> usize {
-        let all = samples.div_ceil(self.batch_size) * self.epochs;
+        let batches = samples.div_ceil(self.batch_size.max(1));
+        let all = batches.div_ceil(self.accumulate.max(1)) * self.epochs;
         self.max_steps.map_or(all, |max| max.min(all))
     }
 
@@ -109,6 +174,21 @@ impl FitOptions {
             ("--warmup", share(self.warmup), "must be a share from 0 to below 1"),
             ("--weight-decay", not_negative(self.weight_decay), "must not be negative"),
             ("--clip-grad", positive(self.clip_grad), "must be above 0"),
+            (
+                "--layer-decay",
+                self.layer_decay > 0. && self.layer_decay <= 1.,
+                "must be above 0 and at most 1",
+            ),
+            ("--l2-sp", not_negative(self.l2_sp), "must not be negative"),
+            ("--accumulate", self.accumulate > 0, "must be at least 1"),
+            ("--ema", self.ema.is_none_or(share), "must be from 0 to below 1"),
+            ("--settle", self.settle.is_none_or(|x| x > 0. && x < 1.), "must be between 0 and 1"),
+            (
+                "--epochs",
+                self.phases.is_empty()
+                    || self.phases.iter().map(|s| s.epochs).sum::<usize>() == self.epochs,
+                "must be the sum of the phases'",
+            ),
             ("--max-steps", self.max_steps != Some(0), "must be at least 1"),
             ("--patience", self.patience != Some(0), "must be at least 1"),
             ("--mixup", not_negative(self.mix.mixup), "must not be negative"),

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::{
-    AdamW, Error, Form, Modality, Model, Result, Rng, Samples, Schedule,
-    loader::{self, Purpose},
+    AdamW, Curve, Error, Form, Modality, Model, Result, Rng, Samples, Schedule,
+    feed::{self, Inputs, Purpose},
+    freeze::is_statistic,
     optim::clip_factor,
 };
 
@@ -115,6 +116,7 @@ pub fn align<M: Modality>(
     }
     let parameters = Trainable::only_fresh_embedder(model)?;
     let start = Instant::now();
+    let feed = Inputs { modality, samples: train };
     let mut rng = Rng::seed_from_u64(options.seed);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut drawn: Vec<usize> = (0..source.len()).collect();
@@ -129,15 +131,15 @@ pub fn align<M: Modality>(
     let before = measure.distance()?;
 
     let total = options.epochs * train.len().div_ceil(options.batch_size);
-    let schedule = Schedule { warmup: total.div_ceil(10), total };
-    let mut optimizer = AdamW::new(model.store(), 0., |_| 1.);
+    let schedule = Schedule::new(Curve::Cosine, 0.1, total);
+    let mut optimizer = AdamW::new(model.store(), |_| 0., |_| 1.);
     let (mut step, mut epochs) = (0, vec![]);
     for epoch in 1..=options.epochs {
         order.shuffle(&mut rng);
         let lists: Vec<_> = order.chunks(options.batch_size).map(<[_]>::to_vec).collect();
         let (mut sum, mut count) = (0., 0.);
         let purpose = Purpose::Train { seed: options.seed, epoch };
-        loader::batches(modality, train, &lists, purpose, |chosen, prepared| {
+        feed::batches(&feed, &lists, purpose, |chosen, prepared| {
             let batch = prepared.batch.to_device(model.classifier().device());
             let targets: Vec<i64> = chosen.iter().map(|&at| train.targets()[at]).collect();
             drawn.shuffle(&mut rng);
@@ -180,8 +182,9 @@ impl<M: Modality> Measure<'_, M> {
         some.truncate(self.options.batch_size);
         let targets: Vec<i64> = some.iter().map(|&at| self.train.targets()[at]).collect();
         let purpose = Purpose::Train { seed: self.options.seed, epoch: 0 };
+        let feed = Inputs { modality: self.modality, samples: self.train };
         let mut distance = 0.;
-        loader::batches(self.modality, self.train, &[some], purpose, |_, prepared| {
+        feed::batches(&feed, &[some], purpose, |_, prepared| {
             let batch = prepared.batch.to_device(self.model.classifier().device());
             let value = tch::no_grad(|| {
                 let embedded = self.model.classifier().tower().embed(&batch, false);
@@ -208,11 +211,10 @@ impl Trainable {
                            fine-tune";
             return Err(setting(problem.into()));
         }
-        let buffer = |name: &str| name.ends_with(".running_mean") || name.ends_with(".running_var");
         let mut before = vec![];
         for (name, tensor) in model.store().variables() {
             before.push((tensor.shallow_clone(), tensor.requires_grad()));
-            let _ = tensor.set_requires_grad(ours(&name) && !buffer(&name));
+            let _ = tensor.set_requires_grad(ours(&name) && !is_statistic(&name));
         }
         Ok(Self(before))
     }

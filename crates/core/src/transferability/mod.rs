@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{
     Batch, Modality, Model, Pool, Result, Samples,
-    loader::{self, Purpose},
+    feed::{self, Inputs, Purpose},
 };
 
 pub use logistic::Logistic;
@@ -45,7 +45,7 @@ pub fn features<M: Modality>(
     let order: Vec<usize> = (0..samples.len()).collect();
     let lists: Vec<_> = order.chunks(batch_size.max(1)).map(<[_]>::to_vec).collect();
     let mut all = vec![];
-    loader::batches(modality, samples, &lists, Purpose::Ask, |_, prepared| {
+    feed::batches(&Inputs { modality, samples }, &lists, Purpose::Ask, |_, prepared| {
         let rows = rows(model, &prepared.batch, stage, batch_size as i64);
         all.push(if prepared.rows.iter().all(|&rows| rows == 1) {
             rows

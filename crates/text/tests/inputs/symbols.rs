@@ -48,7 +48,7 @@ fn learnt(source: &str, units: Units) -> f64 {
     let dialect = source.source().unwrap();
     let model = Model::new(spec, &settings, Some((&dialect, Parts::Body)), Device::Cpu).unwrap();
     assert!(model.report().fresh.contains(&"embed.token.weight".to_string()));
-    Freeze::default().apply(model.store(), Origin::Fresh);
+    Freeze::default().apply(model.store(), model.anatomy()).unwrap();
     let options = FitOptions { epochs: 8, batch_size: 8, lr: 3e-3, ..FitOptions::default() };
     fit::fit(&model, &settings, &samples, &Samples::default(), &options, &mut |_| Ok(())).unwrap();
 

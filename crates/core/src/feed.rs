@@ -1,4 +1,4 @@
-//! Batches, made ahead of the device.
+//! Batches, made ahead of the device, of inputs or of what frozen parts made of them.
 
 use std::{sync::mpsc, thread};
 
@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rayon::prelude::*;
 use tch::Tensor;
 
-use crate::{Batch, Modality, Result, Rng, Samples, samples::Reading};
+use crate::{Batch, Cut, Modality, Result, Rng, Samples, samples::Reading};
 
 /// How many batches may wait for the device.
 const AHEAD: usize = 4;
@@ -25,10 +25,57 @@ pub(crate) enum Purpose {
     Ask,
 }
 
+/// Where batches come from.
+pub(crate) trait Feed: Sync {
+    /// The samples, with their targets.
+    fn samples(&self) -> &Samples;
+    /// Through which cut of a classifier its batches flow.
+    fn cut(&self) -> Cut;
+    /// The rows of a batch that one sample makes.
+    ///
+    /// # Errors
+    /// If a sample that was not kept can no longer be read.
+    fn rows(&self, at: usize, purpose: Purpose) -> Result<Vec<Tensor>>;
+    /// Puts rows together.
+    fn batch(&self, rows: &[&Tensor]) -> Batch;
+}
+
+/// Inputs as they are.
+#[derive(Debug)]
+pub(crate) struct Inputs<'a, M> {
+    pub(crate) modality: &'a M,
+    pub(crate) samples: &'a Samples,
+}
+
+impl<M: Modality> Feed for Inputs<'_, M> {
+    fn samples(&self) -> &Samples {
+        self.samples
+    }
+
+    fn cut(&self) -> Cut {
+        Cut::Inputs
+    }
+
+    fn rows(&self, at: usize, purpose: Purpose) -> Result<Vec<Tensor>> {
+        let Self { modality, samples } = self;
+        match purpose {
+            Purpose::Train { seed, epoch } => {
+                let kept = samples.get(*modality, at, Reading::Kept)?;
+                Ok(vec![modality.vary(&kept, &mut rng(seed, epoch, at))])
+            }
+            Purpose::Ask => Ok(modality.windows(&samples.get(*modality, at, Reading::Plain)?)),
+        }
+    }
+
+    fn batch(&self, rows: &[&Tensor]) -> Batch {
+        self.modality.batch(rows)
+    }
+}
+
 /// Samples put together.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// The inputs, on the CPU.
+    /// What flows through the feed's cut, on the CPU.
     pub(crate) batch: Batch,
     /// The class of each sample: `[samples]`, i64.
     pub(crate) targets: Tensor,
@@ -42,9 +89,8 @@ pub(crate) struct Prepared {
 ///
 /// # Errors
 /// If a sample that was not kept can no longer be read, or the first error of `consume`.
-pub(crate) fn batches<M: Modality>(
-    modality: &M,
-    samples: &Samples,
+pub(crate) fn batches(
+    feed: &dyn Feed,
     lists: &[Vec<usize>],
     purpose: Purpose,
     mut consume: impl FnMut(&[usize], Prepared) -> Result<()>,
@@ -55,7 +101,7 @@ pub(crate) fn batches<M: Modality>(
             // One: the device's own operations need the others.
             tch::set_num_threads(1);
             for list in lists {
-                let prepared = prepare(modality, samples, list, purpose);
+                let prepared = prepare(feed, list, purpose);
                 let failed = prepared.is_err();
                 // The other end is gone where `consume` failed.
                 if send.send(prepared).is_err() || failed {
@@ -67,23 +113,12 @@ pub(crate) fn batches<M: Modality>(
     })
 }
 
-fn prepare<M: Modality>(
-    modality: &M,
-    samples: &Samples,
-    list: &[usize],
-    purpose: Purpose,
-) -> Result<Prepared> {
-    let rows = |&at: &usize| match purpose {
-        Purpose::Train { seed, epoch } => {
-            let kept = samples.get(modality, at, Reading::Kept)?;
-            Ok(vec![modality.vary(&kept, &mut rng(seed, epoch, at))])
-        }
-        Purpose::Ask => Ok(modality.windows(&samples.get(modality, at, Reading::Plain)?)),
-    };
-    let rows: Vec<Vec<Tensor>> = list.par_iter().map(rows).collect::<Result<_>>()?;
-    let targets: Vec<i64> = list.iter().map(|&at| samples.targets()[at]).collect();
+fn prepare(feed: &dyn Feed, list: &[usize], purpose: Purpose) -> Result<Prepared> {
+    let rows: Vec<Vec<Tensor>> =
+        list.par_iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
+    let targets: Vec<i64> = list.iter().map(|&at| feed.samples().targets()[at]).collect();
     Ok(Prepared {
-        batch: modality.batch(&rows.iter().flatten().collect::<Vec<_>>()),
+        batch: feed.batch(&rows.iter().flatten().collect::<Vec<_>>()),
         targets: Tensor::from_slice(&targets),
         rows: rows.iter().map(|rows| rows.len() as i64).collect(),
     })

@@ -1,0 +1,93 @@
+//! What a training tells, and what becomes of it.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::{Evaluation, Model};
+
+/// What an epoch came to; a line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// The mean loss over the epoch's steps, in training mode.
+    pub train_loss: f64,
+    /// The share of right answers over the epoch's steps, in training mode.
+    pub train_accuracy: f64,
+    /// The loss on the validation split.
+    pub validation_loss: Option<f64>,
+    /// The accuracy on the validation split.
+    pub validation_accuracy: Option<f64>,
+    /// Wall-clock time of the epoch, validation included.
+    pub seconds: f64,
+}
+
+/// What an observer of [`fit`](crate::fit()) is told.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// Frozen parts have been computed for some samples, once and for all epochs of a phase.
+    Kept {
+        /// Samples, new ones since the last time.
+        samples: usize,
+    },
+    /// A step is done.
+    Step {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// Batches done in this epoch.
+        step: usize,
+        /// Batches in an epoch.
+        steps: usize,
+        /// The mean loss of the epoch so far.
+        loss: f64,
+        /// The accuracy of the epoch so far.
+        accuracy: f64,
+    },
+    /// An epoch is done.
+    Epoch(&'a EpochRecord),
+}
+
+/// The course of a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    /// The epochs that were run.
+    pub epochs: Vec<EpochRecord>,
+    /// The epoch whose parameters the model has now, counted from 1.
+    pub best_epoch: usize,
+    /// The SHA-256 over all parameters and statistics that never moved, in hexadecimal digits. It was
+    /// the same before and after.
+    pub frozen: String,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+/// The best epoch so far, with a copy of what moves.
+pub(super) struct Best {
+    pub(super) epoch: usize,
+    accuracy: f64,
+    loss: f64,
+    values: Vec<(Tensor, Tensor)>,
+}
+
+impl Best {
+    pub(super) fn new(model: &Model, moving: &[String], epoch: usize, scored: &Evaluation) -> Self {
+        let variables = model.store().variables();
+        let values = moving.iter().filter_map(|name| {
+            let value = variables.get(name)?;
+            Some((value.shallow_clone(), value.detach().copy()))
+        });
+        Self { epoch, accuracy: scored.accuracy, loss: scored.loss, values: values.collect() }
+    }
+
+    pub(super) fn is_worse_than(&self, scored: &Evaluation) -> bool {
+        (scored.accuracy, -scored.loss) > (self.accuracy, -self.loss)
+    }
+
+    pub(super) fn restore(self) {
+        tch::no_grad(|| {
+            for (mut now, then) in self.values {
+                now.copy_(&then);
+            }
+        });
+    }
+}

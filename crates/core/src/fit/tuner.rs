@@ -1,0 +1,232 @@
+//! One step after another.
+
+use std::collections::BTreeMap;
+
+use tch::{Kind, Reduction, Tensor};
+
+use crate::{
+    AdamW, Batch, Cut, Error, Model, Result, Schedule,
+    fit::{FitOptions, Phase, average::Average, settle::Settling},
+    freeze::{Place, is_statistic},
+    optim::clip_factor,
+};
+
+/// A step's result.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// The mean cross-entropy of the batch, in nats.
+    pub loss: f64,
+    /// Answers that are the target, or its largest part.
+    pub right: i64,
+}
+
+/// A model in training: the optimizer and the schedule.
+#[derive(Debug)]
+pub struct Tuner<'m> {
+    model: &'m Model,
+    optimizer: AdamW,
+    schedule: Schedule,
+    options: &'m FitOptions,
+    /// The peak rate of fresh parameters, to which all others are in proportion.
+    lr: f64,
+    /// How much a sample of each class counts.
+    weights: Option<Tensor>,
+    /// Steps of the schedule.
+    steps: usize,
+    /// The sum of the gradients of the batches since the last step, each times its samples.
+    pending: Option<Pending>,
+    /// What pretrained parameters were at first, where they are held to it.
+    start: BTreeMap<String, Tensor>,
+    pub(super) average: Option<Average>,
+    pub(super) settling: Option<Settling>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    gradients: Vec<Tensor>,
+    samples: i64,
+    batches: usize,
+}
+
+impl<'m> Tuner<'m> {
+    /// A tuner for `total` steps of what [`Freeze::apply`](crate::Freeze::apply) left trainable.
+    pub fn new(model: &'m Model, options: &'m FitOptions, total: usize) -> Self {
+        let fresh = &model.report().fresh;
+        let mut start = BTreeMap::new();
+        if options.l2_sp > 0. {
+            start = model.store().variables().into_iter().collect();
+            start.retain(|name, _| !is_statistic(name) && fresh.binary_search(name).is_err());
+            start.values_mut().for_each(|value| *value = value.detach().copy());
+        }
+        let mut tuner = Self {
+            model,
+            optimizer: AdamW::new(model.store(), |_| 0., |_| 1.),
+            schedule: Schedule::new(options.schedule, options.warmup, total),
+            options,
+            lr: options.lr,
+            weights: None,
+            steps: 0,
+            pending: None,
+            start,
+            average: None,
+            settling: None,
+        };
+        tuner.set_rates(options.lr, options.pretrained_lr);
+        tuner
+    }
+
+    /// Sets the rates of all parameters: the peak of fresh and that of pretrained ones, which falls
+    /// from part to part downwards by the options' `layer_decay` (Howard and Ruder 2018, §3.2).
+    fn set_rates(&mut self, lr: f64, pretrained_lr: f64) {
+        let fresh = &self.model.report().fresh;
+        let depth = self.model.spec().trunk.depth();
+        let decay = self.options.layer_decay;
+        let rate = |name: &str| {
+            if fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok() {
+                return 1.;
+            }
+            let below = match Place::of(name, depth) {
+                Place::Embedder => depth + 1,
+                Place::Trunk(part) => depth - part,
+                Place::Head => 0,
+            };
+            pretrained_lr / lr * decay.powi(below as i32)
+        };
+        // What is held to its start does not decay to zero.
+        let decay = |name: &str| match self.start.contains_key(name) {
+            true => 0.,
+            false => self.options.weight_decay,
+        };
+        self.lr = lr;
+        self.optimizer.retune(self.model.store(), decay, rate);
+    }
+
+    /// Begins a phase, whose freezing has been applied. `total`: the steps of a schedule that begins
+    /// with it; `None`: the one before goes on.
+    pub(super) fn begin(&mut self, phase: &Phase, total: Option<usize>) {
+        let options = self.options;
+        self.set_rates(
+            phase.lr.unwrap_or(options.lr),
+            phase.pretrained_lr.unwrap_or(options.pretrained_lr),
+        );
+        if let Some(total) = total {
+            self.schedule = Schedule::new(options.schedule, options.warmup, total);
+            self.steps = 0;
+        }
+    }
+
+    /// Goes on with another set of parameters that train.
+    pub(super) fn refrozen(&mut self) {
+        self.optimizer.regroup();
+    }
+
+    /// Lets samples of each class count so much in the loss, `[classes]`, f32.
+    pub fn with_class_weights(self, weights: Tensor) -> Self {
+        Self { weights: Some(weights.to_device(self.model.classifier().device())), ..self }
+    }
+
+    /// One step on a batch with its classes `[B]`, i64, or the share of each class,
+    /// `[B, classes]`, f32. With the option `accumulate`, only so many batches make a step.
+    ///
+    /// # Errors
+    /// If the loss is not a number.
+    pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
+        self.step_from(batch, Cut::Inputs, targets)
+    }
+
+    /// The same with what flows through a cut.
+    pub(super) fn step_from(&mut self, batch: &Batch, cut: Cut, targets: &Tensor) -> Result<Step> {
+        let classifier = self.model.classifier();
+        // What lies below all that trains does as in prediction, and needs no gradients.
+        let lowest = self.model.cut();
+        let logits = if cut == Cut::Inputs && lowest > cut {
+            classifier.above(&classifier.tower().below(batch, lowest), lowest, true)
+        } else {
+            classifier.above(batch, cut, true)
+        };
+        let smoothing = self.options.label_smoothing;
+        let weights = self.weights.as_ref();
+        let loss = logits.cross_entropy_loss(targets, weights, Reduction::Mean, -100, smoothing);
+        let classes = match targets.dim() {
+            1 => targets.shallow_clone(),
+            _ => targets.argmax(-1, false),
+        };
+        let step = Step {
+            loss: loss.double_value(&[]),
+            right: logits.argmax(-1, false).eq_tensor(&classes).sum(Kind::Int64).int64_value(&[]),
+        };
+        if !step.loss.is_finite() {
+            let (step, loss) = (self.steps + 1, step.loss);
+            return Err(Error::Diverged { step, loss, lr: self.lr });
+        }
+        let gradients = self.optimizer.gradients(&loss)?;
+        if self.options.accumulate == 1 {
+            self.apply(gradients)?;
+        } else {
+            self.collect(gradients, targets.size()[0])?;
+        }
+        Ok(step)
+    }
+
+    fn collect(&mut self, gradients: Vec<Tensor>, samples: i64) -> Result<()> {
+        let scaled = gradients.into_iter().map(|mut g| match g.defined() {
+            true => g.g_mul_scalar_(samples as f64),
+            false => g,
+        });
+        let pending = match self.pending.take() {
+            None => Pending { gradients: scaled.collect(), samples, batches: 1 },
+            Some(before) => Pending {
+                gradients: before
+                    .gradients
+                    .into_iter()
+                    .zip(scaled)
+                    .map(|(a, b)| sum(a, b))
+                    .collect(),
+                samples: before.samples + samples,
+                batches: before.batches + 1,
+            },
+        };
+        let whole = pending.batches == self.options.accumulate;
+        self.pending = Some(pending);
+        if whole { self.flush() } else { Ok(()) }
+    }
+
+    /// Makes a step of the batches that wait for one.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let Some(Pending { gradients, samples, .. }) = self.pending.take() else { return Ok(()) };
+        let mean = gradients.into_iter().map(|mut g| match g.defined() {
+            true => g.g_div_scalar_(samples as f64),
+            false => g,
+        });
+        self.apply(mean.collect())
+    }
+
+    fn apply(&mut self, mut gradients: Vec<Tensor>) -> Result<()> {
+        // L2-SP (Li et al. 2018, eq. 2): the gradient of `α/2 · ‖w − w₀‖²`.
+        for ((name, value), gradient) in self.optimizer.trained().zip(&mut gradients) {
+            if let (Some(start), true) = (self.start.get(name), gradient.defined()) {
+                let away = tch::no_grad(|| (value - start) * self.options.l2_sp);
+                let _ = gradient.g_add_(&away);
+            }
+        }
+        if let Some(settling) = &mut self.settling {
+            settling.add(self.optimizer.trained(), &gradients);
+        }
+        let factor = clip_factor(&gradients, self.options.clip_grad);
+        let lr = self.lr * self.schedule.at(self.steps);
+        self.optimizer.step(&gradients, factor, lr)?;
+        self.steps += 1;
+        if let Some(average) = &mut self.average {
+            average.update();
+        }
+        Ok(())
+    }
+}
+
+fn sum(mut a: Tensor, b: Tensor) -> Tensor {
+    match (a.defined(), b.defined()) {
+        (true, true) => a.g_add_(&b),
+        (true, false) => a,
+        (false, _) => b,
+    }
+}

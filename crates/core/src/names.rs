@@ -1,0 +1,83 @@
+//! Our names: what patterns match, and which one was meant.
+
+/// Whether a glob is for a name: `*` stands for any run of characters, dots too, `?` for one.
+pub fn matches(glob: &str, name: &str) -> bool {
+    let (glob, name) = (glob.as_bytes(), name.as_bytes());
+    // Where to go on, in both, if the last star has to take one character more.
+    let (mut at, mut from, mut star) = (0, 0, None);
+    while from < name.len() {
+        match glob.get(at) {
+            Some(b'*') => {
+                star = Some((at + 1, from));
+                at += 1;
+            }
+            Some(&c) if c == b'?' || c == name[from] => {
+                at += 1;
+                from += 1;
+            }
+            _ => match star {
+                Some((behind, taken)) => {
+                    star = Some((behind, taken + 1));
+                    at = behind;
+                    from = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[at..].iter().all(|&c| c == b'*')
+}
+
+/// The most similar of some names, if any is similar at all.
+pub(crate) fn nearest<'n>(name: &str, others: impl Iterator<Item = &'n str>) -> Option<String> {
+    others
+        .map(|other| (distance(name, other), other))
+        .min()
+        .filter(|(d, _)| *d <= name.len() / 3)
+        .map(|(_, other)| other.to_string())
+}
+
+/// Levenshtein's edit distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_found_and_far_ones_are_not() {
+        let names = ["encoder.layer.0.output.dense.weight", "pooler.dense.weight"];
+        let near = |name| nearest(name, names.into_iter());
+        assert_eq!(near("encoder.layers.0.output.dense.weight").as_deref(), Some(names[0]));
+        assert_eq!(near("h.0.ln_1.weight"), None);
+    }
+
+    #[test]
+    fn globs_match_whole_names() {
+        for (glob, name, yes) in [
+            ("head.weight", "head.weight", true),
+            ("head", "head.weight", false),
+            ("*.attn.q", "trunk.blocks.3.attn.q", true),
+            ("*.attn.q", "trunk.blocks.3.attn.q.weight", false),
+            ("trunk.*.norm?.*", "trunk.blocks.11.norm2.bias", true),
+            ("trunk.*.norm?.*", "trunk.norm.bias", false),
+            ("*", "", true),
+            ("**a*b", "aXbYab", true),
+            ("?", "", false),
+        ] {
+            assert_eq!(matches(glob, name), yes, "{glob} {name}");
+        }
+    }
+}
