@@ -7,5 +7,6 @@ mod fitting;
 mod freezing;
 mod hub;
 mod pipeline;
+mod rank;
 mod support;
 mod train;

@@ -110,8 +110,21 @@ impl Moments {
         (mean, variance.sqrt())
     }
 
+    /// How far the means of the places of a sequence are from these: `[T, D]`. A place that holds no
+    /// data anywhere is where it should be.
+    fn off(&self, now: &Sequence) -> Tensor {
+        let over = [0i64].as_slice();
+        let want = self.mean.to_device(now.x.device()).narrow(0, 0, now.x.size()[1]);
+        let Some(keep) = &now.keep else { return want - now.x.mean_dim(over, false, None) };
+        let keep = keep.unsqueeze(-1).to_kind(Kind::Float);
+        let count = keep.sum_dim_intlist(over, false, None);
+        let mean = (&now.x * keep).sum_dim_intlist(over, false, None) / count.clamp_min(1.);
+        (want - mean) * count.gt(0.)
+    }
+
     /// Brings a fresh embedder to these moments on a batch, by parameters of its own that end it:
-    /// those of its norm. What else it has, and what is not `fresh` (by our names), stays.
+    /// its table of positions, as far as the source's own reaches, and its norm. What else it has,
+    /// and what is not `fresh` (by our names), stays.
     pub(crate) fn impose(
         &self,
         tower: &Tower,
@@ -140,18 +153,42 @@ impl Moments {
                 weight.copy_(&deviation);
                 bias.copy_(&mean);
             }
-            (Last::Linear, embedded @ Features::Sequence(_)) => {
-                let (now, spread) = measured(&embedded);
-                // Channels that are the same everywhere cannot be stretched.
-                let stretch = deviation / spread.clamp_min(LEAST);
-                weight.copy_(&(&weight * &stretch));
-                bias.copy_(&(mean - (now - &bias) * stretch));
+            (Last::Linear, Features::Sequence(_)) => {
+                let scale = || {
+                    let (now, spread) = measured(&tower.embed(batch, false));
+                    // Channels that are the same everywhere cannot be stretched.
+                    let stretch = &deviation / spread.clamp_min(LEAST);
+                    let _ = bias.shallow_clone().copy_(&(&mean - (now - &bias) * &stretch));
+                    weight.shallow_clone().g_mul_(&stretch);
+                };
+                scale();
+                // The norm divides what a position adds, by how much is not known from outside: so the
+                // table is moved a part of the way, and once more.
+                let position = own("position").filter(|p| p.size()[1] <= self.mean.size()[0]);
+                for _ in 0..position.as_ref().map_or(0, |_| ROUNDS) {
+                    let (Some(position), Features::Sequence(now)) =
+                        (&position, tower.embed(batch, false))
+                    else {
+                        break;
+                    };
+                    let off = self.off(&now);
+                    let way = off * PART / weight.abs().clamp_min(STEEPEST);
+                    let _ = position.narrow(1, 0, way.size()[0]).g_add_(&way.unsqueeze(0));
+                    scale();
+                }
             }
             _ => {}
         }
     }
 }
 
+/// So often are positions moved.
+const ROUNDS: usize = 6;
+/// The share of the way that they go at a time, of a sum whose deviation before the norm is about 0.65,
+/// as in the fresh embedders here.
+const PART: f64 = 0.45;
+/// The least weight of a norm that the way is divided by.
+const STEEPEST: f64 = 0.02;
 /// The least deviation that is stretched to another one.
 const LEAST: f64 = 1e-3;
 

@@ -106,6 +106,12 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
         let ((mean, deviation), (want, spread)) = (measured(&features), moments.received());
         let off = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
         assert!(off(&mean, &want) < 1e-5, "{source}: {}", off(&mean, &want));
+        // A place further in is told from the first as the source tells it.
+        let Features::Sequence(sequence) = &features else { panic!("not a sequence") };
+        let error = moments.off(sequence).square().mean(Kind::Float).double_value(&[]);
+        let pattern = &moments.mean.narrow(0, 0, 8) - moments.received().0;
+        let all = pattern.square().mean(Kind::Float).double_value(&[]);
+        assert!(error < 0.2 * all, "{source}: {error} of {all}");
         assert!(off(&deviation, &spread) < 1e-5, "{source}: {}", off(&deviation, &spread));
     }
 }
