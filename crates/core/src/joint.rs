@@ -159,7 +159,7 @@ impl Moments {
                     // Channels that are the same everywhere cannot be stretched.
                     let stretch = &deviation / spread.clamp_min(LEAST);
                     let _ = bias.shallow_clone().copy_(&(&mean - (now - &bias) * &stretch));
-                    weight.shallow_clone().g_mul_(&stretch);
+                    let _ = weight.shallow_clone().g_mul_(&stretch);
                 };
                 scale();
                 // The norm divides what a position adds, by how much is not known from outside: so the
