@@ -34,7 +34,7 @@ pub(crate) fn fetch(
 
 /// The folder `name` in `cache`, made by `make` if it is not there: in a working folder beside
 /// it, in whose `out` the result grows, so that an interruption leaves nothing half-made.
-fn provide(
+pub(crate) fn provide(
     cache: &Path,
     name: &str,
     make: impl FnOnce(&Path, &Path) -> Result<()>,

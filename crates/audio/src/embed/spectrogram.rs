@@ -74,12 +74,18 @@ pub struct SpectrogramStem {
 }
 
 impl SpectrogramStem {
-    /// Parameters as [`StemEmbedder::new`].
+    /// Parameters as [`StemEmbedder::new`]; a spectrogram has one channel.
     ///
     /// # Errors
     /// As [`StemEmbedder::new`].
-    pub fn new(at: &Scope<'_>, config: &StemConfig, sides: Sides, form: Form) -> Result<Self> {
-        Ok(Self { stem: StemEmbedder::new(at.clone(), config, config, form)?, sides })
+    pub fn new(
+        at: &Scope<'_>,
+        from: &StemConfig,
+        to: &StemConfig,
+        sides: Sides,
+        form: Form,
+    ) -> Result<Self> {
+        Ok(Self { stem: StemEmbedder::new(at.clone(), from, to, form)?, sides })
     }
 }
 

@@ -1,0 +1,263 @@
+//! A transfer beside its controls, as it was measured: nothing here is derived.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Blob, Result, validate};
+
+/// One source on one target: the transfer and its controls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Comparison {
+    /// Where the weights are from.
+    pub source: Source,
+    /// What was learned with them.
+    pub target: Target,
+    /// The classes, in the order of the confusion matrices.
+    pub labels: Vec<String>,
+    /// The number of samples that `Run::accuracy`, `macro_f1`, `loss` and `confusion` are of.
+    pub test_samples: usize,
+    /// The recipe of the transfer: `fine-tune`, `lora`, …
+    pub recipe: String,
+    /// What stood still, in the language of `--freeze`; `nothing` if nothing did.
+    pub freeze: String,
+    /// The sizes of training set, growing, each with its epochs.
+    pub budgets: Vec<Budget>,
+    /// The accuracy that "examples to reach" and "time to reach" are about, 0 to 1. If it is not
+    /// given, what the arm `scratch` reaches on the largest size.
+    #[serde(default)]
+    pub threshold: Option<f64>,
+    /// The version of Crosstune that measured.
+    pub version: String,
+    /// The day of measuring, `2026-11-24`.
+    pub made: String,
+    /// The machine that `seconds` are of: `2 cores, Xeon …`.
+    pub machine: String,
+    /// The transfer and its controls, one of each kind at most.
+    pub arms: Vec<Arm>,
+    /// The transfer's worst errors, the most confident first.
+    #[serde(default)]
+    pub exhibits: Vec<Exhibit>,
+}
+
+/// Pretrained weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Source {
+    /// What a person calls them: `resnet56-cifar10`.
+    pub name: String,
+    /// What they were trained on: `image`, `audio`, `text`.
+    pub modality: String,
+    /// The family of models: `resnet`.
+    pub family: String,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Target {
+    /// The data set: `fsdd`.
+    pub name: String,
+    /// What its samples are: `image`, `audio`, `text`.
+    pub modality: String,
+    /// What a person calls its samples: `recordings`.
+    pub samples: String,
+}
+
+/// So much training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Budget {
+    /// The number of training samples.
+    pub size: usize,
+    /// How often each is seen.
+    pub epochs: usize,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ArmKind {
+    /// The pretrained trunk under the recipe's freezing.
+    Transfer,
+    /// The same network, random, all of it trained.
+    Scratch,
+    /// The same freezing on a random trunk.
+    RandomFrozen,
+    /// The pretrained weights permuted within each tensor, under the same freezing.
+    Shuffled,
+}
+
+impl ArmKind {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Transfer, Self::Scratch, Self::RandomFrozen, Self::Shuffled];
+
+    /// The controls.
+    pub const CONTROLS: [Self; 3] = [Self::Scratch, Self::RandomFrozen, Self::Shuffled];
+
+    /// The arm's name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transfer => "transfer",
+            Self::Scratch => "scratch",
+            Self::RandomFrozen => "random-frozen",
+            Self::Shuffled => "shuffled",
+        }
+    }
+}
+
+impl std::fmt::Display for ArmKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The transfer or a control.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Arm {
+    /// Which.
+    pub kind: ArmKind,
+    /// The rates that were tried on held-out training data.
+    #[serde(default)]
+    pub trials: Vec<Trial>,
+    /// The measurements, with the rates that did best.
+    pub runs: Vec<Run>,
+}
+
+/// A learning rate that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Trial {
+    /// The number of training samples, the held-out ones among them.
+    pub size: usize,
+    /// The rate of the fresh parameters.
+    pub lr: f64,
+    /// The rate of the parameters that the transfer takes from the source.
+    pub pretrained_lr: f64,
+    /// The share of right answers on the held-out samples, 0 to 1.
+    pub held_out_accuracy: f64,
+}
+
+/// One training and its test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Run {
+    /// The number of training samples: one of `Comparison::budgets`.
+    pub size: usize,
+    /// What chance came from. Runs of two arms with the same size and seed are a pair: they saw the
+    /// same samples.
+    pub seed: u64,
+    /// The rate of the fresh parameters.
+    pub lr: f64,
+    /// The rate of the parameters that the transfer takes from the source.
+    pub pretrained_lr: f64,
+    /// The share of right answers on the test set, 0 to 1.
+    pub accuracy: f64,
+    /// The mean over the classes of the harmonic mean of precision and recall, 0 to 1.
+    pub macro_f1: f64,
+    /// The mean cross-entropy on the test set, in nats.
+    pub loss: f64,
+    /// `confusion[true][predicted]`, in samples of the test set.
+    pub confusion: Vec<Vec<u32>>,
+    /// How the accuracy grew.
+    #[serde(default)]
+    pub curve: Vec<Point>,
+    /// How long the training took.
+    pub seconds: f64,
+    /// The number of parameters that trained.
+    pub trained: usize,
+    /// The number of parameters that stood still.
+    pub frozen: usize,
+}
+
+/// A point of a run's learning curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Point {
+    /// The epochs done: 0 is before training.
+    pub epoch: usize,
+    /// The seconds of training done.
+    pub seconds: f64,
+    /// The share of right answers on the test set, 0 to 1. For the curve only: nothing may be chosen
+    /// by it.
+    pub accuracy: f64,
+}
+
+/// A sample of the test set that was answered wrongly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Exhibit {
+    /// The arm that answered.
+    pub arm: ArmKind,
+    /// The size of its training set.
+    pub size: usize,
+    /// Its seed.
+    pub seed: u64,
+    /// Where the sample lies, as the data set names it.
+    pub place: String,
+    /// Its class, a number into `Comparison::labels`.
+    pub truth: usize,
+    /// The likeliest answers, best first.
+    pub answers: Vec<Answer>,
+    /// The sample itself.
+    pub media: Media,
+}
+
+/// A class and how sure the model was of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Answer {
+    /// A number into `Comparison::labels`.
+    pub class: usize,
+    /// Its probability, 0 to 1.
+    pub probability: f32,
+}
+
+/// A sample, in a form that a browser shows or plays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Media {
+    /// A picture.
+    Picture {
+        /// A PNG file.
+        png: Blob,
+    },
+    /// A recording.
+    Sound {
+        /// A WAV file.
+        wav: Blob,
+        /// Its spectrogram, time to the right and low frequencies below: a PNG file.
+        spectrogram_png: Blob,
+    },
+    /// A text; two sentences have a tab between them.
+    Text(String),
+}
+
+impl Comparison {
+    /// Checks that the parts fit each other: lengths, ranges, and references to labels, sizes and runs.
+    ///
+    /// # Errors
+    /// The first part that does not fit.
+    pub fn validate(&self) -> Result<()> {
+        validate::comparison(self)
+    }
+
+    /// The arm of a kind.
+    pub fn arm(&self, kind: ArmKind) -> Option<&Arm> {
+        self.arms.iter().find(|arm| arm.kind == kind)
+    }
+
+    /// What a person calls the comparison: `resnet56-cifar10 → fsdd`.
+    pub fn name(&self) -> String {
+        format!("{} → {}", self.source.name, self.target.name)
+    }
+}
+
+impl Arm {
+    /// The runs on a size of training set, in the order of their seeds.
+    pub fn of_size(&self, size: usize) -> Vec<&Run> {
+        let mut runs: Vec<_> = self.runs.iter().filter(|run| run.size == size).collect();
+        runs.sort_by_key(|run| run.seed);
+        runs
+    }
+}

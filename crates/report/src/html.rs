@@ -1,0 +1,113 @@
+//! The report as one HTML file: no script, no network, light and dark.
+
+mod chart;
+mod confusion;
+mod direction;
+mod errors;
+mod escape;
+mod overview;
+mod tables;
+
+use escape::{Escaped, Name};
+
+use crate::{ArmKind, Matrix, Summary, method, words};
+
+/// The page's style.
+const STYLE: &str = include_str!("html/style.css");
+
+/// What the page may load: its own style, and the pictures and recordings that are in it. No
+/// script, no network.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; \
+                      base-uri 'none'; form-action 'none'";
+
+/// The report as one HTML file: the table of sources and targets, then for each comparison its
+/// learning curves, tables, confusion matrices and worst errors, then the method.
+pub fn html(matrix: &Matrix) -> String {
+    let summaries: Vec<Summary> = matrix.comparisons().iter().map(Summary::of).collect();
+    // One comparison is its own overview.
+    let one = summaries.len() == 1;
+    let (overview, back) = if one {
+        (String::new(), "")
+    } else {
+        let back = "<a href=\"#overview\">Back to the overview</a> · ";
+        (overview::section(matrix, &summaries), back)
+    };
+    let links = format!("{back}<a href=\"#method\">How this was measured</a>");
+    let all = matrix.comparisons().iter().zip(&summaries).enumerate();
+    let directions: String = all.map(|(at, (c, s))| direction::section(at, c, s, &links)).collect();
+    let title = match matrix.comparisons() {
+        [one] => format!("{}: what the transfer brought", one.name()),
+        _ => "What the transfer brought".to_owned(),
+    };
+    let title = Escaped(&title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}</style>\n</head>\n\
+         <body>\n<a class=\"skip\" href=\"#results\">To the results</a>\n{}\n<main id=\"results\">\n\
+         {}\n{directions}{}</main>\n</body>\n</html>\n",
+        header(matrix),
+        overview,
+        method_section(),
+    )
+}
+
+/// The title, when and where it was measured, and the choice of theme.
+fn header(matrix: &Matrix) -> String {
+    let distinct = |of: fn(&crate::Comparison) -> &str| {
+        let mut seen: Vec<&str> = matrix.comparisons().iter().map(of).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        seen
+    };
+    let days = match distinct(|c| &c.made)[..] {
+        [first, .., last] => format!("{} to {}", Name(first), Name(last)),
+        [day] => Name(day).to_string(),
+        [] => String::new(),
+    };
+    let list = |all: Vec<&str>| {
+        all.into_iter().map(|one| Name(one).to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let theme = |id: &str, label: &str, checked: &str| {
+        format!(
+            "<label><input type=\"radio\" name=\"theme\" id=\"theme-{id}\"{checked}>{label}</label>"
+        )
+    };
+    format!(
+        "<header>\n<div><h1>What the transfer brought</h1>\n\
+         <p class=\"soft\">Measured {days} with Crosstune {}, on {}</p></div>\n\
+         <fieldset><legend class=\"hidden\">Theme</legend>{}{}{}</fieldset>\n</header>",
+        list(distinct(|c| &c.version)),
+        list(distinct(|c| &c.machine)),
+        theme("system", "System", " checked"),
+        theme("light", "Light", ""),
+        theme("dark", "Dark", ""),
+    )
+}
+
+fn method_section() -> String {
+    let arm = |kind: ArmKind| {
+        format!(
+            "<dt class=\"{} arm\">{}</dt><dd>{}</dd>\n",
+            kind.name(),
+            words::arm(kind),
+            words::meaning(kind)
+        )
+    };
+    let arms: String = ArmKind::ALL.into_iter().map(arm).collect();
+    let part = |part: &method::Part| format!("<h3>{}</h3>\n<p>{}</p>\n", part.heading, part.text);
+    let parts: String = method::PARTS.iter().map(part).collect();
+    let reference = |text: &&str| format!("<li>{text}</li>\n");
+    let references: String = method::REFERENCES.iter().map(reference).collect();
+    format!(
+        "<section id=\"method\" class=\"direction\" aria-labelledby=\"method-title\">\n\
+         <h2 id=\"method-title\">Method</h2>\n<h3>Arms</h3>\n<dl>{arms}</dl>\n{parts}\
+         <h3>References</h3>\n<ol>{references}</ol>\n</section>\n"
+    )
+}
+
+#[cfg(test)]
+#[path = "html/tests.rs"]
+mod tests;

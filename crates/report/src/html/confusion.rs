@@ -1,0 +1,124 @@
+//! Which classes were taken for which.
+
+use std::fmt::Write;
+
+use super::{
+    escape::{Escaped, Name},
+    tables,
+};
+use crate::{ArmKind, AtSize, Comparison, Summary, words};
+
+/// Up to so many classes, a table has the numbers.
+const TABLE: usize = 24;
+/// So many of the most frequent confusions are listed where there is no table.
+const LISTED: usize = 15;
+
+/// The transfer's confusions on the largest size, and its best control's.
+pub(super) fn part(c: &Comparison, summary: &Summary) -> String {
+    let Some(at) = summary.largest() else { return String::new() };
+    let kinds = [Some(ArmKind::Transfer), at.best_control];
+    let parts: String = kinds.into_iter().flatten().map(|kind| of_arm(c, at, kind)).collect();
+    format!(
+        "<h3>Confusions, {} {}</h3>\n<div class=\"confusions\">\n{parts}</div>\n",
+        words::count(at.size),
+        Name(&c.target.samples)
+    )
+}
+
+fn of_arm(c: &Comparison, at: &AtSize, kind: ArmKind) -> String {
+    let Some(arm) = c.arm(kind) else { return String::new() };
+    let runs = arm.of_size(at.size);
+    let classes = c.labels.len();
+    let mut sum = vec![vec![0u64; classes]; classes];
+    for run in &runs {
+        for (row, from) in sum.iter_mut().zip(&run.confusion) {
+            row.iter_mut().zip(from).for_each(|(all, one)| *all += u64::from(*one));
+        }
+    }
+    let title = format!("{}, {}", words::arm(kind), words::seeds(runs.len()));
+    let shown = if classes <= TABLE {
+        tables::scroll(&format!("Confusion matrix: {title}"), &table(&c.labels, &sum))
+    } else {
+        format!("{}{}", heat(&sum), list(&c.labels, &sum))
+    };
+    format!("<div><h4 class=\"{} arm\">{title}</h4>\n{shown}</div>\n", kind.name())
+}
+
+/// Rows are true classes, columns answers; shaded by the share of the row.
+fn table(labels: &[String], sum: &[Vec<u64>]) -> String {
+    let heads: String = labels
+        .iter()
+        .map(|label| {
+            format!(
+                "<th scope=\"col\" title=\"{}\"><span>{}</span></th>",
+                Escaped(label),
+                Name(label)
+            )
+        })
+        .collect();
+    let mut body = String::new();
+    for (truth, row) in sum.iter().enumerate() {
+        let all: u64 = row.iter().sum();
+        let label = &labels[truth];
+        let _ =
+            write!(body, "<tr><th scope=\"row\" title=\"{}\">{}</th>", Escaped(label), Name(label));
+        for (answer, &n) in row.iter().enumerate() {
+            let level = (n * 9).div_ceil(all.max(1));
+            let right = if truth == answer { " right" } else { "" };
+            let number = if n == 0 { String::new() } else { n.to_string() };
+            let _ = write!(body, "<td class=\"h{level}{right}\">{number}</td>");
+        }
+        body += "</tr>\n";
+    }
+    format!(
+        "<table class=\"confusion\"><thead><tr><th scope=\"col\"><span class=\"hidden\">true class \
+         (rows), answer (columns)</span></th>{heads}</tr></thead><tbody>\n{body}</tbody></table>"
+    )
+}
+
+/// The same without numbers, for many classes.
+fn heat(sum: &[Vec<u64>]) -> String {
+    let classes = sum.len();
+    let mut svg = format!(
+        "<svg class=\"heat\" viewBox=\"0 0 {classes} {classes}\" role=\"img\" shape-rendering=\"crispEdges\" \
+         aria-label=\"Confusion matrix: true classes from above, answers from the left; the list \
+         has the most frequent.\">"
+    );
+    for (truth, row) in sum.iter().enumerate() {
+        let all: u64 = row.iter().sum();
+        for (answer, &n) in row.iter().enumerate().filter(|(_, n)| **n > 0) {
+            let class = if truth == answer { " class=\"right\"" } else { "" };
+            let share = 0.15 + 0.85 * n as f64 / all as f64;
+            let _ = write!(
+                svg,
+                "<rect{class} x=\"{answer}\" y=\"{truth}\" width=\"1\" height=\"1\" opacity=\"{share:.2}\"/>"
+            );
+        }
+    }
+    svg + "</svg>\n"
+}
+
+/// The most frequent confusions.
+fn list(labels: &[String], sum: &[Vec<u64>]) -> String {
+    let mut wrong: Vec<(u64, usize, usize)> = Vec::new();
+    for (truth, row) in sum.iter().enumerate() {
+        let cells = row.iter().enumerate().filter(|(answer, n)| **n > 0 && *answer != truth);
+        wrong.extend(cells.map(|(answer, &n)| (n, truth, answer)));
+    }
+    wrong.sort_by(|a, b| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    if wrong.is_empty() {
+        return "<p class=\"soft\">No wrong answer.</p>\n".into();
+    }
+    let row = |&(n, truth, answer): &(u64, usize, usize)| {
+        let (truth, answer) = (Name(&labels[truth]), Name(&labels[answer]));
+        format!("<tr><td>{truth}</td><td>{answer}</td><td>{n}</td></tr>")
+    };
+    let rows: String = wrong.iter().take(LISTED).map(row).collect();
+    tables::scroll(
+        "The most frequent confusions",
+        &format!(
+            "<table class=\"confused\"><thead><tr><th scope=\"col\">Is</th><th scope=\"col\">Answered</th>\
+             <th scope=\"col\">Times</th></tr></thead><tbody>{rows}</tbody></table>"
+        ),
+    )
+}

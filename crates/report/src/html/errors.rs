@@ -1,0 +1,78 @@
+//! The worst errors: pictures, recordings with their spectrograms, and texts.
+
+use super::escape::{Escaped, Name};
+use crate::{Answer, Blob, Comparison, Exhibit, Media, words};
+
+/// A text is shown up to so many characters.
+const TEXT: usize = 600;
+/// Pictures up to this width are enlarged without smoothing.
+const SMALL: u32 = 96;
+
+/// The exhibits, if there are any.
+pub(super) fn part(c: &Comparison) -> String {
+    let Some(first) = c.exhibits.first() else { return String::new() };
+    let shown: String = c.exhibits.iter().map(|exhibit| error(c, exhibit)).collect();
+    format!(
+        "<h3>Worst errors of the {}, {} {}</h3>\n<div class=\"errors\">\n{shown}</div>\n",
+        words::arm(first.arm),
+        words::count(first.size),
+        Name(&c.target.samples)
+    )
+}
+
+fn error(c: &Comparison, exhibit: &Exhibit) -> String {
+    let truth = &c.labels[exhibit.truth];
+    let answer = |answer: &Answer| {
+        let label = Name(&c.labels[answer.class]);
+        let share = words::percent(f64::from(answer.probability));
+        let yes = if answer.class == exhibit.truth { " class=\"yes\"" } else { "" };
+        format!("<li{yes}><span>{label}</span><span>{share} %</span></li>")
+    };
+    let answers: String = exhibit.answers.iter().take(3).map(answer).collect();
+    format!(
+        "<figure class=\"error\">{}<figcaption><strong>{}</strong>, but answered:\
+         <ol class=\"answers\">{answers}</ol><code>{}</code></figcaption></figure>\n",
+        media(exhibit, truth),
+        Name(truth),
+        Name(&exhibit.place),
+    )
+}
+
+fn media(exhibit: &Exhibit, truth: &str) -> String {
+    let place = Escaped(&exhibit.place);
+    match &exhibit.media {
+        Media::Picture { png } => {
+            let small = if width(png).is_some_and(|width| width <= SMALL) { "small" } else { "" };
+            let alt = format!("{place}, which is {}", Escaped(truth));
+            picture(png, small, &alt)
+        }
+        Media::Sound { wav, spectrogram_png } => {
+            let alt = format!("Spectrogram of {place}: time to the right, low frequencies below");
+            format!(
+                "{}<audio controls preload=\"metadata\" aria-label=\"{place}\" \
+                 src=\"data:audio/wav;base64,{}\"></audio>",
+                picture(spectrogram_png, "small spectrogram", &alt),
+                wav.base64()
+            )
+        }
+        Media::Text(text) => {
+            let mut short: String = text.chars().take(TEXT).collect();
+            if short.len() < text.len() {
+                short.push('…');
+            }
+            let parts =
+                short.split('\t').map(|part| format!("<p dir=\"auto\">{}</p>", Escaped(part)));
+            format!("<blockquote>{}</blockquote>", parts.collect::<String>())
+        }
+    }
+}
+
+fn picture(png: &Blob, class: &str, alt: &str) -> String {
+    format!("<img class=\"{class}\" alt=\"{alt}\" src=\"data:image/png;base64,{}\">", png.base64())
+}
+
+/// The width that a PNG's header tells, in pixels.
+fn width(png: &Blob) -> Option<u32> {
+    let bytes = png.0.get(16..20)?;
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+}

@@ -1,0 +1,43 @@
+//! What a transfer brought, beside its controls: the numbers, what may be said of them, and a
+//! report as one HTML file, as Markdown and as JSON.
+//!
+//! A [`Comparison`] is one source on one target: its [`Arm`]s are the transfer and its controls,
+//! each run with several seeds on several sizes of training set. A [`Matrix`] is some of them, such
+//! as the nine directions between pictures, speech and text. [`stats`] holds the statistics,
+//! each with its formula.
+#![deny(missing_docs)]
+
+mod blob;
+pub mod comparison;
+pub mod curve;
+mod error;
+mod html;
+mod layout;
+mod markdown;
+mod matrix;
+mod method;
+mod rates;
+pub mod stats;
+mod summary;
+mod validate;
+mod words;
+mod write;
+
+pub use blob::Blob;
+pub use comparison::{
+    Answer, Arm, ArmKind, Budget, Comparison, Exhibit, Media, Point, Run, Source, Target, Trial,
+};
+pub use error::{Error, Result};
+pub use html::html;
+pub use markdown::markdown;
+pub use matrix::Matrix;
+pub use summary::{Against, AtSize, JumpStart, MeanPoint, Measured, Overall, Summary};
+pub use write::{Files, write};
+
+// The tests' sample speaks of the crate by its name.
+#[cfg(test)]
+extern crate self as crosstune_report;
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/sample/mod.rs"]
+mod sample;

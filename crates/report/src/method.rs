@@ -1,0 +1,60 @@
+//! How the numbers came about, for both forms of the report.
+
+/// A heading and its paragraphs.
+pub(crate) struct Part {
+    pub(crate) heading: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// The method, in order; what the arms are stands before it.
+pub(crate) const PARTS: [Part; 5] = [
+    Part {
+        heading: "Rates",
+        text: "Every arm has learning rates of its own, chosen from the same grid by the accuracy on \
+               training samples that were held out for it; then it was trained on all of them and \
+               tested. This decides much: a known gain of a frozen language model on pictures and \
+               other sequences shrank or vanished once each arm's rate was tuned [1]. A rate at the \
+               edge of its grid is marked, as a better one may lie beyond. The test set chose nothing.",
+    },
+    Part {
+        heading: "Intervals",
+        text: "All are of 95 %. Over seeds: the mean and Student's t. Differences are paired: transfer \
+               less control with the same seed, which saw the same training samples [2]. The spread \
+               over seeds has chance in initial weights, order and choice of training samples in it, \
+               but not in the test set. With one seed, or seeds that all agree, the interval is that of \
+               the test set alone, by Wilson [3] for one arm and by Newcombe [4] for a difference.",
+    },
+    Part {
+        heading: "Verdicts",
+        text: "The transfer is set against its best control, the one of the highest mean accuracy on \
+               that training size. Gain: the interval of the difference lies above 0. Loss: below. No \
+               gain shown: 0 lies in it, so either there is no difference or more seeds are needed to \
+               see it. Several comparisons are tested at once, and one in twenty of such intervals \
+               misses the truth.",
+    },
+    Part {
+        heading: "Learning curves",
+        text: "Jump-start is the difference at the first epoch that was measured [5]. The area under \
+               the curve is the mean accuracy over its base: over the logarithm of the training size, \
+               or over epochs on the largest size; by trapezoids. Examples and time to reach the \
+               threshold are read off the mean curves, on straight lines between the points that \
+               were measured. Unless one was given, the threshold is what scratch has at the end on \
+               the largest size.",
+    },
+    Part {
+        heading: "Errors",
+        text: "The worst errors are the wrong answers of the transfer that it was surest of. Confusion \
+               matrices are summed over seeds.",
+    },
+];
+
+/// What the brackets point to.
+pub(crate) const REFERENCES: [&str; 5] = [
+    "Rothermel, Li, Rocktäschel, Foerster: Don't Sweep your Learning Rate under the Rug. 2021. \
+     arXiv 2107.12460",
+    "Student: The Probable Error of a Mean. Biometrika 6, 1908",
+    "Wilson: Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927",
+    "Newcombe: Interval Estimation for the Difference between Independent Proportions. Statistics \
+     in Medicine 17, 1998 (method 10)",
+    "Taylor, Stone: Transfer Learning for Reinforcement Learning Domains: A Survey. JMLR 10, 2009",
+];

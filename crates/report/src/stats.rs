@@ -1,0 +1,188 @@
+//! Intervals of 95 %, each with its formula.
+//!
+//! | of | interval | source |
+//! |---|---|---|
+//! | a mean over seeds | `m ± t(n − 1) s / √n`, Student's | Student 1908 |
+//! | a difference over seeds | the same of the pairs' differences | Student 1908 |
+//! | a share of a test set | Wilson's score interval | Wilson 1927 |
+//! | a difference of two shares | Newcombe's hybrid of two score intervals | Newcombe 1998, method 10 |
+//!
+//! The last two stand in where one seed was run, or where all seeds agree and so show no spread:
+//! they say how far the test set leaves the answer open, and nothing about other seeds.
+
+use std::f64::consts::{FRAC_PI_2, PI};
+
+use serde::Serialize;
+
+/// The confidence of all intervals.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// The standard normal distribution's quantile at 0.975.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// A closed interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// Its lower end.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+}
+
+impl Interval {
+    /// The part that lies within 0 and 1, where every share lies.
+    pub fn clipped(self) -> Self {
+        Self { low: self.low.clamp(0., 1.), high: self.high.clamp(0., 1.) }
+    }
+}
+
+/// What an interval is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Over {
+    /// So many seeds.
+    Seeds(usize),
+    /// The samples of the test set, as the seeds show no spread.
+    TestSamples(usize),
+}
+
+/// A mean with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The mean.
+    pub mean: f64,
+    /// Where the mean over all seeds lies, with 95 % confidence: none if the seeds cannot
+    /// tell.
+    pub interval: Option<Interval>,
+    /// What the interval is over.
+    pub over: Over,
+}
+
+impl Estimate {
+    /// The mean over seeds; none without a value. Seeds that all agree show no spread, so there is no
+    /// interval.
+    pub fn over_seeds(values: &[f64]) -> Option<Self> {
+        let count = values.len();
+        if count == 0 {
+            return None;
+        }
+        let n = count as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        // Above what rounding makes of equal values.
+        let interval = (squares > 1e-24).then(|| {
+            let half = student_t(count - 1) * (squares / (n - 1.)).sqrt() / n.sqrt();
+            Interval { low: mean - half, high: mean + half }
+        });
+        Some(Self { mean, interval, over: Over::Seeds(count) })
+    }
+
+    /// The mean share of right answers on `samples` test samples; none without a value.
+    pub fn of_accuracy(values: &[f64], samples: usize) -> Option<Self> {
+        let over_seeds = Self::over_seeds(values)?;
+        Some(match over_seeds.interval {
+            Some(interval) => Self { interval: Some(interval.clipped()), ..over_seeds },
+            None => Self {
+                interval: Some(wilson(over_seeds.mean, samples)),
+                over: Over::TestSamples(samples),
+                ..over_seeds
+            },
+        })
+    }
+
+    /// The mean difference of accuracies over pairs of runs; none without a pair.
+    pub fn of_difference(pairs: &[(f64, f64)], samples: usize) -> Option<Self> {
+        let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
+        let over_seeds = Self::over_seeds(&differences)?;
+        if over_seeds.interval.is_some() {
+            return Some(over_seeds);
+        }
+        let n = pairs.len() as f64;
+        let (a, b) = pairs.iter().fold((0., 0.), |(a, b), pair| (a + pair.0 / n, b + pair.1 / n));
+        Some(Self {
+            interval: Some(newcombe(a, b, samples)),
+            over: Over::TestSamples(samples),
+            ..over_seeds
+        })
+    }
+}
+
+/// What may be said of a difference between the transfer and a control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The interval lies above 0.
+    Gain,
+    /// The interval has 0 in it.
+    NoGainShown,
+    /// The interval lies below 0.
+    Loss,
+}
+
+impl Verdict {
+    /// By where 0 lies; none if there is no interval.
+    pub fn of(difference: &Estimate) -> Option<Self> {
+        let Interval { low, high } = difference.interval?;
+        Some(if low > 0. {
+            Self::Gain
+        } else if high < 0. {
+            Self::Loss
+        } else {
+            Self::NoGainShown
+        })
+    }
+}
+
+/// Student's t with `freedom` degrees of freedom: the `t` with `P(|T| < t) = 0.95`.
+fn student_t(freedom: usize) -> f64 {
+    // By halving: the probability grows with the angle.
+    let (mut low, mut high) = (0., FRAC_PI_2);
+    for _ in 0..80 {
+        let middle = (low + high) / 2.;
+        if within(middle, freedom) < CONFIDENCE {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    ((low + high) / 2.).tan() * (freedom as f64).sqrt()
+}
+
+/// `P(|T| < t)` for `t = √ν tan θ`, in closed form: Abramowitz and Stegun, 26.7.3 and 26.7.4.
+fn within(angle: f64, freedom: usize) -> f64 {
+    let (sin, cos) = angle.sin_cos();
+    // Odd: cos θ + 2/3 cos³ θ + 2/3 4/5 cos⁵ θ + …; even: 1 + 1/2 cos² θ + 1/2 3/4 cos⁴ θ + …
+    let odd = freedom % 2 == 1;
+    let (mut term, mut sum) = (if odd { cos } else { 1. }, 0.);
+    for power in (freedom % 2..freedom.saturating_sub(1)).step_by(2) {
+        sum += term;
+        let k = power as f64;
+        term *= (k + 1.) / (k + 2.) * cos * cos;
+    }
+    if odd { 2. / PI * (angle + sin * sum) } else { sin * sum }
+}
+
+/// The score interval of a share of right answers `p` of `n`: with `z = 1.96`,
+/// `(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n)`.
+fn wilson(p: f64, n: usize) -> Interval {
+    let n = n as f64;
+    let scale = 1. + Z * Z / n;
+    let centre = (p + Z * Z / (2. * n)) / scale;
+    let half = Z * (p * (1. - p) / n + Z * Z / (4. * n * n)).max(0.).sqrt() / scale;
+    Interval { low: centre - half, high: centre + half }.clipped()
+}
+
+/// The interval of `a − b`, both shares of `n`: from the score intervals `l` to `u` of each,
+/// `a − b − √((a − lₐ)² + (uᵦ − b)²)` to `a − b + √((uₐ − a)² + (b − lᵦ)²)`. It takes the two as
+/// independent, so on the same test samples it is rather too wide.
+fn newcombe(a: f64, b: f64, n: usize) -> Interval {
+    let (ia, ib) = (wilson(a, n), wilson(b, n));
+    Interval {
+        low: a - b - (a - ia.low).hypot(ib.high - b),
+        high: a - b + (ia.high - a).hypot(b - ib.low),
+    }
+}
+
+#[cfg(test)]
+#[path = "stats/tests.rs"]
+mod tests;

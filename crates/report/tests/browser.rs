@@ -1,0 +1,191 @@
+//! The report, opened in a headless Chromium: `CHROME`, or one on the `PATH`. Pictures of it lie in
+//! the target folder, in `tmp`, to be looked at.
+
+#[path = "browser/devtools.rs"]
+mod devtools;
+#[allow(dead_code)]
+mod sample;
+
+use std::{
+    fs,
+    io::{self, Write},
+    sync::Once,
+};
+
+use crosstune_report::{Comparison, Matrix, Media, html};
+use devtools::{Page, Result};
+use serde_json::{Value, json};
+
+/// That tests are skipped is said once.
+static SAID: Once = Once::new();
+
+/// Faults that no page may have.
+const AUDIT: &str = include_str!("browser/audit.js");
+
+/// Opens the page of a matrix and lets `look` at it; then it must have made no complaint.
+fn with(matrix: &Matrix, look: impl FnOnce(&mut Page) -> Result) -> Result {
+    let Some(chrome) = devtools::find() else {
+        SAID.call_once(|| {
+            // Past the capture of a test's output: a person must see it.
+            let _ = writeln!(
+                io::stderr(),
+                "skipped, as there is no Chromium: CHROME=$(cargo xtask browser) cargo test -p crosstune-report"
+            );
+        });
+        return Ok(());
+    };
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("report.html");
+    fs::write(&file, html(matrix))?;
+    let mut page =
+        Page::launch(&chrome).map_err(|error| format!("{}: {error}", chrome.display()))?;
+    page.open(&file)?;
+    look(&mut page)?;
+    assert_eq!(page.complaints()?, [""; 0]);
+    Ok(())
+}
+
+/// Audits the page in both widths and both themes, and takes pictures of the elements.
+fn audit(page: &mut Page, name: &str, elements: &[&str]) -> Result {
+    for width in [400, 1280] {
+        for scheme in ["light", "dark"] {
+            page.show(width, scheme)?;
+            for element in elements {
+                let part = element.trim_start_matches(['#', '.']);
+                page.picture(element, &format!("{name}-{part}-{width}-{scheme}"))?;
+            }
+            let faults = page.evaluate(AUDIT)?;
+            assert_eq!(faults, json!([]), "{name}, {width} wide, {scheme}");
+        }
+    }
+    Ok(())
+}
+
+/// How light the page's background is, 0 to 1.
+fn lightness(page: &mut Page) -> Result<f64> {
+    let colour = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)")?;
+    let parts = colour.as_array().ok_or("no colour")?;
+    let parts = parts.iter().filter_map(|part| part.as_str()?.parse::<f64>().ok());
+    Ok(parts.sum::<f64>() / 3. / 255.)
+}
+
+#[test]
+fn nine_directions_are_readable_in_every_width_and_theme() -> Result {
+    with(&sample::matrix(), |page| {
+        let pictures = ["header", "#overview", "#c0", "#c1", "#c2", "#method"];
+        audit(page, "nine", &pictures)?;
+        let count = |selector: &str| format!("document.querySelectorAll('{selector}').length");
+        assert_eq!(page.evaluate(&count(".overview tbody .cell"))?, json!(9));
+        // Four arms in four charts of nine comparisons.
+        assert_eq!(page.evaluate(&count(".chart .line"))?, json!(144));
+        assert_eq!(page.evaluate(&count(".error audio"))?, json!(18));
+        assert_eq!(page.evaluate(&count(".error blockquote"))?, json!(18));
+        Ok(())
+    })
+}
+
+#[test]
+fn recordings_play() -> Result {
+    with(&sample::matrix(), |page| {
+        let ready = page.evaluate(
+            "Promise.all([...document.querySelectorAll('audio')].map(a => new Promise((yes, no) => { \
+               a.oncanplaythrough = () => yes(a.duration); \
+               a.onerror = () => no(new Error(a.error.message)); \
+               a.preload = 'auto'; a.load(); })))",
+        )?;
+        let ready: Vec<f64> = serde_json::from_value(ready)?;
+        assert_eq!(ready.len(), 18);
+        assert!(ready.iter().all(|seconds| (seconds - 0.5).abs() < 0.01), "{ready:?}");
+        let heard = page.evaluate(
+            "new Promise((yes, no) => { const a = document.querySelector('audio'); \
+               a.onended = () => yes(a.currentTime); a.play().catch(no); })",
+        )?;
+        assert!(heard.as_f64().is_some_and(|seconds| seconds > 0.4), "{heard}");
+        Ok(())
+    })
+}
+
+#[test]
+fn the_theme_is_the_systems_until_one_is_chosen_by_keyboard() -> Result {
+    with(&sample::matrix(), |page| {
+        for (scheme, light) in [("light", true), ("dark", false)] {
+            page.show(1280, scheme)?;
+            assert_eq!(lightness(page)? > 0.5, light, "{scheme}");
+        }
+        page.show(1280, "light")?;
+        let mut press = |key: &str, code: u32| -> Result<Value> {
+            for kind in ["rawKeyDown", "keyUp"] {
+                let params =
+                    json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
+                page.call("Input.dispatchKeyEvent", params)?;
+            }
+            page.evaluate("document.activeElement.id || document.activeElement.className")
+        };
+        assert_eq!(press("Tab", 9)?, json!("skip"));
+        assert_eq!(press("Tab", 9)?, json!("theme-system"));
+        assert_eq!(press("ArrowRight", 39)?, json!("theme-light"));
+        assert_eq!(press("ArrowRight", 39)?, json!("theme-dark"));
+        assert_eq!(press("Tab", 9)?, json!("cell"));
+        assert!(lightness(page)? < 0.5);
+        Ok(())
+    })
+}
+
+#[test]
+fn hostile_names_are_text() -> Result {
+    const HOSTILE: &str =
+        "<script>window.caught=1</script>\"'><img src=x onerror=window.caught=1>\u{202e}שלום 😀";
+    let mut c = sample::comparison(sample::SOURCES[0], sample::TARGETS[1]);
+    c.labels[0] = HOSTILE.into();
+    c.labels[1] = "label-without-a-space".repeat(20);
+    c.labels[2] = String::from_utf8_lossy(b"caf\xe9\xff").into_owned();
+    for text in
+        [&mut c.source.name, &mut c.source.family, &mut c.target.name, &mut c.target.samples]
+    {
+        *text = HOSTILE.into();
+    }
+    for text in [&mut c.recipe, &mut c.freeze, &mut c.version, &mut c.machine, &mut c.made] {
+        *text = HOSTILE.into();
+    }
+    c.exhibits[0].place = HOSTILE.into();
+    c.exhibits[1].media = Media::Text(HOSTILE.repeat(30));
+    c.exhibits[2].place = "folder/".repeat(60);
+    with(&Matrix::new(vec![c])?, |page| {
+        audit(page, "hostile", &["body"])?;
+        assert_eq!(page.evaluate("typeof window.caught")?, json!("undefined"));
+        let label = "document.querySelector('.confusion tbody bdi').textContent";
+        assert_eq!(page.evaluate(label)?, json!(HOSTILE));
+        Ok(())
+    })
+}
+
+/// One arm, one size, one seed, no curve.
+fn least() -> Comparison {
+    let mut c = sample::comparison(sample::SOURCES[2], sample::TARGETS[2]);
+    c.arms.truncate(1);
+    c.arms[0].runs.retain(|run| run.size == 2700 && run.seed == 0);
+    c.arms[0].runs[0].curve.clear();
+    c
+}
+
+#[test]
+fn one_run_is_a_page_too() -> Result {
+    with(&Matrix::new(vec![least()])?, |page| audit(page, "one", &["body"]))
+}
+
+#[test]
+fn a_hundred_classes_are_readable() -> Result {
+    let mut c = sample::comparison(sample::SOURCES[0], sample::TARGETS[0]);
+    c.labels = (0..100).map(|class| format!("a rather long name of class {class}")).collect();
+    for (number, run) in c.arms.iter_mut().flat_map(|arm| &mut arm.runs).enumerate() {
+        run.confusion = vec![vec![0; 100]; 100];
+        for sample in 0..300 {
+            let wrong = (sample * 7 + number) % 5 == 0;
+            run.confusion[sample % 100]
+                [if wrong { (sample * 13 + 5) % 100 } else { sample % 100 }] += 1;
+        }
+        let right: u32 = (0..100).map(|class| run.confusion[class][class]).sum();
+        run.accuracy = f64::from(right) / 300.;
+    }
+    with(&Matrix::new(vec![c])?, |page| audit(page, "many", &["body"]))
+}
