@@ -158,7 +158,7 @@ impl Moments {
                     let (now, spread) = measured(&tower.embed(batch, false));
                     // Channels that are the same everywhere cannot be stretched.
                     let stretch = &deviation / spread.clamp_min(LEAST);
-                    let _ = bias.shallow_clone().copy_(&(&mean - (now - &bias) * &stretch));
+                    bias.shallow_clone().copy_(&(&mean - (now - &bias) * &stretch));
                     let _ = weight.shallow_clone().g_mul_(&stretch);
                 };
                 scale();
