@@ -39,7 +39,7 @@ fn tuned_without(held_out: f64, freeze: &str, options: &FitOptions) -> Tuned {
     let source = Pretrained::open(tiny_bert()).unwrap().with_dropout(0.).unwrap();
     let data = root().join("crates/text/samples/digits");
     let mut data = Dataset::open(data, &Layout::of::<TextSettings>()).unwrap();
-    data.limit_per_class(6, 0);
+    data.limit_per_class(6, 0).unwrap();
     data.hold_out(held_out, 0).unwrap();
     let mut sentences = TextSettings::default();
     let embedder = sentences.adopt(&source).unwrap();

@@ -5,7 +5,12 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use crosstune_core::{Freeze, Origin, Pool, Recipe, Statistics};
 
-use crate::{ModalityArgs, fit_args::FitArgs, layout_args::LayoutArgs};
+use crate::{
+    ModalityArgs,
+    fit_args::FitArgs,
+    layout_args::LayoutArgs,
+    rank_args::{EmbedArgs, RankArgs},
+};
 
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -20,6 +25,10 @@ pub(crate) enum Command<A: ModalityArgs> {
     Train(Box<TrainArgs<A>>),
     /// Read labelled samples without training, and say what they are and what is wrong
     Check(Box<CheckArgs<A>>),
+    /// Tell which of several pretrained models suits labelled samples, without training
+    Rank(Box<RankArgs<A>>),
+    /// Write what a pretrained model's own embedder makes of labelled samples, to align others with
+    Embed(Box<EmbedArgs<A>>),
     /// Measure a tuned model on labelled samples
     Evaluate(EvaluateArgs),
     /// Label files with a tuned model
@@ -101,6 +110,9 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// What tells the classes apart; `kept` has the pretrained model's own pool, too
     #[arg(long, value_enum, default_value_t = HeadArg::New, help_heading = "Transfer")]
     pub(crate) head: HeadArg,
+    /// Let a fresh embedder start as it comes, not at the scale that the trunk was trained to receive
+    #[arg(long, help_heading = "Transfer")]
+    pub(crate) no_match: bool,
     /// The share of activations dropped in training [default: the checkpoint's for inputs of its
     /// own modality, else 0]
     #[arg(long, value_name = "SHARE", help_heading = "Transfer")]

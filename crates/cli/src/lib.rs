@@ -10,6 +10,7 @@
 mod args;
 mod check;
 mod distribution;
+mod embed;
 mod evaluate;
 mod export;
 mod figures;
@@ -21,7 +22,10 @@ mod open;
 mod predict;
 mod process;
 mod progress;
+mod rank;
+mod rank_args;
 mod sheet;
+mod sources;
 mod train;
 mod weights;
 
@@ -73,6 +77,8 @@ fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Command::Rank(args) => rank::rank(*args)?,
+        Command::Embed(args) => embed::embed(*args)?,
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,
         Command::Predict(args) => predict::predict::<A::Modality>(&args)?,
         Command::Inspect(args) => inspect::inspect(&args)?,

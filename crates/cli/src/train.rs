@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 use crosstune_core::{
     Anatomy, BadSample, Cut, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, LoadReport,
-    MatmulPrecision, Modality, Model, Origin, Parts, Plan, Pretrained, Progress, Recipe, Room,
-    RunWriter, Spec, Splits, Statistics, Task, fit,
+    MatmulPrecision, Modality, Model, Moments, Origin, Parts, Plan, Pretrained, Progress, Recipe,
+    Room, RunWriter, Spec, Splits, Statistics, Task, fit,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -122,7 +122,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     };
     let model = Model::new(spec, &modality, taken, args.fit.device.0)?;
     let model = model.with_statistics(args.statistics.into());
-    model.settle(&modality, &splits.train);
+    let joint = match (args.no_match, plan.init) {
+        (false, Origin::Pretrained) => Moments::of(&source)?,
+        _ => None,
+    };
+    model.settle(&modality, &splits.train, joint.as_ref());
     let (trained, frozen) = plan.freeze.apply(model.store(), anatomy)?;
     say_model(&model, &plan, Parameters { trained, frozen });
     if args.verbose {

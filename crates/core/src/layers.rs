@@ -180,6 +180,15 @@ impl BatchNorm2d {
         })
     }
 
+    /// Makes the running statistics those of planes `[B, channels, H, W]`.
+    pub(crate) fn measure(&self, x: &Tensor) {
+        let over = [0i64, 2, 3].as_slice();
+        tch::no_grad(|| {
+            self.running_mean.shallow_clone().copy_(&x.mean_dim(over, false, None));
+            self.running_var.shallow_clone().copy_(&x.var_dim(over, true, false));
+        });
+    }
+
     /// Decides whether the statistics move.
     pub fn set_statistics(&self, statistics: Statistics) {
         self.statistics.set(statistics);

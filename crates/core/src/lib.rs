@@ -38,6 +38,7 @@ pub mod freeze;
 pub mod head;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod joint;
 pub mod layers;
 pub mod lora;
 pub mod metrics;
@@ -46,6 +47,7 @@ pub mod modality;
 pub mod model;
 pub mod names;
 pub mod optim;
+pub mod orca;
 pub mod pool;
 pub mod position;
 pub mod precision;
@@ -59,6 +61,7 @@ mod shim;
 pub mod surgery;
 pub mod task;
 pub mod tower;
+pub mod transferability;
 pub mod transformer;
 pub mod trunk;
 
@@ -81,6 +84,7 @@ pub use fit::{
 };
 pub use freeze::{Anatomy, Freeze};
 pub use head::{Activation, Bias, Dense, Head, HeadConfig};
+pub use joint::Moments;
 pub use layers::Statistics;
 pub use lora::Lora;
 pub use metrics::Evaluation;

@@ -11,6 +11,7 @@ use crate::{
     Anatomy, Classifier, Cut, Error, Fresh, Head, HeadConfig, LoadReport, Lora, Modality, Origin,
     Pool, Pretrained, Result, Samples, Scale, Scope, Source, Task, Tower, Trunk, TrunkConfig,
     freeze::{Place, is_statistic},
+    joint::Moments,
     layers::Statistics,
     lora::{self, Adapting},
 };
@@ -158,20 +159,14 @@ impl Model {
         if let Some(adapting) = &adapting {
             adapting.check(store.variables().keys().map(String::as_str))?;
         }
-        if let Some((source, Parts::Body | Parts::BodyAndHead)) = source
-            && spec.embedder == Origin::Fresh
-        {
-            // A fresh embedder hands over at the scale that the trunk was trained on, if its own
-            // embedder ended with a norm that says what that is (BERT's does).
-            source.adopt(&store, &fresh, &["embed.norm.weight", "embed.norm.bias"]);
-        }
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         Ok(Self { store, classifier, spec, report, statistics: Statistics::default() })
     }
 
-    /// Fits a fresh embedder to the inputs that it will see, before training; a pretrained one stays
-    /// as it is. Some hundred samples tell enough.
-    pub fn settle<M: Modality>(&self, modality: &M, train: &Samples) {
+    /// Fits a fresh embedder to the inputs that it will see, before training, and lets it hand over
+    /// with the moments that the trunk was trained to receive, where they are given; a pretrained one
+    /// stays as it is. Some hundred samples tell enough.
+    pub fn settle<M: Modality>(&self, modality: &M, train: &Samples, joint: Option<&Moments>) {
         const SAMPLES: usize = 512;
         let mut fresh = self.report.fresh.iter().filter(|name| !lora::is_adapter(name));
         let fresh = fresh.any(|name| name.starts_with("embed."));
@@ -185,7 +180,11 @@ impl Model {
             .collect();
         let batch = modality.batch(&some.iter().collect::<Vec<_>>());
         let batch = batch.to_device(self.classifier.device());
-        self.classifier.tower().settle(&batch);
+        let tower = self.classifier.tower();
+        tower.settle(&batch);
+        if let Some(moments) = joint {
+            moments.impose(tower, &self.store.variables(), &self.report.fresh, &batch);
+        }
     }
 
     /// The whole classifier that a source is, with its own embedder, pool and head: nothing is fresh.

@@ -59,27 +59,6 @@ impl<'c> Source<'c> {
         Self { checkpoint, dialect: None, taken: RefCell::default(), reshaped: RefCell::default() }
     }
 
-    /// Gives parameters that were built fresh the values that the source has for them, where both
-    /// have them in one shape and no other parameter is made of them; they are fresh no more.
-    pub(crate) fn adopt(&self, store: &nn::VarStore, fresh: &Fresh, ours: &[&str]) {
-        let mut parameters = store.variables();
-        for name in ours {
-            // One tensor may be ours in two places: the last norm of a large wav2vec2 would be the
-            // embedder's in a base one.
-            let free = |recipe: &Recipe| {
-                let taken = self.taken.borrow();
-                recipe.parts.iter().all(|part| !taken.contains(part))
-            };
-            if self.recipe(name).is_ok_and(|recipe| free(&recipe))
-                && let Some(parameter) = parameters.get_mut(*name)
-                && let Ok(value) = self.fetch(name, &parameter.size(), None)
-            {
-                tch::no_grad(|| parameter.copy_(&value));
-                fresh.0.borrow_mut().remove(*name);
-            }
-        }
-    }
-
     /// The shape of the tensor that ours is made of as it is, before anything is built.
     pub fn shape(&self, ours: &str) -> Option<&[i64]> {
         let recipe = self.recipe(ours).ok()?;

@@ -100,6 +100,11 @@ impl Embedder for SpectrogramStem {
         Features::Planes(self.stem.forward(&self.sides.picture(&batch.x), train))
     }
 
+    fn settle(&self, batch: &Batch) {
+        let x = self.sides.picture(&batch.x);
+        self.stem.settle(&Batch { x, keep: None });
+    }
+
     fn set_statistics(&self, statistics: Statistics) {
         self.stem.set_statistics(statistics);
     }

@@ -19,7 +19,7 @@ fn embedder(at: &Scope<'_>, config: &PretrainedEmbedder, form: Form) -> Box<dyn 
             Box::new(SpectrogramPatches::new(at, c, c, form).unwrap())
         }
         PretrainedEmbedder::Planes(c) => {
-            Box::new(SpectrogramStem::new(at, c, Sides::FramesByBands, form).unwrap())
+            Box::new(SpectrogramStem::new(at, c, c, Sides::FramesByBands, form).unwrap())
         }
         PretrainedEmbedder::Frames(c) => Box::new(FrameStem::new(at, c, form).unwrap()),
         PretrainedEmbedder::Waveform(c) => Box::new(WaveformEmbedder::new(at, c, form).unwrap()),

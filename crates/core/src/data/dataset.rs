@@ -155,6 +155,12 @@ impl Dataset {
         Ok(())
     }
 
+    /// The fold of each training item, counted from 0: each fold has about the same share of every
+    /// class, and what is of one group is in one alone. The seed decides.
+    pub fn folds(&self, folds: usize, seed: u64) -> Vec<usize> {
+        split::folds(&self.train, folds, seed)
+    }
+
     /// All items, each with its split.
     pub fn items(&self) -> impl Iterator<Item = (Split, &Item)> {
         let splits = [

@@ -74,6 +74,14 @@ impl Embedder for StemEmbedder {
         Features::Planes(self.forward(&batch.x, train))
     }
 
+    /// The norm's statistics become those of the batch, as far as they are fresh: before the first
+    /// step, predictions would else go by a mean of 0 and a variance of 1.
+    fn settle(&self, batch: &Batch) {
+        if let Some(norm) = &self.norm {
+            norm.measure(&tch::no_grad(|| self.conv.forward(&batch.x)));
+        }
+    }
+
     fn set_statistics(&self, statistics: Statistics) {
         if let Some(norm) = &self.norm {
             norm.set_statistics(statistics);

@@ -16,6 +16,7 @@ pub(crate) fn spec(task: Task, labels: &[&str], scales: Vec<Scale>) -> Spec {
         pool: Pool::Mean,
         head: HeadConfig::default(),
         task,
+        lora: None,
         labels: labels.iter().map(ToString::to_string).collect(),
         scales,
     }
