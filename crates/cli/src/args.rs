@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     ModalityArgs,
+    compare::CompareArgs,
     fit_args::FitArgs,
     layout_args::LayoutArgs,
     rank_args::{EmbedArgs, RankArgs},
@@ -29,6 +30,8 @@ pub(crate) enum Command<A: ModalityArgs> {
     Rank(Box<RankArgs<A>>),
     /// Write what a pretrained model's own embedder makes of labelled samples, to align others with
     Embed(Box<EmbedArgs<A>>),
+    /// Train a transfer and its controls alike, and report what the transfer brings
+    Compare(Box<CompareArgs<A>>),
     /// Measure a tuned model on labelled samples
     Evaluate(EvaluateArgs),
     /// Label files with a tuned model

@@ -101,7 +101,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     say_data::<A::Modality>(&data);
     let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
     let (plan, device) = (&job.plan, args.fit.device.0);
-    let built = job.model(plan, &modality, &data.labels, task, &splits, options.seed, device)?;
+    let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
     say_model(&model, plan, job.is_fresh(plan), Parameters { trained, frozen });
     if let Some(aligned) = &aligned {
