@@ -1,6 +1,7 @@
 //! The binaries and crates end to end, as a person uses them.
 
 mod check;
+mod compare;
 mod errors;
 mod export;
 mod fitting;

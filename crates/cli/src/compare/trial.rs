@@ -107,7 +107,7 @@ impl<'a, M: Modality> Bench<'a, M> {
     }
 
     fn options(&self, plan: &Plan, seed: u64, epochs: usize) -> FitOptions {
-        let room = Room { memory: self.memory, ..Room::default() };
+        let room = Some(Room { memory: self.memory, ..Room::default() });
         plan.apply(FitOptions { epochs, seed, patience: None, room, ..self.fit.options() })
     }
 
