@@ -131,7 +131,7 @@ impl Modality for Waves {
 fn waves(count: usize) -> Samples {
     let item = |i: usize| {
         let place = Place { path: "waves".into(), line: Some(i as u64) };
-        Item { target: Target::Class(i % 2), ..Item::text(&i.to_string(), place) }
+        Item { target: Target::Class(i % 2), ..Item::text(i.to_string(), place) }
     };
     let items: Vec<Item> = (0..count).map(item).collect();
     let (samples, bad) = Samples::read(&Waves, &items, Reading::Kept, &mut { usize::MAX }, || ());
