@@ -82,10 +82,11 @@ fn what_is_kept_of_frozen_parts_is_what_they_compute() {
         let file = run(vec![phase(3)], 0);
         assert_eq!(figures(&memory), figures(&file), "{freeze}");
         assert_eq!(figures(&memory), figures(&half), "{freeze}");
-        let off = |(a, b): (&(f64, Option<f64>), &(f64, Option<f64>))| {
-            (a.0 - b.0).abs() + (a.1.unwrap() - b.1.unwrap()).abs()
-        };
-        let off = figures(&memory).iter().zip(&figures(&again)).map(off).fold(0., f64::max);
+        let off = figures(&memory)
+            .into_iter()
+            .zip(figures(&again))
+            .map(|(a, b)| (a.0 - b.0).abs() + (a.1.unwrap() - b.1.unwrap()).abs())
+            .fold(0., f64::max);
         // Sentences are padded to other lengths, and so summed in another order.
         assert!(off < 1e-4, "{freeze}: {off}");
         assert_eq!(memory.frozen, again.frozen);
