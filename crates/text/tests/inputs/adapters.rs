@@ -49,7 +49,8 @@ fn load(model: &Model, adapter: &Checkpoint) {
     ];
     for block in 0..2 {
         for (their, our) in LAYERS {
-            for (their_leaf, our_leaf) in [("lora_A.weight", "lora_a"), ("lora_B.weight", "lora_b")] {
+            for (their_leaf, our_leaf) in [("lora_A.weight", "lora_a"), ("lora_B.weight", "lora_b")]
+            {
                 names.push((
                     format!("bert.encoder.layer.{block}.{their}.{their_leaf}"),
                     format!("trunk.blocks.{block}.{our}.{our_leaf}"),
@@ -128,7 +129,8 @@ fn what_peft_made_is_exported_as_it_was() {
     };
     let ours = config(out.join("adapter_config.json"));
     let theirs = config(fixture("tiny-bert-pairs-lora/adapter_config.json"));
-    for field in ["peft_type", "task_type", "base_model_name_or_path", "r", "fan_in_fan_out", "bias"]
+    for field in
+        ["peft_type", "task_type", "base_model_name_or_path", "r", "fan_in_fan_out", "bias"]
     {
         assert_eq!(ours[field], theirs[field], "{field}");
     }
