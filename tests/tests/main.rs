@@ -8,6 +8,7 @@ mod fitting;
 mod freezing;
 mod hub;
 mod pipeline;
+mod planes;
 mod rank;
 mod support;
 mod targets;

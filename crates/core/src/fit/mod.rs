@@ -1,6 +1,7 @@
 //! Fine-tuning: a short loop over [`Tuner::step`].
 
 mod average;
+mod finder;
 mod frozen;
 mod options;
 mod record;
@@ -12,6 +13,7 @@ use std::{collections::BTreeSet, time::Instant};
 use rand::{SeedableRng, seq::SliceRandom};
 use tch::Tensor;
 
+pub use finder::{RateCurve, RatePoint, SweepEnd, find_rate};
 pub use options::{Balance, Continues, FitOptions, Order, Phase};
 pub use record::{EpochRecord, Fitted, Progress};
 pub use tuner::{Step, Tuner, peak_rate};

@@ -126,6 +126,11 @@ impl<'m> Tuner<'m> {
         }
     }
 
+    /// Goes on with another peak rate of fresh parameters; all others stay in proportion.
+    pub(super) fn set_rate(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
     /// Goes on with another set of parameters that train.
     pub(super) fn refrozen(&mut self) {
         self.optimizer.regroup();
