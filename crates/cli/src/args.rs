@@ -41,8 +41,9 @@ pub(crate) enum Command<A: ModalityArgs> {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs<A: ModalityArgs> {
-    /// The pretrained model: a checkpoint, a folder with one and its config.json, or
-    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub
+    /// The pretrained model: a checkpoint, a folder with one and its config.json, a run folder, or
+    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub; for --init random
+    /// also a config.json alone
     #[arg(long, value_name = "PATH")]
     pub(crate) weights: PathBuf,
     /// The family of the pretrained model, where it is not recognised

@@ -93,6 +93,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     options.check()?;
     let matmul_precision = MatmulPrecision::from(args.fit.matmul_precision);
     matmul_precision.apply()?;
+    // Of an architecture alone, this says so before any data is read.
+    let dialect = match plan.init {
+        Origin::Pretrained => Some(source.source()?),
+        Origin::Fresh => None,
+    };
     let task = args.layout.task().unwrap_or_default();
     task.check(&options)?;
     plan.freeze.check(anatomy)?;
@@ -114,12 +119,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     if let Some(share) = args.dropout {
         spec.trunk = spec.trunk.with_dropout(share);
     }
-    let dialect = source.source()?;
-    let taken = match plan.init {
-        Origin::Pretrained if args.head == HeadArg::Kept => Some((&dialect, Parts::BodyAndHead)),
-        Origin::Pretrained => Some((&dialect, Parts::Body)),
-        Origin::Fresh => None,
-    };
+    let parts = if args.head == HeadArg::Kept { Parts::BodyAndHead } else { Parts::Body };
+    let taken = dialect.as_ref().map(|dialect| (dialect, parts));
     let model = Model::new(spec, &modality, taken, args.fit.device.0)?;
     let model = model.with_statistics(args.statistics.into());
     let joint = match (args.no_match, plan.init) {
@@ -282,7 +283,11 @@ fn show_epoch(bar: &ProgressBar, record: &crosstune_core::EpochRecord, epochs: u
 
 fn describe(source: &Pretrained) -> String {
     let family = source.family();
-    format!("{} trained on {}: {}", family.name, family.modality, shape(&family.trunk))
+    let trunk = shape(&family.trunk);
+    match source.has_weights() {
+        true => format!("{} trained on {}: {trunk}", family.name, family.modality),
+        false => format!("an architecture without weights: {trunk}"),
+    }
 }
 
 fn say_data<M: Modality>(data: &Dataset) {

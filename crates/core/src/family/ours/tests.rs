@@ -1,0 +1,1 @@
+//! What a design is read as, and what is refused.
