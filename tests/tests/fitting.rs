@@ -163,7 +163,7 @@ fn recipes_run_as_they_say() {
         let result = std::fs::read(run.join("result.json")).unwrap();
         let result: serde_json::Value = serde_json::from_slice(&result).unwrap();
         assert_eq!(result["recipe"], recipe);
-        assert_eq!(result["init"], if recipe == "scratch" { "fresh" } else { "pretrained" });
+        assert_eq!(result["init"], if recipe == "scratch" { "random" } else { "pretrained" });
     }
     let run = folder.path().join("no");
     let no = train("text", &run, &["--recipe", "gradual", "--freeze", "trunk"]);

@@ -3,13 +3,13 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use crosstune_core::{Freeze, Origin, Pool, Recipe, Statistics};
 
 use crate::{
     ModalityArgs,
     fit_args::FitArgs,
     layout_args::LayoutArgs,
     rank_args::{EmbedArgs, RankArgs},
+    transfer_args::TransferArgs,
 };
 
 #[derive(Debug, Parser)]
@@ -41,14 +41,8 @@ pub(crate) enum Command<A: ModalityArgs> {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs<A: ModalityArgs> {
-    /// The pretrained model: a checkpoint, a folder with one and its config.json, a run folder, or
-    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub; for --init random
-    /// also a config.json alone
-    #[arg(long, value_name = "PATH")]
-    pub(crate) weights: PathBuf,
-    /// The family of the pretrained model, where it is not recognised
-    #[arg(long, value_name = "NAME")]
-    pub(crate) family: Option<String>,
+    #[command(flatten)]
+    pub(crate) transfer: TransferArgs,
     /// Labelled samples: a folder per class (perhaps below train/ and test/), or a table: .csv,
     /// .tsv, .jsonl or .parquet, or a folder of such
     #[arg(long, value_name = "PATH")]
@@ -88,36 +82,6 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
-
-    /// How the model is put to the task: fine-tune, linear-probe, lp-ft, gradual, fpt, bitfit or
-    /// scratch
-    #[arg(long, value_name = "NAME", default_value = "fine-tune", help_heading = "Transfer")]
-    pub(crate) recipe: Recipe,
-    /// What stands still [default: the recipe's]: nothing, everything, embedder, trunk, head,
-    /// below:N, top:N, norms, biases, attention, mlp or a glob on the names that inspect shows;
-    /// X-but-Y, "not X"; or several, with commas between
-    #[arg(long, value_name = "PARTS", help_heading = "Transfer")]
-    pub(crate) freeze: Option<Freeze>,
-    /// Where the parameters come from; `random` keeps the architecture alone, as a control
-    /// [default: pretrained, but for the recipe scratch]
-    #[arg(long, value_enum, hide_default_value = true, help_heading = "Transfer")]
-    pub(crate) init: Option<Init>,
-    /// Whether the statistics of batch norms follow the training's batches
-    #[arg(long, value_enum, default_value_t = StatisticsArg::WithNorms, help_heading = "Transfer")]
-    pub(crate) statistics: StatisticsArg,
-    /// How the trunk's output becomes one vector
-    #[arg(long, value_enum, default_value_t = PoolArg::Mean, help_heading = "Transfer")]
-    pub(crate) pool: PoolArg,
-    /// What tells the classes apart; `kept` has the pretrained model's own pool, too
-    #[arg(long, value_enum, default_value_t = HeadArg::New, help_heading = "Transfer")]
-    pub(crate) head: HeadArg,
-    /// Let a fresh embedder start as it comes, not at the scale that the trunk was trained to receive
-    #[arg(long, help_heading = "Transfer")]
-    pub(crate) no_match: bool,
-    /// The share of activations dropped in training [default: the checkpoint's for inputs of its
-    /// own modality, else 0]
-    #[arg(long, value_name = "SHARE", help_heading = "Transfer")]
-    pub(crate) dropout: Option<f64>,
 
     #[command(flatten)]
     pub(crate) fit: FitArgs,
@@ -216,72 +180,6 @@ pub(crate) struct InspectArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Where the parameters come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Init {
-    /// From the checkpoint
-    Pretrained,
-    /// At random
-    Random,
-}
-
-impl From<Init> for Origin {
-    fn from(arg: Init) -> Self {
-        match arg {
-            Init::Pretrained => Self::Pretrained,
-            Init::Random => Self::Fresh,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StatisticsArg {
-    /// Those of norms that train do
-    WithNorms,
-    /// None does
-    Still,
-    /// All do
-    Moving,
-}
-
-impl From<StatisticsArg> for Statistics {
-    fn from(arg: StatisticsArg) -> Self {
-        match arg {
-            StatisticsArg::WithNorms => Self::WithNorms,
-            StatisticsArg::Still => Self::Still,
-            StatisticsArg::Moving => Self::Moving,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PoolArg {
-    /// The mean of all places
-    Mean,
-    /// The first place
-    First,
-    /// The last place
-    Last,
-}
-
-impl From<PoolArg> for Pool {
-    fn from(arg: PoolArg) -> Self {
-        match arg {
-            PoolArg::Mean => Self::Mean,
-            PoolArg::First => Self::First,
-            PoolArg::Last => Self::Last,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HeadArg {
-    /// One fresh linear layer
-    New,
-    /// The pretrained model's; its last layer is fresh where it knows another number of classes
-    Kept,
 }
 
 #[derive(Debug, Args)]

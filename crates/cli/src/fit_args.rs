@@ -1,9 +1,9 @@
 //! The options of training, as clap reads them.
 
 use clap::{Args, ValueEnum};
-use crosstune_core::{Balance, Choices, Curve, FitOptions, Freeze, MatmulPrecision, Mix, Order};
+use crosstune_core::{Balance, Choices, Curve, FitOptions, MatmulPrecision, Mix, Order};
 
-use crate::args::{DeviceArg, Init};
+use crate::{args::DeviceArg, transfer_args::TransferArgs};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]
@@ -120,10 +120,11 @@ impl FitArgs {
     }
 
     /// What is given in place of a recipe's own.
-    pub(crate) fn choices(&self, init: Option<Init>, freeze: Option<Freeze>) -> Choices {
+    pub(crate) fn choices(&self, transfer: &TransferArgs) -> Choices {
         Choices {
-            init: init.map(Into::into),
-            freeze,
+            init: transfer.init.map(Into::into),
+            freeze: transfer.freeze.clone(),
+            lora: transfer.lora(),
             lr: self.lr,
             pretrained_lr: self.pretrained_lr,
             layer_decay: self.layer_decay,

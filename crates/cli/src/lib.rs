@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 mod args;
+mod build;
 mod check;
 mod distribution;
 mod embed;
@@ -27,6 +28,7 @@ mod rank_args;
 mod sheet;
 mod sources;
 mod train;
+mod transfer_args;
 mod weights;
 
 use std::process::ExitCode;

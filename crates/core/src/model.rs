@@ -178,6 +178,21 @@ impl Model {
         Ok(Self { store, classifier, spec, report, statistics: Statistics::default() })
     }
 
+    /// Lets the values of each tensor that was taken change places at random: a control that keeps the
+    /// scale of a pretrained model and loses what it learnt.
+    pub fn shuffle(&self) {
+        let mut taken: Vec<_> = self.store.variables().into_iter().collect();
+        taken.retain(|(name, _)| self.report.fresh.binary_search(name).is_err());
+        // A hash map has no order, and one source of randomness serves all.
+        taken.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let _still = tch::no_grad_guard();
+        for (_, mut tensor) in taken {
+            let order = Tensor::randperm(tensor.numel() as i64, (Kind::Int64, tensor.device()));
+            let shuffled = tensor.flatten(0, -1).index_select(0, &order).view_as(&tensor);
+            tensor.copy_(&shuffled);
+        }
+    }
+
     /// Fits a fresh embedder to the inputs that it will see, before training, and lets it hand over
     /// with the moments that the trunk was trained to receive, where they are given; a pretrained one
     /// stays as it is. Some hundred samples tell enough.

@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Anatomy, Continues, Curve, Error, FitOptions, Form, Freeze, Origin, Phase, Result};
+use crate::{
+    Anatomy, Continues, Curve, Error, FitOptions, Form, Freeze, Lora, Origin, Phase, Result,
+};
 
 /// A way of putting a pretrained model to a new task, with defaults of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,17 +26,36 @@ pub enum Recipe {
     /// The trunk's norms train, its attention and MLPs stand still (Frozen Pretrained Transformer,
     /// Lu et al. 2021).
     Fpt,
+    /// Adapters of low rank train beside linear layers that stand still (LoRA, Hu et al. 2021).
+    Lora,
     /// Biases train, and all else that is pretrained stands still (BitFit, Ben Zaken et al. 2022).
+    #[serde(rename = "bitfit")]
     BitFit,
+    /// A fresh embedder is brought near to the source's own, then all of it trains (ORCA, Shen et al.
+    /// 2023).
+    Orca,
     /// Nothing is pretrained: the control.
     Scratch,
+}
+
+/// Where a model's parameters come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Init {
+    /// From the source.
+    Pretrained,
+    /// They are made at random: the source gives the architecture alone.
+    Random,
+    /// From the source, but the values of each tensor change places ([`Model::shuffle`](crate::Model::shuffle)): the scale
+    /// is kept, and what was learnt is not.
+    Shuffled,
 }
 
 /// What a recipe comes to for one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Whether the source's parameters are taken.
-    pub init: Origin,
+    pub init: Init,
     /// What stands still, in the first phase if there are several.
     pub freeze: Freeze,
     /// What trains when, if that changes.
@@ -47,13 +68,17 @@ pub struct Plan {
     pub layer_decay: f64,
     /// See [`FitOptions::schedule`].
     pub schedule: Curve,
+    /// The adapters beside linear layers.
+    pub lora: Option<Lora>,
+    /// Whether a fresh embedder is brought near to the source's own first; see [`orca`](crate::orca).
+    pub align: bool,
 }
 
 /// What a person chooses in place of a recipe's defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Choices {
     /// In place of [`Plan::init`].
-    pub init: Option<Origin>,
+    pub init: Option<Init>,
     /// In place of [`Plan::freeze`], where the recipe has no phases.
     pub freeze: Option<Freeze>,
     /// In place of [`Plan::lr`].
@@ -64,17 +89,21 @@ pub struct Choices {
     pub layer_decay: Option<f64>,
     /// In place of [`Plan::schedule`].
     pub schedule: Option<Curve>,
+    /// In place of [`Plan::lora`].
+    pub lora: Option<Lora>,
 }
 
 impl Recipe {
     /// All recipes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::FineTune,
         Self::LinearProbe,
         Self::LpFt,
         Self::Gradual,
         Self::Fpt,
+        Self::Lora,
         Self::BitFit,
+        Self::Orca,
         Self::Scratch,
     ];
 
@@ -86,7 +115,9 @@ impl Recipe {
             Self::LpFt => "lp-ft",
             Self::Gradual => "gradual",
             Self::Fpt => "fpt",
+            Self::Lora => "lora",
             Self::BitFit => "bitfit",
+            Self::Orca => "orca",
             Self::Scratch => "scratch",
         }
     }
@@ -103,12 +134,25 @@ impl Recipe {
         choices: Choices,
     ) -> Result<Plan> {
         let init = choices.init.unwrap_or(match self {
-            Self::Scratch => Origin::Fresh,
-            _ => Origin::Pretrained,
+            Self::Scratch => Init::Random,
+            _ => Init::Pretrained,
         });
+        if self == Self::Orca && anatomy.embedder == Origin::Pretrained {
+            let problem = "orca aligns a fresh embedder, but the source was trained on such inputs \
+                           and brings its own; take fine-tune";
+            return Err(Error::Setting { setting: "--recipe", problem: problem.into() });
+        }
+        let lora = match self {
+            Self::Lora => Some(choices.lora.unwrap_or_default()),
+            _ if choices.lora.is_some() => {
+                let problem = "it belongs to the recipe lora; add --recipe lora".into();
+                return Err(Error::Setting { setting: "--lora-…", problem });
+            }
+            _ => None,
+        };
         let below_head = Freeze::set(&["embedder", "trunk"]);
         let freeze = match self {
-            Self::FineTune | Self::Scratch => Freeze::nothing(),
+            Self::FineTune | Self::Orca | Self::Scratch => Freeze::nothing(),
             Self::LinearProbe => below_head.clone(),
             // A fresh embedder has to be found along with the head.
             Self::LpFt | Self::Gradual if anatomy.embedder == Origin::Fresh => {
@@ -116,6 +160,7 @@ impl Recipe {
             }
             Self::LpFt | Self::Gradual => below_head.clone(),
             Self::Fpt => Freeze::set(&["trunk-but-norms"]),
+            Self::Lora => Freeze::set(&["not *.lora_?"]),
             Self::BitFit => Freeze::set(&["not biases"]),
         };
         if choices.freeze.is_some() && matches!(self, Self::LpFt | Self::Gradual) {
@@ -144,11 +189,13 @@ impl Recipe {
             pretrained_lr,
             layer_decay: choices.layer_decay.unwrap_or(layer_decay),
             schedule: choices.schedule.unwrap_or(schedule),
+            lora,
+            align: self == Self::Orca,
         })
     }
 
     /// Rates that were good on a grid: of fresh and of pretrained parameters.
-    fn rates(self, init: Origin, anatomy: Anatomy, form: Form, freeze: &Freeze) -> (f64, f64) {
+    fn rates(self, init: Init, anatomy: Anatomy, form: Form, freeze: &Freeze) -> (f64, f64) {
         // Any matrix of the topmost part, which is the last to be frozen.
         let top = format!("trunk.blocks.{}.weight", anatomy.depth.saturating_sub(1));
         let trunk_trains = freeze.trains(&top, anatomy) && self != Self::LpFt;
@@ -156,9 +203,9 @@ impl Recipe {
         match (self, init, anatomy.embedder, trunk_trains) {
             (Self::LinearProbe, ..) => (1e-2, 1e-2),
             // Batch norms bear high rates.
-            (_, Origin::Fresh, _, true) if planes => (3e-3, 3e-3),
             (_, _, _, true) if planes => (3e-3, 3e-3),
-            (_, Origin::Fresh, _, true) => (3e-4, 3e-4),
+            (_, Init::Random, _, true) => (3e-4, 3e-4),
+            (Self::Lora, ..) => (1e-3, 1e-3),
             (Self::LpFt, _, Origin::Fresh, _) => (3e-3, 3e-4),
             (Self::LpFt, _, Origin::Pretrained, _) => (1e-2, 1e-4),
             // Norms at the most, which bear a high rate.
