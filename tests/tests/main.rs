@@ -8,6 +8,7 @@ mod freezing;
 mod hub;
 mod pipeline;
 mod rank;
+mod runs;
 mod support;
 mod targets;
 mod train;
