@@ -40,6 +40,10 @@ impl<'a> Job<'a> {
         let choices = fit.choices(args);
         let plan = args.recipe.plan(anatomy, trunk.accepts(), fit.options().epochs, choices)?;
         plan.freeze.check(anatomy)?;
+        if plan.init != Init::Random {
+            // An architecture alone says so before any data is read.
+            source.source()?;
+        }
         if args.align.is_some() && !plan.align {
             let problem = "the recipe orca alone aligns; add --recipe orca".into();
             return Err(Error::Setting { setting: "--align", problem }.into());
@@ -70,12 +74,12 @@ impl<'a> Job<'a> {
             spec.trunk = spec.trunk.with_dropout(share);
         }
         spec.lora = plan.lora.clone();
-        let dialect = source.source()?;
+        let dialect = (plan.init != Init::Random).then(|| source.source()).transpose()?;
         let parts = match args.head {
             HeadArg::New => Parts::Body,
             HeadArg::Kept => Parts::BodyAndHead,
         };
-        let taken = (plan.init != Init::Random).then_some((&dialect, parts));
+        let taken = dialect.as_ref().map(|dialect| (dialect, parts));
         let model = Model::new(spec, modality, taken, device)?;
         let model = model.with_statistics(args.statistics.into());
         if plan.init == Init::Shuffled {

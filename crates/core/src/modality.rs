@@ -141,6 +141,13 @@ pub trait Modality:
         None
     }
 
+    /// How the embedder for a trunk that takes `form` is built, be it pretrained or fresh, as far as
+    /// that can be told to a model for another modality.
+    fn embedder_config(&self, form: Form) -> Option<PretrainedEmbedder> {
+        let _ = form;
+        self.pretrained_embedder()
+    }
+
     /// Writes what transformers keeps beside a model's weights (a tokenizer, a
     /// `preprocessor_config.json`) into a folder, and gives the fields of `config.json` that only the
     /// modality knows.
