@@ -54,12 +54,15 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     #[arg(long, value_name = "PATH")]
     pub(crate) eval_data: Option<PathBuf>,
     /// The run folder to make
-    #[arg(long, value_name = "DIR", required_unless_present = "plan")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["plan", "find_lr"])]
     pub(crate) out: Option<PathBuf>,
     /// Write what becomes of each tensor, what trains at which rate, and what it would cost, in
     /// TOML, and do not train
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
+    /// Try rates from 1e-6 to 1, one a step, plot the loss into this SVG file, and do not train
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    pub(crate) find_lr: Option<PathBuf>,
     /// Train only if all is as the file says that --plan wrote
     #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     pub(crate) hold_to: Option<PathBuf>,

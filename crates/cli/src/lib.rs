@@ -16,7 +16,6 @@ mod embed;
 mod evaluate;
 mod export;
 mod figures;
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing asks for it yet"))]
 mod finder;
 mod fit_args;
 mod format;

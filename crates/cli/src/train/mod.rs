@@ -3,13 +3,13 @@
 mod plan;
 mod say;
 
-use std::time::Instant;
+use std::{fs, path::Path, time::Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use crosstune_core::{
     BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, Init, LoadReport,
     MatmulPrecision, Modality, Model, Progress, Recipe, Room, RunWriter, Splits, Statistics, fit,
-    orca::AlignReport,
+    fit::find_rate, orca::AlignReport,
 };
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ use crate::{
     ModalityArgs,
     args::TrainArgs,
     build::{Built, Job},
+    finder,
     format::percent,
     process, progress,
 };
@@ -95,8 +96,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let task = args.layout.task().unwrap_or_default();
     task.check(&options)?;
     let data = dataset::<A>(&args)?;
-    // What is only planned leaves no folder.
-    let out = args.out.as_ref().filter(|_| args.plan.is_none());
+    // What is only planned or tried leaves no folder.
+    let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
     let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
     let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
     options.room = (!args.recompute).then_some(Room { memory: args.memory.0, folder });
@@ -124,6 +125,15 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
         planned.write(path)?;
         say("planned", path.display());
+        return Ok(());
+    }
+    if let Some(path) = &args.find_lr {
+        let curve = find_rate(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
+        replace(path, finder::plot(&curve))?;
+        let rate = |rate: Option<f64>| rate.map_or("none".into(), |rate| format!("{rate:.1e}"));
+        let (steepest, careful) = (rate(curve.steepest), rate(curve.tenth_of_least));
+        say("rate", format!("the loss falls fastest at {steepest}; careful: {careful}"));
+        say("plotted", path.display());
         return Ok(());
     }
     let Some(run) = run else { return Err(setting("--out", "name the run folder to make")) };
@@ -168,6 +178,14 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     say_result(&result);
     say("saved", args.out.unwrap_or_default().display());
     Ok(())
+}
+
+/// Writes a file beside its place first.
+fn replace(path: &Path, text: String) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".partial");
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
+    written.with_context(|| format!("{}: cannot be written", path.display()))
 }
 
 fn setting(setting: &'static str, problem: &str) -> anyhow::Error {

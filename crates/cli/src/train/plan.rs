@@ -10,6 +10,7 @@ use crosstune_core::{
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::replace;
 use crate::process;
 
 /// What becomes of each tensor, what trains at which rate, and what it will cost.
@@ -124,13 +125,9 @@ impl Plan {
         Ok(Self { estimate: Some(Estimate { seconds_per_step, seconds, memory_mib }), ..self })
     }
 
-    /// Writes it, beside its place first.
+    /// Writes it.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let text = toml::to_string(self).context("the plan cannot be written as TOML")?;
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".partial");
-        let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
-        written.with_context(|| format!("{}: cannot be written", path.display()))
+        replace(path, toml::to_string(self).context("the plan cannot be written as TOML")?)
     }
 
     /// Checks that this is what a file says.
