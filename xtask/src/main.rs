@@ -14,6 +14,7 @@ mod libtorch;
 mod minilm;
 mod paths;
 mod pip;
+mod pretrain;
 mod process;
 mod report;
 mod setup;
@@ -37,6 +38,7 @@ Tasks:
   bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
   fixtures        Make the tests' expected values again: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
+  pretrain        Train small source models: --data FOLDER [--only image|audio|text] [--ship]
   report          Show comparisons together: FILE.json... --out FOLDER
   browser         Fetch a headless Chromium, which tests of the report use, and print where it lies
   weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies
@@ -75,6 +77,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "browser" => no_arguments(task, rest).and_then(|()| browser::run()),
         "fixtures" => fixtures::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
+        "pretrain" => pretrain::run(rest),
         "report" => report::run(rest),
         "test" => test::run(rest),
         "tidy" => no_arguments(task, rest).and_then(|()| tidy::run()),
