@@ -1,10 +1,11 @@
-//! How a training goes: phases, what is kept of frozen parts, averages and pulls.
+//! How a training goes: phases, what is kept of frozen parts, averages and pulls; and which rate it goes
+//! well at.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crosstune_core::{
     Continues, Dataset, FitOptions, Fitted, Freeze, Layout, MEMORY, Modality, Model, Parts, Phase,
-    Pretrained, Room, Spec, Splits, fit,
+    Pretrained, Room, Samples, Spec, Splits, SweepEnd, find_rate, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -36,6 +37,15 @@ fn tuned(freeze: &str, options: &FitOptions) -> Tuned {
 
 /// The same with another share held out for validation, by which the best epoch is chosen.
 fn tuned_without(held_out: f64, freeze: &str, options: &FitOptions) -> Tuned {
+    let (model, sentences, splits) = ready(held_out, freeze);
+    let before = values(&model);
+    let (train, validation) = (&splits.train, &splits.validation);
+    let course = fit(&model, &sentences, train, validation, options, &mut |_| Ok(())).unwrap();
+    Tuned { before, after: values(&model), course }
+}
+
+/// A tiny BERT with a fresh head and some sentences, of which a share is held out.
+fn ready(held_out: f64, freeze: &str) -> (Model, TextSettings, Splits) {
     let source = Pretrained::open(tiny_bert()).unwrap().with_dropout(0.).unwrap();
     let data = root().join("crates/text/samples/digits");
     let mut data = Dataset::open(data, &Layout::of::<TextSettings>()).unwrap();
@@ -49,13 +59,11 @@ fn tuned_without(held_out: f64, freeze: &str, options: &FitOptions) -> Tuned {
     let source = Some((&dialect, Parts::Body));
     let model = seeded(3, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
     freeze.parse::<Freeze>().unwrap().apply(model.store(), model.anatomy()).unwrap();
-    let values = || -> HashMap<String, Tensor> {
-        model.store().variables().into_iter().map(|(n, t)| (n, t.detach().copy())).collect()
-    };
-    let before = values();
-    let (train, validation) = (&splits.train, &splits.validation);
-    let course = fit(&model, &sentences, train, validation, options, &mut |_| Ok(())).unwrap();
-    Tuned { before, after: values(), course }
+    (model, sentences, splits)
+}
+
+fn values(model: &Model) -> HashMap<String, Tensor> {
+    model.store().variables().into_iter().map(|(n, t)| (n, t.detach().copy())).collect()
 }
 
 fn options(epochs: usize) -> FitOptions {
@@ -72,7 +80,7 @@ fn what_is_kept_of_frozen_parts_is_what_they_compute() {
     for freeze in ["embedder,trunk", "below:1", "below:2"] {
         let phase = |epochs| Phase::of(freeze.parse().unwrap(), epochs);
         let run = |phases, memory| {
-            let room = Room { memory, ..Room::default() };
+            let room = Some(Room { memory, ..Room::default() });
             tuned("nothing", &FitOptions { phases, room, ..options(3) }).course
         };
         // One epoch is computed as it comes.
@@ -82,10 +90,11 @@ fn what_is_kept_of_frozen_parts_is_what_they_compute() {
         let file = run(vec![phase(3)], 0);
         assert_eq!(figures(&memory), figures(&file), "{freeze}");
         assert_eq!(figures(&memory), figures(&half), "{freeze}");
-        let off = |(a, b): (&(f64, Option<f64>), &(f64, Option<f64>))| {
-            (a.0 - b.0).abs() + (a.1.unwrap() - b.1.unwrap()).abs()
-        };
-        let off = figures(&memory).iter().zip(&figures(&again)).map(off).fold(0., f64::max);
+        let off = figures(&memory)
+            .into_iter()
+            .zip(figures(&again))
+            .map(|(a, b)| (a.0 - b.0).abs() + (a.1.unwrap() - b.1.unwrap()).abs())
+            .fold(0., f64::max);
         // Sentences are padded to other lengths, and so summed in another order.
         assert!(off < 1e-4, "{freeze}: {off}");
         assert_eq!(memory.frozen, again.frozen);
@@ -170,4 +179,62 @@ fn recipes_run_as_they_say() {
     assert!(no.error(2).starts_with("--freeze: the recipe gradual decides"));
     let no = train("text", &run, &["--recipe", "finetune"]);
     assert!(no.stderr.contains("expected fine-tune, linear-probe"), "{}", no.stderr);
+}
+
+#[test]
+fn a_good_rate_is_found_and_nothing_is_changed() {
+    let (model, sentences, splits) = ready(0.2, "trunk.blocks.0.*");
+    let before = values(&model);
+    let trains = || -> BTreeMap<String, bool> {
+        model.store().variables().into_iter().map(|(n, t)| (n, t.requires_grad())).collect()
+    };
+    let trained = trains();
+    let find = |options: &FitOptions, to| {
+        find_rate(&model, &sentences, &splits.train, options, 1e-6, to, 80).unwrap()
+    };
+    let curve = find(&options(4), 1e3);
+    assert_eq!(curve.end, SweepEnd::Diverged);
+    let rates: Vec<f64> = curve.points.iter().map(|point| point.rate).collect();
+    assert!((rates[0] / 1e-6 - 1.).abs() < 1e-9);
+    let ratio = 1e9f64.powf(1. / 79.);
+    assert!(rates.windows(2).all(|two| (two[1] / two[0] / ratio - 1.).abs() < 1e-9));
+    for (name, value) in values(&model) {
+        assert!(value.equal(&before[&name]), "{name} is what it was");
+    }
+    assert_eq!(trains(), trained);
+    assert_eq!(find(&options(4), 1e3), curve, "the seed decides everything");
+
+    // Phases say what trains, and the model is left as it was all the same.
+    let phases = vec![Phase::of("nothing".parse().unwrap(), 1)];
+    let phased = find(&FitOptions { phases, ..options(1) }, 1e3);
+    assert_ne!(phased, curve);
+    assert_eq!(phased.points[0].loss, curve.points[0].loss, "before the first step");
+    assert_eq!(trains(), trained);
+
+    // What is found trains better than far smaller and far larger rates.
+    let loss = |lr| {
+        let (model, sentences, splits) = ready(0.2, "trunk.blocks.0.*");
+        let none = Samples::default();
+        let options = FitOptions { lr, pretrained_lr: lr / 10., ..options(6) };
+        let course = fit(&model, &sentences, &splits.train, &none, &options, &mut |_| Ok(()));
+        course.unwrap().epochs.last().unwrap().train_loss
+    };
+    for rate in [curve.steepest.unwrap(), curve.tenth_of_least.unwrap()] {
+        let found = loss(rate);
+        eprintln!("{rate:e}: {found}; {} {}", loss(rate / 100.), loss(rate * 100.));
+        assert!(found < loss(rate / 100.) && found < loss(rate * 100.), "{rate:e}: {found}");
+    }
+}
+
+#[test]
+fn a_sweep_that_cannot_be_made_is_one_line() {
+    let (model, sentences, splits) = ready(0.2, "nothing");
+    let said = |from, to, steps| {
+        let train = &splits.train;
+        let curve = find_rate(&model, &sentences, train, &options(1), from, to, steps);
+        curve.unwrap_err().to_string()
+    };
+    assert!(said(0., 1., 100).starts_with("--find-lr: rates go from one above 0"));
+    assert!(said(1., 1., 100).starts_with("--find-lr: rates go from one above 0"));
+    assert!(said(1e-6, 1., 5).starts_with("--find-lr: 5 steps; at least 20 are needed"));
 }

@@ -1,12 +1,14 @@
 //! The binaries and crates end to end, as a person uses them.
 
 mod check;
+mod compare;
 mod errors;
 mod export;
 mod fitting;
 mod freezing;
 mod hub;
 mod pipeline;
+mod planes;
 mod rank;
 mod runs;
 mod support;

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 9] = [
+    let scripts: [(&str, Vec<OsString>); 11] = [
         ("audio.py", vec![]),
         ("audio_models.py", vec![]),
         ("checkpoints.py", vec![]),
@@ -24,6 +24,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("image_models.py", vec![]),
         ("surgery.py", vec![]),
         ("text.py", vec!["tiny".into()]),
+        ("text.py", vec!["pairs".into()]),
+        ("adapters.py", vec![]),
         ("text.py", vec!["minilm".into(), minilm]),
         ("text_models.py", vec![]),
     ];

@@ -17,7 +17,7 @@ use crate::{
     adopt::{Adopted, settle},
     features::{FrontEnd, Padding},
     hear,
-    show::spectrogram,
+    show::{clip, spectrogram},
 };
 
 /// How a recording becomes what a model hears.
@@ -222,6 +222,10 @@ impl Modality for AudioSettings {
 
     fn show(&self, input: &Input) -> Result<Shown, Cause> {
         spectrogram(hear::open(input)?)
+    }
+
+    fn play(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
+        clip(hear::open(input)?).map(Some)
     }
 
     fn standardise(&mut self, train: &[Tensor]) {

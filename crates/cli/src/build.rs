@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use crosstune_core::{
-    Anatomy, Device, Error, Init, Modality, Model, Moments, Origin, Parts, Plan, Pretrained,
-    SourceFeatures, Spec, Splits, Task, fit,
+    Anatomy, Dataset, Device, Error, Init, Modality, Model, Moments, Origin, Parts, Plan,
+    Pretrained, SourceFeatures, Spec, Splits, fit,
     orca::{self, AlignOptions, AlignReport},
 };
 
@@ -57,16 +57,15 @@ impl<'a> Job<'a> {
         &self,
         plan: &Plan,
         modality: &M,
-        labels: &[String],
-        task: Task,
+        data: &Dataset,
         splits: &Splits,
         seed: u64,
         device: Device,
     ) -> Result<Built> {
         let Self { args, source, anatomy, .. } = self;
         fit::seed(seed);
-        let mut spec = Spec::new::<M>(source, anatomy.embedder, labels.to_vec())
-            .for_task(task, &splits.train)?;
+        let mut spec = Spec::new::<M>(source, anatomy.embedder, data.labels.clone())
+            .for_task(data.task, &splits.train)?;
         match args.head {
             HeadArg::New => spec.pool = args.pool.into(),
             HeadArg::Kept => spec = spec.with_head_of(source),
@@ -121,7 +120,7 @@ impl<'a> Job<'a> {
         Ok(orca::align(model, modality, train, &features, &options, &mut |_, _| Ok(()))?)
     }
 
-    /// The embedder in words, for a plan.
+    /// Whether a plan makes the embedder at random.
     pub(crate) fn is_fresh(&self, plan: &Plan) -> bool {
         self.anatomy.embedder == Origin::Fresh || plan.init == Init::Random
     }

@@ -80,7 +80,8 @@ pub use family::{
 };
 pub use features::{Batch, Features, Form, Sequence};
 pub use fit::{
-    Balance, Continues, EpochRecord, FitOptions, Fitted, Order, Phase, Progress, Tuner, fit, seed,
+    Balance, Continues, EpochRecord, FitOptions, Fitted, Order, Phase, Progress, RateCurve,
+    RatePoint, SweepEnd, Tuner, find_rate, fit, seed,
 };
 pub use freeze::{Anatomy, Freeze};
 pub use head::{Activation, Bias, Dense, Head, HeadConfig};

@@ -108,6 +108,15 @@ pub trait Modality:
         })
     }
 
+    /// What a person hears of an input: a WAV file of its first seconds; `None`: nothing.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn play(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
+        let _ = input;
+        Ok(None)
+    }
+
     /// Measures the training samples, as [`keep`](Self::keep) returned them, so that `batch` can bring every sample to a common scale.
     fn standardise(&mut self, train: &[Tensor]) {
         let _ = train;

@@ -5,7 +5,7 @@ use super::*;
 /// A source of which every `wrong`-th of 100 samples is answered wrong, from `first` on.
 fn source(name: &str, first: usize, wrong: usize, accuracies: &[f64]) -> Ranked {
     let right: Vec<f64> =
-        (0..100).map(|i| f64::from(i < first || (i - first) % wrong != 0)).collect();
+        (0..100).map(|i| f64::from(i < first || !(i - first).is_multiple_of(wrong))).collect();
     Ranked {
         source: name.into(),
         family: "bert".into(),

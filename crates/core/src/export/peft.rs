@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use tch::Tensor;
 
-use super::whole;
+use super::{rescale, whole};
 use crate::{
     Dialect, Error, Fit, Lora, Modality, Model, Pretrained, Result,
     checkpoint::CONFIG,
@@ -55,8 +55,9 @@ pub fn peft<M: Modality>(
             spec.family
         )));
     }
-    let ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
+    let mut ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
     check_base(&ours, &spec.family, base)?;
+    rescale(&mut ours, spec)?;
 
     let mut layers = Layers::of(&ours, lora, &[published.in_memory, dialect])?;
     let head: BTreeMap<_, _> = ours

@@ -1,3 +1,5 @@
+//! Where adapters stand, what they compute and learn, and what cannot be adapted.
+
 use tch::{Device, Kind, nn::VarStore};
 
 use super::*;

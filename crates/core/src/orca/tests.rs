@@ -131,7 +131,7 @@ impl Modality for Waves {
 fn waves(count: usize) -> Samples {
     let item = |i: usize| {
         let place = Place { path: "waves".into(), line: Some(i as u64) };
-        Item { target: Target::Class(i % 2), ..Item::text(&i.to_string(), place) }
+        Item { target: Target::Class(i % 2), ..Item::text(i.to_string(), place) }
     };
     let items: Vec<Item> = (0..count).map(item).collect();
     let (samples, bad) = Samples::read(&Waves, &items, Reading::Kept, &mut { usize::MAX }, || ());
@@ -170,8 +170,13 @@ fn aligning_moves_the_fresh_embedder_alone_and_nearer() {
         let frozen = model.store().variables()["head.weight"].set_requires_grad(false);
         let before: Vec<(String, Tensor)> =
             model.store().variables().into_iter().map(|(n, t)| (n, t.detach().copy())).collect();
-        let options =
-            AlignOptions { epochs: 15, batch_size: 16, lr: 0.02, ..AlignOptions::default() };
+        let options = AlignOptions {
+            epochs: 8,
+            batch_size: 16,
+            lr: 0.04,
+            distance: Otdd { rounds: 100, ..Otdd::default() },
+            ..AlignOptions::default()
+        };
         let mut seen = vec![];
         let report = align(&model, &Waves, &train, &source, &options, &mut |epoch, distance| {
             seen.push((epoch, distance));
@@ -179,7 +184,7 @@ fn aligning_moves_the_fresh_embedder_alone_and_nearer() {
         })
         .unwrap();
         assert!(report.after < 0.7 * report.before, "{report:?}");
-        assert_eq!(seen.len(), 15);
+        assert_eq!(seen.len(), 8);
         assert_eq!(seen.iter().map(|s| s.1).collect::<Vec<_>>(), report.epochs);
         for (name, old) in before {
             let now = &model.store().variables()[&name];

@@ -1,5 +1,6 @@
-//! What texts become: tokens, pairs, bytes and characters. One binary, so one link of libtorch.
+//! What texts become: tokens, pairs, bytes and characters; and adapters. One binary, so one link of libtorch.
 
+mod adapters;
 mod pairs;
 mod symbols;
 mod tokenizers;

@@ -1,0 +1,193 @@
+//! The learning-rate finder's curve as a picture.
+
+use std::fmt::Write;
+
+use crosstune_core::{RateCurve, RatePoint, SweepEnd};
+
+/// The size of the picture.
+const SIZE: (f64, f64) = (640., 400.);
+/// Where the plot's area begins and ends.
+const LEFT: f64 = 64.;
+const RIGHT: f64 = 616.;
+const TOP: f64 = 76.;
+const BOTTOM: f64 = 340.;
+/// The room that the name of a marked rate takes.
+const NAME: f64 = 190.;
+
+const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}\
+                     .title{font-size:16px;font-weight:600}\
+                     .tick{font-size:12px;fill:#57606a}\
+                     .grid{stroke:#d8dee4}.axis{stroke:#57606a}\
+                     .step{fill:#8c959f}.smooth{fill:none;stroke:#0550ae;stroke-width:2}\
+                     .mark{stroke-width:1.5;stroke-dasharray:5 3}\
+                     .steepest{stroke:#a40e26}text.steepest{fill:#a40e26;stroke:none}\
+                     .tenth{stroke:#116329}text.tenth{fill:#116329;stroke:none}";
+
+/// The loss over the learning rate as SVG, on its own: the rate on a logarithmic axis, a point for the
+/// loss of each step, a line for the smooth loss, and the rates that are suggested.
+pub(crate) fn plot(curve: &RateCurve) -> String {
+    let axes = Axes::of(&curve.points);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" \
+         height=\"{1}\" role=\"img\" aria-label=\"{2}\">\
+         <style>{STYLE}</style><rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\
+         <clipPath id=\"area\"><rect x=\"{LEFT}\" y=\"{TOP}\" width=\"{3}\" height=\"{4}\"/>\
+         </clipPath><text class=\"title\" x=\"{LEFT}\" y=\"24\">Loss over the learning rate</text>",
+        SIZE.0,
+        SIZE.1,
+        said(curve),
+        RIGHT - LEFT,
+        BOTTOM - TOP,
+    );
+    axes.grid(&mut svg);
+    svg += "<g clip-path=\"url(#area)\">";
+    for point in &curve.points {
+        let (x, y) = (axes.x(point.rate), axes.y(point.loss));
+        let _ = write!(svg, "<circle class=\"step\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\"/>");
+    }
+    let at = |point: &RatePoint| format!("{:.1} {:.1}", axes.x(point.rate), axes.y(point.smooth));
+    let line: Vec<_> = curve.points.iter().map(at).collect();
+    let _ = write!(svg, "<path class=\"smooth\" d=\"M{}\"/></g>", line.join("L"));
+    let marks = [
+        ("steepest", "falls fastest", curve.steepest, TOP - 10.),
+        ("tenth", "a tenth of the best", curve.tenth_of_least, TOP - 27.),
+    ];
+    for (class, name, rate, y) in marks {
+        if let Some(rate) = rate {
+            axes.mark(&mut svg, class, &format!("{name}: {rate:.1e}"), rate, y);
+        }
+    }
+    let middle = f64::midpoint(LEFT, RIGHT);
+    let below = format!("learning rate · points: each step · line: smoothed · {}", ended(curve));
+    let _ = write!(
+        svg,
+        "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{below}</text>\
+         <text transform=\"translate(18 {}) rotate(-90)\" text-anchor=\"middle\">loss</text></svg>\n",
+        SIZE.1 - 14.,
+        f64::midpoint(TOP, BOTTOM),
+    );
+    svg
+}
+
+/// The curve for who cannot see it.
+fn said(curve: &RateCurve) -> String {
+    match (curve.steepest, curve.tenth_of_least) {
+        (Some(steepest), Some(tenth)) => format!(
+            "The loss falls fastest at a learning rate of {steepest:.1e}; a tenth of the rate at \
+             which it is least is {tenth:.1e}"
+        ),
+        _ => "The loss does not fall at any of these learning rates".into(),
+    }
+}
+
+fn ended(curve: &RateCurve) -> &'static str {
+    match (curve.steepest, curve.end) {
+        (None, _) => "it never falls",
+        (Some(_), SweepEnd::Diverged) => "ends where it bursts",
+        (Some(_), SweepEnd::Last) => "ends at the last rate",
+    }
+}
+
+/// Where rates and losses lie in the picture.
+struct Axes {
+    rates: (f64, f64),
+    losses: (f64, f64),
+    /// The distance of two labelled losses.
+    step: f64,
+}
+
+impl Axes {
+    /// So that all of the line is seen, and what points fit.
+    fn of(points: &[RatePoint]) -> Self {
+        let ends = |values: &mut dyn Iterator<Item = f64>| {
+            values
+                .filter(|value| value.is_finite())
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                    (low.min(value), high.max(value))
+                })
+        };
+        let wide = |(low, high): (f64, f64), by: f64| match (low.is_finite(), low < high) {
+            (false, _) => (1., 1. + by),
+            (true, false) => (low, low + by * low.abs().max(1e-6)),
+            (true, true) => (low, high),
+        };
+        let rates = wide(ends(&mut points.iter().map(|point| point.rate)), 1.);
+        let least = ends(&mut points.iter().flat_map(|point| [point.loss, point.smooth])).0;
+        let most = ends(&mut points.iter().map(|point| point.smooth)).1;
+        let (low, high) = wide((least, most), 0.1);
+        let step = round_step((high - low) / 5.);
+        Self { rates, losses: ((low / step).floor() * step, (high / step).ceil() * step), step }
+    }
+
+    fn x(&self, rate: f64) -> f64 {
+        let (low, high) = self.rates;
+        LEFT + (rate / low).ln() / (high / low).ln() * (RIGHT - LEFT)
+    }
+
+    fn y(&self, loss: f64) -> f64 {
+        let (low, high) = self.losses;
+        // Far above is as good as outside.
+        BOTTOM - ((loss - low) / (high - low)).clamp(-1., 2.) * (BOTTOM - TOP)
+    }
+
+    /// Rates with a label: powers of ten, or more where there are few of them.
+    fn rate_ticks(&self) -> Vec<f64> {
+        let (low, high) = self.rates;
+        let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
+        let ticks = |digits: &[f64]| -> Vec<f64> {
+            let all = powers.clone().flat_map(|p| digits.iter().map(move |d| d * 10f64.powi(p)));
+            all.filter(|tick| (low * 0.999..=high * 1.001).contains(tick)).collect()
+        };
+        let tens = ticks(&[1.]);
+        if tens.len() > 2 { tens } else { ticks(&[1., 2., 5.]) }
+    }
+
+    fn grid(&self, svg: &mut String) {
+        for rate in self.rate_ticks() {
+            let _ = write!(
+                svg,
+                "<path class=\"grid\" d=\"M{0:.1} {TOP}V{BOTTOM}\"/>\
+                 <text class=\"tick\" x=\"{0:.1}\" y=\"{1}\" text-anchor=\"middle\">{rate:e}</text>",
+                self.x(rate),
+                BOTTOM + 18.,
+            );
+        }
+        let (low, high) = self.losses;
+        let digits = (-self.step.log10().floor()).max(0.) as usize;
+        for tick in 0..=((high - low) / self.step).round() as usize {
+            let loss = low + tick as f64 * self.step;
+            let _ = write!(
+                svg,
+                "<path class=\"grid\" d=\"M{LEFT} {0:.1}H{RIGHT}\"/>\
+                 <text class=\"tick\" x=\"{1}\" y=\"{2:.1}\" text-anchor=\"end\">{loss:.digits$}</text>",
+                self.y(loss),
+                LEFT - 8.,
+                self.y(loss) + 4.,
+            );
+        }
+        let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>");
+    }
+
+    /// A line at a rate, with its name above at the height `y`, on the side where there is room.
+    fn mark(&self, svg: &mut String, class: &str, name: &str, rate: f64, y: f64) {
+        let x = self.x(rate).clamp(LEFT, RIGHT);
+        let (anchor, off) = if x + NAME > SIZE.0 { ("end", -5.) } else { ("start", 5.) };
+        let _ = write!(
+            svg,
+            "<path class=\"mark {class}\" d=\"M{x:.1} {}V{BOTTOM}\"/>\
+             <text class=\"{class}\" x=\"{:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{name}</text>",
+            y - 12.,
+            x + off,
+        );
+    }
+}
+
+/// The next larger of 1, 2 and 5 times a power of ten.
+fn round_step(least: f64) -> f64 {
+    let power = 10f64.powf(least.log10().floor());
+    let step = [1., 2., 5.].into_iter().find(|step| step * power >= least * (1. - 1e-9));
+    step.unwrap_or(10.) * power
+}
+
+#[cfg(test)]
+mod tests;
