@@ -70,7 +70,7 @@ const SOURCES: [Source; 3] = [
         options: &["--crop-scale", "0.5", "--epochs", "30", "--patience", "30"],
         shipped: Shipped {
             data: Place::Data("photos/clothing"),
-            options: &["--crop-scale", "0.4", "--epochs", "30", "--patience", "30"],
+            options: &["--crop-scale", "0.4", "--epochs", "100", "--patience", "100"],
             terms: "Trained on photographs of clothes, of ten classes, by Alexey Grigorev and others \
                     (alexeygrigorev/clothing-dataset-small), which are under CC0 1.0. These weights \
                     are under the project's own licence, MIT or Apache-2.0.",
