@@ -15,6 +15,7 @@ mod matrix;
 mod minilm;
 mod paths;
 mod pip;
+mod pretrain;
 mod process;
 mod report;
 mod setup;
@@ -38,6 +39,7 @@ Tasks:
   bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
   fixtures        Make the tests' expected values again: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
+  pretrain        Train small source models: --data FOLDER [--only image|audio|text] [--ship]
   matrix          Measure all nine directions beside their controls and write one report:
                   [--data FOLDER] [--seeds N] [--only SOURCE-TARGET] [--out FOLDER]
   report          Show comparisons together: FILE.json... --out FOLDER
@@ -78,6 +80,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "browser" => no_arguments(task, rest).and_then(|()| browser::run()),
         "fixtures" => fixtures::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
+        "pretrain" => pretrain::run(rest),
         "matrix" => matrix::run(rest),
         "report" => report::run(rest),
         "test" => test::run(rest),

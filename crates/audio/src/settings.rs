@@ -248,19 +248,23 @@ impl Modality for AudioSettings {
         }
         let x = Tensor::pad_sequence(samples, true, 0., "right");
         let x = self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(&x));
+        let longest = x.size()[1];
+        let even = lengths.iter().all(|&length| length == longest);
+        let keep = (padding != Padding::Silent && !even).then(|| {
+            let places = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
+            places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))
+        });
+        // The scale has moved what stands behind the shorter ones away from zero.
+        let x = match keep.as_ref().map(Tensor::logical_not) {
+            Some(padded) if x.dim() == 3 => x.masked_fill(&padded.unsqueeze(-1), 0.),
+            Some(padded) => x.masked_fill(&padded, 0.),
+            None => x,
+        };
         if self.lie != Lie::Sequence {
-            let missing = self.options.frames() as i64 - x.size()[1];
+            let missing = self.options.frames() as i64 - longest;
             return Batch { x: x.pad([0, 0, 0, missing.max(0)], "constant", 0.), keep: None };
         }
-        let longest = x.size()[1];
-        if padding == Padding::Silent || lengths.iter().all(|&length| length == longest) {
-            return Batch { x, keep: None };
-        }
-        let places = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
-        let keep = places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1));
-        let padded = keep.logical_not();
-        let padded = if x.dim() == 3 { padded.unsqueeze(-1) } else { padded };
-        Batch { x: x.masked_fill(&padded, 0.), keep: Some(keep) }
+        Batch { x, keep }
     }
 
     fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {

@@ -59,10 +59,10 @@ pub(crate) fn plot(curve: &RateCurve) -> String {
     }
     let middle = f64::midpoint(LEFT, RIGHT);
     let below = format!("learning rate · points: each step · line: smoothed · {}", ended(curve));
-    let _ = write!(
+    let _ = writeln!(
         svg,
         "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{below}</text>\
-         <text transform=\"translate(18 {}) rotate(-90)\" text-anchor=\"middle\">loss</text></svg>\n",
+         <text transform=\"translate(18 {}) rotate(-90)\" text-anchor=\"middle\">loss</text></svg>",
         SIZE.1 - 14.,
         f64::midpoint(TOP, BOTTOM),
     );

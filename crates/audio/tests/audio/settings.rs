@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crosstune_audio::{AudioOptions, AudioSettings, Scale};
-use crosstune_core::{Features, Form, Fresh, Input, Modality, Scope, error::one_line};
+use crosstune_core::{Features, Form, Fresh, Input, Modality, Pretrained, Scope, error::one_line};
 use tch::{Device, IndexOp, Kind, Tensor, nn::VarStore};
 
 use crate::{spec, tone, write};
@@ -265,4 +265,21 @@ fn planes_see_a_spectrogram_as_a_picture() {
     };
     assert_eq!(planes.size(), [2, 8, 40, 64]);
     assert_eq!(store.variables()["embed.conv.weight"].size(), [8, 1, 3, 3]);
+}
+
+#[test]
+fn a_picture_of_a_recording_does_not_hang_on_its_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let design = folder.path().join("design.json");
+    let stage = r#"{"blocks": 1, "width": 8, "stride": 1}"#;
+    let resnet = format!(r#"{{"trunk": {{"resnet": {{"planes": 8, "stages": [{stage}]}}}}}}"#);
+    std::fs::write(&design, resnet).unwrap();
+    let mut audio = at_8_khz();
+    audio.adopt(&Pretrained::open(design).unwrap()).unwrap();
+    // Far from zero, as log-mel frames are.
+    let [a, b] = [40, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)) - 5.);
+    audio.standardise(&[a.shallow_clone(), b.shallow_clone()]);
+    let together = audio.batch(&[&a, &b]).x;
+    assert_eq!(together.i(1), audio.batch(&[&b]).x.i(0));
+    assert_eq!(together.i(1).i(9..).abs().max().double_value(&[]), 0.);
 }
