@@ -80,7 +80,7 @@ fn what_is_kept_of_frozen_parts_is_what_they_compute() {
     for freeze in ["embedder,trunk", "below:1", "below:2"] {
         let phase = |epochs| Phase::of(freeze.parse().unwrap(), epochs);
         let run = |phases, memory| {
-            let room = Room { memory, ..Room::default() };
+            let room = Some(Room { memory, ..Room::default() });
             tuned("nothing", &FitOptions { phases, room, ..options(3) }).course
         };
         // One epoch is computed as it comes.

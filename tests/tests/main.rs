@@ -1,6 +1,7 @@
 //! The binaries and crates end to end, as a person uses them.
 
 mod check;
+mod compare;
 mod errors;
 mod export;
 mod fitting;
@@ -9,6 +10,7 @@ mod hub;
 mod pipeline;
 mod planes;
 mod rank;
+mod runs;
 mod support;
 mod targets;
 mod train;

@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod fixtures;
 mod libtorch;
+mod matrix;
 mod minilm;
 mod paths;
 mod pip;
@@ -37,6 +38,8 @@ Tasks:
   bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
   fixtures        Make the tests' expected values again: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
+  matrix          Measure all nine directions beside their controls and write one report:
+                  [--data FOLDER] [--seeds N] [--only SOURCE-TARGET] [--out FOLDER]
   report          Show comparisons together: FILE.json... --out FOLDER
   browser         Fetch a headless Chromium, which tests of the report use, and print where it lies
   weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies
@@ -75,6 +78,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "browser" => no_arguments(task, rest).and_then(|()| browser::run()),
         "fixtures" => fixtures::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
+        "matrix" => matrix::run(rest),
         "report" => report::run(rest),
         "test" => test::run(rest),
         "tidy" => no_arguments(task, rest).and_then(|()| tidy::run()),

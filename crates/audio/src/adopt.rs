@@ -126,10 +126,10 @@ impl Adopted {
             }
             // Published as a bare table of tensors, with nothing beside it.
             PretrainedEmbedder::Planes(embedder) => Self::Cepstra { embedder },
-            PretrainedEmbedder::Tokens(_) => {
+            PretrainedEmbedder::Tokens(_) | PretrainedEmbedder::Ours => {
                 return Err(Error::Family {
                     path: source.checkpoint().path().into(),
-                    problem: "a model of sound whose embedder takes tokens is not known".into(),
+                    problem: "a model of sound with such an embedder is not known".into(),
                 });
             }
         })
@@ -269,6 +269,21 @@ impl Adopted {
     }
 }
 
+impl Adopted {
+    /// The same with the embedder as a run of ours has it, which was fitted to `frames` frames.
+    pub(crate) fn fitted(self, frames: i64) -> Self {
+        match self {
+            Self::Whisper { hears, embedder } => {
+                Self::Whisper { hears, embedder: fewer_positions(&embedder, frames) }
+            }
+            Self::Kaldi { hears, embedder } => {
+                Self::Kaldi { hears, embedder: shortened(&embedder, frames) }
+            }
+            other => other,
+        }
+    }
+}
+
 /// The same patches over fewer frames.
 fn shortened(embedder: &PatchEmbedderConfig, frames: i64) -> PatchEmbedderConfig {
     PatchEmbedderConfig { size: [embedder.size[0], frames], ..*embedder }
@@ -284,7 +299,7 @@ fn size(n: i64) -> usize {
 }
 
 /// What the pretrained model needs, unless a person chose otherwise. `None`: it has no such thing.
-fn settle<T: PartialEq + Display>(
+pub(crate) fn settle<T: PartialEq + Display>(
     setting: &'static str,
     asked: Option<T>,
     needed: Option<T>,

@@ -14,10 +14,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{
     AudioOptions, LogMel, Long, Recording, Scale, Sides, SpectrogramStem,
-    adopt::Adopted,
+    adopt::{Adopted, settle},
     features::{FrontEnd, Padding},
     hear,
-    show::spectrogram,
+    show::{clip, spectrogram},
 };
 
 /// How a recording becomes what a model hears.
@@ -34,6 +34,8 @@ pub struct AudioSettings {
     adopted: Option<Adopted>,
     /// How frames lie for a model that was not trained on sound.
     lie: Lie,
+    /// Whether a run of ours is taken over, with its scale.
+    embedder: Origin,
     /// Made of the options or of what was adopted, once.
     pub(crate) front_end: FrontEnd,
 }
@@ -92,7 +94,39 @@ impl AudioSettings {
         };
         let front_end = front_end
             .map_err(|e| Error::Setting { setting: "--window-ms", problem: e.to_string() })?;
-        Ok(Self { options, scale: None, adopted, lie: Lie::default(), front_end })
+        let (lie, embedder) = (Lie::default(), Origin::Fresh);
+        Ok(Self { options, scale: None, adopted, lie, embedder, front_end })
+    }
+
+    /// Hears as a run of ours did, and meets its trunk, which takes `form`, as that did.
+    fn take_over(&mut self, run: Self, form: Form) -> Result<Origin> {
+        let frames = run.options.frames();
+        let asked = self.options.clone();
+        if let Some(adopted) = run.adopted {
+            *self = Self::with(asked, Some(adopted.fitted(frames as i64)))?;
+            return Ok(Origin::Pretrained);
+        }
+        // A table of positions is of one length; planes are of any.
+        let frames = match form {
+            Form::Sequence { .. } => settle("--frames", asked.frames, Some(frames))?,
+            Form::Planes { .. } => asked.frames.or(Some(frames)),
+        };
+        let has = &run.options;
+        let options = AudioOptions {
+            sample_rate: settle("--sample-rate", asked.sample_rate, has.sample_rate)?,
+            window_ms: settle("--window-ms", asked.window_ms, Some(has.window_ms()))?,
+            hop_ms: settle("--hop-ms", asked.hop_ms, Some(has.hop_ms()))?,
+            bands: settle("--bands", asked.bands, Some(has.bands()))?,
+            frames,
+            ..asked
+        };
+        let lie = match run.lie {
+            Lie::Picture(Some(stem)) => Lie::Picture(Some(of_one_channel(stem))),
+            other => other,
+        };
+        let embedder = Origin::Pretrained;
+        *self = Self { scale: run.scale, lie, embedder, ..Self::with(options, None)? };
+        Ok(embedder)
     }
 
     /// The choices, completed as far as the training set has been surveyed.
@@ -113,6 +147,9 @@ impl Modality for AudioSettings {
     const EXTENT: &'static [&'static str] = &["length, seconds"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
+        if let Some(run) = source.run_for(Self::NAME) {
+            return self.take_over(Self::open(run)?, source.family().trunk.accepts());
+        }
         let adopted = match source.family().modality == Self::NAME {
             true => Some(Adopted::of(source)?),
             false => None,
@@ -143,7 +180,8 @@ impl Modality for AudioSettings {
         let options = AudioOptions { sample_rate: Some(rate), ..self.options.clone() };
         // It does not fail: options that hold at one rate hold at all.
         let Ok(settled) = Self::with(options, self.adopted.clone()) else { return };
-        let mut settled = Self { lie: self.lie, ..settled };
+        let (scale, lie, embedder) = (self.scale.clone(), self.lie, self.embedder);
+        let mut settled = Self { scale, lie, embedder, ..settled };
         let mut lengths: Vec<usize> = headers
             .iter()
             .map(|&(from, samples)| {
@@ -186,9 +224,13 @@ impl Modality for AudioSettings {
         spectrogram(hear::open(input)?)
     }
 
+    fn play(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
+        clip(hear::open(input)?).map(Some)
+    }
+
     fn standardise(&mut self, train: &[Tensor]) {
         // A pretrained model knows the scale that it was trained at.
-        if self.adopted.is_none() {
+        if self.adopted.is_none() && self.embedder == Origin::Fresh {
             self.scale = Scale::measure(train.iter().map(|kept| self.heard_of(kept)));
         }
     }
@@ -266,11 +308,16 @@ impl Modality for AudioSettings {
                     Lie::Picture(Some(stem)) => stem,
                     Lie::Picture(None) | Lie::Sequence => fresh_stem(channels),
                 };
-                let to = StemConfig { channels: 1, stride: 1, pool: StemPool::Without, ..from };
+                let to = of_one_channel(from);
                 Box::new(SpectrogramStem::new(&at, &from, &to, Sides::BandsByFrames, form)?)
             }
         })
     }
+}
+
+/// A stem for pictures as spectrograms meet it.
+fn of_one_channel(stem: StemConfig) -> StemConfig {
+    StemConfig { channels: 1, stride: 1, pool: StemPool::Without, ..stem }
 }
 
 /// The stem for a trunk of planes that has none for pictures. Like a stem for pictures here, it takes

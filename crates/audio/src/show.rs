@@ -1,8 +1,9 @@
 //! A recording for the eyes: its log-mel spectrogram as a picture.
 
-use std::f64::consts::PI;
+use std::{f64::consts::PI, io::Cursor};
 
 use crosstune_core::{Cause, Shown};
+use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::{LogMel, MelConfig, Recording, recording::LONGEST};
 
@@ -39,6 +40,32 @@ pub(crate) fn spectrogram(recording: Recording) -> Result<Shown, Cause> {
         }
     }
     Ok(Shown::Picture { width: columns as u32, height: HEIGHT as u32, rgb })
+}
+
+/// The most of a recording that is played, in seconds.
+const PLAYED: usize = 10;
+
+/// The beginning of a recording as a WAV file: one channel of 16 bit, at its own rate.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn clip(recording: Recording) -> Result<Vec<u8>, Cause> {
+    let rate = recording.sample_rate();
+    let samples = recording.read(PLAYED * rate as usize)?;
+    let mut file = Cursor::new(vec![]);
+    let spec = WavSpec {
+        channels: 1,
+        sample_rate: rate,
+        bits_per_sample: 16,
+        sample_format: SampleFormat::Int,
+    };
+    let mut writer = WavWriter::new(&mut file, spec)?;
+    for sample in samples {
+        // Float recordings may be louder than integers can tell.
+        writer.write_sample((sample.clamp(-1., 1.) * f32::from(i16::MAX)) as i16)?;
+    }
+    writer.finalize()?;
+    Ok(file.into_inner())
 }
 
 /// The colour of a share: from black over blue, violet and orange to a light yellow, in equal steps

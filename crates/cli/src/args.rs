@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     ModalityArgs,
+    compare::CompareArgs,
     fit_args::FitArgs,
     layout_args::LayoutArgs,
     rank_args::{EmbedArgs, RankArgs},
@@ -29,6 +30,8 @@ pub(crate) enum Command<A: ModalityArgs> {
     Rank(Box<RankArgs<A>>),
     /// Write what a pretrained model's own embedder makes of labelled samples, to align others with
     Embed(Box<EmbedArgs<A>>),
+    /// Train a transfer and its controls alike, and report what the transfer brings
+    Compare(Box<CompareArgs<A>>),
     /// Measure a tuned model on labelled samples
     Evaluate(EvaluateArgs),
     /// Label files with a tuned model
@@ -51,8 +54,15 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     #[arg(long, value_name = "PATH")]
     pub(crate) eval_data: Option<PathBuf>,
     /// The run folder to make
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "plan")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write what becomes of each tensor, what trains at which rate, and what it would cost, in
+    /// TOML, and do not train
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Train only if all is as the file says that --plan wrote
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    pub(crate) hold_to: Option<PathBuf>,
     /// Replace the run folder if it exists
     #[arg(long)]
     pub(crate) overwrite: bool,
@@ -77,6 +87,9 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// 16G
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
+    /// Compute what frozen parts make of the samples anew in every epoch, rather than keep it
+    #[arg(long)]
+    pub(crate) recompute: bool,
     /// Name the tensors that were taken, made fresh, reshaped or left
     #[arg(short, long)]
     pub(crate) verbose: bool,

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use crosstune_core::{
-    Anatomy, Device, Error, Init, Modality, Model, Moments, Origin, Parts, Plan, Pretrained,
-    SourceFeatures, Spec, Splits, Task, fit,
+    Anatomy, Dataset, Device, Error, Init, Modality, Model, Moments, Origin, Parts, Plan,
+    Pretrained, SourceFeatures, Spec, Splits, fit,
     orca::{self, AlignOptions, AlignReport},
 };
 
@@ -40,6 +40,10 @@ impl<'a> Job<'a> {
         let choices = fit.choices(args);
         let plan = args.recipe.plan(anatomy, trunk.accepts(), fit.options().epochs, choices)?;
         plan.freeze.check(anatomy)?;
+        if plan.init != Init::Random {
+            // An architecture alone says so before any data is read.
+            source.source()?;
+        }
         if args.align.is_some() && !plan.align {
             let problem = "the recipe orca alone aligns; add --recipe orca".into();
             return Err(Error::Setting { setting: "--align", problem }.into());
@@ -53,16 +57,15 @@ impl<'a> Job<'a> {
         &self,
         plan: &Plan,
         modality: &M,
-        labels: &[String],
-        task: Task,
+        data: &Dataset,
         splits: &Splits,
         seed: u64,
         device: Device,
     ) -> Result<Built> {
         let Self { args, source, anatomy, .. } = self;
         fit::seed(seed);
-        let mut spec = Spec::new::<M>(source, anatomy.embedder, labels.to_vec())
-            .for_task(task, &splits.train)?;
+        let mut spec = Spec::new::<M>(source, anatomy.embedder, data.labels.clone())
+            .for_task(data.task, &splits.train)?;
         match args.head {
             HeadArg::New => spec.pool = args.pool.into(),
             HeadArg::Kept => spec = spec.with_head_of(source),
@@ -71,12 +74,12 @@ impl<'a> Job<'a> {
             spec.trunk = spec.trunk.with_dropout(share);
         }
         spec.lora = plan.lora.clone();
-        let dialect = source.source()?;
+        let dialect = (plan.init != Init::Random).then(|| source.source()).transpose()?;
         let parts = match args.head {
             HeadArg::New => Parts::Body,
             HeadArg::Kept => Parts::BodyAndHead,
         };
-        let taken = (plan.init != Init::Random).then_some((&dialect, parts));
+        let taken = dialect.as_ref().map(|dialect| (dialect, parts));
         let model = Model::new(spec, modality, taken, device)?;
         let model = model.with_statistics(args.statistics.into());
         if plan.init == Init::Shuffled {
@@ -117,7 +120,7 @@ impl<'a> Job<'a> {
         Ok(orca::align(model, modality, train, &features, &options, &mut |_, _| Ok(()))?)
     }
 
-    /// The embedder in words, for a plan.
+    /// Whether a plan makes the embedder at random.
     pub(crate) fn is_fresh(&self, plan: &Plan) -> bool {
         self.anatomy.embedder == Origin::Fresh || plan.init == Init::Random
     }

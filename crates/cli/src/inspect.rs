@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use crosstune_core::{Checkpoint, Entry, Family, Task, error::one_line, run};
+use crosstune_core::{Checkpoint, Entry, Family, Pretrained, Task, error::one_line, run};
 use serde_json::json;
 
 use crate::{
@@ -14,7 +14,11 @@ use crate::{
 };
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
-    let checkpoint = Checkpoint::open(weights::local(&args.weights)?)?;
+    let local = weights::local(&args.weights)?;
+    if let Some(source) = Pretrained::architecture(&local, args.family.as_deref())? {
+        return architecture(&source, args);
+    }
+    let checkpoint = Checkpoint::open(local)?;
     let (family, trunk, origin) = if run::is_run(checkpoint.folder()) {
         let spec = run::spec(checkpoint.folder())?;
         let answers = match spec.task {
@@ -74,6 +78,22 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         tree.insert(&name.split('.').collect::<Vec<_>>(), entry);
     }
     tree.show(0, &mut text);
+    print(&(text.join("\n") + "\n"));
+    Ok(())
+}
+
+/// How a model is built that has no weights yet.
+fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
+    let (path, family) = (source.checkpoint().path(), source.family());
+    if args.json {
+        print_json(&json!({"path": path, "family": family.name, "trunk": family.trunk}));
+        return Ok(());
+    }
+    let text = [
+        line("path", path.display()),
+        line("family", format!("{} (an architecture without weights)", family.name)),
+        line("trunk", shape(&family.trunk)),
+    ];
     print(&(text.join("\n") + "\n"));
     Ok(())
 }

@@ -10,6 +10,7 @@
 mod args;
 mod build;
 mod check;
+mod compare;
 mod distribution;
 mod embed;
 mod evaluate;
@@ -81,6 +82,7 @@ fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Command::Compare(args) => compare::compare(*args)?,
         Command::Rank(args) => rank::rank(*args)?,
         Command::Embed(args) => embed::embed(*args)?,
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,

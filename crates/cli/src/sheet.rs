@@ -110,11 +110,16 @@ fn draw(rows: &[(&str, Vec<Shown>)], out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
-    let mut encoder = png::Encoder::new(out, canvas.width as u32, canvas.height as u32);
+    png(out, canvas.width as u32, canvas.height as u32, &canvas.rgb)
+}
+
+/// Writes rows of pixels from the top, three bytes each, as a PNG file.
+pub(crate) fn png(out: &mut dyn Write, width: u32, height: u32, rgb: &[u8]) -> io::Result<()> {
+    let mut encoder = png::Encoder::new(out, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header().map_err(io::Error::other)?;
-    writer.write_image_data(&canvas.rgb).map_err(io::Error::other)
+    writer.write_image_data(rgb).map_err(io::Error::other)
 }
 
 /// White paper.

@@ -8,8 +8,9 @@ use crosstune_core::{Freeze, Init, Lora, Pool, Recipe, Statistics};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Transfer")]
 pub(crate) struct TransferArgs {
-    /// The pretrained model: a checkpoint, a folder with one and its config.json, or
-    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub
+    /// The pretrained model: a checkpoint, a folder with one and its config.json, a run folder, or
+    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub; for --init random
+    /// also an architecture alone, a JSON file such as a config.json
     #[arg(long, value_name = "PATH", help_heading = "Options")]
     pub(crate) weights: PathBuf,
     /// The family of the pretrained model, where it is not recognised

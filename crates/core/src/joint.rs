@@ -48,7 +48,8 @@ impl Moments {
     /// - planes: what their batch norm brings them to;
     /// - patches: the table of positions, and the kernel's answer to pixels that are as alike as
     ///   neighbours in pictures are;
-    /// - waveforms of models that normalise what they embed: what that norm brings them to.
+    /// - waveforms of models that normalise what they embed, and what a training of ours began afresh:
+    ///   what that norm brings them to.
     ///
     /// `None`: the weights do not tell.
     ///
@@ -75,12 +76,17 @@ impl Moments {
             PretrainedEmbedder::Planes(StemConfig { norm: StemNorm::Batch, .. }) => {
                 of_norm(Last::Rectifier)
             }
+            // Ours end in a norm, too, as far as they make sequences.
+            PretrainedEmbedder::Ours if matches!(family.trunk.accepts(), Form::Sequence { .. }) => {
+                of_norm(Last::Linear)
+            }
             PretrainedEmbedder::Waveform(c) if c.output_norm == NormAt::After => {
                 of_norm(Last::Linear)
             }
             PretrainedEmbedder::Planes(_)
             | PretrainedEmbedder::Waveform(_)
-            | PretrainedEmbedder::Frames(_) => Ok(None),
+            | PretrainedEmbedder::Frames(_)
+            | PretrainedEmbedder::Ours => Ok(None),
         }
     }
 

@@ -108,6 +108,15 @@ pub trait Modality:
         })
     }
 
+    /// What a person hears of an input: a WAV file of its first seconds; `None`: nothing.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn play(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
+        let _ = input;
+        Ok(None)
+    }
+
     /// Measures the training samples, as [`keep`](Self::keep) returned them, so that `batch` can bring every sample to a common scale.
     fn standardise(&mut self, train: &[Tensor]) {
         let _ = train;
@@ -130,6 +139,13 @@ pub trait Modality:
     /// embedder is fresh.
     fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
         None
+    }
+
+    /// How the embedder for a trunk that takes `form` is built, be it pretrained or fresh, as far as
+    /// that can be told to a model for another modality.
+    fn embedder_config(&self, form: Form) -> Option<PretrainedEmbedder> {
+        let _ = form;
+        self.pretrained_embedder()
     }
 
     /// Writes what transformers keeps beside a model's weights (a tokenizer, a

@@ -9,7 +9,8 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use crate::{
     Anatomy, Classifier, Cut, Error, Fresh, Head, HeadConfig, LoadReport, Lora, Modality, Origin,
-    Pool, Pretrained, Result, Samples, Scale, Scope, Source, Task, Tower, Trunk, TrunkConfig,
+    Pool, Pretrained, PretrainedEmbedder, Result, Samples, Scale, Scope, Source, Task, Tower,
+    Trunk, TrunkConfig,
     freeze::{Place, is_statistic},
     joint::Moments,
     layers::Statistics,
@@ -27,6 +28,9 @@ pub struct Spec {
     pub family: String,
     /// Whether the embedder came with the trunk.
     pub embedder: Origin,
+    /// How the embedder is built, as far as a model for another modality can make use of it.
+    #[serde(default = "ours", skip_serializing_if = "is_ours")]
+    pub embedder_config: PretrainedEmbedder,
     /// The trunk.
     pub trunk: TrunkConfig,
     /// How the trunk's output becomes one vector.
@@ -58,6 +62,7 @@ impl Spec {
             modality: M::NAME.into(),
             family: source.family().name.clone(),
             embedder,
+            embedder_config: PretrainedEmbedder::Ours,
             trunk: match embedder {
                 Origin::Pretrained => trunk,
                 Origin::Fresh => trunk.with_dropout(0.),
@@ -88,6 +93,14 @@ impl Spec {
         let head = &source.family().head;
         Self { pool: head.pool, head: head.config, ..self }
     }
+}
+
+fn ours() -> PretrainedEmbedder {
+    PretrainedEmbedder::Ours
+}
+
+fn is_ours(config: &PretrainedEmbedder) -> bool {
+    *config == PretrainedEmbedder::Ours
 }
 
 /// The version that [`Spec::format`] has now.
@@ -160,6 +173,8 @@ impl Model {
             adapting.check(store.variables().keys().map(String::as_str))?;
         }
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
+        let built = modality.embedder_config(spec.trunk.accepts());
+        let spec = Spec { embedder_config: built.unwrap_or(PretrainedEmbedder::Ours), ..spec };
         Ok(Self { store, classifier, spec, report, statistics: Statistics::default() })
     }
 

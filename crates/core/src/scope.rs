@@ -9,9 +9,9 @@ use tch::{
 };
 
 use crate::{
-    Checkpoint, Dialect, Error, Result,
+    Checkpoint, Dialect, Error, Lora, Result,
     dialect::{Fit, Recipe},
-    lora::Adapting,
+    lora::{self, Adapting},
     names::nearest,
 };
 
@@ -29,10 +29,21 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Source<'c> {
     checkpoint: &'c Checkpoint,
-    /// `None`: the checkpoint uses our own names.
-    dialect: Option<(Dialect, &'static str)>,
+    names: Names,
     taken: RefCell<BTreeSet<String>>,
     reshaped: RefCell<Vec<Reshaped>>,
+}
+
+/// Whose names a checkpoint's tensors have.
+#[derive(Debug)]
+enum Names {
+    /// Ours, of the very model that is built: each tensor is taken as it is.
+    Same,
+    /// Ours, of a model that another one is made from: shapes are fitted, and adapters of LoRA, whose
+    /// product counts so much, are added to the weights that they stand beside.
+    Ours { adapters: Option<f64> },
+    /// A publisher's, below a prefix.
+    Theirs(Dialect, &'static str),
 }
 
 /// Brings a publisher's tensor to the shape that is wanted; `None`: it stays as it is.
@@ -51,12 +62,22 @@ impl<'c> Source<'c> {
                     problem: format!("no tensor has a name of the dialect {}", dialect.name),
                 }
             })?;
-        Ok(Self { dialect: Some((dialect, prefix)), ..Self::ours(checkpoint) })
+        Ok(Self::named(checkpoint, Names::Theirs(dialect, prefix)))
     }
 
-    /// A checkpoint of ours, as a run folder keeps it.
+    /// A checkpoint of ours, as a run folder keeps it, of the very model that is built.
     pub fn ours(checkpoint: &'c Checkpoint) -> Self {
-        Self { checkpoint, dialect: None, taken: RefCell::default(), reshaped: RefCell::default() }
+        Self::named(checkpoint, Names::Same)
+    }
+
+    /// A checkpoint of ours that another model is made from: it is read as a publisher's is, and what
+    /// the adapters of a LoRA learned is added to the weights.
+    pub fn to_transfer(checkpoint: &'c Checkpoint, lora: Option<&Lora>) -> Self {
+        Self::named(checkpoint, Names::Ours { adapters: lora.map(Lora::scale) })
+    }
+
+    fn named(checkpoint: &'c Checkpoint, names: Names) -> Self {
+        Self { checkpoint, names, taken: RefCell::default(), reshaped: RefCell::default() }
     }
 
     /// The shape of the tensor that ours is made of as it is, before anything is built.
@@ -67,9 +88,11 @@ impl<'c> Source<'c> {
 
     /// The first of the spellings that the checkpoint has.
     fn recipe(&self, ours: &str) -> Result<Recipe> {
-        let (recipes, dialect) = match &self.dialect {
-            None => (vec![Recipe { parts: vec![ours.into()], fit: Fit::Same }], "crosstune"),
-            Some((dialect, prefix)) => (dialect.recipes(prefix, ours), dialect.name),
+        let (recipes, dialect) = match &self.names {
+            Names::Same | Names::Ours { .. } => {
+                (vec![Recipe { parts: vec![ours.into()], fit: Fit::Same }], "crosstune")
+            }
+            Names::Theirs(dialect, prefix) => (dialect.recipes(prefix, ours), dialect.name),
         };
         let Some(first) = recipes.first() else {
             return Err(Error::Unmapped { ours: ours.into(), dialect });
@@ -101,10 +124,14 @@ impl<'c> Source<'c> {
         let parts: Vec<Tensor> =
             recipe.parts.iter().map(|part| self.checkpoint.tensor(part)).collect::<Result<_>>()?;
         let value = recipe.fit.apply(&parts, shape)?.to_kind(Kind::Float);
+        let value = match self.adapter(ours)? {
+            Some(product) => value + product,
+            None => value,
+        };
         let (theirs, got) = (recipe.parts.join(" and "), value.size());
         // What we saved has the wanted shape. A publisher's may have to be reshaped even so: a grid of
         // 4 × 4 has as many positions as one of 8 × 2.
-        let reshape = reshape.filter(|_| self.dialect.is_some());
+        let reshape = reshape.filter(|_| !matches!(self.names, Names::Same));
         let reshaped = reshape.map(|reshape| reshape(&value)).transpose()?.flatten();
         let value = match reshaped {
             Some(reshaped) => {
@@ -120,6 +147,19 @@ impl<'c> Source<'c> {
         }
         self.taken.borrow_mut().extend(recipe.parts);
         Ok(value)
+    }
+
+    /// What an adapter adds to our weight of this name, if there is one: `(α/r) · B A`.
+    fn adapter(&self, ours: &str) -> Result<Option<Tensor>> {
+        let Names::Ours { adapters: Some(scale) } = self.names else { return Ok(None) };
+        let Some(layer) = ours.strip_suffix(".weight") else { return Ok(None) };
+        let names = [lora::B, lora::A].map(|leaf| format!("{layer}.{leaf}"));
+        if names.iter().any(|name| self.checkpoint.entry(name).is_none()) {
+            return Ok(None);
+        }
+        let (b, a) = (self.checkpoint.tensor(&names[0])?, self.checkpoint.tensor(&names[1])?);
+        self.taken.borrow_mut().extend(names);
+        Ok(Some(b.matmul(&a) * scale))
     }
 }
 
@@ -227,10 +267,10 @@ impl<'a> Scope<'a> {
         self.adapting
     }
 
-    /// The same place, its values taken from a source of ours, or made fresh where the source is a
-    /// publisher's.
+    /// The same place, its values taken from a source that is the very model that is built, or else
+    /// made fresh.
     pub(crate) fn ours_or_fresh(&self) -> Self {
-        let source = self.source.filter(|source| source.dialect.is_none());
+        let source = self.source.filter(|source| matches!(source.names, Names::Same));
         Self { source, ..self.clone() }
     }
 

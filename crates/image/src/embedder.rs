@@ -21,6 +21,8 @@ pub(crate) enum Meeting {
     PretrainedPatches(PatchEmbedderConfig),
     /// The stem that it was trained with.
     PretrainedStem(StemConfig),
+    /// Patches that were fresh once, in a run of ours.
+    TrainedPatches,
 }
 
 impl Meeting {
@@ -57,13 +59,40 @@ impl Meeting {
 
     /// Whether the source was trained on pictures.
     pub(crate) fn is_pretrained(&self) -> bool {
-        matches!(self, Self::PretrainedPatches(_) | Self::PretrainedStem(_))
+        !matches!(self, Self::Patches | Self::Stem)
+    }
+
+    /// What the model of a run of ours brings along that met pictures so, for a trunk that takes
+    /// `form`. `asked` is the geometry for the new task.
+    ///
+    /// # Errors
+    /// If that is not the run's, where its patches are bound to one.
+    pub(crate) fn trained(self, form: Form, run: &Geometry, asked: &Geometry) -> Result<Self> {
+        match (self, form) {
+            (Self::Stem, Form::Planes { channels }) => {
+                Ok(Self::PretrainedStem(fresh_stem(run, channels)))
+            }
+            (Self::Patches | Self::TrainedPatches, _) => {
+                let bound = |setting, [asked, has]: [u32; 2]| match asked == has {
+                    true => Ok(()),
+                    false => Err(Error::Setting {
+                        setting,
+                        problem: format!("the run was trained at {has}, got {asked}; leave it out"),
+                    }),
+                };
+                bound("--size", [asked.size, run.size])?;
+                bound("--patch", [asked.patch, run.patch].map(Option::unwrap_or_default))?;
+                bound("--channels", [asked, run].map(|g| g.channels.count() as u32))?;
+                Ok(Self::TrainedPatches)
+            }
+            (other, _) => Ok(other),
+        }
     }
 
     /// How the trunk takes pictures.
     pub(crate) fn taken(&self) -> Taken {
         match self {
-            Self::Patches | Self::PretrainedPatches(_) => Taken::InPatches,
+            Self::Patches | Self::PretrainedPatches(_) | Self::TrainedPatches => Taken::InPatches,
             Self::Stem | Self::PretrainedStem(_) => Taken::Whole,
         }
     }
@@ -82,10 +111,8 @@ impl Meeting {
             (Self::PretrainedStem(from), _) => {
                 Box::new(StemEmbedder::new(at, from, &stem(from, geometry), form)?)
             }
-            (Self::Patches | Self::Stem, Form::Sequence { .. }) => {
-                Box::new(PatchEmbedder::new(at, geometry, form)?)
-            }
-            (Self::Patches | Self::Stem, Form::Planes { channels }) => {
+            (_, Form::Sequence { .. }) => Box::new(PatchEmbedder::new(at, geometry, form)?),
+            (_, Form::Planes { channels }) => {
                 let stem = fresh_stem(geometry, channels);
                 Box::new(StemEmbedder::new(at, &stem, &stem, form)?)
             }
@@ -95,11 +122,21 @@ impl Meeting {
     /// What a run folder keeps of it, whose tensors are fitted to this geometry; `None`: it is fresh.
     pub(crate) fn saved(&self, geometry: &Geometry) -> Option<PretrainedEmbedder> {
         match self {
-            Self::Patches | Self::Stem => None,
+            Self::Patches | Self::Stem | Self::TrainedPatches => None,
             Self::PretrainedPatches(from) => {
                 Some(PretrainedEmbedder::Patches(patches(from, geometry)))
             }
             Self::PretrainedStem(from) => Some(PretrainedEmbedder::Planes(stem(from, geometry))),
+        }
+    }
+
+    /// The embedder, fresh or not, as models for other modalities can make use of it.
+    pub(crate) fn config(&self, geometry: &Geometry, form: Form) -> Option<PretrainedEmbedder> {
+        match (self, form) {
+            (Self::Stem, Form::Planes { channels }) => {
+                Some(PretrainedEmbedder::Planes(fresh_stem(geometry, channels)))
+            }
+            _ => self.saved(geometry),
         }
     }
 

@@ -96,6 +96,16 @@ impl ImageSettings {
         &self.augment
     }
 
+    /// Prepares pictures as a run of ours did, and meets its trunk, which takes `form`, as that did.
+    fn take_over(&mut self, run: Self, form: Form) -> Result<Origin> {
+        let geometry = self.asked.settle_as(run.geometry)?;
+        let meeting = run.meeting.trained(form, &run.geometry, &geometry)?;
+        let scale = run.scale.of_channels(geometry.channels.count());
+        let Self { asked, background, augment, .. } = *self;
+        *self = Self { asked, meeting, geometry, scale, background, augment };
+        Ok(Origin::Pretrained)
+    }
+
     /// A picture as it is stored, in the colours of the model.
     fn picture(&self, input: &Input) -> Result<Picture, PictureError> {
         self.colours(input, self.geometry.channels)
@@ -126,6 +136,9 @@ impl Modality for ImageSettings {
     const EXTENT: &'static [&'static str] = &["width, pixels", "height, pixels"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
+        if let Some(run) = source.run_for(Self::NAME) {
+            return self.take_over(Self::open(run)?, source.family().trunk.accepts());
+        }
         let (asked, meeting) = (self.asked, Meeting::of(source)?);
         if !meeting.is_pretrained() {
             asked.validate_for(meeting.taken())?;
@@ -216,6 +229,10 @@ impl Modality for ImageSettings {
 
     fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
         self.meeting.saved(&self.geometry)
+    }
+
+    fn embedder_config(&self, form: Form) -> Option<PretrainedEmbedder> {
+        self.meeting.config(&self.geometry, form)
     }
 
     fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {

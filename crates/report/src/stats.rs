@@ -10,6 +10,8 @@
 //! The last two stand in where one seed was run, or where all seeds agree and so show no spread:
 //! they say how far the test set leaves the answer open, and nothing about other seeds.
 
+use std::fmt;
+
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use serde::Serialize;
@@ -129,6 +131,16 @@ impl Verdict {
             Self::Loss
         } else {
             Self::NoGainShown
+        })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gain => "gain",
+            Self::NoGainShown => "no gain shown",
+            Self::Loss => "loss",
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The settings of sentences: what a text becomes before a model sees it.
 
 mod saved;
+mod taken;
 
 use std::{borrow::Cow, fs, path::Path};
 
@@ -36,6 +37,7 @@ pub struct TextSettings {
     units: Option<Units>,
     sentences: Sentences,
     reader: Reader,
+    numbers: Numbers,
 }
 
 /// How many texts a sample has.
@@ -47,6 +49,16 @@ enum Sentences {
     Single,
     /// Two: so it was in training.
     Pair,
+}
+
+/// Where characters get their numbers from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Numbers {
+    /// From the training texts.
+    #[default]
+    Surveyed,
+    /// From a run of ours that was taken over.
+    Taken,
 }
 
 /// What cuts texts up.
@@ -187,14 +199,14 @@ impl Modality for TextSettings {
     const EXTENT: &'static [&'static str] = &["length, characters"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
+        if let Some(run) = source.run_for(Self::NAME) {
+            return self.take_over(run);
+        }
         let family = source.family();
         let foreign = family.modality != Self::NAME;
         match &family.embedder {
             PretrainedEmbedder::Tokens(config) if !foreign => {
-                if self.units.is_some() {
-                    let problem = "the model brings a tokenizer along; leave it out";
-                    return Err(Error::Setting { setting: "--units", problem: problem.into() });
-                }
+                self.refuse_units()?;
                 self.adopt_from(source.checkpoint().folder(), config.clone())?;
                 Ok(Origin::Pretrained)
             }
@@ -211,7 +223,7 @@ impl Modality for TextSettings {
             true => Sentences::Pair,
             false => Sentences::Single,
         };
-        if let Reader::Symbols(symbols) = &mut self.reader {
+        if let (Reader::Symbols(symbols), Numbers::Surveyed) = (&mut self.reader, self.numbers) {
             let texts: Vec<_> = train.iter().filter_map(|input| texts(input).ok()).collect();
             symbols.survey(texts.iter().flatten().map(|text| &**text));
         }

@@ -70,6 +70,11 @@ impl Symbols {
         self.characters = found.into_iter().zip(RESERVED..).collect();
     }
 
+    /// What texts are cut into.
+    pub fn units(&self) -> Units {
+        self.units
+    }
+
     /// The number of symbols.
     pub fn count(&self) -> i64 {
         RESERVED + if self.units == Units::Bytes { BYTES } else { self.characters.len() as i64 }

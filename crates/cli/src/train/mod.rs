@@ -1,5 +1,6 @@
 //! `train`: from a pretrained model and labelled samples to a run folder.
 
+mod plan;
 mod say;
 
 use std::time::Instant;
@@ -94,14 +95,17 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let task = args.layout.task().unwrap_or_default();
     task.check(&options)?;
     let data = dataset::<A>(&args)?;
-    let run = RunWriter::create(&args.out, args.overwrite)?;
-    options.room = Room { memory: args.memory.0, folder: run.folder().to_path_buf() };
+    // What is only planned leaves no folder.
+    let out = args.out.as_ref().filter(|_| args.plan.is_none());
+    let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
+    let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
+    options.room = (!args.recompute).then_some(Room { memory: args.memory.0, folder });
 
     say("source", format!("{}, {}", args.transfer.weights.display(), describe(&job.source)));
     say_data::<A::Modality>(&data);
     let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
     let (plan, device) = (&job.plan, args.fit.device.0);
-    let built = job.model(plan, &modality, &data.labels, task, &splits, options.seed, device)?;
+    let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
     say_model(&model, plan, job.is_fresh(plan), Parameters { trained, frozen });
     if let Some(aligned) = &aligned {
@@ -111,6 +115,18 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         say_names(model.report());
     }
     say_phases(&options);
+    let recipe = args.transfer.recipe;
+    if let Some(path) = &args.hold_to {
+        plan::Plan::new(&model, recipe.name(), &options)?.hold_to(path)?;
+    }
+    if let Some(path) = &args.plan {
+        let planned = plan::Plan::new(&model, recipe.name(), &options)?;
+        let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
+        planned.write(path)?;
+        say("planned", path.display());
+        return Ok(());
+    }
+    let Some(run) = run else { return Err(setting("--out", "name the run folder to make")) };
 
     let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
     let evaluate = |samples: &crosstune_core::Samples| {
@@ -121,7 +137,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         version: env!("CARGO_PKG_VERSION"),
         weights: args.transfer.weights.display().to_string(),
         data: args.data.display().to_string(),
-        recipe: args.transfer.recipe,
+        recipe,
         init: plan.init,
         freeze: plan.freeze.clone(),
         statistics: args.transfer.statistics.into(),
@@ -150,7 +166,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     run.json(LAYOUT, &args.layout)?;
     run.finish(&model, &modality, &result)?;
     say_result(&result);
-    say("saved", args.out.display());
+    say("saved", args.out.unwrap_or_default().display());
     Ok(())
 }
 

@@ -36,7 +36,11 @@ pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize,
 
 pub(super) fn describe(source: &Pretrained) -> String {
     let family = source.family();
-    format!("{} trained on {}: {}", family.name, family.modality, shape(&family.trunk))
+    let trunk = shape(&family.trunk);
+    match source.has_weights() {
+        true => format!("{} trained on {}: {trunk}", family.name, family.modality),
+        false => format!("an architecture without weights: {trunk}"),
+    }
 }
 
 pub(super) fn say_data<M: Modality>(data: &Dataset) {

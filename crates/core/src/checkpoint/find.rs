@@ -38,15 +38,7 @@ pub(super) fn file(given: &Path) -> Result<PathBuf> {
     if let Some(found) = PUBLISHED.iter().map(|name| given.join(name)).find(|path| path.is_file()) {
         return Ok(found);
     }
-    let entries = fs::read_dir(given).map_err(Error::io(given, "read"))?;
-    let mut others: Vec<PathBuf> = entries
-        .map(|entry| Ok(entry.map_err(Error::io(given, "read"))?.path()))
-        .collect::<Result<_>>()?;
-    others.retain(|path| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        ending.is_some_and(|ending| ENDINGS.contains(&ending)) && path.is_file()
-    });
-    others.sort();
+    let others = by_ending(given)?;
     match &others[..] {
         [only] => Ok(only.clone()),
         [] => Err(wrong(format!(
@@ -62,4 +54,24 @@ pub(super) fn file(given: &Path) -> Result<PathBuf> {
             )))
         }
     }
+}
+
+/// The files in a folder that are checkpoints by their endings, in alphabetical order.
+fn by_ending(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| Ok(entry.map_err(Error::io(folder, "read"))?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|path| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| ENDINGS.contains(&ending)) && path.is_file()
+    });
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a folder has no checkpoint in it.
+pub(super) fn nothing(folder: &Path) -> bool {
+    let published = PUBLISHED.iter().any(|name| folder.join(name).is_file());
+    !published && by_ending(folder).is_ok_and(|files| files.is_empty())
 }

@@ -115,6 +115,16 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
+    /// A checkpoint without tensors, beside an architecture at `path`.
+    pub(crate) fn none(path: PathBuf) -> Self {
+        Self::empty(path, Format::Safetensors)
+    }
+
+    /// Whether a folder has no checkpoint in it.
+    pub(crate) fn lacks(folder: &Path) -> bool {
+        find::nothing(folder)
+    }
+
     fn empty(path: PathBuf, format: Format) -> Self {
         let (entries, skipped) = (BTreeMap::new(), BTreeMap::new());
         Self { path, format, files: vec![], entries, skipped }

@@ -30,6 +30,15 @@ impl Config {
         Ok(Self { path: path.into(), json: read_json(path)? })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// One field, null where there is none.
+    pub(super) fn field(&self, name: &str) -> &Value {
+        &self.json[name]
+    }
+
     /// transformers' name of the family.
     pub(super) fn model_type(&self) -> Option<&str> {
         self.json["model_type"].as_str()

@@ -18,6 +18,9 @@ pub enum PretrainedEmbedder {
     Frames(FrameStemConfig),
     /// Convolutions over the waveform: wav2vec2, HuBERT.
     Waveform(WaveformEmbedderConfig),
+    /// One of ours, which began fresh in a training, or none yet: the modality's own settings build
+    /// it.
+    Ours,
 }
 
 impl PretrainedEmbedder {
@@ -28,7 +31,7 @@ impl PretrainedEmbedder {
             Self::Patches(c) => c.dropout = share,
             Self::Frames(c) => c.dropout = share,
             Self::Waveform(c) => c.dropout = share,
-            Self::Planes(_) => {}
+            Self::Planes(_) | Self::Ours => {}
         }
         self
     }

@@ -9,6 +9,7 @@ mod distilbert;
 mod embedder;
 mod gpt2;
 mod honk;
+mod ours;
 pub mod publish;
 mod resnet;
 mod roberta;
@@ -30,12 +31,15 @@ pub use embedder::{
     ClassTokens, FrameStemConfig, PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemNorm,
     StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
 };
+use ours::Kind;
 
-/// A checkpoint whose family is known.
+/// A checkpoint whose family is known; or the model of a run folder, to be put to another task; or an
+/// architecture without weights, to be trained from the start.
 #[derive(Debug)]
 pub struct Pretrained {
     checkpoint: Checkpoint,
     family: Family,
+    kind: Kind,
 }
 
 /// What is known of one model of a family.
@@ -100,6 +104,10 @@ impl Pretrained {
     /// `hf://org/name[@revision][/file]`, which is fetched first. The family is recognised by the
     /// `config.json` beside it or, where there is none, by the names and shapes of the tensors.
     ///
+    /// A run folder of ours ([`run`](crate::run)) is opened as what its model is now. A JSON file, or a
+    /// folder with nothing but a `config.json`, has no weights: it says how a model is built, as
+    /// transformers does or by a `trunk` of ours.
+    ///
     /// # Errors
     /// If a file is missing or broken, if the family is not known, or if a model cannot be fetched.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -111,9 +119,54 @@ impl Pretrained {
     /// # Errors
     /// As [`open`](Self::open), and if there is no family of that name.
     pub fn open_as(path: impl AsRef<Path>, family: Option<&str>) -> Result<Self> {
-        let checkpoint = Checkpoint::open(local(path.as_ref())?)?;
-        let family = Family::of(&checkpoint, family)?;
-        Ok(Self { checkpoint, family })
+        let path = local(path.as_ref())?;
+        if let Some(source) = Self::architecture(&path, family)? {
+            return Ok(source);
+        }
+        let checkpoint = Checkpoint::open(path)?;
+        let Some(spec) = ours::run_of(&checkpoint)? else {
+            let family = Family::of(&checkpoint, family)?;
+            return Ok(Self { checkpoint, family, kind: Kind::Published });
+        };
+        if let Some(name) = family.filter(|name| *name != spec.family) {
+            let folder = checkpoint.folder().display();
+            let problem = format!(
+                "{name}, but {folder} is a run of the family {}; leave it out",
+                spec.family
+            );
+            return Err(Error::Setting { setting: "--family", problem });
+        }
+        let (family, kind) = (Family::of_run(&spec), Kind::Run(Box::new(spec)));
+        Ok(Self { checkpoint, family, kind })
+    }
+
+    /// An architecture without weights, if the path is one: a JSON file, or a folder with a
+    /// `config.json` and no checkpoint.
+    ///
+    /// # Errors
+    /// As [`open_as`](Self::open_as).
+    pub fn architecture(path: &Path, family: Option<&str>) -> Result<Option<Self>> {
+        let Some(path) = ours::architecture(path) else { return Ok(None) };
+        let config = Config::open(&path)?;
+        let checkpoint = Checkpoint::none(path);
+        let designed = Family::designed(&config)?.filter(|_| family.is_none());
+        let family = match designed {
+            Some(designed) => designed,
+            None => Family::told(&checkpoint, Some(config), family)?,
+        };
+        Ok(Some(Self { checkpoint, family, kind: Kind::Architecture }))
+    }
+
+    /// The run folder whose model this is, if it is one that takes inputs of this modality: its
+    /// embedder is one of ours, which the settings in the folder build.
+    pub fn run_for(&self, modality: &str) -> Option<&Path> {
+        let Kind::Run(spec) = &self.kind else { return None };
+        (spec.modality == modality).then(|| self.checkpoint.folder())
+    }
+
+    /// Whether there are weights, and not an architecture alone.
+    pub fn has_weights(&self) -> bool {
+        !matches!(self.kind, Kind::Architecture)
     }
 
     /// The same model with another dropout, in trunk and embedder.
@@ -140,12 +193,17 @@ impl Pretrained {
         &self.family
     }
 
-    /// The tensors, read through the family's dialect.
+    /// The tensors, read through the family's dialect; those of a run folder by our names, with
+    /// adapters added to the weights beside them.
     ///
     /// # Errors
-    /// If no tensor has a name of the family.
+    /// If no tensor has a name of the family, or if there are no tensors.
     pub fn source(&self) -> Result<Source<'_>> {
-        Source::new(&self.checkpoint, self.family.dialect()?)
+        match &self.kind {
+            Kind::Published => Source::new(&self.checkpoint, self.family.dialect()?),
+            Kind::Run(spec) => Ok(Source::to_transfer(&self.checkpoint, spec.lora.as_ref())),
+            Kind::Architecture => Err(ours::no_weights(self.checkpoint.path())),
+        }
     }
 
     /// How many classes the checkpoint's own head tells apart; `None`: it has no head. Their names,
@@ -165,6 +223,9 @@ impl Pretrained {
     /// # Errors
     /// If the `problem_type` is none that is known.
     pub fn task(&self) -> Result<Task> {
+        if let Kind::Run(spec) = &self.kind {
+            return Ok(spec.task);
+        }
         let beside = self.checkpoint.folder().join(CONFIG);
         if beside.is_file() { Config::open(&beside)?.task() } else { Ok(Task::default()) }
     }
@@ -231,6 +292,10 @@ impl Family {
     pub fn of(checkpoint: &Checkpoint, name: Option<&str>) -> Result<Self> {
         let beside = checkpoint.folder().join(CONFIG);
         let config = beside.is_file().then(|| Config::open(&beside)).transpose()?;
+        Self::told(checkpoint, config, name)
+    }
+
+    fn told(checkpoint: &Checkpoint, config: Option<Config>, name: Option<&str>) -> Result<Self> {
         let unknown = |path: &Path, problem| Error::Family { path: path.into(), problem };
         let names = || FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
         if let Some(name) = name {
@@ -251,7 +316,7 @@ impl Family {
                         config.says(),
                         names()
                     );
-                    Err(unknown(&beside, problem))
+                    Err(unknown(config.path(), problem))
                 }
             };
         }

@@ -16,7 +16,7 @@ use tch::Tensor;
 pub use finder::{RateCurve, RatePoint, SweepEnd, find_rate};
 pub use options::{Balance, Continues, FitOptions, Order, Phase};
 pub use record::{EpochRecord, Fitted, Progress};
-pub use tuner::{Step, Tuner};
+pub use tuner::{Step, Tuner, peak_rate};
 
 use crate::{
     Cut, Evaluation, Freeze, Mix, Modality, Model, Result, Rng, Samples,
@@ -272,10 +272,11 @@ impl<'s> Kept<'s> {
         let cut = model.cut();
         let mut kept = Self { cut, train: None, validation: None };
         // In one epoch, everything is computed once anyway.
-        if cut == Cut::Inputs || epochs < 2 {
+        let Some(mut room) = options.room.clone().filter(|_| cut > Cut::Inputs && epochs > 1)
+        else {
             return Ok(kept);
-        }
-        let (mut room, size) = (options.room.clone(), options.batch_size);
+        };
+        let size = options.batch_size;
         let mut cache = |inputs, views| {
             let done = &mut |samples| observe(Progress::Kept { samples });
             Cache::new(model.classifier(), inputs, cut, views, size, &mut room, done).map(Some)

@@ -56,9 +56,9 @@ pub struct FitOptions {
     pub mix: Mix,
     /// The share of each target that is spread evenly over all classes (Szegedy et al. 2016).
     pub label_smoothing: f64,
-    /// Where the outputs of frozen parts are kept.
+    /// Where the outputs of frozen parts are kept; `None`: they are computed anew in every epoch.
     #[serde(skip)]
-    pub room: Room,
+    pub room: Option<Room>,
     /// Decides the fresh parameters (through [`seed`]), the order of samples, their variations and
     /// dropout.
     pub seed: u64,
@@ -144,7 +144,7 @@ impl Default for FitOptions {
             balance: Balance::Nothing,
             mix: Mix::default(),
             label_smoothing: 0.,
-            room: Room::default(),
+            room: Some(Room::default()),
             seed: 0,
         }
     }

@@ -20,6 +20,27 @@ pub struct Step {
     pub right: Option<i64>,
 }
 
+/// The peak rate of a parameter that trains, of the peaks of fresh and of pretrained parameters; the
+/// latter falls from part to part downwards by a factor (Howard and Ruder 2018, §3.2).
+pub fn peak_rate(
+    model: &Model,
+    layer_decay: f64,
+    [lr, pretrained_lr]: [f64; 2],
+    name: &str,
+) -> f64 {
+    let fresh = &model.report().fresh;
+    if fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok() {
+        return lr;
+    }
+    let depth = model.spec().trunk.depth();
+    let below = match Place::of(name, depth) {
+        Place::Embedder => depth + 1,
+        Place::Trunk(part) => depth - part,
+        Place::Head => 0,
+    };
+    pretrained_lr * layer_decay.powi(below as i32)
+}
+
 /// A model in training: the optimizer and the schedule.
 #[derive(Debug)]
 pub struct Tuner<'m> {
@@ -78,23 +99,10 @@ impl<'m> Tuner<'m> {
         tuner
     }
 
-    /// Sets the rates of all parameters: the peak of fresh and that of pretrained ones, which falls
-    /// from part to part downwards by the options' `layer_decay` (Howard and Ruder 2018, §3.2).
+    /// Sets the rates of all parameters; see [`peak_rate`].
     fn set_rates(&mut self, lr: f64, pretrained_lr: f64) {
-        let fresh = &self.model.report().fresh;
-        let depth = self.model.spec().trunk.depth();
-        let decay = self.options.layer_decay;
-        let rate = |name: &str| {
-            if fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok() {
-                return 1.;
-            }
-            let below = match Place::of(name, depth) {
-                Place::Embedder => depth + 1,
-                Place::Trunk(part) => depth - part,
-                Place::Head => 0,
-            };
-            pretrained_lr / lr * decay.powi(below as i32)
-        };
+        let (model, decay) = (self.model, self.options.layer_decay);
+        let rate = |name: &str| peak_rate(model, decay, [lr, pretrained_lr], name) / lr;
         // What is held to its start does not decay to zero.
         let decay = |name: &str| match self.start.contains_key(name) {
             true => 0.,

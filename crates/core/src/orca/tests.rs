@@ -147,6 +147,7 @@ fn model() -> Model {
         modality: "waves".into(),
         family: "vit".into(),
         embedder: Origin::Fresh,
+        embedder_config: crate::PretrainedEmbedder::Ours,
         trunk: TrunkConfig::Transformer(trunk),
         pool: Pool::Mean,
         head: crate::HeadConfig::default(),

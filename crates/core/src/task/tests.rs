@@ -11,6 +11,7 @@ pub(crate) fn spec(task: Task, labels: &[&str], scales: Vec<Scale>) -> Spec {
         format: FORMAT,
         modality: "image".into(),
         family: "vit".into(),
+        embedder_config: crate::PretrainedEmbedder::Ours,
         embedder: Origin::Fresh,
         trunk: TrunkConfig::Transformer(TransformerConfig::of(64, 1)),
         pool: Pool::Mean,

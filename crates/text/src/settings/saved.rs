@@ -39,6 +39,7 @@ impl From<Saved> for TextSettings {
         Self {
             asked: saved.max_length,
             units: None,
+            numbers: super::Numbers::Surveyed,
             sentences: saved.sentences,
             reader: saved.symbols.map_or(Reader::None, Reader::Symbols),
         }

@@ -1,0 +1,176 @@
+//! `cargo xtask matrix`: image, speech and text models, each on image, speech and text tasks, beside
+//! their controls.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+use crosstune_report::{Matrix, write};
+
+use crate::{minilm, paths, process, setup};
+
+/// How the task is called.
+const USAGE: &str = "cargo xtask matrix [--data FOLDER] [--seeds N] [--only SOURCE-TARGET] \
+                     [--out FOLDER] [-- OPTIONS OF compare]";
+
+/// The modalities, in the order of the table.
+const MODALITIES: [&str; 3] = ["image", "audio", "text"];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Options {
+    /// Real data and weights, laid out as the README says; else the small ones that ship.
+    data: Option<PathBuf>,
+    seeds: usize,
+    /// `image-audio`; empty: all nine.
+    only: Vec<String>,
+    out: PathBuf,
+    /// Handed on to `compare`.
+    more: Vec<String>,
+}
+
+/// Runs the task. A direction that was measured before is not measured again: delete its folder to
+/// have it so.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let options = parse(args)?;
+    setup::ensure()?;
+    process::run(process::cargo().args([
+        "build",
+        "--release",
+        "--workspace",
+        "--bins",
+        "--features",
+        "cli",
+    ]))?;
+    let begun = Instant::now();
+    for source in MODALITIES {
+        for target in MODALITIES {
+            let name = format!("{source}-{target}");
+            let chosen = options.only.is_empty() || options.only.contains(&name);
+            if chosen && !report_of(&options, &name).is_file() {
+                eprintln!("\n── {source} → {target}");
+                compare(&options, source, target)?;
+            }
+        }
+    }
+    let files: Vec<PathBuf> = MODALITIES
+        .iter()
+        .flat_map(|source| MODALITIES.map(|target| format!("{source}-{target}")))
+        .map(|name| report_of(&options, &name))
+        .filter(|file| file.is_file())
+        .collect();
+    let matrix = Matrix::read(&files)?;
+    let written = write(&matrix, &options.out)?;
+    eprintln!("\n{:.0} s in all", begun.elapsed().as_secs_f64());
+    println!("{}", written.html.display());
+    Ok(())
+}
+
+/// Where a direction's measurements lie.
+fn report_of(options: &Options, name: &str) -> PathBuf {
+    options.out.join(name).join("report.json")
+}
+
+/// One direction, by the binary, as a person would.
+fn compare(options: &Options, source: &str, target: &str) -> Result<()> {
+    let mut binary = Command::new(paths::target().join(format!("release/crosstune-{target}")));
+    binary.arg("compare").arg("--weights").arg(weights(options.data.as_deref(), source)?);
+    binary.args(task(options.data.as_deref(), target));
+    binary.args(["--seeds", &options.seeds.to_string()]).args(&options.more);
+    binary.arg("--out").arg(options.out.join(format!("{source}-{target}")));
+    binary.env("OMP_WAIT_POLICY", "passive");
+    process::run(&mut binary)
+}
+
+/// The source of a modality.
+fn weights(data: Option<&Path>, modality: &str) -> Result<PathBuf> {
+    Ok(match (data, modality) {
+        (None, _) => paths::root().join("crates/core/pretrained").join(modality),
+        (Some(data), "image") => data.join("weights/resnet56-4bfd9763.th"),
+        (Some(data), "audio") => data.join("weights/honk-res8.pt"),
+        (Some(_), _) => minilm::fetch()?,
+    })
+}
+
+/// The task of a modality, with its budget.
+fn task(data: Option<&Path>, modality: &str) -> Vec<OsString> {
+    let samples = || paths::root().join("crates").join(modality).join("samples/digits");
+    let (place, more): (PathBuf, &[&str]) = match (data, modality) {
+        (None, "audio") => {
+            (samples(), &["--label-pattern", r"^(?<label>\d)_", "--per-class", "5:12,all:8"])
+        }
+        (None, "image") => (samples(), &["--per-class", "5:16,all:12"]),
+        (None, _) => (samples(), &["--per-class", "5:12,all:4"]),
+        (Some(data), "audio") => (
+            data.join("speech/fsdd"),
+            &[
+                "--label-pattern",
+                r"^(?<label>\d)_",
+                "--test-pattern",
+                r"_[0-4]\.wav$",
+                "--frames",
+                "64",
+                "--per-class",
+                "10:20",
+            ],
+        ),
+        (Some(data), "image") => (data.join("images/cifar10"), &["--per-class", "20:10"]),
+        (Some(data), _) => (data.join("text/sst2/train.tsv"), &["--per-class", "200:4"]),
+    };
+    let mut words = vec!["--data".into(), place.into_os_string()];
+    if let (Some(data), "text") = (data, modality) {
+        words.extend(["--eval-data".into(), data.join("text/sst2/dev.tsv").into_os_string()]);
+    }
+    words.extend(more.iter().map(OsString::from));
+    words
+}
+
+fn parse(args: &[String]) -> Result<Options> {
+    let out = paths::runs().join("matrix");
+    let mut options = Options { data: None, seeds: 3, only: vec![], out, more: vec![] };
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--" {
+            options.more = args.by_ref().cloned().collect();
+            break;
+        }
+        let value = args.next().with_context(|| format!("{arg} needs a value: {USAGE}"))?;
+        match arg.as_str() {
+            "--data" => options.data = Some(value.into()),
+            "--seeds" => options.seeds = value.parse().context("--seeds")?,
+            "--out" => options.out = value.into(),
+            "--only" => {
+                let known = value.split_once('-').is_some_and(|(source, target)| {
+                    MODALITIES.contains(&source) && MODALITIES.contains(&target)
+                });
+                if !known {
+                    bail!("--only {value}: expected a direction such as image-audio");
+                }
+                options.only.push(value.clone());
+            }
+            _ => bail!("there is no option `{arg}`: {USAGE}"),
+        }
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read() {
+        let parse =
+            |line: &str| parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let options = parse("--only image-audio --seeds 5 --data d -- --epochs 2").ok();
+        let options = options.map(|o| (o.only, o.seeds, o.data, o.more));
+        let more = vec!["--epochs".to_owned(), "2".to_owned()];
+        assert_eq!(options, Some((vec!["image-audio".into()], 5, Some("d".into()), more)));
+        for wrong in ["--only image", "--only image-smell", "--seeds x", "--data", "--fast 1"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
