@@ -48,15 +48,7 @@ pub(crate) fn plot(curve: &RateCurve) -> String {
     let at = |point: &RatePoint| format!("{:.1} {:.1}", axes.x(point.rate), axes.y(point.smooth));
     let line: Vec<_> = curve.points.iter().map(at).collect();
     let _ = write!(svg, "<path class=\"smooth\" d=\"M{}\"/></g>", line.join("L"));
-    let marks = [
-        ("steepest", "falls fastest", curve.steepest, TOP - 10.),
-        ("tenth", "a tenth of the best", curve.tenth_of_least, TOP - 27.),
-    ];
-    for (class, name, rate, y) in marks {
-        if let Some(rate) = rate {
-            axes.mark(&mut svg, class, &format!("{name}: {rate:.1e}"), rate, y);
-        }
-    }
+    axes.marks(&mut svg, curve);
     let middle = f64::midpoint(LEFT, RIGHT);
     let below = format!("learning rate · points: each step · line: smoothed · {}", ended(curve));
     let _ = writeln!(
@@ -168,17 +160,38 @@ impl Axes {
         let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>");
     }
 
-    /// A line at a rate, with its name above at the height `y`, on the side where there is room.
-    fn mark(&self, svg: &mut String, class: &str, name: &str, rate: f64, y: f64) {
-        let x = self.x(rate).clamp(LEFT, RIGHT);
-        let (anchor, off) = if x + NAME > SIZE.0 { ("end", -5.) } else { ("start", 5.) };
-        let _ = write!(
-            svg,
-            "<path class=\"mark {class}\" d=\"M{x:.1} {}V{BOTTOM}\"/>\
-             <text class=\"{class}\" x=\"{:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{name}</text>",
-            y - 12.,
-            x + off,
-        );
+    /// A line at each suggested rate, with its name above: at two heights, so that no line goes
+    /// through a name.
+    fn marks(&self, svg: &mut String, curve: &RateCurve) {
+        let suggested = [
+            ("steepest", "falls fastest", curve.steepest),
+            ("tenth", "a tenth of the best", curve.tenth_of_least),
+        ];
+        let mut marks: Vec<_> = suggested
+            .into_iter()
+            .filter_map(|(class, name, rate)| {
+                Some((self.x(rate?).clamp(LEFT, RIGHT), class, name, rate?))
+            })
+            .collect();
+        marks.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // Where the last has no room on its right, names stand on the left.
+        let crowded = marks.last().is_some_and(|mark| mark.0 + NAME > SIZE.0);
+        let mut heights = [TOP - 27., TOP - 10.];
+        if crowded {
+            heights.reverse();
+        }
+        for ((x, class, name, rate), y) in marks.into_iter().zip(heights) {
+            let left = crowded && x >= NAME;
+            let (anchor, off) = if left { ("end", -5.) } else { ("start", 5.) };
+            let _ = write!(
+                svg,
+                "<path class=\"mark {class}\" d=\"M{x:.1} {}V{BOTTOM}\"/>\
+                 <text class=\"{class}\" x=\"{:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">\
+                 {name}: {rate:.1e}</text>",
+                y - 12.,
+                x + off,
+            );
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! A whole model: its specification, its parameters in one store, and the classifier they make.
 
+mod write;
+
 use std::path::Path;
 
 use rand::SeedableRng;
-use safetensors::tensor::{Dtype, View};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn::VarStore};
+
+pub(crate) use write::write_tensors;
 
 use crate::{
     Anatomy, Classifier, Cut, Error, Fresh, Head, HeadConfig, LoadReport, Lora, Modality, Origin,
@@ -349,60 +352,5 @@ impl Model {
     /// whole.
     pub fn save(&self, path: &Path) -> Result<()> {
         write_tensors(self.store.variables(), path)
-    }
-}
-
-/// Writes named tensors to a safetensors file, counts as i64 and all else as f32, beside its place
-/// first.
-pub(crate) fn write_tensors(
-    tensors: impl IntoIterator<Item = (String, Tensor)>,
-    path: &Path,
-) -> Result<()> {
-    let tensors: Vec<_> = tensors
-        .into_iter()
-        .map(|(name, tensor)| Ok((name, Stored::new(&tensor)?)))
-        .collect::<Result<_>>()?;
-    // transformers asks for it.
-    let metadata = Some([("format".to_string(), "pt".to_string())].into());
-    let beside = crate::run::beside(path);
-    safetensors::serialize_to_file(tensors, metadata, &beside).map_err(|e| Error::Malformed {
-        path: path.to_path_buf(),
-        problem: format!("cannot be written ({e})"),
-    })?;
-    std::fs::rename(&beside, path).map_err(Error::io(path, "write"))
-}
-
-/// A tensor's bytes as safetensors takes them.
-struct Stored {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Stored {
-    fn new(tensor: &Tensor) -> Result<Self> {
-        let (dtype, kind) = match tensor.kind() {
-            Kind::Int64 => (Dtype::I64, Kind::Int64),
-            _ => (Dtype::F32, Kind::Float),
-        };
-        let tensor = tensor.detach().to_device(Device::Cpu).to_kind(kind).contiguous();
-        let mut bytes = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
-        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
-        Ok(Self { dtype, shape: tensor.size().iter().map(|&n| n as usize).collect(), bytes })
-    }
-}
-
-impl View for Stored {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
-        (&self.bytes).into()
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
     }
 }

@@ -57,7 +57,7 @@ pub fn peft<M: Modality>(
     }
     let mut ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
     check_base(&ours, &spec.family, base)?;
-    rescale(&mut ours, spec)?;
+    rescale(&mut ours, spec).map_err(|error| refused(&error.to_string()))?;
 
     let mut layers = Layers::of(&ours, lora, &[published.in_memory, dialect])?;
     let head: BTreeMap<_, _> = ours
@@ -229,4 +229,27 @@ fn fused(parts: &[Part<'_>]) -> Result<(Tensor, Tensor)> {
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     Ok((Tensor::f_cat(&a, 0)?, Tensor::f_cat(&columns, 1)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn thirds_of_a_layer_are_one_adapter() {
+        tch::manual_seed(1);
+        let random = |size: [i64; 2]| Tensor::randn(size, (Kind::Float, Device::Cpu));
+        let [(q_a, q_b), (v_a, v_b)] = [(); 2].map(|()| (random([2, 5]), random([4, 2])));
+        let (a, b) = fused(&[(Some(2), &v_a, &v_b), (Some(0), &q_a, &q_b)]).unwrap();
+        assert_eq!((a.size(), b.size()), (vec![4, 5], vec![12, 4]));
+        let (q, v) = (q_b.matmul(&q_a), v_b.matmul(&v_a));
+        let want = Tensor::cat(&[&q, &q.zeros_like(), &v], 0);
+        assert!((b.matmul(&a) - want).abs().max().double_value(&[]) < 1e-6);
+        // One alone is not as wide as all.
+        let (a, b) = fused(&[(Some(1), &q_a, &q_b)]).unwrap();
+        let want = Tensor::cat(&[&q.zeros_like(), &q, &q.zeros_like()], 0);
+        assert!((b.matmul(&a) - want).abs().max().double_value(&[]) < 1e-6);
+    }
 }

@@ -53,6 +53,8 @@ const WARM: usize = 10;
 const FEWEST: usize = 2 * WARM;
 /// The sweep ends where the loss is so many times the least.
 const BURST: f64 = 4.;
+/// The share of the loss that it has to fall by.
+const FALL: f64 = 0.01;
 
 /// Trains with rates from `from` to `to`, of which each is the same multiple of the one before, one
 /// step each, until the smooth loss is four times its least, and says where it fell fastest. What
@@ -227,13 +229,13 @@ impl Sweep {
     }
 }
 
-/// The rates at which the smooth loss falls fastest and at which it is least; `None` if it is never
-/// less than where it begins.
+/// The rates at which the smooth loss falls fastest and at which it is least; `None` if it never falls
+/// by more than a [`FALL`].
 fn read(points: &[RatePoint]) -> Option<(f64, f64)> {
     let points = points.get(WARM..)?;
     let by_loss = |a: &&RatePoint, b: &&RatePoint| a.smooth.total_cmp(&b.smooth);
     let least = points.iter().min_by(by_loss)?;
-    if least.smooth >= points.first()?.smooth {
+    if least.smooth >= points.first()?.smooth * (1. - FALL) {
         return None;
     }
     // Over several steps: from one to the next, chance has the say.
