@@ -133,9 +133,9 @@ fn wrong_use_has_code_2_and_names_the_option() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     for (options, said) in [
-        (&["--freeze", "below:9"][..], "--freeze: below:9 is above the top"),
-        (&["--freeze", "embedder"], "the embedder is fresh"),
-        (&["--freeze", "everything"], "expected nothing, trunk"),
+        (&["--freeze", "below:9"][..], "--freeze: below:9 counts too far"),
+        (&["--freeze", "everything"], "--freeze: nothing is left to train"),
+        (&["--freeze", "all"], "expected nothing, everything"),
         (&["--epochs", "0"], "--epochs: must be at least 1"),
         (&["--lr", "nan"], "--lr: must be above 0"),
         (&["--validation", "1"], "--validation: must be a share"),

@@ -85,12 +85,18 @@ impl<'a> Job<'a> {
         if plan.init == Init::Shuffled {
             model.shuffle();
         }
+        // What is to be aligned finds its place by itself.
+        let matched = !args.no_match && !plan.align;
         let joint = match plan.init {
-            Init::Pretrained if !args.no_match => Moments::of(source)?,
+            Init::Pretrained if matched => Moments::of(source)?,
             _ => None,
         };
         model.settle(modality, &splits.train, joint.as_ref());
         let (trained, frozen) = plan.freeze.apply(model.store(), *anatomy)?;
+        if trained == 0 {
+            let problem = "nothing is left to train".into();
+            return Err(Error::Setting { setting: "--freeze", problem }.into());
+        }
         let aligned = plan.align.then(|| self.align(&model, modality, splits, seed)).transpose()?;
         Ok(Built { model, trained, frozen, aligned })
     }
