@@ -95,6 +95,13 @@ pub(crate) fn batches(
     purpose: Purpose,
     mut consume: impl FnMut(&[usize], Prepared) -> Result<()>,
 ) -> Result<()> {
+    if feed.cut() > Cut::Inputs {
+        // There is nothing to read: handing it from thread to thread would cost more than it takes.
+        return lists.iter().try_for_each(|list| {
+            let rows = list.iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
+            consume(list, together(feed, list, rows))
+        });
+    }
     thread::scope(|scope| {
         let (send, receive) = mpsc::sync_channel(AHEAD);
         scope.spawn(move || {
@@ -114,13 +121,17 @@ pub(crate) fn batches(
 }
 
 fn prepare(feed: &dyn Feed, list: &[usize], purpose: Purpose) -> Result<Prepared> {
-    let rows: Vec<Vec<Tensor>> =
-        list.par_iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
-    Ok(Prepared {
+    let rows = list.par_iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
+    Ok(together(feed, list, rows))
+}
+
+/// The rows of the samples of a list as a batch.
+fn together(feed: &dyn Feed, list: &[usize], rows: Vec<Vec<Tensor>>) -> Prepared {
+    Prepared {
         batch: feed.batch(&rows.iter().flatten().collect::<Vec<_>>()),
         targets: Target::stack(list.iter().map(|&at| &feed.samples().targets()[at])),
         rows: rows.iter().map(|rows| rows.len() as i64).collect(),
-    })
+    }
 }
 
 /// The randomness of one thing in one epoch.
