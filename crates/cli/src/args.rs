@@ -8,7 +8,7 @@ use crate::{
     ModalityArgs,
     compare::CompareArgs,
     fit_args::FitArgs,
-    layout_args::LayoutArgs,
+    layout_args::{DataArgs, LayoutArgs},
     rank_args::{EmbedArgs, RankArgs},
     transfer_args::TransferArgs,
 };
@@ -46,13 +46,8 @@ pub(crate) enum Command<A: ModalityArgs> {
 pub(crate) struct TrainArgs<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) transfer: TransferArgs,
-    /// Labelled samples: a folder per class (perhaps below train/ and test/), or a table: .csv,
-    /// .tsv, .jsonl or .parquet, or a folder of such
-    #[arg(long, value_name = "PATH")]
-    pub(crate) data: PathBuf,
-    /// Labelled samples to report on; otherwise the test split of --data
-    #[arg(long, value_name = "PATH")]
-    pub(crate) eval_data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) samples: DataArgs,
     /// The run folder to make
     #[arg(long, value_name = "DIR", required_unless_present_any = ["plan", "find_lr"])]
     pub(crate) out: Option<PathBuf>,
@@ -96,8 +91,6 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Name the tensors that were taken, made fresh, reshaped or left
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    #[command(flatten)]
-    pub(crate) layout: LayoutArgs,
 
     #[command(flatten)]
     pub(crate) fit: FitArgs,
@@ -115,20 +108,14 @@ pub(crate) struct ModalityFlags<A: ModalityArgs> {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs<A: ModalityArgs> {
-    /// Labelled samples, in any layout that train takes
-    #[arg(long, value_name = "PATH")]
-    pub(crate) data: PathBuf,
-    /// Labelled samples to report on; otherwise the test split of --data
-    #[arg(long, value_name = "PATH")]
-    pub(crate) eval_data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) samples: DataArgs,
     /// Write some samples of every class to look at: a PNG of pictures or spectrograms, or a text
     #[arg(long, value_name = "FILE")]
     pub(crate) sheet: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) modality: ModalityFlags<A>,
 }

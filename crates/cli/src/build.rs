@@ -1,5 +1,7 @@
 //! From pretrained weights and options to a model that is ready to train.
 
+use std::cell::OnceCell;
+
 use anyhow::Result;
 use crosstune_core::{
     Anatomy, Dataset, Device, Error, Init, Modality, Model, Moments, Origin, Parts, Plan,
@@ -20,6 +22,7 @@ pub(crate) struct Job<'a> {
     pub(crate) source: Pretrained,
     pub(crate) anatomy: Anatomy,
     pub(crate) plan: Plan,
+    joint: OnceCell<Option<Moments>>,
 }
 
 impl<'a> Job<'a> {
@@ -48,7 +51,7 @@ impl<'a> Job<'a> {
             let problem = "the recipe orca alone aligns; add --recipe orca".into();
             return Err(Error::Setting { setting: "--align", problem }.into());
         }
-        Ok(Self { args, source, anatomy, plan })
+        Ok(Self { args, source, anatomy, plan, joint: OnceCell::new() })
     }
 
     /// The model for a task, fitted to its training samples, with what trains at first. `seed`
@@ -85,13 +88,13 @@ impl<'a> Job<'a> {
         if plan.init == Init::Shuffled {
             model.shuffle();
         }
-        // What is to be aligned finds its place by itself.
-        let matched = !args.no_match && !plan.align;
-        let joint = match plan.init {
-            Init::Pretrained if matched => Moments::of(source)?,
-            _ => None,
-        };
-        model.settle(modality, &splits.train, joint.as_ref());
+        // What is to be aligned finds its place by itself, and what is pretrained has it.
+        let matched = plan.init == Init::Pretrained
+            && anatomy.embedder == Origin::Fresh
+            && !args.no_match
+            && !plan.align;
+        let joint = if matched { self.joint()? } else { None };
+        model.settle(modality, &splits.train, joint);
         let (trained, frozen) = plan.freeze.apply(model.store(), *anatomy)?;
         if trained == 0 {
             let problem = "nothing is left to train".into();
@@ -111,8 +114,8 @@ impl<'a> Job<'a> {
     ) -> Result<AlignReport> {
         let features = match &self.args.align {
             Some(file) => SourceFeatures::open(file)?,
-            None => match Moments::of(&self.source)? {
-                Some(moments) => SourceFeatures::from(&moments),
+            None => match self.joint()? {
+                Some(moments) => SourceFeatures::from(moments),
                 None => {
                     let problem = "these weights tell nothing of what their trunk receives; write \
                                    a file with embed, and give it as --align";
@@ -124,6 +127,15 @@ impl<'a> Job<'a> {
         let options = AlignOptions { seed, ..AlignOptions::default() };
         let train = &splits.train;
         Ok(orca::align(model, modality, train, &features, &options, &mut |_, _| Ok(()))?)
+    }
+
+    /// What the trunk was trained to receive, told by the weights once for all models.
+    fn joint(&self) -> Result<Option<&Moments>> {
+        if let Some(joint) = self.joint.get() {
+            return Ok(joint.as_ref());
+        }
+        let joint = Moments::of(&self.source)?;
+        Ok(self.joint.get_or_init(|| joint).as_ref())
     }
 
     /// Whether a plan makes the embedder at random.

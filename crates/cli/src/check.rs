@@ -83,11 +83,7 @@ struct Extent {
 }
 
 pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
-    let layout = args.layout.layout::<A::Modality>()?;
-    let mut data = Dataset::open(&args.data, &layout)?;
-    if let Some(path) = &args.eval_data {
-        data = data.with_test(path, &layout)?;
-    }
+    let data = args.samples.open::<A::Modality>()?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
     let items: Vec<&Item> = data.items().map(|(_, item)| item).collect();
@@ -95,7 +91,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let (leaks, repeated): (Vec<_>, Vec<_>) =
         duplicates(&data).into_iter().partition(|d| d.across_splits() || d.labels_differ());
     let report = Report {
-        data: args.data.display().to_string(),
+        data: args.samples.data.display().to_string(),
         ok: bad.is_empty() && leaks.is_empty(),
         leaks: leaks.iter().map(|leak| places(leak, &data.labels)).collect(),
         repeated: repeated.len(),

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use crosstune_core::{
-    Error, Modality, Model, Origin, Parts, Spec,
+    Error, Modality, Origin,
     orca::SourceFeatures,
     transferability::{self, Stage},
 };
@@ -31,11 +31,8 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
         );
         return Err(Error::Path { path: args.weights, problem }.into());
     }
-    let looked = look(of.modality, &data, args.samples.skip_bad)?;
-    let spec = Spec::new::<A::Modality>(&of.source, of.embedder, data.labels.clone());
-    let source = of.source.source()?;
-    let taken = Some((&source, Parts::Body));
-    let model = Model::new(spec, &looked.modality, taken, args.compute.device.0)?;
+    let looked = look(of.modality.clone(), &data, args.samples.skip_bad)?;
+    let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
     let size = args.compute.batch_size.get();
     let features =
         transferability::features(&model, &looked.modality, &looked.plain, Stage::Embedded, size)?;

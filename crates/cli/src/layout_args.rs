@@ -1,9 +1,38 @@
 //! The options that say how a data set is read, as clap reads them.
 
+use std::path::PathBuf;
+
+use anyhow::Result;
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
-use crosstune_core::{Layout, Modality, Task};
+use crosstune_core::{Dataset, Layout, Modality, Task};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+
+/// Where labelled samples are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DataArgs {
+    /// Labelled samples: a folder per class (perhaps below train/ and test/), or a table: .csv,
+    /// .tsv, .jsonl or .parquet, or a folder of such
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: PathBuf,
+    /// Labelled samples to report on; otherwise the test split of --data
+    #[arg(long, value_name = "PATH")]
+    pub(crate) eval_data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
+}
+
+impl DataArgs {
+    /// The data set, with all its splits.
+    pub(crate) fn open<M: Modality>(&self) -> Result<Dataset> {
+        let layout = self.layout.layout::<M>()?;
+        let data = Dataset::open(&self.data, &layout)?;
+        Ok(match &self.eval_data {
+            Some(path) => data.with_test(path, &layout)?,
+            None => data,
+        })
+    }
+}
 
 /// Saved in a run folder, so that `evaluate` finds labels as `train` did.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Instant};
 
 use anyhow::{Result, bail};
 use crosstune_core::{
-    Dataset, Error, Modality, Model, Moments, Origin, Parts, Spec,
+    Dataset, Error, Modality, Moments, Origin,
     data::Target,
     error::one_line,
     fit,
@@ -156,14 +156,14 @@ fn measure<A: ModalityArgs>(
         Origin::Fresh => args.seeds.get(),
         Origin::Pretrained => 1,
     };
-    let joint = if args.no_match { None } else { Moments::of(&of.source)? };
+    let joint = match of.embedder {
+        Origin::Fresh if !args.no_match => Moments::of(&of.source)?,
+        _ => None,
+    };
     let (mut logmes, mut probes) = (vec![], vec![]);
     for seed in 0..seeds {
         fit::seed(args.samples.seed + seed);
-        let spec = Spec::new::<A::Modality>(&of.source, of.embedder, data.labels.clone());
-        let source = of.source.source()?;
-        let taken = Some((&source, Parts::Body));
-        let model = Model::new(spec, &looked.modality, taken, args.compute.device.0)?;
+        let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
         model.settle(&looked.modality, &looked.kept, joint.as_ref());
         let size = args.compute.batch_size.get();
         let stage = Stage::Pooled;

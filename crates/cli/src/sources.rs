@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Error, Input, MEMORY, Modality, Origin, Pretrained, Reading, Samples, Task,
+    BadSample, Dataset, Device, Error, Input, MEMORY, Modality, Model, Origin, Parts, Pretrained,
+    Reading, Samples, Spec, Task,
 };
 
 use crate::{progress, rank_args::SampleArgs, weights};
@@ -31,6 +32,13 @@ impl<M: Modality> Candidate<M> {
         let embedder = modality.adopt(&source)?;
         modality.survey(&data.train.iter().map(|item| &item.input).collect::<Vec<&Input>>());
         Ok(Self { path, source, modality, embedder })
+    }
+
+    /// The model, for inputs as `modality` prepares them, with a fresh head.
+    pub(crate) fn model(&self, modality: &M, labels: &[String], device: Device) -> Result<Model> {
+        let spec = Spec::new::<M>(&self.source, self.embedder, labels.to_vec());
+        let source = self.source.source()?;
+        Ok(Model::new(spec, modality, Some((&source, Parts::Body)), device)?)
     }
 }
 

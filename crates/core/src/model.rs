@@ -1,5 +1,6 @@
 //! A whole model: its specification, its parameters in one store, and the classifier they make.
 
+mod trains;
 mod write;
 
 use std::path::Path;
@@ -8,6 +9,7 @@ use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
+pub(crate) use trains::Trains;
 pub(crate) use write::write_tensors;
 
 use crate::{

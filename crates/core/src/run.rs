@@ -177,8 +177,16 @@ pub fn write_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(value)
         .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })?;
     text.push(b'\n');
+    replace(path, text)
+}
+
+/// Writes a file beside its place first, then renamed: it is never half-written.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn replace(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
     let beside = beside(path);
-    fs::write(&beside, text).map_err(Error::io(&beside, "write"))?;
+    fs::write(&beside, contents).map_err(Error::io(&beside, "write"))?;
     fs::rename(&beside, path).map_err(Error::io(path, "write"))
 }
 

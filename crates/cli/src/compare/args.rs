@@ -9,7 +9,7 @@ use crate::{
     ModalityArgs,
     args::{Bytes, ModalityFlags},
     fit_args::FitArgs,
-    layout_args::LayoutArgs,
+    layout_args::DataArgs,
     transfer_args::TransferArgs,
 };
 
@@ -17,12 +17,8 @@ use crate::{
 pub(crate) struct CompareArgs<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) transfer: TransferArgs,
-    /// Labelled samples with a test split, in any layout that train takes
-    #[arg(long, value_name = "PATH")]
-    pub(crate) data: PathBuf,
-    /// Labelled samples to test on; otherwise the test split of --data
-    #[arg(long, value_name = "PATH")]
-    pub(crate) eval_data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) samples: DataArgs,
     /// The folder to write report.html, report.md and report.json into
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -53,8 +49,6 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     /// Samples of at most so many bytes are kept in memory; for example 500M or 16G
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
-    #[command(flatten)]
-    pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) fit: FitArgs,
     #[command(flatten)]

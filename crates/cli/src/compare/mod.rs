@@ -83,7 +83,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
             family: family.name.clone(),
         },
         target: Target {
-            name: name(&args.data),
+            name: name(&args.samples.data),
             modality: A::Modality::NAME.into(),
             samples: A::Modality::SAMPLES.into(),
         },
@@ -134,18 +134,14 @@ fn say_summary(summary: &Summary) {
 }
 
 fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
-    let layout = args.layout.layout::<A::Modality>()?;
-    let mut data = Dataset::open(&args.data, &layout)?;
-    if let Some(path) = &args.eval_data {
-        data = data.with_test(path, &layout)?;
-    }
+    let data = args.samples.open::<A::Modality>()?;
     if data.task != Task::SingleLabel {
         let problem = "comparisons are made with one class for each sample".into();
         return Err(Error::Setting { setting: "--task", problem }.into());
     }
     if data.test.is_empty() {
         let problem = "there is no test split to compare on; give --eval-data".into();
-        return Err(Error::Path { path: args.data.clone(), problem }.into());
+        return Err(Error::Path { path: args.samples.data.clone(), problem }.into());
     }
     Ok(data)
 }

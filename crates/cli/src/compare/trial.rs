@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use crosstune_core::{
-    BadSample, Choices, Dataset, Error, Evaluation, FitOptions, Init, Modality, Plan, Progress,
-    Recipe, Room, Samples, Splits, fit, metrics::SingleLabelFigures,
+    Choices, Dataset, Error, Evaluation, FitOptions, Init, Modality, Plan, Progress, Recipe, Room,
+    Samples, Splits, fit, metrics::SingleLabelFigures,
 };
 use crosstune_report::{ArmKind, Exhibit, Point, Run, Trial};
 
@@ -72,14 +72,14 @@ impl<'a, M: Modality> Bench<'a, M> {
         let mut modality = self.modality.clone();
         let (splits, bad) = Splits::read(&mut modality, &data, self.memory, || ())?;
         if !bad.is_empty() {
-            return Err(Error::BadSamples(bad.into_iter().collect::<Vec<BadSample>>()).into());
+            return Err(Error::BadSamples(bad).into());
         }
         Ok(Drawn { data, modality, splits })
     }
 
     /// What an arm does at a rate.
     fn plan(&self, kind: ArmKind, lr: f64, epochs: usize) -> Result<Plan> {
-        let Job { args, anatomy, plan, source } = self.job;
+        let Job { args, anatomy, plan, source, .. } = self.job;
         let form = source.family().trunk.accepts();
         let pretrained_lr = Some(lr * plan.pretrained_lr / plan.lr);
         let choices = Choices { lr: Some(lr), pretrained_lr, ..self.fit.choices(args) };

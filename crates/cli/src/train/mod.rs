@@ -3,13 +3,13 @@
 mod plan;
 mod say;
 
-use std::{fs, path::Path, time::Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, Init, LoadReport,
     MatmulPrecision, Modality, Model, Progress, Recipe, Room, RunWriter, Splits, Statistics, fit,
-    fit::find_rate, orca::AlignReport,
+    fit::find_rate, orca::AlignReport, run::replace,
 };
 use serde::Serialize;
 
@@ -93,7 +93,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     options.check()?;
     let matmul_precision = MatmulPrecision::from(args.fit.matmul_precision);
     matmul_precision.apply()?;
-    let task = args.layout.task().unwrap_or_default();
+    let task = args.samples.layout.task().unwrap_or_default();
     task.check(&options)?;
     let data = dataset::<A>(&args)?;
     // What is only planned or tried leaves no folder.
@@ -146,7 +146,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let result = RunResult {
         version: env!("CARGO_PKG_VERSION"),
         weights: args.transfer.weights.display().to_string(),
-        data: args.data.display().to_string(),
+        data: args.samples.data.display().to_string(),
         recipe,
         init: plan.init,
         freeze: plan.freeze.clone(),
@@ -173,19 +173,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         options,
         course,
     };
-    run.json(LAYOUT, &args.layout)?;
+    run.json(LAYOUT, &args.samples.layout)?;
     run.finish(&model, &modality, &result)?;
     say_result(&result);
     say("saved", args.out.unwrap_or_default().display());
     Ok(())
-}
-
-/// Writes a file beside its place first.
-fn replace(path: &Path, text: String) -> Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".partial");
-    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
-    written.with_context(|| format!("{}: cannot be written", path.display()))
 }
 
 fn setting(setting: &'static str, problem: &str) -> anyhow::Error {
@@ -193,11 +185,7 @@ fn setting(setting: &'static str, problem: &str) -> anyhow::Error {
 }
 
 fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
-    let layout = args.layout.layout::<A::Modality>()?;
-    let mut data = Dataset::open(&args.data, &layout)?;
-    if let Some(path) = &args.eval_data {
-        data = data.with_test(path, &layout)?;
-    }
+    let mut data = args.samples.open::<A::Modality>()?;
     match args.limit_per_class {
         Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
         Some(limit) => data.limit_per_class(limit, args.fit.seed)?,

@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use crosstune_core::{
     Error, FitOptions, Modality, Model, Progress, Reshaped, Samples, Splits,
     fit::{fit, peak_rate},
+    run::replace,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::replace;
 use crate::process;
 
 /// What becomes of each tensor, what trains at which rate, and what it will cost.
@@ -127,7 +127,7 @@ impl Plan {
 
     /// Writes it.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        replace(path, toml::to_string(self).context("the plan cannot be written as TOML")?)
+        Ok(replace(path, toml::to_string(self).context("the plan cannot be written as TOML")?)?)
     }
 
     /// Checks that this is what a file says.

@@ -1,7 +1,6 @@
 //! An average of the parameters over the steps.
 
-use tch::Tensor;
-
+use super::snapshot::Snapshot;
 use crate::Model;
 
 /// The exponential moving average of what trains (Polyak and Juditsky 1992; as in Tarvainen and
@@ -12,7 +11,7 @@ pub(super) struct Average {
     decay: f64,
     steps: u32,
     /// Values and their averages; the other way round while `inside`.
-    pairs: Vec<(Tensor, Tensor)>,
+    values: Snapshot,
     /// Whether the model has the averages.
     inside: bool,
 }
@@ -20,12 +19,7 @@ pub(super) struct Average {
 impl Average {
     /// Begins with the values of now.
     pub(super) fn new(model: &Model, moving: &[String], decay: f64) -> Self {
-        let variables = model.store().variables();
-        let pairs = moving.iter().filter_map(|name| {
-            let value = variables.get(name)?;
-            Some((value.shallow_clone(), value.detach().copy()))
-        });
-        Self { decay, steps: 0, pairs: pairs.collect(), inside: false }
+        Self { decay, steps: 0, values: Snapshot::of(model, moving), inside: false }
     }
 
     pub(super) fn update(&mut self) {
@@ -33,7 +27,7 @@ impl Average {
         let t = f64::from(self.steps);
         let decay = self.decay.min((1. + t) / (10. + t));
         tch::no_grad(|| {
-            for (value, average) in &mut self.pairs {
+            for (value, average) in self.values.pairs() {
                 let _ = average.g_mul_scalar_(decay).g_add_(&(&*value * (1. - decay)));
             }
         });
@@ -55,12 +49,6 @@ impl Average {
 
     fn swap(&mut self) {
         self.inside = !self.inside;
-        tch::no_grad(|| {
-            for (value, average) in &mut self.pairs {
-                let kept = value.detach().copy();
-                value.copy_(average);
-                *average = kept;
-            }
-        });
+        self.values.swap();
     }
 }

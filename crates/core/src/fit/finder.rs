@@ -2,14 +2,14 @@
 //! a short training in which every step has a larger rate than the one before, until the loss bursts.
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
 use crate::{
-    Curve, Error, Mix, Modality, Model, Result, Samples,
-    feed::{self, Inputs, Prepared, Purpose},
+    Curve, Error, Modality, Model, Result, Samples,
+    feed::{self, Inputs, Purpose},
+    model::Trains,
 };
 
-use super::{FitOptions, Run};
+use super::{FitOptions, Run, ready, snapshot::Snapshot};
 
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -141,16 +141,10 @@ impl Run<'_> {
         epoch: usize,
         sweep: &mut Sweep,
     ) -> Result<()> {
-        let (device, classes) =
-            (self.model.classifier().device(), self.model.spec().labels.len() as i64);
-        let (tuner, options, mut at) = (&mut self.tuner, self.options, 0);
+        let (model, tuner, options, mut at) = (self.model, &mut self.tuner, self.options, 0);
         let purpose = Purpose::Train { seed: options.seed, epoch };
-        feed::batches(train, lists, purpose, |chosen, Prepared { batch, targets, .. }| {
-            let (mut batch, mut targets) = (batch.to_device(device), targets.to_device(device));
-            if options.mix != Mix::default() {
-                let rng = &mut feed::rng(!options.seed, epoch, at);
-                (batch, targets) = options.mix.apply(&batch, &targets, classes, rng)?;
-            }
+        feed::batches(train, lists, purpose, |chosen, prepared| {
+            let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
             at += 1;
             tuner.set_rate(sweep.rate());
             let step = tuner.step(&batch, &targets)?;
@@ -253,25 +247,20 @@ fn read(points: &[RatePoint]) -> Option<(f64, f64)> {
 }
 
 /// All values of a model, and what trains; dropped, they are so again.
-struct Before(Vec<(Tensor, Tensor, bool)>);
+struct Before {
+    values: Snapshot,
+    _trains: Trains,
+}
 
 impl Before {
     fn new(model: &Model) -> Self {
-        let values = model.store().variables().into_values();
-        let kept = |now: Tensor| {
-            let (then, trains) = (now.detach().copy(), now.requires_grad());
-            (now, then, trains)
-        };
-        Self(values.map(kept).collect())
+        Self { values: Snapshot::whole(model), _trains: Trains::now(model) }
     }
 }
 
 impl Drop for Before {
     fn drop(&mut self) {
-        for (now, then, trains) in &mut self.0 {
-            tch::no_grad(|| now.copy_(then));
-            let _ = now.set_requires_grad(*trains);
-        }
+        self.values.restore();
     }
 }
 

@@ -6,6 +6,7 @@ mod frozen;
 mod options;
 mod record;
 mod settle;
+mod snapshot;
 mod tuner;
 
 use std::{collections::BTreeSet, time::Instant};
@@ -19,7 +20,7 @@ pub use record::{EpochRecord, Fitted, Progress};
 pub use tuner::{Step, Tuner, peak_rate};
 
 use crate::{
-    Cut, Evaluation, Freeze, Mix, Modality, Model, Result, Rng, Samples,
+    Batch, Cut, Evaluation, Freeze, Mix, Modality, Model, Result, Rng, Samples,
     cache::{Cache, Views},
     data::balance,
     feed::{self, Feed, Inputs, Prepared, Purpose},
@@ -35,12 +36,14 @@ pub fn seed(seed: u64) {
     tch::manual_seed(seed as i64);
 }
 
-/// Trains a model. With validation samples, the model ends with the parameters of the epoch that
-/// had the best [merit](Evaluation::merit) in validation (of equals, the one with the lower loss), and a phase ends early
-/// after `patience` epochs without a better one; without them, it ends as the last epoch left it.
+/// Trains a model. With validation samples, the model ends with the parameters of the epoch that had
+/// the best [merit](Evaluation::merit) in validation (of equals, the one with the lower loss), and a
+/// phase ends early after `patience` epochs without a better one; without them, it ends as the last
+/// epoch left it.
 ///
-/// What lies below everything that trains is computed once per sample and phase, and kept in the options' `room`;
-/// of samples that are varied or mixed only if the option `views` says how often.
+/// What lies below everything that trains is computed once per sample and phase, and kept in the
+/// options' `room`; of samples that are varied only if the option `views` says how often, and never
+/// of samples that are mixed.
 ///
 /// # Errors
 /// If an option cannot be used, the loss stops being a number, or the observer fails.
@@ -165,7 +168,6 @@ impl<'m> Run<'m> {
     ) -> Result<()> {
         let (begun, epoch) = (Instant::now(), self.epochs.len() + 1);
         let (model, options) = (self.model, self.options);
-        let (device, classes) = (model.classifier().device(), model.spec().labels.len());
         let mut lists = self.lists(train.samples());
         let steps = lists.len();
         lists.truncate(self.batches_left);
@@ -176,12 +178,8 @@ impl<'m> Run<'m> {
         }
         let (mut loss, mut right, mut seen, mut at) = (0., None, 0, 0);
         let purpose = Purpose::Train { seed: options.seed, epoch };
-        feed::batches(train, &lists, purpose, |chosen, Prepared { batch, targets, .. }| {
-            let (mut batch, mut targets) = (batch.to_device(device), targets.to_device(device));
-            if options.mix != Mix::default() {
-                let rng = &mut feed::rng(!options.seed, epoch, at);
-                (batch, targets) = options.mix.apply(&batch, &targets, classes as i64, rng)?;
-            }
+        feed::batches(train, &lists, purpose, |chosen, prepared| {
+            let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
             let step = tuner.step_from(&batch, train.cut(), &targets)?;
             loss += step.loss * chosen.len() as f64;
             right = step.right.map(|more| right.unwrap_or(0) + more);
@@ -218,6 +216,22 @@ impl<'m> Run<'m> {
         }
         Ok(())
     }
+}
+
+/// A batch on the model's device, mixed if it is to be; `number` is that of its epoch and its own.
+fn ready(
+    model: &Model,
+    options: &FitOptions,
+    Prepared { batch, targets, .. }: Prepared,
+    (epoch, number): (usize, usize),
+) -> Result<(Batch, Tensor)> {
+    let device = model.classifier().device();
+    let (batch, targets) = (batch.to_device(device), targets.to_device(device));
+    if options.mix == Mix::default() {
+        return Ok((batch, targets));
+    }
+    let classes = model.spec().labels.len() as i64;
+    options.mix.apply(&batch, &targets, classes, &mut feed::rng(!options.seed, epoch, number))
 }
 
 /// The phases of a training.

@@ -1,8 +1,8 @@
 //! What a training tells, and what becomes of it.
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
+use super::snapshot::Snapshot;
 use crate::{Evaluation, Model};
 
 /// What an epoch came to; a line of `metrics.jsonl`.
@@ -69,28 +69,20 @@ pub(super) struct Best {
     pub(super) epoch: usize,
     merit: f64,
     loss: f64,
-    values: Vec<(Tensor, Tensor)>,
+    values: Snapshot,
 }
 
 impl Best {
     pub(super) fn new(model: &Model, moving: &[String], epoch: usize, scored: &Evaluation) -> Self {
-        let variables = model.store().variables();
-        let values = moving.iter().filter_map(|name| {
-            let value = variables.get(name)?;
-            Some((value.shallow_clone(), value.detach().copy()))
-        });
-        Self { epoch, merit: scored.merit(), loss: scored.loss(), values: values.collect() }
+        let values = Snapshot::of(model, moving);
+        Self { epoch, merit: scored.merit(), loss: scored.loss(), values }
     }
 
     pub(super) fn is_worse_than(&self, scored: &Evaluation) -> bool {
         (scored.merit(), -scored.loss()) > (self.merit, -self.loss)
     }
 
-    pub(super) fn restore(self) {
-        tch::no_grad(|| {
-            for (mut now, then) in self.values {
-                now.copy_(&then);
-            }
-        });
+    pub(super) fn restore(mut self) {
+        self.values.restore();
     }
 }

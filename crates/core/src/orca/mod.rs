@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use rand::{SeedableRng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
 use crate::{
     AdamW, Curve, Error, Form, Modality, Model, Result, Rng, Samples, Schedule,
     feed::{self, Inputs, Purpose},
     freeze::is_statistic,
+    model::Trains,
     optim::clip_factor,
 };
 
@@ -114,7 +114,7 @@ pub fn align<M: Modality>(
             source.width()
         )));
     }
-    let parameters = Trainable::only_fresh_embedder(model)?;
+    let trained = only_fresh_embedder(model)?;
     let start = Instant::now();
     let feed = Inputs { modality, samples: train };
     let mut rng = Rng::seed_from_u64(options.seed);
@@ -167,7 +167,7 @@ pub fn align<M: Modality>(
         observe(epoch, sum / count)?;
     }
     let after = measure.distance()?;
-    drop(parameters);
+    drop(trained);
     Ok(AlignReport { before, after, epochs, seconds: start.elapsed().as_secs_f64() })
 }
 
@@ -203,35 +203,22 @@ impl<M: Modality> Measure<'_, M> {
     }
 }
 
-/// What trains for now; dropped, what trained before trains again.
-struct Trainable(Vec<(Tensor, bool)>);
-
-impl Trainable {
-    fn only_fresh_embedder(model: &Model) -> Result<Self> {
-        let fresh = &model.report().fresh;
-        let ours = |name: &str| {
-            name.starts_with("embed.") && fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok()
-        };
-        if !fresh.iter().any(|name| ours(name)) {
-            let problem = "the embedder is the source's own, so there is nothing to align; take \
-                           fine-tune";
-            return Err(setting(problem.into()));
-        }
-        let mut before = vec![];
-        for (name, tensor) in model.store().variables() {
-            before.push((tensor.shallow_clone(), tensor.requires_grad()));
-            let _ = tensor.set_requires_grad(ours(&name) && !is_statistic(&name));
-        }
-        Ok(Self(before))
+/// Lets the fresh parameters of the embedder alone train, until what comes back is dropped.
+fn only_fresh_embedder(model: &Model) -> Result<Trains> {
+    let fresh = &model.report().fresh;
+    let ours = |name: &str| {
+        name.starts_with("embed.") && fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok()
+    };
+    if !fresh.iter().any(|name| ours(name)) {
+        let problem = "the embedder is the source's own, so there is nothing to align; take \
+                       fine-tune";
+        return Err(setting(problem.into()));
     }
-}
-
-impl Drop for Trainable {
-    fn drop(&mut self) {
-        for (tensor, trained) in &self.0 {
-            let _ = tensor.set_requires_grad(*trained);
-        }
+    let before = Trains::now(model);
+    for (name, tensor) in model.store().variables() {
+        let _ = tensor.set_requires_grad(ours(&name) && !is_statistic(&name));
     }
+    Ok(before)
 }
 
 #[cfg(test)]

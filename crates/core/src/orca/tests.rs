@@ -1,6 +1,6 @@
 //! The distance against an independent computation, and what aligning does to a small model.
 
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use super::*;
 use crate::{
