@@ -243,20 +243,41 @@ fn of_tokens(source: &Source<'_>, c: &TokenEmbedderConfig, width: i64) -> Result
         }
         None => None,
     };
-    let (mut means, mut deviations) = (vec![], vec![]);
-    for place in c.first_position..c.positions {
-        let sum = &tokens + positions.get(place);
-        let emitted = match &norm {
-            Some((weight, bias, eps)) => {
-                sum.layer_norm([width], Some(weight), Some(bias), *eps, true)
-            }
-            None => sum,
-        };
-        means.push(emitted.mean_dim([0i64].as_slice(), false, None));
-        deviations.push(emitted.std_dim([0i64].as_slice(), false, false));
-    }
-    let (mean, deviation) = (Tensor::stack(&means, 0), Tensor::stack(&deviations, 0));
+    let places = positions.slice(0, c.first_position, c.positions, 1);
+    let Some((weight, bias, eps)) = norm else {
+        let over = [0i64].as_slice();
+        let mean = places + tokens.mean_dim(over, true, None);
+        let deviation = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
+        return Ok(Some(Moments { mean, deviation, last: Last::Linear }));
+    };
+    let (mean, deviation) = normed_sums(&tokens, &places, eps);
+    let (mean, deviation) = (mean * &weight + bias, deviation * weight.abs());
     Ok(Some(Moments { mean, deviation, last: Last::Linear }))
+}
+
+/// Mean and deviation over all tokens `[N, D]` of their sums with each place `[P, D]`, brought to a mean
+/// of 0 and a variance of 1 along the width: `[P, D]` each. Of a centred token `t` and a centred place
+/// `p`, what is divided by is `|t|² + 2 t·p + |p|²`, and so all of it is products of matrices: `N · P`
+/// sums of width `D` are never made.
+fn normed_sums(tokens: &Tensor, places: &Tensor, eps: f64) -> (Tensor, Tensor) {
+    let centred = |x: &Tensor| {
+        let x = x.to_kind(Kind::Double);
+        let mean = x.mean_dim([-1i64].as_slice(), true, None);
+        x - mean
+    };
+    let (t, p) = (centred(tokens), centred(places));
+    let (count, width) = (t.size()[0] as f64, t.size()[1] as f64);
+    let square = |x: &Tensor| x.square().sum_dim_intlist([-1i64].as_slice(), false, None);
+    let norms = p.matmul(&t.tr()) * 2. + square(&t).unsqueeze(0) + square(&p).unsqueeze(1);
+    // What each sum is multiplied by, `[P, N]`.
+    let factor = (norms / width + eps).rsqrt();
+    let mean_of = |x: &Tensor| x.mean_dim([-1i64].as_slice(), true, None);
+    let first = factor.matmul(&t) / count + &p * mean_of(&factor);
+    let squares = factor.square();
+    let second = (squares.matmul(&t.square()) + &p * squares.matmul(&t) * 2.) / count
+        + p.square() * mean_of(&squares);
+    let deviation = (second - first.square()).clamp_min(0.).sqrt();
+    (first.to_kind(Kind::Float), deviation.to_kind(Kind::Float))
 }
 
 fn of_patches(source: &Source<'_>, c: &PatchEmbedderConfig, width: i64) -> Result<Option<Moments>> {
