@@ -10,6 +10,7 @@ mod hub;
 mod pipeline;
 mod planes;
 mod rank;
+mod recipes;
 mod runs;
 mod support;
 mod targets;

@@ -114,10 +114,10 @@ fn task(data: Option<&Path>, modality: &str) -> Vec<OsString> {
                 "--frames",
                 "64",
                 "--per-class",
-                "10:20",
+                "10:15",
             ],
         ),
-        (Some(data), "image") => (data.join("images/cifar10"), &["--per-class", "20:10"]),
+        (Some(data), "image") => (data.join("images/cifar10"), &["--per-class", "20:8"]),
         (Some(data), _) => (data.join("text/sst2/train.tsv"), &["--per-class", "200:4"]),
     };
     let mut words = vec!["--data".into(), place.into_os_string()];

@@ -92,6 +92,14 @@ impl AdamW {
         self.regroup();
     }
 
+    /// Forgets all gradients so far, as a new optimizer has seen none.
+    pub fn restart(&mut self) {
+        for param in &mut self.params {
+            (param.means, param.steps) = (None, 0);
+        }
+        self.regroup();
+    }
+
     /// Looks again at which of the parameters train.
     pub fn regroup(&mut self) {
         let trains = |&at: &usize| self.params[at].value.requires_grad();

@@ -1,6 +1,10 @@
 //! The options of `compare`, as clap reads them.
 
-use std::{num::NonZeroU64, path::PathBuf, str::FromStr};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use clap::{Args, ValueEnum};
 use crosstune_report::ArmKind;
@@ -43,6 +47,9 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     /// reaches on the largest size]
     #[arg(long, value_name = "ACCURACY")]
     pub(crate) threshold: Option<f64>,
+    /// At how many points of a training, at most, the curve is measured
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub(crate) points: NonZeroUsize,
     /// How many of the transfer's worst errors to show
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) errors: usize,

@@ -6,7 +6,7 @@ mod machine;
 mod trial;
 
 use anyhow::{Context, Result};
-use crosstune_core::{Dataset, Error, Modality, Task};
+use crosstune_core::{Dataset, Error, MatmulPrecision, Modality, Task};
 use crosstune_report::{Arm, ArmKind, Budget, Comparison, Matrix, Source, Summary, Target};
 
 pub(crate) use args::CompareArgs;
@@ -30,11 +30,12 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = Job::open(&args.transfer, &args.fit, &mut modality)?;
+    MatmulPrecision::from(args.fit.matmul_precision).apply()?;
     let data = dataset(&args)?;
     let mut kinds = vec![ArmKind::Transfer];
     kinds.extend(args.controls.iter().map(|&control| ArmKind::from(control)));
     kinds.dedup();
-    let bench = Bench::new(&job, &args.fit, modality, &data, args.memory.0)?;
+    let bench = Bench::new(&job, &args.fit, modality, &data, args.memory.0, args.points.get())?;
 
     let mut arms: Vec<Arm> =
         kinds.iter().map(|&kind| Arm { kind, trials: vec![], runs: vec![] }).collect();

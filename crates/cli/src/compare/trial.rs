@@ -13,9 +13,6 @@ use crate::{
     fit_args::FitArgs,
 };
 
-/// At so many points of a training, at most, the curve is measured.
-const POINTS: usize = 8;
-
 /// What all trainings of a comparison share.
 pub(super) struct Bench<'a, M> {
     job: &'a Job<'a>,
@@ -24,6 +21,8 @@ pub(super) struct Bench<'a, M> {
     modality: M,
     data: &'a Dataset,
     memory: usize,
+    /// At so many points of a training, at most, the curve is measured.
+    points: usize,
 }
 
 /// A training set, read and prepared.
@@ -40,9 +39,10 @@ impl<'a, M: Modality> Bench<'a, M> {
         modality: M,
         data: &'a Dataset,
         memory: usize,
+        points: usize,
     ) -> Result<Self> {
         fit.options().check()?;
-        Ok(Self { job, fit, modality, data, memory })
+        Ok(Self { job, fit, modality, data, memory, points })
     }
 
     /// So many samples of every class, chosen by the seed; `None`: all.
@@ -172,7 +172,7 @@ impl<'a, M: Modality> Bench<'a, M> {
             accuracy: test()?.accuracy().context("no accuracy")?,
         }];
         let (mut last, mut seconds) = (None, 0.);
-        let every = epochs.div_ceil(POINTS);
+        let every = epochs.div_ceil(self.points);
         let nothing = Samples::default();
         fit(&model, modality, &splits.train, &nothing, &options, &mut |progress| {
             if let Progress::Epoch(record) = progress {

@@ -75,7 +75,7 @@ pub struct Phase {
     pub lr: Option<f64>,
     /// The peak rate of pretrained parameters, if another than the options'.
     pub pretrained_lr: Option<f64>,
-    /// What the schedule does.
+    /// What the schedule and the optimizer do.
     pub schedule: Continues,
 }
 
@@ -86,13 +86,13 @@ impl Phase {
     }
 }
 
-/// What a schedule does where a phase begins.
+/// What the schedule and the optimizer do where a phase begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Continues {
-    /// It goes on.
+    /// They go on.
     On,
-    /// It begins anew, and ends where the next one begins.
+    /// They begin anew, as in a training of its own that ends where the next one begins.
     Anew,
 }
 

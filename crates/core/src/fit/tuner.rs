@@ -113,7 +113,7 @@ impl<'m> Tuner<'m> {
     }
 
     /// Begins a phase, whose freezing has been applied. `total`: the steps of a schedule that begins
-    /// with it; `None`: the one before goes on.
+    /// with it, and the optimizer anew; `None`: those before go on.
     pub(super) fn begin(&mut self, phase: &Phase, total: Option<usize>) {
         let options = self.options;
         self.set_rates(
@@ -123,6 +123,7 @@ impl<'m> Tuner<'m> {
         if let Some(total) = total {
             self.schedule = Schedule::new(options.schedule, options.warmup, total);
             self.steps = 0;
+            self.optimizer.restart();
         }
     }
 
