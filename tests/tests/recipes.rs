@@ -16,7 +16,10 @@ use crate::support::{root, seeded, tiny_bert};
 fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     let folder = root().join("crates/text/tests/fixtures/tiny-bert-lp-ft");
     let expected: HashMap<String, Tensor> =
-        Tensor::read_safetensors(folder.join("expected.safetensors")).unwrap().into_iter().collect();
+        Tensor::read_safetensors(folder.join("expected.safetensors"))
+            .unwrap()
+            .into_iter()
+            .collect();
     let source = Pretrained::open(tiny_bert()).unwrap().with_dropout(0.).unwrap();
     let mut sentences = TextSettings::default();
     let embedder = sentences.adopt(&source).unwrap();
@@ -41,8 +44,7 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     let batch_size = data.train.len();
     let options = plan.apply(FitOptions { epochs: 9, batch_size, ..FitOptions::default() });
     let none = Samples::default();
-    let course =
-        fit(&model, &sentences, &splits.train, &none, &options, &mut |_| Ok(())).unwrap();
+    let course = fit(&model, &sentences, &splits.train, &none, &options, &mut |_| Ok(())).unwrap();
 
     let losses: Vec<_> = course.epochs.iter().map(|epoch| epoch.train_loss).collect();
     let off = |of: &Tensor, name: &str| {

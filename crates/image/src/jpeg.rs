@@ -1,8 +1,12 @@
 //! JPEG: told whole from cut off, and decoded.
 
-use std::io::{BufRead, Cursor, Seek};
+use std::{
+    io::{BufRead, Cursor, Seek},
+    panic::{self, AssertUnwindSafe},
+};
 
 use image::metadata::Orientation;
+use libjpeg_turbo_rs::{Decoder, JpegError, PixelFormat};
 use zune_core::{colorspace::ColorSpace, options::DecoderOptions};
 use zune_jpeg::{JpegDecoder, errors::DecodeErrors};
 
@@ -11,12 +15,6 @@ use crate::{Channels, PictureError, decode::checked};
 /// As many pixels as a byte of the file may stand for: a bit is the least that each square of 8 × 8
 /// pixels takes.
 const PIXELS_PER_BYTE: u64 = 8 * 64;
-
-/// What is put in the place of a file's end: eight bytes of ones, which are no code of any table, and an
-/// end. Data is filled up with ones anyway, so that a decoder stops there; and one that wants more
-/// pixels than there are meets a false code, where zeros would pass for grey.
-const GUARD: [u8; 18] =
-    [255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 0xFF, 0xD9];
 
 /// What a JPEG file says before its data.
 #[derive(Debug, Clone, Copy)]
@@ -30,33 +28,33 @@ pub(crate) struct Frame {
     pub(crate) orientation: Orientation,
 }
 
-/// Reads up to the data.
-pub(crate) fn frame(file: impl BufRead + Seek) -> Result<Frame, PictureError> {
-    opened(file).map(|(_, frame)| frame)
-}
-
-/// Decodes a file, as it is stored: `height × width` pixels of one sample or three.
+/// Decodes a file, as it is stored: `height × width` pixels of one sample or three, the same to the
+/// last bit as libjpeg-turbo, and so Pillow and torchvision, make of it.
 pub(crate) fn decode(file: &[u8]) -> Result<(Frame, Vec<u8>), PictureError> {
-    // Decoders paint what is missing grey and say nothing.
-    let end = end(file).ok_or(PictureError::CutOff)?;
-    let guarded = [&file[..end], &GUARD].concat();
-    let (mut decoder, frame) = opened(Cursor::new(guarded.as_slice()))?;
+    // What follows the picture does not matter, and a picture without its end is not whole.
+    let file = &file[..end(file).ok_or(PictureError::CutOff)?];
+    let frame = frame(Cursor::new(file))?;
     let pixels = u64::from(frame.width) * u64::from(frame.height);
     if pixels > PIXELS_PER_BYTE * file.len() as u64 {
         return Err(PictureError::CutOff);
     }
-    let colours = match frame.channels {
-        Channels::Grey => ColorSpace::Luma,
-        Channels::Rgb => ColorSpace::RGB,
-    };
-    // From here on, what is wrong is lost pixels.
-    decoder.set_options(decoder.options().set_strict_mode(true).jpeg_set_out_colorspace(colours));
-    let samples = decoder.decode().map_err(broken)?;
-    Ok((frame, samples))
+    let mut decoder = Decoder::new(file).map_err(damaged)?;
+    decoder.set_output_format(match frame.channels {
+        Channels::Grey => PixelFormat::Grayscale,
+        Channels::Rgb => PixelFormat::Rgb,
+    });
+    // Damage that the library did not think of is an error of this file, and not the end of all.
+    let picture = panic::catch_unwind(AssertUnwindSafe(|| decoder.decode_image()))
+        .unwrap_or_else(|_| Err(JpegError::CorruptData("decoding it failed".into())))
+        .map_err(damaged)?;
+    if (picture.width, picture.height) != (frame.width as usize, frame.height as usize) {
+        return Err(PictureError::Damaged("it states two sizes".into()));
+    }
+    Ok((frame, picture.data))
 }
 
-/// A decoder that has read up to the data.
-fn opened<R: BufRead + Seek>(file: R) -> Result<(JpegDecoder<R>, Frame), PictureError> {
+/// Reads up to the data.
+pub(crate) fn frame(file: impl BufRead + Seek) -> Result<Frame, PictureError> {
     let options = DecoderOptions::default()
         // Stray bytes between segments do no harm.
         .set_strict_mode(false)
@@ -72,7 +70,14 @@ fn opened<R: BufRead + Seek>(file: R) -> Result<(JpegDecoder<R>, Frame), Picture
     };
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    Ok((decoder, Frame { width, height, channels, orientation }))
+    Ok(Frame { width, height, channels, orientation })
+}
+
+fn damaged(error: JpegError) -> PictureError {
+    match error {
+        rare @ JpegError::Unsupported(_) => PictureError::Rare(rare.into()),
+        other => PictureError::Damaged(other.into()),
+    }
 }
 
 fn broken(error: DecodeErrors) -> PictureError {
@@ -82,7 +87,7 @@ fn broken(error: DecodeErrors) -> PictureError {
     }
 }
 
-/// Where the end-of-image marker stands that is reached by way of the segments (ITU-T T.81, annex B):
+/// Where the end-of-image marker ends that is reached by way of the segments (ITU-T T.81, annex B):
 /// one that belongs to a thumbnail inside a segment does not count, and what lies behind the end does
 /// not matter.
 fn end(file: &[u8]) -> Option<usize> {
@@ -92,7 +97,7 @@ fn end(file: &[u8]) -> Option<usize> {
         rest = match marker {
             // Start of image, end of image.
             0xD8 => behind,
-            0xD9 => return Some(file.len() - behind.len() - 2),
+            0xD9 => return Some(file.len() - behind.len()),
             _ => {
                 let length: usize = u16::from_be_bytes(*behind.first_chunk()?).into();
                 behind.get(length..)?
@@ -133,7 +138,7 @@ mod tests {
         for last in [&[0xFF, 0xD9][..], &[0xFF, 0xFF, 0xD9], &[0xFF, 0xD9, 0, 0, 0xFF]] {
             let file = [&open, last].concat();
             let marker = file.iter().rposition(|&byte| byte == 0xD9).unwrap();
-            assert_eq!(end(&file), Some(marker - 1), "{last:?}");
+            assert_eq!(end(&file), Some(marker + 1), "{last:?}");
             for cut in 0..=marker {
                 assert_eq!(end(&file[..cut]), None, "{cut} bytes");
             }

@@ -33,8 +33,9 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     /// How many times each is trained, each time with other samples and fresh parameters
     #[arg(long, value_name = "N", default_value = "3")]
     pub(crate) seeds: NonZeroU64,
-    /// What the transfer is compared with
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "scratch,random-frozen")]
+    /// What the transfer is compared with [default: scratch, and random-frozen where the recipe
+    /// freezes something]
+    #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) controls: Vec<Control>,
     /// The rates of fresh parameters that every arm tries on held-out samples, at every size; those
     /// of pretrained ones keep the recipe's proportion

@@ -6,10 +6,11 @@ mod machine;
 mod trial;
 
 use anyhow::{Context, Result};
-use crosstune_core::{Dataset, Error, MatmulPrecision, Modality, Task};
+use crosstune_core::{Dataset, Error, Freeze, MatmulPrecision, Modality, Task};
 use crosstune_report::{Arm, ArmKind, Budget, Comparison, Matrix, Source, Summary, Target};
 
 pub(crate) use args::CompareArgs;
+use args::Control;
 use trial::Bench;
 
 use crate::{
@@ -33,7 +34,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     MatmulPrecision::from(args.fit.matmul_precision).apply()?;
     let data = dataset(&args)?;
     let mut kinds = vec![ArmKind::Transfer];
-    kinds.extend(args.controls.iter().map(|&control| ArmKind::from(control)));
+    kinds.extend(controls(&args.controls, &job.plan.freeze));
     kinds.dedup();
     let bench = Bench::new(&job, &args.fit, modality, &data, args.memory.0, args.points.get())?;
 
@@ -134,6 +135,17 @@ fn say_summary(summary: &Summary) {
     }
 }
 
+/// What was asked for, or else all that differ.
+fn controls(asked: &[Control], freeze: &Freeze) -> Vec<ArmKind> {
+    let usual = match *freeze == Freeze::nothing() {
+        // With nothing frozen, a random trunk is what scratch has.
+        true => &[Control::Scratch][..],
+        false => &[Control::Scratch, Control::RandomFrozen],
+    };
+    let chosen = if asked.is_empty() { usual } else { asked };
+    chosen.iter().map(|&control| control.into()).collect()
+}
+
 fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
     let data = args.samples.open::<A::Modality>()?;
     if data.task != Task::SingleLabel {
@@ -151,4 +163,18 @@ fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
 fn name(path: &std::path::Path) -> String {
     let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
     name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_that_differ_are_measured() {
+        use ArmKind::{RandomFrozen, Scratch, Shuffled};
+        assert_eq!(controls(&[], &Freeze::nothing()), [Scratch]);
+        assert_eq!(controls(&[], &Freeze::set(&["trunk"])), [Scratch, RandomFrozen]);
+        let asked = [Control::RandomFrozen, Control::Shuffled];
+        assert_eq!(controls(&asked, &Freeze::nothing()), [RandomFrozen, Shuffled]);
+    }
 }
