@@ -78,8 +78,9 @@ impl Scale {
         };
         let factor = channel(self.deviation.iter().map(|d| 1. / (255. * d)).collect());
         let shift = channel(iter::zip(&self.mean, &self.deviation).map(|(m, d)| -m / d).collect());
-        // One pass over the pixels for both.
-        shift.addcmul(&x.to_kind(Kind::Float), &factor)
+        // One pass over the pixels for both, in place.
+        let x = x.to_kind(Kind::Float);
+        shift.addcmul_out(&x, &x, &factor)
     }
 
     /// What makes it no scale for so many channels, if anything does.
