@@ -155,6 +155,16 @@ impl Adopted {
     /// # Errors
     /// If a person chose otherwise, or a length that the model cannot take.
     pub(crate) fn complete(&self, asked: AudioOptions) -> Result<AudioOptions> {
+        for (setting, given) in [
+            ("--features", asked.features.is_some()),
+            ("--coefficients", asked.coefficients.is_some()),
+        ] {
+            if given {
+                let problem =
+                    "the pretrained model hears what it was trained to hear; leave it out";
+                return Err(Error::Setting { setting, problem: problem.into() });
+            }
+        }
         let ms = |samples: usize, rate: u32| samples as f64 * 1000. / f64::from(rate);
         // Window, hop and bands.
         let (rate, shape) = match self {

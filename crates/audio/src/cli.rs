@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crosstune_cli::ModalityArgs;
 use crosstune_core::{Error, Result};
 
-use crate::{AudioOptions, AudioSettings, Augment, Long};
+use crate::{AudioOptions, AudioSettings, Augment, FrameFeatures, Long};
 
 /// How recordings are prepared. A pretrained model of sound brings all of this along: of what it
 /// takes, only the length may be chosen, and only to be shorter.
@@ -15,6 +15,14 @@ pub struct AudioArgs {
     /// 16000]
     #[arg(long, value_name = "HZ")]
     pub sample_rate: Option<u32>,
+    /// What a frame holds: the logarithm of mel bands, Kaldi's filter bank, or mel-frequency cepstral
+    /// coefficients [default: log-mel]
+    #[arg(
+        long,
+        value_parser = PossibleValuesParser::new(FrameFeatures::ALL.map(FrameFeatures::name))
+            .map(features)
+    )]
+    pub features: Option<FrameFeatures>,
     /// Length of the analysis window, in milliseconds [default: 32]
     #[arg(long, value_name = "MS")]
     pub window_ms: Option<f64>,
@@ -24,6 +32,9 @@ pub struct AudioArgs {
     /// Number of mel bands [default: 40]
     #[arg(long, value_name = "N")]
     pub bands: Option<usize>,
+    /// Number of cepstral coefficients, with --features mfcc [default: 13]
+    #[arg(long, value_name = "N")]
+    pub coefficients: Option<usize>,
     /// Cut recordings off after so many windows, or places of a pretrained model's sequence
     /// [default: what holds 95 % of the training set whole, 16 to 256]
     #[arg(long, value_name = "N")]
@@ -58,6 +69,11 @@ pub struct AudioArgs {
     pub spec_augment: Option<usize>,
 }
 
+fn features(name: String) -> FrameFeatures {
+    let named = FrameFeatures::ALL.into_iter().find(|features| features.name() == name);
+    named.unwrap_or_default()
+}
+
 fn long(name: String) -> Long {
     match name.as_str() {
         "crop" => Long::Crop,
@@ -75,6 +91,7 @@ impl TryFrom<AudioArgs> for AudioSettings {
 
     fn try_from(args: AudioArgs) -> Result<Self> {
         let AudioArgs { sample_rate, window_ms, hop_ms, bands, frames, long, overlap, .. } = args;
+        let AudioArgs { features, coefficients, .. } = args;
         let augment = Augment {
             gain_db: args.gain,
             noise_db: args.noise,
@@ -84,9 +101,11 @@ impl TryFrom<AudioArgs> for AudioSettings {
         let trim_db = args.trim_silence;
         Self::new(AudioOptions {
             sample_rate,
+            features,
             window_ms,
             hop_ms,
             bands,
+            coefficients,
             frames,
             long,
             overlap,

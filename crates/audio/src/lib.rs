@@ -33,8 +33,9 @@
 //! ```
 //!
 //! [`Long`] says what becomes of recordings that are longer than a model hears at once, [`Augment`]
-//! what training varies. [`KaldiMel`], [`KaldiMfcc`] and [`Mfcc`] stand by themselves, for those who
-//! need torchaudio's numbers without torchaudio.
+//! what training varies, [`FrameFeatures`] what a frame holds in place of log-mel bands. [`KaldiMel`],
+//! [`KaldiMfcc`] and [`Mfcc`] also stand by themselves, for those who need torchaudio's numbers
+//! without torchaudio.
 //!
 //! The feature `cli` adds the binary `crosstune-audio`.
 #![deny(missing_docs)]
@@ -63,7 +64,7 @@ pub use features::{
     MelError, Mfcc, MfccLog, Waveform, WaveformConfig, WhisperConfig, WhisperMel,
 };
 pub use long::Long;
-pub use options::AudioOptions;
+pub use options::{AudioOptions, FrameFeatures};
 pub use recording::{Recording, RecordingError};
 pub use resample::{ResampleError, resample};
 pub use scale::Scale;

@@ -1,12 +1,18 @@
 //! What a person may choose about recordings, and what is possible.
 
-use std::{fmt::Display, ops::RangeInclusive};
+use std::{
+    fmt::{self, Display},
+    ops::RangeInclusive,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crosstune_core::{Error, Result};
 
-use crate::{Augment, Long, MelConfig};
+use crate::{
+    Augment, KaldiConfig, KaldiMel, LogMel, Long, MelConfig, MelError, Mfcc, MfccLog,
+    features::FrontEnd,
+};
 
 /// The choices behind an [`AudioSettings`](crate::AudioSettings). Those left open (`None`) are
 /// settled by the pretrained model, if it was trained on sound, or else by a survey of the training
@@ -17,12 +23,16 @@ pub struct AudioOptions {
     /// The rate that every recording is brought to, in Hz. Settled as the most common one of the
     /// training set, at most [`HIGHEST_RATE`](Self::HIGHEST_RATE), which also stands in until then.
     pub sample_rate: Option<u32>,
+    /// What a frame holds; else log-mel bands.
+    pub features: Option<FrameFeatures>,
     /// The length of the analysis window, in milliseconds; else [`WINDOW_MS`](Self::WINDOW_MS).
     pub window_ms: Option<f64>,
     /// From one window to the next, in milliseconds; else [`HOP_MS`](Self::HOP_MS).
     pub hop_ms: Option<f64>,
     /// The number of mel bands; else [`BANDS`](Self::BANDS).
     pub bands: Option<usize>,
+    /// The number of cepstral coefficients; else [`COEFFICIENTS`](Self::COEFFICIENTS).
+    pub coefficients: Option<usize>,
     /// The longest sequence, in frames; longer recordings are cut off. Where a model takes the
     /// waveform, a frame is a place of the sequence that its convolutions make. Settled to hold 95 % of the
     /// training set whole, within [`FRAMES`](Self::FRAMES), whose end stands in until then.
@@ -44,6 +54,8 @@ impl AudioOptions {
     pub const HOP_MS: f64 = 10.;
     /// The usual number of mel bands.
     pub const BANDS: usize = 40;
+    /// The usual number of cepstral coefficients.
+    pub const COEFFICIENTS: usize = 13;
     /// The usual share of a window that the next one covers again.
     pub const OVERLAP: f64 = 0.5;
     /// The highest sample rate that a survey settles on, in Hz. Speech and most everyday sounds
@@ -71,6 +83,8 @@ impl AudioOptions {
         within("--window-ms", &window_ms, 4.0..=1000.0, " ms")?;
         within("--hop-ms", &hop_ms, 1.0..=window_ms, " ms (the window)")?;
         within("--bands", &self.bands(), 1..=512, "")?;
+        within("--coefficients", &self.coefficients(), 1..=self.bands(), " (the bands)")?;
+        self.check_features()?;
         if let Some(frames) = frames {
             within("--frames", frames, 1..=8192, "")?;
         }
@@ -83,6 +97,50 @@ impl AudioOptions {
             within("--trim-silence", trim, 1.0..=120.0, " dB")?;
         }
         self.augment.validate()
+    }
+
+    /// Checks that what was chosen means something for the features.
+    fn check_features(&self) -> Result<()> {
+        let given = |setting, given: bool, problem: &str| match given {
+            true => Err(Error::Setting { setting, problem: problem.into() }),
+            false => Ok(()),
+        };
+        if self.features() != FrameFeatures::Mfcc {
+            let problem = "there are cepstral coefficients only with --features mfcc";
+            given("--coefficients", self.coefficients.is_some(), problem)?;
+        }
+        if self.features() == FrameFeatures::Fbank {
+            let problem = "Kaldi's windows have 25 ms, one every 10 ms; leave it out";
+            let asked = |ms: Option<f64>, kaldi: u32| ms.is_some_and(|ms| ms != f64::from(kaldi));
+            given("--window-ms", asked(self.window_ms, KaldiMel::WINDOW_MS), problem)?;
+            given("--hop-ms", asked(self.hop_ms, KaldiMel::HOP_MS), problem)?;
+        }
+        Ok(())
+    }
+
+    /// What turns recordings into frames, for a model that was not trained on sound.
+    pub(crate) fn front_end(&self) -> Result<FrontEnd, MelError> {
+        let mel = self.mel();
+        Ok(match self.features() {
+            FrameFeatures::LogMel => FrontEnd::LogMel(LogMel::new(mel)?),
+            FrameFeatures::Fbank => {
+                let config = KaldiConfig { bands: mel.bands, ..KaldiConfig::new(mel.sample_rate) };
+                FrontEnd::Fbank(KaldiMel::new(config)?)
+            }
+            FrameFeatures::Mfcc => {
+                FrontEnd::Mfcc(Mfcc::new(mel, self.coefficients(), MfccLog::Decibels)?)
+            }
+        })
+    }
+
+    /// What a frame holds.
+    pub fn features(&self) -> FrameFeatures {
+        self.features.unwrap_or_default()
+    }
+
+    /// The number of cepstral coefficients: at most one for each band.
+    pub fn coefficients(&self) -> usize {
+        self.coefficients.unwrap_or(Self::COEFFICIENTS.min(self.bands()))
     }
 
     /// The shape of the log-mel spectrograms.
@@ -115,6 +173,40 @@ impl AudioOptions {
     /// The longest sequence, in frames.
     pub fn frames(&self) -> usize {
         self.frames.unwrap_or(*Self::FRAMES.end())
+    }
+}
+
+/// What a frame holds, for a model that was not trained on sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FrameFeatures {
+    /// The logarithm of the power in mel bands ([`LogMel`]).
+    #[default]
+    LogMel,
+    /// Kaldi's filter bank ([`KaldiMel`]), under its own window, as torchaudio's
+    /// `compliance.kaldi.fbank` has it.
+    Fbank,
+    /// Mel-frequency cepstral coefficients ([`Mfcc`]), as torchaudio's `MFCC` has them.
+    Mfcc,
+}
+
+impl FrameFeatures {
+    /// All, in the order of their names here.
+    pub const ALL: [Self; 3] = [Self::LogMel, Self::Fbank, Self::Mfcc];
+
+    /// As a person writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LogMel => "log-mel",
+            Self::Fbank => "fbank",
+            Self::Mfcc => "mfcc",
+        }
+    }
+}
+
+impl Display for FrameFeatures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    AudioOptions, LogMel, Long, Recording, Scale, Sides, SpectrogramStem,
+    AudioOptions, Long, Recording, Scale, Sides, SpectrogramStem,
     adopt::{Adopted, settle},
     features::{FrontEnd, Padding},
     hear,
@@ -90,7 +90,7 @@ impl AudioSettings {
         options.validate()?;
         let front_end = match &adopted {
             Some(adopted) => adopted.front_end(),
-            None => LogMel::new(options.mel()).map(FrontEnd::LogMel),
+            None => options.front_end(),
         };
         let front_end = front_end
             .map_err(|e| Error::Setting { setting: "--window-ms", problem: e.to_string() })?;
@@ -114,9 +114,11 @@ impl AudioSettings {
         let has = &run.options;
         let options = AudioOptions {
             sample_rate: settle("--sample-rate", asked.sample_rate, has.sample_rate)?,
+            features: settle("--features", asked.features, Some(has.features()))?,
             window_ms: settle("--window-ms", asked.window_ms, Some(has.window_ms()))?,
             hop_ms: settle("--hop-ms", asked.hop_ms, Some(has.hop_ms()))?,
             bands: settle("--bands", asked.bands, Some(has.bands()))?,
+            coefficients: settle("--coefficients", asked.coefficients, has.coefficients)?,
             frames,
             ..asked
         };
@@ -286,7 +288,7 @@ impl Modality for AudioSettings {
             FrontEnd::Waveform(_) => {
                 Tensor::zeros([1, self.front_end.samples(frames) as i64], float)
             }
-            _ => Tensor::zeros([1, frames as i64, self.options.bands() as i64], float),
+            _ => Tensor::zeros([1, frames as i64, self.front_end.width() as i64], float),
         };
         let keep = match self.front_end.padding() {
             Padding::Full | Padding::Silent => None,
@@ -303,7 +305,7 @@ impl Modality for AudioSettings {
         }
         Ok(match form {
             Form::Sequence { .. } => {
-                let features = self.options.bands() as i64;
+                let features = self.front_end.width() as i64;
                 let config = FrameEmbedderConfig { features, positions: Positions::Line(frames) };
                 Box::new(FrameEmbedder::new(at, config, form)?)
             }
@@ -365,16 +367,17 @@ impl TryFrom<Saved> for AudioSettings {
     type Error = Error;
 
     fn try_from(Saved { options, scale, adopted, lie }: Saved) -> Result<Self> {
-        let bands = options.bands();
-        if let Some(Scale { mean, deviation }) = &scale
-            && (mean.len() != bands
-                || deviation.len() != bands
+        let settled = Self { scale, lie, ..Self::with(options, adopted)? };
+        let width = settled.front_end.width();
+        if let Some(Scale { mean, deviation }) = &settled.scale
+            && (mean.len() != width
+                || deviation.len() != width
                 || !mean.iter().all(|m| m.is_finite())
                 || !deviation.iter().all(|&d| d.is_finite() && d > 0.))
         {
-            let problem = format!("expected {bands} means and as many deviations above 0");
+            let problem = format!("expected {width} means and as many deviations above 0");
             return Err(Error::Setting { setting: "scale", problem });
         }
-        Ok(Self { scale, lie, ..Self::with(options, adopted)? })
+        Ok(settled)
     }
 }

@@ -19,6 +19,7 @@ pub enum MfccLog {
 pub struct Mfcc {
     mel: LogMel,
     log: MfccLog,
+    coefficients: usize,
     cosines: Cosines,
 }
 
@@ -35,7 +36,17 @@ impl Mfcc {
     pub fn new(mel: MelConfig, coefficients: usize, log: MfccLog) -> Result<Self, MelError> {
         check(coefficients, mel.bands)?;
         let cosines = Cosines::new(coefficients, mel.bands);
-        Ok(Self { mel: LogMel::new(mel)?, log, cosines })
+        Ok(Self { mel: LogMel::new(mel)?, log, coefficients, cosines })
+    }
+
+    /// The shape of the spectrograms.
+    pub fn mel(&self) -> &MelConfig {
+        self.mel.config()
+    }
+
+    /// How many there are of a frame.
+    pub fn coefficients(&self) -> usize {
+        self.coefficients
     }
 
     /// The coefficients of mono samples, `[T, coefficients]`, row by row, where `T` is

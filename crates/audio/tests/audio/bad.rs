@@ -78,6 +78,17 @@ fn assert_all(files: impl IntoIterator<Item = (String, Vec<u8>, Comes)>) -> usiz
     count
 }
 
+/// What all tests of this binary together may take at their peak, libtorch included, in bytes.
+const BOUND: u64 = 768 << 20;
+
+/// Checks that no more memory was ever resident than the bound, where the system tells.
+fn check_memory() {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else { return };
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kib << 10 < BOUND, "{kib} KiB");
+}
+
 fn file(name: &str) -> Vec<u8> {
     fs::read(fixture("files").join(name)).unwrap()
 }
@@ -187,6 +198,7 @@ fn headers_that_lie_are_named() {
     ];
     let count = assert_all(files.map(|(name, bytes, comes)| (name.to_owned(), bytes, comes)));
     assert_eq!(count, 55);
+    check_memory();
 }
 
 #[test]
@@ -225,6 +237,7 @@ fn extreme_samples_are_heard_or_named() {
     assert_comes("a prime rate", &ints(vec![100; 70_000], spec(767_957)), Sample(10));
     let many = WavSpec { channels: 1000, ..spec(8000) };
     assert_comes("1000 channels", &ints(vec![100; 8000], many), Sample(1));
+    check_memory();
 }
 
 #[test]

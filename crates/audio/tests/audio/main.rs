@@ -5,6 +5,7 @@ mod augment;
 mod bad;
 mod containers;
 mod families;
+mod features;
 mod heard;
 mod long;
 mod mel;
