@@ -79,7 +79,7 @@ fn assert_all(files: impl IntoIterator<Item = (String, Vec<u8>, Comes)>) -> usiz
 }
 
 /// What all tests of this binary together may take at their peak, libtorch included, in bytes.
-const BOUND: u64 = 768 << 20;
+const BOUND: u64 = 512 << 20;
 
 /// Checks that no more memory was ever resident than the bound, where the system tells.
 fn check_memory() {

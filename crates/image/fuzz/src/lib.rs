@@ -34,6 +34,10 @@ pub use picture::{Channels, Picture};
 
 /// Decodes a file in colour and in grey.
 pub fn file(data: &[u8]) {
+    // libfuzzer's own would end the process at a library's panic that is caught, too. One that is not
+    // ends it all the same.
+    static QUIET: std::sync::Once = std::sync::Once::new();
+    QUIET.call_once(|| std::panic::set_hook(Box::new(|_| ())));
     for channels in [Channels::Rgb, Channels::Grey] {
         let Ok(picture) = Picture::decode(data, channels, Background::default()) else { return };
         let pixels = picture.width() as usize * picture.height() as usize;

@@ -63,6 +63,24 @@ fn columns_of_other_writers() {
 }
 
 #[test]
+fn several_labels_and_numbers() {
+    let path = fixture("several.parquet");
+    let layout = Layout { task: Task::MultiLabel, ..texts() };
+    let data = Dataset::open(&path, &layout).unwrap();
+    assert_eq!(data.labels, ["anger", "fear", "joy"]);
+    assert_eq!(shown(&data.train, &data.labels), ["anger|joy:one", ":two", "fear:three"]);
+    let layout = Layout { task: Task::Regression, label_column: Some("score".into()), ..texts() };
+    let data = Dataset::open(&path, &layout).unwrap();
+    assert_eq!(data.labels, ["score"]);
+    let targets: Vec<_> = data.train.iter().map(|item| item.target.clone()).collect();
+    assert_eq!(targets, [0.5, -2., 1e6].map(|score| Target::Values(vec![score])));
+    // One class each is something else.
+    let layout = Layout { label_column: Some("labels".into()), ..texts() };
+    let message = Dataset::open(&path, &layout).unwrap_err().to_string();
+    assert!(message.contains(":1: "), "{message}");
+}
+
+#[test]
 fn codecs_that_cannot_fill_the_memory() {
     let expected = Dataset::open(fixture("none.parquet"), &texts()).unwrap();
     assert_eq!((expected.train.len(), &*expected.labels.join(" ")), (200, "false true"));
