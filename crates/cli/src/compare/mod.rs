@@ -5,9 +5,13 @@ mod exhibits;
 mod machine;
 mod trial;
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use crosstune_core::{Dataset, Error, Freeze, MatmulPrecision, Modality, Task};
-use crosstune_report::{Arm, ArmKind, Budget, Comparison, Matrix, Source, Summary, Target};
+use crosstune_report::{
+    Arm, ArmKind, Budget, Comparison, Exhibit, Matrix, Source, Summary, Target,
+};
 
 pub(crate) use args::CompareArgs;
 use args::Control;
@@ -72,7 +76,10 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
                 let accuracy = percent(run.accuracy);
                 say("run", format!("{}, seed {seed}: accuracy {accuracy}", arm.kind));
                 arm.runs.push(run);
-                exhibits.extend(wrong);
+                exhibits.extend(wrong.into_iter().map(|e: Exhibit| {
+                    let place = below(&args.samples.data, &e.place).into();
+                    Exhibit { place, ..e }
+                }));
             }
         }
     }
@@ -159,8 +166,15 @@ fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
     Ok(data)
 }
 
+/// A place in a data set, as seen from its folder: a report may go to those who have it elsewhere.
+fn below<'p>(data: &Path, place: &'p str) -> &'p str {
+    let folder = if data.is_dir() { data } else { data.parent().unwrap_or(data) };
+    let below = Path::new(place).strip_prefix(folder).ok();
+    below.and_then(Path::to_str).unwrap_or(place)
+}
+
 /// What a person calls a file or folder.
-fn name(path: &std::path::Path) -> String {
+fn name(path: &Path) -> String {
     let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
     name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
@@ -170,10 +184,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn places_are_told_from_the_data_set() {
+        let folder = std::env::temp_dir();
+        let file = folder.join("a").join("b.wav").display().to_string();
+        assert_eq!(below(&folder, &file), format!("a{}b.wav", std::path::MAIN_SEPARATOR));
+        assert_eq!(
+            below(&folder.join("t.tsv"), &folder.join("t.tsv").display().to_string()),
+            "t.tsv"
+        );
+        assert_eq!(below(Path::new("elsewhere"), &file), file);
+    }
+
+    #[test]
     fn controls_that_differ_are_measured() {
         use ArmKind::{RandomFrozen, Scratch, Shuffled};
         assert_eq!(controls(&[], &Freeze::nothing()), [Scratch]);
-        assert_eq!(controls(&[], &Freeze::set(&["trunk"])), [Scratch, RandomFrozen]);
+        assert_eq!(controls(&[], &"trunk".parse().unwrap()), [Scratch, RandomFrozen]);
         let asked = [Control::RandomFrozen, Control::Shuffled];
         assert_eq!(controls(&asked, &Freeze::nothing()), [RandomFrozen, Shuffled]);
     }
