@@ -38,16 +38,20 @@ pub(crate) fn decode(file: &[u8]) -> Result<(Frame, Vec<u8>), PictureError> {
     if pixels > PIXELS_PER_BYTE * file.len() as u64 {
         return Err(PictureError::CutOff);
     }
-    let mut decoder = Decoder::new(file).map_err(damaged)?;
-    decoder.set_output_format(match frame.channels {
-        Channels::Grey => PixelFormat::Grayscale,
-        Channels::Rgb => PixelFormat::Rgb,
-    });
     // Damage that the library did not think of is an error of this file, and not the end of all.
-    let picture = panic::catch_unwind(AssertUnwindSafe(|| decoder.decode_image()))
-        .unwrap_or_else(|_| Err(JpegError::CorruptData("decoding it failed".into())))
-        .map_err(damaged)?;
-    if (picture.width, picture.height) != (frame.width as usize, frame.height as usize) {
+    let picture = panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut decoder = Decoder::new(file)?;
+        decoder.set_output_format(match frame.channels {
+            Channels::Grey => PixelFormat::Grayscale,
+            Channels::Rgb => PixelFormat::Rgb,
+        });
+        decoder.decode_image()
+    }))
+    .unwrap_or_else(|_| Err(JpegError::CorruptData("decoding it failed".into())))
+    .map_err(damaged)?;
+    let size = (picture.width, picture.height, picture.data.len() as u64);
+    let samples = pixels * frame.channels.count() as u64;
+    if size != (frame.width as usize, frame.height as usize, samples) {
         return Err(PictureError::Damaged("it states two sizes".into()));
     }
     Ok((frame, picture.data))
