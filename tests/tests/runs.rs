@@ -113,6 +113,30 @@ fn a_run_prepares_inputs_as_it_was_trained_to() {
 }
 
 #[test]
+fn a_run_hears_the_frames_that_it_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let design = designed(folder.path(), SEQUENCES);
+    for (features, asked, said) in [
+        ("fbank", "--features mfcc", "--features: the pretrained model was trained at fbank"),
+        (
+            "mfcc",
+            "--features mfcc --coefficients 12",
+            "--coefficients: the pretrained model was trained at 13, got 12",
+        ),
+        ("log-mel", "--coefficients 13", "--coefficients: there are cepstral coefficients only"),
+    ] {
+        let (run, again) = (folder.path().join(features), folder.path().join("again"));
+        let options = ["--recipe", "scratch", "--features", features];
+        train_on(&design, "audio", &run, &[&SHORT[..], &options].concat()).ok();
+        train_on(&run, "audio", &again, &[&SHORT[..], &["--overwrite"]].concat()).ok();
+        let out = folder.path().join("out");
+        let asked: Vec<_> = SHORT.into_iter().chain(asked.split(' ')).collect();
+        let error = train_on(&run, "audio", &out, &asked).error(2);
+        assert!(error.contains(said), "{error:?} does not say {said:?}");
+    }
+}
+
+#[test]
 fn a_run_keeps_its_tokenizer_and_its_head() {
     let folder = tempfile::tempdir().unwrap();
     let [first, second] = ["first", "second"].map(|name| folder.path().join(name));

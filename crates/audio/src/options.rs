@@ -25,7 +25,8 @@ pub struct AudioOptions {
     pub sample_rate: Option<u32>,
     /// What a frame holds; else log-mel bands.
     pub features: Option<FrameFeatures>,
-    /// The length of the analysis window, in milliseconds; else [`WINDOW_MS`](Self::WINDOW_MS).
+    /// The length of the analysis window, in milliseconds; else [`WINDOW_MS`](Self::WINDOW_MS), or
+    /// Kaldi's.
     pub window_ms: Option<f64>,
     /// From one window to the next, in milliseconds; else [`HOP_MS`](Self::HOP_MS).
     pub hop_ms: Option<f64>,
@@ -101,19 +102,20 @@ impl AudioOptions {
 
     /// Checks that what was chosen means something for the features.
     fn check_features(&self) -> Result<()> {
-        let given = |setting, given: bool, problem: &str| match given {
-            true => Err(Error::Setting { setting, problem: problem.into() }),
-            false => Ok(()),
-        };
-        if self.features() != FrameFeatures::Mfcc {
-            let problem = "there are cepstral coefficients only with --features mfcc";
-            given("--coefficients", self.coefficients.is_some(), problem)?;
-        }
-        if self.features() == FrameFeatures::Fbank {
-            let problem = "Kaldi's windows have 25 ms, one every 10 ms; leave it out";
-            let asked = |ms: Option<f64>, kaldi: u32| ms.is_some_and(|ms| ms != f64::from(kaldi));
-            given("--window-ms", asked(self.window_ms, KaldiMel::WINDOW_MS), problem)?;
-            given("--hop-ms", asked(self.hop_ms, KaldiMel::HOP_MS), problem)?;
+        let fbank = self.features() == FrameFeatures::Fbank;
+        let kaldi = "Kaldi's windows have 25 ms, one every 10 ms; leave it out";
+        for (setting, wrong, problem) in [
+            (
+                "--coefficients",
+                self.coefficients.is_some() && self.features() != FrameFeatures::Mfcc,
+                "there are cepstral coefficients only with --features mfcc",
+            ),
+            ("--window-ms", fbank && self.window_ms() != f64::from(KaldiMel::WINDOW_MS), kaldi),
+            ("--hop-ms", fbank && self.hop_ms() != f64::from(KaldiMel::HOP_MS), kaldi),
+        ] {
+            if wrong {
+                return Err(Error::Setting { setting, problem: problem.into() });
+            }
         }
         Ok(())
     }
@@ -152,7 +154,10 @@ impl AudioOptions {
 
     /// The length of the analysis window, in milliseconds.
     pub fn window_ms(&self) -> f64 {
-        self.window_ms.unwrap_or(Self::WINDOW_MS)
+        self.window_ms.unwrap_or(match self.features() {
+            FrameFeatures::Fbank => KaldiMel::WINDOW_MS.into(),
+            FrameFeatures::LogMel | FrameFeatures::Mfcc => Self::WINDOW_MS,
+        })
     }
 
     /// From one window to the next, in milliseconds.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    AudioOptions, Long, Recording, Scale, Sides, SpectrogramStem,
+    AudioOptions, FrameFeatures, Long, Recording, Scale, Sides, SpectrogramStem,
     adopt::{Adopted, settle},
     features::{FrontEnd, Padding},
     hear,
@@ -118,7 +118,12 @@ impl AudioSettings {
             window_ms: settle("--window-ms", asked.window_ms, Some(has.window_ms()))?,
             hop_ms: settle("--hop-ms", asked.hop_ms, Some(has.hop_ms()))?,
             bands: settle("--bands", asked.bands, Some(has.bands()))?,
-            coefficients: settle("--coefficients", asked.coefficients, has.coefficients)?,
+            coefficients: match has.features() {
+                FrameFeatures::Mfcc => {
+                    settle("--coefficients", asked.coefficients, Some(has.coefficients()))?
+                }
+                FrameFeatures::LogMel | FrameFeatures::Fbank => asked.coefficients,
+            },
             frames,
             ..asked
         };

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Anatomy, Dataset, Device, Error, Init, Modality, Model, Moments, Origin, Parts, Plan,
-    Pretrained, SourceFeatures, Spec, Splits, fit,
+    Anatomy, Dataset, Device, Error, Init, MatmulPrecision, Modality, Model, Moments, Origin,
+    Parts, Plan, Pretrained, SourceFeatures, Spec, Splits, fit,
     orca::{self, AlignOptions, AlignReport},
 };
 
@@ -26,12 +26,14 @@ pub(crate) struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Opens the source, lets the modality adopt it, and plans.
+    /// Opens the source, lets the modality adopt it, and plans. From here on, the process multiplies
+    /// as exactly as was asked.
     pub(crate) fn open<M: Modality>(
         args: &'a TransferArgs,
         fit: &FitArgs,
         modality: &mut M,
     ) -> Result<Self> {
+        MatmulPrecision::from(fit.matmul_precision).apply()?;
         let weights = weights::local(&args.weights)?;
         let mut source = Pretrained::open_as(weights, args.family.as_deref())?;
         if let Some(share) = args.dropout {

@@ -21,6 +21,11 @@ impl Cosines {
         Self { bands, table: (0..coefficients * bands).map(cosine).collect() }
     }
 
+    /// How many coefficients there are.
+    pub(super) fn coefficients(&self) -> usize {
+        self.table.len() / self.bands
+    }
+
     /// The same with every coefficient `i` multiplied by `weight(i)`.
     pub(super) fn weighted(mut self, weight: impl Fn(usize) -> f64) -> Self {
         for (i, row) in self.table.chunks_exact_mut(self.bands).enumerate() {

@@ -19,7 +19,6 @@ pub enum MfccLog {
 pub struct Mfcc {
     mel: LogMel,
     log: MfccLog,
-    coefficients: usize,
     cosines: Cosines,
 }
 
@@ -36,7 +35,7 @@ impl Mfcc {
     pub fn new(mel: MelConfig, coefficients: usize, log: MfccLog) -> Result<Self, MelError> {
         check(coefficients, mel.bands)?;
         let cosines = Cosines::new(coefficients, mel.bands);
-        Ok(Self { mel: LogMel::new(mel)?, log, coefficients, cosines })
+        Ok(Self { mel: LogMel::new(mel)?, log, cosines })
     }
 
     /// The shape of the spectrograms.
@@ -46,7 +45,7 @@ impl Mfcc {
 
     /// How many there are of a frame.
     pub fn coefficients(&self) -> usize {
-        self.coefficients
+        self.cosines.coefficients()
     }
 
     /// The coefficients of mono samples, `[T, coefficients]`, row by row, where `T` is

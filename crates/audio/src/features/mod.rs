@@ -139,8 +139,11 @@ impl FrontEnd {
     /// What stands for the frames that `sample` lacks.
     pub(crate) fn silence(&self, sample: &Tensor) -> f64 {
         match self {
-            Self::LogMel(_) | Self::Fbank(_) | Self::Mfcc(_) => 0.,
-            Self::Waveform(_) | Self::Cepstra(_) => 0.,
+            Self::LogMel(_)
+            | Self::Waveform(_)
+            | Self::Cepstra(_)
+            | Self::Fbank(_)
+            | Self::Mfcc(_) => 0.,
             Self::Whisper(_) => WhisperMel::silence(sample.max().double_value(&[]) as f32).into(),
             Self::Kaldi(mel) => mel.silence().into(),
         }

@@ -8,7 +8,7 @@ mod trial;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use crosstune_core::{Dataset, Error, Freeze, MatmulPrecision, Modality, Task};
+use crosstune_core::{Dataset, Error, Freeze, Modality, Task};
 use crosstune_report::{
     Arm, ArmKind, Budget, Comparison, Exhibit, Matrix, Source, Summary, Target,
 };
@@ -35,7 +35,6 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = Job::open(&args.transfer, &args.fit, &mut modality)?;
-    MatmulPrecision::from(args.fit.matmul_precision).apply()?;
     let data = dataset(&args)?;
     let mut kinds = vec![ArmKind::Transfer];
     kinds.extend(controls(&args.controls, &job.plan.freeze));

@@ -91,8 +91,6 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let job = Job::open(&args.transfer, &args.fit, &mut modality)?;
     let mut options = job.plan.apply(args.fit.options());
     options.check()?;
-    let matmul_precision = MatmulPrecision::from(args.fit.matmul_precision);
-    matmul_precision.apply()?;
     let task = args.samples.layout.task().unwrap_or_default();
     task.check(&options)?;
     let data = dataset::<A>(&args)?;
@@ -152,7 +150,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         freeze: plan.freeze.clone(),
         statistics: args.transfer.statistics.into(),
         aligned,
-        matmul_precision,
+        matmul_precision: args.fit.matmul_precision.into(),
         samples: Counts {
             train: splits.train.len(),
             validation: splits.validation.len(),
