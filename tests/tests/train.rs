@@ -1,10 +1,10 @@
 //! From samples to a run folder, and what the folder is good for.
 
-use std::fs;
+use std::{fs, thread::available_parallelism};
 
 use serde_json::Value;
 
-use crate::support::{crosstune, root, tiny_bert, train, words};
+use crate::support::{command, crosstune, ran, root, tiny_bert, train, words};
 
 #[test]
 fn every_modality_trains_evaluates_and_predicts() {
@@ -67,6 +67,25 @@ fn the_seed_decides_everything() {
     let (first, again, other) = (weights("a", "1"), weights("b", "1"), weights("c", "2"));
     assert!(first == again, "the same seed gave other weights");
     assert!(first != other, "another seed gave the same weights");
+}
+
+#[test]
+fn training_has_all_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    // As many as there are cores, at the most.
+    let threads = available_parallelism().unwrap().get().min(2);
+    for (modality, label) in [("image", ""), ("audio", r"^(?<label>\d)_"), ("text", "")] {
+        let run = folder.path().join(modality);
+        let data = root().join(format!("crates/{modality}/samples/digits"));
+        let mut words = words!["train", "--weights", tiny_bert(), "--data", data].to_vec();
+        words.extend(words!["--out", run, "--max-steps", "2", "--limit-per-class", "2"]);
+        if !label.is_empty() {
+            words.extend(words!["--label-pattern", label]);
+        }
+        ran(command(modality).args(words).env("OMP_NUM_THREADS", "2")).ok();
+        let result = json(&fs::read_to_string(run.join("result.json")).unwrap());
+        assert_eq!(result["cost"]["threads"], threads, "{modality}");
+    }
 }
 
 #[test]

@@ -102,7 +102,11 @@ pub(crate) fn batches(
             consume(list, together(feed, list, rows))
         });
     }
-    thread::scope(|scope| {
+    // libtorch settles how many threads a thread's operations have when that is first asked for, by
+    // what any thread set last. So this one asks before the other sets it, and sets it back for
+    // those that come later.
+    let threads = tch::get_num_threads();
+    let done = thread::scope(|scope| {
         let (send, receive) = mpsc::sync_channel(AHEAD);
         scope.spawn(move || {
             // One: the device's own operations need the others.
@@ -117,7 +121,9 @@ pub(crate) fn batches(
             }
         });
         lists.iter().zip(receive).try_for_each(|(list, prepared)| consume(list, prepared?))
-    })
+    });
+    tch::set_num_threads(threads);
+    done
 }
 
 fn prepare(feed: &dyn Feed, list: &[usize], purpose: Purpose) -> Result<Prepared> {

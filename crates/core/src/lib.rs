@@ -23,10 +23,12 @@
 //! [`fit()`] and to run folders ([`run`]).
 #![deny(missing_docs)]
 
+mod attention;
 mod cache;
 pub mod checkpoint;
 pub mod data;
 pub mod dialect;
+pub mod dropout;
 pub mod embed;
 pub mod error;
 pub mod export;
@@ -71,6 +73,7 @@ pub use data::{
     Dataset, Duplicate, Input, InputKind, Item, Layout, Place, Split, Target, duplicates,
 };
 pub use dialect::{Dialect, Fit};
+pub use dropout::dropout;
 pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig, StemEmbedder, TokenPatchEmbedder};
 pub use error::{Cause, Error, Result};
 pub use family::{

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 use serde::{Deserialize, Serialize};
 use tch::{Tensor, nn::Init};
 
-use crate::{Error, Result, Scope, names};
+use crate::{Error, Result, Scope, dropout, names};
 
 /// Which linear layers get an adapter, and of what shape: `y = x Wᵀ + b + (α/r) · x Aᵀ Bᵀ`, with
 /// `A [r, d_in]` and `B [d_out, r]`. `B` starts at zero, so that training starts at the pretrained
@@ -158,10 +158,7 @@ impl Adapter {
 
     /// `[…, d_in]` to what is added to the layer's output, `[…, d_out]`.
     pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        let low = match train && self.dropout > 0. {
-            true => x.dropout(self.dropout, true).linear(&self.a, None::<&Tensor>),
-            false => x.linear(&self.a, None::<&Tensor>),
-        };
+        let low = dropout(x, self.dropout, train).linear(&self.a, None::<&Tensor>);
         (low * self.scale).linear(&self.b, None::<&Tensor>)
     }
 }

@@ -7,6 +7,8 @@ use tch::{Kind, Tensor, nn::Init};
 
 use crate::{
     Error, Result, Scope, Sequence,
+    attention::Attention,
+    dropout,
     layers::{LayerNorm, Linear},
 };
 
@@ -110,51 +112,8 @@ impl TransformerConfig {
     }
 }
 
-#[derive(Debug)]
-struct Attention {
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    out: Linear,
-    heads: i64,
-}
-
-impl Attention {
-    fn new(at: &Scope<'_>, width: i64, heads: i64) -> Result<Self> {
-        let linear = |name| Linear::normal(&at.sub(name), width, width, INIT);
-        Ok(Self { q: linear("q")?, k: linear("k")?, v: linear("v")?, out: linear("out")?, heads })
-    }
-
-    /// `x [B, T, D]`; `mask` broadcasts to `[B, heads, T, T]`, true where a place may look.
-    fn forward(
-        &self,
-        x: &Tensor,
-        mask: Option<&Tensor>,
-        causal: bool,
-        dropout: f64,
-        train: bool,
-    ) -> Tensor {
-        // The size of the batch is left open, so that a traced model takes any.
-        let (t, d) = (x.size()[1], x.size()[2]);
-        let split = |linear: &Linear| {
-            linear.forward_t(x, train).view([-1, t, self.heads, d / self.heads]).transpose(1, 2)
-        };
-        let y = Tensor::scaled_dot_product_attention(
-            &split(&self.q),
-            &split(&self.k),
-            &split(&self.v),
-            mask,
-            dropout,
-            causal && mask.is_none(),
-            None,
-            false,
-        );
-        self.out.forward_t(&y.transpose(1, 2).reshape([-1, t, d]), train)
-    }
-}
-
 /// The deviation of fresh weights, as BERT and ViT are initialised.
-const INIT: f64 = 0.02;
+pub(crate) const INIT: f64 = 0.02;
 
 #[derive(Debug)]
 struct Block {
@@ -191,15 +150,14 @@ impl Block {
         c: &TransformerConfig,
         train: bool,
     ) -> Tensor {
-        let dropout = if train { c.dropout } else { 0. };
-        let drop = |y: Tensor| if dropout > 0. { y.dropout(dropout, true) } else { y };
+        let drop = |y: Tensor| dropout(&y, c.dropout, train);
         let scaled = |y: Tensor, i: usize| match &self.scales {
             Some(scales) => y * &scales[i],
             None => y,
         };
         let causal = c.attend == Attend::Backwards;
         let attend =
-            |x: &Tensor| scaled(drop(self.attn.forward(x, mask, causal, dropout, train)), 0);
+            |x: &Tensor| scaled(drop(self.attn.forward(x, mask, causal, c.dropout, train)), 0);
         let mlp = |x: &Tensor| {
             let hidden = self.up.forward_t(x, train).gelu(match c.gelu {
                 Gelu::Exact => "none",

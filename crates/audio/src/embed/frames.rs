@@ -2,13 +2,13 @@
 
 use crosstune_core::{
     Batch, Bias, Embedder, Error, Features, Form, FrameStemConfig, Positions, Result, Scope,
-    Sequence,
+    Sequence, dropout,
 };
 use tch::Tensor;
 
 use super::{
     conv::{Conv1d, Sliding},
-    drop, sequence_width,
+    sequence_width,
 };
 
 /// Two convolutions over three frames each, the second at every other frame, each with a GELU; then
@@ -66,7 +66,7 @@ impl FrameStem {
         let x = x.narrow(1, 0, length) + self.position.narrow(0, 0, length);
         // A place stands on every other frame.
         let keep = keep.map(|keep| keep.slice(1, 0, None, 2).narrow(1, 0, length));
-        Sequence { x: drop(x, self.dropout, train), keep }
+        Sequence { x: dropout(&x, self.dropout, train), keep }
     }
 }
 

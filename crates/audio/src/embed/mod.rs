@@ -6,7 +6,6 @@ mod spectrogram;
 mod waveform;
 
 use crosstune_core::{Error, Form, Result};
-use tch::Tensor;
 
 pub use frames::FrameStem;
 pub use spectrogram::{Sides, SpectrogramPatches, SpectrogramStem};
@@ -21,9 +20,4 @@ fn sequence_width(form: Form) -> Result<i64> {
             problem: format!("the trunk takes {form}, but its embedder makes a sequence"),
         }),
     }
-}
-
-/// Dropout, in training.
-fn drop(x: Tensor, share: f64, train: bool) -> Tensor {
-    if train && share > 0. { x.dropout(share, true) } else { x }
 }

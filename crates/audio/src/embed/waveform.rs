@@ -2,14 +2,14 @@
 
 use crosstune_core::{
     Batch, Bias, Embedder, Error, Features, Form, NormAt, Result, Scope, Sequence,
-    WaveformEmbedderConfig, WaveformNorm,
+    WaveformEmbedderConfig, WaveformNorm, dropout,
     layers::{LayerNorm, Linear},
 };
 use tch::{Kind, Tensor, nn::Init};
 
 use super::{
     conv::{Conv1d, Sliding},
-    drop, sequence_width,
+    sequence_width,
 };
 
 /// The epsilon of the norms within the convolutions, whatever that of the layer norms is.
@@ -140,7 +140,7 @@ impl WaveformEmbedder {
             Some(norm) => norm.forward(&x),
             None => x,
         };
-        Sequence { x: drop(x, self.dropout, train), keep }
+        Sequence { x: dropout(&x, self.dropout, train), keep }
     }
 
     /// From samples that are real to places that are: `[B, N]` to `[B, T]`, bool.

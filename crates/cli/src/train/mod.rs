@@ -77,6 +77,8 @@ struct Cost {
     /// From the start of the process to the end of the final evaluation.
     seconds: f64,
     peak_memory_mib: Option<f64>,
+    /// That computed, where that was on a CPU.
+    threads: usize,
 }
 
 /// The file in a run folder that tells where the labels stood.
@@ -167,6 +169,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             seconds_per_step: step,
             seconds: process::age().as_secs_f64(),
             peak_memory_mib: process::peak_memory_mib(),
+            threads: usize::try_from(tch::get_num_threads()).unwrap_or(1),
         },
         options,
         course,

@@ -8,7 +8,7 @@ use tch::{
 
 use crate::{
     Batch, ClassTokens, Embedder, Error, Features, Form, PatchEmbedderConfig, Result, Scope,
-    Sequence, surgery,
+    Sequence, dropout, surgery,
 };
 
 /// Planes to a sequence: a convolution makes a vector of every patch, row by row; the class token,
@@ -94,7 +94,7 @@ impl TokenPatchEmbedder {
         let mut places: Vec<_> = self.tokens.iter().map(|token| token.expand_as(&one)).collect();
         places.push(patches);
         let x = Tensor::cat(&places, 1) + &self.position;
-        Sequence { x: x.dropout(self.dropout, train), keep: None }
+        Sequence { x: dropout(&x, self.dropout, train), keep: None }
     }
 }
 

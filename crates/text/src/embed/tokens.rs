@@ -2,7 +2,7 @@
 //! segments and norm).
 
 use crosstune_core::{
-    Batch, Embedder, Error, Features, Form, Result, Scope, Sequence, TokenEmbedderConfig,
+    Batch, Embedder, Error, Features, Form, Result, Scope, Sequence, TokenEmbedderConfig, dropout,
     layers::LayerNorm,
 };
 use tch::{Tensor, nn::Init};
@@ -87,7 +87,7 @@ impl Embedder for TokenEmbedder {
             Some(norm) => norm.forward(&sum),
             None => sum,
         };
-        let x = if train && self.dropout > 0. { x.dropout(self.dropout, true) } else { x };
+        let x = dropout(&x, self.dropout, train);
         Features::Sequence(Sequence { x, keep: batch.keep.as_ref().map(Tensor::shallow_clone) })
     }
 }
