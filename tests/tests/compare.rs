@@ -23,8 +23,10 @@ fn a_transfer_is_compared_with_its_controls() {
     let args = ["--per-class", "3:2,6:3", "--seeds", "2", "--rates", "1e-3,1e-2", "--errors", "4"];
     let controls = ["--controls", "scratch,random-frozen,shuffled", "--recipe", "fpt"];
     let label = ["--label-pattern", r"^(?<label>\d)_"];
-    let (report, said) = report("audio", &out, &[&args[..], &controls, &label].concat());
+    let products = ["--matmul-precision", "medium"];
+    let (report, said) = report("audio", &out, &[&args[..], &controls, &label, &products].concat());
     let one = &report["comparisons"][0];
+    assert!(one["machine"].as_str().unwrap().ends_with("matrix products in bf16"));
     assert_eq!(one["freeze"], "trunk-but-norms");
     let sizes: Vec<_> = one["budgets"].as_array().unwrap().iter().map(|b| &b["size"]).collect();
     assert_eq!(sizes, [30, 60]);

@@ -21,7 +21,7 @@ pub(crate) struct TransferArgs {
     #[arg(long, value_name = "NAME", default_value = "fine-tune")]
     pub(crate) recipe: Recipe,
     /// What stands still [default: the recipe's]: nothing, everything, embedder, trunk, head,
-    /// below:N, top:N, norms, biases, attention, mlp or a glob on the names that inspect shows;
+    /// below:N, top:N, norms, biases, attention, mlp or a glob on the names that --plan writes down;
     /// X-but-Y, "not X"; or several, with commas between
     #[arg(long, value_name = "PARTS")]
     pub(crate) freeze: Option<Freeze>,
@@ -53,8 +53,8 @@ pub(crate) struct TransferArgs {
     /// The share of their inputs that is dropped in training [default: 0]
     #[arg(long, value_name = "SHARE")]
     lora_dropout: Option<f64>,
-    /// The linear layers that get one: globs on the names that inspect shows of a run folder, with
-    /// commas between [default: *.attn.q,*.attn.v]
+    /// The linear layers that get one: globs on the names that --plan writes down, with commas
+    /// between [default: *.attn.q,*.attn.v]
     #[arg(long, value_name = "GLOBS", value_delimiter = ',')]
     lora_targets: Option<Vec<String>>,
     /// What the recipe orca brings a fresh embedder near to: a file that `embed` wrote of the source

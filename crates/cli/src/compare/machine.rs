@@ -2,6 +2,8 @@
 
 use std::{fs, thread, time::SystemTime};
 
+use crosstune_core::{Device, MatmulPrecision};
+
 /// The day, in UTC: `2026-11-24`.
 pub(super) fn today() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -21,13 +23,19 @@ fn date(days: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// Processors, as far as the system tells: `2 cores, Xeon …`.
-pub(super) fn describe() -> String {
+/// What computed, as far as the system tells, and how: `2 cores, Xeon …, matrix products in bf16`.
+pub(super) fn describe(device: Device, precision: MatmulPrecision) -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = cpus.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": "));
     let name = name.map(|(_, name)| format!(", {name}")).unwrap_or_default();
-    format!("{cores} core{}{name}", if cores == 1 { "" } else { "s" })
+    let gpu = if device == Device::Cpu { String::new() } else { format!(", {device:?}") };
+    let products = match precision {
+        MatmulPrecision::Highest => "",
+        MatmulPrecision::High => ", matrix products in TF32",
+        MatmulPrecision::Medium => ", matrix products in bf16",
+    };
+    format!("{cores} core{}{name}{gpu}{products}", if cores == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -141,8 +141,11 @@ impl Freeze {
         for glob in self.0.iter().flat_map(Set::globs) {
             if !variables.keys().any(|name| names::matches(glob, name)) {
                 let near = names::nearest(glob, variables.keys().map(String::as_str));
-                let near = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-                let problem = format!("no parameter is called {glob}{near}");
+                let help = match near {
+                    Some(name) => format!("did you mean {name}?"),
+                    None => "the names are Crosstune's, which --plan FILE writes down".to_owned(),
+                };
+                let problem = format!("no parameter is called {glob}; {help}");
                 return Err(Error::Setting { setting: "--freeze", problem });
             }
         }
