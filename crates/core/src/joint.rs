@@ -203,15 +203,18 @@ pub(crate) fn measured(features: &Features) -> (Tensor, Tensor) {
     let x = match features {
         Features::Planes(x) => x.transpose(0, 1).flatten(1, 3).tr(),
         Features::Sequence(Sequence { x, keep }) => {
-            let width = x.size()[2];
+            let places = x.flatten(0, 1);
             match keep {
-                Some(keep) => x.masked_select(&keep.unsqueeze(-1)).view([-1, width]),
-                None => x.reshape([-1, width]),
+                Some(keep) => places.index_select(0, &keep.flatten(0, 1).nonzero().squeeze_dim(1)),
+                None => places,
             }
         }
     };
     let over = [0i64].as_slice();
-    (x.mean_dim(over, false, None), x.std_dim(over, false, false))
+    let mean = x.mean_dim(over, false, None);
+    // Not `std_dim`, which goes through rows one number at a time.
+    let variance = (&x - &mean).square_().mean_dim(over, false, None);
+    (mean, variance.sqrt())
 }
 
 /// A tensor of the source; `None`: it has none of that name and shape.
