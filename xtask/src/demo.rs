@@ -25,7 +25,7 @@ const TASKS: [Task; 3] = [
         title: "spoken digits",
         options: &["--label-pattern", r"^(?<label>\d)_", "--epochs", "8"],
     },
-    Task { modality: "image", title: "handwritten digits", options: &["--epochs", "12"] },
+    Task { modality: "image", title: "handwritten digits", options: &["--epochs", "10"] },
     Task { modality: "text", title: "number words", options: &["--epochs", "4"] },
 ];
 
