@@ -80,7 +80,7 @@ pub(crate) struct FitArgs {
     /// Decides fresh parameters, splits, order, variations and dropout
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// How exactly f32 matrices are multiplied; with medium (bf16), a step takes about two thirds of
+    /// How exactly f32 matrices are multiplied; with medium (bf16), a step may take two thirds of
     /// the time on a CPU with AVX-512 BF16
     #[arg(long, value_enum, value_name = "PRECISION", default_value_t = PrecisionArg::Highest)]
     pub(crate) matmul_precision: PrecisionArg,
