@@ -67,13 +67,19 @@ pub(crate) fn train(modality: &str, out: &Path, more: &[&str]) -> Ran {
 
 /// The same with another pretrained model.
 pub(crate) fn train_on(weights: &Path, modality: &str, out: &Path, more: &[&str]) -> Ran {
+    ran(&mut training(weights, modality, out, more))
+}
+
+/// The same, not run yet.
+pub(crate) fn training(weights: &Path, modality: &str, out: &Path, more: &[&str]) -> Command {
     let data = root().join(format!("crates/{modality}/samples/digits"));
     let mut words = words!["train", "--weights", weights, "--data", data, "--out", out].to_vec();
     if modality == "audio" {
         words.extend(words!["--label-pattern", r"^(?<label>\d)_"]);
     }
-    words.extend(more.iter().map(OsString::from));
-    crosstune(modality, &words)
+    let mut command = command(modality);
+    command.args(words).args(more);
+    command
 }
 
 /// The names in a folder, hidden ones included.

@@ -4,7 +4,7 @@ use std::{fs, thread::available_parallelism};
 
 use serde_json::Value;
 
-use crate::support::{command, crosstune, ran, root, tiny_bert, train, words};
+use crate::support::{crosstune, ran, root, tiny_bert, train, training, words};
 
 #[test]
 fn every_modality_trains_evaluates_and_predicts() {
@@ -74,15 +74,11 @@ fn training_has_all_threads() {
     let folder = tempfile::tempdir().unwrap();
     // As many as there are cores, at the most.
     let threads = available_parallelism().unwrap().get().min(2);
-    for (modality, label) in [("image", ""), ("audio", r"^(?<label>\d)_"), ("text", "")] {
+    for modality in ["image", "audio", "text"] {
         let run = folder.path().join(modality);
-        let data = root().join(format!("crates/{modality}/samples/digits"));
-        let mut words = words!["train", "--weights", tiny_bert(), "--data", data].to_vec();
-        words.extend(words!["--out", run, "--max-steps", "2", "--limit-per-class", "2"]);
-        if !label.is_empty() {
-            words.extend(words!["--label-pattern", label]);
-        }
-        ran(command(modality).args(words).env("OMP_NUM_THREADS", "2")).ok();
+        let short = ["--max-steps", "2", "--limit-per-class", "2"];
+        let mut training = training(&tiny_bert(), modality, &run, &short);
+        ran(training.env("OMP_NUM_THREADS", "2")).ok();
         let result = json(&fs::read_to_string(run.join("result.json")).unwrap());
         assert_eq!(result["cost"]["threads"], threads, "{modality}");
     }

@@ -37,15 +37,20 @@ impl Attention {
         };
         let [q, k, v] = [&self.q, &self.k, &self.v].map(split);
         let causal = causal && mask.is_none();
-        let y = if train && share > 0. && x.device() == Device::Cpu {
-            let causal = causal.then(|| Tensor::ones([t, t], (Kind::Bool, x.device())).tril(0));
+        let share = if train { share } else { 0. };
+        let y = if share > 0. && x.device() == Device::Cpu {
+            let causal = causal.then(|| backwards(t, x.device()));
             dropping(&q, &k, &v, mask.or(causal.as_ref()), share)
         } else {
-            let share = if train { share } else { 0. };
             Tensor::scaled_dot_product_attention(&q, &k, &v, mask, share, causal, None, false)
         };
         self.out.forward_t(&y.transpose(1, 2).reshape([-1, t, d]), train)
     }
+}
+
+/// `[T, T]`, true where a place looks at itself or an earlier one.
+pub(crate) fn backwards(t: i64, device: Device) -> Tensor {
+    Tensor::ones([t, t], (Kind::Bool, device)).tril(0)
 }
 
 /// What libtorch's `scaled_dot_product_attention` computes of `[B, heads, T, D / heads]` where it
@@ -73,7 +78,7 @@ mod tests {
         let keep =
             Tensor::from_slice(&[true, true, true, true, true, true, true, false, false, false])
                 .view([2, 1, 1, 5]);
-        let lower = Tensor::ones([5, 5], (Kind::Bool, Device::Cpu)).tril(0);
+        let lower = backwards(5, Device::Cpu);
         for mask in [None, Some(&keep), Some(&lower)] {
             // So small a share that it drops nothing.
             let ours = dropping(&q, &k, &v, mask, 1e-9);

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, nn::Init};
+use tch::{Tensor, nn::Init};
 
 use crate::{
     Error, Result, Scope, Sequence,
-    attention::Attention,
+    attention::{Attention, backwards},
     dropout,
     layers::{LayerNorm, Linear},
 };
@@ -224,10 +224,7 @@ impl Transformer {
             let mask = keep.view([-1, 1, 1, t]);
             match self.config.attend {
                 Attend::Everywhere => mask,
-                Attend::Backwards => {
-                    let lower = Tensor::ones([t, t], (Kind::Bool, x.device())).tril(0);
-                    mask.logical_and(&lower)
-                }
+                Attend::Backwards => mask.logical_and(&backwards(t, x.device())),
             }
         });
         let depth = self.blocks.len();
@@ -245,7 +242,7 @@ impl Transformer {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, nn::VarStore};
+    use tch::{Device, Kind, nn::VarStore};
 
     use super::*;
     use crate::Fresh;

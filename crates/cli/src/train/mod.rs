@@ -78,7 +78,7 @@ struct Cost {
     seconds: f64,
     peak_memory_mib: Option<f64>,
     /// That computed, where that was on a CPU.
-    threads: usize,
+    threads: i32,
 }
 
 /// The file in a run folder that tells where the labels stood.
@@ -169,7 +169,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             seconds_per_step: step,
             seconds: process::age().as_secs_f64(),
             peak_memory_mib: process::peak_memory_mib(),
-            threads: usize::try_from(tch::get_num_threads()).unwrap_or(1),
+            threads: tch::get_num_threads(),
         },
         options,
         course,
