@@ -75,10 +75,7 @@ fn train(task: &Task, arm: &str, weights: &Path) -> Result<Value> {
     binary.arg("train").arg("--weights").arg(weights).arg("--data").arg(samples);
     binary.args(["--freeze", freeze, "--init", init, "--validation", "0"]).args(task.options);
     binary.arg("--out").arg(&out).arg("--overwrite");
-    // Waiting threads spin for some microseconds, then sleep: on a computer that does something else
-    // too, ones that spin on would take twice the time, and on a quiet one, ones that sleep at once
-    // take a tenth more.
-    binary.env("GOMP_SPINCOUNT", "2000");
+    process::wait_briefly(&mut binary);
     process::run(&mut binary)?;
     let path = out.join("result.json");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;

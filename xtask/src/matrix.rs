@@ -82,7 +82,7 @@ fn compare(options: &Options, source: &str, target: &str) -> Result<()> {
     binary.args(without(usual, &options.more)).args(&options.more);
     binary.args(["--seeds", &options.seeds.to_string()]);
     binary.arg("--out").arg(options.out.join(format!("{source}-{target}")));
-    binary.env("OMP_WAIT_POLICY", "passive");
+    process::wait_briefly(&mut binary);
     process::run(&mut binary)
 }
 

@@ -172,8 +172,7 @@ fn train(source: &Source, options: &Options, out: &Path) -> Result<Value> {
     });
     binary.args(if options.ship { source.shipped.options } else { source.options });
     binary.arg("--out").arg(out).arg("--overwrite");
-    // Waiting threads sleep: this takes long, beside other work.
-    binary.env("OMP_WAIT_POLICY", "passive");
+    process::wait_briefly(&mut binary);
     process::run(&mut binary)?;
     let path = out.join("result.json");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;

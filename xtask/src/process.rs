@@ -27,6 +27,15 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Lets a program's waiting threads spin for some microseconds before they sleep, unless the
+/// environment says how they wait. Beside other work, ones that spin on take twice the time; on a
+/// quiet computer, ones that sleep at once take a tenth more.
+pub(crate) fn wait_briefly(command: &mut Command) {
+    if ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"].iter().all(|own| env::var_os(own).is_none()) {
+        command.env("GOMP_SPINCOUNT", "2000");
+    }
+}
+
 /// The first line that a program prints, if it is there and succeeds.
 pub(crate) fn first_line(words: &[&str]) -> Option<String> {
     let (program, args) = words.split_first()?;
