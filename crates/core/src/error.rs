@@ -1,6 +1,6 @@
 //! What can go wrong, each with the name of the thing and what to do about it.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 /// This crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -108,9 +108,9 @@ pub enum Error {
     #[error("the embedder emits {emits}, but the trunk accepts {accepts}")]
     Form {
         /// What the embedder emits.
-        emits: crate::Form,
+        emits: String,
         /// What the trunk accepts.
-        accepts: crate::Form,
+        accepts: String,
     },
     /// A data set cannot be used as it stands.
     #[error("{path}: {problem}")]
@@ -122,7 +122,7 @@ pub enum Error {
     },
     /// Samples that could not be read, all of them.
     #[error("{}", list_bad(.0))]
-    BadSamples(Vec<crate::BadSample>),
+    BadSamples(Vec<BadSample>),
     /// The loss stopped being a number.
     #[error(
         "the loss is {loss} at step {step}: lower the learning rate (it was {lr}), or look for broken samples"
@@ -175,6 +175,37 @@ impl Error {
     }
 }
 
+/// Where an input was found, for messages.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, or the table.
+    pub path: PathBuf,
+    /// The line of a table, or the row of one that has no lines, counted from 1.
+    pub line: Option<u64>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        self.line.iter().try_for_each(|line| write!(f, ":{line}"))
+    }
+}
+
+/// A sample that could not be read.
+#[derive(Debug)]
+pub struct BadSample {
+    /// Where it was found.
+    pub place: Place,
+    /// What is wrong with it.
+    pub cause: Cause,
+}
+
+impl fmt::Display for BadSample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, one_line(self.cause.as_ref()))
+    }
+}
+
 /// An error and all its causes as one line.
 pub fn one_line(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
@@ -190,7 +221,7 @@ pub fn one_line(error: &dyn std::error::Error) -> String {
     line.lines().next().unwrap_or_default().to_string()
 }
 
-fn list_bad(bad: &[crate::BadSample]) -> String {
+fn list_bad(bad: &[BadSample]) -> String {
     const SHOWN: usize = 20;
     let mut text = format!(
         "{} sample{} cannot be read (--skip-bad leaves {} out):",

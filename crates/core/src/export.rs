@@ -48,7 +48,7 @@ pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> 
 
 /// Lets the head answer with values in their own units, as transformers expects it.
 fn rescale(ours: &mut BTreeMap<String, Tensor>, spec: &Spec) -> Result<()> {
-    let Some(scales) = Scales::of(spec, Device::Cpu) else { return Ok(()) };
+    let Some(scales) = Scales::of(spec.task_config(), Device::Cpu) else { return Ok(()) };
     let [Some(weight), Some(bias)] = ["head.weight", "head.bias"]
         .map(|name| ours.get(name).map(|t| t.detach().to_device(Device::Cpu)))
     else {
@@ -108,7 +108,7 @@ pub fn torchscript<M: Modality>(
 }
 
 fn trace(model: &Model, example: &Batch) -> Result<CModule> {
-    let scales = Scales::of(model.spec(), model.classifier().device());
+    let scales = Scales::of(model.spec().task_config(), model.classifier().device());
     let mut inputs = vec![example.x.shallow_clone()];
     inputs.extend(example.keep.as_ref().map(Tensor::shallow_clone));
     let mut forward = |inputs: &[Tensor]| {

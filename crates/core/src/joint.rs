@@ -7,11 +7,13 @@
 
 use std::collections::HashMap;
 
+use rand::SeedableRng;
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    Batch, Error, Features, Form, NormAt, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
-    Result, Sequence, Source, StemConfig, StemNorm, TokenEmbedderConfig, Tower,
+    Batch, Error, Features, Form, Modality, Model, NormAt, PatchEmbedderConfig, Pretrained,
+    PretrainedEmbedder, Result, Rng, Samples, Sequence, Source, StemConfig, StemNorm,
+    TokenEmbedderConfig, Tower, lora,
 };
 
 /// Mean and deviation of what a source's own embedder hands to its trunk.
@@ -315,6 +317,35 @@ fn line(length: i64) -> Tensor {
 fn channels(count: i64) -> Tensor {
     let float = (Kind::Float, Device::Cpu);
     Tensor::eye(count, float) * (1. - CHANNELS) + Tensor::full([count, count], CHANNELS, float)
+}
+
+/// Fits a fresh embedder to the inputs that it will see, before training, and lets it hand over with
+/// the moments that the trunk was trained to receive, where they are given; a pretrained one stays as
+/// it is. Some hundred samples tell enough.
+pub fn init_from_data<M: Modality>(
+    model: &Model,
+    modality: &M,
+    train: &Samples,
+    joint: Option<&Moments>,
+) {
+    const SAMPLES: usize = 512;
+    let fresh = &model.report().fresh;
+    let embedder = |name: &&String| name.starts_with("embed.") && !lora::is_adapter(name);
+    if !fresh.iter().any(|name| embedder(&name)) || train.is_empty() {
+        return;
+    }
+    let some: Vec<Tensor> = train
+        .some(SAMPLES)
+        .iter()
+        .map(|kept| modality.vary(kept, &mut Rng::seed_from_u64(0)))
+        .collect();
+    let batch = modality.batch(&some.iter().collect::<Vec<_>>());
+    let batch = batch.to_device(model.classifier().device());
+    let tower = model.classifier().tower();
+    tower.settle(&batch);
+    if let Some(moments) = joint {
+        moments.impose(tower, &model.store().variables(), fresh, &batch);
+    }
 }
 
 #[cfg(test)]

@@ -69,13 +69,11 @@ pub mod trunk;
 
 pub use cache::Room;
 pub use checkpoint::{Checkpoint, Entry, Format};
-pub use data::{
-    Dataset, Duplicate, Input, InputKind, Item, Layout, Place, Split, Target, duplicates,
-};
+pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, Target, duplicates};
 pub use dialect::{Dialect, Fit};
 pub use dropout::dropout;
 pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig, StemEmbedder, TokenPatchEmbedder};
-pub use error::{Cause, Error, Result};
+pub use error::{BadSample, Cause, Error, Place, Result};
 pub use family::{
     ClassTokens, Family, FrameStemConfig, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
     PretrainedHead, StemConfig, StemNorm, StemPool, TokenEmbedderConfig, WaveformEmbedderConfig,
@@ -88,10 +86,10 @@ pub use fit::{
 };
 pub use freeze::{Anatomy, Freeze};
 pub use head::{Activation, Bias, Dense, Head, HeadConfig};
-pub use joint::Moments;
+pub use joint::{Moments, init_from_data};
 pub use layers::Statistics;
 pub use lora::Lora;
-pub use metrics::Evaluation;
+pub use metrics::{Evaluation, evaluate};
 pub use mix::Mix;
 pub use modality::{Modality, Rng, Shown};
 pub use model::{Model, Parts, Spec};
@@ -103,11 +101,11 @@ pub use precision::MatmulPrecision;
 pub use recipe::{Choices, Init, Plan, Recipe};
 pub use resnet::{Block, ResNet, ResNetConfig, Shortcut, Stage};
 pub use run::RunWriter;
-pub use samples::{BadSample, MEMORY, Reading, Samples, Splits};
+pub use samples::{MEMORY, Reading, Samples, Splits};
 pub use schedule::{Curve, Schedule};
 pub use scope::{Fresh, LoadReport, Origin, Reshaped, Scope, Source};
 pub use surgery::Resampling;
-pub use task::{Objective, Scale, Task};
+pub use task::{Objective, Scale, Task, TaskConfig};
 pub use tower::{Classifier, Cut, Tower};
 pub use transformer::{Attend, Gelu, LayerScale, NormAt, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};

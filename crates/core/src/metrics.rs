@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::{
-    Batch, Classifier, Cut, Modality, Model, Objective, Result, Samples, Spec, Target, Task,
+    Batch, Classifier, Cut, Modality, Model, Objective, Result, Samples, Target, Task, TaskConfig,
     feed::{self, Feed, Inputs, Purpose},
     task::Scales,
 };
@@ -32,28 +32,6 @@ pub enum Evaluation {
 }
 
 impl Evaluation {
-    /// Evaluates on all samples, `batch_size` at a time. No gradients, no dropout.
-    ///
-    /// # Errors
-    /// If a sample can no longer be read.
-    pub fn of<M: Modality>(
-        model: &Model,
-        modality: &M,
-        samples: &Samples,
-        batch_size: usize,
-    ) -> Result<Self> {
-        Self::of_feed(model, &Inputs { modality, samples }, batch_size)
-    }
-
-    /// The same of what flows through a cut.
-    pub(crate) fn of_feed(model: &Model, feed: &dyn Feed, batch_size: usize) -> Result<Self> {
-        let (mut tally, targets) = (Tally::new(model.spec()), feed.samples().targets());
-        score_feed(model, feed, batch_size, |chosen, answers| {
-            tally.add(answers, chosen.iter().map(|&at| &targets[at]))
-        })?;
-        Ok(tally.finish())
-    }
-
     /// The number of samples.
     pub fn samples(&self) -> usize {
         match self {
@@ -92,10 +70,36 @@ impl Evaluation {
     }
 }
 
+/// Evaluates a model on all samples, `batch_size` at a time. No gradients, no dropout.
+///
+/// # Errors
+/// If a sample can no longer be read.
+pub fn evaluate<M: Modality>(
+    model: &Model,
+    modality: &M,
+    samples: &Samples,
+    batch_size: usize,
+) -> Result<Evaluation> {
+    evaluate_feed(model, &Inputs { modality, samples }, batch_size)
+}
+
+/// The same of what flows through a cut.
+pub(crate) fn evaluate_feed(
+    model: &Model,
+    feed: &dyn Feed,
+    batch_size: usize,
+) -> Result<Evaluation> {
+    let (mut tally, targets) = (Tally::new(model.spec().task_config()), feed.samples().targets());
+    score_feed(model, feed, batch_size, |chosen, answers| {
+        tally.add(answers, chosen.iter().map(|&at| &targets[at]))
+    })?;
+    Ok(tally.finish())
+}
+
 /// What answers come to, batch by batch.
 #[derive(Debug)]
 pub(crate) struct Tally<'s> {
-    spec: &'s Spec,
+    config: TaskConfig<'s>,
     objective: Objective,
     /// The sum over the samples.
     loss: f64,
@@ -109,11 +113,11 @@ pub(crate) struct Tally<'s> {
 }
 
 impl<'s> Tally<'s> {
-    pub(crate) fn new(spec: &'s Spec) -> Self {
-        let classes = if spec.task == Task::SingleLabel { spec.labels.len() } else { 0 };
+    pub(crate) fn new(config: TaskConfig<'s>) -> Self {
+        let classes = if config.task == Task::SingleLabel { config.labels.len() } else { 0 };
         Self {
-            spec,
-            objective: Objective::new(spec, 0., tch::Device::Cpu),
+            config,
+            objective: Objective::new(config, 0., tch::Device::Cpu),
             loss: 0.,
             samples: 0,
             confusion: vec![vec![0; classes]; classes],
@@ -132,7 +136,7 @@ impl<'s> Tally<'s> {
         let rows = answers.size()[0];
         self.samples += rows as usize;
         self.loss += self.objective.loss(answers, &stacked).double_value(&[]) * rows as f64;
-        match self.spec.task {
+        match self.config.task {
             Task::SingleLabel => {
                 let answers = Vec::<i64>::try_from(answers.argmax(-1, false))?;
                 for (truth, answer) in targets.zip(answers) {
@@ -142,7 +146,7 @@ impl<'s> Tally<'s> {
             }
             Task::MultiLabel => self.keep(&answers.to_kind(Kind::Double).sigmoid(), targets)?,
             Task::Regression => {
-                self.keep(&in_units(self.spec, answers), targets)?;
+                self.keep(&in_units(self.config, answers), targets)?;
             }
         }
         Ok(())
@@ -161,8 +165,8 @@ impl<'s> Tally<'s> {
     pub(crate) fn finish(self) -> Evaluation {
         let loss = self.loss / self.samples.max(1) as f64;
         let column = |at: usize| self.answers.iter().map(|row| row[at]).collect::<Vec<_>>();
-        let labels = &self.spec.labels;
-        match self.spec.task {
+        let labels = self.config.labels;
+        match self.config.task {
             Task::SingleLabel => {
                 Evaluation::SingleLabel(SingleLabelFigures::of(self.confusion, loss))
             }
@@ -191,8 +195,8 @@ impl<'s> Tally<'s> {
 }
 
 /// What a model answers on values, `[B, values]`, in the values' own units, f64.
-pub fn in_units(spec: &Spec, answers: &Tensor) -> Tensor {
-    match Scales::of(spec, answers.device()) {
+pub fn in_units(config: TaskConfig<'_>, answers: &Tensor) -> Tensor {
+    match Scales::of(config, answers.device()) {
         Some(scales) => scales.undo(answers),
         None => answers.to_kind(Kind::Double),
     }

@@ -7,8 +7,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tch::Tensor;
 
 use crate::{
-    Batch, Embedder, Form, Input, InputKind, Item, Origin, Pretrained, PretrainedEmbedder, Result,
-    Scope, error::Cause,
+    Batch, Embedder, Form, HeadConfig, Input, InputKind, Item, Layout, Origin, Pool, Pretrained,
+    PretrainedEmbedder, Result, Scope, Spec, Task, error::Cause, model::FORMAT,
 };
 
 /// The settings of one modality: how a raw input becomes a sample, and samples a batch. It has no
@@ -160,6 +160,35 @@ pub trait Modality:
     /// many inputs in a file.
     fn items(&self, path: &Path) -> Result<Vec<Item>> {
         Ok(vec![Item::file(path)])
+    }
+
+    /// How a data set of this modality is read, everything left to be found out.
+    fn layout() -> Layout {
+        Layout::new(Self::INPUTS, Self::SAMPLES, Self::EXTENSIONS)
+    }
+
+    /// A classifier for inputs of this modality on the trunk of `source`, mean-pooled. `embedder` is
+    /// what [`adopt`](Self::adopt) returned: a trunk that is new to a modality has enough to cope with,
+    /// so below a fresh embedder there is no dropout.
+    fn spec(source: &Pretrained, embedder: Origin, labels: Vec<String>) -> Spec {
+        let trunk = source.family().trunk.clone();
+        Spec {
+            format: FORMAT,
+            modality: Self::NAME.into(),
+            family: source.family().name.clone(),
+            embedder,
+            embedder_config: PretrainedEmbedder::Ours,
+            trunk: match embedder {
+                Origin::Pretrained => trunk,
+                Origin::Fresh => trunk.with_dropout(0.),
+            },
+            pool: Pool::Mean,
+            head: HeadConfig::default(),
+            task: Task::default(),
+            lora: None,
+            labels,
+            scales: vec![],
+        }
     }
 
     /// Saves the settings into a run folder.

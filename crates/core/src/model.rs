@@ -5,7 +5,6 @@ mod write;
 
 use std::path::Path;
 
-use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
@@ -14,12 +13,12 @@ pub(crate) use write::write_tensors;
 
 use crate::{
     Anatomy, Classifier, Cut, Error, Fresh, Head, HeadConfig, LoadReport, Lora, Modality, Origin,
-    Pool, Pretrained, PretrainedEmbedder, Result, Samples, Scale, Scope, Source, Task, Tower,
-    Trunk, TrunkConfig,
+    Pool, Pretrained, PretrainedEmbedder, Result, Scale, Scope, Source, Target, Task, TaskConfig,
+    Tower, Trunk, TrunkConfig,
     freeze::{Place, is_statistic},
-    joint::Moments,
     layers::Statistics,
     lora::{self, Adapting},
+    run::read_json,
 };
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -57,35 +56,11 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// A classifier for inputs of `M` on the trunk of `source`, mean-pooled. `embedder` is what
-    /// [`Modality::adopt`] returned: a trunk that is new to a modality has enough to cope with, so
-    /// below a fresh embedder there is no dropout.
-    pub fn new<M: Modality>(source: &Pretrained, embedder: Origin, labels: Vec<String>) -> Self {
-        let trunk = source.family().trunk.clone();
-        Self {
-            format: FORMAT,
-            modality: M::NAME.into(),
-            family: source.family().name.clone(),
-            embedder,
-            embedder_config: PretrainedEmbedder::Ours,
-            trunk: match embedder {
-                Origin::Pretrained => trunk,
-                Origin::Fresh => trunk.with_dropout(0.),
-            },
-            pool: Pool::Mean,
-            head: HeadConfig::default(),
-            task: Task::default(),
-            lora: None,
-            labels,
-            scales: vec![],
-        }
-    }
-
     /// The same for another task, with the scales that the values of the training samples have.
     ///
     /// # Errors
     /// If a value is the same in all of them.
-    pub fn for_task(self, task: Task, train: &Samples) -> Result<Self> {
+    pub fn for_task(self, task: Task, train: &[Target]) -> Result<Self> {
         let scales = match task {
             Task::Regression => Scale::of(train, &self.labels)?,
             Task::SingleLabel | Task::MultiLabel => vec![],
@@ -93,10 +68,43 @@ impl Spec {
         Ok(Self { task, scales, ..self })
     }
 
-    /// The same with the pool and the head that the source came with, for [`Parts::BodyAndHead`].
-    pub fn with_head_of(self, source: &Pretrained) -> Self {
-        let head = &source.family().head;
-        Self { pool: head.pool, head: head.config, ..self }
+    /// The same with another pool and another head: those that a source came with
+    /// ([`PretrainedHead`](crate::PretrainedHead)), for [`Parts::BodyAndHead`].
+    pub fn with_head(self, pool: Pool, head: HeadConfig) -> Self {
+        Self { pool, head, ..self }
+    }
+
+    /// What of it the task depends on.
+    pub fn task_config(&self) -> TaskConfig<'_> {
+        TaskConfig { task: self.task, labels: &self.labels, scales: &self.scales }
+    }
+
+    /// Whether a folder is a run folder: whether it has such a file.
+    pub fn is_at(folder: &Path) -> bool {
+        folder.join(SPEC).is_file()
+    }
+
+    /// Reads the specification of a run folder.
+    ///
+    /// # Errors
+    /// If it is not a run folder, or one of a later format.
+    pub fn read(folder: &Path) -> Result<Self> {
+        if !Self::is_at(folder) {
+            return Err(Error::Path {
+                path: folder.to_path_buf(),
+                problem: format!(
+                    "not a run folder (no {SPEC} in it); name the --out of a training"
+                ),
+            });
+        }
+        let spec: Self = read_json(&folder.join(SPEC))?;
+        if spec.format != FORMAT {
+            return Err(Error::Malformed {
+                path: folder.join(SPEC),
+                problem: format!("format {}, but this version reads {FORMAT}", spec.format),
+            });
+        }
+        Ok(spec)
     }
 }
 
@@ -107,6 +115,9 @@ fn ours() -> PretrainedEmbedder {
 fn is_ours(config: &PretrainedEmbedder) -> bool {
     *config == PretrainedEmbedder::Ours
 }
+
+/// The file in a run folder that holds a specification.
+pub const SPEC: &str = "spec.json";
 
 /// The version that [`Spec::format`] has now.
 pub const FORMAT: u32 = 1;
@@ -198,30 +209,6 @@ impl Model {
         }
     }
 
-    /// Fits a fresh embedder to the inputs that it will see, before training, and lets it hand over
-    /// with the moments that the trunk was trained to receive, where they are given; a pretrained one
-    /// stays as it is. Some hundred samples tell enough.
-    pub fn settle<M: Modality>(&self, modality: &M, train: &Samples, joint: Option<&Moments>) {
-        const SAMPLES: usize = 512;
-        let mut fresh = self.report.fresh.iter().filter(|name| !lora::is_adapter(name));
-        let fresh = fresh.any(|name| name.starts_with("embed."));
-        if !fresh || train.is_empty() {
-            return;
-        }
-        let some: Vec<Tensor> = train
-            .some(SAMPLES)
-            .iter()
-            .map(|kept| modality.vary(kept, &mut crate::Rng::seed_from_u64(0)))
-            .collect();
-        let batch = modality.batch(&some.iter().collect::<Vec<_>>());
-        let batch = batch.to_device(self.classifier.device());
-        let tower = self.classifier.tower();
-        tower.settle(&batch);
-        if let Some(moments) = joint {
-            moments.impose(tower, &self.store.variables(), &self.report.fresh, &batch);
-        }
-    }
-
     /// The whole classifier that a source is, with its own embedder, pool and head: nothing is fresh.
     /// `modality` adopts the source; [`Pretrained::labels`] says what `labels` are for.
     ///
@@ -245,9 +232,10 @@ impl Model {
             );
             return Err(Error::Family { path, problem });
         }
+        let head = &source.family().head;
         let spec = Spec {
             task: source.task()?,
-            ..Spec::new::<M>(source, embedder, source.labels(labels)?).with_head_of(source)
+            ..M::spec(source, embedder, source.labels(labels)?).with_head(head.pool, head.config)
         };
         Self::new(spec, modality, Some((&source.source()?, Parts::All)), device)
     }

@@ -21,10 +21,9 @@ use tch::Device;
 use crate::{
     Checkpoint, Error, Modality, Model, Result, Source, Spec,
     checkpoint::WEIGHTS,
-    model::{FORMAT, Parts},
+    model::{Parts, SPEC},
 };
 
-const SPEC: &str = "spec.json";
 const LABELS: &str = "labels.json";
 const METRICS: &str = "metrics.jsonl";
 /// The file that tells how the run came about.
@@ -114,38 +113,12 @@ impl Drop for RunWriter {
     }
 }
 
-/// Whether a folder is a run folder.
-pub fn is_run(folder: &Path) -> bool {
-    folder.join(SPEC).is_file()
-}
-
-/// Reads the specification of a run folder.
-///
-/// # Errors
-/// If it is not a run folder, or one of a later format.
-pub fn spec(folder: &Path) -> Result<Spec> {
-    if !is_run(folder) {
-        return Err(Error::Path {
-            path: folder.to_path_buf(),
-            problem: format!("not a run folder (no {SPEC} in it); name the --out of a training"),
-        });
-    }
-    let spec: Spec = read_json(&folder.join(SPEC))?;
-    if spec.format != FORMAT {
-        return Err(Error::Malformed {
-            path: folder.join(SPEC),
-            problem: format!("format {}, but this version reads {FORMAT}", spec.format),
-        });
-    }
-    Ok(spec)
-}
-
 /// Opens the tuned model of a run folder with its modality's settings.
 ///
 /// # Errors
 /// If it is not a run folder, of another modality, or if a file is missing or broken.
 pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
-    let spec = spec(folder)?;
+    let spec = Spec::read(folder)?;
     if spec.modality != M::NAME {
         return Err(Error::Path {
             path: folder.to_path_buf(),

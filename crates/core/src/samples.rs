@@ -1,15 +1,10 @@
 //! Reading the samples of a data set, in parallel and ahead of training.
 
-use std::fmt;
-
 use rand::{SeedableRng, seq::SliceRandom};
 use rayon::prelude::*;
 use tch::Tensor;
 
-use crate::{
-    Dataset, Error, Input, Item, Modality, Place, Result, Rng, Target,
-    error::{Cause, one_line},
-};
+use crate::{BadSample, Dataset, Error, Input, Item, Modality, Result, Rng, Target, error::Cause};
 
 /// Samples with their targets. Those for which there is room are kept in memory; the others are read
 /// again whenever they are needed.
@@ -57,21 +52,6 @@ pub const MEMORY: usize = 4 << 30;
 
 /// So many are read before it is decided which of them are kept.
 const READ_AT_ONCE: usize = 256;
-
-/// A sample that could not be read.
-#[derive(Debug)]
-pub struct BadSample {
-    /// Where it was found.
-    pub place: Place,
-    /// What is wrong with it.
-    pub cause: Cause,
-}
-
-impl fmt::Display for BadSample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, one_line(self.cause.as_ref()))
-    }
-}
 
 impl Samples {
     /// Reads all items on all cores, and returns those that cannot be read apart. Samples are in

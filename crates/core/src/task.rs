@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
 
-use crate::{Balance, Error, FitOptions, Result, Samples, Spec, Target};
+use crate::{Error, Result, Target};
 
 /// What is asked of each input. The names in files are those of transformers' `problem_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,31 +40,18 @@ impl Task {
             Self::Regression => "R²",
         }
     }
+}
 
-    /// Checks that all options mean something for it.
-    ///
-    /// # Errors
-    /// The first that does not.
-    pub fn check(self, options: &FitOptions) -> Result<()> {
-        let regression = self == Self::Regression;
-        let problems = [
-            ("--balance", regression && options.balance != Balance::Nothing, "classes"),
-            ("--cutmix", regression && options.mix.cutmix > 0., "classes"),
-            ("--label-smoothing", regression && options.label_smoothing > 0., "classes"),
-            (
-                "--balance sampling",
-                self == Self::MultiLabel && options.balance == Balance::Sampling,
-                "one class for each sample",
-            ),
-        ];
-        match problems.into_iter().find(|(_, wrong, _)| *wrong) {
-            Some((setting, _, needed)) => {
-                let problem = format!("it needs {needed}, which {self} does not have");
-                Err(Error::Setting { setting, problem })
-            }
-            None => Ok(()),
-        }
-    }
+/// What of a model's specification its task depends on: a view that
+/// [`Spec::task_config`](crate::Spec::task_config) lends.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskConfig<'s> {
+    /// What is asked.
+    pub task: Task,
+    /// The classes, the labels or the names of the values, in the order of the logits.
+    pub labels: &'s [String],
+    /// The scale of each value, where the logits are deviations from a mean.
+    pub scales: &'s [Scale],
 }
 
 impl fmt::Display for Task {
@@ -88,13 +75,12 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Measures each value on the training samples; nothing where they have none.
+    /// Measures each value on the targets of the training samples; nothing where they have none.
     ///
     /// # Errors
     /// If a value is the same in all of them. `names` are what they are called.
-    pub fn of(train: &Samples, names: &[String]) -> Result<Vec<Self>> {
+    pub fn of(train: &[Target], names: &[String]) -> Result<Vec<Self>> {
         let rows: Vec<&[f64]> = train
-            .targets()
             .iter()
             .filter_map(|target| match target {
                 Target::Values(values) => Some(values.as_slice()),
@@ -134,12 +120,12 @@ pub(crate) struct Scales {
 
 impl Scales {
     /// `None` where answers are in the values' own units, or are no values.
-    pub(crate) fn of(spec: &Spec, device: Device) -> Option<Self> {
+    pub(crate) fn of(config: TaskConfig<'_>, device: Device) -> Option<Self> {
         let part = |of: fn(&Scale) -> f64| {
-            let all: Vec<f64> = spec.scales.iter().map(of).collect();
+            let all: Vec<f64> = config.scales.iter().map(of).collect();
             Tensor::from_slice(&all).to_device(device)
         };
-        let scaled = spec.task == Task::Regression && !spec.scales.is_empty();
+        let scaled = config.task == Task::Regression && !config.scales.is_empty();
         scaled.then(|| Self { mean: part(|s| s.mean), deviation: part(|s| s.deviation) })
     }
 
@@ -171,8 +157,9 @@ pub struct Objective {
 impl Objective {
     /// The objective of a model. `smoothing` is the share of each target that is spread evenly over
     /// all answers.
-    pub fn new(spec: &Spec, smoothing: f64, device: Device) -> Self {
-        Self { task: spec.task, scales: Scales::of(spec, device), smoothing, weights: None }
+    pub fn new(config: TaskConfig<'_>, smoothing: f64, device: Device) -> Self {
+        let scales = Scales::of(config, device);
+        Self { task: config.task, scales, smoothing, weights: None }
     }
 
     /// Lets samples of each class count so much, `[classes]`, f32; of labels, those to which each

@@ -37,6 +37,7 @@ impl Tower {
     pub fn join(embedder: Box<dyn Embedder>, trunk: Trunk, pool: Pool) -> Result<Self> {
         let (emits, accepts) = (embedder.emits(), trunk.accepts());
         if emits != accepts {
+            let (emits, accepts) = (emits.to_string(), accepts.to_string());
             return Err(Error::Form { emits, accepts });
         }
         if !pool.takes(accepts) {

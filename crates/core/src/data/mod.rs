@@ -27,7 +27,7 @@ pub use target::Target;
 
 use target::Words;
 
-use crate::Task;
+use crate::{Place, Task};
 
 /// What a modality's raw inputs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +73,9 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout for a modality's samples, everything else left to be found out.
-    pub fn of<M: crate::Modality>() -> Self {
-        Self::new(M::INPUTS, M::SAMPLES, M::EXTENSIONS)
-    }
-
-    pub(crate) fn new(
+    /// The layout for samples of these kinds, everything else left to be found out: see
+    /// [`Modality::layout`](crate::Modality::layout).
+    pub fn new(
         inputs: InputKind,
         samples: &'static str,
         extensions: &'static [&'static str],
@@ -203,22 +200,6 @@ impl fmt::Debug for Input {
             Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
             Self::Pair(pair) => f.debug_tuple("Pair").field(pair).finish(),
         }
-    }
-}
-
-/// Where an input was found, for messages.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The file, or the table.
-    pub path: PathBuf,
-    /// The line of a table, or the row of one that has no lines, counted from 1.
-    pub line: Option<u64>,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        self.line.iter().try_for_each(|line| write!(f, ":{line}"))
     }
 }
 

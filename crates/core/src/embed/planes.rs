@@ -29,7 +29,8 @@ impl StemEmbedder {
     pub fn new(at: Scope<'_>, from: &StemConfig, to: &StemConfig, form: Form) -> Result<Self> {
         let &StemConfig { channels, planes, kernel, stride, norm, pool } = to;
         if form != (Form::Planes { channels: planes }) {
-            return Err(Error::Form { emits: Form::Planes { channels: planes }, accepts: form });
+            let emits = Form::Planes { channels: planes };
+            return Err(Error::Form { emits: emits.to_string(), accepts: form.to_string() });
         }
         let empty = matches!(pool, StemPool::Mean(sides) if sides.iter().any(|&side| side < 1));
         let same = (planes, kernel, norm) == (from.planes, from.kernel, from.norm);

@@ -9,7 +9,6 @@ use super::{Config, Family, PretrainedEmbedder, PretrainedHead};
 use crate::{
     Checkpoint, Error, HeadConfig, Pool, Result, Spec, TransformerConfig, TrunkConfig,
     checkpoint::{CONFIG, WEIGHTS},
-    run,
 };
 
 /// What a [`Pretrained`](super::Pretrained) is, beside its family.
@@ -44,7 +43,7 @@ pub(super) fn architecture(path: &Path) -> Option<PathBuf> {
 pub(super) fn run_of(checkpoint: &Checkpoint) -> Result<Option<Spec>> {
     let named = checkpoint.path().file_name().is_some_and(|name| name == WEIGHTS);
     let folder = checkpoint.folder();
-    (named && run::is_run(folder)).then(|| run::spec(folder)).transpose()
+    (named && Spec::is_at(folder)).then(|| Spec::read(folder)).transpose()
 }
 
 impl Family {

@@ -77,7 +77,7 @@ pub fn find_rate<M: Modality>(
 ) -> Result<RateCurve> {
     let rates = rates(from, to, steps)?;
     options.check()?;
-    model.spec().task.check(options)?;
+    options.check_for(model.spec().task)?;
     if train.is_empty() {
         return Err(setting("there is nothing to train on"));
     }

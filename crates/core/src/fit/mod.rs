@@ -24,6 +24,7 @@ use crate::{
     cache::{Cache, Views},
     data::balance,
     feed::{self, Feed, Inputs, Prepared, Purpose},
+    metrics::evaluate_feed,
 };
 use average::Average;
 use frozen::Fingerprint;
@@ -56,7 +57,7 @@ pub fn fit<M: Modality>(
     observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
 ) -> Result<Fitted> {
     options.check()?;
-    model.spec().task.check(options)?;
+    options.check_for(model.spec().task)?;
     let start = Instant::now();
     let moving = moving(model, options)?;
     let fingerprint = Fingerprint::new(model, &moving)?;
@@ -197,7 +198,7 @@ impl<'m> Run<'m> {
         if let Some(average) = &mut tuner.average {
             average.enter();
         }
-        let score = || Evaluation::of_feed(model, validation, options.batch_size);
+        let score = || evaluate_feed(model, validation, options.batch_size);
         let scored = (!validation.samples().is_empty()).then(score).transpose()?;
         let record = EpochRecord {
             epoch,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Curve, Error, Freeze, Mix, Result, Room};
+use crate::{Curve, Error, Freeze, Mix, Result, Room, Task};
 #[cfg(doc)]
 use crate::{data::balance, seed};
 
@@ -197,6 +197,31 @@ impl FitOptions {
         ];
         match problems.into_iter().find(|(_, fine, _)| !fine) {
             Some((setting, _, problem)) => Err(Error::Setting { setting, problem: problem.into() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that all options mean something for a task.
+    ///
+    /// # Errors
+    /// The first that does not.
+    pub fn check_for(&self, task: Task) -> Result<()> {
+        let regression = task == Task::Regression;
+        let problems = [
+            ("--balance", regression && self.balance != Balance::Nothing, "classes"),
+            ("--cutmix", regression && self.mix.cutmix > 0., "classes"),
+            ("--label-smoothing", regression && self.label_smoothing > 0., "classes"),
+            (
+                "--balance sampling",
+                task == Task::MultiLabel && self.balance == Balance::Sampling,
+                "one class for each sample",
+            ),
+        ];
+        match problems.into_iter().find(|(_, wrong, _)| *wrong) {
+            Some((setting, _, needed)) => {
+                let problem = format!("it needs {needed}, which {task} does not have");
+                Err(Error::Setting { setting, problem })
+            }
             None => Ok(()),
         }
     }

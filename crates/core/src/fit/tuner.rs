@@ -85,7 +85,7 @@ impl<'m> Tuner<'m> {
             options,
             lr: options.lr,
             objective: Objective::new(
-                model.spec(),
+                model.spec().task_config(),
                 options.label_smoothing,
                 model.classifier().device(),
             ),

@@ -1,7 +1,7 @@
 //! Figures against scikit-learn's and SciPy's, by `xtask/scripts/fixtures/metrics.py`.
 
 use super::*;
-use crate::{Scale, task::tests::spec};
+use crate::{Scale, Spec, task::tests::spec};
 
 fn near(got: f64, expected: f64) {
     assert!((got - expected).abs() < 1e-8, "{got}, expected {expected}");
@@ -9,7 +9,7 @@ fn near(got: f64, expected: f64) {
 
 /// The figures of answers `[B, answers]` to targets, added in two batches.
 fn tallied(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Evaluation {
-    let mut tally = Tally::new(spec);
+    let mut tally = Tally::new(spec.task_config());
     for (from, to) in [(0, 2), (2, targets.len())] {
         let part = answers.narrow(0, from as i64, (to - from) as i64);
         tally.add(&part, targets[from..to].iter()).unwrap();

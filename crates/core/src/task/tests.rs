@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    HeadConfig, Mix, Origin, Pool, TransformerConfig, TrunkConfig, data::Target, model::FORMAT,
+    Balance, FitOptions, HeadConfig, Mix, Origin, Pool, Spec, TransformerConfig, TrunkConfig,
+    data::Target, model::FORMAT,
 };
 
 /// A specification of which the task is all that matters.
@@ -34,7 +35,11 @@ fn labels_are_measured_one_by_one() {
     let rows = [[true, false, false], [false, true, true]].map(|row| Target::Labels(row.to_vec()));
     let targets = Target::stack(&rows);
     let objective = |smoothing| {
-        Objective::new(&spec(Task::MultiLabel, &["a", "b", "c"], vec![]), smoothing, Device::Cpu)
+        Objective::new(
+            spec(Task::MultiLabel, &["a", "b", "c"], vec![]).task_config(),
+            smoothing,
+            Device::Cpu,
+        )
     };
     near(&objective(0.).loss(&logits, &targets), 1.054_748_415_946_960_4);
     near(&objective(0.1).loss(&logits, &targets), 1.033_915_042_877_197_3);
@@ -50,14 +55,15 @@ fn labels_are_measured_one_by_one() {
 fn values_are_measured_in_deviations() {
     let scales = vec![Scale { mean: 10., deviation: 2. }, Scale { mean: -1e9, deviation: 1e3 }];
     let spec = spec(Task::Regression, &["a", "b"], scales);
-    let objective = Objective::new(&spec, 0., Device::Cpu);
+    let objective = Objective::new(spec.task_config(), 0., Device::Cpu);
     let targets = Target::stack(&[Target::Values(vec![12., -1e9 - 1e3])]);
     assert_eq!(targets.kind(), Kind::Double, "f32 has no digits for the second");
     // One deviation above and one below; the answers are half a deviation off.
     let logits = Tensor::from_slice(&[1.5f32, -1.5]).view([1, 2]);
     near(&objective.loss(&logits, &targets), 0.25);
     assert_eq!(objective.right(&logits, &targets), None);
-    let undone = Scales::of(&spec, Device::Cpu).map(|scales| scales.undo(&logits)).unwrap();
+    let undone =
+        Scales::of(spec.task_config(), Device::Cpu).map(|scales| scales.undo(&logits)).unwrap();
     assert_eq!(Vec::<Vec<f64>>::try_from(undone).unwrap(), [[13., -1e9 - 1500.]]);
 }
 
@@ -65,8 +71,11 @@ fn values_are_measured_in_deviations() {
 fn classes_keep_the_cross_entropy() {
     let logits = Tensor::from_slice(&[0.5f32, -1., 2., 1.5, 0.25, -0.75]).view([2, 3]);
     let targets = Target::stack(&[Target::Class(2), Target::Class(1)]);
-    let objective =
-        Objective::new(&spec(Task::SingleLabel, &["a", "b", "c"], vec![]), 0., Device::Cpu);
+    let objective = Objective::new(
+        spec(Task::SingleLabel, &["a", "b", "c"], vec![]).task_config(),
+        0.,
+        Device::Cpu,
+    );
     let expected = -logits.log_softmax(-1, Kind::Float).gather(1, &targets.unsqueeze(1), false);
     near(&objective.loss(&logits, &targets), expected.mean(Kind::Float).double_value(&[]));
     assert_eq!(objective.right(&logits, &targets), Some(1));
@@ -91,7 +100,7 @@ fn what_a_task_has_no_use_for_is_refused() {
         (Task::MultiLabel, smooth, None),
         (Task::SingleLabel, balance(Balance::Sampling), None),
     ] {
-        match (task.check(&options), said) {
+        match (options.check_for(task), said) {
             (Ok(()), None) => {}
             (Err(e), Some(said)) => {
                 assert!(e.is_misuse() && e.to_string().starts_with(said), "{e}")
