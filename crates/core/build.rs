@@ -101,7 +101,7 @@ fn check(version: &Option<String>) -> Result<(), String> {
 
 /// Compiles what tch's binding lacks, with the flags that torch-sys compiles its own.
 fn compile(include: &Path) -> Result<(), String> {
-    const SOURCE: &str = "src/shim.cpp";
+    const SOURCE: &str = "src/libtorch/shim.cpp";
     println!("cargo::rerun-if-changed={SOURCE}");
     if !include.join("ATen").is_dir() {
         return Err(format!(

@@ -1,6 +1,7 @@
 //! What can go wrong, each with the name of the thing and what to do about it.
 
-use std::{fmt, io, path::PathBuf};
+use std::path::PathBuf;
+use std::{fmt, io};
 
 /// This crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

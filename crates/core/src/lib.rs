@@ -18,97 +18,62 @@
 //! does.
 //!
 //! All parameters live in one store under our own names (`embed.…`, `trunk.blocks.3.attn.q.weight`,
-//! `head.weight`); a publisher's names exist only in [`dialect`]s. This crate knows no modality: an
-//! adapter crate implements [`Modality`] once, and everything here serves it, from [`Dataset`] to
-//! [`fit()`] and to run folders ([`run`]).
+//! `head.weight`); a publisher's names exist only in [key maps](weights::key_map). This crate knows
+//! no modality: an adapter crate implements [`Modality`] once, and everything here serves it, from
+//! [`Dataset`] to [`fit()`] and to run folders ([`run`]).
 #![deny(missing_docs)]
 
-mod attention;
-mod cache;
-pub mod checkpoint;
-pub mod data;
-pub mod dialect;
-pub mod dropout;
-pub mod embed;
+// In the order of the rule: a room imports only from those above it.
 pub mod error;
-pub mod export;
+pub mod random;
+pub mod files;
+mod libtorch;
+pub mod task;
+pub mod weights;
+pub mod nn;
+pub mod data;
+pub mod spec;
 pub mod family;
-pub mod features;
-mod feed;
-pub mod fit;
-pub mod freeze;
-pub mod head;
-#[cfg(feature = "hub")]
-pub mod hub;
-pub mod joint;
-pub mod layers;
-pub mod lora;
-pub mod metrics;
-pub mod mix;
 pub mod modality;
 pub mod model;
-pub mod names;
-pub mod optim;
-pub mod orca;
-pub mod pool;
-pub mod position;
-pub mod precision;
-pub mod recipe;
-pub mod resnet;
+pub mod loader;
 pub mod run;
-pub mod samples;
-pub mod schedule;
-pub mod scope;
-mod shim;
-pub mod surgery;
-pub mod task;
-pub mod tower;
-pub mod transferability;
-pub mod transformer;
-pub mod trunk;
+pub mod predict;
+pub mod export;
+pub mod train;
+pub mod transfer;
 
-pub use cache::Room;
-pub use checkpoint::{Checkpoint, Entry, Format};
-pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, Target, duplicates};
-pub use dialect::{Dialect, Fit};
-pub use dropout::dropout;
-pub use embed::{Embedder, FrameEmbedder, FrameEmbedderConfig, StemEmbedder, TokenPatchEmbedder};
+pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplicates};
 pub use error::{BadSample, Cause, Error, Place, Result};
-pub use family::{
-    ClassTokens, Family, FrameStemConfig, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
-    PretrainedHead, StemConfig, StemNorm, StemPool, TokenEmbedderConfig, WaveformEmbedderConfig,
-    WaveformNorm,
+pub use family::{Family, Pretrained, PretrainedHead};
+pub use libtorch::MatmulPrecision;
+pub use loader::{Balance, MEMORY, Order, Reading, Room, Samples, Splits};
+pub use modality::{Modality, Shown};
+pub use model::{Anatomy, Freeze, Model, Parts};
+pub use nn::{
+    Activation, Attend, Batch, Bias, Block, ClassTokens, Classifier, Cut, Dense, Embedder,
+    Features, Form, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Gelu, Head, HeadConfig,
+    LayerScale, NormAt, PatchEmbedderConfig, Pool, Positions, PretrainedEmbedder, ResNet,
+    ResNetConfig, Sequence, Shortcut, Stage, Statistics, StemConfig, StemEmbedder, StemNorm,
+    StemPool, TokenEmbedderConfig, TokenPatchEmbedder, Tower, Transformer, TransformerConfig,
+    Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, dropout,
 };
-pub use features::{Batch, Features, Form, Sequence};
-pub use fit::{
-    Balance, Continues, EpochRecord, FitOptions, Fitted, Order, Phase, Progress, RateCurve,
-    RatePoint, SweepEnd, Tuner, find_rate, fit, seed,
-};
-pub use freeze::{Anatomy, Freeze};
-pub use head::{Activation, Bias, Dense, Head, HeadConfig};
-pub use joint::{Moments, init_from_data};
-pub use layers::Statistics;
-pub use lora::Lora;
-pub use metrics::{Evaluation, evaluate};
-pub use mix::Mix;
-pub use modality::{Modality, Rng, Shown};
-pub use model::{Model, Parts, Spec};
-pub use optim::AdamW;
-pub use orca::SourceFeatures;
-pub use pool::Pool;
-pub use position::Positions;
-pub use precision::MatmulPrecision;
-pub use recipe::{Choices, Init, Plan, Recipe};
-pub use resnet::{Block, ResNet, ResNetConfig, Shortcut, Stage};
+pub use predict::evaluate;
+pub use random::{Rng, seed};
 pub use run::RunWriter;
-pub use samples::{MEMORY, Reading, Samples, Splits};
-pub use schedule::{Curve, Schedule};
-pub use scope::{Fresh, LoadReport, Origin, Reshaped, Scope, Source};
-pub use surgery::Resampling;
-pub use task::{Objective, Scale, Task, TaskConfig};
-pub use tower::{Classifier, Cut, Tower};
-pub use transformer::{Attend, Gelu, LayerScale, NormAt, Transformer, TransformerConfig};
-pub use trunk::{Trunk, TrunkConfig};
+pub use spec::Spec;
+pub use task::{Evaluation, Objective, Scale, Target, Task, TaskConfig};
+pub use train::{
+    AdamW, Continues, Curve, EpochRecord, FitOptions, Fitted, Mix, Phase, Progress, RateCurve,
+    RatePoint, Schedule, SweepEnd, Tuner, find_rate, fit,
+};
+pub use transfer::{Choices, Init, Moments, Plan, Recipe, SourceFeatures, init_from_data};
+#[cfg(feature = "hub")]
+pub use weights::hub;
+pub use weights::{
+    Checkpoint, Dialect, Entry, Fit, Format, Fresh, LoadReport, Lora, Origin, Resampling, Reshaped,
+    Scope, Source, checkpoint,
+};
 
 /// Where tensors live, from tch.
 pub use tch::Device;

@@ -1,15 +1,21 @@
 //! What an adapter crate (image, audio, text) implements once, to be served by everything here.
 
-use std::{fmt::Debug, path::Path};
+use std::fmt::Debug;
+use std::path::Path;
 
-use rand_chacha::ChaCha8Rng;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tch::Tensor;
 
-use crate::{
-    Batch, Embedder, Form, HeadConfig, Input, InputKind, Item, Layout, Origin, Pool, Pretrained,
-    PretrainedEmbedder, Result, Scope, Spec, Task, error::Cause, model::FORMAT,
-};
+use crate::data::{Input, InputKind, Item, Layout};
+use crate::error::{Cause, Result};
+use crate::family::Pretrained;
+use crate::files;
+use crate::nn::{Batch, Embedder, Form, HeadConfig, Pool, PretrainedEmbedder};
+use crate::random::Rng;
+use crate::spec::{FORMAT, Spec};
+use crate::task::Task;
+use crate::weights::{Origin, Scope};
 
 /// The settings of one modality: how a raw input becomes a sample, and samples a batch. It has no
 /// parameters of its own; it is saved with a tuned model, so that prediction prepares inputs
@@ -193,18 +199,14 @@ pub trait Modality:
 
     /// Saves the settings into a run folder.
     fn save(&self, folder: &Path) -> Result<()> {
-        crate::run::write_json(&folder.join(PREPROCESSING), self)
+        files::write_json(&folder.join(PREPROCESSING), self)
     }
 
     /// Reads the settings back from a run folder.
     fn open(folder: &Path) -> Result<Self> {
-        crate::run::read_json(&folder.join(PREPROCESSING))
+        files::read_json(&folder.join(PREPROCESSING))
     }
 }
-
-/// Where the randomness of [`Modality::vary`] comes from: one for each sample and epoch, so that
-/// neither order nor threads change what it draws.
-pub type Rng = ChaCha8Rng;
 
 /// An input for the eyes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,23 +9,25 @@
 //! | `metrics.jsonl` | a line per epoch ([`EpochRecord`](crate::EpochRecord)) |
 //! | `result.json` | options, counts, the final evaluation |
 
-use std::{
-    fs::{self, OpenOptions},
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tch::Device;
 
-use crate::{
-    Checkpoint, Error, Modality, Model, Result, Source, Spec,
-    checkpoint::WEIGHTS,
-    model::{Parts, SPEC},
-};
+use crate::error::{Error, Result};
+use crate::files::{beside, write_json};
+use crate::modality::Modality;
+use crate::model::{Model, Parts};
+use crate::spec::{SPEC, Spec};
+use crate::weights::{Checkpoint, Source, WEIGHTS};
 
 const LABELS: &str = "labels.json";
+
 const METRICS: &str = "metrics.jsonl";
+
 /// The file that tells how the run came about.
 pub const RESULT: &str = "result.json";
 
@@ -133,38 +135,4 @@ pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
     let source = Source::ours(&checkpoint);
     let model = Model::new(spec, &modality, Some((&source, Parts::All)), device)?;
     Ok((model, modality))
-}
-
-/// Reads a JSON file.
-///
-/// # Errors
-/// If it cannot be read, or says something else than expected (the message has line and column).
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read(path).map_err(Error::io(path, "read"))?;
-    serde_json::from_slice(&text)
-        .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })
-}
-
-/// Writes a JSON file, beside its place first, then renamed.
-pub fn write_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)
-        .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })?;
-    text.push(b'\n');
-    replace(path, text)
-}
-
-/// Writes a file beside its place first, then renamed: it is never half-written.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn replace(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
-    let beside = beside(path);
-    fs::write(&beside, contents).map_err(Error::io(&beside, "write"))?;
-    fs::rename(&beside, path).map_err(Error::io(path, "write"))
-}
-
-/// `folder/name` to `folder/.name.partial`.
-pub(crate) fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.partial"))
 }

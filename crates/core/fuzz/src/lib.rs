@@ -15,9 +15,14 @@
 //! The readers know no libtorch, so neither do the targets: they compile the same files. Beside
 //! what the sanitizers see, a target checks that every tensor lies within its file, by copying it.
 
-#[allow(dead_code, reason = "the targets use a part of what the crate does")]
-#[path = "../../src/checkpoint/format/mod.rs"]
-mod format;
+/// The folder of the readers of checkpoints; the modules in it are files of theirs.
+#[allow(dead_code, unused_imports, reason = "the targets use a part of what the crate does")]
+#[path = "../../src/weights"]
+mod weights {
+    pub(crate) mod checkpoint {
+        pub(crate) mod format;
+    }
+}
 
 /// The folder of the readers of data sets; the modules in it are files of theirs.
 #[allow(dead_code, unused_imports, reason = "the targets use a part of what the crate does")]
@@ -54,13 +59,15 @@ pub fn table(contents: &[u8], ending: &str) {
     data::read(file, ending);
 }
 
+use weights::checkpoint::format;
+
 /// As many bytes of a tensor as are copied.
 const COPIED: usize = 1 << 20;
 
 /// Reads a file of any format.
 pub fn file(data: &[u8]) {
-    let Ok(contents) = format::read(data) else { return };
-    assert!(contents.tensors.len() <= format::MOST_TENSORS);
+    let Ok(contents) = format::recognise::read(data) else { return };
+    assert!(contents.tensors.len() <= format::limits::MOST_TENSORS);
     for stored in contents.tensors.values() {
         let bytes = stored.span() * stored.size();
         assert!(stored.numel() <= stored.block.len() / stored.size());

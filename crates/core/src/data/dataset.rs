@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Found, Item, Layout, Split, folder, group, manifest, split, target};
-use crate::{Error, Result, Task};
+use super::found::Found;
+use super::group::GROUP_PATTERN;
+use super::item::{Item, Split};
+use super::layout::Layout;
+use super::{folder, group, labels, manifest, split};
+use crate::error::{Error, Result};
+use crate::task::Task;
 
 /// Items in splits, and the labels that their numbers stand for.
 #[derive(Debug, Clone)]
@@ -57,16 +62,16 @@ impl Dataset {
                 Some(Split::Test) => test.push(found),
             }
         }
-        let labels = target::labels(layout.task, &train, path)?;
+        let labels = labels::labels(layout.task, &train, path)?;
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
         }
         Ok(Self {
             path: path.to_path_buf(),
             task: layout.task,
-            train: target::items(layout.task, train, &labels)?,
-            validation: target::items(layout.task, validation, &labels)?,
-            test: target::items(layout.task, test, &labels)?,
+            train: labels::items(layout.task, train, &labels)?,
+            validation: labels::items(layout.task, validation, &labels)?,
+            test: labels::items(layout.task, test, &labels)?,
             labels,
             ignored: ignored.into_iter().collect(),
         })
@@ -103,7 +108,7 @@ impl Dataset {
         }
         self.validation = if self.train.iter().any(|item| item.group.is_some()) {
             split::hold_out_groups(&mut self.train, share, seed).ok_or_else(|| Error::Setting {
-                setting: group::GROUP_PATTERN,
+                setting: GROUP_PATTERN,
                 problem: "no group can be held out, for each has all samples of some class; take \
                           a finer pattern, or --validation 0"
                     .into(),
@@ -187,7 +192,7 @@ pub fn evaluation(
     if found.iter().any(|f| f.split == Some(Split::Test)) {
         found.retain(|f| f.split == Some(Split::Test));
     }
-    target::items(layout.task, found, labels)
+    labels::items(layout.task, found, labels)
 }
 
 fn gather(path: &Path, layout: &Layout, option: &'static str) -> Result<Vec<Found>> {

@@ -1,15 +1,17 @@
 //! Samples that occur several times, found by their contents.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io::{self, Read},
-};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::io::Read;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Dataset, Input, Item, Place, Split, Target};
+use super::dataset::Dataset;
+use super::item::{Input, Item, Split};
+use crate::error::Place;
+use crate::task::Target;
 
 /// Samples with the same contents, byte for byte; two or more.
 #[derive(Debug, Clone, PartialEq)]

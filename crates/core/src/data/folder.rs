@@ -1,15 +1,16 @@
 //! Folders of files: a folder per class, or labels in the files' names; with or without splits.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::OsStr,
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::{Found, Input, Layout, Place, Split, Words, manifest};
-use crate::{Error, Result};
+use super::found::{Found, Words};
+use super::item::{Input, Split};
+use super::layout::Layout;
+use super::manifest;
+use crate::error::{Error, Place, Result};
 
 /// Everything that a folder holds.
 pub(super) fn gather(root: &Path, layout: &Layout) -> Result<Vec<Found>> {

@@ -2,8 +2,9 @@
 
 use regex::Regex;
 
-use super::{Found, Input};
-use crate::{Error, Result};
+use super::found::Found;
+use super::item::Input;
+use crate::error::{Error, Result};
 
 /// The option that finds groups, for messages.
 pub(super) const GROUP_PATTERN: &str = "--group-pattern";

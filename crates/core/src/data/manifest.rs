@@ -1,21 +1,32 @@
 //! Tables of inputs (paths, texts or the files themselves) and labels: what their columns mean.
 
-use std::{collections::BTreeSet, fs::File, path::Path, sync::Arc};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::{
-    Found, Input, InputKind, Layout, Place, Split, Words, encoding,
-    table::{Cell, Fault, Kind, Row, Table},
-};
-use crate::{Error, Result, Task};
+use super::encoding;
+use super::found::{Found, Words};
+use super::item::{Input, Split};
+use super::layout::{InputKind, Layout};
+use super::table::{Cell, Fault, Kind, Row, Table};
+use crate::error::{Error, Place, Result};
+use crate::task::Task;
 
 /// Column names that are understood without being told.
 const FILE_NAMES: &[&str] =
     &["path", "file", "file_name", "filename", "image", "img", "audio", "picture", "recording"];
+
 const TEXT_NAMES: &[&str] = &["text", "sentence", "sentence1", "premise"];
+
 const LABEL_NAMES: &[&str] = &["label", "class", "category", "target"];
+
 const LABELS_NAMES: &[&str] = &["labels", "tags", "label", "classes", "categories"];
+
 const VALUE_NAMES: &[&str] = &["label", "target", "value", "score"];
+
 const SPLIT_NAME: &str = "split";
+
 /// How many missing files one message lists.
 const LISTED: usize = 10;
 

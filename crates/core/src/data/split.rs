@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rand::{SeedableRng, seq::SliceRandom};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Item, Target};
+use super::item::Item;
+use crate::task::Target;
 
 /// Takes a share of every class away from `items` (at least one of each class that has two or
 /// more) and returns it; both keep the order of the items.

@@ -1,18 +1,26 @@
 //! Every layout of a data set, and everything that can be wrong with one.
 
-mod bad_tests;
-#[cfg(feature = "parquet")]
-mod parquet_tests;
-mod table_tests;
-mod target_tests;
-
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use regex::Regex;
 use tempfile::TempDir;
 
-use super::*;
-use crate::Error;
+use super::dataset::{Dataset, evaluation};
+use super::item::{Input, Item};
+use super::layout::{InputKind, Layout};
+
+// use super::*;
+use crate::error::Error;
+
+mod bad_tests;
+
+#[cfg(feature = "parquet")]
+mod parquet_tests;
+
+mod table_tests;
+
+mod target_tests;
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let root = tempfile::tempdir().unwrap();

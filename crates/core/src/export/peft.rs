@@ -1,27 +1,25 @@
 //! A LoRA adapter as PEFT keeps it: what was learned, for the pretrained model as its publisher
 //! has it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tch::Tensor;
 
-use super::{rescale, whole};
-use crate::{
-    Dialect, Error, Fit, Lora, Modality, Model, Pretrained, Result,
-    checkpoint::CONFIG,
-    family::publish,
-    lora::{self, adapted, is_adapter},
-    model::write_tensors,
-    run::write_json,
-};
+use super::hugging_face::rescale;
+use crate::error::{Error, Result};
+use crate::family::{Pretrained, publish};
+use crate::files::{whole, write_json};
+use crate::modality::Modality;
+use crate::model::Model;
+use crate::weights::lora::{A, B, adapted, is_adapter};
+use crate::weights::{CONFIG, Dialect, Fit, Lora, write_tensors};
 
 /// What a PEFT folder holds, beside what the modality keeps.
 const ADAPTER_CONFIG: &str = "adapter_config.json";
+
 const ADAPTER: &str = "adapter_model.safetensors";
 
 /// Names of heads that PEFT looks for by itself where sequences are classified.
@@ -33,7 +31,7 @@ const HEADS: [&str; 2] = ["classifier", "score"];
 /// `name` is where PEFT finds it: a folder, or `org/name`, perhaps with a revision.
 ///
 /// # Errors
-/// As [`hugging_face`](super::hugging_face); if the model has no adapters, was not tuned from `base`,
+/// As [`hugging_face`](crate::export::hugging_face); if the model has no adapters, was not tuned from `base`,
 /// or learned more than adapters and a head; or if transformers knows the base by other names.
 pub fn peft<M: Modality>(
     model: &Model,
@@ -172,7 +170,7 @@ impl Layers {
     fn of(ours: &BTreeMap<String, Tensor>, lora: &Lora, dialects: &[Dialect; 2]) -> Result<Self> {
         let mut layers = Self::default();
         let mut parts = BTreeMap::<String, Vec<Part<'_>>>::new();
-        for (name, a) in ours.iter().filter(|(name, _)| name.ends_with(lora::A)) {
+        for (name, a) in ours.iter().filter(|(name, _)| name.ends_with(A)) {
             let Some(layer) = adapted(name) else { continue };
             let weight = format!("{layer}.weight");
             let dialect = dialects[1].name;
@@ -183,8 +181,7 @@ impl Layers {
             });
             let recipe = recipe.ok_or_else(unmapped)?;
             let their = recipe.parts.first().and_then(|part| part.strip_suffix(".weight"));
-            let (their, b) =
-                their.zip(ours.get(&format!("{layer}.{}", lora::B))).ok_or_else(unmapped)?;
+            let (their, b) = their.zip(ours.get(&format!("{layer}.{}", B))).ok_or_else(unmapped)?;
             let third = match recipe.fit {
                 Fit::Same | Fit::Transposed => None,
                 Fit::Third(i) | Fit::TransposedThird(i) => Some(i),

@@ -3,14 +3,14 @@
 
 use serde::Deserialize;
 
-use super::{
-    ClassTokens, Definition, Family, PatchEmbedderConfig, PretrainedEmbedder, PretrainedHead,
-    defaults, uncounted_heads, vit,
+use super::defaults;
+use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use super::vit::BODY;
+use crate::nn::{
+    Attend, ClassTokens, HeadConfig, NormAt, PatchEmbedderConfig, Pool, PretrainedEmbedder,
+    TransformerConfig, TrunkConfig,
 };
-use crate::{
-    Attend, Dialect, HeadConfig, NormAt, Pool, Resampling, TransformerConfig, TrunkConfig,
-    dialect::same,
-};
+use crate::weights::{Dialect, Resampling, same};
 
 pub(super) const AST: Definition = Definition {
     name: "ast",
@@ -18,7 +18,7 @@ pub(super) const AST: Definition = Definition {
         name: "ast",
         prefixes: &["audio_spectrogram_transformer."],
         // It is a DeiT.
-        body: vit::BODY,
+        body: BODY,
         head: &[same("head.norm", "classifier.layernorm"), same("head", "classifier.dense")],
     },
     claims: |config| config.model_type() == Some("audio-spectrogram-transformer"),

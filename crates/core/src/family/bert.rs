@@ -3,15 +3,15 @@
 
 use serde::Deserialize;
 
-use super::{
-    Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig, config::Config,
-    defaults, uncounted_heads,
+use super::config::Config;
+use super::defaults;
+use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use crate::error::Result;
+use crate::nn::{
+    Activation, Attend, Dense, Gelu, HeadConfig, NormAt, Pool, PretrainedEmbedder,
+    TokenEmbedderConfig, TransformerConfig, TrunkConfig,
 };
-use crate::{
-    Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, Result, TransformerConfig,
-    TrunkConfig,
-    dialect::{Rule, same},
-};
+use crate::weights::{Dialect, Rule, same};
 
 pub(super) const BERT: Definition = Definition {
     name: "bert",
@@ -67,12 +67,13 @@ pub(super) struct BertConfig {
     #[serde(default = "absolute")]
     position_embedding_type: String,
     #[serde(skip, default = "defaults::exact")]
-    gelu: crate::Gelu,
+    gelu: Gelu,
 }
 
 fn two() -> i64 {
     2
 }
+
 fn absolute() -> String {
     "absolute".into()
 }

@@ -1,14 +1,16 @@
 //! A publisher's `config.json`.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Error, Gelu, Result, Task, run::read_json};
+use crate::error::{Error, Result};
+use crate::files::read_json;
+use crate::nn::Gelu;
+use crate::task::Task;
 
 /// A `config.json` as it was read.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What transformers leaves out of a `config.json` where it is as usual.
 
-use crate::Gelu;
+use crate::nn::Gelu;
 
 /// A share of activations dropped in training.
 pub(super) fn tenth() -> f64 {

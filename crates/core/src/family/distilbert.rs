@@ -3,14 +3,13 @@
 
 use serde::Deserialize;
 
-use super::{
-    Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig, defaults,
-    uncounted_heads,
+use super::defaults;
+use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use crate::nn::{
+    Activation, Attend, Dense, HeadConfig, NormAt, Pool, PretrainedEmbedder, TokenEmbedderConfig,
+    TransformerConfig, TrunkConfig,
 };
-use crate::{
-    Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
-    dialect::same,
-};
+use crate::weights::{Dialect, same};
 
 pub(super) const DISTILBERT: Definition = Definition {
     name: "distilbert",

@@ -3,14 +3,13 @@
 
 use serde::Deserialize;
 
-use super::{
-    Definition, Family, PretrainedEmbedder, PretrainedHead, TokenEmbedderConfig, defaults,
-    uncounted_heads,
+use super::defaults;
+use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use crate::nn::{
+    Attend, Bias, HeadConfig, NormAt, Pool, PretrainedEmbedder, TokenEmbedderConfig,
+    TransformerConfig, TrunkConfig,
 };
-use crate::{
-    Attend, Bias, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
-    dialect::{Fit, fitted, same},
-};
+use crate::weights::{Dialect, Fit, fitted, same};
 
 pub(super) const GPT2: Definition = Definition {
     name: "gpt2",

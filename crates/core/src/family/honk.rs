@@ -1,14 +1,12 @@
 //! honk's keyword spotter `res8` (Tang and Lin 2018), trained on Speech Commands: a residual network
 //! over 40 bands of cepstra, published as a bare table of tensors.
 
-use super::{
-    Definition, Family, PretrainedEmbedder, PretrainedHead, StemConfig, StemNorm, StemPool, count,
-    shape,
+use super::family::{Definition, Family, PretrainedHead, count, shape};
+use crate::nn::{
+    Block, HeadConfig, Pool, PretrainedEmbedder, ResNetConfig, Shortcut, Stage, StemConfig,
+    StemNorm, StemPool, TrunkConfig,
 };
-use crate::{
-    Block, Dialect, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, TrunkConfig,
-    dialect::{Fit, same, without},
-};
+use crate::weights::{Dialect, Fit, same, without};
 
 pub(super) const HONK: Definition = Definition {
     name: "honk",

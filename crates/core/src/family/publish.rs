@@ -2,14 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Definition, PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemNorm, StemPool,
-    TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm, vit,
+use super::family::Definition;
+use super::vit::{DINOV2_IN_MEMORY, IN_MEMORY, TEACHERS};
+use crate::error::{Error, Result};
+use crate::nn::{
+    Activation, Attend, Bias, Block, Gelu, HeadConfig, LayerScale, NormAt, PatchEmbedderConfig,
+    Pool, PretrainedEmbedder, ResNetConfig, Shortcut, StemConfig, StemNorm, StemPool,
+    TokenEmbedderConfig, TransformerConfig, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
 };
-use crate::{
-    Activation, Attend, Bias, Block, Dialect, Error, Gelu, HeadConfig, LayerScale, NormAt, Pool,
-    ResNetConfig, Result, Shortcut, Spec, TransformerConfig, TrunkConfig, dialect::Rule,
-};
+use crate::spec::Spec;
+use crate::weights::{Dialect, Rule};
 
 /// How transformers would have saved a model.
 #[derive(Debug)]
@@ -107,7 +109,7 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
         .map(|family| family.dialect)
         .ok_or_else(|| refused(format!("the family {} has no table of names", class.family)))?;
     if class.pool == Pool::FirstTwo {
-        dialect.head = &[vit::TEACHERS];
+        dialect.head = &[TEACHERS];
     }
     let fields = match (&spec.trunk, embedder) {
         (TrunkConfig::Transformer(t), embedder) => {
@@ -139,8 +141,8 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
 /// The modules of a family that transformers 5 renames in memory, while it saves the old names.
 fn renamed(family: &str) -> &'static [Rule] {
     match family {
-        "vit" | "deit" | "ast" => vit::IN_MEMORY,
-        "dinov2" => vit::DINOV2_IN_MEMORY,
+        "vit" | "deit" | "ast" => IN_MEMORY,
+        "dinov2" => DINOV2_IN_MEMORY,
         _ => &[],
     }
 }

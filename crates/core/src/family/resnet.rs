@@ -3,14 +3,14 @@
 
 use serde::Deserialize;
 
-use super::{
-    Definition, Family, PretrainedEmbedder, PretrainedHead, StemConfig, StemNorm, StemPool, count,
-    defaults, shape,
+use super::defaults;
+use super::family::{Definition, Family, PretrainedHead, count, shape};
+use crate::error::Result;
+use crate::nn::{
+    Block, HeadConfig, Pool, PretrainedEmbedder, ResNetConfig, Shortcut, Stage, StemConfig,
+    StemNorm, StemPool, TrunkConfig,
 };
-use crate::{
-    Block, Checkpoint, Dialect, HeadConfig, Pool, ResNetConfig, Result, Shortcut, Stage,
-    TrunkConfig, dialect::same,
-};
+use crate::weights::{Checkpoint, Dialect, same};
 
 pub(super) const RESNET: Definition = Definition {
     name: "resnet",

@@ -1,12 +1,9 @@
 //! RoBERTa as transformers saves it (Liu et al. 2019): BERT with positions from 2 on and another
 //! head.
 
-use super::{
-    Definition,
-    bert::{BODY, BertConfig},
-    uncounted_heads,
-};
-use crate::{Dialect, dialect::same};
+use super::bert::{BODY, BertConfig};
+use super::family::{Definition, uncounted_heads};
+use crate::weights::{Dialect, same};
 
 pub(super) const ROBERTA: Definition = Definition {
     name: "roberta",

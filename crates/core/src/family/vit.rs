@@ -3,15 +3,17 @@
 
 use serde::Deserialize;
 
-use super::{
-    ClassTokens, Definition, Family, PatchEmbedderConfig, PretrainedEmbedder, PretrainedHead,
-    UNCOUNTED_HEADS, config::Config, count, defaults, shape, uncounted_heads,
+use super::config::Config;
+use super::defaults;
+use super::family::{
+    Definition, Family, PretrainedHead, UNCOUNTED_HEADS, count, shape, uncounted_heads,
 };
-use crate::{
-    Attend, Checkpoint, Dialect, Gelu, HeadConfig, LayerScale, NormAt, Pool, Resampling, Result,
-    TransformerConfig, TrunkConfig,
-    dialect::{Fit, Rule, fitted, same, without},
+use crate::error::Result;
+use crate::nn::{
+    Attend, ClassTokens, Gelu, HeadConfig, LayerScale, NormAt, PatchEmbedderConfig, Pool,
+    PretrainedEmbedder, TransformerConfig, TrunkConfig,
 };
+use crate::weights::{Checkpoint, Dialect, Fit, Resampling, Rule, fitted, same, without};
 
 pub(super) const VIT: Definition = Definition {
     name: "vit",

@@ -2,15 +2,15 @@
 
 use serde::Deserialize;
 
-use super::{
-    Definition, Family, PretrainedEmbedder, PretrainedHead, WaveformEmbedderConfig, WaveformNorm,
-    config::Config, defaults,
+use super::config::Config;
+use super::defaults;
+use super::family::{Definition, Family, PretrainedHead};
+use crate::error::Result;
+use crate::nn::{
+    Activation, Attend, Dense, Gelu, HeadConfig, NormAt, Pool, PretrainedEmbedder,
+    TransformerConfig, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
 };
-use crate::{
-    Activation, Attend, Dense, Dialect, Gelu, HeadConfig, NormAt, Pool, Result, TransformerConfig,
-    TrunkConfig,
-    dialect::{Fit, Rule, fitted, same},
-};
+use crate::weights::{Dialect, Fit, Rule, fitted, same};
 
 pub(super) const WAV2VEC2: Definition = Definition {
     name: "wav2vec2",
@@ -55,6 +55,7 @@ const NEW: Fit = Fit::WeightNorm {
     v: "parametrizations.weight.original1",
     dim: 2,
 };
+
 const OLD: Fit = Fit::WeightNorm { g: "weight_g", v: "weight_v", dim: 2 };
 
 const HEAD: &[Rule] = &[same("head.dense", "projector"), same("head", "classifier")];
@@ -98,9 +99,11 @@ struct Wav2Vec2Config {
 fn group() -> String {
     "group".into()
 }
+
 fn kernel() -> i64 {
     128
 }
+
 fn groups() -> i64 {
     16
 }

@@ -2,14 +2,13 @@
 
 use serde::Deserialize;
 
-use super::{
-    Definition, Family, FrameStemConfig, PretrainedEmbedder, PretrainedHead, defaults,
-    uncounted_heads,
+use super::defaults;
+use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use crate::nn::{
+    Activation, Attend, Dense, FrameStemConfig, HeadConfig, NormAt, Pool, PretrainedEmbedder,
+    TransformerConfig, TrunkConfig,
 };
-use crate::{
-    Activation, Attend, Dense, Dialect, HeadConfig, NormAt, Pool, TransformerConfig, TrunkConfig,
-    dialect::{Fit, same, without},
-};
+use crate::weights::{Dialect, Fit, same, without};
 
 pub(super) const WHISPER: Definition = Definition {
     name: "whisper",

@@ -1,10 +1,24 @@
 //! Losses against PyTorch's, by `xtask/scripts/fixtures/metrics.py`; scales; and what is refused.
 
-use super::*;
-use crate::{
-    Balance, FitOptions, HeadConfig, Mix, Origin, Pool, Spec, TransformerConfig, TrunkConfig,
-    data::Target, model::FORMAT,
-};
+use tch::{Device, Kind, Tensor};
+
+use super::loss::Objective;
+use super::scale::Scale;
+use super::task::Task;
+
+// use super::*;
+use super::target::Target;
+use crate::loader::Balance;
+use crate::nn::HeadConfig;
+use crate::nn::Pool;
+use crate::nn::PretrainedEmbedder;
+use crate::nn::TransformerConfig;
+use crate::nn::TrunkConfig;
+use crate::spec::FORMAT;
+use crate::spec::Spec;
+use crate::train::FitOptions;
+use crate::train::Mix;
+use crate::weights::Origin;
 
 /// A specification of which the task is all that matters.
 pub(crate) fn spec(task: Task, labels: &[&str], scales: Vec<Scale>) -> Spec {
@@ -12,7 +26,7 @@ pub(crate) fn spec(task: Task, labels: &[&str], scales: Vec<Scale>) -> Spec {
         format: FORMAT,
         modality: "image".into(),
         family: "vit".into(),
-        embedder_config: crate::PretrainedEmbedder::Ours,
+        embedder_config: PretrainedEmbedder::Ours,
         embedder: Origin::Fresh,
         trunk: TrunkConfig::Transformer(TransformerConfig::of(64, 1)),
         pool: Pool::Mean,
@@ -63,7 +77,7 @@ fn values_are_measured_in_deviations() {
     near(&objective.loss(&logits, &targets), 0.25);
     assert_eq!(objective.right(&logits, &targets), None);
     let undone =
-        Scales::of(spec.task_config(), Device::Cpu).map(|scales| scales.undo(&logits)).unwrap();
+        spec.task_config().scales_on(Device::Cpu).map(|scales| scales.undo(&logits)).unwrap();
     assert_eq!(Vec::<Vec<f64>>::try_from(undone).unwrap(), [[13., -1e9 - 1500.]]);
 }
 

@@ -2,7 +2,8 @@
 
 use std::io::BufRead;
 
-use super::{Cell, Fault, Kind, Lines, Row};
+use super::lines::Lines;
+use super::row::{Cell, Fault, Kind, Row};
 
 /// All rows with something in them.
 pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, kind: Kind) -> Result<Vec<Row>, Fault> {

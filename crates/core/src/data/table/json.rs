@@ -1,12 +1,15 @@
 //! JSON Lines: an object in each line, whose keys are the columns.
 
-use std::{collections::HashMap, fmt, io::BufRead};
+use std::collections::HashMap;
+use std::fmt;
+use std::io::BufRead;
 
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-use super::{Cell, Fault, Lines, Row};
+use super::lines::Lines;
+use super::row::{Cell, Fault, Row};
 
 /// The columns, in the order in which they first occur, and the rows.
 pub(super) fn read<R: BufRead>(lines: &mut Lines<R>) -> Result<(Vec<String>, Vec<Row>), Fault> {

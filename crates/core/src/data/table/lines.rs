@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, Read};
 
-use super::{super::encoding, Fault};
+use super::row::Fault;
+use crate::data::encoding;
 
 /// Reads a file line by line; counts the lines.
 pub(super) struct Lines<R> {

@@ -1,25 +1,20 @@
 //! Parquet files as Hugging Face's `datasets` writes them: texts, labels whose names stand in the
 //! file's metadata, and files as structs `{bytes, path}`.
 
-use std::{
-    fs::File,
-    panic::{self, AssertUnwindSafe},
-    sync::Arc,
-};
+use std::fs::File;
+use std::panic;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
-use parquet::{
-    basic::Compression,
-    errors::ParquetError,
-    file::{
-        metadata::ColumnChunkMetaData,
-        reader::{FileReader, SerializedFileReader},
-    },
-    record::{Field, Row as Fields},
-    schema::types::Type,
-};
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{Field, Row as Fields};
+use parquet::schema::types::Type;
 use serde_json::Value;
 
-use super::{Cell, Fault, Row};
+use super::row::{Cell, Fault, Row};
 
 /// A file whose footer was read.
 pub(super) struct Reader {
@@ -32,7 +27,9 @@ pub(super) struct Reader {
 /// What rows may take in memory, for each byte of the file, and whatever its size: more than
 /// compression gives of anything but a file that was made to fill the memory.
 const BLOW_UP: u64 = 256;
+
 const AT_LEAST: u64 = 256 << 20;
+
 /// What a cell takes beside its contents, in bytes.
 const CELL: u64 = 64;
 

@@ -1,11 +1,16 @@
 //! Tables and folders that are no data sets: each is one clear line that names file and place.
 
+use std::os::unix::ffi::OsStrExt;
+
 use super::*;
+use crate::data::dataset::Dataset;
+use crate::data::layout::{InputKind, Layout};
+use crate::error;
 
 /// Opens what a test made, and returns the message, which names the place and is one line.
 fn said(path: &Path, layout: &Layout) -> String {
     let message = match Dataset::open(path, layout) {
-        Err(error) => crate::error::one_line(&error),
+        Err(error) => error::one_line(&error),
         Ok(data) => panic!("{} is read: {data:?}", path.display()),
     };
     assert!(message.len() < 400, "{message} is long");
@@ -236,9 +241,6 @@ fn links_names_and_rights() {
         assert!(message.contains("t.csv: cannot read"), "{message}");
     }
 }
-
-#[cfg(unix)]
-use std::os::unix::ffi::OsStrExt;
 
 #[cfg(unix)]
 fn by_number() -> Layout {

@@ -1,10 +1,17 @@
 //! Parquet as Hugging Face's `datasets` and pyarrow write it; `xtask/scripts/fixtures/text_parquet.py`
 //! made the files.
 
+use std::path::PathBuf;
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::data::dataset::Dataset;
+use crate::data::duplicates::duplicates;
+use crate::data::item::{Input, Item};
+use crate::data::layout::Layout;
+use crate::task::{Target, Task};
 
 fn fixture(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/parquet", name].iter().collect()

@@ -1,6 +1,12 @@
 //! What tables say, in all their forms; groups, folds and duplicates of what they hold.
 
 use super::*;
+use crate::data::dataset::Dataset;
+use crate::data::duplicates::{Duplicate, duplicates};
+use crate::data::item::Item;
+use crate::data::layout::Layout;
+use crate::error::Place;
+use crate::task::Target;
 
 /// What a table of texts comes to.
 fn read(name: &str, text: &str, layout: &Layout) -> Vec<String> {

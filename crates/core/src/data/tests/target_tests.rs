@@ -2,14 +2,19 @@
 //! wrong with them.
 
 use super::*;
-use crate::Task;
+use crate::data::dataset::{Dataset, evaluation};
+use crate::data::duplicates::{Duplicate, duplicates};
+use crate::data::item::Item;
+use crate::data::layout::Layout;
+use crate::error::Result;
+use crate::task::{Target, Task};
 
 fn asked(task: Task, columns: &str) -> Layout {
     let label_column = (!columns.is_empty()).then(|| columns.to_string());
     Layout { task, label_column, ..texts() }
 }
 
-fn open(files: &[(&str, &str)], layout: &Layout) -> crate::Result<Dataset> {
+fn open(files: &[(&str, &str)], layout: &Layout) -> Result<Dataset> {
     let root = folder(files);
     let one = files.len() == 1;
     let path = if one { root.path().join(files[0].0) } else { root.path().to_path_buf() };

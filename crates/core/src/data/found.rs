@@ -1,0 +1,50 @@
+//! Inputs as they were found, their targets still in words.
+
+use std::sync::Arc;
+
+use super::item::{Input, Split};
+use super::layout::Layout;
+use crate::error::Place;
+use crate::task::Task;
+
+/// An input as it was found, its target still in words.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) input: Input,
+    pub(super) place: Place,
+    pub(super) label: Words,
+    /// `None` where the data set has no splits of its own.
+    pub(super) split: Option<Split>,
+    /// Whose it is, where it matters.
+    pub(super) group: Option<String>,
+}
+
+/// A target as it was found.
+#[derive(Debug, Clone)]
+pub(super) enum Words {
+    /// The names of the labels that apply.
+    Labels(Vec<String>),
+    /// What stands in columns of which each is a label or a value.
+    Cells {
+        /// The names of the columns.
+        columns: Arc<[String]>,
+        /// As many as there are columns; blank where there is nothing.
+        cells: Vec<String>,
+    },
+}
+
+impl Words {
+    /// What a folder's name, a part of a file's name or one cell says.
+    pub(super) fn of(text: &str, layout: &Layout) -> Self {
+        match layout.task {
+            Task::SingleLabel => Self::Labels(vec![text.into()]),
+            Task::MultiLabel => {
+                let parts = text.split(&layout.label_separator).map(str::trim);
+                Self::Labels(parts.filter(|part| !part.is_empty()).map(str::to_string).collect())
+            }
+            Task::Regression => {
+                Self::Cells { columns: Arc::new(["value".into()]), cells: vec![text.into()] }
+            }
+        }
+    }
+}

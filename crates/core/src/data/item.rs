@@ -1,0 +1,117 @@
+//! Inputs, what a model is to answer, and the split that they are in.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::Place;
+use crate::task::Target;
+
+/// A part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Split {
+    /// What to learn from.
+    Train,
+    /// What to choose by.
+    Validation,
+    /// What to report.
+    Test,
+}
+
+impl Split {
+    /// The split that a folder, a file stem or a table's cell names.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "train" | "training" => Some(Self::Train),
+            "validation" | "valid" | "val" | "dev" => Some(Self::Validation),
+            "test" | "testing" => Some(Self::Test),
+            _ => None,
+        }
+    }
+
+    /// The split that a table's file stem names, which may say what part of it: `train`,
+    /// `train-00000-of-00002`.
+    pub(super) fn of_stem(stem: &str) -> Option<Self> {
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let name = match stem.split_once('-') {
+            Some((name, part)) => {
+                part.split_once("-of-").filter(|(i, n)| number(i) && number(n)).map(|_| name)?
+            }
+            None => stem,
+        };
+        Self::named(name)
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        })
+    }
+}
+
+/// A raw input.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file of the modality.
+    File(PathBuf),
+    /// A file of the modality that a table holds.
+    Bytes {
+        /// What it was called; empty where the table does not tell. It says nothing of the format.
+        name: String,
+        /// All that is in it.
+        bytes: Arc<[u8]>,
+    },
+    /// A text, as a table or a line of a file holds it.
+    Text(String),
+    /// Two texts that are asked about together.
+    Pair([String; 2]),
+}
+
+/// Without the bytes of files.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Bytes { name, bytes } => {
+                f.debug_struct("Bytes").field("name", name).field("bytes", &bytes.len()).finish()
+            }
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Pair(pair) => f.debug_tuple("Pair").field(pair).finish(),
+        }
+    }
+}
+
+/// An input with its target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The raw input.
+    pub input: Input,
+    /// Where it was found.
+    pub place: Place,
+    /// What a model is to answer.
+    pub target: Target,
+    /// Whose it is: what is one's stays on one side where samples are held out.
+    pub group: Option<String>,
+}
+
+impl Item {
+    /// An input whose target is not known.
+    pub fn new(input: Input, place: Place) -> Self {
+        Self { input, place, target: Target::Unknown, group: None }
+    }
+
+    /// A file whose target is not known.
+    pub fn file(path: &Path) -> Self {
+        let place = Place { path: path.to_path_buf(), line: None };
+        Self::new(Input::File(path.to_path_buf()), place)
+    }
+
+    /// A text whose target is not known.
+    pub fn text(text: impl Into<String>, place: Place) -> Self {
+        Self::new(Input::Text(text.into()), place)
+    }
+}

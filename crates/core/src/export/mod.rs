@@ -1,0 +1,11 @@
+//! A tuned model in the formats of others.
+
+mod hugging_face;
+mod peft;
+mod safetensors;
+mod torchscript;
+
+pub use hugging_face::hugging_face;
+pub use peft::peft;
+pub use safetensors::safetensors;
+pub use torchscript::torchscript;

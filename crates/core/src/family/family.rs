@@ -1,0 +1,81 @@
+//! What a family is, and what is known of one of its models.
+
+use serde::{Deserialize, Serialize};
+
+use super::config::Config;
+use crate::error::Result;
+use crate::nn::{HeadConfig, Pool, PretrainedEmbedder, TrunkConfig};
+use crate::weights::{Checkpoint, Dialect};
+
+/// What is known of one model of a family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Family {
+    /// The name of the family: `bert`.
+    pub name: String,
+    /// The modality that the model was trained on: `text`.
+    pub modality: String,
+    /// The trunk.
+    pub trunk: TrunkConfig,
+    /// The embedder that belongs to the trunk.
+    pub embedder: PretrainedEmbedder,
+    /// The head that belongs to the trunk; whether the checkpoint has one, its tensors tell.
+    pub head: PretrainedHead,
+}
+
+/// The head that a pretrained model came with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainedHead {
+    /// How the trunk's output becomes one vector.
+    pub pool: Pool,
+    /// What stands between that vector and the logits.
+    pub config: HeadConfig,
+    /// The names of the classes, where they are published.
+    pub labels: Option<Vec<String>>,
+}
+
+/// One family: how its checkpoints are recognised and read.
+pub(super) struct Definition {
+    pub(super) name: &'static str,
+    pub(super) dialect: Dialect,
+    /// Whether a `config.json` is of this family.
+    pub(super) claims: fn(&Config) -> bool,
+    /// Reads a `config.json`; the tensors tell what it leaves out.
+    pub(super) read: fn(&Config, &Checkpoint) -> Result<Family>,
+    /// Tells the model from its tensors alone, or what they do not tell.
+    pub(super) infer: fn(&Checkpoint) -> Result<Family, &'static str>,
+}
+
+/// What tensors alone do not tell of most transformers.
+pub(super) const UNCOUNTED_HEADS: &str = "the number of attention heads cannot be told";
+
+/// [`Definition::infer`] where a `config.json` is needed for that.
+pub(super) fn uncounted_heads(_: &Checkpoint) -> Result<Family, &'static str> {
+    Err(UNCOUNTED_HEADS)
+}
+
+/// The shape of a tensor below whatever prefix of the dialect the checkpoint has.
+pub(super) fn shape<'c>(
+    checkpoint: &'c Checkpoint,
+    dialect: &Dialect,
+    name: &str,
+) -> Option<&'c [i64]> {
+    dialect
+        .prefixes
+        .iter()
+        .find_map(|prefix| checkpoint.entry(&format!("{prefix}{name}")))
+        .map(|entry| entry.shape.as_slice())
+}
+
+/// How many there are of `pattern`, in which `{}` counts from `first`.
+pub(super) fn count(
+    checkpoint: &Checkpoint,
+    dialect: &Dialect,
+    pattern: &str,
+    first: usize,
+) -> usize {
+    (first..)
+        .take_while(|i| {
+            shape(checkpoint, dialect, &pattern.replace("{}", &i.to_string())).is_some()
+        })
+        .count()
+}

@@ -1,0 +1,92 @@
+//! What a design is read as, what is refused, and what a run folder's model is taken as.
+
+use std::fs;
+
+use tch::{Device, Kind, Tensor};
+
+use super::*;
+use crate::family::pretrained::Pretrained;
+use crate::nn::Block;
+use crate::weights::{Lora, Source, write_tensors};
+
+/// Opens a file of this name and contents.
+fn opened(name: &str, text: &str) -> Result<Pretrained> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, text).unwrap();
+    Pretrained::open(path)
+}
+
+#[test]
+fn a_design_says_what_differs_from_the_usual() {
+    let source = opened(
+        "small.json",
+        r#"{"trunk": {"transformer": {"width": 48, "depth": 2, "heads": 3}}}"#,
+    )
+    .unwrap();
+    let want = TransformerConfig { heads: 3, ..TransformerConfig::of(48, 2) };
+    assert_eq!(source.family().trunk, TrunkConfig::Transformer(want));
+    assert!(!source.has_weights());
+    let error = source.source().unwrap_err();
+    assert!(error.is_misuse() && error.to_string().contains("--init random"), "{error}");
+
+    let text = r#"{"trunk": {"resnet": {"planes": 8, "shortcut": "padded",
+        "stages": [{"blocks": 1, "width": 8, "stride": 1}]}}}"#;
+    let source = opened("r.json", text).unwrap();
+    let TrunkConfig::ResNet(trunk) = &source.family().trunk else {
+        unreachable!("a ResNet was asked for");
+    };
+    assert_eq!((trunk.planes, trunk.block), (8, Block::Basic));
+}
+
+#[test]
+fn a_folder_with_a_config_alone_is_what_the_config_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = r#"{"model_type": "vit", "hidden_size": 32, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 64, "image_size": 16, "patch_size": 4}"#;
+    fs::write(folder.path().join(CONFIG), config).unwrap();
+    let source = Pretrained::open(folder.path()).unwrap();
+    assert_eq!((source.family().name.as_str(), source.has_weights()), ("vit", false));
+    assert!(matches!(source.family().embedder, PretrainedEmbedder::Patches(_)));
+    // With weights beside it, the config is theirs, and these are broken.
+    fs::write(folder.path().join(WEIGHTS), b"broken").unwrap();
+    assert!(Pretrained::open(folder.path()).is_err());
+}
+
+#[test]
+fn a_design_that_cannot_be_read_is_refused() {
+    for (text, said) in [
+        (r#"{"trunk": {"transformer": {"depth": 2}}}"#, "needs a width"),
+        (
+            r#"{"trunk": {"transformer": {"width": 8, "depth": 1, "hight": 2}}}"#,
+            "no field \"hight\"",
+        ),
+        (r#"{"trunk": {"resnet": {"planes": 8}}}"#, "trunk: "),
+        (r#"{"trunk": {"lstm": {}}}"#, "expected one of"),
+        (r#"{"trunk": {"resnet": {}, "transformer": {}}}"#, "expected one of"),
+        (r#"{"model_type": "mamba"}"#, "the model_type is \"mamba\""),
+        ("[]", "no model_type"),
+    ] {
+        let error = opened("design.json", text).unwrap_err().to_string();
+        assert!(error.contains("design.json") && error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn adapters_are_added_to_the_weights_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(WEIGHTS);
+    let random = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu));
+    let (weight, a, b) = (random(&[3, 5]), random(&[2, 5]), random(&[3, 2]));
+    let named = [("weight", &weight), ("lora_a", &a), ("lora_b", &b)];
+    let named = named.map(|(leaf, t)| (format!("trunk.q.{leaf}"), t.shallow_clone()));
+    write_tensors(named, &path).unwrap();
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let lora = Lora { rank: 2, alpha: 6., ..Lora::default() };
+    let merged = Source::to_transfer(&checkpoint, Some(&lora)).tensor("trunk.q.weight", &[3, 5]);
+    let expected = &weight + b.matmul(&a) * 3.;
+    assert!(merged.unwrap().allclose(&expected, 1e-6, 1e-6, false));
+    // The very model keeps them apart.
+    let same = Source::ours(&checkpoint).tensor("trunk.q.weight", &[3, 5]).unwrap();
+    assert_eq!(same, weight);
+}

@@ -1,0 +1,205 @@
+//! A pretrained source: a checkpoint, a run folder or an architecture.
+
+use std::path::{Path, PathBuf};
+
+use super::config::Config;
+use super::family::Family;
+use super::own;
+use super::own::Kind;
+use crate::error::{Error, Result};
+use crate::task::Task;
+use crate::weights::{CONFIG, Checkpoint, Source};
+
+/// A checkpoint whose family is known; or the model of a run folder, to be put to another task; or an
+/// architecture without weights, to be trained from the start.
+#[derive(Debug)]
+pub struct Pretrained {
+    checkpoint: Checkpoint,
+    family: Family,
+    kind: Kind,
+}
+
+impl Pretrained {
+    /// Opens a checkpoint: a file or a folder, as [`Checkpoint::open`]; with the feature `hub` also
+    /// `hf://org/name[@revision][/file]`, which is fetched first. The family is recognised by the
+    /// `config.json` beside it or, where there is none, by the names and shapes of the tensors.
+    ///
+    /// A run folder of ours ([`run`](crate::run)) is opened as what its model is now. A JSON file, or a
+    /// folder with nothing but a `config.json`, has no weights: it says how a model is built, as
+    /// transformers does or by a `trunk` of ours.
+    ///
+    /// # Errors
+    /// If a file is missing or broken, if the family is not known, or if a model cannot be fetched.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_as(path, None)
+    }
+
+    /// The same, of a family that the caller names.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if there is no family of that name.
+    pub fn open_as(path: impl AsRef<Path>, family: Option<&str>) -> Result<Self> {
+        let path = local(path.as_ref())?;
+        if let Some(source) = Self::architecture(&path, family)? {
+            return Ok(source);
+        }
+        let checkpoint = Checkpoint::open(path)?;
+        let Some(spec) = own::run_of(&checkpoint)? else {
+            let family = Family::of(&checkpoint, family)?;
+            return Ok(Self { checkpoint, family, kind: Kind::Published });
+        };
+        if let Some(name) = family.filter(|name| *name != spec.family) {
+            let folder = checkpoint.folder().display();
+            let problem = format!(
+                "{name}, but {folder} is a run of the family {}; leave it out",
+                spec.family
+            );
+            return Err(Error::Setting { setting: "--family", problem });
+        }
+        let (family, kind) = (Family::of_run(&spec), Kind::Run(Box::new(spec)));
+        Ok(Self { checkpoint, family, kind })
+    }
+
+    /// An architecture without weights, if the path is one: a JSON file, or a folder with a
+    /// `config.json` and no checkpoint.
+    ///
+    /// # Errors
+    /// As [`open_as`](Self::open_as).
+    pub fn architecture(path: &Path, family: Option<&str>) -> Result<Option<Self>> {
+        let Some(path) = own::architecture(path) else { return Ok(None) };
+        let config = Config::open(&path)?;
+        let checkpoint = Checkpoint::none(path);
+        let designed = Family::designed(&config)?.filter(|_| family.is_none());
+        let family = match designed {
+            Some(designed) => designed,
+            None => Family::told(&checkpoint, Some(config), family)?,
+        };
+        Ok(Some(Self { checkpoint, family, kind: Kind::Architecture }))
+    }
+
+    /// The run folder whose model this is, if it is one that takes inputs of this modality: its
+    /// embedder is one of ours, which the settings in the folder build.
+    pub fn run_for(&self, modality: &str) -> Option<&Path> {
+        let Kind::Run(spec) = &self.kind else { return None };
+        (spec.modality == modality).then(|| self.checkpoint.folder())
+    }
+
+    /// Whether there are weights, and not an architecture alone.
+    pub fn has_weights(&self) -> bool {
+        !matches!(self.kind, Kind::Architecture)
+    }
+
+    /// The same model with another dropout, in trunk and embedder.
+    ///
+    /// # Errors
+    /// If it is not a share from 0 to below 1.
+    pub fn with_dropout(mut self, share: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&share) {
+            let problem = format!("{share} is not a share from 0 to below 1");
+            return Err(Error::Setting { setting: "--dropout", problem });
+        }
+        self.family.trunk = self.family.trunk.with_dropout(share);
+        self.family.embedder = self.family.embedder.with_dropout(share);
+        Ok(self)
+    }
+
+    /// The tensors.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// What is known of the model.
+    pub fn family(&self) -> &Family {
+        &self.family
+    }
+
+    /// The tensors, read through the family's dialect; those of a run folder by our names, with
+    /// adapters added to the weights beside them.
+    ///
+    /// # Errors
+    /// If no tensor has a name of the family, or if there are no tensors.
+    pub fn source(&self) -> Result<Source<'_>> {
+        match &self.kind {
+            Kind::Published => Source::new(&self.checkpoint, self.family.dialect()?),
+            Kind::Run(spec) => Ok(Source::to_transfer(&self.checkpoint, spec.lora.as_ref())),
+            Kind::Architecture => Err(own::no_weights(self.checkpoint.path())),
+        }
+    }
+
+    /// How many classes the checkpoint's own head tells apart; `None`: it has no head. Their names,
+    /// where they are published, are in [`PretrainedHead::labels`].
+    ///
+    /// # Errors
+    /// As [`source`](Self::source).
+    pub fn classes(&self) -> Result<Option<usize>> {
+        let source = self.source()?;
+        let shape = source.shape("head.weight");
+        Ok(shape.and_then(|shape| usize::try_from(*shape.first()?).ok()))
+    }
+
+    /// What the checkpoint's own head is asked, where its `config.json` says so as `problem_type`;
+    /// else it tells classes apart.
+    ///
+    /// # Errors
+    /// If the `problem_type` is none that is known.
+    pub fn task(&self) -> Result<Task> {
+        if let Kind::Run(spec) = &self.kind {
+            return Ok(spec.task);
+        }
+        let beside = self.checkpoint.folder().join(CONFIG);
+        if beside.is_file() { Config::open(&beside)?.task() } else { Ok(Task::default()) }
+    }
+
+    /// The names of the classes that the checkpoint's own head tells apart. Where they are not
+    /// published, `otherwise` is asked for them: the classes of a data set, say, in alphabetical
+    /// order.
+    ///
+    /// # Errors
+    /// If there is no head, if neither names as many classes as it tells apart, or as `otherwise`.
+    pub fn labels(&self, otherwise: impl FnOnce() -> Result<Vec<String>>) -> Result<Vec<String>> {
+        let refused = |problem| {
+            let path = self.checkpoint.path().to_path_buf();
+            Err(Error::Family { path, problem })
+        };
+        let Some(classes) = self.classes()? else {
+            return refused("it has no head that tells classes apart: train one first".into());
+        };
+        if let Some(labels) = self.family.head.labels.as_deref().filter(|names| are_names(names)) {
+            if labels.len() == classes {
+                return Ok(labels.to_vec());
+            }
+            let named = labels.len();
+            return refused(format!(
+                "its head tells {classes} classes apart, but {named} are named"
+            ));
+        }
+        let labels = otherwise()?;
+        if labels.len() != classes {
+            return refused(format!(
+                "its head tells {classes} classes apart, whose names are not published, and the data \
+                 has {}",
+                labels.len()
+            ));
+        }
+        Ok(labels)
+    }
+}
+
+#[cfg(feature = "hub")]
+fn local(path: &Path) -> Result<PathBuf> {
+    crate::weights::hub::local(path, &mut |_| ())
+}
+
+#[cfg(not(feature = "hub"))]
+fn local(path: &Path) -> Result<PathBuf> {
+    if path.to_str().is_some_and(|text| text.starts_with("hf://")) {
+        let problem = "a model on a hub, and crosstune-core was built without its feature `hub`";
+        return Err(Error::Path { path: path.to_path_buf(), problem: problem.into() });
+    }
+    Ok(path.to_path_buf())
+}
+
+/// Whether someone chose the labels: transformers fills in `LABEL_0`, `LABEL_1`, ….
+fn are_names(labels: &[String]) -> bool {
+    labels.iter().zip(0..).any(|(label, i)| *label != format!("LABEL_{i}"))
+}

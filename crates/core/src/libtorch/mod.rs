@@ -1,0 +1,11 @@
+//! What tch's binding of libtorch lacks: every line of C++, and the calls into it.
+
+mod adamw;
+pub(crate) mod blob;
+mod precision;
+pub(crate) mod shim;
+pub(crate) mod threads;
+
+pub use precision::MatmulPrecision;
+
+pub(crate) use adamw::{Moved, Step, fused_adamw};

@@ -1,0 +1,227 @@
+//! What frozen parts make of the samples, computed once.
+
+use std::fs::File;
+use std::io;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use memmap2::MmapOptions;
+use tch::{Device, Kind, Tensor};
+
+use super::batches;
+use super::batches::{Feed, Inputs, Prepared, Purpose};
+use super::samples::{Samples, Shared};
+use crate::error::{Error, Result};
+use crate::libtorch::blob;
+use crate::modality::Modality;
+use crate::nn::{Batch, Classifier, Cut};
+
+/// Where the outputs of frozen parts are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// So many bytes in memory.
+    pub memory: usize,
+    /// What is more goes into a file in this folder. It has no name, so that it goes with the
+    /// process whatever ends it.
+    pub folder: PathBuf,
+}
+
+impl Default for Room {
+    /// A gigabyte, and the system's folder for temporary files.
+    fn default() -> Self {
+        Self { memory: 1 << 30, folder: std::env::temp_dir() }
+    }
+}
+
+/// The samples as they flow through a cut. It borrows the samples and lives for one phase of a
+/// training, in which the parameters below the cut stand still: it cannot be stale.
+#[derive(Debug)]
+pub(crate) struct Cache<'s> {
+    samples: &'s Samples,
+    cut: Cut,
+    /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or planes
+    /// `[C, H, W]`.
+    views: Vec<Vec<Vec<Shared>>>,
+}
+
+/// What a [`Cache`] is made for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Views {
+    /// Training, in so many variations.
+    Train { seed: u64, count: usize },
+    /// Evaluation.
+    Plain,
+}
+
+impl<'s> Cache<'s> {
+    /// Computes everything once. `room` is lowered by what is used of it. `done` is told of the
+    /// number of samples after each batch.
+    ///
+    /// # Errors
+    /// If a sample can no longer be read, or the file cannot be written.
+    pub(crate) fn new<M: Modality>(
+        model: &Classifier,
+        inputs: &Inputs<'s, M>,
+        cut: Cut,
+        views: Views,
+        batch_size: usize,
+        room: &mut Room,
+        done: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<Self> {
+        let samples = inputs.samples;
+        let mut order: Vec<usize> = (0..samples.len()).collect();
+        // Alike in length, so that little is padded.
+        order.sort_by_key(|&at| samples.length(at));
+        let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
+        let purposes: Vec<_> = match views {
+            Views::Train { seed, count } => {
+                (1..=count.max(1)).map(|epoch| Purpose::Train { seed, epoch }).collect()
+            }
+            Views::Plain => vec![Purpose::Ask],
+        };
+        let mut shelf = Shelf::default();
+        let mut all = vec![];
+        for purpose in purposes {
+            let mut view: Vec<Vec<Row>> = (0..samples.len()).map(|_| vec![]).collect();
+            batches::batches(inputs, &lists, purpose, |chosen, Prepared { batch, rows, .. }| {
+                let hidden = model.tower().below(&batch.to_device(model.device()), cut);
+                let mut made = apart(&hidden.to_device(Device::Cpu))?.into_iter();
+                for (&at, count) in chosen.iter().zip(rows) {
+                    for row in made.by_ref().take(count as usize) {
+                        view[at].push(shelf.put(row, room)?);
+                    }
+                }
+                done(chosen.len())
+            })?;
+            all.push(view);
+        }
+        let file = shelf.finish(&room.folder)?;
+        let open = |row| {
+            Shared(match (row, &file) {
+                (Row::Memory(tensor), _) => tensor,
+                (Row::File { from, shape }, Some(file)) => {
+                    file.narrow(0, from, shape.iter().product()).view(shape.as_slice())
+                }
+                (Row::File { .. }, None) => unreachable!("a row in a file that was never made"),
+            })
+        };
+        let views = all
+            .into_iter()
+            .map(|view| {
+                view.into_iter().map(|rows| rows.into_iter().map(&open).collect()).collect()
+            })
+            .collect();
+        Ok(Self { samples, cut, views })
+    }
+}
+
+impl Feed for Cache<'_> {
+    fn samples(&self) -> &Samples {
+        self.samples
+    }
+
+    fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    fn rows(&self, at: usize, purpose: Purpose) -> Result<Vec<Tensor>> {
+        let view = match purpose {
+            // Epochs are counted from 1, and take turns in the views.
+            Purpose::Train { epoch, .. } => epoch.saturating_sub(1) % self.views.len(),
+            Purpose::Ask => 0,
+        };
+        Ok(self.views[view][at].iter().map(|row| row.0.shallow_clone()).collect())
+    }
+
+    fn batch(&self, rows: &[&Tensor]) -> Batch {
+        together(rows)
+    }
+}
+
+/// The rows of a batch, each without what it was padded with.
+fn apart(batch: &Batch) -> Result<Vec<Tensor>> {
+    let rows = batch.x.size()[0];
+    let lengths = match &batch.keep {
+        Some(keep) => {
+            Vec::<i64>::try_from(keep.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?
+        }
+        None => vec![batch.x.size().get(1).copied().unwrap_or(0); rows as usize],
+    };
+    let row = |(at, length): (i64, i64)| {
+        let row = batch.x.select(0, at);
+        // A copy: a view would keep the whole batch.
+        if row.dim() == 2 { row.narrow(0, 0, length) } else { row }.copy()
+    };
+    Ok((0..rows).zip(lengths).map(row).collect())
+}
+
+/// Rows of one batch: sequences are padded with zeros to the longest, and masked.
+fn together(rows: &[&Tensor]) -> Batch {
+    let lengths: Vec<i64> = rows.iter().map(|row| row.size()[0]).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    if rows.iter().any(|row| row.dim() != 2) || lengths.iter().all(|&n| n == longest) {
+        return Batch { x: Tensor::stack(rows, 0), keep: None };
+    }
+    let x = Tensor::pad_sequence(rows, true, 0., "right");
+    let places = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
+    Batch { x, keep: Some(places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))) }
+}
+
+/// A row that was put away.
+enum Row {
+    Memory(Tensor),
+    /// `from` counts in elements.
+    File {
+        from: i64,
+        shape: Vec<i64>,
+    },
+}
+
+/// Where rows are put away.
+#[derive(Default)]
+struct Shelf {
+    file: Option<BufWriter<File>>,
+    /// Elements in the file.
+    written: i64,
+}
+
+impl Shelf {
+    fn put(&mut self, row: Tensor, room: &mut Room) -> Result<Row> {
+        let bytes = row.numel() * Kind::Float.elt_size_in_bytes();
+        if let Some(left) = room.memory.checked_sub(bytes) {
+            room.memory = left;
+            return Ok(Row::Memory(row));
+        }
+        // The rest goes the same way, however small.
+        room.memory = 0;
+        let from = self.written;
+        self.write(&row, &room.folder)
+            .map_err(Error::io(&room.folder, "keep frozen features in"))?;
+        self.written += row.numel() as i64;
+        Ok(Row::File { from, shape: row.size() })
+    }
+
+    fn write(&mut self, row: &Tensor, folder: &Path) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(BufWriter::new(tempfile::tempfile_in(folder)?)),
+        };
+        let mut bytes = vec![0; row.numel() * Kind::Float.elt_size_in_bytes()];
+        row.f_copy_data_u8(&mut bytes, row.numel()).map_err(io::Error::other)?;
+        file.write_all(&bytes)
+    }
+
+    /// All elements of the file, mapped: `[N]`.
+    fn finish(self, folder: &Path) -> Result<Option<Tensor>> {
+        let Some(file) = self.file else { return Ok(None) };
+        let map = || {
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            // SAFETY: the file has no name, so that nobody else can change it.
+            unsafe { MmapOptions::new().map_copy(&file) }
+        };
+        let map = map().map_err(Error::io(folder, "map frozen features in"))?;
+        blob::tensor(map, &[self.written], Kind::Float)
+            .map(Some)
+            .map_err(|problem| Error::Malformed { path: folder.to_path_buf(), problem })
+    }
+}

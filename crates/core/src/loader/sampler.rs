@@ -1,0 +1,78 @@
+//! The order in which samples come.
+
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use super::samples::Samples;
+use crate::random::Rng;
+#[cfg(doc)]
+use crate::random::seed;
+
+/// Batches of samples of about the same length, in random order. `order` is cut into stretches of
+/// many batches, and each is sorted by itself: most of the chance is left.
+pub(crate) fn by_length(
+    train: &Samples,
+    order: &[usize],
+    size: usize,
+    rng: &mut Rng,
+) -> Vec<Vec<usize>> {
+    const BATCHES: usize = 50;
+    let mut lists = vec![];
+    for stretch in order.chunks(size * BATCHES) {
+        let mut stretch = stretch.to_vec();
+        stretch.sort_by_key(|&at| train.length(at));
+        lists.extend(stretch.chunks(size).map(<[_]>::to_vec));
+    }
+    lists.shuffle(rng);
+    lists
+}
+
+/// An epoch's samples, as many as there are `targets`, so that all classes come alike (to within one
+/// sample): those of large classes not all, those of small ones several times, none again before all
+/// of its class had their turn.
+pub fn balanced_order(targets: &[i64], rng: &mut Rng) -> Vec<usize> {
+    let mut classes = std::collections::BTreeMap::<i64, Vec<usize>>::new();
+    for (at, &target) in targets.iter().enumerate() {
+        classes.entry(target).or_default().push(at);
+    }
+    let mut classes: Vec<_> = classes.into_values().collect();
+    // Chance decides which classes have one more.
+    classes.shuffle(rng);
+    let mut order = Vec::with_capacity(targets.len());
+    let mut left = classes.len();
+    for class in &mut classes {
+        let share = (targets.len() - order.len()) / left;
+        left -= 1;
+        let end = order.len() + share;
+        while order.len() < end {
+            class.shuffle(rng);
+            order.extend(class.iter().copied().take(end - order.len()));
+        }
+    }
+    order.shuffle(rng);
+    order
+}
+
+/// The order of the training samples, new in every epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// At random.
+    #[default]
+    Shuffled,
+    /// At random, but with batches of samples of about the same length, so that little is padded.
+    ByLength,
+}
+
+/// What is done about classes of different sizes; see [`balance`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// Nothing: each sample counts the same.
+    #[default]
+    Nothing,
+    /// In the loss, samples of small classes count more.
+    Weights,
+    /// Samples of small classes come more often, those of large ones not all in an epoch.
+    Sampling,
+}

@@ -1,0 +1,238 @@
+//! A whole model: its specification, its parameters in one store, and the classifier they make.
+
+use std::path::Path;
+
+use tch::nn::VarStore;
+use tch::{Device, Kind, Tensor};
+
+use super::part::{Anatomy, Place, is_statistic};
+use crate::error::{Error, Result};
+use crate::family::Pretrained;
+use crate::modality::Modality;
+use crate::nn::{Classifier, Cut, Head, PretrainedEmbedder, Statistics, Tower, Trunk};
+use crate::spec::Spec;
+use crate::weights::lora::{self, Adapting};
+use crate::weights::{Fresh, LoadReport, Origin, Scope, Source, write_tensors};
+
+/// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32.
+#[derive(Debug)]
+pub struct Model {
+    store: VarStore,
+    classifier: Classifier,
+    spec: Spec,
+    report: LoadReport,
+    statistics: Statistics,
+}
+
+/// Which parts take their parameters from the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// The trunk, and the embedder where [`Spec::embedder`] says so; the head is fresh.
+    Body,
+    /// The head, too, as far as it fits: where it tells another number of classes apart, its last
+    /// layer is fresh.
+    BodyAndHead,
+    /// Everything: the source is a whole classifier.
+    All,
+}
+
+impl Model {
+    /// Builds what `spec` says. Without a source, all is fresh.
+    ///
+    /// # Errors
+    /// If the source lacks a tensor or has it in another shape, if the parts do not fit together, or
+    /// if an adapter's target is no linear layer.
+    pub fn new<M: Modality>(
+        spec: Spec,
+        modality: &M,
+        source: Option<(&Source<'_>, Parts)>,
+        device: Device,
+    ) -> Result<Self> {
+        let (store, fresh) = (VarStore::new(device), Fresh::default());
+        let adapting = match &spec.lora {
+            Some(lora) => {
+                lora.check()?;
+                Some(Adapting::new(lora))
+            }
+            None => None,
+        };
+        let classifier = {
+            let root = Scope::root(&store, &fresh);
+            let body = source.map(|(s, _)| s);
+            let embedder = source
+                .filter(|(_, parts)| *parts == Parts::All || spec.embedder == Origin::Pretrained);
+            let classes = spec.labels.len();
+            let at = root.sub("trunk").from(body).adapted(adapting.as_ref());
+            let trunk = Trunk::new(&at, &spec.trunk)?;
+            // What is fresh trains in full.
+            let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
+            let at = root.sub("embed").from(embedder.map(|(s, _)| s)).adapted(pretrained);
+            let tower = Tower::join(modality.embedder(at, trunk.accepts())?, trunk, spec.pool)?;
+            let at = root.sub("head");
+            let at = match source {
+                None | Some((_, Parts::Body)) => at,
+                Some((source, Parts::BodyAndHead)) => at.from_what_fits(Some(source)),
+                Some((source, Parts::All)) => at.from(Some(source)),
+            };
+            let head = Head::new(&at, spec.head, tower.width(), classes)?;
+            Classifier::new(tower, head)
+        };
+        if let Some(adapting) = &adapting {
+            adapting.check(store.variables().keys().map(String::as_str))?;
+        }
+        let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
+        let built = modality.embedder_config(spec.trunk.accepts());
+        let spec = Spec { embedder_config: built.unwrap_or(PretrainedEmbedder::Ours), ..spec };
+        Ok(Self { store, classifier, spec, report, statistics: Statistics::default() })
+    }
+
+    /// Lets the values of each tensor that was taken change places at random: a control that keeps the
+    /// scale of a pretrained model and loses what it learnt.
+    pub fn shuffle(&self) {
+        let mut taken: Vec<_> = self.store.variables().into_iter().collect();
+        taken.retain(|(name, _)| self.report.fresh.binary_search(name).is_err());
+        // A hash map has no order, and one source of randomness serves all.
+        taken.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let _still = tch::no_grad_guard();
+        for (_, mut tensor) in taken {
+            let order = Tensor::randperm(tensor.numel() as i64, (Kind::Int64, tensor.device()));
+            let shuffled = tensor.flatten(0, -1).index_select(0, &order).view_as(&tensor);
+            tensor.copy_(&shuffled);
+        }
+    }
+
+    /// The whole classifier that a source is, with its own embedder, pool and head: nothing is fresh.
+    /// `modality` adopts the source; [`Pretrained::labels`] says what `labels` are for.
+    ///
+    /// # Errors
+    /// If the source was trained on another modality or has no head, if its classes are unknown, or
+    /// if it lacks a tensor.
+    pub fn pretrained<M: Modality>(
+        source: &Pretrained,
+        modality: &mut M,
+        labels: impl FnOnce() -> Result<Vec<String>>,
+        device: Device,
+    ) -> Result<Self> {
+        let embedder = modality.adopt(source)?;
+        if embedder == Origin::Fresh {
+            let path = source.checkpoint().path().to_path_buf();
+            let problem = format!(
+                "a model of the family {} for the modality {}; train it on {} first",
+                source.family().name,
+                source.family().modality,
+                M::SAMPLES
+            );
+            return Err(Error::Family { path, problem });
+        }
+        let head = &source.family().head;
+        let spec = Spec {
+            task: source.task()?,
+            ..M::spec(source, embedder, source.labels(labels)?).with_head(head.pool, head.config)
+        };
+        Self::new(spec, modality, Some((&source.source()?, Parts::All)), device)
+    }
+
+    /// The same classifier without adapters: what they add is added to their layers' weights, `W +
+    /// (α/r) · B A`. `None`: it has none.
+    ///
+    /// # Errors
+    /// If the plain model cannot be built.
+    pub fn merged<M: Modality>(&self, modality: &M) -> Result<Option<Self>> {
+        let Some(lora) = &self.spec.lora else { return Ok(None) };
+        let spec = Spec { lora: None, ..self.spec.clone() };
+        let plain = Self::new(spec, modality, None, self.store.device())?;
+        let ours = self.store.variables();
+        let product = |layer: &str| {
+            let (a, b) = (
+                ours.get(&format!("{layer}.{}", lora::A))?,
+                ours.get(&format!("{layer}.{}", lora::B))?,
+            );
+            Some(b.matmul(a) * lora.scale())
+        };
+        tch::no_grad(|| {
+            for (name, mut value) in plain.store.variables() {
+                let Some(own) = ours.get(&name) else { continue };
+                match name.strip_suffix(".weight").and_then(product) {
+                    Some(product) => value.copy_(&(own + product)),
+                    None => value.copy_(own),
+                }
+            }
+        });
+        let report = self.report.clone();
+        Ok(Some(Self { report, ..plain }.with_statistics(self.statistics)))
+    }
+
+    /// The same model, of which the statistics of batch norms move or stand still in training.
+    pub fn with_statistics(self, statistics: Statistics) -> Self {
+        self.classifier.tower().set_statistics(statistics);
+        Self { statistics, ..self }
+    }
+
+    /// What it was built from.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The parameters.
+    pub fn store(&self) -> &VarStore {
+        &self.store
+    }
+
+    /// From batches to logits.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// What names alone do not tell.
+    pub fn anatomy(&self) -> Anatomy {
+        Anatomy { depth: self.spec.trunk.depth(), embedder: self.spec.embedder }
+    }
+
+    /// The highest cut below which nothing moves: no parameter trains, and no statistics follow the
+    /// batches.
+    pub fn cut(&self) -> Cut {
+        let depth = self.spec.trunk.depth();
+        let lowest = self.moving().iter().map(|(name, _)| Place::of(name, depth)).min();
+        match lowest {
+            Some(Place::Embedder) => Cut::Inputs,
+            Some(Place::Trunk(part)) => Cut::Trunk(part),
+            Some(Place::Head) | None => Cut::Pooled,
+        }
+    }
+
+    /// What moves in training, by name: what trains, and the statistics of norms that do.
+    pub(crate) fn moving(&self) -> Vec<(String, Tensor)> {
+        let variables = self.store.variables();
+        let follows = |name: &str| {
+            if self.statistics != Statistics::WithNorms {
+                return self.statistics == Statistics::Moving;
+            }
+            let weight = name.rsplit_once('.').map(|(norm, _)| format!("{norm}.weight"));
+            weight.and_then(|w| variables.get(&w)).is_some_and(Tensor::requires_grad)
+        };
+        let mut moving: Vec<_> = variables
+            .iter()
+            .filter(|(name, t)| match is_statistic(name) {
+                true => follows(name),
+                false => t.requires_grad(),
+            })
+            .map(|(name, t)| (name.clone(), t.shallow_clone()))
+            .collect();
+        moving.sort_by(|(a, _), (b, _)| a.cmp(b));
+        moving
+    }
+
+    /// What became of the source's tensors.
+    pub fn report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    /// Writes all parameters to a safetensors file under our names.
+    ///
+    /// # Errors
+    /// If the file cannot be written. A file that stood there before stays until the new one is
+    /// whole.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        write_tensors(self.store.variables(), path)
+    }
+}

@@ -1,0 +1,29 @@
+//! What trains, for a while something else.
+
+use tch::Tensor;
+
+use super::model::Model;
+
+/// Which parameters of a model train; dropped, they train again, and no others.
+#[derive(Debug)]
+pub(crate) struct Trains(Vec<(Tensor, bool)>);
+
+impl Trains {
+    /// As it is now.
+    pub(crate) fn now(model: &Model) -> Self {
+        let values = model.store().variables().into_values();
+        let state = |value: Tensor| {
+            let trains = value.requires_grad();
+            (value, trains)
+        };
+        Self(values.map(state).collect())
+    }
+}
+
+impl Drop for Trains {
+    fn drop(&mut self) {
+        for (value, trains) in &self.0 {
+            let _ = value.set_requires_grad(*trains);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Frames: from vectors to a sequence, for data that a trunk never saw.
+
+use tch::Tensor;
+
+use super::embedder::Embedder;
+use crate::error::{Error, Result};
+use crate::nn::features::{Batch, Features, Form, Sequence};
+use crate::nn::layers::{LayerNorm, Linear};
+use crate::nn::position::Positions;
+use crate::weights::Scope;
+
+/// Vectors to a sequence, for data that a sequence trunk never saw: `[B, T, F]` is projected to
+/// `[B, T, D]`, positions are added, and a layer norm brings the sum to the scale at which
+/// transformers receive their own embeddings (ViT, Dosovitskiy et al. 2021, §3.1; the norm as in
+/// BERT's embedder). Positions are learned, but start as sines and cosines, a good deal smaller than
+/// the projected frames: they tell one place from another from the first step on.
+#[derive(Debug)]
+pub struct FrameEmbedder {
+    project: Linear,
+    position: Tensor,
+    norm: LayerNorm,
+    width: i64,
+}
+
+/// The amplitude of fresh positions; projected frames have a deviation of 0.58.
+const POSITION_SCALE: f64 = 0.3;
+
+/// The least variance of a direction, as a share of the mean, that whitening goes by.
+const LEAST_VARIANCE: f64 = 0.01;
+
+/// The shape of a [`FrameEmbedder`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FrameEmbedderConfig {
+    /// Numbers in a frame, `F`.
+    pub features: i64,
+    /// How the frames of the longest sequence lie.
+    pub positions: Positions,
+}
+
+impl FrameEmbedder {
+    /// Parameters `project.weight [D, F]`, `project.bias [D]`, `position [1, positions, D]`,
+    /// `norm.weight [D]`, `norm.bias [D]` below `at`.
+    ///
+    /// # Errors
+    /// If `form` is not a sequence, or a parameter cannot be made.
+    pub fn new(at: Scope<'_>, config: FrameEmbedderConfig, form: Form) -> Result<Self> {
+        let Form::Sequence { width } = form else {
+            return Err(Error::Setting {
+                setting: "--weights",
+                problem: format!("the trunk takes {form}, but frames are a sequence"),
+            });
+        };
+        let positions = config.positions.count();
+        if config.features < 1 || positions < 1 {
+            return Err(Error::Setting {
+                setting: "frames",
+                problem: format!(
+                    "an embedder of {positions} positions of {} features is empty",
+                    config.features
+                ),
+            });
+        }
+        Ok(Self {
+            project: Linear::new(&at.sub("project"), config.features, width)?,
+            position: at.param_or("position", &[1, positions, width], || {
+                config.positions.waves(width).unsqueeze(0) * POSITION_SCALE
+            })?,
+            norm: LayerNorm::new(&at.sub("norm"), width, 1e-12)?,
+            width,
+        })
+    }
+
+    /// Makes the projection one of whitened frames, as far as `frames` (`[N, F]`, of training inputs)
+    /// tell their covariance (LeCun et al. 2012, *Efficient BackProp*, §4.3). Neighbouring pixels are
+    /// so alike that a random projection mostly sees their mean; whitened, all directions count alike.
+    /// The outcome keeps the deviation that a random projection of standardised frames has.
+    pub fn whiten(&self, frames: &Tensor) {
+        let _grad = tch::no_grad_guard();
+        let (count, features) = (frames.size()[0], frames.size()[1]);
+        if count < 2 {
+            return;
+        }
+        let centred = frames - frames.mean_dim([0].as_slice(), true, None);
+        let covariance = centred.tr().matmul(&centred) / (count - 1) as f64;
+        let (values, directions) = covariance.linalg_eigh("L");
+        // Directions that hardly occur are not blown up.
+        let floor = values.mean(None) * LEAST_VARIANCE;
+        let whitening = directions * (values.clamp_min(0) + floor).rsqrt();
+        let random = Tensor::randn([self.width, features], (frames.kind(), frames.device()));
+        let weight = random.matmul(&whitening.tr());
+        let deviation = centred.matmul(&weight.tr()).std(true);
+        if deviation.double_value(&[]) > 0. {
+            self.project.set_weight(&(weight / deviation / 3f64.sqrt()));
+        }
+    }
+
+    /// Embeds frames `[B, T, F]` of which `keep` (`[B, T]`, bool) tells the real ones. What lies
+    /// behind the last position is cut off.
+    pub fn forward(&self, frames: &Tensor, keep: Option<&Tensor>) -> Sequence {
+        let length = frames.size()[1].min(self.position.size()[1]);
+        let x =
+            self.project.forward(&frames.narrow(1, 0, length)) + self.position.narrow(1, 0, length);
+        Sequence { x: self.norm.forward(&x), keep: keep.map(|k| k.narrow(1, 0, length)) }
+    }
+}
+
+impl Embedder for FrameEmbedder {
+    fn emits(&self) -> Form {
+        Form::Sequence { width: self.width }
+    }
+    fn embed(&self, batch: &Batch, _train: bool) -> Features {
+        Features::Sequence(self.forward(&batch.x, batch.keep.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::nn::VarStore;
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::weights::Fresh;
+
+    #[test]
+    fn whitened_frames_count_alike_in_all_directions() {
+        tch::manual_seed(1);
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let config = FrameEmbedderConfig { features: 4, positions: Positions::Line(8) };
+        let form = Form::Sequence { width: 64 };
+        let embedder = FrameEmbedder::new(Scope::root(&store, &fresh), config, form).unwrap();
+        // Four numbers that are nearly the same one, and so vary in one direction by far the most.
+        let noise = Tensor::randn([512, 8, 4], (Kind::Float, Device::Cpu));
+        let x = noise.narrow(2, 0, 1) + noise * 0.2;
+        let spread = || {
+            let y = embedder.project.forward(&x).flatten(0, 1);
+            let (values, _) = y.tr().matmul(&(&y - y.mean_dim(0, true, None))).linalg_eigh("L");
+            let top = Vec::<f64>::try_from(values.narrow(0, 60, 4).to_kind(Kind::Double)).unwrap();
+            top[3] / top[0]
+        };
+        let before = spread();
+        embedder.whiten(&x.flatten(0, 1));
+        let after = spread();
+        assert!(before > 20. && after < 8., "{before} before, {after} after");
+        let y = embedder.project.forward(&x).flatten(0, 1);
+        let deviation = (&y - y.mean_dim(0, true, None)).std(true).double_value(&[]);
+        assert!((deviation - 3f64.sqrt().recip()).abs() < 0.01, "{deviation}");
+    }
+}

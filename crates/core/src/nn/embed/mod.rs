@@ -1,0 +1,16 @@
+//! Embedders: from a modality's batch to what a trunk accepts.
+
+mod config;
+mod embedder;
+mod frames;
+mod patches;
+mod stem;
+
+pub use config::{
+    ClassTokens, FrameStemConfig, PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemNorm,
+    StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+};
+pub use embedder::Embedder;
+pub use frames::{FrameEmbedder, FrameEmbedderConfig};
+pub use patches::TokenPatchEmbedder;
+pub use stem::StemEmbedder;

@@ -1,0 +1,131 @@
+//! Patches as pretrained models embed them: pictures (ViT, Dosovitskiy et al. 2021, §3.1) and
+//! spectrograms (AST, Gong et al. 2021, §2.1).
+
+use tch::nn::Init;
+use tch::{Tensor, nn};
+
+use super::config::{ClassTokens, PatchEmbedderConfig};
+use super::embedder::Embedder;
+use crate::error::{Error, Result};
+use crate::nn::features::{Batch, Features, Form, Sequence};
+use crate::nn::layers::dropout::dropout;
+use crate::weights::{Scope, resize};
+
+/// Planes to a sequence: a convolution makes a vector of every patch, row by row; the class token,
+/// and the distillation token where there is one, stand before them; and each place adds its
+/// position. `[B, C, H, W]` to `[B, tokens + N, D]`, `N` the number of patches.
+#[derive(Debug)]
+pub struct TokenPatchEmbedder {
+    weight: Tensor,
+    bias: Tensor,
+    /// Each `[1, 1, D]`.
+    tokens: Vec<Tensor>,
+    position: Tensor,
+    stride: [i64; 2],
+    dropout: f64,
+    width: i64,
+}
+
+impl TokenPatchEmbedder {
+    /// Parameters `project.weight [D, C, P, Q]`, `project.bias [D]`, `class [1, 1, D]`,
+    /// `distillation [1, 1, D]` where there is such a token, and `position [1, tokens + N, D]`, below
+    /// `at`. `from` is the embedder that the source of `at` has, `to` the one that is wanted: where
+    /// channels, patches or the grid differ, [`surgery`] brings the source's tensors to the wanted
+    /// shapes.
+    ///
+    /// # Errors
+    /// If `form` is not a sequence, if patches do not fit their inputs, if the two differ in their
+    /// tokens, or if the source of `at` lacks a tensor.
+    pub fn new(
+        at: Scope<'_>,
+        from: &PatchEmbedderConfig,
+        to: &PatchEmbedderConfig,
+        form: Form,
+    ) -> Result<Self> {
+        let Form::Sequence { width } = form else {
+            return Err(Error::Setting {
+                setting: "--weights",
+                problem: format!("the trunk takes {form}, but patches are a sequence"),
+            });
+        };
+        check(from, to)?;
+        let [rows, columns] = to.patch;
+        let shape = [width, to.channels, rows, columns];
+        // As PyTorch initialises convolutions.
+        let bound = ((to.channels * rows * columns) as f64).sqrt().recip();
+        let uniform = Init::Uniform { lo: -bound, up: bound };
+        let reshape = |kernel: &Tensor| {
+            let recoloured = resize::channels(kernel, to.channels)?;
+            let resized = resize::patches(recoloured.as_ref().unwrap_or(kernel), to.patch)?;
+            Ok(resized.or(recoloured))
+        };
+        let project = at.sub("project");
+        let weight = project.param_reshaped("weight", &shape, &reshape, || {
+            nn::init(uniform, &shape, at.device())
+        })?;
+        let bias = project.param("bias", &[width], uniform)?;
+
+        // As ViT is initialised.
+        let normal = Init::Randn { mean: 0., stdev: 0.02 };
+        let mut tokens = vec![at.param("class", &[1, 1, width], normal)?];
+        if to.tokens == ClassTokens::ClassAndDistillation {
+            tokens.push(at.param("distillation", &[1, 1, width], normal)?);
+        }
+        let before = to.tokens.count();
+        let (old, new) = (from.grid(), to.grid());
+        let shape = [1, before + new[0] * new[1], width];
+        let reshape = |table: &Tensor| resize::positions(table, before, old, new, to.resampling);
+        let position = at.param_reshaped("position", &shape, &reshape, || {
+            nn::init(normal, &shape, at.device())
+        })?;
+        let &PatchEmbedderConfig { stride, dropout, .. } = to;
+        Ok(Self { weight, bias, tokens, position, stride, dropout, width })
+    }
+
+    /// `[B, C, H, W]`, of the sides that it was built for, to `[B, tokens + N, D]`; `train` turns on
+    /// dropout.
+    pub fn forward(&self, x: &Tensor, train: bool) -> Sequence {
+        let patches = x
+            .conv2d(&self.weight, Some(&self.bias), self.stride, [0, 0], [1, 1], 1)
+            .flatten(2, 3)
+            .transpose(1, 2);
+        // Not by the size of the batch, so that a traced model takes any.
+        let one = patches.narrow(1, 0, 1);
+        let mut places: Vec<_> = self.tokens.iter().map(|token| token.expand_as(&one)).collect();
+        places.push(patches);
+        let x = Tensor::cat(&places, 1) + &self.position;
+        Sequence { x: dropout(&x, self.dropout, train), keep: None }
+    }
+}
+
+impl Embedder for TokenPatchEmbedder {
+    fn emits(&self) -> Form {
+        Form::Sequence { width: self.width }
+    }
+
+    fn embed(&self, batch: &Batch, train: bool) -> Features {
+        Features::Sequence(self.forward(&batch.x, train))
+    }
+}
+
+fn check(from: &PatchEmbedderConfig, to: &PatchEmbedderConfig) -> Result<()> {
+    let problem = |problem| Err(Error::Setting { setting: "--patch", problem });
+    for config in [from, to] {
+        let &PatchEmbedderConfig { channels, size, patch, stride, .. } = config;
+        let fits = |i: usize| patch[i] >= 1 && stride[i] >= 1 && patch[i] <= size[i];
+        if channels < 1 || !fits(0) || !fits(1) {
+            return problem(format!(
+                "patches of {} × {} in steps of {} × {} do not fit an input of {channels} × {} × {}",
+                patch[0], patch[1], stride[0], stride[1], size[0], size[1]
+            ));
+        }
+    }
+    if from.tokens != to.tokens {
+        return problem(format!(
+            "{} tokens before the patches, but the pretrained model has {}",
+            to.tokens.count(),
+            from.tokens.count()
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The stem of a network of planes: its first convolution.
+
+use tch::Tensor;
+
+use super::config::{StemConfig, StemNorm, StemPool};
+use super::embedder::Embedder;
+use crate::error::{Error, Result};
+use crate::nn::features::{Batch, Features, Form};
+use crate::nn::layers::{BatchNorm2d, Conv2d, Statistics};
+use crate::weights::{Scope, resize};
+
+/// Planes to planes: a convolution, normalised where the model does so, rectified and made smaller.
+/// `[B, C, H, W]` to `[B, planes, H', W']`.
+#[derive(Debug)]
+pub struct StemEmbedder {
+    conv: Conv2d,
+    norm: Option<BatchNorm2d>,
+    config: StemConfig,
+}
+
+impl StemEmbedder {
+    /// Parameters `conv.weight [planes, C, K, K]` and, where there is a norm,
+    /// `norm.{weight,bias,running_mean,running_var} [planes]`, below `at`. `from` is the stem that the
+    /// source of `at` has, `to` the one that is wanted: they may differ in channels, to which
+    /// [`surgery`] brings the kernel, in stride and in pool.
+    ///
+    /// # Errors
+    /// If `form` is other than the planes of `to`, if the kernels or the norms of the two differ, or
+    /// if the source of `at` lacks a tensor.
+    pub fn new(at: Scope<'_>, from: &StemConfig, to: &StemConfig, form: Form) -> Result<Self> {
+        let &StemConfig { channels, planes, kernel, stride, norm, pool } = to;
+        if form != (Form::Planes { channels: planes }) {
+            let emits = Form::Planes { channels: planes };
+            return Err(Error::Form { emits: emits.to_string(), accepts: form.to_string() });
+        }
+        let empty = matches!(pool, StemPool::Mean(sides) if sides.iter().any(|&side| side < 1));
+        let same = (planes, kernel, norm) == (from.planes, from.kernel, from.norm);
+        if channels < 1 || kernel < 1 || stride < 1 || empty || !same {
+            return Err(Error::Setting {
+                setting: "stem",
+                problem: format!("{to:?} cannot be made of {from:?}"),
+            });
+        }
+        let reshape = |kernel: &Tensor| resize::channels(kernel, channels);
+        let conv = Conv2d::reshaped(&at.sub("conv"), (channels, planes), kernel, stride, &reshape)?;
+        let norm = match norm {
+            StemNorm::Batch => Some(BatchNorm2d::new(&at.sub("norm"), planes)?),
+            StemNorm::Without => None,
+        };
+        Ok(Self { conv, norm, config: *to })
+    }
+
+    /// `[B, C, H, W]` to `[B, planes, H', W']`; in training, a norm that trains uses the batch's
+    /// statistics.
+    pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        let x = self.conv.forward(x);
+        let x = match &self.norm {
+            Some(norm) => norm.forward(&x, train),
+            None => x,
+        };
+        let x = x.relu();
+        match self.config.pool {
+            StemPool::Without => x,
+            StemPool::Max => x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false),
+            StemPool::Mean(sides) => x.avg_pool2d(sides, sides, [0, 0], false, true, None),
+        }
+    }
+}
+
+impl Embedder for StemEmbedder {
+    fn emits(&self) -> Form {
+        Form::Planes { channels: self.config.planes }
+    }
+
+    fn embed(&self, batch: &Batch, train: bool) -> Features {
+        Features::Planes(self.forward(&batch.x, train))
+    }
+
+    /// The norm's statistics become those of the batch, as far as they are fresh: before the first
+    /// step, predictions would else go by a mean of 0 and a variance of 1.
+    fn settle(&self, batch: &Batch) {
+        if let Some(norm) = &self.norm {
+            norm.measure(&tch::no_grad(|| self.conv.forward(&batch.x)));
+        }
+    }
+
+    fn set_statistics(&self, statistics: Statistics) {
+        if let Some(norm) = &self.norm {
+            norm.set_statistics(statistics);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A tower: embedder, trunk and pool, joined once their forms are known to fit; and a head on top.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::embed::Embedder;
+use super::features::{Batch, Features, Form, Sequence};
+use super::layers::Statistics;
+use super::pool::Pool;
+use super::trunk::Trunk;
+use crate::error::{Error, Result};
+
+/// A cut through a classifier. What flows through it is held as a [`Batch`], whatever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cut {
+    /// Below everything: a batch of inputs.
+    Inputs,
+    /// Below this part of the trunk: a sequence `[B, T, D]` or planes `[B, C, H, W]`. The trunk's
+    /// depth: below the norm behind its parts, if there is one.
+    Trunk(usize),
+    /// Below the head: vectors `[B, D]`.
+    Pooled,
+}
+
+/// From a batch to one vector per sample.
+#[derive(Debug)]
+pub struct Tower {
+    embedder: Box<dyn Embedder>,
+    trunk: Trunk,
+    pool: Pool,
+}
+
+impl Tower {
+    /// Joins the three.
+    ///
+    /// # Errors
+    /// If the embedder emits another form than the trunk accepts, or the pool does not take what the
+    /// trunk emits.
+    pub fn join(embedder: Box<dyn Embedder>, trunk: Trunk, pool: Pool) -> Result<Self> {
+        let (emits, accepts) = (embedder.emits(), trunk.accepts());
+        if emits != accepts {
+            let (emits, accepts) = (emits.to_string(), accepts.to_string());
+            return Err(Error::Form { emits, accepts });
+        }
+        if !pool.takes(accepts) {
+            let problem = format!("{pool} does not pool {accepts}; choose mean");
+            return Err(Error::Setting { setting: "--pool", problem });
+        }
+        Ok(Self { embedder, trunk, pool })
+    }
+
+    /// The length of a feature vector, `D`.
+    pub fn width(&self) -> i64 {
+        self.pool.width(self.trunk.width())
+    }
+
+    /// What the embedder makes of a batch.
+    pub fn embed(&self, batch: &Batch, train: bool) -> Features {
+        self.embedder.embed(batch, train)
+    }
+
+    /// Fits the embedder's fresh parameters to a batch; see [`Embedder::settle`].
+    pub fn settle(&self, batch: &Batch) {
+        self.embedder.settle(batch);
+    }
+
+    /// Decides whether the statistics of batch norms move.
+    pub fn set_statistics(&self, statistics: Statistics) {
+        self.embedder.set_statistics(statistics);
+        self.trunk.set_statistics(statistics);
+    }
+
+    /// What the trunk makes of that.
+    pub fn hidden(&self, batch: &Batch, train: bool) -> Features {
+        self.trunk.forward(&self.embed(batch, train), train)
+    }
+
+    /// Feature vectors `[B, D]`; `train` turns on dropout.
+    pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
+        self.pool.forward(&self.hidden(batch, train))
+    }
+
+    /// From inputs to what flows through a cut, without dropout, gradients or moving statistics:
+    /// what frozen parts do.
+    pub fn below(&self, batch: &Batch, cut: Cut) -> Batch {
+        let _frozen = tch::no_grad_guard();
+        match cut {
+            Cut::Inputs => batch.shallow_clone(),
+            Cut::Trunk(part) => match self.trunk.parts(&self.embed(batch, false), 0..part, false) {
+                Features::Sequence(Sequence { x, keep }) => Batch { x, keep },
+                Features::Planes(x) => Batch { x, keep: None },
+            },
+            Cut::Pooled => Batch { x: self.forward(batch, false), keep: None },
+        }
+    }
+
+    /// From what flows through a cut to feature vectors `[B, D]`; `train` turns on dropout.
+    pub fn above(&self, batch: &Batch, cut: Cut, train: bool) -> Tensor {
+        match cut {
+            Cut::Inputs => self.forward(batch, train),
+            Cut::Trunk(part) => {
+                let Batch { x, keep } = batch.shallow_clone();
+                let features = match self.trunk.accepts() {
+                    Form::Sequence { .. } => Features::Sequence(Sequence { x, keep }),
+                    Form::Planes { .. } => Features::Planes(x),
+                };
+                self.pool.forward(&self.trunk.parts(&features, part..usize::MAX, train))
+            }
+            Cut::Pooled => batch.x.shallow_clone(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Heads: from one vector per sample to logits.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::layers::{Activation, LayerNorm, Linear};
+use crate::error::Result;
+use crate::weights::Scope;
+
+/// What stands between a pooled vector and the logits. The default is nothing: a fresh head is one
+/// linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct HeadConfig {
+    /// The epsilon of a layer norm before all else: AST.
+    pub norm: Option<f64>,
+    /// A hidden layer.
+    pub dense: Option<Dense>,
+    /// Whether the last layer adds a bias.
+    #[serde(default)]
+    pub bias: Bias,
+}
+
+/// Whether a layer adds a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bias {
+    /// It does.
+    #[default]
+    With,
+    /// It does not: GPT-2.
+    Without,
+}
+
+/// A hidden layer of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dense {
+    /// The length of what comes out.
+    pub width: i64,
+    /// What follows it.
+    pub activation: Activation,
+}
+
+/// The top of a classifier.
+#[derive(Debug)]
+pub struct Head {
+    norm: Option<LayerNorm>,
+    dense: Option<(Linear, Activation)>,
+    out: Linear,
+}
+
+impl Head {
+    /// Parameters `norm.{weight,bias}` and `dense.{weight,bias}` where there are such layers, and
+    /// `weight [classes, D]` and, unless it does without, `bias [classes]`, below `at`.
+    ///
+    /// # Errors
+    /// If the source of `at` lacks a tensor or has it in another shape.
+    pub fn new(at: &Scope<'_>, config: HeadConfig, width: i64, classes: usize) -> Result<Self> {
+        let norm =
+            config.norm.map(|eps| LayerNorm::new(&at.sub("norm"), width, eps)).transpose()?;
+        let dense = match config.dense {
+            Some(dense) => {
+                Some((Linear::new(&at.sub("dense"), width, dense.width)?, dense.activation))
+            }
+            None => None,
+        };
+        let width = config.dense.map_or(width, |dense| dense.width);
+        let out = match config.bias {
+            Bias::With => Linear::new(at, width, classes as i64)?,
+            Bias::Without => Linear::unbiased(at, width, classes as i64)?,
+        };
+        Ok(Self { norm, dense, out })
+    }
+
+    /// The device that the parameters live on.
+    pub fn device(&self) -> tch::Device {
+        self.out.device()
+    }
+
+    /// `[B, D]` to logits `[B, classes]`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let normed = self.norm.as_ref().map(|norm| norm.forward(x));
+        let x = normed.as_ref().unwrap_or(x);
+        match &self.dense {
+            None => self.out.forward(x),
+            Some((dense, activation)) => {
+                let hidden = dense.forward(x);
+                self.out.forward(&match activation {
+                    Activation::Without => hidden,
+                    Activation::Tanh => hidden.tanh(),
+                    Activation::Relu => hidden.relu(),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Convolutions.
+
+use tch::nn::Init;
+use tch::{Tensor, nn};
+
+use crate::error::Result;
+use crate::weights::{Reshape, Scope};
+
+/// A convolution over planes, without a bias: a norm follows that would take it away.
+#[derive(Debug)]
+pub struct Conv2d {
+    weight: Tensor,
+    stride: i64,
+    padding: i64,
+}
+
+impl Conv2d {
+    /// `weight [c_out, c_in, kernel, kernel]`, fresh as ResNets are initialised (He et al. 2015,
+    /// over what comes out). The edges are padded by half a kernel: at a stride of 1, planes keep
+    /// their size.
+    pub fn new(at: &Scope<'_>, c_in: i64, c_out: i64, kernel: i64, stride: i64) -> Result<Self> {
+        Self::reshaped(at, (c_in, c_out), kernel, stride, &|_| Ok(None))
+    }
+
+    /// The same, where `reshape` may bring the source's weight to the shape that is wanted.
+    pub(crate) fn reshaped(
+        at: &Scope<'_>,
+        (c_in, c_out): (i64, i64),
+        kernel: i64,
+        stride: i64,
+        reshape: Reshape<'_>,
+    ) -> Result<Self> {
+        let stdev = (2. / (c_out * kernel * kernel) as f64).sqrt();
+        let shape = [c_out, c_in, kernel, kernel];
+        let weight = at.param_reshaped("weight", &shape, reshape, || {
+            nn::init(Init::Randn { mean: 0., stdev }, &shape, at.device())
+        })?;
+        Ok(Self { weight, stride, padding: kernel / 2 })
+    }
+
+    /// `[B, c_in, H, W]` to `[B, c_out, H / stride, W / stride]`, rounded up.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        x.conv2d(&self.weight, None::<Tensor>, stride, padding, [1, 1], 1)
+    }
+}

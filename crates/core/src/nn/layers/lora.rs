@@ -1,0 +1,47 @@
+//! LoRA (Hu et al. 2021): a linear layer keeps its weight and learns a small product beside it.
+
+use tch::Tensor;
+use tch::nn::Init;
+
+use super::dropout::dropout;
+use crate::error::Result;
+use crate::weights::Scope;
+use crate::weights::lora::{A, B};
+
+/// What stands beside the weight of one linear layer.
+#[derive(Debug)]
+pub(crate) struct Adapter {
+    a: Tensor,
+    b: Tensor,
+    scale: f64,
+    dropout: f64,
+}
+
+impl Adapter {
+    /// Parameters `lora_a [rank, d_in]`, fresh as PEFT has it (uniform within `1/√d_in`), and `lora_b
+    /// [d_out, rank]`, fresh at zero; `None` if the layer at `at` is no target.
+    pub(crate) fn new(at: &Scope<'_>, d_in: i64, d_out: i64) -> Result<Option<Self>> {
+        let Some(lora) = at.adapting().and_then(|adapting| adapting.of(&at.name())) else {
+            return Ok(None);
+        };
+        let bound = (d_in as f64).sqrt().recip();
+        let uniform = Init::Uniform { lo: -bound, up: bound };
+        // No publisher's model has adapters; a run folder of ours has.
+        let at = at.ours_or_fresh();
+        Ok(Some(Self {
+            a: at.param(A, &[lora.rank, d_in], uniform)?,
+            b: at.param(B, &[d_out, lora.rank], Init::Const(0.))?,
+            scale: lora.scale(),
+            dropout: lora.dropout,
+        }))
+    }
+
+    /// `[…, d_in]` to what is added to the layer's output, `[…, d_out]`.
+    pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        let low = dropout(x, self.dropout, train).linear(&self.a, None::<&Tensor>);
+        (low * self.scale).linear(&self.b, None::<&Tensor>)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+//! Layers.
+
+mod activation;
+mod conv;
+pub(super) mod dropout;
+mod linear;
+mod lora;
+mod norm;
+
+pub use activation::{Activation, Gelu};
+pub use conv::Conv2d;
+pub use dropout::dropout;
+pub use linear::Linear;
+pub use norm::{BatchNorm2d, LayerNorm, NormAt, Statistics};
+
+pub(crate) use linear::INIT;

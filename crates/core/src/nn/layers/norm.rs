@@ -1,0 +1,118 @@
+//! Norms.
+
+use std::cell::Cell;
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+use tch::nn::Init;
+
+use crate::error::Result;
+use crate::weights::Scope;
+
+/// Layer normalisation over the last dimension (Ba et al. 2016).
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// `weight [width]`, fresh at 1, and `bias [width]`, fresh at 0.
+    pub fn new(at: &Scope<'_>, width: i64, eps: f64) -> Result<Self> {
+        Ok(Self {
+            weight: at.param("weight", &[width], Init::Const(1.))?,
+            bias: at.param("bias", &[width], Init::Const(0.))?,
+            eps,
+        })
+    }
+
+    /// `[…, width]` to the same shape.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)
+    }
+}
+
+/// Whether the statistics of batch norms follow the batches of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statistics {
+    /// Those of norms that train do, those of frozen ones stand still.
+    #[default]
+    WithNorms,
+    /// All stand still.
+    Still,
+    /// All move.
+    Moving,
+}
+
+/// Batch normalisation of planes (Ioffe and Szegedy 2015).
+#[derive(Debug)]
+pub struct BatchNorm2d {
+    statistics: Cell<Statistics>,
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+}
+
+impl BatchNorm2d {
+    const EPS: f64 = 1e-5;
+    const MOMENTUM: f64 = 0.1;
+
+    /// Parameters `weight` and `bias`, buffers `running_mean` and `running_var`, each `[channels]`.
+    pub fn new(at: &Scope<'_>, channels: i64) -> Result<Self> {
+        Ok(Self {
+            statistics: Cell::default(),
+            weight: at.param("weight", &[channels], Init::Const(1.))?,
+            bias: at.param("bias", &[channels], Init::Const(0.))?,
+            running_mean: at.buffer("running_mean", &[channels], Init::Const(0.))?,
+            running_var: at.buffer("running_var", &[channels], Init::Const(1.))?,
+        })
+    }
+
+    /// Makes the running statistics those of planes `[B, channels, H, W]`.
+    pub(crate) fn measure(&self, x: &Tensor) {
+        let over = [0i64, 2, 3].as_slice();
+        tch::no_grad(|| {
+            self.running_mean.shallow_clone().copy_(&x.mean_dim(over, false, None));
+            self.running_var.shallow_clone().copy_(&x.var_dim(over, true, false));
+        });
+    }
+
+    /// Decides whether the statistics move.
+    pub fn set_statistics(&self, statistics: Statistics) {
+        self.statistics.set(statistics);
+    }
+
+    /// `[B, channels, H, W]` to the same shape. Where statistics move, a training goes by the
+    /// batch's, and the running ones follow; else by the running ones, as prediction does.
+    pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        let moves = match self.statistics.get() {
+            Statistics::WithNorms => self.weight.requires_grad(),
+            Statistics::Still => false,
+            Statistics::Moving => true,
+        };
+        Tensor::batch_norm(
+            x,
+            Some(&self.weight),
+            Some(&self.bias),
+            Some(&self.running_mean),
+            Some(&self.running_var),
+            train && moves,
+            Self::MOMENTUM,
+            Self::EPS,
+            true,
+        )
+    }
+}
+
+/// Where a block normalises (Xiong et al. 2020).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NormAt {
+    /// Before attention and MLP, and once more at the end: ViT, GPT-2, Whisper.
+    Before,
+    /// After the residual sum: BERT.
+    After,
+}

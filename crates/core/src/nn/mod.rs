@@ -1,0 +1,32 @@
+//! Modules: a config, a struct, `new`, `forward`, and a test against the reference.
+
+mod attention;
+mod classifier;
+pub(crate) mod embed;
+mod encoder;
+mod features;
+mod head;
+mod layers;
+mod pool;
+mod position;
+mod trunk;
+
+pub use attention::Attend;
+pub use classifier::Classifier;
+pub use embed::{
+    ClassTokens, Embedder, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
+    PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemEmbedder, StemNorm, StemPool,
+    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+};
+pub use encoder::{Cut, Tower};
+pub use features::{Batch, Features, Form, Sequence};
+pub use head::{Bias, Dense, Head, HeadConfig};
+pub use layers::{
+    Activation, BatchNorm2d, Conv2d, Gelu, LayerNorm, Linear, NormAt, Statistics, dropout,
+};
+pub use pool::Pool;
+pub use position::Positions;
+pub use trunk::{
+    Block, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig,
+    Trunk, TrunkConfig,
+};

@@ -1,0 +1,5 @@
+//! Positions.
+
+mod sinusoidal;
+
+pub use sinusoidal::Positions;

@@ -1,0 +1,9 @@
+//! Trunks: the pretrained middle of a model, which knows no modality.
+
+mod resnet;
+mod transformer;
+mod trunk;
+
+pub use resnet::{Block, ResNet, ResNetConfig, Shortcut, Stage};
+pub use transformer::{LayerScale, Transformer, TransformerConfig};
+pub use trunk::{Trunk, TrunkConfig};

@@ -1,0 +1,313 @@
+//! The one residual network of convolutions (He et al. 2016) that serves every family of them.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::error::{Error, Result};
+use crate::nn::layers::{BatchNorm2d, Conv2d, Statistics};
+use crate::weights::Scope;
+
+/// Which convolutions a block has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Block {
+    /// Two of 3 × 3, each normalised.
+    Basic,
+    /// One of 1 × 1 to a quarter of the planes, one of 3 × 3, which makes the step, and one of 1 × 1
+    /// back.
+    Bottleneck,
+    /// Two of 3 × 3, rectified before they are normalised; what is handed on past the block is not
+    /// normalised (Tang and Lin 2018).
+    Keyword,
+}
+
+/// How a block hands its input on where its output has another shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shortcut {
+    /// By a normalised convolution of 1 × 1 (option B).
+    Projected,
+    /// At every other place, with planes of zeros around (option A): no parameters.
+    Padded,
+}
+
+/// Blocks of one size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The number of blocks.
+    pub blocks: usize,
+    /// Planes that come out.
+    pub width: i64,
+    /// The step of the first block.
+    pub stride: i64,
+}
+
+/// The shape of a residual network behind its stem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResNetConfig {
+    /// Planes that come in.
+    pub planes: i64,
+    /// The stages.
+    pub stages: Vec<Stage>,
+    /// The kind of all blocks.
+    pub block: Block,
+    /// How inputs are handed on.
+    pub shortcut: Shortcut,
+}
+
+impl ResNetConfig {
+    /// Planes that come out.
+    pub fn width(&self) -> i64 {
+        self.stages.last().map_or(self.planes, |stage| stage.width)
+    }
+
+    fn validate(&self) -> Result<()> {
+        let positive = |s: &Stage| s.blocks > 0 && s.width > 0 && s.stride > 0;
+        let problem = if self.planes < 1
+            || self.stages.is_empty()
+            || !self.stages.iter().all(positive)
+        {
+            "stages, their blocks, planes and strides must be at least 1"
+        } else if self.block == Block::Bottleneck && self.stages.iter().any(|s| s.width % 4 != 0) {
+            "a bottleneck's planes must be a multiple of 4"
+        } else if self.block == Block::Keyword && self.stages.len() > 1 {
+            "a keyword spotter has one stage"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Setting { setting: "resnet", problem: problem.into() })
+    }
+}
+
+/// A convolution with its norm.
+#[derive(Debug)]
+struct Layer {
+    conv: Conv2d,
+    norm: BatchNorm2d,
+}
+
+impl Layer {
+    /// `names` are those of the convolution and of the norm.
+    fn new(
+        at: &Scope<'_>,
+        names: [&str; 2],
+        (c_in, c_out): (i64, i64),
+        kernel: i64,
+        stride: i64,
+    ) -> Result<Self> {
+        Ok(Self {
+            conv: Conv2d::new(&at.sub(names[0]), c_in, c_out, kernel, stride)?,
+            norm: BatchNorm2d::new(&at.sub(names[1]), c_out)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        self.norm.forward(&self.conv.forward(x), train)
+    }
+}
+
+#[derive(Debug)]
+enum Past {
+    /// Input and output have one shape.
+    Same,
+    Projected(Layer),
+    Padded {
+        stride: i64,
+        planes: i64,
+    },
+}
+
+#[derive(Debug)]
+struct ResidualBlock {
+    kind: Block,
+    layers: Vec<Layer>,
+    past: Past,
+}
+
+impl ResidualBlock {
+    fn new(
+        at: &Scope<'_>,
+        config: &ResNetConfig,
+        c_in: i64,
+        c_out: i64,
+        stride: i64,
+    ) -> Result<Self> {
+        let (one, two, three) = (["conv1", "norm1"], ["conv2", "norm2"], ["conv3", "norm3"]);
+        let layers = match config.block {
+            Block::Basic | Block::Keyword => vec![
+                Layer::new(at, one, (c_in, c_out), 3, stride)?,
+                Layer::new(at, two, (c_out, c_out), 3, 1)?,
+            ],
+            Block::Bottleneck => vec![
+                Layer::new(at, one, (c_in, c_out / 4), 1, 1)?,
+                Layer::new(at, two, (c_out / 4, c_out / 4), 3, stride)?,
+                Layer::new(at, three, (c_out / 4, c_out), 1, 1)?,
+            ],
+        };
+        let past = match config.shortcut {
+            _ if c_in == c_out && stride == 1 => Past::Same,
+            Shortcut::Padded => Past::Padded { stride, planes: c_out - c_in },
+            Shortcut::Projected => {
+                let at = at.sub("shortcut");
+                Past::Projected(Layer::new(&at, ["conv", "norm"], (c_in, c_out), 1, stride)?)
+            }
+        };
+        Ok(Self { kind: config.block, layers, past })
+    }
+
+    /// `x` is what the block looks at, `kept` what is handed on past it; both come back. They are
+    /// one, but in a keyword spotter.
+    fn forward(&self, x: Tensor, kept: &Tensor, train: bool) -> (Tensor, Tensor) {
+        let past = match &self.past {
+            Past::Same => kept.shallow_clone(),
+            Past::Projected(layer) => layer.forward(kept, train),
+            Past::Padded { stride, planes } => {
+                let size = kept.size();
+                let thin = kept.slice(2, 0, size[2], *stride).slice(3, 0, size[3], *stride);
+                let (before, behind) = (planes / 2, planes - planes / 2);
+                thin.constant_pad_nd([0, 0, 0, 0, before, behind])
+            }
+        };
+        if let (Block::Keyword, [first, second]) = (self.kind, self.layers.as_slice()) {
+            let y = first.norm.forward(&first.conv.forward(&x).relu_(), train);
+            let sum = second.conv.forward(&y).relu() + past;
+            return (second.norm.forward(&sum, train), sum);
+        }
+        let last = self.layers.len() - 1;
+        let y = self.layers.iter().enumerate().fold(x, |x, (i, layer)| {
+            let y = layer.forward(&x, train);
+            if i < last { y.relu() } else { y }
+        });
+        let sum = (y + past).relu();
+        (sum.shallow_clone(), sum)
+    }
+}
+
+/// Stages of residual blocks from planes to planes.
+#[derive(Debug)]
+pub struct ResNet {
+    config: ResNetConfig,
+    /// By stage.
+    stages: Vec<Vec<ResidualBlock>>,
+}
+
+impl ResNet {
+    /// Parameters `stages.N.M.{conv1,norm1,conv2,norm2,…}`, with `shortcut.{conv,norm}` where a block
+    /// changes the shape.
+    ///
+    /// # Errors
+    /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
+    pub fn new(at: &Scope<'_>, config: ResNetConfig) -> Result<Self> {
+        config.validate()?;
+        let (mut stages, mut planes) = (vec![], config.planes);
+        for (i, stage) in config.stages.iter().enumerate() {
+            let mut blocks = vec![];
+            for j in 0..stage.blocks {
+                let stride = if j == 0 { stage.stride } else { 1 };
+                let at = at.sub("stages").sub(i).sub(j);
+                blocks.push(ResidualBlock::new(&at, &config, planes, stage.width, stride)?);
+                planes = stage.width;
+            }
+            stages.push(blocks);
+        }
+        Ok(Self { config, stages })
+    }
+
+    /// What it was built from.
+    pub fn config(&self) -> &ResNetConfig {
+        &self.config
+    }
+
+    /// Decides whether the norms' statistics move.
+    pub fn set_statistics(&self, statistics: Statistics) {
+        for block in self.stages.iter().flatten() {
+            let past = match &block.past {
+                Past::Projected(layer) => Some(layer),
+                Past::Same | Past::Padded { .. } => None,
+            };
+            block.layers.iter().chain(past).for_each(|l| l.norm.set_statistics(statistics));
+        }
+    }
+
+    /// `[B, planes, H, W]` to `[B, width, H', W']`; in training, norms that train use the batch's
+    /// statistics.
+    pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        self.parts(x, 0..usize::MAX, train)
+    }
+
+    /// What some stages make of what those below them made. A keyword spotter has but one.
+    pub fn parts(&self, x: &Tensor, parts: Range<usize>, train: bool) -> Tensor {
+        let start = (x.shallow_clone(), x.shallow_clone());
+        let count = self.stages.len();
+        let stages = &self.stages[parts.start.min(count)..parts.end.min(count)];
+        let blocks = stages.iter().flatten();
+        blocks.fold(start, |(x, kept), block| block.forward(x, &kept, train)).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::nn::VarStore;
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::model::{Anatomy, Freeze};
+    use crate::weights::{Fresh, Origin};
+
+    fn config(block: Block, shortcut: Shortcut) -> ResNetConfig {
+        let stage = |width, stride| Stage { blocks: 2, width, stride };
+        ResNetConfig { planes: 8, stages: vec![stage(8, 1), stage(16, 2)], block, shortcut }
+    }
+
+    #[test]
+    fn frozen_statistics_stand_still_and_others_move() {
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let root = Scope::root(&store, &fresh).sub("trunk");
+        let net = ResNet::new(&root, config(Block::Basic, Shortcut::Projected)).unwrap();
+        let x = Tensor::randn([2, 8, 6, 6], (Kind::Float, Device::Cpu)) + 3.;
+        let mean = || store.variables()["trunk.stages.0.0.norm1.running_mean"].copy();
+        assert!(!store.variables()["trunk.stages.0.0.norm1.running_mean"].requires_grad());
+        for (trains, moves) in [(false, false), (true, true)] {
+            let freeze = if trains { Freeze::nothing() } else { "trunk".parse().unwrap() };
+            freeze.apply(&store, Anatomy { depth: 2, embedder: Origin::Pretrained }).unwrap();
+            let before = mean();
+            assert_eq!(net.forward(&x, true).size(), [2, 16, 3, 3]);
+            assert_eq!(mean() != before, moves);
+            let before = mean();
+            let _ = net.forward(&x, false);
+            assert_eq!(mean(), before, "prediction moves nothing");
+        }
+    }
+
+    #[test]
+    fn a_padded_shortcut_has_no_parameters_and_keeps_every_other_place() {
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let root = Scope::root(&store, &fresh);
+        let config = config(Block::Basic, Shortcut::Padded);
+        let block = ResidualBlock::new(&root, &config, 8, 16, 2).unwrap();
+        assert!(store.variables().keys().all(|name| !name.contains("shortcut")));
+        // With convolutions of zeros, what comes out is what is handed on.
+        for (name, mut tensor) in store.variables() {
+            if name.contains("conv") {
+                let _ = tch::no_grad(|| tensor.zero_());
+            }
+        }
+        let x = Tensor::rand([1, 8, 5, 5], (Kind::Float, Device::Cpu));
+        let (y, _) = block.forward(x.shallow_clone(), &x, false);
+        assert_eq!(y.size(), [1, 16, 3, 3]);
+        assert_eq!(y.narrow(1, 4, 8), x.slice(2, 0, 5, 2).slice(3, 0, 5, 2));
+        assert_eq!(y.narrow(1, 0, 4).abs().sum(Kind::Float).double_value(&[]), 0.);
+    }
+
+    #[test]
+    fn a_contradiction_is_named() {
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let root = Scope::root(&store, &fresh);
+        let mut narrow = config(Block::Bottleneck, Shortcut::Projected);
+        narrow.stages[1].width = 6;
+        let error = ResNet::new(&root, narrow).unwrap_err();
+        assert!(error.to_string().contains("a multiple of 4"), "{error}");
+    }
+}

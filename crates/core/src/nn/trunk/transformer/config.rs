@@ -1,0 +1,77 @@
+//! What a transformer is built from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::nn::attention::Attend;
+use crate::nn::layers::{Gelu, NormAt};
+
+/// Whether what a block adds is scaled, channel by channel (CaiT, Touvron et al. 2021, §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerScale {
+    /// It is not.
+    #[default]
+    Without,
+    /// By learned factors: DINOv2.
+    Learned,
+}
+
+/// Ten fields that tell the families apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransformerConfig {
+    /// The length of a hidden state, `D`.
+    pub width: i64,
+    /// The number of blocks.
+    pub depth: usize,
+    /// Attention heads; they divide `width`.
+    pub heads: i64,
+    /// The width of the MLP's hidden layer.
+    pub mlp: i64,
+    /// Where a block normalises.
+    pub norm: NormAt,
+    /// The MLP's activation.
+    pub gelu: Gelu,
+    /// What a place may look at.
+    pub attend: Attend,
+    /// The epsilon of all layer norms.
+    pub eps: f64,
+    /// The share of activations dropped in training.
+    pub dropout: f64,
+    /// Whether what a block adds is scaled.
+    #[serde(default)]
+    pub layer_scale: LayerScale,
+}
+
+impl TransformerConfig {
+    /// A transformer of a width and depth; all else as in ViT, with heads of width 64.
+    pub fn of(width: i64, depth: usize) -> Self {
+        Self {
+            width,
+            depth,
+            heads: (width / 64).max(1),
+            mlp: 4 * width,
+            norm: NormAt::Before,
+            gelu: Gelu::Exact,
+            attend: Attend::Everywhere,
+            eps: 1e-6,
+            dropout: 0.,
+            layer_scale: LayerScale::Without,
+        }
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
+        let problem = if self.width < 1 || self.depth < 1 || self.heads < 1 || self.mlp < 1 {
+            "width, depth, heads and mlp must be at least 1".to_string()
+        } else if self.width % self.heads != 0 {
+            format!("{} heads do not divide the width {}", self.heads, self.width)
+        } else if !(0.0..1.0).contains(&self.dropout) {
+            format!("the dropout {} is not in 0..1", self.dropout)
+        } else if self.eps <= 0. {
+            format!("the epsilon {} is not positive", self.eps)
+        } else {
+            return Ok(());
+        };
+        Err(Error::Setting { setting: "transformer", problem })
+    }
+}

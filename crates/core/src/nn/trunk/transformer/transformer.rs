@@ -1,0 +1,132 @@
+//! The one transformer (Vaswani et al. 2017) that serves every family of checkpoints.
+
+use std::ops::Range;
+
+use tch::Tensor;
+
+use super::block::Block;
+use super::config::TransformerConfig;
+use crate::error::Result;
+use crate::nn::attention::{Attend, backwards};
+use crate::nn::features::Sequence;
+use crate::nn::layers::{LayerNorm, NormAt};
+use crate::weights::Scope;
+
+/// A stack of blocks from hidden states to hidden states.
+#[derive(Debug)]
+pub struct Transformer {
+    config: TransformerConfig,
+    blocks: Vec<Block>,
+    norm: Option<LayerNorm>,
+}
+
+impl Transformer {
+    /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`,
+    /// `blocks.N.{scale1,scale2}` where what they add is scaled, and `norm.{weight,bias}` where they
+    /// normalise before.
+    ///
+    /// # Errors
+    /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
+    pub fn new(at: &Scope<'_>, config: TransformerConfig) -> Result<Self> {
+        config.validate()?;
+        let blocks = (0..config.depth)
+            .map(|i| Block::new(&at.sub("blocks").sub(i), &config))
+            .collect::<Result<_>>()?;
+        let norm = match config.norm {
+            NormAt::Before => Some(LayerNorm::new(&at.sub("norm"), config.width, config.eps)?),
+            NormAt::After => None,
+        };
+        Ok(Self { config, blocks, norm })
+    }
+
+    /// What it was built from.
+    pub fn config(&self) -> &TransformerConfig {
+        &self.config
+    }
+
+    /// `[B, T, D]` to `[B, T, D]`; places that hold no data are not looked at.
+    pub fn forward(&self, sequence: &Sequence, train: bool) -> Sequence {
+        self.parts(sequence, 0..usize::MAX, train)
+    }
+
+    /// What some blocks make of what those below them made; the norm behind all blocks counts as
+    /// one more.
+    pub fn parts(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
+        let Sequence { x, keep } = sequence;
+        let mask = keep.as_ref().map(|keep| {
+            let t = keep.size()[1];
+            let mask = keep.view([-1, 1, 1, t]);
+            match self.config.attend {
+                Attend::Everywhere => mask,
+                Attend::Backwards => mask.logical_and(&backwards(t, x.device())),
+            }
+        });
+        let depth = self.blocks.len();
+        let blocks = &self.blocks[parts.start.min(depth)..parts.end.min(depth)];
+        let x = blocks.iter().fold(x.shallow_clone(), |x, block| {
+            block.forward(&x, mask.as_ref(), &self.config, train)
+        });
+        let norm = self.norm.as_ref().filter(|_| parts.contains(&depth));
+        Sequence {
+            x: norm.map(|n| n.forward(&x)).unwrap_or(x),
+            keep: keep.as_ref().map(Tensor::shallow_clone),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::nn::VarStore;
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::weights::Fresh;
+
+    fn config(norm: NormAt, attend: Attend) -> TransformerConfig {
+        TransformerConfig { heads: 4, mlp: 32, norm, attend, ..TransformerConfig::of(16, 2) }
+    }
+
+    /// Which of 5 places of the output change when the input changes from place 3 on.
+    fn changed(norm: NormAt, attend: Attend, keep: Option<&Tensor>) -> Vec<bool> {
+        tch::manual_seed(1);
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let root = Scope::root(&store, &fresh);
+        let transformer = Transformer::new(&root, config(norm, attend)).unwrap();
+        let run = |x: &Tensor| {
+            let keep = keep.map(Tensor::shallow_clone);
+            transformer.forward(&Sequence { x: x.shallow_clone(), keep }, false).x
+        };
+        let x = Tensor::randn([1, 5, 16], (Kind::Float, Device::Cpu));
+        let later = Tensor::cat(&[x.narrow(1, 0, 3), x.narrow(1, 3, 2) * 2.], 1);
+        let difference = (run(&x) - run(&later)).abs().amax([0, 2].as_slice(), false);
+        Vec::<f32>::try_from(difference).unwrap().iter().map(|&d| d > 1e-6).collect()
+    }
+
+    #[test]
+    fn a_place_sees_what_it_may() {
+        let keep = Tensor::from_slice(&[true, true, true, false, false]).view([1, 5]);
+        for norm in [NormAt::Before, NormAt::After] {
+            assert_eq!(changed(norm, Attend::Everywhere, None), [true; 5]);
+            let before = [false, false, false, true, true];
+            assert_eq!(changed(norm, Attend::Backwards, None), before);
+            // What holds no data sees itself, and is seen by nobody.
+            assert_eq!(changed(norm, Attend::Everywhere, Some(&keep))[..3], before[..3]);
+            assert_eq!(changed(norm, Attend::Backwards, Some(&keep))[..3], before[..3]);
+        }
+    }
+
+    #[test]
+    fn a_contradiction_is_named() {
+        let good = config(NormAt::After, Attend::Everywhere);
+        for (bad, said) in [
+            (TransformerConfig { heads: 3, ..good.clone() }, "3 heads do not divide the width 16"),
+            (TransformerConfig { depth: 0, ..good.clone() }, "at least 1"),
+            (TransformerConfig { dropout: 1., ..good.clone() }, "the dropout 1 is not in 0..1"),
+            (TransformerConfig { eps: 0., ..good }, "the epsilon 0 is not positive"),
+        ] {
+            let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+            let error = Transformer::new(&Scope::root(&store, &fresh), bad).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Trunks: the pretrained middle of a model, which knows no modality.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::resnet::{ResNet, ResNetConfig};
+use super::transformer::{Transformer, TransformerConfig};
+use crate::error::Result;
+use crate::nn::features::{Features, Form};
+use crate::nn::layers::Statistics;
+use crate::weights::Scope;
+
+/// What a trunk is built from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrunkConfig {
+    /// A transformer.
+    Transformer(TransformerConfig),
+    /// A residual network of convolutions.
+    ResNet(ResNetConfig),
+}
+
+impl TrunkConfig {
+    /// The number of parts one above the other, which `below:N` counts: a transformer's blocks, a
+    /// residual network's stages.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Transformer(t) => t.depth,
+            Self::ResNet(r) => r.stages.len(),
+        }
+    }
+
+    /// The form of what the trunk takes.
+    pub fn accepts(&self) -> Form {
+        match self {
+            Self::Transformer(t) => Form::Sequence { width: t.width },
+            Self::ResNet(r) => Form::Planes { channels: r.planes },
+        }
+    }
+
+    /// The same trunk with another dropout, if it has any.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        match &mut self {
+            Self::Transformer(t) => t.dropout = dropout,
+            Self::ResNet(_) => {}
+        }
+        self
+    }
+}
+
+/// A closed set: a new family of trunks is a new variant, and the compiler lists what to change.
+#[derive(Debug)]
+pub enum Trunk {
+    /// A transformer.
+    Transformer(Transformer),
+    /// A residual network of convolutions.
+    ResNet(ResNet),
+}
+
+impl Trunk {
+    /// Builds the trunk at `at` (`trunk` in a model), from its source or fresh.
+    ///
+    /// # Errors
+    /// As the trunk that is built.
+    pub fn new(at: &Scope<'_>, config: &TrunkConfig) -> Result<Self> {
+        Ok(match config {
+            TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(at, c.clone())?),
+            TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(at, c.clone())?),
+        })
+    }
+
+    /// The form of what [`forward`](Self::forward) takes.
+    pub fn accepts(&self) -> Form {
+        match self {
+            Self::Transformer(t) => Form::Sequence { width: t.config().width },
+            Self::ResNet(r) => Form::Planes { channels: r.config().planes },
+        }
+    }
+
+    /// The width of what comes out: of a sequence's vectors, or the number of planes.
+    pub fn width(&self) -> i64 {
+        match self {
+            Self::Transformer(t) => t.config().width,
+            Self::ResNet(r) => r.config().width(),
+        }
+    }
+
+    /// Decides whether the statistics of batch norms move, where there are such.
+    pub fn set_statistics(&self, statistics: Statistics) {
+        match self {
+            Self::Transformer(_) => {}
+            Self::ResNet(r) => r.set_statistics(statistics),
+        }
+    }
+
+    /// Features to features of the same kind.
+    ///
+    /// # Panics
+    /// If the features are of another kind than [`accepts`](Self::accepts) names, which
+    /// [`Tower::join`](crate::nn::Tower::join) has excluded.
+    pub fn forward(&self, features: &Features, train: bool) -> Features {
+        self.parts(features, 0..usize::MAX, train)
+    }
+
+    /// What some of the parts make of what those below them made, counted as
+    /// [`TrunkConfig::depth`] does; a norm behind them all counts as one part more.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn parts(&self, features: &Features, parts: Range<usize>, train: bool) -> Features {
+        match (self, features) {
+            (Self::Transformer(t), Features::Sequence(s)) => {
+                Features::Sequence(t.parts(s, parts, train))
+            }
+            (Self::ResNet(r), Features::Planes(x)) => Features::Planes(r.parts(x, parts, train)),
+            (trunk, _) => {
+                unreachable!("the embedder emitted other features than {}", trunk.accepts())
+            }
+        }
+    }
+}

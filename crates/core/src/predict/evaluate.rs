@@ -1,0 +1,34 @@
+//! How good a model is on labelled samples.
+
+use super::score::score_feed;
+use crate::error::Result;
+use crate::loader::{Feed, Inputs, Samples};
+use crate::modality::Modality;
+use crate::model::Model;
+use crate::task::{Evaluation, Tally};
+
+/// Evaluates a model on all samples, `batch_size` at a time. No gradients, no dropout.
+///
+/// # Errors
+/// If a sample can no longer be read.
+pub fn evaluate<M: Modality>(
+    model: &Model,
+    modality: &M,
+    samples: &Samples,
+    batch_size: usize,
+) -> Result<Evaluation> {
+    evaluate_feed(model, &Inputs { modality, samples }, batch_size)
+}
+
+/// The same of what flows through a cut.
+pub(crate) fn evaluate_feed(
+    model: &Model,
+    feed: &dyn Feed,
+    batch_size: usize,
+) -> Result<Evaluation> {
+    let (mut tally, targets) = (Tally::new(model.spec().task_config()), feed.samples().targets());
+    score_feed(model, feed, batch_size, |chosen, answers| {
+        tally.add(answers, chosen.iter().map(|&at| &targets[at]))
+    })?;
+    Ok(tally.finish())
+}

@@ -1,0 +1,11 @@
+//! A model's answers, without training.
+
+mod evaluate;
+mod features;
+mod score;
+
+pub use evaluate::evaluate;
+pub use features::{Stage, features};
+pub use score::score;
+
+pub(crate) use evaluate::evaluate_feed;

@@ -1,0 +1,94 @@
+//! A model's answers on samples.
+
+use tch::{Kind, Tensor};
+
+use crate::error::Result;
+use crate::loader::{Feed, Inputs, Purpose, Samples, batches};
+use crate::modality::Modality;
+use crate::model::Model;
+use crate::nn::{Batch, Classifier, Cut};
+use crate::task::Task;
+
+/// Hands a model's answers on all samples, `[samples, answers]`, f32 on the CPU, to `consume`, with the
+/// samples that they are of, in order: `batch_size` at a time, without gradients or dropout. Answers
+/// are the logarithms of the probabilities of all classes; of each label, the logarithm of its odds;
+/// values, in deviations ([`TaskConfig::in_units`](crate::task::TaskConfig::in_units)). Of a sample in several windows, the probabilities or the
+/// values are averaged.
+///
+/// # Errors
+/// If a sample can no longer be read, or the first error of `consume`.
+pub fn score<M: Modality>(
+    model: &Model,
+    modality: &M,
+    samples: &Samples,
+    batch_size: usize,
+    consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
+) -> Result<()> {
+    score_feed(model, &Inputs { modality, samples }, batch_size, consume)
+}
+
+pub(super) fn score_feed(
+    model: &Model,
+    feed: &dyn Feed,
+    batch_size: usize,
+    mut consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
+) -> Result<()> {
+    let (task, model) = (model.spec().task, model.classifier());
+    let order: Vec<usize> = (0..feed.samples().len()).collect();
+    let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
+    batches::batches(feed, &lists, Purpose::Ask, |chosen, prepared| {
+        let logits = logits(model, &prepared.batch, feed.cut(), batch_size as i64);
+        let answers = match task {
+            Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
+            Task::MultiLabel | Task::Regression => logits.to_kind(Kind::Float),
+        };
+        let answers = if prepared.rows.iter().all(|&rows| rows == 1) {
+            answers
+        } else {
+            let parts = answers.split_with_sizes(&prepared.rows, 0);
+            Tensor::stack(&parts.iter().map(|part| mean(task, part)).collect::<Vec<_>>(), 0)
+        };
+        consume(chosen, &answers)
+    })
+}
+
+/// The mean over windows, `[windows, answers]`.
+fn mean(task: Task, answers: &Tensor) -> Tensor {
+    let windows = (answers.size()[0] as f64).ln();
+    // Of probabilities, whose logarithms these are.
+    let mean = |logs: Tensor| logs.logsumexp([0].as_slice(), false) - windows;
+    match task {
+        Task::SingleLabel => mean(answers.shallow_clone()),
+        Task::MultiLabel => mean(answers.log_sigmoid()) - mean((-answers).log_sigmoid()),
+        Task::Regression => answers.mean_dim([0].as_slice(), false, Kind::Float),
+    }
+}
+
+/// The logits of each row of a batch, `at_once` at a time.
+fn logits(model: &Classifier, batch: &Batch, cut: Cut, at_once: i64) -> Tensor {
+    let rows = batch.x.size()[0];
+    let part = |from: i64| {
+        let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(rows - from));
+        let part = Batch { x: narrow(&batch.x), keep: batch.keep.as_ref().map(narrow) };
+        let logits = tch::no_grad(|| model.above(&part.to_device(model.device()), cut, false));
+        logits.to_device(tch::Device::Cpu)
+    };
+    let step = usize::try_from(at_once).unwrap_or(1).max(1);
+    Tensor::cat(&(0..rows).step_by(step).map(part).collect::<Vec<_>>(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_averaged_as_probabilities_or_values() {
+        let windows = Tensor::from_slice(&[0.9f64, 0.2, 0.5, 0.4]).view([2, 2]);
+        let log_odds = mean(Task::MultiLabel, &windows.logit(None::<f64>).to_kind(Kind::Float));
+        let means = Vec::<f64>::try_from(log_odds.sigmoid().to_kind(Kind::Double)).unwrap();
+        assert!((means[0] - 0.7).abs() < 1e-6 && (means[1] - 0.3).abs() < 1e-6, "{means:?}");
+        let values = mean(Task::Regression, &windows);
+        let values = Vec::<f64>::try_from(values.to_kind(Kind::Double)).unwrap();
+        assert!((values[0] - 0.7).abs() < 1e-6 && (values[1] - 0.3).abs() < 1e-6, "{values:?}");
+    }
+}

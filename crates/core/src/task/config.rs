@@ -1,0 +1,34 @@
+//! What of a model its task depends on.
+
+use tch::{Device, Kind, Tensor};
+
+use super::scale::{Scale, Scales};
+use super::task::Task;
+
+/// What of a model's specification its task depends on: a view that
+/// [`Spec::task_config`](crate::spec::Spec::task_config) lends.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskConfig<'s> {
+    /// What is asked.
+    pub task: Task,
+    /// The classes, the labels or the names of the values, in the order of the logits.
+    pub labels: &'s [String],
+    /// The scale of each value, where the logits are deviations from a mean.
+    pub scales: &'s [Scale],
+}
+
+impl TaskConfig<'_> {
+    /// The scales for computing; `None` where answers are in the values' own units, or are no values.
+    pub(crate) fn scales_on(self, device: Device) -> Option<Scales> {
+        let scaled = self.task == Task::Regression && !self.scales.is_empty();
+        scaled.then(|| Scales::new(self.scales, device))
+    }
+
+    /// What a model answers on values, `[B, values]`, in the values' own units, f64.
+    pub fn in_units(self, answers: &Tensor) -> Tensor {
+        match self.scales_on(answers.device()) {
+            Some(scales) => scales.undo(answers),
+            None => answers.to_kind(Kind::Double),
+        }
+    }
+}

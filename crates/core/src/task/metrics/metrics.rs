@@ -1,0 +1,58 @@
+//! A model's figures, whatever its task.
+
+use serde::{Deserialize, Serialize};
+
+use super::multi_label::MultiLabelFigures;
+use super::regression::RegressionFigures;
+use super::single_label::SingleLabelFigures;
+
+/// A model's result on labelled samples. In a file it is its figures alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Evaluation {
+    /// Of one class for each sample.
+    SingleLabel(SingleLabelFigures),
+    /// Of any number of labels.
+    MultiLabel(MultiLabelFigures),
+    /// Of numbers.
+    Regression(RegressionFigures),
+}
+
+impl Evaluation {
+    /// The number of samples.
+    pub fn samples(&self) -> usize {
+        match self {
+            Self::SingleLabel(e) => e.samples,
+            Self::MultiLabel(e) => e.samples,
+            Self::Regression(e) => e.samples,
+        }
+    }
+
+    /// The mean loss, as [`Objective::loss`] without weights and smoothing.
+    pub fn loss(&self) -> f64 {
+        match self {
+            Self::SingleLabel(e) => e.loss,
+            Self::MultiLabel(e) => e.loss,
+            Self::Regression(e) => e.loss,
+        }
+    }
+
+    /// The one figure that epochs are compared by, the greater the better: accuracy, the macro F1 of
+    /// labels, the mean R² of values ([`Task::merit`]).
+    pub fn merit(&self) -> f64 {
+        match self {
+            Self::SingleLabel(e) => e.accuracy,
+            Self::MultiLabel(e) => e.macro_f1,
+            Self::Regression(e) => e.r2,
+        }
+    }
+
+    /// The share of answers that are right, all labels of a sample together; `None` of values.
+    pub fn accuracy(&self) -> Option<f64> {
+        match self {
+            Self::SingleLabel(e) => Some(e.accuracy),
+            Self::MultiLabel(e) => Some(e.exact_match),
+            Self::Regression(_) => None,
+        }
+    }
+}

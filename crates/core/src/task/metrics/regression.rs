@@ -1,0 +1,114 @@
+//! Figures of numbers.
+
+use serde::{Deserialize, Serialize};
+
+/// How good answers are that are numbers: the means over all values, and each by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RegressionFigures {
+    /// The number of samples.
+    pub samples: usize,
+    /// The mean squared error in deviations of the training split.
+    pub loss: f64,
+    /// The mean squared error, in squared units.
+    pub mse: f64,
+    /// The mean absolute error, in units.
+    pub mae: f64,
+    /// The coefficient of determination: the share of the variance that is explained.
+    pub r2: f64,
+    /// Pearson's correlation; the mean over the values that have one.
+    pub pearson: Option<f64>,
+    /// Spearman's correlation, of ranks; likewise.
+    pub spearman: Option<f64>,
+    /// Value by value.
+    pub values: Vec<ValueFigures>,
+}
+
+/// How good the answers on one value are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ValueFigures {
+    /// Its name.
+    pub value: String,
+    /// The mean squared error, in squared units.
+    pub mse: f64,
+    /// The mean absolute error, in units.
+    pub mae: f64,
+    /// The share of the variance that is explained, below 0 where the mean would be a better answer.
+    /// Where the truth does not vary: 1 if all answers are right, else 0.
+    pub r2: f64,
+    /// Pearson's correlation; `None`: one side does not vary.
+    pub pearson: Option<f64>,
+    /// Spearman's correlation, of ranks; likewise.
+    pub spearman: Option<f64>,
+}
+
+/// The answers on one value: its name, answers and what is true, of all samples.
+type Column = (String, Vec<f64>, Vec<f64>);
+
+impl RegressionFigures {
+    pub(crate) fn of(columns: &[Column], samples: usize, loss: f64) -> Self {
+        let values: Vec<ValueFigures> = columns.iter().map(ValueFigures::of).collect();
+        let average =
+            |of: fn(&ValueFigures) -> f64| mean(&values.iter().map(of).collect::<Vec<_>>());
+        let known = |of: fn(&ValueFigures) -> Option<f64>| {
+            let known: Vec<f64> = values.iter().filter_map(of).collect();
+            (!known.is_empty()).then(|| mean(&known))
+        };
+        Self {
+            samples,
+            loss,
+            mse: average(|v| v.mse),
+            mae: average(|v| v.mae),
+            r2: average(|v| v.r2),
+            pearson: known(|v| v.pearson),
+            spearman: known(|v| v.spearman),
+            values,
+        }
+    }
+}
+
+impl ValueFigures {
+    fn of((value, answers, truth): &Column) -> Self {
+        let errors: Vec<f64> = answers.iter().zip(truth).map(|(a, t)| a - t).collect();
+        let squared = mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>());
+        let middle = mean(truth);
+        let variance = mean(&truth.iter().map(|t| (t - middle).powi(2)).collect::<Vec<_>>());
+        Self {
+            value: value.clone(),
+            mse: squared,
+            mae: mean(&errors.iter().map(|e| e.abs()).collect::<Vec<_>>()),
+            r2: match (variance > 0., squared > 0.) {
+                (true, _) => 1. - squared / variance,
+                (false, wrong) => f64::from(u8::from(!wrong)),
+            },
+            pearson: correlation(answers, truth),
+            spearman: correlation(&ranks(answers), &ranks(truth)),
+        }
+    }
+}
+
+fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
+}
+
+/// Pearson's.
+fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let sum = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
+        a.iter().zip(b).map(|(a, b)| of(a - mean_a, b - mean_b)).sum()
+    };
+    let scale = sum(&|a, _| a * a).sqrt() * sum(&|_, b| b * b).sqrt();
+    (scale > 0.).then(|| (sum(&|a, b| a * b) / scale).clamp(-1., 1.))
+}
+
+/// The place of each in the order of size, from 1; equals share the mean of theirs.
+fn ranks(numbers: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..numbers.len()).collect();
+    order.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b]));
+    let (mut ranks, mut before) = (vec![0.; numbers.len()], 0);
+    for equals in order.chunk_by(|&a, &b| numbers[a] == numbers[b]) {
+        let rank = before as f64 + (equals.len() + 1) as f64 / 2.;
+        equals.iter().for_each(|&at| ranks[at] = rank);
+        before += equals.len();
+    }
+    ranks
+}

@@ -1,0 +1,24 @@
+//! What a model is asked: targets, losses, metrics. No model, no files.
+
+mod accumulator;
+pub mod class_weights;
+mod config;
+mod loss;
+mod metrics;
+mod scale;
+mod target;
+mod task;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use config::TaskConfig;
+pub use loss::Objective;
+pub use metrics::{
+    Evaluation, LabelFigures, MultiLabelFigures, RegressionFigures, SingleLabelFigures,
+    ValueFigures,
+};
+pub use scale::Scale;
+pub use target::Target;
+pub use task::Task;
+
+pub(crate) use accumulator::Tally;

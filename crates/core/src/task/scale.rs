@@ -1,0 +1,86 @@
+//! Values in standard deviations from their mean.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use super::target::Target;
+use crate::error::{Error, Result};
+
+/// How large a value is and how much it varies in the training split. A model answers in deviations
+/// from the mean, so that all values count alike in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scale {
+    /// In the value's unit.
+    pub mean: f64,
+    /// The standard deviation (of the population), in the value's unit.
+    pub deviation: f64,
+}
+
+impl Scale {
+    /// Measures each value on the targets of the training samples; nothing where they have none.
+    ///
+    /// # Errors
+    /// If a value is the same in all of them. `names` are what they are called.
+    pub fn of(train: &[Target], names: &[String]) -> Result<Vec<Self>> {
+        let rows: Vec<&[f64]> = train
+            .iter()
+            .filter_map(|target| match target {
+                Target::Values(values) => Some(values.as_slice()),
+                _ => None,
+            })
+            .collect();
+        let (count, values) = (rows.len() as f64, rows.first().map_or(0, |row| row.len()));
+        let scale = |at: usize| {
+            let mean = rows.iter().map(|row| row[at] / count).sum::<f64>();
+            let deviation =
+                rows.iter().map(|row| (row[at] - mean).powi(2) / count).sum::<f64>().sqrt();
+            if deviation > 0. && deviation.is_finite() {
+                return Ok(Self { mean, deviation });
+            }
+            let name = names.get(at).map_or("?", String::as_str);
+            let problem = match deviation.is_finite() {
+                true => format!(
+                    "all training samples have {} as {name:?}, so there is nothing to learn",
+                    rows[0][at]
+                ),
+                false => format!("the training samples have too large numbers as {name:?}"),
+            };
+            Err(Error::Setting { setting: "--data", problem })
+        };
+        (0..values).map(scale).collect()
+    }
+}
+
+/// The scales of all values, for computing.
+#[derive(Debug)]
+pub(crate) struct Scales {
+    /// `[values]`, f64.
+    mean: Tensor,
+    /// `[values]`, f64.
+    deviation: Tensor,
+}
+
+impl Scales {
+    pub(super) fn new(scales: &[Scale], device: Device) -> Self {
+        let part = |of: fn(&Scale) -> f64| {
+            let all: Vec<f64> = scales.iter().map(of).collect();
+            Tensor::from_slice(&all).to_device(device)
+        };
+        Self { mean: part(|s| s.mean), deviation: part(|s| s.deviation) }
+    }
+
+    /// Values in their units, `[B, values]`, to what a model answers, f32.
+    pub(super) fn apply(&self, values: &Tensor) -> Tensor {
+        ((values - &self.mean) / &self.deviation).to_kind(Kind::Float)
+    }
+
+    /// A head's weights `[values, D]` to those whose answers are in units, f64.
+    pub(crate) fn stretch(&self, weight: &Tensor) -> Tensor {
+        weight.to_kind(Kind::Double) * self.deviation.unsqueeze(-1)
+    }
+
+    /// What a model answers to values in their units, f64.
+    pub(crate) fn undo(&self, answers: &Tensor) -> Tensor {
+        answers.to_kind(Kind::Double) * &self.deviation + &self.mean
+    }
+}

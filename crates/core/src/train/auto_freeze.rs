@@ -1,0 +1,99 @@
+//! Which parts have settled: AutoFreeze (Liu et al. 2021, §4.1).
+
+use std::collections::BTreeMap;
+
+use tch::Tensor;
+
+use crate::model::Place;
+
+/// Watches how the gradients of each part change from one interval to the next.
+#[derive(Debug)]
+pub(super) struct Settling {
+    depth: usize,
+    /// The share of parts, those that change least, that count as settled.
+    share: f64,
+    /// The sum of the gradients of this interval, by name.
+    sums: BTreeMap<String, Tensor>,
+    /// The norm of the sum of the interval before, by part.
+    before: BTreeMap<Place, f64>,
+}
+
+impl Settling {
+    pub(super) fn new(depth: usize, share: f64) -> Self {
+        Self { depth, share, sums: BTreeMap::new(), before: BTreeMap::new() }
+    }
+
+    pub(super) fn add<'n>(
+        &mut self,
+        trained: impl Iterator<Item = (&'n str, &'n Tensor)>,
+        gradients: &[Tensor],
+    ) {
+        for ((name, _), gradient) in trained.zip(gradients).filter(|(_, g)| g.defined()) {
+            match self.sums.get_mut(name) {
+                Some(sum) => {
+                    let _ = sum.g_add_(gradient);
+                }
+                None => {
+                    self.sums.insert(name.to_owned(), gradient.copy());
+                }
+            }
+        }
+    }
+
+    /// Ends an interval. From the second on, tells up to which part of the trunk all have settled,
+    /// for [`Freeze::below`](crate::model::Freeze::below): in the order from below, each part of which the
+    /// norm of the gradients changes by no more than the `share`-th quantile over all parts.
+    pub(super) fn interval(&mut self) -> Option<usize> {
+        let mut squares = BTreeMap::<Place, f64>::new();
+        for (name, sum) in std::mem::take(&mut self.sums) {
+            let norm = sum.norm().double_value(&[]);
+            *squares.entry(Place::of(&name, self.depth)).or_default() += norm * norm;
+        }
+        let now: BTreeMap<Place, f64> = squares.into_iter().map(|(p, s)| (p, s.sqrt())).collect();
+        let changes: Vec<(Place, f64)> = now
+            .iter()
+            .filter_map(|(place, norm)| {
+                let before = *self.before.get(place)?;
+                Some((*place, (before - norm).abs() / before.max(f64::MIN_POSITIVE)))
+            })
+            .collect();
+        self.before = now;
+        let mut sorted: Vec<f64> = changes.iter().map(|(_, change)| *change).collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = ((sorted.len() as f64 * self.share).ceil() as usize).checked_sub(1)?;
+        let limit = *sorted.get(at)?;
+        changes
+            .iter()
+            .take_while(|(_, change)| *change <= limit)
+            .filter_map(|(place, _)| match place {
+                Place::Trunk(part) => Some((part + 1).min(self.depth)),
+                Place::Embedder => Some(0),
+                Place::Head => None,
+            })
+            .last()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_least_from_below_has_settled() {
+        let names = ["trunk.blocks.0.w", "trunk.blocks.1.w", "trunk.blocks.2.w", "head.weight"];
+        let mut settling = Settling::new(3, 0.5);
+        let mut interval = |norms: [f32; 4]| {
+            let gradients = norms.map(|n| Tensor::from_slice(&[n / 2.]));
+            for _ in 0..2 {
+                settling.add(names.into_iter().zip(&gradients), &gradients);
+            }
+            settling.interval()
+        };
+        assert_eq!(interval([1., 1., 1., 1.]), None, "nothing to compare with");
+        // Changes: 0.1, 0.5, 0.2, 0.9; the median is 0.2, and part 1 is above it.
+        assert_eq!(interval([1.1, 1.5, 1.2, 0.1]), Some(1));
+        assert_eq!(interval([1.1, 1.5, 2.4, 0.2]), Some(2));
+        // The lowest part moves most: nothing has settled.
+        assert_eq!(interval([9., 1.5, 2.4, 0.2]), None);
+    }
+}

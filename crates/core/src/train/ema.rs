@@ -1,0 +1,54 @@
+//! An average of the parameters over the steps.
+
+use super::snapshot::Snapshot;
+use crate::model::Model;
+
+/// The exponential moving average of what trains (Polyak and Juditsky 1992; as in Tarvainen and
+/// Valpola 2017, §3): `a ← d·a + (1 − d)·w`, where `d` is at most `decay` and `(1 + t) / (10 + t)`
+/// in the first steps, so that the beginning is soon forgotten. Statistics are averaged likewise.
+#[derive(Debug)]
+pub(super) struct Average {
+    decay: f64,
+    steps: u32,
+    /// Values and their averages; the other way round while `inside`.
+    values: Snapshot,
+    /// Whether the model has the averages.
+    inside: bool,
+}
+
+impl Average {
+    /// Begins with the values of now.
+    pub(super) fn new(model: &Model, moving: &[String], decay: f64) -> Self {
+        Self { decay, steps: 0, values: Snapshot::of(model, moving), inside: false }
+    }
+
+    pub(super) fn update(&mut self) {
+        self.steps += 1;
+        let t = f64::from(self.steps);
+        let decay = self.decay.min((1. + t) / (10. + t));
+        tch::no_grad(|| {
+            for (value, average) in self.values.pairs() {
+                let _ = average.g_mul_scalar_(decay).g_add_(&(&*value * (1. - decay)));
+            }
+        });
+    }
+
+    /// Gives the model the averages, and keeps its own values meanwhile.
+    pub(super) fn enter(&mut self) {
+        if !self.inside {
+            self.swap();
+        }
+    }
+
+    /// Gives the model its own values back.
+    pub(super) fn leave(&mut self) {
+        if self.inside {
+            self.swap();
+        }
+    }
+
+    fn swap(&mut self) {
+        self.inside = !self.inside;
+        self.values.swap();
+    }
+}

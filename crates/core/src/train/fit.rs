@@ -1,0 +1,115 @@
+//! Fine-tuning: a short loop over epochs and phases.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::auto_freeze::Settling;
+use super::cached::Kept;
+use super::frozen::Fingerprint;
+use super::options::FitOptions;
+use super::phase::{Continues, Phase};
+use super::record::{Fitted, Progress};
+use super::training::Run;
+use crate::error::Result;
+use crate::loader::{Inputs, Samples};
+use crate::modality::Modality;
+use crate::model::{Freeze, Model};
+
+/// Trains a model. With validation samples, the model ends with the parameters of the epoch that had
+/// the best [merit](Evaluation::merit) in validation (of equals, the one with the lower loss), and a
+/// phase ends early after `patience` epochs without a better one; without them, it ends as the last
+/// epoch left it.
+///
+/// What lies below everything that trains is computed once per sample and phase, and kept in the
+/// options' `room`; of samples that are varied only if the option `views` says how often, and never
+/// of samples that are mixed.
+///
+/// # Errors
+/// If an option cannot be used, the loss stops being a number, or the observer fails.
+pub fn fit<M: Modality>(
+    model: &Model,
+    modality: &M,
+    train: &Samples,
+    validation: &Samples,
+    options: &FitOptions,
+    observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
+) -> Result<Fitted> {
+    options.check()?;
+    options.check_for(model.spec().task)?;
+    let start = Instant::now();
+    let moving = moving(model, options)?;
+    let fingerprint = Fingerprint::new(model, &moving)?;
+    let inputs = [train, validation].map(|samples| Inputs { modality, samples });
+    let mut run = Run::new(model, &inputs, options, &moving);
+    for (at, phase) in phases(options).iter().enumerate() {
+        if !options.phases.is_empty() {
+            phase.freeze.apply(model.store(), model.anatomy())?;
+            run.tuner.begin(phase, new_steps(options, at, train.len()));
+        }
+        let mut freeze = phase.freeze.clone();
+        let mut kept = Kept::new(model, &inputs, options, phase.epochs, observe)?;
+        let begun = run.epochs.len();
+        for epochs_left in (0..phase.epochs).rev() {
+            if run.batches_left == 0 {
+                break;
+            }
+            run.epoch(kept.feeds(&inputs), &moving, observe)?;
+            let unrewarded = run.epochs.len() - run.best.as_ref().map_or(0, |b| b.epoch).max(begun);
+            if run.best.is_some() && options.patience.is_some_and(|p| unrewarded >= p) {
+                break;
+            }
+            let settled = run.tuner.settling.as_mut().and_then(Settling::interval);
+            if let Some(part) = settled.filter(|_| epochs_left > 0) {
+                freeze = freeze.and(&Freeze::below(part));
+                freeze.apply(model.store(), model.anatomy())?;
+                run.tuner.refrozen();
+                if model.cut() > kept.cut {
+                    kept = Kept::new(model, &inputs, options, epochs_left, observe)?;
+                }
+            }
+        }
+    }
+    if let Some(average) = &mut run.tuner.average {
+        average.enter();
+    }
+    let (epochs, best) = (run.epochs, run.best);
+    let best_epoch = best.as_ref().map_or(epochs.len(), |b| b.epoch);
+    if let Some(best) = best {
+        best.restore();
+    }
+    let frozen = fingerprint.check(model)?;
+    Ok(Fitted { epochs, best_epoch, frozen, seconds: start.elapsed().as_secs_f64() })
+}
+
+/// The phases of a training.
+fn phases(options: &FitOptions) -> Vec<Phase> {
+    match options.phases.is_empty() {
+        true => vec![Phase::of(Freeze::nothing(), options.epochs)],
+        false => options.phases.clone(),
+    }
+}
+
+/// The steps of the schedule that begins with a phase, if one does.
+fn new_steps(options: &FitOptions, at: usize, samples: usize) -> Option<usize> {
+    let phases = &options.phases[at..];
+    if at > 0 && phases[0].schedule == Continues::On {
+        return None;
+    }
+    let more = phases.iter().skip(1).take_while(|s| s.schedule == Continues::On);
+    let epochs = phases[0].epochs + more.map(|s| s.epochs).sum::<usize>();
+    Some(FitOptions { epochs, ..options.clone() }.steps(samples))
+}
+
+/// The names of all that moves in any phase.
+pub(super) fn moving(model: &Model, options: &FitOptions) -> Result<Vec<String>> {
+    let names = || model.moving().into_iter().map(|(name, _)| name);
+    if options.phases.is_empty() {
+        return Ok(names().collect());
+    }
+    let mut all = BTreeSet::new();
+    for phase in &options.phases {
+        phase.freeze.apply(model.store(), model.anatomy())?;
+        all.extend(names());
+    }
+    Ok(all.into_iter().collect())
+}

@@ -1,0 +1,273 @@
+//! The learning-rate finder (Smith 2017, *Cyclical Learning Rates for Training Neural Networks*, §3.3):
+//! a short training in which every step has a larger rate than the one before, until the loss bursts.
+
+use serde::{Deserialize, Serialize};
+
+use super::optim::Curve;
+use super::options::FitOptions;
+use super::snapshot::Snapshot;
+use super::training::{Run, ready};
+use crate::error::{Error, Result};
+use crate::loader::{Inputs, Purpose, Samples, batches};
+use crate::modality::Modality;
+use crate::model::{Model, Trains};
+
+/// One step of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RatePoint {
+    /// The learning rate of fresh parameters. That of pretrained ones is in the options' proportion.
+    pub rate: f64,
+    /// The mean loss over the step's samples, before the step.
+    pub loss: f64,
+    /// The exponentially weighted mean of the losses so far.
+    pub smooth: f64,
+}
+
+/// How a sweep ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SweepEnd {
+    /// At its last rate.
+    Last,
+    /// The loss rose to a multiple of its least, or was no number any more.
+    Diverged,
+}
+
+/// The loss over the learning rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateCurve {
+    /// By rising rate.
+    pub points: Vec<RatePoint>,
+    /// How it ended.
+    pub end: SweepEnd,
+    /// The rate at which the smooth loss falls fastest, if it falls: a good rate to train at.
+    pub steepest: Option<f64>,
+    /// A tenth of the rate at which the smooth loss is least, if it falls: a careful choice.
+    pub tenth_of_least: Option<f64>,
+}
+
+/// What the mean of the losses so far counts at each step.
+const MEMORY: f64 = 0.9;
+
+/// The steps at which that mean hangs on too few losses to be looked at.
+const WARM: usize = 10;
+
+/// The least number of steps of which a curve can be read.
+const FEWEST: usize = 2 * WARM;
+
+/// The sweep ends where the loss is so many times the least.
+const BURST: f64 = 4.;
+
+/// The share of the loss that it has to fall by.
+const FALL: f64 = 0.01;
+
+/// Trains with rates from `from` to `to`, of which each is the same multiple of the one before, one
+/// step each, until the smooth loss is four times its least, and says where it fell fastest. What
+/// trains is what does in the options' first phase, or what trains now; `accumulate` batches make a
+/// step. Schedule, patience, average and freezing of what has settled are left aside. Afterwards, all
+/// parameters and statistics are what they were, and what trained trains again; only libtorch's source
+/// of randomness has moved on.
+///
+/// # Errors
+/// If a rate, the number of steps or an option cannot be used, if there are no samples, or if the loss
+/// is no number from the start.
+pub fn find_rate<M: Modality>(
+    model: &Model,
+    modality: &M,
+    train: &Samples,
+    options: &FitOptions,
+    from: f64,
+    to: f64,
+    steps: usize,
+) -> Result<RateCurve> {
+    let rates = rates(from, to, steps)?;
+    options.check()?;
+    options.check_for(model.spec().task)?;
+    if train.is_empty() {
+        return Err(setting("there is nothing to train on"));
+    }
+    // Before a phase says what trains.
+    let _before = Before::new(model);
+    let options = FitOptions {
+        schedule: Curve::Constant,
+        warmup: 0.,
+        ema: None,
+        settle: None,
+        max_steps: None,
+        ..options.clone()
+    };
+    if let Some(phase) = options.phases.first() {
+        phase.freeze.apply(model.store(), model.anatomy())?;
+    }
+    let inputs = [train, train].map(|samples| Inputs { modality, samples });
+    let mut run = Run::new(model, &inputs, &options, &[]);
+    if let Some(phase) = options.phases.first() {
+        run.tuner.begin(phase, None);
+    }
+    let (mut sweep, mut epoch) = (Sweep::new(rates, options.accumulate), 0);
+    while sweep.is_on() {
+        epoch += 1;
+        let mut lists = run.lists(train);
+        lists.truncate(sweep.batches_left());
+        match run.sweep(&inputs[0], &lists, epoch, &mut sweep) {
+            Err(Error::Diverged { .. }) if !sweep.points.is_empty() => {
+                sweep.end = Some(SweepEnd::Diverged);
+            }
+            done => done?,
+        }
+    }
+    Ok(sweep.curve())
+}
+
+fn setting(problem: &str) -> Error {
+    Error::Setting { setting: "--find-lr", problem: problem.into() }
+}
+
+/// Rates from one to the other, evenly on a logarithmic scale.
+fn rates(from: f64, to: f64, steps: usize) -> Result<Vec<f64>> {
+    if !(from > 0. && from < to && to.is_finite()) {
+        return Err(setting(&format!(
+            "rates go from one above 0 to a larger one, not from {from:e} to {to:e}"
+        )));
+    }
+    if steps < FEWEST {
+        return Err(setting(&format!("{steps} steps; at least {FEWEST} are needed")));
+    }
+    let share = |at: usize| at as f64 / (steps - 1) as f64;
+    Ok((0..steps).map(|at| from * (to / from).powf(share(at))).collect())
+}
+
+impl Run<'_> {
+    /// Goes through batches of an epoch, each `accumulate` of them at the sweep's next rate.
+    fn sweep<M: Modality>(
+        &mut self,
+        train: &Inputs<'_, M>,
+        lists: &[Vec<usize>],
+        epoch: usize,
+        sweep: &mut Sweep,
+    ) -> Result<()> {
+        let (model, tuner, options, mut at) = (self.model, &mut self.tuner, self.options, 0);
+        let purpose = Purpose::Train { seed: options.seed, epoch };
+        batches::batches(train, lists, purpose, |chosen, prepared| {
+            let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
+            at += 1;
+            tuner.set_rate(sweep.rate());
+            let step = tuner.step(&batch, &targets)?;
+            sweep.add(step.loss, chosen.len());
+            match sweep.burst() {
+                true => Err(Error::Diverged {
+                    step: sweep.points.len(),
+                    loss: step.loss,
+                    lr: sweep.rate(),
+                }),
+                false => Ok(()),
+            }
+        })
+    }
+}
+
+/// A sweep under way.
+struct Sweep {
+    rates: Vec<f64>,
+    /// Batches in a step.
+    batches: usize,
+    points: Vec<RatePoint>,
+    /// The sum of the losses of the step under way, and its samples and batches.
+    step: (f64, usize, usize),
+    /// The mean of the losses so far as if there had been zeros before.
+    mean: f64,
+    end: Option<SweepEnd>,
+}
+
+impl Sweep {
+    fn new(rates: Vec<f64>, batches: usize) -> Self {
+        Self { rates, batches, points: vec![], step: (0., 0, 0), mean: 0., end: None }
+    }
+
+    fn is_on(&self) -> bool {
+        self.end.is_none() && self.points.len() < self.rates.len()
+    }
+
+    fn batches_left(&self) -> usize {
+        (self.rates.len() - self.points.len()) * self.batches - self.step.2
+    }
+
+    /// The rate of the step under way.
+    fn rate(&self) -> f64 {
+        self.rates[self.points.len().min(self.rates.len() - 1)]
+    }
+
+    /// A batch is done.
+    fn add(&mut self, loss: f64, samples: usize) {
+        let (sum, seen, batches) = self.step;
+        self.step = (sum + loss * samples as f64, seen + samples, batches + 1);
+        if self.step.2 < self.batches {
+            return;
+        }
+        let loss = self.step.0 / self.step.1 as f64;
+        self.step = (0., 0, 0);
+        self.mean = MEMORY * self.mean + (1. - MEMORY) * loss;
+        let zeros = MEMORY.powi(self.points.len() as i32 + 1);
+        self.points.push(RatePoint { rate: self.rate(), loss, smooth: self.mean / (1. - zeros) });
+    }
+
+    fn burst(&self) -> bool {
+        let Some(last) = self.points.last() else { return false };
+        let least = self.points.iter().map(|point| point.smooth).fold(f64::INFINITY, f64::min);
+        self.step.2 == 0 && self.points.len() > WARM && last.smooth > BURST * least
+    }
+
+    fn curve(self) -> RateCurve {
+        let (steepest, least) = read(&self.points).unzip();
+        RateCurve {
+            end: self.end.unwrap_or(SweepEnd::Last),
+            steepest,
+            tenth_of_least: least.map(|rate| rate / 10.),
+            points: self.points,
+        }
+    }
+}
+
+/// The rates at which the smooth loss falls fastest and at which it is least; `None` if it never falls
+/// by more than a [`FALL`].
+fn read(points: &[RatePoint]) -> Option<(f64, f64)> {
+    let points = points.get(WARM..)?;
+    let by_loss = |a: &&RatePoint, b: &&RatePoint| a.smooth.total_cmp(&b.smooth);
+    let least = points.iter().min_by(by_loss)?;
+    if least.smooth >= points.first()?.smooth * (1. - FALL) {
+        return None;
+    }
+    // Over several steps: from one to the next, chance has the say.
+    let stretch = (points.len() / 8).clamp(1, WARM);
+    let falls = points.windows(stretch + 1).filter_map(|some| {
+        let (first, last) = (some.first()?, some.last()?);
+        let slope = (last.smooth - first.smooth) / (last.rate / first.rate).ln();
+        Some(((first.rate * last.rate).sqrt(), slope))
+    });
+    let (steepest, _) = falls
+        .filter(|&(rate, _)| rate <= least.rate)
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .unwrap_or((least.rate, 0.));
+    Some((steepest, least.rate))
+}
+
+/// All values of a model, and what trains; dropped, they are so again.
+struct Before {
+    values: Snapshot,
+    _trains: Trains,
+}
+
+impl Before {
+    fn new(model: &Model) -> Self {
+        Self { values: Snapshot::whole(model), _trains: Trains::now(model) }
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        self.values.restore();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,25 @@
+//! Training: the loop, and all that it needs.
+
+mod auto_freeze;
+mod cached;
+mod ema;
+mod fit;
+mod frozen;
+mod lr_finder;
+mod mixup;
+mod optim;
+mod options;
+mod phase;
+mod record;
+mod snapshot;
+mod trainer;
+mod training;
+
+pub use fit::fit;
+pub use lr_finder::{RateCurve, RatePoint, SweepEnd, find_rate};
+pub use mixup::Mix;
+pub use optim::{AdamW, Curve, Schedule, clip_factor};
+pub use options::FitOptions;
+pub use phase::{Continues, Phase};
+pub use record::{EpochRecord, Fitted, Progress};
+pub use trainer::{Step, Tuner, peak_rate};

@@ -1,0 +1,245 @@
+//! One step after another.
+
+use std::collections::BTreeMap;
+
+use tch::Tensor;
+
+use super::auto_freeze::Settling;
+use super::ema::Average;
+use super::optim::{AdamW, Schedule, clip_factor};
+use super::options::FitOptions;
+use super::phase::Phase;
+use crate::error::{Error, Result};
+use crate::model::{Model, Place, is_statistic};
+use crate::nn::{Batch, Cut};
+use crate::task::Objective;
+
+/// A step's result.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// The mean loss of the batch; see [`Objective::loss`].
+    pub loss: f64,
+    /// Answers that are the target, or its largest part; see [`Objective::right`].
+    pub right: Option<i64>,
+}
+
+/// The peak rate of a parameter that trains, of the peaks of fresh and of pretrained parameters; the
+/// latter falls from part to part downwards by a factor (Howard and Ruder 2018, §3.2).
+pub fn peak_rate(
+    model: &Model,
+    layer_decay: f64,
+    [lr, pretrained_lr]: [f64; 2],
+    name: &str,
+) -> f64 {
+    let fresh = &model.report().fresh;
+    if fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok() {
+        return lr;
+    }
+    let depth = model.spec().trunk.depth();
+    let below = match Place::of(name, depth) {
+        Place::Embedder => depth + 1,
+        Place::Trunk(part) => depth - part,
+        Place::Head => 0,
+    };
+    pretrained_lr * layer_decay.powi(below as i32)
+}
+
+/// A model in training: the optimizer and the schedule.
+#[derive(Debug)]
+pub struct Tuner<'m> {
+    model: &'m Model,
+    optimizer: AdamW,
+    schedule: Schedule,
+    options: &'m FitOptions,
+    /// The peak rate of fresh parameters, to which all others are in proportion.
+    lr: f64,
+    objective: Objective,
+    /// Steps of the schedule.
+    steps: usize,
+    /// The sum of the gradients of the batches since the last step, each times its samples.
+    pending: Option<Pending>,
+    /// What pretrained parameters were at first, where they are held to it.
+    start: BTreeMap<String, Tensor>,
+    pub(super) average: Option<Average>,
+    pub(super) settling: Option<Settling>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    gradients: Vec<Tensor>,
+    samples: i64,
+    batches: usize,
+}
+
+impl<'m> Tuner<'m> {
+    /// A tuner for `total` steps of what [`Freeze::apply`](crate::model::Freeze::apply) left trainable.
+    pub fn new(model: &'m Model, options: &'m FitOptions, total: usize) -> Self {
+        let fresh = &model.report().fresh;
+        let mut start = BTreeMap::new();
+        if options.l2_sp > 0. {
+            start = model.store().variables().into_iter().collect();
+            start.retain(|name, _| !is_statistic(name) && fresh.binary_search(name).is_err());
+            start.values_mut().for_each(|value| *value = value.detach().copy());
+        }
+        let mut tuner = Self {
+            model,
+            optimizer: AdamW::new(model.store(), |_| 0., |_| 1.),
+            schedule: Schedule::new(options.schedule, options.warmup, total),
+            options,
+            lr: options.lr,
+            objective: Objective::new(
+                model.spec().task_config(),
+                options.label_smoothing,
+                model.classifier().device(),
+            ),
+            steps: 0,
+            pending: None,
+            start,
+            average: None,
+            settling: None,
+        };
+        tuner.set_rates(options.lr, options.pretrained_lr);
+        tuner
+    }
+
+    /// Sets the rates of all parameters; see [`peak_rate`].
+    fn set_rates(&mut self, lr: f64, pretrained_lr: f64) {
+        let (model, decay) = (self.model, self.options.layer_decay);
+        let rate = |name: &str| peak_rate(model, decay, [lr, pretrained_lr], name) / lr;
+        // What is held to its start does not decay to zero.
+        let decay = |name: &str| match self.start.contains_key(name) {
+            true => 0.,
+            false => self.options.weight_decay,
+        };
+        self.lr = lr;
+        self.optimizer.retune(self.model.store(), decay, rate);
+    }
+
+    /// Begins a phase, whose freezing has been applied. `total`: the steps of a schedule that begins
+    /// with it, and the optimizer anew; `None`: those before go on.
+    pub(super) fn begin(&mut self, phase: &Phase, total: Option<usize>) {
+        let options = self.options;
+        self.set_rates(
+            phase.lr.unwrap_or(options.lr),
+            phase.pretrained_lr.unwrap_or(options.pretrained_lr),
+        );
+        if let Some(total) = total {
+            self.schedule = Schedule::new(options.schedule, options.warmup, total);
+            self.steps = 0;
+            self.optimizer.restart();
+        }
+    }
+
+    /// Goes on with another peak rate of fresh parameters; all others stay in proportion.
+    pub(super) fn set_rate(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
+    /// Goes on with another set of parameters that train.
+    pub(super) fn refrozen(&mut self) {
+        self.optimizer.regroup();
+    }
+
+    /// Lets samples of each class or label count so much; see [`Objective::with_weights`].
+    pub fn with_class_weights(self, weights: Tensor) -> Self {
+        let weights = weights.to_device(self.model.classifier().device());
+        Self { objective: self.objective.with_weights(weights), ..self }
+    }
+
+    /// One step on a batch with its targets, as [`Target::stack`](crate::task::Target::stack) or
+    /// [`Mix::apply`](crate::train::Mix::apply) makes them. With the option `accumulate`, only so many batches make a step.
+    ///
+    /// # Errors
+    /// If the loss is not a number.
+    pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
+        self.step_from(batch, Cut::Inputs, targets)
+    }
+
+    /// The same with what flows through a cut.
+    pub(super) fn step_from(&mut self, batch: &Batch, cut: Cut, targets: &Tensor) -> Result<Step> {
+        let classifier = self.model.classifier();
+        // What lies below all that trains does as in prediction, and needs no gradients.
+        let lowest = self.model.cut();
+        let logits = if cut == Cut::Inputs && lowest > cut {
+            classifier.above(&classifier.tower().below(batch, lowest), lowest, true)
+        } else {
+            classifier.above(batch, cut, true)
+        };
+        let loss = self.objective.loss(&logits, targets);
+        let step =
+            Step { loss: loss.double_value(&[]), right: self.objective.right(&logits, targets) };
+        if !step.loss.is_finite() {
+            let (step, loss) = (self.steps + 1, step.loss);
+            return Err(Error::Diverged { step, loss, lr: self.lr });
+        }
+        let gradients = self.optimizer.gradients(&loss)?;
+        if self.options.accumulate == 1 {
+            self.apply(gradients)?;
+        } else {
+            self.collect(gradients, targets.size()[0])?;
+        }
+        Ok(step)
+    }
+
+    fn collect(&mut self, gradients: Vec<Tensor>, samples: i64) -> Result<()> {
+        let scaled = gradients.into_iter().map(|mut g| match g.defined() {
+            true => g.g_mul_scalar_(samples as f64),
+            false => g,
+        });
+        let pending = match self.pending.take() {
+            None => Pending { gradients: scaled.collect(), samples, batches: 1 },
+            Some(before) => Pending {
+                gradients: before
+                    .gradients
+                    .into_iter()
+                    .zip(scaled)
+                    .map(|(a, b)| sum(a, b))
+                    .collect(),
+                samples: before.samples + samples,
+                batches: before.batches + 1,
+            },
+        };
+        let whole = pending.batches == self.options.accumulate;
+        self.pending = Some(pending);
+        if whole { self.flush() } else { Ok(()) }
+    }
+
+    /// Makes a step of the batches that wait for one.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let Some(Pending { gradients, samples, .. }) = self.pending.take() else { return Ok(()) };
+        let mean = gradients.into_iter().map(|mut g| match g.defined() {
+            true => g.g_div_scalar_(samples as f64),
+            false => g,
+        });
+        self.apply(mean.collect())
+    }
+
+    fn apply(&mut self, mut gradients: Vec<Tensor>) -> Result<()> {
+        // L2-SP (Li et al. 2018, eq. 2): the gradient of `α/2 · ‖w − w₀‖²`.
+        for ((name, value), gradient) in self.optimizer.trained().zip(&mut gradients) {
+            if let (Some(start), true) = (self.start.get(name), gradient.defined()) {
+                let away = tch::no_grad(|| (value - start) * self.options.l2_sp);
+                let _ = gradient.g_add_(&away);
+            }
+        }
+        if let Some(settling) = &mut self.settling {
+            settling.add(self.optimizer.trained(), &gradients);
+        }
+        let factor = clip_factor(&gradients, self.options.clip_grad);
+        let lr = self.lr * self.schedule.at(self.steps);
+        self.optimizer.step(&gradients, factor, lr)?;
+        self.steps += 1;
+        if let Some(average) = &mut self.average {
+            average.update();
+        }
+        Ok(())
+    }
+}
+
+fn sum(mut a: Tensor, b: Tensor) -> Tensor {
+    match (a.defined(), b.defined()) {
+        (true, true) => a.g_add_(&b),
+        (true, false) => a,
+        (false, _) => b,
+    }
+}

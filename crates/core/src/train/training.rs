@@ -1,0 +1,157 @@
+//! A training under way: one epoch after another.
+
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use tch::Tensor;
+
+use super::auto_freeze::Settling;
+use super::ema::Average;
+use super::mixup::Mix;
+use super::options::FitOptions;
+use super::record::{Best, EpochRecord, Progress};
+use super::trainer::Tuner;
+use crate::error::Result;
+use crate::loader::{
+    Balance, Feed, Inputs, Order, Prepared, Purpose, Samples, balanced_order, batches, by_length,
+};
+use crate::modality::Modality;
+use crate::model::Model;
+use crate::nn::Batch;
+use crate::predict::evaluate_feed;
+use crate::random;
+use crate::random::Rng;
+use crate::task::{Evaluation, class_weights};
+
+/// A training under way.
+pub(super) struct Run<'m> {
+    pub(super) tuner: Tuner<'m>,
+    pub(super) model: &'m Model,
+    pub(super) options: &'m FitOptions,
+    rng: Rng,
+    order: Vec<usize>,
+    /// How many batches there may still be.
+    pub(super) batches_left: usize,
+    pub(super) epochs: Vec<EpochRecord>,
+    pub(super) best: Option<Best>,
+}
+
+impl<'m> Run<'m> {
+    pub(super) fn new<M: Modality>(
+        model: &'m Model,
+        [train, _]: &[Inputs<'_, M>; 2],
+        options: &'m FitOptions,
+        moving: &[String],
+    ) -> Self {
+        let samples = train.samples;
+        let mut tuner = Tuner::new(model, options, options.steps(samples.len()));
+        if options.balance == Balance::Weights {
+            let classes = model.spec().labels.len();
+            let weights = class_weights::weights(samples.targets(), classes);
+            tuner = tuner.with_class_weights(Tensor::from_slice(&weights));
+        }
+        tuner.average = options.ema.map(|decay| Average::new(model, moving, decay));
+        let depth = model.anatomy().depth;
+        tuner.settling = options.settle.map(|share| Settling::new(depth, share));
+        let most = options.max_steps.map(|steps| steps.saturating_mul(options.accumulate));
+        Self {
+            tuner,
+            model,
+            options,
+            rng: Rng::seed_from_u64(options.seed),
+            order: (0..samples.len()).collect(),
+            batches_left: most.unwrap_or(usize::MAX),
+            epochs: vec![],
+            best: None,
+        }
+    }
+
+    /// The batches of an epoch.
+    pub(super) fn lists(&mut self, train: &Samples) -> Vec<Vec<usize>> {
+        let size = self.options.batch_size;
+        if self.options.balance == Balance::Sampling {
+            self.order = balanced_order(&train.classes(), &mut self.rng);
+        } else {
+            self.order.shuffle(&mut self.rng);
+        }
+        match self.options.order {
+            Order::Shuffled => self.order.chunks(size).map(<[_]>::to_vec).collect(),
+            Order::ByLength => by_length(train, &self.order, size, &mut self.rng),
+        }
+    }
+
+    /// Trains for an epoch, and evaluates if there is anything to evaluate on.
+    pub(super) fn epoch(
+        &mut self,
+        [train, validation]: [&dyn Feed; 2],
+        moving: &[String],
+        observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (begun, epoch) = (Instant::now(), self.epochs.len() + 1);
+        let (model, options) = (self.model, self.options);
+        let mut lists = self.lists(train.samples());
+        let steps = lists.len();
+        lists.truncate(self.batches_left);
+        self.batches_left -= lists.len();
+        let tuner = &mut self.tuner;
+        if let Some(average) = &mut tuner.average {
+            average.leave();
+        }
+        let (mut loss, mut right, mut seen, mut at) = (0., None, 0, 0);
+        let purpose = Purpose::Train { seed: options.seed, epoch };
+        batches::batches(train, &lists, purpose, |chosen, prepared| {
+            let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
+            let step = tuner.step_from(&batch, train.cut(), &targets)?;
+            loss += step.loss * chosen.len() as f64;
+            right = step.right.map(|more| right.unwrap_or(0) + more);
+            seen += chosen.len();
+            at += 1;
+            observe(Progress::Step {
+                epoch,
+                step: at,
+                steps,
+                loss: loss / seen as f64,
+                accuracy: right.map(|right| right as f64 / seen as f64),
+            })
+        })?;
+        tuner.flush()?;
+        if let Some(average) = &mut tuner.average {
+            average.enter();
+        }
+        let score = || evaluate_feed(model, validation, options.batch_size);
+        let scored = (!validation.samples().is_empty()).then(score).transpose()?;
+        let record = EpochRecord {
+            epoch,
+            train_loss: loss / seen as f64,
+            train_accuracy: right.map(|right| right as f64 / seen as f64),
+            validation_loss: scored.as_ref().map(Evaluation::loss),
+            validation_accuracy: scored.as_ref().and_then(Evaluation::accuracy),
+            validation_merit: scored.as_ref().map(Evaluation::merit),
+            seconds: begun.elapsed().as_secs_f64(),
+        };
+        observe(Progress::Epoch(&record))?;
+        self.epochs.push(record);
+        let better = |s: &Evaluation| self.best.as_ref().is_none_or(|b| b.is_worse_than(s));
+        if let Some(scored) = scored.filter(better) {
+            self.best = Some(Best::new(model, moving, epoch, &scored));
+        }
+        Ok(())
+    }
+}
+
+/// A batch on the model's device, mixed if it is to be; `number` is that of its epoch and its own.
+pub(super) fn ready(
+    model: &Model,
+    options: &FitOptions,
+    Prepared { batch, targets, .. }: Prepared,
+    (epoch, number): (usize, usize),
+) -> Result<(Batch, Tensor)> {
+    let device = model.classifier().device();
+    let (batch, targets) = (batch.to_device(device), targets.to_device(device));
+    if options.mix == Mix::default() {
+        return Ok((batch, targets));
+    }
+    let classes = model.spec().labels.len() as i64;
+    options.mix.apply(&batch, &targets, classes, &mut random::rng(!options.seed, epoch, number))
+}

@@ -1,0 +1,147 @@
+//! What a source's own embedder makes of inputs of its own modality: what a fresh embedder is aligned
+//! with.
+
+use std::path::Path;
+
+use tch::{Device, Kind, Tensor};
+
+use super::otdd::Otdd;
+use crate::error::{Error, Result};
+use crate::nn::{Features, Pool};
+use crate::transfer::embedding_stats::{Moments, measured};
+use crate::weights::{Checkpoint, write_tensors};
+
+/// The embedded features of a source.
+#[derive(Debug)]
+pub enum SourceFeatures {
+    /// Of samples with their classes: each the mean over the places that the embedder emits.
+    Labelled {
+        /// `[N, D]`, f64.
+        features: Tensor,
+        /// The class of each.
+        targets: Vec<i64>,
+    },
+    /// As far as the source's weights tell: over all places, without classes.
+    Gaussian {
+        /// `[D]`, f64.
+        mean: Tensor,
+        /// `[D]`, f64.
+        deviation: Tensor,
+    },
+}
+
+impl From<&Moments> for SourceFeatures {
+    fn from(moments: &Moments) -> Self {
+        let (mean, deviation) = moments.received();
+        let double = |x: Tensor| x.to_kind(Kind::Double);
+        Self::Gaussian { mean: double(mean), deviation: double(deviation) }
+    }
+}
+
+impl SourceFeatures {
+    /// Features `[N, D]` with the class of each.
+    pub fn labelled(features: &Tensor, targets: &[i64]) -> Self {
+        Self::Labelled { features: features.to_kind(Kind::Double), targets: targets.to_vec() }
+    }
+
+    /// Reads what [`save`](Self::save) wrote: `features [N, D]` and `targets [N]` in a file of
+    /// safetensors.
+    ///
+    /// # Errors
+    /// If it cannot be read or holds something else.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let checkpoint = Checkpoint::open(path)?;
+        let refused = |problem: String| {
+            let path = checkpoint.path().to_path_buf();
+            Error::Malformed { path, problem }
+        };
+        let shape = |name: &str| checkpoint.entry(name).map(|entry| entry.shape.clone());
+        match (shape("features").as_deref(), shape("targets").as_deref()) {
+            (Some(&[n, width]), Some(&[targets])) if n == targets && n > 0 && width > 0 => {}
+            (features, targets) => {
+                return Err(refused(format!(
+                    "expected the tensors features [N, D] and targets [N] that `embed` writes, \
+                     found {features:?} and {targets:?}"
+                )));
+            }
+        }
+        let features = checkpoint.tensor("features")?.to_kind(Kind::Double);
+        if features.isfinite().all().int64_value(&[]) == 0 {
+            return Err(refused("its features are not all numbers".into()));
+        }
+        let targets = Vec::<i64>::try_from(checkpoint.tensor("targets")?.to_kind(Kind::Int64))?;
+        Ok(Self::Labelled { features, targets })
+    }
+
+    /// Writes labelled features to a file.
+    ///
+    /// # Errors
+    /// If they have no labels, or the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let Self::Labelled { features, targets } = self else {
+            let problem = "moments alone are not written; they come from the weights".into();
+            return Err(Error::Setting { setting: "--out", problem });
+        };
+        let tensors = [
+            ("features".to_string(), features.shallow_clone()),
+            ("targets".to_string(), Tensor::from_slice(targets)),
+        ];
+        write_tensors(tensors, path)
+    }
+
+    /// The length of a feature.
+    pub fn width(&self) -> i64 {
+        match self {
+            Self::Labelled { features, .. } => features.size()[1],
+            Self::Gaussian { mean, .. } => mean.size()[0],
+        }
+    }
+
+    /// At most so many of the samples, the ones that `order` names first.
+    pub(super) fn some(&self, order: &[usize], limit: usize) -> Self {
+        match self {
+            Self::Gaussian { mean, deviation } => {
+                Self::Gaussian { mean: mean.shallow_clone(), deviation: deviation.shallow_clone() }
+            }
+            Self::Labelled { features, targets } => {
+                let at = &order[..limit.min(order.len())];
+                let index: Vec<i64> = at.iter().map(|&at| at as i64).collect();
+                Self::Labelled {
+                    features: features.index_select(0, &Tensor::from_slice(&index)),
+                    targets: at.iter().map(|&at| targets[at]).collect(),
+                }
+            }
+        }
+    }
+
+    /// The number of samples.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Labelled { targets, .. } => targets.len(),
+            Self::Gaussian { .. } => 0,
+        }
+    }
+
+    /// How far embedded inputs, with their classes, are from these: the distance of data sets or,
+    /// without classes here, the square of the Wasserstein distance of two normal distributions whose
+    /// features vary independently.
+    pub(super) fn distance(
+        &self,
+        embedded: &Features,
+        targets: &[i64],
+        by: &Otdd,
+    ) -> Result<Tensor> {
+        let double = |x: Tensor| x.to_device(Device::Cpu).to_kind(Kind::Double);
+        match self {
+            Self::Labelled { features, targets: own } => {
+                let embedded = double(Pool::Mean.forward(embedded));
+                by.distance((&embedded, targets), (features, own))
+            }
+            Self::Gaussian { mean, deviation } => {
+                let (now, spread) = measured(embedded);
+                let off = (double(now) - mean).square() + (double(spread) - deviation).square();
+                Ok(off.sum(Kind::Double))
+            }
+        }
+    }
+}

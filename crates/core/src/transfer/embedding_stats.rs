@@ -1,0 +1,363 @@
+//! The joint of a fresh embedder and a pretrained trunk: what the trunk was trained to receive, as far
+//! as the source's weights tell, and how a fresh embedder is brought to it.
+//!
+//! A trunk has only ever seen what its own embedder emits: numbers of a certain mean and deviation in
+//! each channel, and of a certain pattern from place to place. A fresh embedder that starts there asks
+//! nothing new of the first block.
+
+use std::collections::HashMap;
+
+use rand::SeedableRng;
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::family::Pretrained;
+use crate::loader::Samples;
+use crate::modality::Modality;
+use crate::model::Model;
+use crate::nn::{
+    Batch, Features, Form, NormAt, PatchEmbedderConfig, PretrainedEmbedder, Sequence, StemConfig,
+    StemNorm, TokenEmbedderConfig, Tower,
+};
+use crate::random::Rng;
+use crate::weights::{Source, lora};
+
+/// Mean and deviation of what a source's own embedder hands to its trunk.
+#[derive(Debug)]
+pub struct Moments {
+    /// `[1, D]` or, where the places of the sequence differ, `[T, D]`; f32 on the CPU.
+    mean: Tensor,
+    /// Over the inputs, likewise.
+    deviation: Tensor,
+    last: Last,
+}
+
+/// What an embedder does last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    /// Nothing, or something linear: moments are those of what it emits.
+    Linear,
+    /// It cuts off what is below zero: moments are those of what comes in there.
+    Rectifier,
+}
+
+/// Tokens that stand for a vocabulary.
+const TOKENS: i64 = 1024;
+
+/// The correlation of neighbouring pixels, and of a pixel's channels, in the usual model of pictures
+/// (Jain 1989, *Fundamentals of Digital Image Processing*, §2.9).
+const NEIGHBOURS: f64 = 0.95;
+
+const CHANNELS: f64 = 0.9;
+
+impl Moments {
+    /// Measures the embedder that a source was trained with, by its weights alone:
+    ///
+    /// - tokens: the sum of the tables of tokens and positions, normalised where the model does so,
+    ///   over tokens from evenly among the vocabulary, place by place;
+    /// - planes: what their batch norm brings them to;
+    /// - patches: the table of positions, and the kernel's answer to pixels that are as alike as
+    ///   neighbours in pictures are;
+    /// - waveforms of models that normalise what they embed, and what a training of ours began afresh:
+    ///   what that norm brings them to.
+    ///
+    /// `None`: the weights do not tell.
+    ///
+    /// # Errors
+    /// If the checkpoint cannot be read.
+    pub fn of(pretrained: &Pretrained) -> Result<Option<Self>> {
+        let family = pretrained.family();
+        let source = &pretrained.source()?;
+        let width = match family.trunk.accepts() {
+            Form::Sequence { width } => width,
+            Form::Planes { channels } => channels,
+        };
+        let of_norm = |last| {
+            let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[width]);
+            Ok(get("weight")?.zip(get("bias")?).map(|(weight, bias)| Self {
+                mean: bias.unsqueeze(0),
+                deviation: weight.abs().unsqueeze(0),
+                last,
+            }))
+        };
+        match &family.embedder {
+            PretrainedEmbedder::Tokens(c) => of_tokens(source, c, width),
+            PretrainedEmbedder::Patches(c) => of_patches(source, c, width),
+            PretrainedEmbedder::Planes(StemConfig { norm: StemNorm::Batch, .. }) => {
+                of_norm(Last::Rectifier)
+            }
+            // Ours end in a norm, too, as far as they make sequences.
+            PretrainedEmbedder::Ours if matches!(family.trunk.accepts(), Form::Sequence { .. }) => {
+                of_norm(Last::Linear)
+            }
+            PretrainedEmbedder::Waveform(c) if c.output_norm == NormAt::After => {
+                of_norm(Last::Linear)
+            }
+            PretrainedEmbedder::Planes(_)
+            | PretrainedEmbedder::Waveform(_)
+            | PretrainedEmbedder::Frames(_)
+            | PretrainedEmbedder::Ours => Ok(None),
+        }
+    }
+
+    /// Mean and deviation of what the trunk receives, over all places: each `[D]`. What a rectifier
+    /// leaves is that of a normal distribution.
+    pub fn received(&self) -> (Tensor, Tensor) {
+        let (mean, deviation) = self.overall();
+        if self.last == Last::Linear {
+            return (mean, deviation);
+        }
+        let deviation = deviation.clamp_min(f64::from(f32::EPSILON));
+        let at = &mean / &deviation;
+        let density = (at.square() * -0.5).exp() / (2. * std::f64::consts::PI).sqrt();
+        let below = ((&at / 2f64.sqrt()).erf() + 1.) / 2.;
+        let first = &mean * &below + &deviation * &density;
+        let second = (mean.square() + deviation.square()) * &below + &mean * &deviation * &density;
+        let variance = (second - first.square()).clamp_min(0.);
+        (first, variance.sqrt())
+    }
+
+    /// Over all places: what differs from place to place is part of the deviation.
+    fn overall(&self) -> (Tensor, Tensor) {
+        let over = [0i64].as_slice();
+        let mean = self.mean.mean_dim(over, false, None);
+        let between = (&self.mean - &mean).square();
+        let variance = (self.deviation.square() + between).mean_dim(over, false, None);
+        (mean, variance.sqrt())
+    }
+
+    /// How far the means of the places of a sequence are from these: `[T, D]`. A place that holds no
+    /// data anywhere is where it should be.
+    fn off(&self, now: &Sequence) -> Tensor {
+        let over = [0i64].as_slice();
+        let want = self.mean.to_device(now.x.device()).narrow(0, 0, now.x.size()[1]);
+        let Some(keep) = &now.keep else { return want - now.x.mean_dim(over, false, None) };
+        let keep = keep.unsqueeze(-1).to_kind(Kind::Float);
+        let count = keep.sum_dim_intlist(over, false, None);
+        let mean = (&now.x * keep).sum_dim_intlist(over, false, None) / count.clamp_min(1.);
+        (want - mean) * count.gt(0.)
+    }
+
+    /// Brings a fresh embedder to these moments on a batch, by parameters of its own that end it:
+    /// its table of positions, as far as the source's own reaches, and its norm. What else it has,
+    /// and what is not `fresh` (by our names), stays.
+    pub(crate) fn impose(
+        &self,
+        tower: &Tower,
+        parameters: &HashMap<String, Tensor>,
+        fresh: &[String],
+        batch: &Batch,
+    ) {
+        let _guard = tch::no_grad_guard();
+        let own = |leaf: &str| {
+            let name = format!("embed.{leaf}");
+            let fresh = fresh.binary_search(&name).is_ok();
+            parameters.get(&name).filter(|_| fresh).map(Tensor::shallow_clone)
+        };
+        let (Some(mut weight), Some(mut bias)) = (own("norm.weight"), own("norm.bias")) else {
+            return;
+        };
+        let (mean, deviation) = self.overall();
+        if weight.size() != mean.size() {
+            return;
+        }
+        let (mean, deviation) =
+            (mean.to_device(weight.device()), deviation.to_device(weight.device()));
+        match (self.last, tower.embed(batch, false)) {
+            // A norm of planes leaves each with the deviation of its weight and the mean of its bias.
+            (Last::Rectifier, Features::Planes(_)) => {
+                weight.copy_(&deviation);
+                bias.copy_(&mean);
+            }
+            (Last::Linear, Features::Sequence(_)) => {
+                let scale = || {
+                    let (now, spread) = measured(&tower.embed(batch, false));
+                    // Channels that are the same everywhere cannot be stretched.
+                    let stretch = &deviation / spread.clamp_min(LEAST);
+                    bias.shallow_clone().copy_(&(&mean - (now - &bias) * &stretch));
+                    let _ = weight.shallow_clone().g_mul_(&stretch);
+                };
+                scale();
+                // The norm divides what a position adds, by how much is not known from outside: so the
+                // table is moved a part of the way, and once more.
+                let position = own("position").filter(|p| p.size()[1] <= self.mean.size()[0]);
+                for _ in 0..position.as_ref().map_or(0, |_| ROUNDS) {
+                    let (Some(position), Features::Sequence(now)) =
+                        (&position, tower.embed(batch, false))
+                    else {
+                        break;
+                    };
+                    let off = self.off(&now);
+                    let way = off * PART / weight.abs().clamp_min(STEEPEST);
+                    let _ = position.narrow(1, 0, way.size()[0]).g_add_(&way.unsqueeze(0));
+                    scale();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// So often are positions moved.
+const ROUNDS: usize = 6;
+
+/// The share of the way that they go at a time, of a sum whose deviation before the norm is about 0.65,
+/// as in the fresh embedders here.
+const PART: f64 = 0.45;
+
+/// The least weight of a norm that the way is divided by.
+const STEEPEST: f64 = 0.02;
+
+/// The least deviation that is stretched to another one.
+const LEAST: f64 = 1e-3;
+
+/// Mean and deviation of each channel over all places that hold data: each `[D]`.
+pub(crate) fn measured(features: &Features) -> (Tensor, Tensor) {
+    let x = match features {
+        Features::Planes(x) => x.transpose(0, 1).flatten(1, 3).tr(),
+        Features::Sequence(Sequence { x, keep }) => {
+            let places = x.flatten(0, 1);
+            match keep {
+                Some(keep) => places.index_select(0, &keep.flatten(0, 1).nonzero().squeeze_dim(1)),
+                None => places,
+            }
+        }
+    };
+    let over = [0i64].as_slice();
+    let mean = x.mean_dim(over, false, None);
+    // Not `std_dim`, which goes through rows one number at a time.
+    let variance = (&x - &mean).square_().mean_dim(over, false, None);
+    (mean, variance.sqrt())
+}
+
+/// A tensor of the source; `None`: it has none of that name and shape.
+fn tensor(source: &Source<'_>, ours: &str, shape: &[i64]) -> Result<Option<Tensor>> {
+    match source.tensor(ours, shape) {
+        Ok(tensor) => Ok(Some(tensor)),
+        Err(Error::Missing { .. } | Error::Unmapped { .. } | Error::Shape { .. }) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn of_tokens(source: &Source<'_>, c: &TokenEmbedderConfig, width: i64) -> Result<Option<Moments>> {
+    let get = |name: &str, rows| tensor(source, name, &[rows, width]);
+    let Some((tokens, positions)) =
+        get("embed.token.weight", c.vocabulary)?.zip(get("embed.position.weight", c.positions)?)
+    else {
+        return Ok(None);
+    };
+    let step = (c.vocabulary / TOKENS).max(1);
+    let mut tokens = tokens.slice(0, 0, None, step);
+    if let Some(segments) = get("embed.segment.weight", c.segments)? {
+        tokens += segments.select(0, 0);
+    }
+    let norm = match c.eps {
+        Some(eps) => {
+            let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[width]);
+            let Some((weight, bias)) = get("weight")?.zip(get("bias")?) else { return Ok(None) };
+            Some((weight, bias, eps))
+        }
+        None => None,
+    };
+    let places = positions.slice(0, c.first_position, c.positions, 1);
+    let Some((weight, bias, eps)) = norm else {
+        let over = [0i64].as_slice();
+        let mean = places + tokens.mean_dim(over, true, None);
+        let deviation = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
+        return Ok(Some(Moments { mean, deviation, last: Last::Linear }));
+    };
+    let (mean, deviation) = normed_sums(&tokens, &places, eps);
+    let (mean, deviation) = (mean * &weight + bias, deviation * weight.abs());
+    Ok(Some(Moments { mean, deviation, last: Last::Linear }))
+}
+
+/// Mean and deviation over all tokens `[N, D]` of their sums with each place `[P, D]`, brought to a mean
+/// of 0 and a variance of 1 along the width: `[P, D]` each. Of a centred token `t` and a centred place
+/// `p`, what is divided by is `|t|² + 2 t·p + |p|²`, and so all of it is products of matrices: `N · P`
+/// sums of width `D` are never made.
+fn normed_sums(tokens: &Tensor, places: &Tensor, eps: f64) -> (Tensor, Tensor) {
+    let centred = |x: &Tensor| {
+        let x = x.to_kind(Kind::Double);
+        let mean = x.mean_dim([-1i64].as_slice(), true, None);
+        x - mean
+    };
+    let (t, p) = (centred(tokens), centred(places));
+    let (count, width) = (t.size()[0] as f64, t.size()[1] as f64);
+    let square = |x: &Tensor| x.square().sum_dim_intlist([-1i64].as_slice(), false, None);
+    let norms = p.matmul(&t.tr()) * 2. + square(&t).unsqueeze(0) + square(&p).unsqueeze(1);
+    // What each sum is multiplied by, `[P, N]`.
+    let factor = (norms / width + eps).rsqrt();
+    let mean_of = |x: &Tensor| x.mean_dim([-1i64].as_slice(), true, None);
+    let first = factor.matmul(&t) / count + &p * mean_of(&factor);
+    let squares = factor.square();
+    let second = (squares.matmul(&t.square()) + &p * squares.matmul(&t) * 2.) / count
+        + p.square() * mean_of(&squares);
+    let deviation = (second - first.square()).clamp_min(0.).sqrt();
+    (first.to_kind(Kind::Float), deviation.to_kind(Kind::Float))
+}
+
+fn of_patches(source: &Source<'_>, c: &PatchEmbedderConfig, width: i64) -> Result<Option<Moments>> {
+    let [rows, columns] = c.grid();
+    let places = rows * columns;
+    let before = c.tokens.count();
+    let [high, wide] = c.patch;
+    let kernel = tensor(source, "embed.project.weight", &[width, c.channels, high, wide])?;
+    let bias = tensor(source, "embed.project.bias", &[width])?;
+    let positions = tensor(source, "embed.position", &[1, before + places, width])?;
+    let (Some(kernel), Some(bias), Some(positions)) = (kernel, bias, positions) else {
+        return Ok(None);
+    };
+    let mean = positions.get(0).narrow(0, before, places) + bias;
+    // The variance of `wᵀx` is `wᵀCw`, with `C` a product over channels, rows and columns.
+    let spread = Tensor::einsum(
+        "dcpq,ce,pr,qs,ders->d",
+        &[&kernel, &channels(c.channels), &line(high), &line(wide), &kernel],
+        None::<i64>,
+    );
+    let deviation = spread.clamp_min(0.).sqrt().unsqueeze(0).expand_as(&mean).contiguous();
+    Ok(Some(Moments { mean, deviation, last: Last::Linear }))
+}
+
+/// Correlations along a line of pixels, `[length, length]`.
+fn line(length: i64) -> Tensor {
+    let at = Tensor::arange(length, (Kind::Float, Device::Cpu));
+    ((at.unsqueeze(0) - at.unsqueeze(1)).abs() * NEIGHBOURS.ln()).exp()
+}
+
+/// Correlations of the channels of a pixel, `[count, count]`.
+fn channels(count: i64) -> Tensor {
+    let float = (Kind::Float, Device::Cpu);
+    Tensor::eye(count, float) * (1. - CHANNELS) + Tensor::full([count, count], CHANNELS, float)
+}
+
+/// Fits a fresh embedder to the inputs that it will see, before training, and lets it hand over with
+/// the moments that the trunk was trained to receive, where they are given; a pretrained one stays as
+/// it is. Some hundred samples tell enough.
+pub fn init_from_data<M: Modality>(
+    model: &Model,
+    modality: &M,
+    train: &Samples,
+    joint: Option<&Moments>,
+) {
+    const SAMPLES: usize = 512;
+    let fresh = &model.report().fresh;
+    let embedder = |name: &&String| name.starts_with("embed.") && !lora::is_adapter(name);
+    if !fresh.iter().any(|name| embedder(&name)) || train.is_empty() {
+        return;
+    }
+    let some: Vec<Tensor> = train
+        .some(SAMPLES)
+        .iter()
+        .map(|kept| modality.vary(kept, &mut Rng::seed_from_u64(0)))
+        .collect();
+    let batch = modality.batch(&some.iter().collect::<Vec<_>>());
+    let batch = batch.to_device(model.classifier().device());
+    let tower = model.classifier().tower();
+    tower.settle(&batch);
+    if let Some(moments) = joint {
+        moments.impose(tower, &model.store().variables(), fresh, &batch);
+    }
+}
+
+#[cfg(test)]
+mod tests;

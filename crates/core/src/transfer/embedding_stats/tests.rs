@@ -1,0 +1,140 @@
+//! What the weights tell, against independent computations on the fixtures of other crates; and that a
+//! fresh embedder ends up there.
+
+use tch::nn::VarStore;
+
+use super::*;
+use crate::nn::{
+    Embedder, FrameEmbedder, FrameEmbedderConfig, Pool, Positions, StemEmbedder, StemPool, Trunk,
+};
+use crate::weights::{Fresh, LoadReport, Scope};
+
+fn fixture(name: &str) -> Pretrained {
+    Pretrained::open(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn moments(name: &str) -> Option<Moments> {
+    Moments::of(&fixture(name)).unwrap()
+}
+
+fn near(got: &Tensor, at: &[i64], want: f64) {
+    let got = got.double_value(at);
+    assert!((got - want).abs() < 5e-6, "{got}, not {want}");
+}
+
+/// Against NumPy in f64, over the whole vocabulary.
+#[test]
+fn tokens_are_measured_place_by_place() {
+    let bert = moments("text/tests/fixtures/tiny-bert").unwrap();
+    assert_eq!(bert.mean.size(), [64, 32]);
+    near(&bert.mean, &[3, 5], -0.584_437_664_482_621);
+    near(&bert.deviation, &[3, 5], 0.755_964_211_071_420);
+    let (mean, deviation) = bert.received();
+    near(&mean, &[5], -0.514_647_982_701_799);
+    near(&deviation, &[5], 1.238_129_771_207_07);
+    let gpt2 = moments("text/tests/fixtures/tiny-gpt2").unwrap();
+    near(&gpt2.mean, &[3, 5], -0.639_570_317_479_471);
+    near(&gpt2.deviation, &[3, 5], 0.422_019_369_244_157);
+    near(&gpt2.received().1, &[5], 0.540_632_890_559_135);
+}
+
+/// Against NumPy: the Kronecker product of the three correlations, written out.
+#[test]
+fn patches_are_measured_by_their_kernel() {
+    let vit = moments("image/tests/fixtures/tiny-vit").unwrap();
+    assert_eq!(vit.mean.size(), [16, 32]);
+    near(&vit.mean, &[2, 5], -0.105_541_461_147_367);
+    near(&vit.deviation, &[2, 5], 1.173_210_789_209_223);
+}
+
+/// Against the numerical integral (SciPy's `quad`) over a rectified normal distribution.
+#[test]
+fn planes_are_measured_behind_their_rectifier() {
+    let resnet = moments("image/tests/fixtures/tiny-resnet-cifar/resnet.th").unwrap();
+    near(&resnet.mean, &[0, 1], 0.032_656_077_295_542);
+    let (mean, deviation) = resnet.received();
+    near(&mean, &[1], 0.292_212_063_233_413);
+    near(&deviation, &[1], 0.414_403_149_807_953);
+}
+
+#[test]
+fn what_the_weights_do_not_tell_is_not_made_up() {
+    for (name, told) in [
+        ("audio/tests/fixtures/tiny-honk/res8.pt", false),
+        ("audio/tests/fixtures/tiny-whisper", false),
+        ("audio/tests/fixtures/tiny-wav2vec2", true),
+        ("audio/tests/fixtures/tiny-wav2vec2-large", false),
+    ] {
+        assert_eq!(moments(name).is_some(), told, "{name}");
+    }
+}
+
+/// A tower of a fresh embedder on a source's trunk, settled on `batch` and matched.
+fn matched(
+    source: &str,
+    embedder: impl FnOnce(Scope<'_>, Form) -> Box<dyn Embedder>,
+    batch: &Batch,
+) -> (Moments, Features) {
+    tch::manual_seed(1);
+    let pretrained = fixture(source);
+    let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+    let root = Scope::root(&store, &fresh);
+    let trunk = Trunk::new(&root.sub("trunk"), &pretrained.family().trunk).unwrap();
+    let embedder = embedder(root.sub("embed"), trunk.accepts());
+    let tower = Tower::join(embedder, trunk, Pool::Mean).unwrap();
+    tower.settle(batch);
+    let moments = Moments::of(&pretrained).unwrap().unwrap();
+    let report = LoadReport::new(None, &fresh);
+    moments.impose(&tower, &store.variables(), &report.fresh, batch);
+    let features = tch::no_grad(|| tower.embed(batch, false));
+    (moments, features)
+}
+
+#[test]
+fn fresh_frames_come_at_the_scale_of_tokens() {
+    let x = Tensor::randn([64, 8, 5], (Kind::Float, Device::Cpu));
+    // Half of the sequences end early; what lies behind does not count.
+    let keep = Tensor::ones([64, 8], (Kind::Bool, Device::Cpu));
+    let _ = keep.narrow(0, 0, 32).narrow(1, 4, 4).fill_(0);
+    let batch = Batch { x, keep: Some(keep) };
+    for source in ["text/tests/fixtures/tiny-bert", "text/tests/fixtures/tiny-gpt2"] {
+        let frames = |at: Scope<'_>, form| {
+            let config = FrameEmbedderConfig { features: 5, positions: Positions::Line(8) };
+            Box::new(FrameEmbedder::new(at, config, form).unwrap()) as Box<dyn Embedder>
+        };
+        let (moments, features) = matched(source, frames, &batch);
+        let ((mean, deviation), (want, spread)) = (measured(&features), moments.received());
+        let off = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+        assert!(off(&mean, &want) < 1e-5, "{source}: {}", off(&mean, &want));
+        // A place further in is told from the first as the source tells it.
+        let Features::Sequence(sequence) = &features else { panic!("not a sequence") };
+        let error = moments.off(sequence).square().mean(Kind::Float).double_value(&[]);
+        let pattern = &moments.mean.narrow(0, 0, 8) - moments.received().0;
+        let all = pattern.square().mean(Kind::Float).double_value(&[]);
+        assert!(error < 0.2 * all, "{source}: {error} of {all}");
+        assert!(off(&deviation, &spread) < 1e-5, "{source}: {}", off(&deviation, &spread));
+    }
+}
+
+#[test]
+fn fresh_planes_come_at_the_scale_of_a_stem() {
+    let x = Tensor::randn([32, 1, 12, 12], (Kind::Float, Device::Cpu)) * 3. + 1.;
+    let stem = |at: Scope<'_>, form| {
+        let config = StemConfig {
+            channels: 1,
+            planes: 4,
+            kernel: 3,
+            stride: 1,
+            norm: StemNorm::Batch,
+            pool: StemPool::Without,
+        };
+        Box::new(StemEmbedder::new(at, &config, &config, form).unwrap()) as Box<dyn Embedder>
+    };
+    let batch = Batch { x, keep: None };
+    let source = "image/tests/fixtures/tiny-resnet-cifar/resnet.th";
+    let (moments, features) = matched(source, stem, &batch);
+    let ((mean, deviation), (want, spread)) = (measured(&features), moments.received());
+    // As far as what the convolution makes of random pixels is normally distributed.
+    assert!((mean - want).abs().max().double_value(&[]) < 0.02);
+    assert!((deviation - spread).abs().max().double_value(&[]) < 0.02);
+}

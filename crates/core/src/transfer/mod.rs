@@ -1,0 +1,11 @@
+//! How a pretrained model is adapted, and which one.
+
+mod align;
+mod embedding_stats;
+mod rank;
+mod recipe;
+
+pub use align::{AlignOptions, AlignReport, Covariance, Otdd, SourceFeatures, align};
+pub use embedding_stats::{Moments, init_from_data};
+pub use rank::{LEAST_FOLDS, Logistic, Probe, logme, probe};
+pub use recipe::{Choices, Init, Plan, Recipe};

@@ -1,0 +1,89 @@
+//! Which source suits a data set, told from one forward pass: the features that a model makes of
+//! labelled samples, and how well classes can be told apart by them.
+//!
+//! [`logme`] is the evidence of a linear model (You et al. 2021), [`probe()`] the accuracy of a
+//! cross-validated linear classifier. Neither sees what fine-tuning the trunk would add.
+
+use tch::{Kind, Tensor};
+
+use super::lbfgs::{Stop, minimise};
+
+/// One where a sample is of a class, else zero: `[N, classes]`, f64.
+pub(super) fn one_hot(targets: &[i64], classes: usize) -> Tensor {
+    Tensor::from_slice(targets).one_hot(classes as i64).to_kind(Kind::Double)
+}
+
+/// A linear classifier on standardised features: weights `[D, classes]` above an offset for each class.
+#[derive(Debug)]
+pub struct Logistic {
+    /// Weights, and the offsets as the last row: `[D + 1, classes]`, f64.
+    weights: Tensor,
+    mean: Tensor,
+    deviation: Tensor,
+}
+
+impl Logistic {
+    /// Minimises the mean cross-entropy plus `l2 / 2` times the sum of squared weights (not of offsets),
+    /// on features `[N, D]`, f64, of which each is first brought to a mean of 0 and a deviation of 1. To
+    /// scikit-learn, `C` is `1 / (N · l2)`. `from` is where the search begins: a classifier of the same
+    /// features at another `l2`.
+    pub fn fit(
+        features: &Tensor,
+        targets: &[i64],
+        classes: usize,
+        l2: f64,
+        from: Option<&Self>,
+    ) -> Self {
+        Self::fit_until(Stop { gradient: 1e-6, steps: 1000 }, features, targets, classes, l2, from)
+    }
+
+    /// The same, until the search is near enough.
+    pub(super) fn fit_until(
+        stop: Stop,
+        features: &Tensor,
+        targets: &[i64],
+        classes: usize,
+        l2: f64,
+        from: Option<&Self>,
+    ) -> Self {
+        let mean = features.mean_dim([0].as_slice(), true, None);
+        let deviation = features.std_dim([0].as_slice(), false, true);
+        // A feature that is the same everywhere tells nothing and stays 0.
+        let deviation = deviation.where_self(&deviation.gt(0.), &deviation.ones_like());
+        let x = with_offset(&((features - &mean) / &deviation));
+        let labels = one_hot(targets, classes);
+        let (samples, width) = (targets.len().max(1) as f64, features.size()[1]);
+        let start = match from {
+            Some(from) => from.weights.copy(),
+            None => Tensor::zeros([width + 1, classes as i64], (Kind::Double, x.device())),
+        };
+        let transposed = x.tr();
+        let weights = minimise(start, stop, |w| {
+            let scores = x.matmul(w).log_softmax(-1, Kind::Double);
+            let mut shrinking = w.copy();
+            let _ = shrinking.get(width).zero_();
+            let loss = -(&scores * &labels).sum(Kind::Double).double_value(&[]) / samples
+                + l2 / 2. * shrinking.square().sum(Kind::Double).double_value(&[]);
+            let gradient = transposed.matmul(&(scores.exp() - &labels)) / samples;
+            shrinking *= l2;
+            (loss, gradient + shrinking)
+        });
+        Self { weights, mean, deviation }
+    }
+
+    /// The logarithms of the probabilities of all classes, `[N, classes]`, of features `[N, D]`.
+    pub fn scores(&self, features: &Tensor) -> Tensor {
+        let x = with_offset(&((features - &self.mean) / &self.deviation));
+        x.matmul(&self.weights).log_softmax(-1, Kind::Double)
+    }
+
+    /// Weights of the standardised features, and offsets as the last row: `[D + 1, classes]`, f64.
+    pub fn weights(&self) -> &Tensor {
+        &self.weights
+    }
+}
+
+/// A column of ones behind the features.
+fn with_offset(x: &Tensor) -> Tensor {
+    Tensor::cat(&[x, &Tensor::ones([x.size()[0], 1], (Kind::Double, x.device()))], 1)
+}

@@ -1,0 +1,335 @@
+//! Recipes: what to train, when and at which rates, each from its paper.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::model::{Anatomy, Freeze};
+use crate::nn::Form;
+use crate::train::{Continues, Curve, FitOptions, Phase};
+use crate::weights::{Lora, Origin};
+
+/// A way of putting a pretrained model to a new task, with defaults of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recipe {
+    /// All of it trains, what is pretrained more slowly.
+    #[default]
+    FineTune,
+    /// The head alone trains (Alain and Bengio 2017). Below it everything stands still, a fresh
+    /// embedder too, so that all of it is computed only once.
+    LinearProbe,
+    /// The head first, then all of it at a low rate (LP-FT, Kumar et al. 2022).
+    LpFt,
+    /// From the top, one part more trains in every epoch, and lower parts more slowly (ULMFiT,
+    /// Howard and Ruder 2018).
+    Gradual,
+    /// The trunk's norms train, its attention and MLPs stand still (Frozen Pretrained Transformer,
+    /// Lu et al. 2021).
+    Fpt,
+    /// Adapters of low rank train beside linear layers that stand still (LoRA, Hu et al. 2021).
+    Lora,
+    /// Biases train, and all else that is pretrained stands still (BitFit, Ben Zaken et al. 2022).
+    #[serde(rename = "bitfit")]
+    BitFit,
+    /// A fresh embedder is brought near to the source's own, then all of it trains (ORCA, Shen et al.
+    /// 2023).
+    Orca,
+    /// Nothing is pretrained: the control.
+    Scratch,
+}
+
+/// Where a model's parameters come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Init {
+    /// From the source.
+    Pretrained,
+    /// They are made at random: the source gives the architecture alone.
+    Random,
+    /// From the source, but the values of each tensor change places ([`Model::shuffle`](crate::model::Model::shuffle)): the scale
+    /// is kept, and what was learnt is not.
+    Shuffled,
+}
+
+/// What a recipe comes to for one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Whether the source's parameters are taken.
+    pub init: Init,
+    /// What stands still, in the first phase if there are several.
+    pub freeze: Freeze,
+    /// What trains when, if that changes.
+    pub phases: Vec<Phase>,
+    /// The peak rate of fresh parameters.
+    pub lr: f64,
+    /// The peak rate of pretrained parameters.
+    pub pretrained_lr: f64,
+    /// See [`FitOptions::layer_decay`].
+    pub layer_decay: f64,
+    /// See [`FitOptions::schedule`].
+    pub schedule: Curve,
+    /// The adapters beside linear layers.
+    pub lora: Option<Lora>,
+    /// Whether a fresh embedder is brought near to the source's own first; see [`orca`](crate::transfer::align::align).
+    pub align: bool,
+}
+
+/// What a person chooses in place of a recipe's defaults.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Choices {
+    /// In place of [`Plan::init`].
+    pub init: Option<Init>,
+    /// In place of [`Plan::freeze`], where the recipe has no phases.
+    pub freeze: Option<Freeze>,
+    /// In place of [`Plan::lr`].
+    pub lr: Option<f64>,
+    /// In place of [`Plan::pretrained_lr`].
+    pub pretrained_lr: Option<f64>,
+    /// In place of [`Plan::layer_decay`].
+    pub layer_decay: Option<f64>,
+    /// In place of [`Plan::schedule`].
+    pub schedule: Option<Curve>,
+    /// In place of [`Plan::lora`].
+    pub lora: Option<Lora>,
+}
+
+impl Recipe {
+    /// All recipes.
+    pub const ALL: [Self; 9] = [
+        Self::FineTune,
+        Self::LinearProbe,
+        Self::LpFt,
+        Self::Gradual,
+        Self::Fpt,
+        Self::Lora,
+        Self::BitFit,
+        Self::Orca,
+        Self::Scratch,
+    ];
+
+    /// The name that a person writes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FineTune => "fine-tune",
+            Self::LinearProbe => "linear-probe",
+            Self::LpFt => "lp-ft",
+            Self::Gradual => "gradual",
+            Self::Fpt => "fpt",
+            Self::Lora => "lora",
+            Self::BitFit => "bitfit",
+            Self::Orca => "orca",
+            Self::Scratch => "scratch",
+        }
+    }
+
+    /// What it comes to for a model of this anatomy whose trunk takes `form`, in so many epochs.
+    ///
+    /// # Errors
+    /// If the recipe itself decides what was chosen, or has no meaning for the model.
+    pub fn plan(
+        self,
+        anatomy: Anatomy,
+        form: Form,
+        epochs: usize,
+        choices: Choices,
+    ) -> Result<Plan> {
+        let init = choices.init.unwrap_or(match self {
+            Self::Scratch => Init::Random,
+            _ => Init::Pretrained,
+        });
+        if self == Self::Orca && anatomy.embedder == Origin::Pretrained {
+            let problem = "orca aligns a fresh embedder, but the source was trained on such inputs \
+                           and brings its own; take fine-tune";
+            return Err(Error::Setting { setting: "--recipe", problem: problem.into() });
+        }
+        let lora = match self {
+            Self::Lora => Some(choices.lora.unwrap_or_default()),
+            _ if choices.lora.is_some() => {
+                let problem = "it belongs to the recipe lora; add --recipe lora".into();
+                return Err(Error::Setting { setting: "--lora-…", problem });
+            }
+            _ => None,
+        };
+        let below_head = Freeze::set(&["embedder", "trunk"]);
+        let freeze = match self {
+            Self::FineTune | Self::Orca | Self::Scratch => Freeze::nothing(),
+            Self::LinearProbe => below_head.clone(),
+            // A fresh embedder has to be found along with the head.
+            Self::LpFt | Self::Gradual if anatomy.embedder == Origin::Fresh => {
+                Freeze::set(&["trunk"])
+            }
+            Self::LpFt | Self::Gradual => below_head.clone(),
+            Self::Fpt => Freeze::set(&["trunk-but-norms"]),
+            Self::Lora => Freeze::set(&["not *.lora_?"]),
+            Self::BitFit => Freeze::set(&["not biases"]),
+        };
+        if choices.freeze.is_some() && matches!(self, Self::LpFt | Self::Gradual) {
+            let problem = format!("the recipe {self} decides what stands still when; leave it out");
+            return Err(Error::Setting { setting: "--freeze", problem });
+        }
+        let freeze = choices.freeze.unwrap_or(freeze);
+        let usual = self.rates(init, anatomy, form, &freeze);
+        let lr = choices.lr.unwrap_or(usual.0);
+        let pretrained_lr = choices.pretrained_lr.unwrap_or(usual.1);
+        let phases = match self {
+            Self::LpFt => probe_then_all(&freeze, epochs, pretrained_lr)?,
+            Self::Gradual => from_the_top(&freeze, anatomy, epochs),
+            _ => vec![],
+        };
+        let (layer_decay, schedule) = match self {
+            // The paper's factor of 2.6, and its slanted triangle.
+            Self::Gradual => (1. / 2.6, Curve::Linear),
+            _ => (1., Curve::Cosine),
+        };
+        Ok(Plan {
+            init,
+            freeze,
+            phases,
+            lr,
+            pretrained_lr,
+            layer_decay: choices.layer_decay.unwrap_or(layer_decay),
+            schedule: choices.schedule.unwrap_or(schedule),
+            lora,
+            align: self == Self::Orca,
+        })
+    }
+
+    /// Rates that were good on a grid: of fresh and of pretrained parameters.
+    fn rates(self, init: Init, anatomy: Anatomy, form: Form, freeze: &Freeze) -> (f64, f64) {
+        // Any matrix of the topmost part, which is the last to be frozen.
+        let top = format!("trunk.blocks.{}.weight", anatomy.depth.saturating_sub(1));
+        let trunk_trains = freeze.trains(&top, anatomy) && self != Self::LpFt;
+        let planes = matches!(form, Form::Planes { .. });
+        match (self, init, anatomy.embedder, trunk_trains) {
+            (Self::LinearProbe, ..) => (1e-2, 1e-2),
+            // Batch norms bear high rates.
+            (_, _, _, true) if planes => (3e-3, 3e-3),
+            (_, Init::Random, _, true) => (3e-4, 3e-4),
+            (Self::Lora, ..) => (1e-3, 1e-3),
+            (Self::LpFt, _, Origin::Fresh, _) => (3e-3, 3e-4),
+            (Self::LpFt, _, Origin::Pretrained, _) => (1e-2, 1e-4),
+            // Norms at the most, which bear a high rate.
+            (_, _, Origin::Fresh, false) => (3e-3, 3e-3),
+            (_, _, Origin::Pretrained, false) => (3e-3, 1e-3),
+            (_, _, Origin::Fresh, true) => (3e-3, 3e-4),
+            (_, _, Origin::Pretrained, true) => (1e-3, 1e-4),
+        }
+    }
+}
+
+impl Plan {
+    /// Puts what the plan decides into the options.
+    pub fn apply(&self, options: FitOptions) -> FitOptions {
+        FitOptions {
+            lr: self.lr,
+            pretrained_lr: self.pretrained_lr,
+            layer_decay: self.layer_decay,
+            schedule: self.schedule,
+            phases: self.phases.clone(),
+            ..options
+        }
+    }
+}
+
+/// Half of the epochs each; in the second, all of it at the rate of what is pretrained.
+fn probe_then_all(freeze: &Freeze, epochs: usize, pretrained_lr: f64) -> Result<Vec<Phase>> {
+    let probe = epochs / 2;
+    if probe == 0 {
+        let problem = "the recipe lp-ft needs at least 2: one to probe, one to fine-tune".into();
+        return Err(Error::Setting { setting: "--epochs", problem });
+    }
+    let first = Phase::of(freeze.clone(), probe);
+    let lr = Some(pretrained_lr);
+    let then =
+        Phase { lr, schedule: Continues::Anew, ..Phase::of(Freeze::nothing(), epochs - probe) };
+    Ok(vec![first, then])
+}
+
+/// The head alone in the first epoch, then one part more in each, then all of it.
+fn from_the_top(head_alone: &Freeze, anatomy: Anatomy, epochs: usize) -> Vec<Phase> {
+    let freeze = |epoch: usize| match epoch {
+        0 => head_alone.clone(),
+        _ if epoch <= anatomy.depth => Freeze::below(anatomy.depth - epoch),
+        _ => Freeze::nothing(),
+    };
+    let mut phases: Vec<Phase> = vec![];
+    for epoch in 0..epochs {
+        match phases.last_mut().filter(|last| last.freeze == freeze(epoch)) {
+            Some(last) => last.epochs += 1,
+            None => phases.push(Phase::of(freeze(epoch), 1)),
+        }
+    }
+    phases
+}
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Recipe {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|recipe| recipe.name() == text).ok_or_else(|| Error::Setting {
+            setting: "--recipe",
+            problem: format!(
+                "{text:?} is not known; expected {}",
+                Self::ALL.map(Self::name).join(", ")
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEQUENCE: Form = Form::Sequence { width: 4 };
+
+    fn plan(recipe: Recipe, embedder: Origin, epochs: usize) -> Plan {
+        recipe.plan(Anatomy { depth: 2, embedder }, SEQUENCE, epochs, Choices::default()).unwrap()
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for recipe in Recipe::ALL {
+            assert_eq!(recipe.name().parse::<Recipe>().unwrap(), recipe);
+            assert_eq!(serde_json::to_value(recipe).unwrap(), recipe.name());
+        }
+        assert!("finetune".parse::<Recipe>().unwrap_err().to_string().contains("lp-ft"));
+    }
+
+    #[test]
+    fn gradual_unfreezing_goes_down_part_by_part() {
+        let course = |epochs| -> Vec<(String, usize)> {
+            let phases = plan(Recipe::Gradual, Origin::Pretrained, epochs).phases;
+            phases.iter().map(|p| (p.freeze.to_string(), p.epochs)).collect()
+        };
+        let of = |text: &str, epochs| (text.to_owned(), epochs);
+        let first = [of("embedder,trunk", 1), of("below:1", 1)];
+        assert_eq!(course(2), first);
+        assert_eq!(course(5)[..2], first);
+        assert_eq!(course(5)[2..], [of("below:0", 1), of("nothing", 2)]);
+    }
+
+    #[test]
+    fn a_probe_comes_before_fine_tuning() {
+        let p = plan(Recipe::LpFt, Origin::Pretrained, 5);
+        assert_eq!(p.phases.iter().map(|p| p.epochs).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(p.phases[1].lr, Some(p.pretrained_lr));
+        assert!(p.lr > 10. * p.pretrained_lr);
+        // A fresh embedder trains from the first.
+        assert_eq!(plan(Recipe::LpFt, Origin::Fresh, 5).phases[0].freeze.to_string(), "trunk");
+        let anatomy = Anatomy { depth: 2, embedder: Origin::Fresh };
+        let error = Recipe::LpFt.plan(anatomy, SEQUENCE, 1, Choices::default()).unwrap_err();
+        assert!(error.to_string().contains("at least 2"), "{error}");
+        let choices = Choices { freeze: Some(Freeze::nothing()), ..Choices::default() };
+        let error = Recipe::Gradual.plan(anatomy, SEQUENCE, 3, choices).unwrap_err();
+        assert!(error.to_string().starts_with("--freeze: "), "{error}");
+    }
+}

@@ -1,0 +1,172 @@
+//! Building and loading in one pass: a parameter is either taken from a source or made fresh.
+
+use tch::nn::Init;
+use tch::{Device, Tensor, nn};
+
+use super::lora::Adapting;
+use super::report::Fresh;
+use super::source::{Names, Reshape, Source};
+use crate::error::{Error, Result};
+
+/// A place in the model's tree of names, and where the values below it come from.
+#[derive(Debug, Clone)]
+pub struct Scope<'a> {
+    path: nn::Path<'a>,
+    source: Option<&'a Source<'a>>,
+    lack: Lack,
+    fresh: &'a Fresh,
+    adapting: Option<&'a Adapting<'a>>,
+}
+
+/// What becomes of a parameter that the source lacks or has in another shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// It is an error.
+    Refused,
+    /// It is made fresh.
+    Fresh,
+}
+
+impl<'a> Scope<'a> {
+    /// The root of a store, everything below it fresh. `fresh` keeps the account.
+    pub fn root(store: &'a nn::VarStore, fresh: &'a Fresh) -> Self {
+        Self { path: store.root(), source: None, lack: Lack::Refused, fresh, adapting: None }
+    }
+
+    /// The same place, its values taken from a source.
+    pub fn from(&self, source: Option<&'a Source<'a>>) -> Self {
+        Self { source, lack: Lack::Refused, ..self.clone() }
+    }
+
+    /// The same place, its values taken from a source as far as it has them in the shapes that are
+    /// wanted: the head of another number of classes keeps what lies below its last layer.
+    pub fn from_what_fits(&self, source: Option<&'a Source<'a>>) -> Self {
+        Self { source, lack: Lack::Fresh, ..self.clone() }
+    }
+
+    /// The same place, whose linear layers get the adapters of LoRA where it says so.
+    pub(crate) fn adapted(&self, adapting: Option<&'a Adapting<'a>>) -> Self {
+        Self { adapting, ..self.clone() }
+    }
+
+    /// The adapters that linear layers get.
+    pub(crate) fn adapting(&self) -> Option<&'a Adapting<'a>> {
+        self.adapting
+    }
+
+    /// The same place, its values taken from a source that is the very model that is built, or else
+    /// made fresh.
+    pub(crate) fn ours_or_fresh(&self) -> Self {
+        let source = self.source.filter(|source| matches!(source.names, Names::Same));
+        Self { source, ..self.clone() }
+    }
+
+    /// The name of this place: `trunk.blocks.3.attn.q`.
+    pub(crate) fn name(&self) -> String {
+        self.path.components().collect::<Vec<_>>().join(".")
+    }
+
+    /// The place `name` below this one.
+    pub fn sub(&self, name: impl ToString) -> Self {
+        Self { path: self.path.sub(name), ..self.clone() }
+    }
+
+    /// The device that the parameters live on.
+    pub fn device(&self) -> Device {
+        self.path.device()
+    }
+
+    /// Where the values come from, if not fresh.
+    pub fn source(&self) -> Option<&'a Source<'a>> {
+        self.source
+    }
+
+    /// The parameter `leaf` of this module, from the source or else from `init`; f32.
+    ///
+    /// # Errors
+    /// If the name is in use, or if the source lacks the tensor or has it in another shape.
+    pub fn param(&self, leaf: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        self.param_or(leaf, shape, || nn::init(init, shape, self.device()))
+    }
+
+    /// The parameter `leaf` of this module, from the source or else a value of that shape; f32.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    pub fn param_or(
+        &self,
+        leaf: &str,
+        shape: &[i64],
+        value: impl FnOnce() -> Tensor,
+    ) -> Result<Tensor> {
+        self.add(leaf, shape, None, true, value)
+    }
+
+    /// The same, where `reshape` may bring what a publisher has to the shape that is wanted. What we
+    /// saved ourselves has that shape.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param), and if the source's shape cannot be brought to the wanted one.
+    pub fn param_reshaped(
+        &self,
+        leaf: &str,
+        shape: &[i64],
+        reshape: Reshape<'_>,
+        value: impl FnOnce() -> Tensor,
+    ) -> Result<Tensor> {
+        self.add(leaf, shape, Some(reshape), true, value)
+    }
+
+    /// A tensor that belongs to the model but that no gradient moves: statistics.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    pub fn buffer(&self, leaf: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        self.add(leaf, shape, None, false, || nn::init(init, shape, self.device()))
+    }
+
+    fn add(
+        &self,
+        leaf: &str,
+        shape: &[i64],
+        reshape: Option<Reshape<'_>>,
+        trains: bool,
+        value: impl FnOnce() -> Tensor,
+    ) -> Result<Tensor> {
+        let name = self.path.components().chain([leaf]).collect::<Vec<_>>().join(".");
+        // `nn::Path::add` would quietly name the second one `leaf__1`.
+        if self.path.get(leaf).is_some() {
+            return Err(Error::Duplicate(name));
+        }
+        let taken = match self.source.map(|source| source.fetch(&name, shape, reshape)) {
+            None => None,
+            Some(Err(Error::Missing { .. } | Error::Unmapped { .. } | Error::Shape { .. }))
+                if self.lack == Lack::Fresh =>
+            {
+                None
+            }
+            Some(fetched) => Some(fetched?),
+        };
+        let value = taken.unwrap_or_else(|| {
+            self.fresh.add(name);
+            value()
+        });
+        Ok(self.path.add(leaf, value.to_device(self.device()), trains))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::report::LoadReport;
+
+    #[test]
+    fn a_name_is_used_once() {
+        let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
+        let at = Scope::root(&store, &fresh).sub("head");
+        assert!(at.param("weight", &[2], Init::Const(0.)).is_ok());
+        let again = at.param("weight", &[2], Init::Const(0.)).unwrap_err();
+        assert_eq!(again.to_string(), "the parameter `head.weight` is declared twice");
+        assert_eq!(LoadReport::new(None, &fresh).fresh, ["head.weight"]);
+    }
+}

@@ -1,0 +1,212 @@
+//! A checkpoint: named tensors on disk, their shapes and types known before any of their data is
+//! touched.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use tch::{Kind, Tensor};
+
+use super::find;
+use super::format::{Format, Stored, index, quote, recognise};
+use super::mapped::Mapped;
+use crate::error::{Error, Result};
+use crate::weights::names::nearest;
+
+/// A checkpoint: memory-mapped files of named tensors, and the folder that they were published in.
+///
+/// A file's format is recognised by its contents. Nothing that a file says is executed, and what
+/// it claims is checked against its length before memory is taken for it.
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    format: Format,
+    files: Vec<Mapped>,
+    entries: BTreeMap<String, Entry>,
+    skipped: BTreeMap<String, String>,
+}
+
+/// What is known of a stored tensor without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The element type.
+    pub kind: Kind,
+    /// The shape.
+    pub shape: Vec<i64>,
+    file: usize,
+    stored: Stored,
+}
+
+impl Entry {
+    /// The number of elements.
+    pub fn numel(&self) -> i64 {
+        self.shape.iter().product()
+    }
+}
+
+impl Checkpoint {
+    /// Opens a file of any [`Format`], an index of shards (`….index.json`), or a folder in Hugging
+    /// Face layout: `model.safetensors`, else its index, else `pytorch_model.bin`, else its index,
+    /// else the one checkpoint in it.
+    ///
+    /// # Errors
+    /// If there is no such file, if it is broken, or if it asks for anything but tensors and plain
+    /// values.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = find::file(path.as_ref())?;
+        let first = Mapped::open(&path)?;
+        if !(first.data().starts_with(b"{") && recognise::is_text(first.data())) {
+            let contents =
+                recognise::read(first.data()).map_err(|problem| first.malformed(problem))?;
+            let mut checkpoint = Self::empty(path, contents.format);
+            checkpoint.skipped = contents.skipped;
+            for (name, stored) in contents.tensors {
+                checkpoint.add(name, stored);
+            }
+            checkpoint.add_file(first);
+            return Ok(checkpoint);
+        }
+        let shards = index::shards(first.data()).map_err(|problem| first.malformed(problem))?;
+        let mut checkpoint = Self::empty(path, Format::Safetensors);
+        for (shard, names) in shards {
+            let path = checkpoint.folder().join(&shard);
+            if !path.is_file() {
+                let problem = format!("the shard {} is missing; fetch it too", quote(&shard));
+                return Err(first.malformed(problem));
+            }
+            let file = Mapped::open(&path)?;
+            let mut contents =
+                recognise::read(file.data()).map_err(|problem| file.malformed(problem))?;
+            checkpoint.format = contents.format;
+            for name in names {
+                let stored = contents.tensors.remove(&name).ok_or_else(|| {
+                    let index = checkpoint.path.display();
+                    file.malformed(format!("no tensor {}, which {index} puts there", quote(&name)))
+                })?;
+                checkpoint.add(name, stored);
+            }
+            checkpoint.add_file(file);
+        }
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint without tensors, beside an architecture at `path`.
+    pub(crate) fn none(path: PathBuf) -> Self {
+        Self::empty(path, Format::Safetensors)
+    }
+
+    /// Whether a folder has no checkpoint in it.
+    pub(crate) fn lacks(folder: &Path) -> bool {
+        find::nothing(folder)
+    }
+
+    fn empty(path: PathBuf, format: Format) -> Self {
+        let (entries, skipped) = (BTreeMap::new(), BTreeMap::new());
+        Self { path, format, files: vec![], entries, skipped }
+    }
+
+    /// Adds the file that the tensors added last are in.
+    fn add_file(&mut self, file: Mapped) {
+        file.release();
+        self.files.push(file);
+    }
+
+    /// Adds a tensor of the file that comes next.
+    fn add(&mut self, name: String, stored: Stored) {
+        match kind(stored.dtype) {
+            Some(kind) => {
+                let shape = stored.shape.iter().map(|&n| n as i64).collect();
+                let file = self.files.len();
+                self.entries.insert(name, Entry { kind, shape, file, stored });
+            }
+            None => {
+                let what = format!("tensor of {}, which libtorch lacks", stored.dtype);
+                self.skipped.insert(name, what);
+            }
+        }
+    }
+
+    /// The file that holds the tensors, or the index of the files that do.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder that the file lies in, with its `config.json` and tokenizer.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// How the tensors are stored.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The files that the tensors are in: one, or all shards.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &Path> {
+        self.files.iter().map(Mapped::path)
+    }
+
+    /// All tensors by name, in alphabetical order.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> + Clone {
+        self.entries.iter().map(|(n, e)| (n.as_str(), e))
+    }
+
+    /// What is known of one tensor.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
+    }
+
+    /// What else the file has a name for, and what it is: the epoch, an optimizer, a tensor of a
+    /// type that libtorch lacks.
+    pub fn skipped(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.skipped.iter().map(|(name, what)| (name.as_str(), what.as_str()))
+    }
+
+    /// One tensor, contiguous, on the CPU and in the type it is stored in.
+    ///
+    /// Where the file has it just so, it is no copy but a private map of the file: pages are read
+    /// when they are touched, and copied when they are written to. Each call makes a tensor of its
+    /// own; writing to it changes neither the file nor any other.
+    ///
+    /// # Errors
+    /// If there is no such tensor, or if its record is broken where [`Checkpoint::open`] did not
+    /// look: within what is packed.
+    pub fn tensor(&self, name: &str) -> Result<Tensor> {
+        let Some(entry) = self.entries.get(name) else {
+            let problem = match (
+                self.skipped.get(name),
+                nearest(name, self.entries.keys().map(String::as_str)),
+            ) {
+                (Some(what), _) => format!("{} is no tensor but: {what}", quote(name)),
+                (None, Some(near)) => {
+                    format!("no tensor {} (did you mean {}?)", quote(name), quote(&near))
+                }
+                (None, None) => format!("no tensor {}", quote(name)),
+            };
+            return Err(Error::Malformed { path: self.path.clone(), problem });
+        };
+        self.files[entry.file].tensor(entry.kind, &entry.shape, &entry.stored)
+    }
+}
+
+/// The type of libtorch that elements are, if it has one.
+fn kind(dtype: Dtype) -> Option<Kind> {
+    Some(match dtype {
+        Dtype::BOOL => Kind::Bool,
+        Dtype::U8 => Kind::Uint8,
+        Dtype::I8 => Kind::Int8,
+        Dtype::I16 => Kind::Int16,
+        Dtype::I32 => Kind::Int,
+        Dtype::I64 => Kind::Int64,
+        Dtype::F8_E5M2 => Kind::Float8e5m2,
+        Dtype::F8_E4M3 => Kind::Float8e4m3fn,
+        Dtype::F8_E5M2FNUZ => Kind::Float8e5m2fnuz,
+        Dtype::F8_E4M3FNUZ => Kind::Float8e4m3fnuz,
+        Dtype::F16 => Kind::Half,
+        Dtype::BF16 => Kind::BFloat16,
+        Dtype::F32 => Kind::Float,
+        Dtype::F64 => Kind::Double,
+        Dtype::C64 => Kind::ComplexFloat,
+        _ => return None,
+    })
+}

@@ -1,0 +1,89 @@
+//! Named tensors on disk, their shapes and types known before any of their data is touched.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `find.rs` | which files a path means: a folder in Hugging Face layout, shards |
+//! | `format/` | a reader for each format, on bytes alone |
+//! | `mapped.rs`, `blob.rs`, `blob.cpp` | from bytes of a file to a tensor, without a copy |
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The file that a folder in Hugging Face layout keeps its weights in.
+pub const WEIGHTS: &str = "model.safetensors";
+
+/// The file that a folder in Hugging Face layout keeps its architecture in.
+pub const CONFIG: &str = "config.json";
+
+/// The file that a folder in Hugging Face layout keeps the preparation of pictures or sound in.
+pub const PREPROCESSOR: &str = "preprocessor_config.json";
+
+/// The files that a folder in Hugging Face layout may keep its weights in, whole or in shards that an
+/// index names, as tensors alone or pickled: the first one wins.
+pub(crate) const PUBLISHED: [&str; 4] =
+    [WEIGHTS, "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// The endings that say of a file in a folder that it is a checkpoint. What it is, its contents
+/// say.
+const ENDINGS: [&str; 8] = ["safetensors", "pt", "pth", "bin", "ckpt", "th", "npz", "npy"];
+
+/// The file that a path means, if it is a folder.
+///
+/// # Errors
+/// If there is none, or if there is more than one.
+pub(super) fn file(given: &Path) -> Result<PathBuf> {
+    let wrong = |problem: String| Error::Path { path: given.to_path_buf(), problem };
+    if !given.exists() {
+        let problem = "no such file or folder; name the pretrained weights or their folder";
+        return Err(wrong(problem.into()));
+    }
+    if !given.is_dir() {
+        // Opening a pipe would wait for its other end.
+        return if given.is_file() {
+            Ok(given.to_path_buf())
+        } else {
+            Err(wrong("not a file; name the pretrained weights or their folder".into()))
+        };
+    }
+    if let Some(found) = PUBLISHED.iter().map(|name| given.join(name)).find(|path| path.is_file()) {
+        return Ok(found);
+    }
+    let others = by_ending(given)?;
+    match &others[..] {
+        [only] => Ok(only.clone()),
+        [] => Err(wrong(format!(
+            "no {WEIGHTS} in this folder, nor any other weights; name a folder or file that has"
+        ))),
+        [first, second, ..] => {
+            let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+            let (first, second) = (name(first), name(second));
+            Err(wrong(format!(
+                "{} checkpoints in this folder ({first}, {second}{}); name one of them",
+                others.len(),
+                if others.len() > 2 { ", …" } else { "" }
+            )))
+        }
+    }
+}
+
+/// The files in a folder that are checkpoints by their endings, in alphabetical order.
+fn by_ending(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| Ok(entry.map_err(Error::io(folder, "read"))?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|path| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| ENDINGS.contains(&ending)) && path.is_file()
+    });
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a folder has no checkpoint in it.
+pub(super) fn nothing(folder: &Path) -> bool {
+    let published = PUBLISHED.iter().any(|name| folder.join(name).is_file());
+    !published && by_ending(folder).is_ok_and(|files| files.is_empty())
+}

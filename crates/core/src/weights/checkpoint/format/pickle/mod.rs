@@ -1,0 +1,16 @@
+//! A restricted machine for the pickles of PyTorch: it builds tensors' descriptions, containers
+//! and plain values, and nothing else.
+//!
+//! A pickle is a program. Python's own machine imports whatever the program names and calls it;
+//! this one knows a fixed list of instructions ([`machine`]) and a fixed list of names
+//! ([`globals`]), and refuses all others by name. Whatever the program builds goes into a flat heap
+//! ([`value`]): values are small copies that point into it, so that no nesting can overflow the
+//! stack, and no reference multiplies memory. What it may build is bounded in all.
+
+mod calls;
+mod globals;
+pub(crate) mod machine;
+mod reader;
+mod value;
+
+pub(crate) use value::{Heap, Node, StorageRef, TensorRef, Value};

@@ -1,0 +1,54 @@
+//! Which format bytes are of.
+
+use super::contents::Contents;
+use super::zip::Archive;
+use super::{legacy, npy, npz, safetensors, torch};
+
+/// Reads the names and places of a file's tensors.
+pub(crate) fn read(data: &[u8]) -> Result<Contents, String> {
+    match data {
+        // A header of JSON behind its length, whose first byte may be any: 0x80, too, with which a
+        // pickle begins.
+        [_, _, _, _, 0, 0, 0, 0, b'{', ..] => safetensors::read(data),
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => {
+            let archive = Archive::read(data)?;
+            if torch::folder(&archive)?.is_some() {
+                torch::read(&archive)
+            } else {
+                npz::read(&archive)
+            }
+        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::read(data),
+        [0x80, ..] => legacy::read(data),
+        // The same with a length that cannot be, which the reader says.
+        [.., _] if data.get(8) == Some(&b'{') && !is_text(data) => safetensors::read(data),
+        _ => Err(stranger(data)),
+    }
+}
+
+/// Whether a file is text, as an index of shards is.
+pub(crate) fn is_text(data: &[u8]) -> bool {
+    let start = &data[..data.len().min(16)];
+    !start.is_empty() && start.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
+}
+
+/// What is wrong with a file of no known format.
+fn stranger(data: &[u8]) -> String {
+    let sees = |magic: &[u8]| data.starts_with(magic);
+    let is = if data.is_empty() {
+        "it is empty; fetch it again"
+    } else if sees(b"version https://git-lfs") {
+        "it is a Git LFS pointer, not the weights; fetch the file itself (`git lfs pull`)"
+    } else if sees(b"<") {
+        "it is a web page, not the weights; fetch the file itself"
+    } else if sees(b"\x89HDF") {
+        "it is HDF5, as Keras writes it; convert it to safetensors"
+    } else if sees(b"GGUF") {
+        "it is GGUF; name the safetensors or PyTorch file of the same model"
+    } else if data.get(257..262) == Some(b"ustar") {
+        "it is in PyTorch's tar format of before 2017; load it there and save it again"
+    } else {
+        "it is none of safetensors, PyTorch, TorchScript, npz or npy; fetch it again, or convert it"
+    };
+    format!("not a checkpoint: {is}")
+}

@@ -1,0 +1,21 @@
+//! Named tensors on disk, their shapes and types known before any of their data is touched.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `find.rs` | which files a path means: a folder in Hugging Face layout, shards |
+//! | `format/` | a reader for each format, on bytes alone |
+//! | `mapped.rs` | from bytes of a file to a tensor, without a copy |
+
+mod checkpoint;
+mod find;
+mod format;
+mod mapped;
+#[cfg(test)]
+mod tests;
+
+pub use checkpoint::{Checkpoint, Entry};
+pub use find::{CONFIG, PREPROCESSOR, WEIGHTS};
+pub use format::{Format, ONLY};
+
+#[cfg(feature = "hub")]
+pub(crate) use find::PUBLISHED;

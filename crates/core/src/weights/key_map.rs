@@ -1,0 +1,366 @@
+//! Dialects: tables that translate our names into a publisher's.
+//!
+//! A family of checkpoints is one table, in the family's own file. Our code never mentions a
+//! publisher's name elsewhere. The same table, read backwards, is the export.
+
+use std::collections::BTreeMap;
+
+use tch::Tensor;
+
+use crate::error::{Error, Result};
+
+/// How one family of checkpoints names what we know by our names.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialect {
+    /// The name in messages.
+    pub name: &'static str,
+    /// What a checkpoint may put before the names of its body, depending on the class that saved
+    /// it. Names of the head stand without.
+    pub prefixes: &'static [&'static str],
+    /// The table of the body. Its first line must be one that every checkpoint of the family has.
+    pub body: &'static [Rule],
+    /// The table of the head.
+    pub head: &'static [Rule],
+}
+
+/// One line of a table: our module or parameter, theirs, and how the tensor fits. A line for a
+/// module serves every leaf (`weight`, `bias`) below it. `{}` stands for an index, the same on both
+/// sides; `{+1}` for the index counted from 1.
+///
+/// Several lines for one of ours are spellings: the first that the checkpoint has counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    ours: &'static str,
+    theirs: &'static str,
+    fit: Fit,
+}
+
+/// How a publisher's tensor becomes ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It is ours.
+    Same,
+    /// A matrix is transposed, as in GPT-2's `Conv1D`; a vector is ours.
+    Transposed,
+    /// Ours is one of three that lie behind each other in the first dimension: query 0, key 1,
+    /// value 2.
+    Third(u8),
+    /// The same of a matrix that is transposed, too.
+    TransposedThird(u8),
+    /// `v · g / ‖v‖` of the two tensors of these names below theirs: weight normalisation
+    /// (Salimans and Kingma 2016).
+    WeightNorm {
+        /// The name of the length.
+        g: &'static str,
+        /// The name of the direction.
+        v: &'static str,
+        /// The dimension that has a length for each of its places.
+        dim: i64,
+    },
+    /// The mean of two heads, each on a token of its own: side by side, halved (DeiT, §4).
+    Halves {
+        /// The other head.
+        second: &'static str,
+    },
+    /// The publisher has none, which is the same as zeros.
+    Zeros,
+    /// The publisher has none, which is the same as ones.
+    Ones,
+}
+
+/// A line for tensors that are ours as they are.
+pub(crate) const fn same(ours: &'static str, theirs: &'static str) -> Rule {
+    Rule { ours, theirs, fit: Fit::Same }
+}
+
+/// A line for tensors that have to be fitted.
+pub(crate) const fn fitted(ours: &'static str, theirs: &'static str, fit: Fit) -> Rule {
+    Rule { ours, theirs, fit }
+}
+
+/// A line for a parameter of ours that the publisher does without.
+pub(crate) const fn without(ours: &'static str, fit: Fit) -> Rule {
+    Rule { ours, theirs: "", fit }
+}
+
+/// What one of our parameters is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// The publisher's tensors, in the order that [`Fit::apply`] takes them.
+    pub parts: Vec<String>,
+    /// How they become ours.
+    pub fit: Fit,
+}
+
+impl Dialect {
+    /// What our parameter may be made of, the first choice first: `trunk.blocks.3.attn.q.weight`
+    /// of `bert.encoder.layer.3.attention.self.query.weight`. Empty if the table does not know it.
+    pub fn recipes(&self, prefix: &str, ours: &str) -> Vec<Recipe> {
+        let body = self.body.iter().filter_map(|rule| rule.recipe(prefix, ours));
+        body.chain(self.head.iter().filter_map(|rule| rule.recipe("", ours))).collect()
+    }
+
+    /// The publisher's tensors that ours make up, by the publisher's names: the table read backwards.
+    /// Of several spellings, the first one is written.
+    ///
+    /// # Errors
+    /// If the table has no name for one of ours, or no place for what was trained into it.
+    pub fn publish(&self, ours: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>> {
+        let prefix = self.prefixes.first().copied().unwrap_or_default();
+        let (mut theirs, mut thirds) = (BTreeMap::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
+        for (name, value) in ours {
+            let Some(recipe) = self.recipes(prefix, name).into_iter().next() else {
+                return Err(Error::Unmapped { ours: name.clone(), dialect: self.name });
+            };
+            let value = value.detach();
+            match (recipe.fit, recipe.parts.as_slice()) {
+                (Fit::Same, [their]) => {
+                    theirs.insert(their.clone(), value);
+                }
+                (Fit::Transposed, [their]) => {
+                    theirs.insert(their.clone(), transposed(&value));
+                }
+                (Fit::Third(i), [their]) => {
+                    thirds.entry((their.clone(), 0)).or_default().insert(i, value);
+                }
+                (Fit::TransposedThird(i), [their]) => {
+                    let across = i64::from(value.dim() == 2);
+                    let parts = thirds.entry((their.clone(), across)).or_default();
+                    parts.insert(i, transposed(&value));
+                }
+                (Fit::WeightNorm { dim, .. }, [g, v]) => {
+                    theirs.insert(g.clone(), lengths(&value, dim)?);
+                    theirs.insert(v.clone(), value);
+                }
+                (Fit::Halves { .. }, [first, second]) => {
+                    // The mean of a bias with itself is that bias.
+                    let halves = match value.dim() {
+                        2 => (value.f_mul_scalar(2.)?).f_chunk(2, 1)?,
+                        _ => vec![value.shallow_clone(), value],
+                    };
+                    for (their, half) in [first, second].into_iter().zip(halves) {
+                        theirs.insert(their.clone(), half);
+                    }
+                }
+                (fit, _) => {
+                    // A key's bias adds the same to all scores of a query: the softmax takes it away.
+                    let plain = fit.apply(&[], &value.size())?.to_device(value.device());
+                    if !name.ends_with(".k.bias") && value != plain {
+                        return Err(Error::Homeless { ours: name.clone(), dialect: self.name });
+                    }
+                }
+            }
+        }
+        for ((their, dim), parts) in thirds {
+            theirs.insert(their, Tensor::f_cat(&parts.into_values().collect::<Vec<_>>(), dim)?);
+        }
+        Ok(theirs)
+    }
+
+    /// The prefix that the names of a checkpoint carry, or `None` if it is not of this family.
+    pub fn prefix<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Option<&'static str> {
+        let first = self.body.first()?;
+        let probe = fill(first.theirs, &[0, 0]);
+        let probe = match first.fit {
+            Fit::WeightNorm { v, .. } => format!("{probe}.{v}"),
+            _ => probe,
+        };
+        let known = |name: &str, prefix: &str| {
+            let rest = name.strip_prefix(prefix).and_then(|name| name.strip_prefix(&probe));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.prefixes.iter().copied().find(|prefix| names.clone().any(|name| known(name, prefix)))
+    }
+}
+
+impl Rule {
+    fn recipe(&self, prefix: &str, ours: &str) -> Option<Recipe> {
+        let (at, leaf) = match indices(self.ours, ours) {
+            Some(at) => (at, String::new()),
+            None => {
+                let (module, leaf) = ours.rsplit_once('.')?;
+                (indices(self.ours, module)?, format!(".{leaf}"))
+            }
+        };
+        let name = |theirs, leaf: &str| format!("{prefix}{}{leaf}", fill(theirs, &at));
+        let parts = match self.fit {
+            Fit::Zeros | Fit::Ones => vec![],
+            Fit::WeightNorm { g, v, .. } => {
+                [g, v].map(|x| name(self.theirs, &format!(".{x}"))).into()
+            }
+            Fit::Halves { second } => vec![name(self.theirs, &leaf), name(second, &leaf)],
+            _ => vec![name(self.theirs, &leaf)],
+        };
+        Some(Recipe { parts, fit: self.fit })
+    }
+}
+
+impl Fit {
+    /// Makes our tensor of the publisher's; `shape` is the one that is wanted, of which only those
+    /// that the publisher does without take notice.
+    ///
+    /// # Errors
+    /// If the tensors cannot be put together in this way.
+    pub fn apply(self, parts: &[Tensor], shape: &[i64]) -> Result<Tensor> {
+        let third = |x: &Tensor, i: u8| {
+            let size = x.size().first().copied().unwrap_or_default() / 3;
+            x.f_narrow(0, i64::from(i) * size, size)
+        };
+        let float = (tch::Kind::Float, tch::Device::Cpu);
+        Ok(match (self, parts) {
+            (Self::Same, [x]) => x.shallow_clone(),
+            (Self::Transposed, [x]) => transposed(x),
+            (Self::Third(i), [x]) => third(x, i)?,
+            (Self::TransposedThird(i), [x]) => third(&transposed(x), i)?,
+            (Self::WeightNorm { dim, .. }, [g, v]) => v.f_mul(&g.f_div(&lengths(v, dim)?)?)?,
+            (Self::Halves { .. }, [a, b]) if a.dim() == 2 => Tensor::f_cat(&[a, b], 1)? / 2.,
+            (Self::Halves { .. }, [a, b]) => a.f_add(b)? / 2.,
+            (Self::Ones, _) => Tensor::f_ones(shape, float)?,
+            (Self::Zeros, _) | (_, _) => Tensor::f_zeros(shape, float)?,
+        })
+    }
+}
+
+/// A matrix transposed, a vector as it is.
+fn transposed(x: &Tensor) -> Tensor {
+    match x.dim() {
+        2 => x.tr(),
+        _ => x.shallow_clone(),
+    }
+}
+
+/// The Euclidean lengths along all dimensions but one, which are kept with the size 1.
+fn lengths(x: &Tensor, dim: i64) -> Result<Tensor> {
+    let over: Vec<i64> = (0..x.dim() as i64).filter(|&d| d != dim).collect();
+    Ok(x.f_norm_scalaropt_dim(2, over.as_slice(), true)?)
+}
+
+/// The indices at the `{}` of a pattern, if the name fits it.
+fn indices(pattern: &str, name: &str) -> Option<Vec<usize>> {
+    let (mut pattern, mut name, mut found) = (pattern.split('.'), name.split('.'), vec![]);
+    loop {
+        match (pattern.next(), name.next()) {
+            (None, None) => return Some(found),
+            (Some("{}"), Some(digits)) => found.push(digits.parse().ok()?),
+            (Some(a), Some(b)) if a == b => {}
+            _ => return None,
+        }
+    }
+}
+
+/// A pattern with indices in the place of `{}` and `{+1}`.
+fn fill(pattern: &str, at: &[usize]) -> String {
+    let (mut filled, mut rest) = (String::new(), pattern);
+    for index in at {
+        let Some((before, behind)) = rest.split_once('{') else { break };
+        let (slot, behind) = behind.split_once('}').unwrap_or(("", behind));
+        let index = if slot == "+1" { index + 1 } else { *index };
+        filled = format!("{filled}{before}{index}");
+        rest = behind;
+    }
+    filled + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    const TABLE: Dialect = Dialect {
+        name: "test",
+        prefixes: &["", "model."],
+        body: &[
+            fitted("trunk.blocks.{}.q", "h.{}.qkv", Fit::Third(0)),
+            same("trunk.stages.{}.{}.conv", "layer{+1}.{}.conv"),
+            fitted(
+                "embed.conv.weight",
+                "conv",
+                Fit::WeightNorm { g: "weight_g", v: "weight_v", dim: 1 },
+            ),
+            fitted("embed.conv.weight", "conv", Fit::WeightNorm { g: "new.0", v: "new.1", dim: 1 }),
+            same("embed.conv", "conv"),
+            without("trunk.blocks.{}.k.bias", Fit::Zeros),
+        ],
+        head: &[same("head", "fc")],
+    };
+
+    const BACKWARDS: &[Rule] = &[
+        fitted("q", "qkv", Fit::TransposedThird(0)),
+        fitted("k", "qkv", Fit::TransposedThird(1)),
+        fitted("v", "qkv", Fit::TransposedThird(2)),
+        fitted("conv.weight", "conv", Fit::WeightNorm { g: "g", v: "v", dim: 1 }),
+        fitted("two", "first", Fit::Halves { second: "second" }),
+        without("zero.bias", Fit::Zeros),
+    ];
+
+    #[test]
+    fn names_are_translated_by_module_or_by_parameter() {
+        for (ours, theirs) in [
+            ("trunk.blocks.3.q.weight", &["model.h.3.qkv.weight"][..]),
+            ("trunk.stages.0.2.conv.bias", &["model.layer1.2.conv.bias"]),
+            ("embed.conv.bias", &["model.conv.bias"]),
+            ("head.weight", &["fc.weight"]),
+            ("trunk.blocks.0.k.bias", &[]),
+        ] {
+            let recipes = TABLE.recipes("model.", ours);
+            assert_eq!(recipes[0].parts, theirs, "{ours}");
+        }
+        for unknown in ["x", "trunk.blocks.x.q.weight", "trunk.blocks.0.k.weight"] {
+            assert_eq!(TABLE.recipes("", unknown), [], "{unknown}");
+        }
+        let spellings = TABLE.recipes("", "embed.conv.weight");
+        assert_eq!(spellings[0].parts, ["conv.weight_g", "conv.weight_v"]);
+        assert_eq!(spellings[1].parts, ["conv.new.0", "conv.new.1"]);
+    }
+
+    #[test]
+    fn the_prefix_is_found_or_the_family_is_another() {
+        for (name, prefix) in [
+            ("h.0.qkv.weight", Some("")),
+            ("model.h.0.qkv.weight", Some("model.")),
+            ("h.0.qkvs.weight", None),
+            ("transformer.h.0.qkv.weight", None),
+        ] {
+            assert_eq!(TABLE.prefix([name].into_iter()), prefix, "{name}");
+        }
+    }
+
+    #[test]
+    fn tensors_are_fitted_and_the_table_read_backwards() {
+        let x = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([6, 2]);
+        let apply = |fit: Fit, parts: &[&Tensor], shape: &[i64]| {
+            let parts: Vec<_> = parts.iter().map(|p| p.shallow_clone()).collect();
+            fit.apply(&parts, shape).unwrap()
+        };
+        assert_eq!(apply(Fit::Third(1), &[&x], &[2, 2]), x.narrow(0, 2, 2));
+        assert_eq!(apply(Fit::TransposedThird(2), &[&x.tr()], &[2, 2]), x.narrow(0, 4, 2));
+        assert_eq!(apply(Fit::Transposed, &[&x], &[2, 6]), x.tr());
+        assert_eq!(apply(Fit::Transposed, &[&x.select(1, 0)], &[6]), x.select(1, 0));
+        assert_eq!(apply(Fit::Ones, &[], &[2]), Tensor::from_slice(&[1f32, 1.]));
+        let table = Dialect { body: BACKWARDS, ..TABLE };
+        let ours = [("q.weight", 0), ("k.weight", 2), ("v.weight", 4)];
+        let mut ours: BTreeMap<_, _> =
+            ours.map(|(name, at)| (name.to_string(), x.narrow(0, at, 2))).into();
+        ours.insert("conv.weight".into(), x.shallow_clone());
+        ours.insert("two.weight".into(), x.shallow_clone());
+        ours.insert("zero.bias".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)));
+        let theirs = table.publish(&ours).unwrap();
+        assert_eq!(theirs["qkv.weight"], x.tr());
+        let (g, v) = (&theirs["conv.g"], &theirs["conv.v"]);
+        let norm = Fit::WeightNorm { g: "g", v: "v", dim: 1 };
+        assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
+        assert_eq!(theirs.len(), 5);
+        ours.insert("zero.bias".into(), Tensor::ones([2], (Kind::Float, Device::Cpu)));
+        assert!(table.publish(&ours).is_err(), "what was trained would be lost");
+        assert_eq!(theirs["first.weight"], &x.narrow(1, 0, 1) * 2.);
+        assert_eq!(theirs["second.weight"], &x.narrow(1, 1, 1) * 2.);
+        let halves = apply(Fit::Halves { second: "" }, &[&x, &x], &[6, 4]);
+        assert_eq!(halves.sum_dim_intlist(1, false, None), x.sum_dim_intlist(1, false, None));
+        // Columns of lengths 5 and 13, brought to 10 and 26.
+        let v = Tensor::from_slice2(&[[3f32, 5.], [4., 12.]]);
+        let g = Tensor::from_slice2(&[[10f32, 26.]]);
+        let norm = Fit::WeightNorm { g: "g", v: "v", dim: 1 };
+        assert_eq!(apply(norm, &[&g, &v], &[2, 2]), v * 2.);
+    }
+}

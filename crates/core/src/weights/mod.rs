@@ -1,0 +1,26 @@
+//! From files to named tensors to parameters.
+
+mod builder;
+pub mod checkpoint;
+#[cfg(feature = "hub")]
+pub mod hub;
+pub mod key_map;
+pub mod lora;
+pub mod names;
+mod report;
+pub mod resize;
+mod source;
+pub(crate) mod write;
+
+pub use builder::Scope;
+pub use checkpoint::{CONFIG, Checkpoint, Entry, Format, ONLY, PREPROCESSOR, WEIGHTS};
+#[cfg(feature = "hub")]
+pub use hub::{Event, Reference, SCHEME};
+pub use key_map::{Dialect, Fit, Recipe, Rule};
+pub use lora::Lora;
+pub use report::{Fresh, LoadReport, Origin};
+pub use resize::Resampling;
+pub use source::{Reshape, Reshaped, Source};
+
+pub(crate) use key_map::{fitted, same, without};
+pub(crate) use write::write_tensors;

@@ -1,0 +1,167 @@
+//! A checkpoint read through a key map; remembers what was taken.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use super::checkpoint::Checkpoint;
+use super::key_map::{Dialect, Fit, Recipe};
+use super::lora::{A, B, Lora};
+use super::names::nearest;
+use crate::error::{Error, Result};
+
+/// A checkpoint read through a dialect. It remembers what was taken.
+#[derive(Debug)]
+pub struct Source<'c> {
+    pub(super) checkpoint: &'c Checkpoint,
+    pub(super) names: Names,
+    pub(super) taken: RefCell<BTreeSet<String>>,
+    pub(super) reshaped: RefCell<Vec<Reshaped>>,
+}
+
+/// Whose names a checkpoint's tensors have.
+#[derive(Debug)]
+pub(super) enum Names {
+    /// Ours, of the very model that is built: each tensor is taken as it is.
+    Same,
+    /// Ours, of a model that another one is made from: shapes are fitted, and adapters of LoRA, whose
+    /// product counts so much, are added to the weights that they stand beside.
+    Ours { adapters: Option<f64> },
+    /// A publisher's, below a prefix.
+    Theirs(Dialect, &'static str),
+}
+
+/// Brings a publisher's tensor to the shape that is wanted; `None`: it stays as it is.
+pub type Reshape<'r> = &'r dyn Fn(&Tensor) -> Result<Option<Tensor>>;
+
+impl<'c> Source<'c> {
+    /// A publisher's checkpoint.
+    ///
+    /// # Errors
+    /// If no tensor has a name of this dialect.
+    pub fn new(checkpoint: &'c Checkpoint, dialect: Dialect) -> Result<Self> {
+        let prefix =
+            dialect.prefix(checkpoint.entries().map(|(name, _)| name)).ok_or_else(|| {
+                Error::Family {
+                    path: checkpoint.path().to_path_buf(),
+                    problem: format!("no tensor has a name of the dialect {}", dialect.name),
+                }
+            })?;
+        Ok(Self::named(checkpoint, Names::Theirs(dialect, prefix)))
+    }
+
+    /// A checkpoint of ours, as a run folder keeps it, of the very model that is built.
+    pub fn ours(checkpoint: &'c Checkpoint) -> Self {
+        Self::named(checkpoint, Names::Same)
+    }
+
+    /// A checkpoint of ours that another model is made from: it is read as a publisher's is, and what
+    /// the adapters of a LoRA learned is added to the weights.
+    pub fn to_transfer(checkpoint: &'c Checkpoint, lora: Option<&Lora>) -> Self {
+        Self::named(checkpoint, Names::Ours { adapters: lora.map(Lora::scale) })
+    }
+
+    fn named(checkpoint: &'c Checkpoint, names: Names) -> Self {
+        Self { checkpoint, names, taken: RefCell::default(), reshaped: RefCell::default() }
+    }
+
+    /// The shape of the tensor that ours is made of as it is, before anything is built.
+    pub fn shape(&self, ours: &str) -> Option<&[i64]> {
+        let recipe = self.recipe(ours).ok()?;
+        Some(&self.checkpoint.entry(recipe.parts.first()?)?.shape)
+    }
+
+    /// The first of the spellings that the checkpoint has.
+    fn recipe(&self, ours: &str) -> Result<Recipe> {
+        let (recipes, dialect) = match &self.names {
+            Names::Same | Names::Ours { .. } => {
+                (vec![Recipe { parts: vec![ours.into()], fit: Fit::Same }], "crosstune")
+            }
+            Names::Theirs(dialect, prefix) => (dialect.recipes(prefix, ours), dialect.name),
+        };
+        let Some(first) = recipes.first() else {
+            return Err(Error::Unmapped { ours: ours.into(), dialect });
+        };
+        let lacks = |recipe: &Recipe| {
+            recipe.parts.iter().find(|part| self.checkpoint.entry(part).is_none()).cloned()
+        };
+        let missing = lacks(first);
+        match (recipes.into_iter().find(|recipe| lacks(recipe).is_none()), missing) {
+            (Some(recipe), _) => Ok(recipe),
+            (None, theirs) => {
+                let (theirs, path) = (theirs.unwrap_or_default(), self.checkpoint.path().into());
+                let near = nearest(&theirs, self.checkpoint.entries().map(|(n, _)| n));
+                Err(Error::Missing { ours: ours.into(), theirs, dialect, path, near })
+            }
+        }
+    }
+
+    /// Our parameter of a shape, f32, on the CPU.
+    ///
+    /// # Errors
+    /// If the source lacks it or has it in another shape.
+    pub fn tensor(&self, ours: &str, shape: &[i64]) -> Result<Tensor> {
+        self.fetch(ours, shape, None)
+    }
+
+    pub(super) fn fetch(
+        &self,
+        ours: &str,
+        shape: &[i64],
+        reshape: Option<Reshape<'_>>,
+    ) -> Result<Tensor> {
+        let recipe = self.recipe(ours)?;
+        let parts: Vec<Tensor> =
+            recipe.parts.iter().map(|part| self.checkpoint.tensor(part)).collect::<Result<_>>()?;
+        let value = recipe.fit.apply(&parts, shape)?.to_kind(Kind::Float);
+        let value = match self.adapter(ours)? {
+            Some(product) => value + product,
+            None => value,
+        };
+        let (theirs, got) = (recipe.parts.join(" and "), value.size());
+        // What we saved has the wanted shape. A publisher's may have to be reshaped even so: a grid of
+        // 4 × 4 has as many positions as one of 8 × 2.
+        let reshape = reshape.filter(|_| !matches!(self.names, Names::Same));
+        let reshaped = reshape.map(|reshape| reshape(&value)).transpose()?.flatten();
+        let value = match reshaped {
+            Some(reshaped) => {
+                let (name, from, to) = (theirs.clone(), got.clone(), shape.to_vec());
+                self.reshaped.borrow_mut().push(Reshaped { name, from, to });
+                reshaped
+            }
+            None => value,
+        };
+        if value.size() != shape {
+            let (want, path) = (shape.to_vec(), self.checkpoint.path().into());
+            return Err(Error::Shape { ours: ours.into(), theirs, path, want, got });
+        }
+        self.taken.borrow_mut().extend(recipe.parts);
+        Ok(value)
+    }
+
+    /// What an adapter adds to our weight of this name, if there is one: `(α/r) · B A`.
+    fn adapter(&self, ours: &str) -> Result<Option<Tensor>> {
+        let Names::Ours { adapters: Some(scale) } = self.names else { return Ok(None) };
+        let Some(layer) = ours.strip_suffix(".weight") else { return Ok(None) };
+        let names = [B, A].map(|leaf| format!("{layer}.{leaf}"));
+        if names.iter().any(|name| self.checkpoint.entry(name).is_none()) {
+            return Ok(None);
+        }
+        let (b, a) = (self.checkpoint.tensor(&names[0])?, self.checkpoint.tensor(&names[1])?);
+        self.taken.borrow_mut().extend(names);
+        Ok(Some(b.matmul(&a) * scale))
+    }
+}
+
+/// A tensor that was brought to another shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reshaped {
+    /// The publisher's name.
+    pub name: String,
+    /// The shape in the checkpoint.
+    pub from: Vec<i64>,
+    /// The shape in the model.
+    pub to: Vec<i64>,
+}
