@@ -1,19 +1,14 @@
 //! The report as one HTML file: no script, no network, light and dark.
 
-mod chart;
-mod confusion;
-mod direction;
-mod errors;
-mod escape;
-mod overview;
-mod tables;
-
-use escape::{Escaped, Name};
-
+use super::{
+    direction,
+    escape::{Escaped, Name},
+    overview,
+};
 use crate::{ArmKind, Matrix, Summary, method, words};
 
 /// The page's style.
-const STYLE: &str = include_str!("html/style.css");
+const STYLE: &str = include_str!("style.css");
 
 /// What the page may load: its own style, and the pictures and recordings that are in it. No
 /// script, no network.
@@ -109,5 +104,5 @@ fn method_section() -> String {
 }
 
 #[cfg(test)]
-#[path = "html/tests.rs"]
+#[path = "tests.rs"]
 mod tests;
