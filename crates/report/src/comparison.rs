@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blob, Result, validate};
+use crate::{blob::Blob, error::Result, validate};
 
 /// One source on one target: the transfer and its controls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Which comparison stands where in the table of sources and targets.
 
-use crate::{Comparison, Matrix};
+use crate::{comparison::Comparison, matrix::Matrix};
 
 /// The table: rows are sources, columns are targets, each by modality and then as they came.
 pub(crate) struct Layout<'a> {

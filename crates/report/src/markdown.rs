@@ -3,11 +3,13 @@
 use std::fmt;
 
 use crate::{
-    Arm, ArmKind, AtSize, Comparison, Matrix, Overall, Summary,
+    comparison::{Arm, ArmKind, Comparison},
     layout::Layout,
+    matrix::Matrix,
     method,
     rates::Rates,
     stats::Estimate,
+    summary::{AtSize, Overall, Summary},
     words::{self, count, percent, points, points_span, span},
 };
 

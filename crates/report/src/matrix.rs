@@ -4,7 +4,11 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use crate::{Comparison, Error, Result, Summary};
+use crate::{
+    comparison::Comparison,
+    error::{Error, Result},
+    summary::Summary,
+};
 
 /// Comparisons that are shown together: one, or all directions between modalities. Each of them is
 /// [valid](Comparison::validate).

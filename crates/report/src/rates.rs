@@ -1,6 +1,9 @@
 //! The rates that an arm was given on a size, and the grid they come from.
 
-use crate::{Arm, Trial, words};
+use crate::{
+    comparison::{Arm, Trial},
+    words,
+};
 
 /// The rates of an arm on one size.
 pub(crate) struct Rates<'a> {
@@ -54,7 +57,7 @@ fn text((fresh, pretrained): (f64, f64)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ArmKind, sample};
+    use crate::{comparison::ArmKind, sample};
 
     #[test]
     fn a_rate_at_the_edge_is_seen() {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    Arm, ArmKind, Comparison, Run,
+    comparison::{Arm, ArmKind, Comparison, Run},
     curve::{self, Reach},
     stats::{Estimate, Verdict},
 };

@@ -2,7 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::{ArmKind, Blob, Comparison, Error, Exhibit, Media, Result, Run};
+use crate::{
+    blob::Blob,
+    comparison::{ArmKind, Comparison, Exhibit, Media, Run},
+    error::{Error, Result},
+};
 
 /// The most classes: a confusion matrix of more is neither stored nor read by anyone.
 const MOST_CLASSES: usize = 2000;

@@ -1,9 +1,10 @@
 //! Numbers and findings as people read them; HTML and Markdown say the same.
 
 use crate::{
-    Against, ArmKind, AtSize, Comparison, Summary,
+    comparison::{ArmKind, Comparison},
     curve::Reach,
     stats::{Estimate, Over, Verdict},
+    summary::{Against, AtSize, Summary},
 };
 
 /// A share as percent, with one decimal: `97.1`.

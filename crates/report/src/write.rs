@@ -6,7 +6,12 @@ use std::{
     process,
 };
 
-use crate::{Error, Matrix, Result, html, markdown};
+use crate::{
+    error::{Error, Result},
+    html::html,
+    markdown::markdown,
+    matrix::Matrix,
+};
 
 /// Where the report lies.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::escape::Escaped;
-use crate::{ArmKind, stats::Estimate, words};
+use crate::{comparison::ArmKind, stats::Estimate, words};
 
 /// The size of a chart in its own units, which the page scales.
 const SIZE: (f64, f64) = (260., 178.);

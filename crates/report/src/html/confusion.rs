@@ -6,7 +6,11 @@ use super::{
     escape::{Escaped, Name},
     tables,
 };
-use crate::{ArmKind, AtSize, Comparison, Summary, words};
+use crate::{
+    comparison::{ArmKind, Comparison},
+    summary::{AtSize, Summary},
+    words,
+};
 
 /// Up to so many classes, a table has the numbers.
 const TABLE: usize = 24;

@@ -6,7 +6,11 @@ use super::{
     escape::{Escaped, Name},
     tables,
 };
-use crate::{ArmKind, AtSize, Comparison, Measured, Summary, words};
+use crate::{
+    comparison::{ArmKind, Comparison},
+    summary::{AtSize, Measured, Summary},
+    words,
+};
 
 /// The section of the comparison with this number.
 ///

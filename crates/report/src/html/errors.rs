@@ -1,7 +1,11 @@
 //! The worst errors: pictures, recordings with their spectrograms, and texts.
 
 use super::escape::{Escaped, Name};
-use crate::{Answer, Blob, Comparison, Exhibit, Media, words};
+use crate::{
+    blob::Blob,
+    comparison::{Answer, Comparison, Exhibit, Media},
+    words,
+};
 
 /// A text is shown up to so many characters.
 const TEXT: usize = 600;

@@ -5,7 +5,13 @@ use super::{
     escape::{Escaped, Name},
     overview,
 };
-use crate::{ArmKind, Matrix, Summary, method, words};
+use crate::{
+    comparison::{ArmKind, Comparison},
+    matrix::Matrix,
+    method,
+    summary::Summary,
+    words,
+};
 
 /// The page's style.
 const STYLE: &str = include_str!("style.css");
@@ -51,7 +57,7 @@ pub fn html(matrix: &Matrix) -> String {
 
 /// The title, when and where it was measured, and the choice of theme.
 fn header(matrix: &Matrix) -> String {
-    let distinct = |of: fn(&crate::Comparison) -> &str| {
+    let distinct = |of: fn(&Comparison) -> &str| {
         let mut seen: Vec<&str> = matrix.comparisons().iter().map(of).collect();
         seen.sort_unstable();
         seen.dedup();

@@ -6,9 +6,11 @@ use super::{
     tables,
 };
 use crate::{
-    ArmKind, Comparison, Matrix, Summary,
+    comparison::{ArmKind, Comparison},
     layout::Layout,
+    matrix::Matrix,
     stats::Estimate,
+    summary::Summary,
     words::{self, count, percent, points, points_span, span},
 };
 

@@ -5,9 +5,10 @@ use super::{
     escape::{Escaped, Name},
 };
 use crate::{
-    Against, Arm, ArmKind, AtSize, Comparison, Overall, Summary,
+    comparison::{Arm, ArmKind, Comparison},
     rates::Rates,
     stats::{Estimate, Verdict},
+    summary::{Against, AtSize, Overall, Summary},
     words::{self, count, percent, points, points_span, span},
 };
 

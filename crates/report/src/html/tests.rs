@@ -1,7 +1,10 @@
 //! The page's text: what a browser would not tell. `tests/browser.rs` opens it in one.
 
 use super::*;
-use crate::{Comparison, Media, sample};
+use crate::{
+    comparison::{Comparison, Media},
+    sample,
+};
 
 /// Every tag is closed in its order, and every attribute is quoted: a check that would fail if
 /// text from elsewhere got out of its place.

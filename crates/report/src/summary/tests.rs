@@ -1,7 +1,7 @@
 //! On the sample, and on runs small enough to reckon by hand.
 
 use super::*;
-use crate::{Point, sample, stats::Over};
+use crate::{comparison::Point, sample, stats::Over};
 
 /// A run's size, seed and right answers.
 type Small = (usize, u64, u32);
