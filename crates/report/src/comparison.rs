@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{blob::Blob, error::Result, validate};
+use crate::blob::Blob;
 
 /// One source on one target: the transfer and its controls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -234,14 +234,6 @@ pub enum Media {
 }
 
 impl Comparison {
-    /// Checks that the parts fit each other: lengths, ranges, and references to labels, sizes and runs.
-    ///
-    /// # Errors
-    /// The first part that does not fit.
-    pub fn validate(&self) -> Result<()> {
-        validate::comparison(self)
-    }
-
     /// The arm of a kind.
     pub fn arm(&self, kind: ArmKind) -> Option<&Arm> {
         self.arms.iter().find(|arm| arm.kind == kind)

@@ -17,8 +17,17 @@ const ROUNDING: f64 = 1e-4;
 /// What is wrong, without the place.
 type Check<T = ()> = std::result::Result<T, String>;
 
-/// See [`Comparison::validate`].
-pub(crate) fn comparison(c: &Comparison) -> Result<()> {
+impl Comparison {
+    /// Checks that the parts fit each other: lengths, ranges, and references to labels, sizes and runs.
+    ///
+    /// # Errors
+    /// The first part that does not fit.
+    pub fn validate(&self) -> Result<()> {
+        comparison(self)
+    }
+}
+
+fn comparison(c: &Comparison) -> Result<()> {
     let name = c.name();
     let at = |part: &str| {
         let place = if part.is_empty() { name.clone() } else { format!("{name}, {part}") };
