@@ -12,15 +12,14 @@
 
 use std::fmt;
 
-use std::f64::consts::{FRAC_PI_2, PI};
-
 use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// The confidence of all intervals.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// The standard normal distribution's quantile at 0.975.
-const Z: f64 = 1.959_963_984_540_054;
+/// The quantile at which an interval's upper end lies, as much being left out above as below.
+const UPPER: f64 = (1. + CONFIDENCE) / 2.;
 
 /// A closed interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -145,42 +144,20 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Student's t with `freedom` degrees of freedom: the `t` with `P(|T| < t) = 0.95`.
+/// Student's t with `freedom` degrees of freedom: the `t` with `P(|T| < t) = 0.95`. Without any, no
+/// end is far enough.
 fn student_t(freedom: usize) -> f64 {
-    // By halving: the probability grows with the angle.
-    let (mut low, mut high) = (0., FRAC_PI_2);
-    for _ in 0..80 {
-        let middle = (low + high) / 2.;
-        if within(middle, freedom) < CONFIDENCE {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    ((low + high) / 2.).tan() * (freedom as f64).sqrt()
-}
-
-/// `P(|T| < t)` for `t = √ν tan θ`, in closed form: Abramowitz and Stegun, 26.7.3 and 26.7.4.
-fn within(angle: f64, freedom: usize) -> f64 {
-    let (sin, cos) = angle.sin_cos();
-    // Odd: cos θ + 2/3 cos³ θ + 2/3 4/5 cos⁵ θ + …; even: 1 + 1/2 cos² θ + 1/2 3/4 cos⁴ θ + …
-    let odd = freedom % 2 == 1;
-    let (mut term, mut sum) = (if odd { cos } else { 1. }, 0.);
-    for power in (freedom % 2..freedom.saturating_sub(1)).step_by(2) {
-        sum += term;
-        let k = power as f64;
-        term *= (k + 1.) / (k + 2.) * cos * cos;
-    }
-    if odd { 2. / PI * (angle + sin * sum) } else { sin * sum }
+    StudentsT::new(0., 1., freedom as f64).map_or(f64::INFINITY, |t| t.inverse_cdf(UPPER))
 }
 
 /// The score interval of a share of right answers `p` of `n`: with `z = 1.96`,
-/// `(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n)`.
+/// `(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n)`. statrs has no intervals of shares, neither
+/// this nor the next.
 fn wilson(p: f64, n: usize) -> Interval {
-    let n = n as f64;
-    let scale = 1. + Z * Z / n;
-    let centre = (p + Z * Z / (2. * n)) / scale;
-    let half = Z * (p * (1. - p) / n + Z * Z / (4. * n * n)).max(0.).sqrt() / scale;
+    let (n, z) = (n as f64, Normal::standard().inverse_cdf(UPPER));
+    let scale = 1. + z * z / n;
+    let centre = (p + z * z / (2. * n)) / scale;
+    let half = z * (p * (1. - p) / n + z * z / (4. * n * n)).max(0.).sqrt() / scale;
     Interval { low: centre - half, high: centre + half }.clipped()
 }
 
