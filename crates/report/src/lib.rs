@@ -7,6 +7,7 @@
 //! each with its formula.
 #![deny(missing_docs)]
 
+pub mod axes;
 mod blob;
 pub mod comparison;
 pub mod curve;

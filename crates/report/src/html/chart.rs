@@ -3,7 +3,12 @@
 use std::fmt::Write;
 
 use super::escape::Escaped;
-use crate::{comparison::ArmKind, stats::Estimate, words};
+use crate::{
+    axes::{Area, Axes, Range, round_step},
+    comparison::ArmKind,
+    stats::Estimate,
+    words,
+};
 
 /// The size of a chart in its own units, which the page scales.
 const SIZE: (f64, f64) = (260., 178.);
@@ -59,17 +64,12 @@ impl Chart {
         xs.sort_unstable();
         xs.dedup();
         let (first, last) = (*xs.first()?, *xs.last()?);
-        let range = Range::of(self.dots().flat_map(|dot| bounds(&dot.accuracy)))?;
-        let along = |x: usize| match self.axis {
-            Axis::Sizes => (x as f64).ln(),
-            Axis::Epochs => x as f64,
-        };
-        let (low, high) = (along(first), along(last));
-        // One value stands in the middle; several keep clear of the sides.
-        let (left, right) = (LEFT + 12., RIGHT - 16.);
-        let x = |value: usize| {
-            let share = if high > low { (along(value) - low) / (high - low) } else { 0.5 };
-            left + share * (right - left)
+        let axes = Axes {
+            across: (first as f64, last as f64),
+            logarithmic: self.axis == Axis::Sizes,
+            up: range(self.dots().flat_map(|dot| bounds(&dot.accuracy)))?,
+            // The values along the bottom keep clear of the sides.
+            area: Area { left: LEFT + 12., right: RIGHT - 16., top: TOP, bottom: BOTTOM },
         };
         let mut svg = format!(
             "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">",
@@ -77,11 +77,11 @@ impl Chart {
             SIZE.1,
             Escaped(&self.says)
         );
-        self.grid(&mut svg, &range);
-        self.labels(&mut svg, &xs, x);
+        self.grid(&mut svg, &axes);
+        self.labels(&mut svg, &xs, &axes);
         // The transfer last, so that it lies on top.
         for series in self.series.iter().rev() {
-            series.draw(&mut svg, x, |share| range.y(share));
+            series.draw(&mut svg, &axes);
         }
         svg += "</svg>";
         Some(svg)
@@ -91,9 +91,9 @@ impl Chart {
         self.series.iter().flat_map(|series| &series.dots)
     }
 
-    fn grid(&self, svg: &mut String, range: &Range) {
-        for tick in range.ticks() {
-            let y = range.y(tick);
+    fn grid(&self, svg: &mut String, axes: &Axes) {
+        for tick in axes.up.ticks() {
+            let y = axes.y(tick);
             let _ = write!(
                 svg,
                 "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
@@ -103,8 +103,8 @@ impl Chart {
                 tick * 100.
             );
         }
-        if (range.low..=range.high).contains(&self.majority) {
-            let y = range.y(self.majority);
+        if (axes.up.low..=axes.up.high).contains(&self.majority) {
+            let y = axes.y(self.majority);
             let _ = write!(
                 svg,
                 "<line class=\"majority\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
@@ -112,10 +112,10 @@ impl Chart {
         }
     }
 
-    fn labels(&self, svg: &mut String, xs: &[usize], x: impl Fn(usize) -> f64) {
+    fn labels(&self, svg: &mut String, xs: &[usize], axes: &Axes) {
         let mut free = f64::NEG_INFINITY;
         for &value in &self.ticks(xs) {
-            let at = x(value);
+            let at = axes.x(value as f64);
             if at < free {
                 continue;
             }
@@ -151,9 +151,9 @@ impl Chart {
 }
 
 impl Series {
-    fn draw(&self, svg: &mut String, x: impl Fn(usize) -> f64, y: impl Fn(f64) -> f64) {
+    fn draw(&self, svg: &mut String, axes: &Axes) {
         let _ = write!(svg, "<g class=\"{}\">", self.kind.name());
-        let at = |dot: &Dot, share: f64| format!("{:.1} {:.1}", x(dot.x), y(share));
+        let at = |dot: &Dot, share| format!("{:.1} {:.1}", axes.x(dot.x as f64), axes.y(share));
         let whole = self.dots.len() > 1;
         let ranged: Vec<_> =
             self.dots.iter().filter_map(|dot| Some((dot, dot.accuracy.interval?))).collect();
@@ -181,7 +181,7 @@ impl Series {
                 words::percent(dot.accuracy.mean),
                 words::span(&dot.accuracy)
             );
-            let (x, y) = (x(dot.x), y(dot.accuracy.mean));
+            let (x, y) = (axes.x(dot.x as f64), axes.y(dot.accuracy.mean));
             // Of many points the last alone has a mark; the others are there to be pointed at.
             let mark = if self.dots.len() <= MARKED || number + 1 == self.dots.len() {
                 mark(self.kind, x, y, 3.2)
@@ -281,57 +281,37 @@ pub(super) fn bounds(estimate: &Estimate) -> Vec<f64> {
     ends.chain([estimate.mean]).collect()
 }
 
-/// The range of accuracies that a chart shows, from tick to tick.
-struct Range {
-    low: f64,
-    high: f64,
-    step: f64,
-}
-
-impl Range {
-    /// The range that has all values in it.
-    fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let (least, most) = values
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), value| (a.min(value), b.max(value)));
-        if least > most {
-            return None;
-        }
-        let steps = [0.01, 0.02, 0.05, 0.1, 0.2];
-        let step = steps.into_iter().find(|step| (most - least) / step <= 5.).unwrap_or(0.2);
-        let low = ((least / step + 1e-9).floor() * step).max(0.);
-        let high = ((most / step - 1e-9).ceil() * step).min(1.);
-        let low = if high - low < step { (high - step).max(0.) } else { low };
-        Some(Self { low, high: high.max(low + step), step })
+/// The range of accuracies that a chart shows, from label to label, with all values in it.
+fn range(values: impl Iterator<Item = f64>) -> Option<Range> {
+    let (least, most) = values
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), value| (a.min(value), b.max(value)));
+    if least > most {
+        return None;
     }
-
-    fn y(&self, share: f64) -> f64 {
-        BOTTOM - (share - self.low) / (self.high - self.low) * (BOTTOM - TOP)
-    }
-
-    fn ticks(&self) -> Vec<f64> {
-        let count = ((self.high - self.low) / self.step + 1e-6).floor() as usize;
-        (0..=count).map(|tick| self.low + tick as f64 * self.step).collect()
-    }
+    let step = round_step(((most - least) / 5.).max(0.01)).min(0.2);
+    let low = ((least / step + 1e-9).floor() * step).max(0.);
+    let high = ((most / step - 1e-9).ceil() * step).min(1.);
+    let low = if high - low < step { (high - step).max(0.) } else { low };
+    Some(Range { low, high: high.max(low + step), step })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn range(values: &[f64]) -> (Vec<u32>, f64) {
-        let range = Range::of(values.iter().copied()).expect("values");
-        let ticks = range.ticks().iter().map(|tick| (tick * 100.).round() as u32).collect();
-        (ticks, range.high)
+    fn ticks(values: &[f64]) -> Vec<u32> {
+        let range = range(values.iter().copied()).expect("values");
+        range.ticks().iter().map(|tick| (tick * 100.).round() as u32).collect()
     }
 
     #[test]
     fn ticks_are_round_and_hold_all_values() {
-        assert_eq!(range(&[0.61, 0.984]).0, [60, 70, 80, 90, 100]);
-        assert_eq!(range(&[0.5, 0.5]).0, [49, 50]);
-        assert_eq!(range(&[1., 1.]).0, [99, 100]);
-        assert_eq!(range(&[0., 0.]).0, [0, 1]);
-        assert_eq!(range(&[0., 1.]).0, [0, 20, 40, 60, 80, 100]);
-        assert!(Range::of(std::iter::empty()).is_none());
+        assert_eq!(ticks(&[0.61, 0.984]), [60, 70, 80, 90, 100]);
+        assert_eq!(ticks(&[0.5, 0.5]), [49, 50]);
+        assert_eq!(ticks(&[1., 1.]), [99, 100]);
+        assert_eq!(ticks(&[0., 0.]), [0, 1]);
+        assert_eq!(ticks(&[0., 1.]), [0, 20, 40, 60, 80, 100]);
+        assert!(range(std::iter::empty()).is_none());
     }
 
     #[test]
