@@ -8,37 +8,19 @@
 #![deny(missing_docs)]
 
 mod args;
-mod build;
-mod check;
-mod compare;
-mod distribution;
-mod embed;
-mod evaluate;
-mod export;
-mod figures;
-mod finder;
-mod fit_args;
-mod format;
-mod inspect;
-mod layout_args;
-mod open;
-mod predict;
+mod cli;
+mod commands;
+mod output;
 mod process;
-mod progress;
-mod rank;
-mod rank_args;
-mod sheet;
-mod sources;
-mod train;
-mod transfer_args;
-mod weights;
+mod setup;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use crosstune_core::{Error, Modality, error::one_line};
 
-use args::{Cli, Command};
+use cli::{Cli, Command};
+use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
 
 /// A modality's own options of `train`. They turn into settings, or into the error that names the
 /// one that cannot be used.

@@ -1,0 +1,8 @@
+//! `check`.
+
+// The file that does what the command says is called as the command is.
+#[allow(clippy::module_inception)]
+mod check;
+mod distribution;
+
+pub(crate) use check::{Verdict, check};

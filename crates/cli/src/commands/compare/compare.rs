@@ -1,0 +1,201 @@
+//! `compare`: what a transfer brings, measured beside its controls.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use crosstune_core::{Dataset, Error, Freeze, Modality, Task};
+use crosstune_report::{
+    Arm, ArmKind, Budget, Comparison, Exhibit, Matrix, Source, Summary, Target,
+};
+
+use super::{
+    args::{CompareArgs, Control},
+    machine,
+    trial::{self, Bench},
+};
+use crate::{
+    ModalityArgs,
+    output::format::{count, line, percent},
+    setup::job::Job,
+};
+
+pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
+    for (setting, good, problem) in [
+        ("--held-out", args.held_out > 0. && args.held_out < 1., "must be between 0 and 1"),
+        ("--rates", args.rates.iter().all(|&r| r > 0. && r.is_finite()), "must be above 0"),
+        ("--threshold", args.threshold.is_none_or(|t| (0. ..=1.).contains(&t)), "must be 0 to 1"),
+    ] {
+        if !good {
+            return Err(Error::Setting { setting, problem: problem.into() }.into());
+        }
+    }
+    let mut modality: A::Modality = args.modality.args.clone().try_into()?;
+    let job = Job::open(&args.transfer, &args.fit, &mut modality)?;
+    let data = dataset(&args)?;
+    let mut kinds = vec![ArmKind::Transfer];
+    kinds.extend(controls(&args.controls, &job.plan.freeze));
+    kinds.dedup();
+    let bench = Bench::new(&job, &args.fit, modality, &data, args.memory.0, args.points.get())?;
+
+    let mut arms: Vec<Arm> =
+        kinds.iter().map(|&kind| Arm { kind, trials: vec![], runs: vec![] }).collect();
+    let (mut budgets, mut exhibits) = (vec![], vec![]);
+    for (number, size) in args.per_class.iter().enumerate() {
+        let epochs = size.epochs.unwrap_or(args.fit.options().epochs);
+        let subset = bench.subset(size.per_class, 0)?;
+        let samples = subset.train.len();
+        if budgets.last().is_some_and(|last: &Budget| last.size >= samples) {
+            let problem = format!("{samples} samples are no more than the size before has");
+            return Err(Error::Setting { setting: "--per-class", problem }.into());
+        }
+        budgets.push(Budget { size: samples, epochs });
+        say("size", format!("{} {}, {epochs} epochs", count(samples), A::Modality::SAMPLES));
+
+        let held = bench.held_out(subset, args.held_out)?;
+        for arm in &mut arms {
+            let trials = bench.trials(arm.kind, &held, samples, &args.rates, epochs)?;
+            let tried: Vec<_> = trials
+                .iter()
+                .map(|t| format!("{:e}: {}", t.lr, percent(t.held_out_accuracy)))
+                .collect();
+            say("rates", format!("{}: held out {}", arm.kind, tried.join(", ")));
+            arm.trials.extend(trials);
+        }
+        for seed in 0..args.seeds.get() {
+            let drawn = bench.drawn(size.per_class, seed)?;
+            for arm in &mut arms {
+                let best = trial::best(&arm.trials, samples).context("no rate was tried")?;
+                let last = number + 1 == args.per_class.len() && seed == 0;
+                let shown = if last && arm.kind == ArmKind::Transfer { args.errors } else { 0 };
+                let (run, wrong) = bench.run(arm.kind, &drawn, best, seed, epochs, shown)?;
+                let accuracy = percent(run.accuracy);
+                say("run", format!("{}, seed {seed}: accuracy {accuracy}", arm.kind));
+                arm.runs.push(run);
+                exhibits.extend(wrong.into_iter().map(|e: Exhibit| {
+                    let place = below(&args.samples.data, &e.place).into();
+                    Exhibit { place, ..e }
+                }));
+            }
+        }
+    }
+
+    let family = job.source.family();
+    let comparison = Comparison {
+        source: Source {
+            name: name(&args.transfer.weights),
+            modality: family.modality.clone(),
+            family: family.name.clone(),
+        },
+        target: Target {
+            name: name(&args.samples.data),
+            modality: A::Modality::NAME.into(),
+            samples: A::Modality::SAMPLES.into(),
+        },
+        labels: data.labels.clone(),
+        test_samples: data.test.len(),
+        recipe: args.transfer.recipe.name().into(),
+        freeze: job.plan.freeze.to_string(),
+        budgets,
+        threshold: args.threshold,
+        version: env!("CARGO_PKG_VERSION").into(),
+        made: machine::today(),
+        machine: machine::describe(args.fit.device.0, args.fit.matmul_precision.into()),
+        arms,
+        exhibits,
+    };
+    let matrix = Matrix::new(vec![comparison])?;
+    let files = crosstune_report::write(&matrix, &args.out)?;
+    for comparison in matrix.comparisons() {
+        say_summary(&Summary::of(comparison));
+    }
+    say("saved", files.html.display());
+    Ok(())
+}
+
+fn say(name: &str, text: impl std::fmt::Display) {
+    eprintln!("{}", line(name, text));
+}
+
+/// What is said last is what was asked.
+fn say_summary(summary: &Summary) {
+    for at in &summary.sizes {
+        for against in &at.against {
+            let (Some(by), Some(verdict)) = (&against.difference, against.verdict) else {
+                continue;
+            };
+            let interval = by.interval.map_or("no interval".into(), |i| {
+                format!("{:+.1} to {:+.1}", 100. * i.low, 100. * i.high)
+            });
+            let text = format!(
+                "{} samples, transfer less {}: {:+.1} points ({interval}): {verdict}",
+                count(at.size),
+                against.control,
+                100. * by.mean,
+            );
+            say("result", text);
+        }
+    }
+}
+
+/// What was asked for, or else all that differ.
+fn controls(asked: &[Control], freeze: &Freeze) -> Vec<ArmKind> {
+    let usual = match *freeze == Freeze::nothing() {
+        // With nothing frozen, a random trunk is what scratch has.
+        true => &[Control::Scratch][..],
+        false => &[Control::Scratch, Control::RandomFrozen],
+    };
+    let chosen = if asked.is_empty() { usual } else { asked };
+    chosen.iter().map(|&control| control.into()).collect()
+}
+
+fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
+    let data = args.samples.open::<A::Modality>()?;
+    if data.task != Task::SingleLabel {
+        let problem = "comparisons are made with one class for each sample".into();
+        return Err(Error::Setting { setting: "--task", problem }.into());
+    }
+    if data.test.is_empty() {
+        let problem = "there is no test split to compare on; give --eval-data".into();
+        return Err(Error::Path { path: args.samples.data.clone(), problem }.into());
+    }
+    Ok(data)
+}
+
+/// A place in a data set, as seen from its folder: a report may go to those who have it elsewhere.
+fn below<'p>(data: &Path, place: &'p str) -> &'p str {
+    let folder = if data.is_dir() { data } else { data.parent().unwrap_or(data) };
+    let below = Path::new(place).strip_prefix(folder).ok();
+    below.and_then(Path::to_str).unwrap_or(place)
+}
+
+/// What a person calls a file or folder.
+fn name(path: &Path) -> String {
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_told_from_the_data_set() {
+        let folder = std::env::temp_dir();
+        let file = folder.join("a").join("b.wav").display().to_string();
+        assert_eq!(below(&folder, &file), format!("a{}b.wav", std::path::MAIN_SEPARATOR));
+        assert_eq!(
+            below(&folder.join("t.tsv"), &folder.join("t.tsv").display().to_string()),
+            "t.tsv"
+        );
+        assert_eq!(below(Path::new("elsewhere"), &file), file);
+    }
+
+    #[test]
+    fn controls_that_differ_are_measured() {
+        use ArmKind::{RandomFrozen, Scratch, Shuffled};
+        assert_eq!(controls(&[], &Freeze::nothing()), [Scratch]);
+        assert_eq!(controls(&[], &"trunk".parse().unwrap()), [Scratch, RandomFrozen]);
+        let asked = [Control::RandomFrozen, Control::Shuffled];
+        assert_eq!(controls(&asked, &Freeze::nothing()), [RandomFrozen, Shuffled]);
+    }
+}

@@ -1,0 +1,61 @@
+//! The worst errors, to look at and to listen to.
+
+use anyhow::Result;
+use crosstune_core::{Input, Item, Modality, Model, Samples, Shown, metrics};
+use crosstune_report::{Answer, Media};
+
+use crate::output::sheet;
+
+/// A sample that was answered wrongly: where it lies, its class, the likeliest answers, itself.
+pub(super) type Wrong = (String, usize, Vec<Answer>, Media);
+
+/// How many answers are shown of each.
+const ANSWERS: usize = 3;
+
+/// The most confident wrong answers, at most `most`.
+pub(super) fn worst<M: Modality>(
+    model: &Model,
+    modality: &M,
+    items: &[Item],
+    samples: &Samples,
+    most: usize,
+) -> Result<Vec<Wrong>> {
+    let classes = samples.classes();
+    let mut wrong: Vec<(usize, Vec<Answer>)> = vec![];
+    metrics::score(model, modality, samples, 32, |chosen, scores| {
+        let (shares, order) = scores.exp().sort(-1, true);
+        for (row, &at) in chosen.iter().enumerate() {
+            let shares = Vec::<f32>::try_from(shares.get(row as i64))?;
+            let order = Vec::<i64>::try_from(order.get(row as i64))?;
+            if order.first() != Some(&classes[at]) {
+                let answers = order.iter().zip(shares).take(ANSWERS);
+                let answer = |(&class, probability)| Answer { class: class as usize, probability };
+                wrong.push((at, answers.map(answer).collect()));
+            }
+        }
+        Ok(())
+    })?;
+    wrong.sort_by(|(_, a), (_, b)| b[0].probability.total_cmp(&a[0].probability));
+    wrong.truncate(most);
+    let show = |(at, answers): (usize, Vec<Answer>)| {
+        let item = &items[at];
+        let media = media(modality, &item.input)?;
+        Ok((item.place.to_string(), classes[at] as usize, answers, media))
+    };
+    wrong.into_iter().map(show).collect()
+}
+
+fn media<M: Modality>(modality: &M, input: &Input) -> Result<Media> {
+    let wav = modality.play(input).map_err(anyhow::Error::from_boxed)?;
+    Ok(match (modality.show(input).map_err(anyhow::Error::from_boxed)?, wav) {
+        (Shown::Text(text), _) => Media::Text(text),
+        (Shown::Picture { width, height, rgb }, wav) => {
+            let mut png = vec![];
+            sheet::png(&mut png, width, height, &rgb)?;
+            match wav {
+                Some(wav) => Media::Sound { wav: wav.into(), spectrogram_png: png.into() },
+                None => Media::Picture { png: png.into() },
+            }
+        }
+    })
+}

@@ -1,0 +1,12 @@
+//! `compare`.
+
+mod args;
+// The file that does what the command says is called as the command is.
+#[allow(clippy::module_inception)]
+mod compare;
+mod exhibits;
+mod machine;
+mod trial;
+
+pub(crate) use args::CompareArgs;
+pub(crate) use compare::compare;

@@ -1,0 +1,243 @@
+//! One training of one arm.
+
+use anyhow::{Context, Result, bail};
+use crosstune_core::{
+    Choices, Dataset, Error, Evaluation, FitOptions, Init, Modality, Plan, Progress, Recipe, Room,
+    Samples, Splits, fit, metrics::SingleLabelFigures,
+};
+use crosstune_report::{ArmKind, Exhibit, Point, Run, Trial};
+
+use super::exhibits;
+use crate::{
+    args::fit::FitArgs,
+    setup::job::{Built, Job},
+};
+
+/// What all trainings of a comparison share.
+pub(super) struct Bench<'a, M> {
+    job: &'a Job<'a>,
+    fit: &'a FitArgs,
+    /// Before it looked at any training set.
+    modality: M,
+    data: &'a Dataset,
+    memory: usize,
+    /// At so many points of a training, at most, the curve is measured.
+    points: usize,
+}
+
+/// A training set, read and prepared.
+pub(super) struct Drawn<M> {
+    data: Dataset,
+    modality: M,
+    splits: Splits,
+}
+
+impl<'a, M: Modality> Bench<'a, M> {
+    pub(super) fn new(
+        job: &'a Job<'a>,
+        fit: &'a FitArgs,
+        modality: M,
+        data: &'a Dataset,
+        memory: usize,
+        points: usize,
+    ) -> Result<Self> {
+        fit.options().check()?;
+        Ok(Self { job, fit, modality, data, memory, points })
+    }
+
+    /// So many samples of every class, chosen by the seed; `None`: all.
+    pub(super) fn subset(&self, per_class: Option<usize>, seed: u64) -> Result<Dataset> {
+        let mut data = self.data.clone();
+        // What is there to choose by is not looked at in the runs themselves.
+        data.train.append(&mut data.validation);
+        if let Some(limit) = per_class {
+            data.limit_per_class(limit, seed)?;
+        }
+        Ok(data)
+    }
+
+    /// A part of the training set to choose rates with. The test split is not looked at.
+    pub(super) fn held_out(&self, mut data: Dataset, share: f64) -> Result<Drawn<M>> {
+        data.test.clear();
+        data.hold_out(share, 0)?;
+        self.read(data)
+    }
+
+    /// The training set of a seed, with the test split.
+    pub(super) fn drawn(&self, per_class: Option<usize>, seed: u64) -> Result<Drawn<M>> {
+        self.read(self.subset(per_class, seed)?)
+    }
+
+    fn read(&self, data: Dataset) -> Result<Drawn<M>> {
+        let mut modality = self.modality.clone();
+        let (splits, bad) = Splits::read(&mut modality, &data, self.memory, || ())?;
+        if !bad.is_empty() {
+            return Err(Error::BadSamples(bad).into());
+        }
+        Ok(Drawn { data, modality, splits })
+    }
+
+    /// What an arm does at a rate.
+    fn plan(&self, kind: ArmKind, lr: f64, epochs: usize) -> Result<Plan> {
+        let Job { args, anatomy, plan, source, .. } = self.job;
+        let form = source.family().trunk.accepts();
+        let pretrained_lr = Some(lr * plan.pretrained_lr / plan.lr);
+        let choices = Choices { lr: Some(lr), pretrained_lr, ..self.fit.choices(args) };
+        let plan = |recipe: Recipe, init, choices| {
+            recipe.plan(*anatomy, form, epochs, Choices { init: Some(init), ..choices })
+        };
+        let mut plan = match kind {
+            ArmKind::Transfer => plan(args.recipe, self.job.plan.init, choices)?,
+            ArmKind::RandomFrozen => plan(args.recipe, Init::Random, choices)?,
+            ArmKind::Shuffled => plan(args.recipe, Init::Shuffled, choices)?,
+            ArmKind::Scratch => {
+                let schedule = choices.schedule;
+                let own = Choices {
+                    lr: Some(lr),
+                    pretrained_lr: Some(lr),
+                    schedule,
+                    ..Default::default()
+                };
+                plan(Recipe::Scratch, Init::Random, own)?
+            }
+        };
+        // A control has no source to be brought near to.
+        plan.align &= kind == ArmKind::Transfer;
+        Ok(plan)
+    }
+
+    fn options(&self, plan: &Plan, seed: u64, epochs: usize) -> FitOptions {
+        let room = Some(Room { memory: self.memory, ..Room::default() });
+        plan.apply(FitOptions { epochs, seed, patience: None, room, ..self.fit.options() })
+    }
+
+    /// Tries rates on held-out samples.
+    pub(super) fn trials(
+        &self,
+        kind: ArmKind,
+        held: &Drawn<M>,
+        size: usize,
+        rates: &[f64],
+        epochs: usize,
+    ) -> Result<Vec<Trial>> {
+        let one = |&lr: &f64| {
+            let plan = self.plan(kind, lr, epochs)?;
+            let options = self.options(&plan, 0, epochs);
+            let Built { model, .. } = self.build(&plan, held, 0)?;
+            let Drawn { modality, splits, .. } = held;
+            let trained = fit(
+                &model,
+                modality,
+                &splits.train,
+                &Samples::default(),
+                &options,
+                &mut |_| Ok(()),
+            );
+            let held_out_accuracy = match trained {
+                Ok(_) => {
+                    let size = options.batch_size;
+                    figures(Evaluation::of(&model, modality, &splits.validation, size)?)?.accuracy
+                }
+                // A rate at which the loss is lost is a bad one, not the end.
+                Err(Error::Diverged { .. }) => 0.,
+                Err(e) => return Err(e.into()),
+            };
+            Ok(Trial { size, lr, pretrained_lr: plan.pretrained_lr, held_out_accuracy })
+        };
+        rates.iter().map(one).collect()
+    }
+
+    fn build(&self, plan: &Plan, drawn: &Drawn<M>, seed: u64) -> Result<Built> {
+        self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, self.fit.device.0)
+    }
+
+    /// Trains with the rate that did best, and tests. `shown`: how many errors to show.
+    pub(super) fn run(
+        &self,
+        kind: ArmKind,
+        drawn: &Drawn<M>,
+        rate: &Trial,
+        seed: u64,
+        epochs: usize,
+        shown: usize,
+    ) -> Result<(Run, Vec<Exhibit>)> {
+        let plan = self.plan(kind, rate.lr, epochs)?;
+        let options = self.options(&plan, seed, epochs);
+        let Built { model, trained, frozen, .. } = self.build(&plan, drawn, seed)?;
+        let Drawn { data, modality, splits } = drawn;
+        let test = || Evaluation::of(&model, modality, &splits.test, options.batch_size);
+        let mut curve = vec![Point {
+            epoch: 0,
+            seconds: 0.,
+            accuracy: test()?.accuracy().context("no accuracy")?,
+        }];
+        let (mut last, mut seconds) = (None, 0.);
+        let every = epochs.div_ceil(self.points);
+        let nothing = Samples::default();
+        fit(&model, modality, &splits.train, &nothing, &options, &mut |progress| {
+            if let Progress::Epoch(record) = progress {
+                let epoch = record.epoch;
+                seconds += record.seconds;
+                if epoch == 1 || epoch == epochs || epoch % every == 0 {
+                    let tested = test()?;
+                    let accuracy = tested.accuracy().unwrap_or_default();
+                    curve.push(Point { epoch, seconds, accuracy });
+                    last = Some(tested);
+                }
+            }
+            Ok(())
+        })?;
+        let tested = match last {
+            Some(tested) => tested,
+            None => test()?,
+        };
+        let SingleLabelFigures { accuracy, loss, macro_f1, confusion, .. } = figures(tested)?;
+        let size = splits.train.len();
+        let run = Run {
+            size,
+            seed,
+            lr: plan.lr,
+            pretrained_lr: plan.pretrained_lr,
+            accuracy,
+            macro_f1,
+            loss,
+            confusion,
+            curve,
+            seconds,
+            trained,
+            frozen,
+        };
+        let wrong = match shown {
+            0 => vec![],
+            most => exhibits::worst(&model, modality, &data.test, &splits.test, most)?,
+        };
+        let exhibit = |(place, truth, answers, media)| Exhibit {
+            arm: kind,
+            size,
+            seed,
+            place,
+            truth,
+            answers,
+            media,
+        };
+        Ok((run, wrong.into_iter().map(exhibit).collect()))
+    }
+}
+
+/// The rate that did best on the held-out samples of a size; of equals, the lowest.
+pub(super) fn best(trials: &[Trial], size: usize) -> Option<&Trial> {
+    let mut of_size: Vec<_> = trials.iter().filter(|t| t.size == size).collect();
+    of_size.sort_by(|a, b| a.lr.total_cmp(&b.lr));
+    of_size.into_iter().reduce(
+        |best, t| {
+            if t.held_out_accuracy > best.held_out_accuracy { t } else { best }
+        },
+    )
+}
+
+fn figures(evaluation: Evaluation) -> Result<SingleLabelFigures> {
+    match evaluation {
+        Evaluation::SingleLabel(figures) => Ok(figures),
+        _ => bail!("a comparison is of single labels"),
+    }
+}

@@ -1,0 +1,62 @@
+//! `evaluate`: a tuned model on labelled samples.
+
+use anyhow::Result;
+use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samples, data, run};
+
+use super::train::LAYOUT;
+use crate::{
+    cli::EvaluateArgs,
+    output::{metrics, progress},
+    setup::open::open,
+};
+
+pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
+    let layout = match run::is_run(&args.run) {
+        true => args.layout.clone().or(run::read_json(&args.run.join(LAYOUT))?),
+        false => args.layout.clone(),
+    };
+    let asked = args.layout.task();
+    let mut layout = layout.layout::<M>()?;
+    let labels = || Ok(Dataset::open(&args.data, &layout)?.labels);
+    let device = args.compute.device.0;
+    let (model, modality) = open::<M>(&args.run, args.family.as_deref(), labels, device)?;
+    let (labels, task) = (&model.spec().labels, model.spec().task);
+    if let Some(asked) = asked.filter(|asked| *asked != task) {
+        let problem = format!("this model was trained for {task}, not for {asked}; leave it out");
+        return Err(Error::Setting { setting: "--task", problem }.into());
+    }
+    layout.task = task;
+    let items = data::evaluation(&args.data, &layout, labels, "DATA")?;
+    let bar = progress::reading(items.len(), M::SAMPLES);
+    let (samples, bad) =
+        Samples::read(&modality, &items, Reading::Plain, &mut { MEMORY }, || bar.inc(1));
+    bar.finish_and_clear();
+    if !bad.is_empty() && (!args.skip_bad || samples.is_empty()) {
+        return Err(Error::BadSamples(bad).into());
+    }
+    let size = args.compute.batch_size.get();
+    let evaluation = Evaluation::of(&model, &modality, &samples, size)?;
+    if args.json {
+        print_json(&serde_json::json!({
+            "labels": labels,
+            "skipped": bad.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "evaluation": evaluation,
+        }));
+    } else {
+        if !bad.is_empty() {
+            eprintln!("skipped {} {} that cannot be read", bad.len(), M::SAMPLES);
+        }
+        print(&metrics::table(&evaluation, labels, M::SAMPLES));
+    }
+    Ok(())
+}
+
+/// Results go to stdout, everything else to stderr. A reader that closes the pipe early is fine.
+pub(crate) fn print(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+pub(crate) fn print_json(value: &serde_json::Value) {
+    print(&format!("{value:#}\n"));
+}

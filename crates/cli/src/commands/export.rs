@@ -1,0 +1,72 @@
+//! `export`: a tuned model for other programs.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
+use serde::Deserialize;
+
+use crate::{
+    cli::{ExportArgs, FormatArg},
+    output::format::line,
+    setup::weights,
+};
+
+/// What `result.json` tells of the model that was tuned.
+#[derive(Deserialize)]
+struct Tuned {
+    weights: PathBuf,
+}
+
+pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
+    if args.base.is_some() && args.format != FormatArg::Peft {
+        let problem = "only --format peft keeps the pretrained model apart; leave it out";
+        return Err(Error::Setting { setting: "--base", problem: problem.into() }.into());
+    }
+    let (model, modality) = run::open::<M>(&args.run, Device::Cpu)?;
+    match args.format {
+        FormatArg::Hf => export::hugging_face(&model, &modality, &args.out)?,
+        FormatArg::Safetensors => export::safetensors(&model, &modality, &args.out)?,
+        FormatArg::Torchscript => {
+            let example = modality.example();
+            let shape = |tensor: &tch::Tensor| format!("{:?} {:?}", tensor.kind(), tensor.size());
+            export::torchscript(&model, &modality, &example, &args.out)?;
+            eprintln!("{}", line("takes", format!("x {}", shape(&example.x))));
+            if let Some(keep) = &example.keep {
+                let keep = format!("keep {}, false where x is padded", shape(keep));
+                eprintln!("{}", line("", keep));
+            }
+            eprintln!("{}", line("", "in batches of any size"));
+        }
+        FormatArg::Peft => peft(args, &model, &modality)?,
+    }
+    eprintln!("{}", line("saved", args.out.display()));
+    Ok(())
+}
+
+fn peft<M: Modality>(args: &ExportArgs, model: &Model, modality: &M) -> Result<()> {
+    let base = match &args.base {
+        Some(base) => base.clone(),
+        None => run::read_json::<Tuned>(&args.run.join(run::RESULT))?.weights,
+    };
+    let local = weights::local(&base)?;
+    if !local.exists() {
+        let problem = format!("{} is not there; name the model that was tuned", base.display());
+        return Err(Error::Setting { setting: "--base", problem }.into());
+    }
+    let source = Pretrained::open_as(&local, Some(&model.spec().family))?;
+    let reference = base.to_str().filter(|text| text.starts_with(hub::SCHEME));
+    match reference.map(str::parse::<hub::Reference>).transpose()? {
+        Some(reference) => {
+            let name = (reference.repository(), Some(reference.revision()));
+            export::peft(model, modality, &source, name, &args.out)?;
+        }
+        None => {
+            let folder = source.checkpoint().folder();
+            let folder = folder.canonicalize().map_err(Error::io(folder, "find"))?;
+            let name = (&*folder.to_string_lossy(), None);
+            export::peft(model, modality, &source, name, &args.out)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! `inspect`: what a checkpoint or a run folder holds.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use crosstune_core::{Checkpoint, Entry, Family, Pretrained, Task, error::one_line, run};
+use serde_json::json;
+
+use super::evaluate::{print, print_json};
+use crate::{
+    cli::InspectArgs,
+    output::format::{count, line, shape},
+    setup::weights,
+};
+
+pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
+    let local = weights::local(&args.weights)?;
+    if let Some(source) = Pretrained::architecture(&local, args.family.as_deref())? {
+        return architecture(&source, args);
+    }
+    let checkpoint = Checkpoint::open(local)?;
+    let (family, trunk, origin) = if run::is_run(checkpoint.folder()) {
+        let spec = run::spec(checkpoint.folder())?;
+        let answers = match spec.task {
+            Task::SingleLabel => "classes",
+            Task::MultiLabel => "labels",
+            Task::Regression => "values",
+        };
+        let (modality, labels) = (&spec.modality, spec.labels.join(", "));
+        let origin = format!("tuned on {modality}; {answers}: {labels}");
+        (Some(spec.family), Some(spec.trunk), origin)
+    } else {
+        match Family::of(&checkpoint, args.family.as_deref()) {
+            Ok(family) => (
+                Some(family.name),
+                Some(family.trunk),
+                format!("pretrained on {}", family.modality),
+            ),
+            // What is not known can be looked at all the same, unless a family was asked for.
+            Err(e) if args.family.is_some() => return Err(e.into()),
+            Err(e) => (None, None, one_line(&e)),
+        }
+    };
+    let parameters: i64 = checkpoint.entries().map(|(_, e)| e.numel()).sum();
+    if args.json {
+        let tensors: BTreeMap<&str, _> = checkpoint
+            .entries()
+            .map(|(n, e)| (n, json!({"shape": e.shape, "dtype": dtype(e)})))
+            .collect();
+        print_json(&json!({
+            "path": checkpoint.path(), "format": checkpoint.format().to_string(),
+            "family": family, "trunk": trunk, "parameters": parameters, "tensors": tensors,
+            "skipped": checkpoint.skipped().collect::<BTreeMap<_, _>>(),
+        }));
+        return Ok(());
+    }
+    let mut kinds = BTreeMap::<String, usize>::new();
+    for (_, entry) in checkpoint.entries() {
+        *kinds.entry(dtype(entry)).or_default() += 1;
+    }
+    let kinds: Vec<_> = kinds.iter().map(|(kind, n)| format!("{n} of {kind}")).collect();
+    let mut text = vec![line("path", checkpoint.path().display())];
+    let files = checkpoint.files().len();
+    let shards = if files > 1 { format!(" in {files} files") } else { String::new() };
+    text.push(line("format", format!("{}{shards}", checkpoint.format())));
+    text.push(line("family", format!("{} ({origin})", family.as_deref().unwrap_or("unknown"))));
+    if let Some(trunk) = &trunk {
+        text.push(line("trunk", shape(trunk)));
+    }
+    text.push(line("tensors", kinds.join(", ")));
+    text.push(line("parameters", count(parameters as usize)));
+    for (name, what) in checkpoint.skipped() {
+        text.push(line("beside", format!("{name} ({what})")));
+    }
+    text.push(String::new());
+    let mut tree = Tree::default();
+    for (name, entry) in checkpoint.entries() {
+        tree.insert(&name.split('.').collect::<Vec<_>>(), entry);
+    }
+    tree.show(0, &mut text);
+    print(&(text.join("\n") + "\n"));
+    Ok(())
+}
+
+/// How a model is built that has no weights yet.
+fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
+    let (path, family) = (source.checkpoint().path(), source.family());
+    if args.json {
+        print_json(&json!({"path": path, "family": family.name, "trunk": family.trunk}));
+        return Ok(());
+    }
+    let text = [
+        line("path", path.display()),
+        line("family", format!("{} (an architecture without weights)", family.name)),
+        line("trunk", shape(&family.trunk)),
+    ];
+    print(&(text.join("\n") + "\n"));
+    Ok(())
+}
+
+fn dtype(entry: &Entry) -> String {
+    format!("{:?}", entry.kind).to_lowercase()
+}
+
+/// Tensors by module.
+#[derive(Default, PartialEq)]
+struct Tree<'a> {
+    children: BTreeMap<Word<'a>, Tree<'a>>,
+    shape: Option<&'a [i64]>,
+}
+
+/// A word of a name; numbers sort by size.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
+enum Word<'a> {
+    Index(usize),
+    Name(&'a str),
+}
+
+impl<'a> Tree<'a> {
+    fn insert(&mut self, words: &[&'a str], entry: &'a Entry) {
+        match words.split_first() {
+            None => self.shape = Some(&entry.shape),
+            Some((word, rest)) => {
+                let word = word.parse().map(Word::Index).unwrap_or(Word::Name(word));
+                self.children.entry(word).or_default().insert(rest, entry);
+            }
+        }
+    }
+
+    fn numel(&self) -> i64 {
+        let own = self.shape.map_or(0, |s| s.iter().product());
+        own + self.children.values().map(Self::numel).sum::<i64>()
+    }
+
+    /// One line per module; blocks that are alike share their lines.
+    fn show(&self, depth: usize, out: &mut Vec<String>) {
+        let children: Vec<_> = self.children.iter().collect();
+        let mut at = 0;
+        while at < children.len() {
+            let (word, child) = children[at];
+            let alike = children[at..].iter().take_while(|(w, c)| {
+                matches!((w, word), (Word::Index(_), Word::Index(_))) && *c == child
+            });
+            let run = alike.count().max(1);
+            let name = match (word, children[at + run - 1].0) {
+                (Word::Index(a), Word::Index(b)) if run > 1 => format!("{a}…{b}"),
+                (Word::Index(a), _) => a.to_string(),
+                (Word::Name(name), _) => name.to_string(),
+            };
+            let name = format!("{:indent$}{name}", "", indent = 2 * depth);
+            out.push(match child.shape {
+                Some(shape) if child.children.is_empty() => format!("{name:<40} {shape:?}"),
+                _ if run > 1 => format!("{name:<40} {run} × {}", count(child.numel() as usize)),
+                _ => format!("{name:<40} {}", count(child.numel() as usize)),
+            });
+            child.show(depth + 1, out);
+            at += run;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The commands, each in a room of its own.
+
+pub(crate) mod check;
+pub(crate) mod compare;
+pub(crate) mod embed;
+pub(crate) mod evaluate;
+pub(crate) mod export;
+pub(crate) mod inspect;
+pub(crate) mod predict;
+pub(crate) mod rank;
+pub(crate) mod train;

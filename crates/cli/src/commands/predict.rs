@@ -1,0 +1,127 @@
+//! `predict`: labels or values for files.
+
+use anyhow::Result;
+use crosstune_core::{Error, Input, MEMORY, Modality, Reading, Samples, Spec, Task, metrics};
+use serde_json::{Value, json};
+use tch::{Kind, Tensor};
+
+use super::evaluate::print;
+use crate::{
+    cli::PredictArgs,
+    output::format::{number, percent},
+    setup::open::open,
+};
+
+pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
+    for file in &args.files {
+        if !file.is_file() {
+            let path = file.clone();
+            return Err(Error::Path { path, problem: "no such file".into() }.into());
+        }
+    }
+    let unnamed = || Ok(vec![]);
+    let device = args.compute.device.0;
+    let (model, modality) = open::<M>(&args.run, args.family.as_deref(), unnamed, device)?;
+    let mut items = vec![];
+    for file in &args.files {
+        items.extend(modality.items(file)?);
+    }
+    let (samples, bad) = Samples::read(&modality, &items, Reading::Plain, &mut { MEMORY }, || ());
+    if !bad.is_empty() {
+        return Err(Error::BadSamples(bad).into());
+    }
+    let labels = &model.spec().labels;
+    let size = args.compute.batch_size.get();
+    metrics::score(&model, &modality, &samples, size, |chosen, answers| {
+        let rows = answer(model.spec(), answers)?;
+        for (answer, &at) in rows.iter().zip(chosen) {
+            let item = &items[at];
+            let text = match &item.input {
+                Input::Text(text) => Some(text.clone()),
+                Input::Pair(pair) => Some(pair.join("\t")),
+                Input::File(_) | Input::Bytes { .. } => None,
+            };
+            let place = item.place.to_string();
+            print(&if args.json {
+                let mut line = json!({"input": place, "text": text});
+                let (name, answers) = answer.json(labels, args.top);
+                line[name] = answers;
+                format!("{line}\n")
+            } else {
+                format!("{}\t{}\n", text.unwrap_or(place), answer.text(labels, args.top))
+            });
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// What a model answers of one input.
+enum Answer {
+    /// Classes with their probabilities, the likeliest first.
+    Classes(Vec<(usize, f64)>),
+    /// All labels likewise, of which any number apply.
+    Labels(Vec<(usize, f64)>),
+    /// Numbers, in their own units.
+    Values(Vec<f64>),
+}
+
+/// The answers of a batch, `[B, answers]`.
+fn answer(spec: &Spec, answers: &Tensor) -> crosstune_core::Result<Vec<Answer>> {
+    let rows = |of: Tensor| Vec::<Vec<f64>>::try_from(of.to_kind(Kind::Double));
+    let ranked = |row: Vec<f64>| {
+        let mut ranked: Vec<_> = row.into_iter().enumerate().collect();
+        ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        ranked
+    };
+    Ok(match spec.task {
+        Task::SingleLabel => {
+            rows(answers.exp())?.into_iter().map(|row| Answer::Classes(ranked(row))).collect()
+        }
+        Task::MultiLabel => {
+            rows(answers.sigmoid())?.into_iter().map(|row| Answer::Labels(ranked(row))).collect()
+        }
+        Task::Regression => {
+            rows(metrics::in_units(spec, answers))?.into_iter().map(Answer::Values).collect()
+        }
+    })
+}
+
+impl Answer {
+    /// `cat 93.1 %  dog 4.2 %`, `price 12.5`; a dash where no label applies.
+    fn text(&self, labels: &[String], top: usize) -> String {
+        let shares = |ranked: &[(usize, f64)]| {
+            let share = |(at, share): &(usize, f64)| format!("{} {}", labels[*at], percent(*share));
+            ranked.iter().map(share).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Classes(ranked) => shares(&ranked[..ranked.len().min(top.max(1))]),
+            Self::Labels(ranked) => match ranked.partition_point(|(_, share)| *share > 0.5) {
+                0 => vec!["–".into()],
+                applying => shares(&ranked[..applying]),
+            },
+            Self::Values(values) => {
+                let value = |(name, value): (&String, &f64)| format!("{name} {}", number(*value));
+                labels.iter().zip(values).map(value).collect()
+            }
+        }
+        .join("\t")
+    }
+
+    /// The same for programs, with its name: labels all of them.
+    fn json(&self, labels: &[String], top: usize) -> (&'static str, Value) {
+        let shares = |ranked: &[(usize, f64)]| {
+            // Probabilities are computed in f32.
+            let share = |(at, share): &(usize, f64)| json!({"label": labels[*at], "probability": *share as f32});
+            ranked.iter().map(share).collect()
+        };
+        match self {
+            Self::Classes(ranked) => ("labels", shares(&ranked[..ranked.len().min(top.max(1))])),
+            Self::Labels(ranked) => ("labels", shares(ranked)),
+            Self::Values(values) => {
+                let value = |(name, value)| json!({"name": name, "value": value});
+                ("values", labels.iter().zip(values).map(value).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! `rank`.
+
+// The file that does what the command says is called as the command is.
+#[allow(clippy::module_inception)]
+mod rank;
+
+pub(crate) use rank::rank;

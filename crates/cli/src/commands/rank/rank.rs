@@ -1,0 +1,317 @@
+//! `rank`: which pretrained model suits a data set, told from one forward pass of each.
+
+use std::{fs, path::Path, time::Instant};
+
+use anyhow::{Result, bail};
+use crosstune_core::{
+    Dataset, Error, Modality, Moments, Origin,
+    data::Target,
+    error::one_line,
+    fit,
+    transferability::{self, Probe, Stage},
+};
+use serde::Serialize;
+
+use crate::{
+    ModalityArgs,
+    args::samples::RankArgs,
+    commands::evaluate::{print, print_json},
+    output::format::{count, line, percent, seconds},
+    setup::candidates::{Candidate, Looked, dataset, look},
+};
+
+/// What is known of one source.
+#[derive(Debug, Serialize)]
+struct Ranked {
+    source: String,
+    family: String,
+    /// The modality that it was trained on.
+    trained_on: String,
+    embedder: Origin,
+    /// The mean over the seeds, as all figures.
+    logme: f64,
+    /// Of each seed: one where the embedder is the source's own.
+    logmes: Vec<f64>,
+    accuracy: f64,
+    accuracies: Vec<f64>,
+    /// Of the accuracy: of the folds' spread, and of the seeds'.
+    standard_error: f64,
+    /// Whether its accuracy is less than two standard errors of the difference below the best.
+    tied: bool,
+    /// From the model's tensors to the figures; reading the samples is not part of it.
+    seconds: f64,
+    /// How often each sample was answered right.
+    #[serde(skip)]
+    right: Vec<f64>,
+}
+
+/// A source that cannot be used, and why.
+#[derive(Debug, Serialize)]
+struct Unusable {
+    source: String,
+    reason: String,
+}
+
+pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
+    let start = Instant::now();
+    let modality: A::Modality = args.modality.args.clone().try_into()?;
+    if args.folds < transferability::LEAST_FOLDS {
+        let problem =
+            format!("{} folds; {} are the least", args.folds, transferability::LEAST_FOLDS);
+        return Err(Error::Setting { setting: "--folds", problem }.into());
+    }
+    let data = dataset::<A::Modality>(&args.samples)?;
+    let (mut groups, mut unusable) = (vec![], vec![]);
+    for path in &args.weights {
+        let opened = Candidate::open(path.clone(), None, modality.clone(), &data);
+        match opened.and_then(|of| Ok((prepared_by(&of.modality)?, of))) {
+            Ok((key, of)) => add(&mut groups, key, of),
+            Err(e) => unusable.push(Unusable::new(path, &e)),
+        }
+    }
+    let (mut ranked, mut skipped) = (vec![], 0);
+    for (_, group) in groups {
+        let Some(first) = group.first() else { continue };
+        let looked = look(first.modality.clone(), &data, args.samples.skip_bad)?;
+        skipped = skipped.max(looked.skipped);
+        for of in group {
+            match measure(&args, &data, &looked, &of) {
+                Ok(one) => ranked.push(one),
+                Err(e) => unusable.push(Unusable::new(&of.path, &e)),
+            }
+        }
+    }
+    if ranked.is_empty() {
+        let reasons: Vec<_> =
+            unusable.iter().map(|u| format!("\n  {}: {}", u.source, u.reason)).collect();
+        bail!(Error::Data {
+            path: args.samples.data.clone(),
+            problem: format!("no source can be used:{}", reasons.concat()),
+        });
+    }
+    order(&mut ranked);
+    let classes = data.labels.len();
+    let all = data.train.len() - skipped;
+    let largest = (0..classes)
+        .map(|class| data.train.iter().filter(|item| item.target == Target::Class(class)).count())
+        .max();
+    let chance = largest.unwrap_or(0) as f64 / data.train.len() as f64;
+    if args.json {
+        print_json(&serde_json::json!({
+            "samples": all, "skipped": skipped, "classes": classes, "folds": args.folds,
+            "chance": chance, "sources": ranked, "unusable": unusable,
+            "seconds": start.elapsed().as_secs_f64(),
+        }));
+    } else {
+        let samples = A::Modality::SAMPLES;
+        print(&format!("{} {samples} of {classes} classes, {} folds\n\n", count(all), args.folds));
+        print(&table(&ranked));
+        print(&notes(&ranked, &unusable, chance));
+        if skipped > 0 {
+            eprintln!("skipped {skipped} {samples} that cannot be read");
+        }
+        eprintln!("{}", line("cost", seconds(start.elapsed().as_secs_f64())));
+    }
+    Ok(())
+}
+
+/// Models that prepare inputs alike stand together, so that the inputs are read once.
+type Groups<M> = Vec<(Vec<u8>, Vec<Candidate<M>>)>;
+
+fn add<M>(groups: &mut Groups<M>, key: Vec<u8>, of: Candidate<M>) {
+    match groups.iter_mut().find(|(other, _)| *other == key) {
+        Some((_, group)) => group.push(of),
+        None => groups.push((key, vec![of])),
+    }
+}
+
+/// All that decides how inputs are prepared: what a run folder would keep of the settings.
+fn prepared_by<M: Modality>(modality: &M) -> Result<Vec<u8>> {
+    let folder = tempfile::tempdir()?;
+    modality.save(folder.path())?;
+    let mut files: Vec<_> = fs::read_dir(folder.path())?
+        .map(|file| Ok(file?.path()))
+        .collect::<std::io::Result<_>>()?;
+    files.sort();
+    let mut key = vec![];
+    for file in files {
+        key.extend(file.file_name().unwrap_or_default().as_encoded_bytes());
+        key.extend(fs::read(&file)?);
+    }
+    Ok(key)
+}
+
+/// One source's figures; a fresh embedder is drawn several times.
+fn measure<A: ModalityArgs>(
+    args: &RankArgs<A>,
+    data: &Dataset,
+    looked: &Looked<A::Modality>,
+    of: &Candidate<A::Modality>,
+) -> Result<Ranked> {
+    let start = Instant::now();
+    let folds = data.folds(args.folds, args.samples.seed);
+    let parts: Vec<usize> = looked.places.iter().map(|&at| folds[at]).collect();
+    let (targets, classes) = (looked.plain.classes(), data.labels.len());
+    let seeds = match of.embedder {
+        Origin::Fresh => args.seeds.get(),
+        Origin::Pretrained => 1,
+    };
+    let joint = match of.embedder {
+        Origin::Fresh if !args.no_match => Moments::of(&of.source)?,
+        _ => None,
+    };
+    let (mut logmes, mut probes) = (vec![], vec![]);
+    for seed in 0..seeds {
+        fit::seed(args.samples.seed + seed);
+        let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
+        model.settle(&looked.modality, &looked.kept, joint.as_ref());
+        let size = args.compute.batch_size.get();
+        let stage = Stage::Pooled;
+        let features =
+            transferability::features(&model, &looked.modality, &looked.plain, stage, size)?;
+        if features.isfinite().all().int64_value(&[]) == 0 {
+            let problem = "its features are not all numbers".into();
+            bail!(Error::Malformed { path: of.path.clone(), problem });
+        }
+        logmes.push(transferability::logme(&features, &targets, classes)?);
+        probes.push(transferability::probe(&features, &targets, classes, &parts)?);
+    }
+    Ok(Ranked::new(of, logmes, &probes, start.elapsed().as_secs_f64()))
+}
+
+impl Ranked {
+    fn new<M>(of: &Candidate<M>, logmes: Vec<f64>, probes: &[Probe], seconds: f64) -> Self {
+        let family = of.source.family();
+        let accuracies: Vec<f64> = probes.iter().map(|p| p.accuracy).collect();
+        let folds = mean(&probes.iter().map(|p| p.standard_error.powi(2)).collect::<Vec<_>>());
+        let right = (0..probes[0].right.len())
+            .map(|at| probes.iter().filter(|p| p.right[at]).count() as f64 / probes.len() as f64);
+        Self {
+            source: of.path.display().to_string(),
+            family: family.name.clone(),
+            trained_on: family.modality.clone(),
+            embedder: of.embedder,
+            logme: mean(&logmes),
+            logmes,
+            accuracy: mean(&accuracies),
+            standard_error: (folds + of_mean(&accuracies)).sqrt(),
+            accuracies,
+            tied: false,
+            seconds,
+            right: right.collect(),
+        }
+    }
+}
+
+impl Unusable {
+    fn new(path: &Path, error: &anyhow::Error) -> Self {
+        let reason = one_line(error.as_ref());
+        let source = path.display().to_string();
+        // Many an error begins with the path that stands before it here.
+        let reason = reason.strip_prefix(&format!("{source}: ")).unwrap_or(&reason).to_string();
+        Self { source, reason }
+    }
+}
+
+/// Best first, and which cannot be told from the best.
+fn order(ranked: &mut [Ranked]) {
+    ranked.sort_by(|a, b| {
+        b.accuracy.total_cmp(&a.accuracy).then_with(|| b.logme.total_cmp(&a.logme))
+    });
+    if let Some((best, others)) = ranked.split_first_mut() {
+        best.tied = true;
+        for other in others {
+            other.tied = best.accuracy - other.accuracy <= 2. * of_difference(best, other);
+        }
+    }
+}
+
+/// The standard error of the difference of two accuracies. Both are of the same samples, so it is the
+/// differences sample by sample that spread; and the seeds of fresh embedders.
+fn of_difference(a: &Ranked, b: &Ranked) -> f64 {
+    let samples = match a.right.len() == b.right.len() {
+        true => of_mean(&a.right.iter().zip(&b.right).map(|(a, b)| a - b).collect::<Vec<_>>()),
+        false => of_mean(&a.right) + of_mean(&b.right),
+    };
+    (samples + of_mean(&a.accuracies) + of_mean(&b.accuracies)).sqrt()
+}
+
+fn mean(of: &[f64]) -> f64 {
+    of.iter().sum::<f64>() / of.len().max(1) as f64
+}
+
+/// The square of the standard error of a mean; 0 where there is but one.
+fn of_mean(of: &[f64]) -> f64 {
+    let (count, mean) = (of.len() as f64, mean(of));
+    if of.len() < 2 {
+        return 0.;
+    }
+    of.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.) / count
+}
+
+fn table(ranked: &[Ranked]) -> String {
+    let mut rows = vec![
+        ["", "source", "family", "embedder", "LogME", "probe accuracy", "time", ""]
+            .map(String::from),
+    ];
+    for (at, r) in ranked.iter().enumerate() {
+        let seeds = r.accuracies.len();
+        rows.push([
+            (at + 1).to_string(),
+            r.source.clone(),
+            format!("{} ({})", r.family, r.trained_on),
+            match r.embedder {
+                Origin::Pretrained => "own".into(),
+                Origin::Fresh => format!("fresh × {seeds}"),
+            },
+            match seeds {
+                1 => format!("{:.3}", r.logme),
+                _ => format!("{:.3} ± {:.3}", r.logme, of_mean(&r.logmes).sqrt()),
+            },
+            format!("{} ± {:.1}", percent(r.accuracy), 100. * r.standard_error),
+            seconds(r.seconds),
+            match (at, r.tied) {
+                (1.., true) => "within the spread of the best".into(),
+                _ => String::new(),
+            },
+        ]);
+    }
+    let width = |column: usize| {
+        rows.iter().map(|row: &[String; 8]| row[column].chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..8).map(width).collect();
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    });
+    lines.collect()
+}
+
+/// What the table does not say by itself.
+fn notes(ranked: &[Ranked], unusable: &[Unusable], chance: f64) -> String {
+    let mut text = format!("\nAlways answering the largest class: {}.", percent(chance));
+    let tied = ranked.iter().filter(|r| r.tied).count();
+    if tied > 1 {
+        text += &format!(
+            " The best {tied} cannot be told apart by these samples: they differ by less than two \
+             standard errors of the difference."
+        );
+    }
+    if let Some(best) = ranked.first()
+        && best.accuracy - 2. * best.standard_error <= chance
+    {
+        text += " Not even the best is above that for certain.";
+    }
+    text += "\n";
+    if !unusable.is_empty() {
+        text += "\nCannot be used:\n";
+        for u in unusable {
+            text += &format!("  {}: {}\n", u.source, u.reason);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

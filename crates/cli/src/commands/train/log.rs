@@ -1,0 +1,147 @@
+//! What a training says on the way.
+
+use crosstune_core::{
+    Cut, Dataset, EpochRecord, Evaluation, FitOptions, Init, LoadReport, Modality, Model, Plan,
+    Pretrained, Task, orca::AlignReport,
+};
+use indicatif::ProgressBar;
+
+use super::train::{Parameters, RunResult};
+use crate::output::{
+    format::{count, line, percent, seconds, shape},
+    metrics::{figures, share},
+};
+
+pub(super) fn say(name: &str, text: impl std::fmt::Display) {
+    eprintln!("{}", line(name, text));
+}
+
+pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize, task: Task) {
+    let validation = match (record.validation_loss, record.validation_merit) {
+        (Some(loss), Some(merit)) => {
+            format!("   validation loss {loss:.3}, {} {}", task.merit(), share(task, merit))
+        }
+        _ => String::new(),
+    };
+    let accuracy = record.train_accuracy.map(|right| format!(", accuracy {}", percent(right)));
+    let text = format!(
+        "{}/{epochs}  loss {:.3}{}{validation}   {}",
+        record.epoch,
+        record.train_loss,
+        accuracy.unwrap_or_default(),
+        seconds(record.seconds),
+    );
+    bar.suspend(|| say("epoch", text));
+}
+
+pub(super) fn describe(source: &Pretrained) -> String {
+    let family = source.family();
+    let trunk = shape(&family.trunk);
+    match source.has_weights() {
+        true => format!("{} trained on {}: {trunk}", family.name, family.modality),
+        false => format!("an architecture without weights: {trunk}"),
+    }
+}
+
+pub(super) fn say_data<M: Modality>(data: &Dataset) {
+    let splits = [(&data.validation, "validation"), (&data.test, "test")];
+    let others: String = splits
+        .iter()
+        .filter(|(items, _)| !items.is_empty())
+        .map(|(items, name)| format!(", {} for {name}", count(items.len())))
+        .collect();
+    let train = count(data.train.len());
+    let asked = match (data.task, &data.labels[..]) {
+        (Task::SingleLabel, classes) => format!("{} classes", classes.len()),
+        (Task::MultiLabel, labels) => format!("{} labels, any number of which apply", labels.len()),
+        (Task::Regression, values) => format!("numbers: {}", values.join(", ")),
+    };
+    say("data", format!("{train} {} to train on{others}; {asked}", M::SAMPLES));
+    if !data.ignored.is_empty() {
+        let kinds: Vec<_> =
+            data.ignored.iter().map(|(e, n)| format!("{} .{e}", count(*n))).collect();
+        say("ignored", format!("files of other sorts: {}", kinds.join(", ")));
+    }
+}
+
+pub(super) fn say_model(model: &Model, plan: &Plan, is_fresh: bool, n: Parameters) {
+    let embedder = match is_fresh {
+        false => "pretrained embedder",
+        true if model.cut() > Cut::Inputs => "fresh embedder, which stays random",
+        true => "fresh embedder",
+    };
+    let trunk = match plan.init {
+        Init::Pretrained => "pretrained trunk",
+        Init::Random => "random trunk (control)",
+        Init::Shuffled => "shuffled trunk (control)",
+    };
+    say("model", format!("{embedder}, {trunk}, fresh head; {}", model.report()));
+    let (all, freeze) = (count(n.trained + n.frozen), &plan.freeze);
+    let at_first = if plan.phases.is_empty() { "" } else { " at first" };
+    say("trains", format!("{} of {all} parameters{at_first} (frozen: {freeze})", count(n.trained)));
+}
+
+pub(super) fn say_aligned(report: &AlignReport) {
+    let AlignReport { before, after, seconds: time, .. } = report;
+    let time = seconds(*time);
+    say("aligned", format!("distance to the source {before:.3} before, {after:.3} after   {time}"));
+}
+
+/// What trains when, and at which rates.
+pub(super) fn say_phases(options: &FitOptions) {
+    let rates = |lr: Option<f64>, pretrained: Option<f64>| {
+        format!(
+            "{:e} for what is fresh, {:e} for what is pretrained",
+            lr.unwrap_or(options.lr),
+            pretrained.unwrap_or(options.pretrained_lr)
+        )
+    };
+    if options.phases.is_empty() {
+        say("rates", rates(None, None));
+    }
+    let mut from = 1;
+    for phase in &options.phases {
+        let epochs = match phase.epochs {
+            1 => format!("epoch {from}"),
+            n => format!("epochs {from} to {}", from + n - 1),
+        };
+        let rates = rates(phase.lr, phase.pretrained_lr);
+        say("phase", format!("{epochs}: frozen: {}; {rates}", phase.freeze));
+        from += phase.epochs;
+    }
+}
+
+/// Every tensor that loading was about.
+pub(super) fn say_names(report: &LoadReport) {
+    for name in &report.taken {
+        match report.reshaped.iter().find(|reshaped| reshaped.name == *name) {
+            Some(reshaped) => {
+                say("taken", format!("{name}, from {:?} to {:?}", reshaped.from, reshaped.to));
+            }
+            None => say("taken", name),
+        }
+    }
+    for name in &report.fresh {
+        say("fresh", name);
+    }
+    for name in &report.untaken {
+        say("unused", name);
+    }
+}
+
+pub(super) fn say_result(result: &RunResult) {
+    let score = |e: &Evaluation, split: &str| say(split, figures(e, "samples"));
+    if let Some(e) = &result.validation {
+        score(e, "validation");
+        if result.test.is_none() {
+            say("", "(it chose the epoch, so it flatters; give --eval-data for a fair figure)");
+        }
+    }
+    if let Some(e) = &result.test {
+        score(e, "test");
+    }
+    let memory = result.cost.peak_memory_mib.map(|m| format!(", {m:.0} MiB at most"));
+    let best = result.course.best_epoch;
+    let kept = format!("epoch {best} of {} kept", result.course.epochs.len());
+    say("cost", format!("{}; {kept}{}", seconds(result.cost.seconds), memory.unwrap_or_default()));
+}

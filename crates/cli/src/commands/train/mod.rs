@@ -1,0 +1,10 @@
+//! `train`.
+
+mod log;
+mod lr_plot;
+mod plan;
+// The file that does what the command says is called as the command is.
+#[allow(clippy::module_inception)]
+mod train;
+
+pub(crate) use train::{LAYOUT, train};

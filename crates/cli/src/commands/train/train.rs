@@ -1,0 +1,261 @@
+//! `train`: from a pretrained model and labelled samples to a run folder.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use crosstune_core::{
+    BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, Init, LoadReport,
+    MatmulPrecision, Modality, Model, Progress, Recipe, Room, RunWriter, Splits, Statistics, fit,
+    fit::find_rate, orca::AlignReport, run::replace,
+};
+use serde::Serialize;
+
+use super::{
+    log::{
+        describe, say, say_aligned, say_data, say_model, say_names, say_phases, say_result,
+        show_epoch,
+    },
+    lr_plot, plan,
+};
+use crate::{
+    ModalityArgs,
+    cli::TrainArgs,
+    output::{format::percent, progress},
+    process,
+    setup::job::{Built, Job},
+};
+
+/// `result.json`: how the run came about and what it came to.
+#[derive(Debug, Serialize)]
+pub(super) struct RunResult {
+    pub(super) version: &'static str,
+    pub(super) weights: String,
+    pub(super) data: String,
+    pub(super) recipe: Recipe,
+    pub(super) init: Init,
+    pub(super) freeze: Freeze,
+    pub(super) statistics: Statistics,
+    /// What ORCA's first stage came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) aligned: Option<AlignReport>,
+    pub(super) matmul_precision: MatmulPrecision,
+    pub(super) options: FitOptions,
+    pub(super) samples: Counts,
+    pub(super) parameters: Parameters,
+    pub(super) loaded: LoadReport,
+    pub(super) course: Fitted,
+    /// On the validation split, with the parameters that were kept.
+    pub(super) validation: Option<Evaluation>,
+    /// On the test split.
+    pub(super) test: Option<Evaluation>,
+    pub(super) cost: Cost,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Counts {
+    pub(super) train: usize,
+    pub(super) validation: usize,
+    pub(super) test: usize,
+    /// Samples that could not be read and were left out, with the reasons.
+    pub(super) skipped: Vec<String>,
+    /// Files that are no samples, by their ending.
+    pub(super) ignored: Vec<(String, usize)>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Parameters {
+    pub(super) trained: usize,
+    pub(super) frozen: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Cost {
+    /// From the start of the process to the first step.
+    pub(super) seconds_to_first_batch: f64,
+    /// Median.
+    pub(super) seconds_per_step: f64,
+    /// From the start of the process to the end of the final evaluation.
+    pub(super) seconds: f64,
+    pub(super) peak_memory_mib: Option<f64>,
+    /// That computed, where that was on a CPU.
+    pub(super) threads: i32,
+}
+
+/// The file in a run folder that tells where the labels stood.
+pub(crate) const LAYOUT: &str = "layout.json";
+
+pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
+    process::age(); // Where the system does not tell, the count begins here.
+    if !(0.0..1.0).contains(&args.validation) {
+        return Err(setting("--validation", "must be a share from 0 to below 1"));
+    }
+    let mut modality: A::Modality = args.modality.args.clone().try_into()?;
+    let job = Job::open(&args.transfer, &args.fit, &mut modality)?;
+    let mut options = job.plan.apply(args.fit.options());
+    options.check()?;
+    let task = args.samples.layout.task().unwrap_or_default();
+    task.check(&options)?;
+    let data = dataset::<A>(&args)?;
+    // What is only planned or tried leaves no folder.
+    let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
+    let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
+    let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
+    options.room = (!args.recompute).then_some(Room { memory: args.memory.0, folder });
+
+    say("source", format!("{}, {}", args.transfer.weights.display(), describe(&job.source)));
+    say_data::<A::Modality>(&data);
+    let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
+    let (plan, device) = (&job.plan, args.fit.device.0);
+    let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
+    let Built { model, trained, frozen, aligned } = built;
+    say_model(&model, plan, job.is_fresh(plan), Parameters { trained, frozen });
+    if let Some(aligned) = &aligned {
+        say_aligned(aligned);
+    }
+    if args.verbose {
+        say_names(model.report());
+    }
+    say_phases(&options);
+    let recipe = args.transfer.recipe;
+    if let Some(path) = &args.hold_to {
+        plan::Plan::new(&model, recipe.name(), &options)?.hold_to(path)?;
+    }
+    if let Some(path) = &args.plan {
+        let planned = plan::Plan::new(&model, recipe.name(), &options)?;
+        let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
+        planned.write(path)?;
+        say("planned", path.display());
+        return Ok(());
+    }
+    if let Some(path) = &args.find_lr {
+        let curve = find_rate(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
+        replace(path, lr_plot::plot(&curve))?;
+        let rate = |rate: Option<f64>| rate.map_or("none".into(), |rate| format!("{rate:.1e}"));
+        let (steepest, careful) = (rate(curve.steepest), rate(curve.tenth_of_least));
+        say("rate", format!("the loss falls fastest at {steepest}; careful: {careful}"));
+        say("plotted", path.display());
+        return Ok(());
+    }
+    let Some(run) = run else { return Err(setting("--out", "name the run folder to make")) };
+
+    let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
+    let evaluate = |samples: &crosstune_core::Samples| {
+        let score = || Evaluation::of(&model, &modality, samples, options.batch_size);
+        (!samples.is_empty()).then(score).transpose()
+    };
+    let result = RunResult {
+        version: env!("CARGO_PKG_VERSION"),
+        weights: args.transfer.weights.display().to_string(),
+        data: args.samples.data.display().to_string(),
+        recipe,
+        init: plan.init,
+        freeze: plan.freeze.clone(),
+        statistics: args.transfer.statistics.into(),
+        aligned,
+        matmul_precision: args.fit.matmul_precision.into(),
+        samples: Counts {
+            train: splits.train.len(),
+            validation: splits.validation.len(),
+            test: splits.test.len(),
+            skipped: skipped.iter().map(ToString::to_string).collect(),
+            ignored: data.ignored.clone(),
+        },
+        parameters: Parameters { trained, frozen },
+        loaded: model.report().clone(),
+        validation: evaluate(&splits.validation)?,
+        test: evaluate(&splits.test)?,
+        cost: Cost {
+            seconds_to_first_batch: first_batch,
+            seconds_per_step: step,
+            seconds: process::age().as_secs_f64(),
+            peak_memory_mib: process::peak_memory_mib(),
+            threads: tch::get_num_threads(),
+        },
+        options,
+        course,
+    };
+    run.json(LAYOUT, &args.samples.layout)?;
+    run.finish(&model, &modality, &result)?;
+    say_result(&result);
+    say("saved", args.out.unwrap_or_default().display());
+    Ok(())
+}
+
+fn setting(setting: &'static str, problem: &str) -> anyhow::Error {
+    Error::Setting { setting, problem: problem.into() }.into()
+}
+
+fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
+    let mut data = args.samples.open::<A::Modality>()?;
+    match args.limit_per_class {
+        Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
+        Some(limit) => data.limit_per_class(limit, args.fit.seed)?,
+        None => {}
+    }
+    if let (Some(folds), Some(fold)) = (args.folds, args.fold) {
+        data.fold(folds, fold, args.fit.seed)?;
+    }
+    data.hold_out(args.validation, args.fit.seed)?;
+    Ok(data)
+}
+
+fn read<M: Modality>(
+    modality: &mut M,
+    data: &Dataset,
+    memory: usize,
+    skip_bad: bool,
+) -> Result<(Splits, Vec<BadSample>)> {
+    let all = data.train.len() + data.validation.len() + data.test.len();
+    let bar = progress::reading(all, M::SAMPLES);
+    let read = Splits::read(modality, data, memory, || bar.inc(1));
+    bar.finish_and_clear();
+    let (splits, bad) = read?;
+    if bad.is_empty() || skip_bad {
+        if !bad.is_empty() {
+            say("skipped", format!("{} that cannot be read; result.json lists them", bad.len()));
+        }
+        return Ok((splits, bad));
+    }
+    Err(Error::BadSamples(bad).into())
+}
+
+/// Trains, and returns the course, the time to the first step and the median time of a step.
+fn fitted<M: Modality>(
+    model: &Model,
+    modality: &M,
+    splits: &Splits,
+    options: &FitOptions,
+    run: &RunWriter,
+) -> Result<(Fitted, f64, f64)> {
+    let batches = splits.train.len().div_ceil(options.batch_size) * options.epochs;
+    let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
+    let bar = progress::training(batches.min(most));
+    let first_batch = process::age().as_secs_f64();
+    let (mut last, mut times, mut kept) = (Instant::now(), vec![], 0);
+    let (train, validation) = (&splits.train, &splits.validation);
+    let course = fit::fit(model, modality, train, validation, options, &mut |p| {
+        match p {
+            Progress::Kept { samples } => {
+                kept += samples;
+                bar.set_message(format!("frozen parts computed once for {kept} {}", M::SAMPLES));
+            }
+            Progress::Step { epoch, loss, accuracy, .. } => {
+                times.push(last.elapsed().as_secs_f64());
+                bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
+                let accuracy = accuracy.map(|share| format!("  accuracy {}", percent(share)));
+                bar.set_message(format!("loss {loss:.3}{}", accuracy.unwrap_or_default()));
+                bar.inc(1);
+            }
+            Progress::Epoch(record) => {
+                run.metric(record)?;
+                show_epoch(&bar, record, options.epochs, model.spec().task);
+            }
+        }
+        last = Instant::now();
+        Ok(())
+    });
+    bar.finish_and_clear();
+    times.sort_by(f64::total_cmp);
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    Ok((course?, first_batch, median))
+}

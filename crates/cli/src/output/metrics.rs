@@ -1,0 +1,108 @@
+//! How good a model is, as people read it.
+
+use crosstune_core::{
+    Evaluation, Task,
+    metrics::{MultiLabelFigures, RegressionFigures, SingleLabelFigures},
+};
+
+use super::format::{count, number, percent};
+
+/// A task's figure of merit: a share in percent, R² as it is.
+pub(crate) fn share(task: Task, merit: f64) -> String {
+    match task {
+        Task::SingleLabel | Task::MultiLabel => percent(merit),
+        Task::Regression => format!("{merit:.3}"),
+    }
+}
+
+/// All in a line.
+pub(crate) fn figures(e: &Evaluation, samples: &str) -> String {
+    let optional = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3}"));
+    let said = match e {
+        Evaluation::SingleLabel(e) => {
+            format!("accuracy {}, macro F1 {}", percent(e.accuracy), percent(e.macro_f1))
+        }
+        Evaluation::MultiLabel(e) => format!(
+            "macro F1 {}, micro F1 {}, mean average precision {}, exact match {}",
+            percent(e.macro_f1),
+            percent(e.micro_f1),
+            e.mean_average_precision.map_or("–".into(), percent),
+            percent(e.exact_match)
+        ),
+        Evaluation::Regression(e) => format!(
+            "R² {:.3}, mean absolute error {}, Pearson {}, Spearman {}",
+            e.r2,
+            number(e.mae),
+            optional(e.pearson),
+            optional(e.spearman)
+        ),
+    };
+    format!("{said}, loss {:.3} on {} {samples}", e.loss(), count(e.samples()))
+}
+
+/// All in a line, then a table of classes, labels or values.
+pub(crate) fn table(e: &Evaluation, labels: &[String], samples: &str) -> String {
+    let table = match e {
+        Evaluation::SingleLabel(e) => classes(e, labels, samples),
+        Evaluation::MultiLabel(e) => of_labels(e, samples),
+        Evaluation::Regression(e) => values(e),
+    };
+    format!("{}\n\n{table}", figures(e, samples))
+}
+
+/// The width of a column of names.
+fn width<'l>(names: impl Iterator<Item = &'l String>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or(0).max(5)
+}
+
+fn classes(e: &SingleLabelFigures, labels: &[String], samples: &str) -> String {
+    let width = width(labels.iter());
+    let mut text = format!("{:<width$}  {samples:>10}  right  most often mistaken for\n", "class");
+    for (truth, (label, row)) in labels.iter().zip(&e.confusion).enumerate() {
+        let all: u32 = row.iter().sum();
+        let mistaken = (0..row.len()).filter(|&c| c != truth && row[c] > 0).max_by_key(|&c| row[c]);
+        let mistaken = mistaken.map(|c| format!("{} ({})", labels[c], row[c])).unwrap_or_default();
+        let share = f64::from(row[truth]) / f64::from(all.max(1));
+        text += &format!("{label:<width$}  {all:>10}  {:>4.0} %  {mistaken}\n", 100. * share);
+    }
+    text
+}
+
+fn of_labels(e: &MultiLabelFigures, samples: &str) -> String {
+    let width = width(e.labels.iter().map(|l| &l.label));
+    let mut text = format!(
+        "{:<width$}  {samples:>10}  precision  recall      F1  average precision\n",
+        "label"
+    );
+    for l in &e.labels {
+        text += &format!(
+            "{:<width$}  {:>10}  {:>9}  {:>6}  {:>6}  {:>17}\n",
+            l.label,
+            count(l.support),
+            percent(l.precision),
+            percent(l.recall),
+            percent(l.f1),
+            l.average_precision.map_or("–".into(), percent),
+        );
+    }
+    text
+}
+
+fn values(e: &RegressionFigures) -> String {
+    let width = width(e.values.iter().map(|v| &v.value));
+    let optional = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3}"));
+    let mut text =
+        format!("{:<width$}      R²  squared error  absolute error  Pearson  Spearman\n", "value");
+    for v in &e.values {
+        text += &format!(
+            "{:<width$}  {:>6.3}  {:>13}  {:>14}  {:>7}  {:>8}\n",
+            v.value,
+            v.r2,
+            number(v.mse),
+            number(v.mae),
+            optional(v.pearson),
+            optional(v.spearman),
+        );
+    }
+    text
+}

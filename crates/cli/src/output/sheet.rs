@@ -1,0 +1,200 @@
+//! A sheet of samples to look at: some of every class.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail};
+use crosstune_core::{Dataset, Item, Modality, Shown, Target, Task};
+use font8x8::UnicodeFonts;
+use rayon::prelude::*;
+
+use super::format::number;
+
+/// How many samples of a class are shown.
+const SHOWN: usize = 8;
+/// Between two pictures, in pixels.
+const GAP: usize = 4;
+/// The height of a class's name, in pixels.
+const NAME: usize = 8 + GAP;
+
+/// Writes a sheet beside its place, then renames it. What cannot be read is left out.
+pub(crate) fn write<M: Modality>(path: &Path, modality: &M, data: &Dataset) -> Result<()> {
+    let parts = parts(data);
+    let rows: Vec<(&str, Vec<Shown>)> = parts
+        .par_iter()
+        .map(|(name, of)| {
+            // From all over the class, not its first, which may be of one kind.
+            let step = of.len().div_ceil(SHOWN).max(1);
+            let shown = of.iter().step_by(step).filter_map(|i| modality.show(&i.input).ok());
+            (name.as_str(), shown.collect())
+        })
+        .collect();
+    let pictures = rows.iter().flat_map(|(_, row)| row).any(|s| matches!(s, Shown::Picture { .. }));
+    if pictures && path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")) {
+        bail!(
+            "--sheet {}: a sheet of pictures is a PNG file; end its name in .png",
+            path.display()
+        );
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".partial");
+    let file = File::create(&beside);
+    let written = file.and_then(|file| {
+        let mut file = BufWriter::new(file);
+        if pictures {
+            draw(&rows, &mut file)?
+        } else {
+            list(&rows, &mut file)?
+        }
+        file.flush()
+    });
+    let placed = written.and_then(|()| fs::rename(&beside, path));
+    placed.with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// The training samples by what they are answered with: of each class, with each label, or in quarters
+/// by the first value, the least first.
+fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
+    if data.task != Task::Regression {
+        let part = |(at, label): (usize, &String)| {
+            (label.clone(), data.train.iter().filter(|item| item.target.has(at)).collect())
+        };
+        return data.labels.iter().enumerate().map(part).collect();
+    }
+    let value = |item: &Item| match &item.target {
+        Target::Values(values) => values.first().copied().unwrap_or_default(),
+        _ => 0.,
+    };
+    let mut sorted: Vec<&Item> = data.train.iter().collect();
+    sorted.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    let quarters = sorted.chunks(sorted.len().div_ceil(4).max(1));
+    let name = |quarter: &[&Item]| {
+        let ends = [quarter.first(), quarter.last()].map(|item| item.map_or(0., |i| value(i)));
+        format!("{} {} to {}", data.labels[0], number(ends[0]), number(ends[1]))
+    };
+    quarters.map(|quarter| (name(quarter), quarter.to_vec())).collect()
+}
+
+/// Texts below the names of their classes.
+fn list(rows: &[(&str, Vec<Shown>)], out: &mut dyn Write) -> io::Result<()> {
+    for (label, row) in rows {
+        writeln!(out, "{label}")?;
+        for shown in row {
+            if let Shown::Text(text) = shown {
+                writeln!(out, "    {}", text.split_whitespace().collect::<Vec<_>>().join(" "))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Pictures in rows below the names of their classes.
+fn draw(rows: &[(&str, Vec<Shown>)], out: &mut dyn Write) -> io::Result<()> {
+    let mut cell = (1, 1);
+    for shown in rows.iter().flat_map(|(_, row)| row) {
+        if let Shown::Picture { width, height, .. } = shown {
+            cell = (cell.0.max(*width as usize), cell.1.max(*height as usize));
+        }
+    }
+    let row_height = NAME + cell.1 + GAP;
+    let mut canvas = Canvas::new(GAP + SHOWN * (cell.0 + GAP), GAP + rows.len() * row_height);
+    for (at, (label, row)) in rows.iter().enumerate() {
+        let top = GAP + at * row_height;
+        canvas.write(GAP, top, label);
+        for (column, shown) in row.iter().enumerate() {
+            if let Shown::Picture { width, rgb, .. } = shown {
+                canvas.place(GAP + column * (cell.0 + GAP), top + NAME, *width as usize, rgb);
+            }
+        }
+    }
+    png(out, canvas.width as u32, canvas.height as u32, &canvas.rgb)
+}
+
+/// Writes rows of pixels from the top, three bytes each, as a PNG file.
+pub(crate) fn png(out: &mut dyn Write, width: u32, height: u32, rgb: &[u8]) -> io::Result<()> {
+    let mut encoder = png::Encoder::new(out, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header().map_err(io::Error::other)?;
+    writer.write_image_data(rgb).map_err(io::Error::other)
+}
+
+/// White paper.
+struct Canvas {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
+}
+
+impl Canvas {
+    fn new(width: usize, height: usize) -> Self {
+        Self { width, height, rgb: vec![255; 3 * width * height] }
+    }
+
+    /// Copies a picture; what lies outside of the paper is left out.
+    fn place(&mut self, left: usize, top: usize, width: usize, rgb: &[u8]) {
+        let end = (left + width).min(self.width);
+        for (y, row) in rgb.chunks_exact(3 * width.max(1)).enumerate() {
+            if top + y < self.height && left < end {
+                let from = 3 * ((top + y) * self.width + left);
+                let length = 3 * (end - left);
+                self.rgb[from..from + length].copy_from_slice(&row[..length]);
+            }
+        }
+    }
+
+    /// Writes a line in letters of 8 × 8 pixels.
+    fn write(&mut self, left: usize, top: usize, text: &str) {
+        for (at, letter) in text.chars().enumerate() {
+            let drawn = font8x8::BASIC_FONTS
+                .get(letter)
+                .or_else(|| font8x8::LATIN_FONTS.get(letter))
+                .or_else(|| font8x8::GREEK_FONTS.get(letter))
+                .or_else(|| font8x8::BASIC_FONTS.get('?'));
+            let pixel = |row: &u8, x: usize| if row >> x & 1 == 1 { [0; 3] } else { [255; 3] };
+            let rows = drawn.unwrap_or_default();
+            let rgb: Vec<u8> =
+                rows.iter().flat_map(|row| (0..8).flat_map(move |x| pixel(row, x))).collect();
+            self.place(left + 8 * at, top, 8, &rgb);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(width: u32, height: u32, value: u8) -> Shown {
+        Shown::Picture { width, height, rgb: vec![value; 3 * (width * height) as usize] }
+    }
+
+    #[test]
+    fn pictures_lie_in_rows_under_their_classes() {
+        let rows =
+            [("cat", vec![picture(10, 6, 1), picture(4, 4, 2)]), ("né", vec![picture(2, 9, 3)])];
+        let mut file = vec![];
+        draw(&rows, &mut file).unwrap();
+        let mut reader = png::Decoder::new(io::Cursor::new(file)).read_info().unwrap();
+        let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut rgb).unwrap();
+        let (width, height) = (GAP + SHOWN * (10 + GAP), GAP + 2 * (NAME + 9 + GAP));
+        assert_eq!((info.width as usize, info.height as usize), (width, height));
+        let count = |value: u8| rgb.chunks(3).filter(|p| *p == [value; 3]).count();
+        assert_eq!((count(1), count(2), count(3)), (60, 16, 18));
+        let at = |x: usize, y: usize| rgb[3 * (y * width + x)];
+        assert_eq!((at(GAP, GAP + NAME), at(GAP + 10 + GAP, GAP + NAME)), (1, 2));
+        // The letters of both names.
+        assert!(count(0) > 40, "{}", count(0));
+    }
+
+    #[test]
+    fn texts_are_a_line_each() {
+        let mut out = vec![];
+        list(&[("good", vec![Shown::Text("a fine\n film".into())]), ("bad", vec![])], &mut out)
+            .unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "good\n    a fine film\nbad\n");
+    }
+}

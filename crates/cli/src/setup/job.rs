@@ -1,0 +1,159 @@
+//! From pretrained weights and options to a model that is ready to train.
+
+use std::cell::OnceCell;
+
+use anyhow::Result;
+use crosstune_core::{
+    Anatomy, Dataset, Device, Error, Init, MatmulPrecision, Modality, Model, Moments, Origin,
+    Parts, Plan, Pretrained, SourceFeatures, Spec, Splits, fit,
+    orca::{self, AlignOptions, AlignReport},
+};
+
+use super::weights;
+use crate::args::{
+    fit::FitArgs,
+    transfer::{HeadArg, TransferArgs},
+};
+
+/// A source that has met the modality, and what is to be done with it.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) args: &'a TransferArgs,
+    pub(crate) source: Pretrained,
+    pub(crate) anatomy: Anatomy,
+    pub(crate) plan: Plan,
+    joint: OnceCell<Option<Moments>>,
+}
+
+impl<'a> Job<'a> {
+    /// Opens the source, lets the modality adopt it, and plans. From here on, the process multiplies
+    /// as exactly as was asked.
+    pub(crate) fn open<M: Modality>(
+        args: &'a TransferArgs,
+        fit: &FitArgs,
+        modality: &mut M,
+    ) -> Result<Self> {
+        MatmulPrecision::from(fit.matmul_precision).apply()?;
+        let weights = weights::local(&args.weights)?;
+        let mut source = Pretrained::open_as(weights, args.family.as_deref())?;
+        if let Some(share) = args.dropout {
+            source = source.with_dropout(share)?;
+        }
+        let embedder = modality.adopt(&source)?;
+        let trunk = &source.family().trunk;
+        let anatomy = Anatomy { depth: trunk.depth(), embedder };
+        let choices = fit.choices(args);
+        let plan = args.recipe.plan(anatomy, trunk.accepts(), fit.options().epochs, choices)?;
+        plan.freeze.check(anatomy)?;
+        if plan.init != Init::Random {
+            // An architecture alone says so before any data is read.
+            source.source()?;
+        }
+        if args.align.is_some() && !plan.align {
+            let problem = "the recipe orca alone aligns; add --recipe orca".into();
+            return Err(Error::Setting { setting: "--align", problem }.into());
+        }
+        Ok(Self { args, source, anatomy, plan, joint: OnceCell::new() })
+    }
+
+    /// The model for a task, fitted to its training samples, with what trains at first. `seed`
+    /// decides what is fresh.
+    pub(crate) fn model<M: Modality>(
+        &self,
+        plan: &Plan,
+        modality: &M,
+        data: &Dataset,
+        splits: &Splits,
+        seed: u64,
+        device: Device,
+    ) -> Result<Built> {
+        let Self { args, source, anatomy, .. } = self;
+        fit::seed(seed);
+        let mut spec = Spec::new::<M>(source, anatomy.embedder, data.labels.clone())
+            .for_task(data.task, &splits.train)?;
+        match args.head {
+            HeadArg::New => spec.pool = args.pool.into(),
+            HeadArg::Kept => spec = spec.with_head_of(source),
+        }
+        if let Some(share) = args.dropout {
+            spec.trunk = spec.trunk.with_dropout(share);
+        }
+        spec.lora = plan.lora.clone();
+        let dialect = (plan.init != Init::Random).then(|| source.source()).transpose()?;
+        let parts = match args.head {
+            HeadArg::New => Parts::Body,
+            HeadArg::Kept => Parts::BodyAndHead,
+        };
+        let taken = dialect.as_ref().map(|dialect| (dialect, parts));
+        let model = Model::new(spec, modality, taken, device)?;
+        let model = model.with_statistics(args.statistics.into());
+        if plan.init == Init::Shuffled {
+            model.shuffle();
+        }
+        // What is to be aligned finds its place by itself, and what is pretrained has it.
+        let matched = plan.init == Init::Pretrained
+            && anatomy.embedder == Origin::Fresh
+            && !args.no_match
+            && !plan.align;
+        let joint = if matched { self.joint()? } else { None };
+        model.settle(modality, &splits.train, joint);
+        let (trained, frozen) = plan.freeze.apply(model.store(), *anatomy)?;
+        if trained == 0 {
+            let problem = "nothing is left to train".into();
+            return Err(Error::Setting { setting: "--freeze", problem }.into());
+        }
+        let aligned = plan.align.then(|| self.align(&model, modality, splits, seed)).transpose()?;
+        Ok(Built { model, trained, frozen, aligned })
+    }
+
+    /// The first stage of ORCA.
+    fn align<M: Modality>(
+        &self,
+        model: &Model,
+        modality: &M,
+        splits: &Splits,
+        seed: u64,
+    ) -> Result<AlignReport> {
+        let features = match &self.args.align {
+            Some(file) => SourceFeatures::open(file)?,
+            None => match self.joint()? {
+                Some(moments) => SourceFeatures::from(moments),
+                None => {
+                    let problem = "these weights tell nothing of what their trunk receives; write \
+                                   a file with embed, and give it as --align";
+                    let problem = problem.into();
+                    return Err(Error::Setting { setting: "--recipe orca", problem }.into());
+                }
+            },
+        };
+        let options = AlignOptions { seed, ..AlignOptions::default() };
+        let train = &splits.train;
+        Ok(orca::align(model, modality, train, &features, &options, &mut |_, _| Ok(()))?)
+    }
+
+    /// What the trunk was trained to receive, told by the weights once for all models.
+    fn joint(&self) -> Result<Option<&Moments>> {
+        if let Some(joint) = self.joint.get() {
+            return Ok(joint.as_ref());
+        }
+        let joint = Moments::of(&self.source)?;
+        Ok(self.joint.get_or_init(|| joint).as_ref())
+    }
+
+    /// Whether a plan makes the embedder at random.
+    pub(crate) fn is_fresh(&self, plan: &Plan) -> bool {
+        self.anatomy.embedder == Origin::Fresh || plan.init == Init::Random
+    }
+}
+
+/// A model that is ready to train.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) model: Model,
+    /// Values that train, at first if that changes.
+    pub(crate) trained: usize,
+    /// Values that stand still.
+    pub(crate) frozen: usize,
+    /// What ORCA's first stage came to.
+    pub(crate) aligned: Option<AlignReport>,
+}

@@ -1,0 +1,6 @@
+//! From options to models and samples.
+
+pub(crate) mod candidates;
+pub(crate) mod job;
+pub(crate) mod open;
+pub(crate) mod weights;

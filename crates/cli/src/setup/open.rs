@@ -1,0 +1,31 @@
+//! A whole model to evaluate or to predict with: tuned, or as it was published.
+
+use std::path::Path;
+
+use anyhow::Result;
+use crosstune_core::{Device, Error, Modality, Model, Pretrained, run};
+
+use super::weights;
+
+/// Opens a run folder or, where it is none, pretrained weights that have a head for inputs of this
+/// modality. `labels` is asked for the names of their classes if those are not published.
+pub(crate) fn open<M: Modality>(
+    path: &Path,
+    family: Option<&str>,
+    labels: impl FnOnce() -> crosstune_core::Result<Vec<String>>,
+    device: Device,
+) -> Result<(Model, M)> {
+    if run::is_run(path) {
+        return Ok(run::open(path, device)?);
+    }
+    let local = weights::local(path)?;
+    if !local.exists() {
+        let problem = "no such run folder or weights; name the --out of a training, or pretrained \
+                       weights with a head for such inputs";
+        return Err(Error::Path { path: local, problem: problem.into() }.into());
+    }
+    let source = Pretrained::open_as(local, family)?;
+    let mut modality = M::default();
+    let model = Model::pretrained(&source, &mut modality, labels, device)?;
+    Ok((model, modality))
+}
