@@ -19,17 +19,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use crosstune_core::{Error, Modality, error::one_line};
 
+pub use args::ModalityArgs;
 use cli::{Cli, Command};
 use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
-
-/// A modality's own options of `train`. They turn into settings, or into the error that names the
-/// one that cannot be used.
-pub trait ModalityArgs:
-    clap::Args + Clone + std::fmt::Debug + TryInto<Self::Modality, Error = Error>
-{
-    /// The modality that they are the settings of.
-    type Modality: Modality;
-}
 
 /// Parses the command line, does what it says, and returns the exit code: 0, 1 for a failure, 2
 /// for wrong use. Errors are one line on stderr.

@@ -8,6 +8,9 @@ use crosstune_core::{Dataset, Layout, Modality, Task};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+/// The file in a run folder that tells where the labels stood.
+pub(crate) const LAYOUT: &str = "layout.json";
+
 /// Where labelled samples are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {

@@ -3,8 +3,7 @@
 use clap::{Args, ValueEnum};
 use crosstune_core::{Balance, Choices, Curve, FitOptions, MatmulPrecision, Mix, Order};
 
-use super::transfer::TransferArgs;
-use crate::cli::DeviceArg;
+use super::{compute::DeviceArg, transfer::TransferArgs};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]

@@ -1,6 +1,19 @@
 //! Options that several commands share.
 
-pub(crate) mod data;
-pub(crate) mod fit;
-pub(crate) mod samples;
-pub(crate) mod transfer;
+mod bytes;
+mod compute;
+mod data;
+mod fit;
+mod modality;
+mod samples;
+mod transfer;
+
+pub use modality::ModalityArgs;
+
+pub(crate) use bytes::Bytes;
+pub(crate) use compute::ComputeArgs;
+pub(crate) use data::{DataArgs, LAYOUT, LayoutArgs};
+pub(crate) use fit::FitArgs;
+pub(crate) use modality::ModalityFlags;
+pub(crate) use samples::SampleArgs;
+pub(crate) use transfer::{HeadArg, TransferArgs};

@@ -1,7 +1,10 @@
 //! `embed`: what a pretrained model's own embedder makes of samples, for a fresh embedder to be
 //! aligned with.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
+use clap::Args;
 use crosstune_core::{
     Error, Modality, Origin,
     orca::SourceFeatures,
@@ -9,11 +12,29 @@ use crosstune_core::{
 };
 
 use crate::{
-    ModalityArgs,
-    args::samples::EmbedArgs,
+    args::{ComputeArgs, ModalityArgs, ModalityFlags, SampleArgs},
     output::format::{count, line},
     setup::candidates::{Candidate, dataset, look},
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct EmbedArgs<A: ModalityArgs> {
+    /// The pretrained model, as train takes it; it was trained on inputs of this kind
+    #[arg(long, value_name = "PATH")]
+    pub(crate) weights: PathBuf,
+    /// The family of the pretrained model, where it is not recognised
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<String>,
+    #[command(flatten)]
+    pub(crate) samples: SampleArgs,
+    /// The file to write, in safetensors: features [N, D] and targets [N]; it must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) modality: ModalityFlags<A>,
+}
 
 pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     if args.out.exists() {

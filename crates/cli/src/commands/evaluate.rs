@@ -1,14 +1,37 @@
 //! `evaluate`: a tuned model on labelled samples.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
+use clap::Args;
 use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samples, data, run};
 
-use super::train::LAYOUT;
 use crate::{
-    cli::EvaluateArgs,
+    args::{ComputeArgs, LAYOUT, LayoutArgs},
     output::{metrics, progress},
     setup::open::open,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// A run folder; or pretrained weights with a head for inputs of this kind
+    pub(crate) run: PathBuf,
+    /// The family of pretrained weights, where it is not recognised
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<String>,
+    /// Labelled samples, in any layout that train takes; of a folder with a test split, that
+    pub(crate) data: PathBuf,
+    /// Leave out samples that cannot be read
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
+}
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let layout = match run::is_run(&args.run) {

@@ -3,14 +3,38 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
 use serde::Deserialize;
 
-use crate::{
-    cli::{ExportArgs, FormatArg},
-    output::format::line,
-    setup::weights,
-};
+use crate::{output::format::line, setup::weights};
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// A run folder
+    pub(crate) run: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = FormatArg::Hf)]
+    pub(crate) format: FormatArg,
+    /// The folder (hf, peft) or file to write; it must not exist
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: PathBuf,
+    /// For peft: the pretrained model that was tuned [default: the --weights of the training]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) base: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// A folder that transformers opens with from_pretrained
+    Hf,
+    /// All parameters in one file, under Crosstune's names
+    Safetensors,
+    /// A traced module that torch.jit.load opens: from prepared batches to logits
+    Torchscript,
+    /// A folder with the adapters of a LoRA alone, which peft opens beside the pretrained model
+    Peft,
+}
 
 /// What `result.json` tells of the model that was tuned.
 #[derive(Deserialize)]

@@ -1,17 +1,29 @@
 //! `inspect`: what a checkpoint or a run folder holds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Result;
+use clap::Args;
 use crosstune_core::{Checkpoint, Entry, Family, Pretrained, Task, error::one_line, run};
 use serde_json::json;
 
 use super::evaluate::{print, print_json};
 use crate::{
-    cli::InspectArgs,
     output::format::{count, line, shape},
     setup::weights,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Pretrained weights, a file, a folder or hf://org/name[@revision][/file]; or a run folder
+    pub(crate) weights: PathBuf,
+    /// The family of the model, where it is not recognised
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     let local = weights::local(&args.weights)?;

@@ -1,16 +1,40 @@
 //! `predict`: labels or values for files.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
+use clap::Args;
 use crosstune_core::{Error, Input, MEMORY, Modality, Reading, Samples, Spec, Task, metrics};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use super::evaluate::print;
 use crate::{
-    cli::PredictArgs,
+    args::ComputeArgs,
     output::format::{number, percent},
     setup::open::open,
 };
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// A run folder; or pretrained weights with a head for inputs of this kind
+    pub(crate) run: PathBuf,
+    /// The family of pretrained weights, where it is not recognised
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<String>,
+    /// What to label; a text file is labelled line by line
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How many classes to show of each, the likeliest first (of a multi-label model, all labels above
+    /// 50 % are shown)
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) top: usize,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+    /// Print one JSON object per input
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     for file in &args.files {

@@ -9,7 +9,7 @@ use crosstune_core::{
 };
 
 use super::weights;
-use crate::{args::samples::SampleArgs, output::progress};
+use crate::{args::SampleArgs, output::progress};
 
 /// A pretrained model with the settings that its inputs are prepared by.
 #[derive(Debug)]

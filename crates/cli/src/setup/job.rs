@@ -10,10 +10,7 @@ use crosstune_core::{
 };
 
 use super::weights;
-use crate::args::{
-    fit::FitArgs,
-    transfer::{HeadArg, TransferArgs},
-};
+use crate::args::{FitArgs, HeadArg, TransferArgs};
 
 /// A source that has met the modality, and what is to be done with it.
 #[derive(Debug)]

@@ -11,10 +11,9 @@ use crosstune_core::{
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::distribution::Distribution;
+use super::{args::CheckArgs, distribution::Distribution};
 use crate::{
-    ModalityArgs,
-    cli::CheckArgs,
+    args::ModalityArgs,
     commands::evaluate::{print, print_json},
     output::{
         format::{count, line},

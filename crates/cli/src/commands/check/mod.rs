@@ -1,8 +1,10 @@
 //! `check`.
 
+mod args;
 // The file that does what the command says is called as the command is.
 #[allow(clippy::module_inception)]
 mod check;
 mod distribution;
 
+pub(crate) use args::CheckArgs;
 pub(crate) use check::{Verdict, check};

@@ -9,11 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use crosstune_report::ArmKind;
 
-use crate::{
-    ModalityArgs,
-    args::{data::DataArgs, fit::FitArgs, transfer::TransferArgs},
-    cli::{Bytes, ModalityFlags},
-};
+use crate::args::{Bytes, DataArgs, FitArgs, ModalityArgs, ModalityFlags, TransferArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs<A: ModalityArgs> {

@@ -14,7 +14,7 @@ use super::{
     trial::{self, Bench},
 };
 use crate::{
-    ModalityArgs,
+    args::ModalityArgs,
     output::format::{count, line, percent},
     setup::job::Job,
 };

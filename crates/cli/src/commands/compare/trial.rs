@@ -9,7 +9,7 @@ use crosstune_report::{ArmKind, Exhibit, Point, Run, Trial};
 
 use super::exhibits;
 use crate::{
-    args::fit::FitArgs,
+    args::FitArgs,
     setup::job::{Built, Job},
 };
 

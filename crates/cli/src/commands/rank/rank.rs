@@ -12,9 +12,9 @@ use crosstune_core::{
 };
 use serde::Serialize;
 
+use super::args::RankArgs;
 use crate::{
-    ModalityArgs,
-    args::samples::RankArgs,
+    args::ModalityArgs,
     commands::evaluate::{print, print_json},
     output::format::{count, line, percent, seconds},
     setup::candidates::{Candidate, Looked, dataset, look},

@@ -1,5 +1,6 @@
 //! `train`.
 
+mod args;
 mod log;
 mod lr_plot;
 mod plan;
@@ -7,4 +8,5 @@ mod plan;
 #[allow(clippy::module_inception)]
 mod train;
 
-pub(crate) use train::{LAYOUT, train};
+pub(crate) use args::TrainArgs;
+pub(crate) use train::train;

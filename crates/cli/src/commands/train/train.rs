@@ -11,6 +11,7 @@ use crosstune_core::{
 use serde::Serialize;
 
 use super::{
+    args::TrainArgs,
     log::{
         describe, say, say_aligned, say_data, say_model, say_names, say_phases, say_result,
         show_epoch,
@@ -18,8 +19,7 @@ use super::{
     lr_plot, plan,
 };
 use crate::{
-    ModalityArgs,
-    cli::TrainArgs,
+    args::{LAYOUT, ModalityArgs},
     output::{format::percent, progress},
     process,
     setup::job::{Built, Job},
@@ -80,9 +80,6 @@ pub(super) struct Cost {
     /// That computed, where that was on a CPU.
     pub(super) threads: i32,
 }
-
-/// The file in a run folder that tells where the labels stood.
-pub(crate) const LAYOUT: &str = "layout.json";
 
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     process::age(); // Where the system does not tell, the count begins here.
