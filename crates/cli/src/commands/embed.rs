@@ -13,7 +13,7 @@ use crosstune_core::{
 
 use crate::{
     args::{ComputeArgs, ModalityArgs, ModalityFlags, SampleArgs},
-    output::format::{count, line},
+    output::{format::count, say},
     setup::candidates::{Candidate, dataset, look},
 };
 
@@ -60,12 +60,12 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     SourceFeatures::labelled(&features, &looked.plain.classes()).save(&args.out)?;
     let samples = A::Modality::SAMPLES;
     if looked.skipped > 0 {
-        eprintln!("{}", line("skipped", format!("{} {samples}", looked.skipped)));
+        say("skipped", format!("{} {samples}", looked.skipped));
     }
     let (n, width) = (looked.plain.len(), features.size()[1]);
     let classes = data.labels.len();
     let what = format!("{} {samples} of {classes} classes, {width} numbers each", count(n));
-    eprintln!("{}", line("embedded", what));
-    eprintln!("{}", line("saved", args.out.display()));
+    say("embedded", what);
+    say("saved", args.out.display());
     Ok(())
 }

@@ -8,7 +8,7 @@ use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samp
 
 use crate::{
     args::{ComputeArgs, LAYOUT, LayoutArgs},
-    output::{metrics, progress},
+    output::{metrics, print, print_json, progress},
     setup::open::open,
 };
 
@@ -72,14 +72,4 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         print(&metrics::table(&evaluation, labels, M::SAMPLES));
     }
     Ok(())
-}
-
-/// Results go to stdout, everything else to stderr. A reader that closes the pipe early is fine.
-pub(crate) fn print(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-pub(crate) fn print_json(value: &serde_json::Value) {
-    print(&format!("{value:#}\n"));
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
 use serde::Deserialize;
 
-use crate::{output::format::line, setup::weights};
+use crate::{output::say, setup::weights};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -55,16 +55,16 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
             let example = modality.example();
             let shape = |tensor: &tch::Tensor| format!("{:?} {:?}", tensor.kind(), tensor.size());
             export::torchscript(&model, &modality, &example, &args.out)?;
-            eprintln!("{}", line("takes", format!("x {}", shape(&example.x))));
+            say("takes", format!("x {}", shape(&example.x)));
             if let Some(keep) = &example.keep {
                 let keep = format!("keep {}, false where x is padded", shape(keep));
-                eprintln!("{}", line("", keep));
+                say("", keep);
             }
-            eprintln!("{}", line("", "in batches of any size"));
+            say("", "in batches of any size");
         }
         FormatArg::Peft => peft(args, &model, &modality)?,
     }
-    eprintln!("{}", line("saved", args.out.display()));
+    say("saved", args.out.display());
     Ok(())
 }
 

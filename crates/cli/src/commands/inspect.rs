@@ -7,9 +7,11 @@ use clap::Args;
 use crosstune_core::{Checkpoint, Entry, Family, Pretrained, Task, error::one_line, run};
 use serde_json::json;
 
-use super::evaluate::{print, print_json};
 use crate::{
-    output::format::{count, line, shape},
+    output::{
+        format::{count, line, shape},
+        print, print_json,
+    },
     setup::weights,
 };
 

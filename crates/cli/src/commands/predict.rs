@@ -8,10 +8,12 @@ use crosstune_core::{Error, Input, MEMORY, Modality, Reading, Samples, Spec, Tas
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-use super::evaluate::print;
 use crate::{
     args::ComputeArgs,
-    output::format::{number, percent},
+    output::{
+        format::{number, percent},
+        print,
+    },
     setup::open::open,
 };
 

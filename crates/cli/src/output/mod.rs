@@ -2,5 +2,8 @@
 
 pub(crate) mod format;
 pub(crate) mod metrics;
+mod print;
 pub(crate) mod progress;
 pub(crate) mod sheet;
+
+pub(crate) use print::{print, print_json, say};

@@ -6,14 +6,14 @@ use anyhow::Result;
 use crosstune_core::hub::{self, Event};
 use indicatif::ProgressBar;
 
-use crate::output::{format::line, progress};
+use crate::output::{progress, say};
 
 /// The file or folder on disk that `--weights` means, with a bar for each file that is fetched.
 pub(crate) fn local(weights: &Path) -> Result<PathBuf> {
     let mut bar: Option<(String, ProgressBar)> = None;
     let found = hub::local(weights, &mut |event| match event {
         Event::Waiting { file } => {
-            eprintln!("{}", line("waiting", format!("another process is fetching {file}")));
+            say("waiting", format!("another process is fetching {file}"));
         }
         Event::Bytes { file, done, size } => {
             let moving = bar.take().filter(|(of, _)| of == file).map(|(_, bar)| bar);

@@ -14,10 +14,9 @@ use serde::Serialize;
 use super::{args::CheckArgs, distribution::Distribution};
 use crate::{
     args::ModalityArgs,
-    commands::evaluate::{print, print_json},
     output::{
         format::{count, line},
-        progress, sheet,
+        print, print_json, progress, sheet,
     },
 };
 

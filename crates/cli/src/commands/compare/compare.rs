@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     args::ModalityArgs,
-    output::format::{count, line, percent},
+    output::{
+        format::{count, percent},
+        say,
+    },
     setup::job::Job,
 };
 
@@ -110,10 +113,6 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     }
     say("saved", files.html.display());
     Ok(())
-}
-
-fn say(name: &str, text: impl std::fmt::Display) {
-    eprintln!("{}", line(name, text));
 }
 
 /// What is said last is what was asked.

@@ -15,8 +15,10 @@ use serde::Serialize;
 use super::args::RankArgs;
 use crate::{
     args::ModalityArgs,
-    commands::evaluate::{print, print_json},
-    output::format::{count, line, percent, seconds},
+    output::{
+        format::{count, percent, seconds},
+        print, print_json, say,
+    },
     setup::candidates::{Candidate, Looked, dataset, look},
 };
 
@@ -110,7 +112,7 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
         if skipped > 0 {
             eprintln!("skipped {skipped} {samples} that cannot be read");
         }
-        eprintln!("{}", line("cost", seconds(start.elapsed().as_secs_f64())));
+        say("cost", seconds(start.elapsed().as_secs_f64()));
     }
     Ok(())
 }

@@ -8,13 +8,10 @@ use indicatif::ProgressBar;
 
 use super::train::{Parameters, RunResult};
 use crate::output::{
-    format::{count, line, percent, seconds, shape},
+    format::{count, percent, seconds, shape},
     metrics::{figures, share},
+    say,
 };
-
-pub(super) fn say(name: &str, text: impl std::fmt::Display) {
-    eprintln!("{}", line(name, text));
-}
 
 pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize, task: Task) {
     let validation = match (record.validation_loss, record.validation_merit) {

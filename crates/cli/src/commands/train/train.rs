@@ -13,14 +13,13 @@ use serde::Serialize;
 use super::{
     args::TrainArgs,
     log::{
-        describe, say, say_aligned, say_data, say_model, say_names, say_phases, say_result,
-        show_epoch,
+        describe, say_aligned, say_data, say_model, say_names, say_phases, say_result, show_epoch,
     },
     lr_plot, plan,
 };
 use crate::{
     args::{LAYOUT, ModalityArgs},
-    output::{format::percent, progress},
+    output::{format::percent, progress, say},
     process,
     setup::job::{Built, Job},
 };
