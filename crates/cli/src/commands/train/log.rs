@@ -6,7 +6,7 @@ use crosstune_core::{
 };
 use indicatif::ProgressBar;
 
-use super::train::{Parameters, RunResult};
+use super::result::{Parameters, RunResult};
 use crate::output::{
     format::{count, percent, seconds, shape},
     metrics::{figures, share},

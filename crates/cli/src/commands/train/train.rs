@@ -4,11 +4,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Freeze, Init, LoadReport,
-    MatmulPrecision, Modality, Model, Progress, Recipe, Room, RunWriter, Splits, Statistics, fit,
-    fit::find_rate, orca::AlignReport, run::replace,
+    BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Modality, Model, Progress, Room,
+    RunWriter, Splits, fit, fit::find_rate, run::replace,
 };
-use serde::Serialize;
 
 use super::{
     args::TrainArgs,
@@ -16,6 +14,7 @@ use super::{
         describe, say_aligned, say_data, say_model, say_names, say_phases, say_result, show_epoch,
     },
     lr_plot, plan,
+    result::{Cost, Counts, Parameters, RunResult},
 };
 use crate::{
     args::{LAYOUT, ModalityArgs},
@@ -23,62 +22,6 @@ use crate::{
     process,
     setup::job::{Built, Job},
 };
-
-/// `result.json`: how the run came about and what it came to.
-#[derive(Debug, Serialize)]
-pub(super) struct RunResult {
-    pub(super) version: &'static str,
-    pub(super) weights: String,
-    pub(super) data: String,
-    pub(super) recipe: Recipe,
-    pub(super) init: Init,
-    pub(super) freeze: Freeze,
-    pub(super) statistics: Statistics,
-    /// What ORCA's first stage came to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) aligned: Option<AlignReport>,
-    pub(super) matmul_precision: MatmulPrecision,
-    pub(super) options: FitOptions,
-    pub(super) samples: Counts,
-    pub(super) parameters: Parameters,
-    pub(super) loaded: LoadReport,
-    pub(super) course: Fitted,
-    /// On the validation split, with the parameters that were kept.
-    pub(super) validation: Option<Evaluation>,
-    /// On the test split.
-    pub(super) test: Option<Evaluation>,
-    pub(super) cost: Cost,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Counts {
-    pub(super) train: usize,
-    pub(super) validation: usize,
-    pub(super) test: usize,
-    /// Samples that could not be read and were left out, with the reasons.
-    pub(super) skipped: Vec<String>,
-    /// Files that are no samples, by their ending.
-    pub(super) ignored: Vec<(String, usize)>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Parameters {
-    pub(super) trained: usize,
-    pub(super) frozen: usize,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Cost {
-    /// From the start of the process to the first step.
-    pub(super) seconds_to_first_batch: f64,
-    /// Median.
-    pub(super) seconds_per_step: f64,
-    /// From the start of the process to the end of the final evaluation.
-    pub(super) seconds: f64,
-    pub(super) peak_memory_mib: Option<f64>,
-    /// That computed, where that was on a CPU.
-    pub(super) threads: i32,
-}
 
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     process::age(); // Where the system does not tell, the count begins here.
