@@ -6,6 +6,7 @@ mod data;
 mod fit;
 mod modality;
 mod samples;
+mod setting;
 mod transfer;
 
 pub use modality::ModalityArgs;
@@ -16,4 +17,5 @@ pub(crate) use data::{DataArgs, LAYOUT, LayoutArgs};
 pub(crate) use fit::FitArgs;
 pub(crate) use modality::ModalityFlags;
 pub(crate) use samples::SampleArgs;
+pub(crate) use setting::setting;
 pub(crate) use transfer::{HeadArg, TransferArgs};

@@ -12,7 +12,7 @@ use crosstune_core::{
 };
 
 use crate::{
-    args::{ComputeArgs, ModalityArgs, ModalityFlags, SampleArgs},
+    args::{ComputeArgs, ModalityArgs, ModalityFlags, SampleArgs, setting},
     output::{format::count, say},
     setup::candidates::{Candidate, dataset, look},
 };
@@ -39,7 +39,7 @@ pub(crate) struct EmbedArgs<A: ModalityArgs> {
 pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     if args.out.exists() {
         let problem = format!("{} exists; name another file", args.out.display());
-        return Err(Error::Setting { setting: "--out", problem }.into());
+        return Err(setting("--out", problem));
     }
     let modality: A::Modality = args.modality.args.clone().try_into()?;
     let data = dataset::<A::Modality>(&args.samples)?;

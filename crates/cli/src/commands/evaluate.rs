@@ -7,7 +7,7 @@ use clap::Args;
 use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samples, data, run};
 
 use crate::{
-    args::{ComputeArgs, LAYOUT, LayoutArgs},
+    args::{ComputeArgs, LAYOUT, LayoutArgs, setting},
     output::{metrics, print, print_json, progress},
     setup::open::open,
 };
@@ -46,7 +46,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let (labels, task) = (&model.spec().labels, model.spec().task);
     if let Some(asked) = asked.filter(|asked| *asked != task) {
         let problem = format!("this model was trained for {task}, not for {asked}; leave it out");
-        return Err(Error::Setting { setting: "--task", problem }.into());
+        return Err(setting("--task", problem));
     }
     layout.task = task;
     let items = data::evaluation(&args.data, &layout, labels, "DATA")?;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
 use serde::Deserialize;
 
-use crate::{output::say, setup::weights};
+use crate::{args::setting, output::say, setup::weights};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -45,7 +45,7 @@ struct Tuned {
 pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
     if args.base.is_some() && args.format != FormatArg::Peft {
         let problem = "only --format peft keeps the pretrained model apart; leave it out";
-        return Err(Error::Setting { setting: "--base", problem: problem.into() }.into());
+        return Err(setting("--base", problem));
     }
     let (model, modality) = run::open::<M>(&args.run, Device::Cpu)?;
     match args.format {
@@ -76,7 +76,7 @@ fn peft<M: Modality>(args: &ExportArgs, model: &Model, modality: &M) -> Result<(
     let local = weights::local(&base)?;
     if !local.exists() {
         let problem = format!("{} is not there; name the model that was tuned", base.display());
-        return Err(Error::Setting { setting: "--base", problem }.into());
+        return Err(setting("--base", problem));
     }
     let source = Pretrained::open_as(&local, Some(&model.spec().family))?;
     let reference = base.to_str().filter(|text| text.starts_with(hub::SCHEME));

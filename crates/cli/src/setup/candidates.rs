@@ -9,7 +9,10 @@ use crosstune_core::{
 };
 
 use super::weights;
-use crate::{args::SampleArgs, output::progress};
+use crate::{
+    args::{SampleArgs, setting},
+    output::progress,
+};
 
 /// A pretrained model with the settings that its inputs are prepared by.
 #[derive(Debug)]
@@ -65,8 +68,7 @@ pub(crate) fn dataset<M: Modality>(args: &SampleArgs) -> Result<Dataset> {
         data.limit_per_class(limit.get(), args.seed)?;
     }
     if data.task != Task::SingleLabel {
-        let problem = "sources are looked at with one class for each sample".into();
-        return Err(Error::Setting { setting: "--task", problem }.into());
+        return Err(setting("--task", "sources are looked at with one class for each sample"));
     }
     Ok(data)
 }

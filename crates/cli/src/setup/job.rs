@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Anatomy, Dataset, Device, Error, Init, MatmulPrecision, Modality, Model, Moments, Origin,
-    Parts, Plan, Pretrained, SourceFeatures, Spec, Splits, fit,
+    Anatomy, Dataset, Device, Init, MatmulPrecision, Modality, Model, Moments, Origin, Parts, Plan,
+    Pretrained, SourceFeatures, Spec, Splits, fit,
     orca::{self, AlignOptions, AlignReport},
 };
 
 use super::weights;
-use crate::args::{FitArgs, HeadArg, TransferArgs};
+use crate::args::{FitArgs, HeadArg, TransferArgs, setting};
 
 /// A source that has met the modality, and what is to be done with it.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ impl<'a> Job<'a> {
             source.source()?;
         }
         if args.align.is_some() && !plan.align {
-            let problem = "the recipe orca alone aligns; add --recipe orca".into();
-            return Err(Error::Setting { setting: "--align", problem }.into());
+            let problem = "the recipe orca alone aligns; add --recipe orca";
+            return Err(setting("--align", problem));
         }
         Ok(Self { args, source, anatomy, plan, joint: OnceCell::new() })
     }
@@ -96,8 +96,7 @@ impl<'a> Job<'a> {
         model.settle(modality, &splits.train, joint);
         let (trained, frozen) = plan.freeze.apply(model.store(), *anatomy)?;
         if trained == 0 {
-            let problem = "nothing is left to train".into();
-            return Err(Error::Setting { setting: "--freeze", problem }.into());
+            return Err(setting("--freeze", "nothing is left to train"));
         }
         let aligned = plan.align.then(|| self.align(&model, modality, splits, seed)).transpose()?;
         Ok(Built { model, trained, frozen, aligned })
@@ -118,8 +117,7 @@ impl<'a> Job<'a> {
                 None => {
                     let problem = "these weights tell nothing of what their trunk receives; write \
                                    a file with embed, and give it as --align";
-                    let problem = problem.into();
-                    return Err(Error::Setting { setting: "--recipe orca", problem }.into());
+                    return Err(setting("--recipe orca", problem));
                 }
             },
         };

@@ -14,7 +14,7 @@ use super::{
     trial::{self, Bench},
 };
 use crate::{
-    args::ModalityArgs,
+    args::{ModalityArgs, setting},
     output::{
         format::{count, percent},
         say,
@@ -23,13 +23,13 @@ use crate::{
 };
 
 pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
-    for (setting, good, problem) in [
+    for (option, good, problem) in [
         ("--held-out", args.held_out > 0. && args.held_out < 1., "must be between 0 and 1"),
         ("--rates", args.rates.iter().all(|&r| r > 0. && r.is_finite()), "must be above 0"),
         ("--threshold", args.threshold.is_none_or(|t| (0. ..=1.).contains(&t)), "must be 0 to 1"),
     ] {
         if !good {
-            return Err(Error::Setting { setting, problem: problem.into() }.into());
+            return Err(setting(option, problem));
         }
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
@@ -49,7 +49,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         let samples = subset.train.len();
         if budgets.last().is_some_and(|last: &Budget| last.size >= samples) {
             let problem = format!("{samples} samples are no more than the size before has");
-            return Err(Error::Setting { setting: "--per-class", problem }.into());
+            return Err(setting("--per-class", problem));
         }
         budgets.push(Budget { size: samples, epochs });
         say("size", format!("{} {}, {epochs} epochs", count(samples), A::Modality::SAMPLES));
@@ -150,8 +150,7 @@ fn controls(asked: &[Control], freeze: &Freeze) -> Vec<ArmKind> {
 fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
     let data = args.samples.open::<A::Modality>()?;
     if data.task != Task::SingleLabel {
-        let problem = "comparisons are made with one class for each sample".into();
-        return Err(Error::Setting { setting: "--task", problem }.into());
+        return Err(setting("--task", "comparisons are made with one class for each sample"));
     }
     if data.test.is_empty() {
         let problem = "there is no test split to compare on; give --eval-data".into();

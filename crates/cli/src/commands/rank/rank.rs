@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::args::RankArgs;
 use crate::{
-    args::ModalityArgs,
+    args::{ModalityArgs, setting},
     output::{
         format::{count, percent, seconds},
         print, print_json, say,
@@ -60,7 +60,7 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     if args.folds < transferability::LEAST_FOLDS {
         let problem =
             format!("{} folds; {} are the least", args.folds, transferability::LEAST_FOLDS);
-        return Err(Error::Setting { setting: "--folds", problem }.into());
+        return Err(setting("--folds", problem));
     }
     let data = dataset::<A::Modality>(&args.samples)?;
     let (mut groups, mut unusable) = (vec![], vec![]);

@@ -11,7 +11,7 @@ use crosstune_core::{
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::process;
+use crate::{args::setting, process};
 
 /// What becomes of each tensor, what trains at which rate, and what it will cost.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -142,8 +142,7 @@ impl Plan {
             problem: format!("not a plan of train --plan: {}", e.message()),
         })?;
         let Some(problem) = plan.difference(self) else { return Ok(()) };
-        let problem = format!("{}: {problem}", path.display());
-        Err(Error::Setting { setting: "--hold-to", problem }.into())
+        Err(setting("--hold-to", format!("{}: {problem}", path.display())))
     }
 
     /// What `now` has otherwise than planned.

@@ -17,7 +17,7 @@ use super::{
     result::{Cost, Counts, Parameters, RunResult},
 };
 use crate::{
-    args::{LAYOUT, ModalityArgs},
+    args::{LAYOUT, ModalityArgs, setting},
     output::{format::percent, progress, say},
     process,
     setup::job::{Built, Job},
@@ -118,10 +118,6 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     say_result(&result);
     say("saved", args.out.unwrap_or_default().display());
     Ok(())
-}
-
-fn setting(setting: &'static str, problem: &str) -> anyhow::Error {
-    Error::Setting { setting, problem: problem.into() }.into()
 }
 
 fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
