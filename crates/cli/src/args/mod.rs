@@ -7,6 +7,7 @@ mod fit;
 mod modality;
 mod samples;
 mod setting;
+mod source;
 mod transfer;
 
 pub use modality::ModalityArgs;
@@ -18,4 +19,5 @@ pub(crate) use fit::FitArgs;
 pub(crate) use modality::ModalityFlags;
 pub(crate) use samples::SampleArgs;
 pub(crate) use setting::setting;
+pub(crate) use source::{SourceArgs, WeightsArgs};
 pub(crate) use transfer::{HeadArg, TransferArgs};

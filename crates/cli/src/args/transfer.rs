@@ -5,17 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use crosstune_core::{Freeze, Init, Lora, Pool, Recipe, Statistics};
 
+use super::source::WeightsArgs;
+
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Transfer")]
 pub(crate) struct TransferArgs {
-    /// The pretrained model: a checkpoint, a folder with one and its config.json, a run folder, or
-    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub; for --init random
-    /// also an architecture alone, a JSON file such as a config.json
-    #[arg(long, value_name = "PATH", help_heading = "Options")]
-    pub(crate) weights: PathBuf,
-    /// The family of the pretrained model, where it is not recognised
-    #[arg(long, value_name = "NAME", help_heading = "Options")]
-    pub(crate) family: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: WeightsArgs,
     /// How the model is put to the task: fine-tune, linear-probe, lp-ft, gradual, fpt, lora, bitfit,
     /// orca or scratch
     #[arg(long, value_name = "NAME", default_value = "fine-tune")]

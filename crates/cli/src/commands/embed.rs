@@ -12,19 +12,28 @@ use crosstune_core::{
 };
 
 use crate::{
-    args::{ComputeArgs, ModalityArgs, ModalityFlags, SampleArgs, setting},
+    args::{ComputeArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs, setting},
     output::{format::count, say},
     setup::candidates::{Candidate, dataset, look},
 };
 
+/// What --weights is in `embed`.
+const WEIGHTS: &str =
+    "The pretrained model, as train takes it; it was trained on inputs of this kind";
+
+/// The pretrained model, told of shortly, and among the other options.
+#[derive(Debug, Args)]
+#[command(mut_arg("weights", |arg| arg.help(WEIGHTS).help_heading(None)))]
+#[command(mut_arg("family", |arg| arg.help_heading(None)))]
+pub(crate) struct OwnWeights {
+    #[command(flatten)]
+    args: WeightsArgs,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArgs<A: ModalityArgs> {
-    /// The pretrained model, as train takes it; it was trained on inputs of this kind
-    #[arg(long, value_name = "PATH")]
-    pub(crate) weights: PathBuf,
-    /// The family of the pretrained model, where it is not recognised
-    #[arg(long, value_name = "NAME")]
-    pub(crate) family: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: OwnWeights,
     #[command(flatten)]
     pub(crate) samples: SampleArgs,
     /// The file to write, in safetensors: features [N, D] and targets [N]; it must not exist
@@ -41,16 +50,17 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
         let problem = format!("{} exists; name another file", args.out.display());
         return Err(setting("--out", problem));
     }
+    let WeightsArgs { weights, family } = args.source.args;
     let modality: A::Modality = args.modality.args.clone().try_into()?;
     let data = dataset::<A::Modality>(&args.samples)?;
-    let of = Candidate::open(args.weights.clone(), args.family.as_deref(), modality, &data)?;
+    let of = Candidate::open(weights.clone(), family.as_deref(), modality, &data)?;
     if of.embedder == Origin::Fresh {
         let family = of.source.family();
         let problem = format!(
             "a model of the family {} was trained on {}; use crosstune-{} embed, on such inputs",
             family.name, family.modality, family.modality
         );
-        return Err(Error::Path { path: args.weights, problem }.into());
+        return Err(Error::Path { path: weights, problem }.into());
     }
     let looked = look(of.modality.clone(), &data, args.samples.skip_bad)?;
     let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;

@@ -7,18 +7,15 @@ use clap::Args;
 use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samples, data, run};
 
 use crate::{
-    args::{ComputeArgs, LAYOUT, LayoutArgs, setting},
+    args::{ComputeArgs, LAYOUT, LayoutArgs, SourceArgs, setting},
     output::{metrics, print, print_json, progress},
     setup::open::open,
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
-    /// A run folder; or pretrained weights with a head for inputs of this kind
-    pub(crate) run: PathBuf,
-    /// The family of pretrained weights, where it is not recognised
-    #[arg(long, value_name = "NAME")]
-    pub(crate) family: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// Labelled samples, in any layout that train takes; of a folder with a test split, that
     pub(crate) data: PathBuf,
     /// Leave out samples that cannot be read
@@ -34,15 +31,15 @@ pub(crate) struct EvaluateArgs {
 }
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
-    let layout = match run::is_run(&args.run) {
-        true => args.layout.clone().or(run::read_json(&args.run.join(LAYOUT))?),
+    let layout = match run::is_run(&args.source.path) {
+        true => args.layout.clone().or(run::read_json(&args.source.path.join(LAYOUT))?),
         false => args.layout.clone(),
     };
     let asked = args.layout.task();
     let mut layout = layout.layout::<M>()?;
     let labels = || Ok(Dataset::open(&args.data, &layout)?.labels);
     let device = args.compute.device.0;
-    let (model, modality) = open::<M>(&args.run, args.family.as_deref(), labels, device)?;
+    let (model, modality) = open::<M>(&args.source, labels, device)?;
     let (labels, task) = (&model.spec().labels, model.spec().task);
     if let Some(asked) = asked.filter(|asked| *asked != task) {
         let problem = format!("this model was trained for {task}, not for {asked}; leave it out");

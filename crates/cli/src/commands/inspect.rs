@@ -1,6 +1,6 @@
 //! `inspect`: what a checkpoint or a run folder holds.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::Args;
@@ -8,6 +8,7 @@ use crosstune_core::{Checkpoint, Entry, Family, Pretrained, Task, error::one_lin
 use serde_json::json;
 
 use crate::{
+    args::SourceArgs,
     output::{
         format::{count, line, shape},
         print, print_json,
@@ -15,21 +16,26 @@ use crate::{
     setup::weights,
 };
 
+/// What stands in the first place of `inspect`.
+const WEIGHTS: &str =
+    "Pretrained weights, a file, a folder or hf://org/name[@revision][/file]; or a run folder";
+/// What --family is there.
+const FAMILY: &str = "The family of the model, where it is not recognised";
+
 #[derive(Debug, Args)]
+#[command(mut_arg("path", |arg| arg.value_name("WEIGHTS").help(WEIGHTS)))]
+#[command(mut_arg("family", |arg| arg.help(FAMILY)))]
 pub(crate) struct InspectArgs {
-    /// Pretrained weights, a file, a folder or hf://org/name[@revision][/file]; or a run folder
-    pub(crate) weights: PathBuf,
-    /// The family of the model, where it is not recognised
-    #[arg(long, value_name = "NAME")]
-    pub(crate) family: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
-    let local = weights::local(&args.weights)?;
-    if let Some(source) = Pretrained::architecture(&local, args.family.as_deref())? {
+    let local = weights::local(&args.source.path)?;
+    if let Some(source) = Pretrained::architecture(&local, args.source.family.as_deref())? {
         return architecture(&source, args);
     }
     let checkpoint = Checkpoint::open(local)?;
@@ -44,14 +50,14 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         let origin = format!("tuned on {modality}; {answers}: {labels}");
         (Some(spec.family), Some(spec.trunk), origin)
     } else {
-        match Family::of(&checkpoint, args.family.as_deref()) {
+        match Family::of(&checkpoint, args.source.family.as_deref()) {
             Ok(family) => (
                 Some(family.name),
                 Some(family.trunk),
                 format!("pretrained on {}", family.modality),
             ),
             // What is not known can be looked at all the same, unless a family was asked for.
-            Err(e) if args.family.is_some() => return Err(e.into()),
+            Err(e) if args.source.family.is_some() => return Err(e.into()),
             Err(e) => (None, None, one_line(&e)),
         }
     };

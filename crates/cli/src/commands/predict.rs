@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use crate::{
-    args::ComputeArgs,
+    args::{ComputeArgs, SourceArgs},
     output::{
         format::{number, percent},
         print,
@@ -19,11 +19,8 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// A run folder; or pretrained weights with a head for inputs of this kind
-    pub(crate) run: PathBuf,
-    /// The family of pretrained weights, where it is not recognised
-    #[arg(long, value_name = "NAME")]
-    pub(crate) family: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// What to label; a text file is labelled line by line
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
@@ -47,7 +44,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     }
     let unnamed = || Ok(vec![]);
     let device = args.compute.device.0;
-    let (model, modality) = open::<M>(&args.run, args.family.as_deref(), unnamed, device)?;
+    let (model, modality) = open::<M>(&args.source, unnamed, device)?;
     let mut items = vec![];
     for file in &args.files {
         items.extend(modality.items(file)?);

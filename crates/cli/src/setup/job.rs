@@ -31,8 +31,8 @@ impl<'a> Job<'a> {
         modality: &mut M,
     ) -> Result<Self> {
         MatmulPrecision::from(fit.matmul_precision).apply()?;
-        let weights = weights::local(&args.weights)?;
-        let mut source = Pretrained::open_as(weights, args.family.as_deref())?;
+        let weights = weights::local(&args.source.weights)?;
+        let mut source = Pretrained::open_as(weights, args.source.family.as_deref())?;
         if let Some(share) = args.dropout {
             source = source.with_dropout(share)?;
         }

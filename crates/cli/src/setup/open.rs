@@ -1,20 +1,19 @@
 //! A whole model to evaluate or to predict with: tuned, or as it was published.
 
-use std::path::Path;
-
 use anyhow::Result;
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, run};
 
 use super::weights;
+use crate::args::SourceArgs;
 
 /// Opens a run folder or, where it is none, pretrained weights that have a head for inputs of this
 /// modality. `labels` is asked for the names of their classes if those are not published.
 pub(crate) fn open<M: Modality>(
-    path: &Path,
-    family: Option<&str>,
+    source: &SourceArgs,
     labels: impl FnOnce() -> crosstune_core::Result<Vec<String>>,
     device: Device,
 ) -> Result<(Model, M)> {
+    let SourceArgs { path, family } = source;
     if run::is_run(path) {
         return Ok(run::open(path, device)?);
     }
@@ -24,7 +23,7 @@ pub(crate) fn open<M: Modality>(
                        weights with a head for such inputs";
         return Err(Error::Path { path: local, problem: problem.into() }.into());
     }
-    let source = Pretrained::open_as(local, family)?;
+    let source = Pretrained::open_as(local, family.as_deref())?;
     let mut modality = M::default();
     let model = Model::pretrained(&source, &mut modality, labels, device)?;
     Ok((model, modality))

@@ -85,7 +85,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     let family = job.source.family();
     let comparison = Comparison {
         source: Source {
-            name: name(&args.transfer.weights),
+            name: name(&args.transfer.source.weights),
             modality: family.modality.clone(),
             family: family.name.clone(),
         },

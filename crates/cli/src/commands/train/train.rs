@@ -41,7 +41,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
     options.room = (!args.recompute).then_some(Room { memory: args.memory.0, folder });
 
-    say("source", format!("{}, {}", args.transfer.weights.display(), describe(&job.source)));
+    say("source", format!("{}, {}", args.transfer.source.weights.display(), describe(&job.source)));
     say_data::<A::Modality>(&data);
     let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
     let (plan, device) = (&job.plan, args.fit.device.0);
@@ -84,7 +84,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     };
     let result = RunResult {
         version: env!("CARGO_PKG_VERSION"),
-        weights: args.transfer.weights.display().to_string(),
+        weights: args.transfer.source.weights.display().to_string(),
         data: args.samples.data.display().to_string(),
         recipe,
         init: plan.init,
