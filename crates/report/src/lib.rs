@@ -21,7 +21,7 @@ mod rates;
 pub mod stats;
 mod summary;
 mod validate;
-mod words;
+pub mod words;
 mod write;
 
 pub use blob::Blob;

@@ -39,7 +39,7 @@ pub(crate) fn points_span(estimate: &Estimate) -> String {
 }
 
 /// A whole number with commas: `2,700`.
-pub(crate) fn count(number: usize) -> String {
+pub fn count(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

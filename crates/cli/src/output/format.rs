@@ -1,19 +1,7 @@
 //! Numbers and models as people read them.
 
 use crosstune_core::TrunkConfig;
-
-/// `12,345`.
-pub(crate) fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(crate) use crosstune_report::words::count;
 
 /// `81.2 %`.
 pub(crate) fn percent(share: f64) -> String {
