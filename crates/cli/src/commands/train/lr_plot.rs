@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crosstune_core::{RateCurve, RatePoint, SweepEnd};
+use crosstune_report::axes::{Area, Axes, Range, round_step};
 
 /// The size of the picture.
 const SIZE: (f64, f64) = (640., 400.);
@@ -26,7 +27,7 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}\
 /// The loss over the learning rate as SVG, on its own: the rate on a logarithmic axis, a point for the
 /// loss of each step, a line for the smooth loss, and the rates that are suggested.
 pub(crate) fn plot(curve: &RateCurve) -> String {
-    let axes = Axes::of(&curve.points);
+    let axes = axes(&curve.points);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" \
          height=\"{1}\" role=\"img\" aria-label=\"{2}\">\
@@ -39,7 +40,7 @@ pub(crate) fn plot(curve: &RateCurve) -> String {
         RIGHT - LEFT,
         BOTTOM - TOP,
     );
-    axes.grid(&mut svg);
+    grid(&mut svg, &axes);
     svg += "<g clip-path=\"url(#area)\">";
     for point in &curve.points {
         let (x, y) = (axes.x(point.rate), axes.y(point.loss));
@@ -48,7 +49,7 @@ pub(crate) fn plot(curve: &RateCurve) -> String {
     let at = |point: &RatePoint| format!("{:.1} {:.1}", axes.x(point.rate), axes.y(point.smooth));
     let line: Vec<_> = curve.points.iter().map(at).collect();
     let _ = write!(svg, "<path class=\"smooth\" d=\"M{}\"/></g>", line.join("L"));
-    axes.marks(&mut svg, curve);
+    marks(&mut svg, &axes, curve);
     let middle = f64::midpoint(LEFT, RIGHT);
     let below = format!("learning rate · points: each step · line: smoothed · {}", ended(curve));
     let _ = writeln!(
@@ -80,127 +81,100 @@ fn ended(curve: &RateCurve) -> &'static str {
     }
 }
 
-/// Where rates and losses lie in the picture.
-struct Axes {
-    rates: (f64, f64),
-    losses: (f64, f64),
-    /// The distance of two labelled losses.
-    step: f64,
-}
-
-impl Axes {
-    /// So that all of the line is seen, and what points fit.
-    fn of(points: &[RatePoint]) -> Self {
-        let ends = |values: &mut dyn Iterator<Item = f64>| {
-            values
-                .filter(|value| value.is_finite())
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-                    (low.min(value), high.max(value))
-                })
-        };
-        let wide = |(low, high): (f64, f64), by: f64| match (low.is_finite(), low < high) {
-            (false, _) => (1., 1. + by),
-            (true, false) => (low, low + by * low.abs().max(1e-6)),
-            (true, true) => (low, high),
-        };
-        let rates = wide(ends(&mut points.iter().map(|point| point.rate)), 1.);
-        let least = ends(&mut points.iter().flat_map(|point| [point.loss, point.smooth])).0;
-        let most = ends(&mut points.iter().map(|point| point.smooth)).1;
-        let (low, high) = wide((least, most), 0.1);
-        let step = round_step((high - low) / 5.);
-        Self { rates, losses: ((low / step).floor() * step, (high / step).ceil() * step), step }
-    }
-
-    fn x(&self, rate: f64) -> f64 {
-        let (low, high) = self.rates;
-        LEFT + (rate / low).ln() / (high / low).ln() * (RIGHT - LEFT)
-    }
-
-    fn y(&self, loss: f64) -> f64 {
-        let (low, high) = self.losses;
-        // Far above is as good as outside.
-        BOTTOM - ((loss - low) / (high - low)).clamp(-1., 2.) * (BOTTOM - TOP)
-    }
-
-    /// Rates with a label: powers of ten, or more where there are few of them.
-    fn rate_ticks(&self) -> Vec<f64> {
-        let (low, high) = self.rates;
-        let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
-        let ticks = |digits: &[f64]| -> Vec<f64> {
-            let all = powers.clone().flat_map(|p| digits.iter().map(move |d| d * 10f64.powi(p)));
-            all.filter(|tick| (low * 0.999..=high * 1.001).contains(tick)).collect()
-        };
-        let tens = ticks(&[1.]);
-        if tens.len() > 2 { tens } else { ticks(&[1., 2., 5.]) }
-    }
-
-    fn grid(&self, svg: &mut String) {
-        for rate in self.rate_ticks() {
-            let _ = write!(
-                svg,
-                "<path class=\"grid\" d=\"M{0:.1} {TOP}V{BOTTOM}\"/>\
-                 <text class=\"tick\" x=\"{0:.1}\" y=\"{1}\" text-anchor=\"middle\">{rate:e}</text>",
-                self.x(rate),
-                BOTTOM + 18.,
-            );
-        }
-        let (low, high) = self.losses;
-        let digits = (-self.step.log10().floor()).max(0.) as usize;
-        for tick in 0..=((high - low) / self.step).round() as usize {
-            let loss = low + tick as f64 * self.step;
-            let _ = write!(
-                svg,
-                "<path class=\"grid\" d=\"M{LEFT} {0:.1}H{RIGHT}\"/>\
-                 <text class=\"tick\" x=\"{1}\" y=\"{2:.1}\" text-anchor=\"end\">{loss:.digits$}</text>",
-                self.y(loss),
-                LEFT - 8.,
-                self.y(loss) + 4.,
-            );
-        }
-        let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>");
-    }
-
-    /// A line at each suggested rate, with its name above: at two heights, so that no line goes
-    /// through a name.
-    fn marks(&self, svg: &mut String, curve: &RateCurve) {
-        let suggested = [
-            ("steepest", "falls fastest", curve.steepest),
-            ("tenth", "a tenth of the best", curve.tenth_of_least),
-        ];
-        let mut marks: Vec<_> = suggested
-            .into_iter()
-            .filter_map(|(class, name, rate)| {
-                Some((self.x(rate?).clamp(LEFT, RIGHT), class, name, rate?))
+/// Where rates and losses lie in the picture: so that all of the line is seen, and what points fit.
+fn axes(points: &[RatePoint]) -> Axes {
+    let ends = |values: &mut dyn Iterator<Item = f64>| {
+        values
+            .filter(|value| value.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(value), high.max(value))
             })
-            .collect();
-        marks.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // Where the last has no room on its right, names stand on the left.
-        let crowded = marks.last().is_some_and(|mark| mark.0 + NAME > SIZE.0);
-        let mut heights = [TOP - 27., TOP - 10.];
-        if crowded {
-            heights.reverse();
-        }
-        for ((x, class, name, rate), y) in marks.into_iter().zip(heights) {
-            let left = crowded && x >= NAME;
-            let (anchor, off) = if left { ("end", -5.) } else { ("start", 5.) };
-            let _ = write!(
-                svg,
-                "<path class=\"mark {class}\" d=\"M{x:.1} {}V{BOTTOM}\"/>\
-                 <text class=\"{class}\" x=\"{:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">\
-                 {name}: {rate:.1e}</text>",
-                y - 12.,
-                x + off,
-            );
-        }
+    };
+    let wide = |(low, high): (f64, f64), by: f64| match (low.is_finite(), low < high) {
+        (false, _) => (1., 1. + by),
+        (true, false) => (low, low + by * low.abs().max(1e-6)),
+        (true, true) => (low, high),
+    };
+    let rates = wide(ends(&mut points.iter().map(|point| point.rate)), 1.);
+    let least = ends(&mut points.iter().flat_map(|point| [point.loss, point.smooth])).0;
+    let most = ends(&mut points.iter().map(|point| point.smooth)).1;
+    let (low, high) = wide((least, most), 0.1);
+    let step = round_step((high - low) / 5.);
+    Axes {
+        across: rates,
+        logarithmic: true,
+        up: Range { low: (low / step).floor() * step, high: (high / step).ceil() * step, step },
+        area: Area { left: LEFT, right: RIGHT, top: TOP, bottom: BOTTOM },
     }
 }
 
-/// The next larger of 1, 2 and 5 times a power of ten.
-fn round_step(least: f64) -> f64 {
-    let power = 10f64.powf(least.log10().floor());
-    let step = [1., 2., 5.].into_iter().find(|step| step * power >= least * (1. - 1e-9));
-    step.unwrap_or(10.) * power
+/// Rates with a label: powers of ten, or more where there are few of them.
+fn rate_ticks((low, high): (f64, f64)) -> Vec<f64> {
+    let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
+    let ticks = |digits: &[f64]| -> Vec<f64> {
+        let all = powers.clone().flat_map(|p| digits.iter().map(move |d| d * 10f64.powi(p)));
+        all.filter(|tick| (low * 0.999..=high * 1.001).contains(tick)).collect()
+    };
+    let tens = ticks(&[1.]);
+    if tens.len() > 2 { tens } else { ticks(&[1., 2., 5.]) }
 }
 
+fn grid(svg: &mut String, axes: &Axes) {
+    for rate in rate_ticks(axes.across) {
+        let _ = write!(
+            svg,
+            "<path class=\"grid\" d=\"M{0:.1} {TOP}V{BOTTOM}\"/>\
+             <text class=\"tick\" x=\"{0:.1}\" y=\"{1}\" text-anchor=\"middle\">{rate:e}</text>",
+            axes.x(rate),
+            BOTTOM + 18.,
+        );
+    }
+    let digits = (-axes.up.step.log10().floor()).max(0.) as usize;
+    for loss in axes.up.ticks() {
+        let _ = write!(
+            svg,
+            "<path class=\"grid\" d=\"M{LEFT} {0:.1}H{RIGHT}\"/>\
+             <text class=\"tick\" x=\"{1}\" y=\"{2:.1}\" text-anchor=\"end\">{loss:.digits$}</text>",
+            axes.y(loss),
+            LEFT - 8.,
+            axes.y(loss) + 4.,
+        );
+    }
+    let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>");
+}
+
+/// A line at each suggested rate, with its name above: at two heights, so that no line goes
+/// through a name.
+fn marks(svg: &mut String, axes: &Axes, curve: &RateCurve) {
+    let suggested = [
+        ("steepest", "falls fastest", curve.steepest),
+        ("tenth", "a tenth of the best", curve.tenth_of_least),
+    ];
+    let mut marks: Vec<_> = suggested
+        .into_iter()
+        .filter_map(|(class, name, rate)| {
+            Some((axes.x(rate?).clamp(LEFT, RIGHT), class, name, rate?))
+        })
+        .collect();
+    marks.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Where the last has no room on its right, names stand on the left.
+    let crowded = marks.last().is_some_and(|mark| mark.0 + NAME > SIZE.0);
+    let mut heights = [TOP - 27., TOP - 10.];
+    if crowded {
+        heights.reverse();
+    }
+    for ((x, class, name, rate), y) in marks.into_iter().zip(heights) {
+        let left = crowded && x >= NAME;
+        let (anchor, off) = if left { ("end", -5.) } else { ("start", 5.) };
+        let _ = write!(
+            svg,
+            "<path class=\"mark {class}\" d=\"M{x:.1} {}V{BOTTOM}\"/>\
+             <text class=\"{class}\" x=\"{:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">\
+             {name}: {rate:.1e}</text>",
+            y - 12.,
+            x + off,
+        );
+    }
+}
 #[cfg(test)]
 mod tests;
