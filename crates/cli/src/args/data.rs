@@ -106,7 +106,7 @@ impl LayoutArgs {
 
     pub(crate) fn layout<M: Modality>(&self) -> Result<Layout, regex::Error> {
         let compile = |pattern: &Option<String>| pattern.as_deref().map(Regex::new).transpose();
-        let defaults = Layout::of::<M>();
+        let defaults = M::layout();
         Ok(Layout {
             task: self.task().unwrap_or_default(),
             label_separator: self.label_separator.clone().unwrap_or(defaults.label_separator),

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::{
-    Error, Modality, Origin,
-    orca::SourceFeatures,
-    transferability::{self, Stage},
+    Error, Modality, Origin, SourceFeatures,
+    predict::{Stage, features},
 };
 
 use crate::{
@@ -65,8 +64,7 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     let looked = look(of.modality.clone(), &data, args.samples.skip_bad)?;
     let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
     let size = args.compute.batch_size.get();
-    let features =
-        transferability::features(&model, &looked.modality, &looked.plain, Stage::Embedded, size)?;
+    let features = features(&model, &looked.modality, &looked.plain, Stage::Embedded, size)?;
     SourceFeatures::labelled(&features, &looked.plain.classes()).save(&args.out)?;
     let samples = A::Modality::SAMPLES;
     if looked.skipped > 0 {

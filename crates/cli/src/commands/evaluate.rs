@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use crosstune_core::{Dataset, Error, Evaluation, MEMORY, Modality, Reading, Samples, data, run};
+use crosstune_core::files::read_json;
+use crosstune_core::{
+    Dataset, Error, MEMORY, Modality, Reading, Samples, Spec, data, evaluate as measure,
+};
 
 use crate::{
     args::{ComputeArgs, LAYOUT, LayoutArgs, SourceArgs, setting},
@@ -31,8 +34,8 @@ pub(crate) struct EvaluateArgs {
 }
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
-    let layout = match run::is_run(&args.source.path) {
-        true => args.layout.clone().or(run::read_json(&args.source.path.join(LAYOUT))?),
+    let layout = match Spec::is_at(&args.source.path) {
+        true => args.layout.clone().or(read_json(&args.source.path.join(LAYOUT))?),
         false => args.layout.clone(),
     };
     let asked = args.layout.task();
@@ -55,7 +58,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         return Err(Error::BadSamples(bad).into());
     }
     let size = args.compute.batch_size.get();
-    let evaluation = Evaluation::of(&model, &modality, &samples, size)?;
+    let evaluation = measure(&model, &modality, &samples, size)?;
     if args.json {
         print_json(&serde_json::json!({
             "labels": labels,

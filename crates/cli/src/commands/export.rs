@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use crosstune_core::files::read_json;
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
 use serde::Deserialize;
 
@@ -71,7 +72,7 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
 fn peft<M: Modality>(args: &ExportArgs, model: &Model, modality: &M) -> Result<()> {
     let base = match &args.base {
         Some(base) => base.clone(),
-        None => run::read_json::<Tuned>(&args.run.join(run::RESULT))?.weights,
+        None => read_json::<Tuned>(&args.run.join(run::RESULT))?.weights,
     };
     let local = weights::local(&base)?;
     if !local.exists() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::Args;
-use crosstune_core::{Checkpoint, Entry, Family, Pretrained, Task, error::one_line, run};
+use crosstune_core::{Checkpoint, Entry, Family, Pretrained, Spec, Task, error::one_line};
 use serde_json::json;
 
 use crate::{
@@ -39,8 +39,8 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         return architecture(&source, args);
     }
     let checkpoint = Checkpoint::open(local)?;
-    let (family, trunk, origin) = if run::is_run(checkpoint.folder()) {
-        let spec = run::spec(checkpoint.folder())?;
+    let (family, trunk, origin) = if Spec::is_at(checkpoint.folder()) {
+        let spec = Spec::read(checkpoint.folder())?;
         let answers = match spec.task {
             Task::SingleLabel => "classes",
             Task::MultiLabel => "labels",

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use crosstune_core::{Error, Input, MEMORY, Modality, Reading, Samples, Spec, Task, metrics};
+use crosstune_core::predict::score;
+use crosstune_core::{Error, Input, MEMORY, Modality, Reading, Samples, Spec, Task};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -55,7 +56,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     }
     let labels = &model.spec().labels;
     let size = args.compute.batch_size.get();
-    metrics::score(&model, &modality, &samples, size, |chosen, answers| {
+    score(&model, &modality, &samples, size, |chosen, answers| {
         let rows = answer(model.spec(), answers)?;
         for (answer, &at) in rows.iter().zip(chosen) {
             let item = &items[at];
@@ -105,7 +106,7 @@ fn answer(spec: &Spec, answers: &Tensor) -> crosstune_core::Result<Vec<Answer>> 
             rows(answers.sigmoid())?.into_iter().map(|row| Answer::Labels(ranked(row))).collect()
         }
         Task::Regression => {
-            rows(metrics::in_units(spec, answers))?.into_iter().map(Answer::Values).collect()
+            rows(spec.task_config().in_units(answers))?.into_iter().map(Answer::Values).collect()
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Evaluation, Task,
-    metrics::{MultiLabelFigures, RegressionFigures, SingleLabelFigures},
+    task::{MultiLabelFigures, RegressionFigures, SingleLabelFigures},
 };
 
 use super::format::{count, number, percent};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Device, Error, Input, MEMORY, Modality, Model, Origin, Parts, Pretrained,
-    Reading, Samples, Spec, Task,
+    Reading, Samples, Task,
 };
 
 use super::weights;
@@ -40,7 +40,7 @@ impl<M: Modality> Candidate<M> {
 
     /// The model, for inputs as `modality` prepares them, with a fresh head.
     pub(crate) fn model(&self, modality: &M, labels: &[String], device: Device) -> Result<Model> {
-        let spec = Spec::new::<M>(&self.source, self.embedder, labels.to_vec());
+        let spec = M::spec(&self.source, self.embedder, labels.to_vec());
         let source = self.source.source()?;
         Ok(Model::new(spec, modality, Some((&source, Parts::Body)), device)?)
     }

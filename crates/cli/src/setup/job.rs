@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 use anyhow::Result;
 use crosstune_core::{
     Anatomy, Dataset, Device, Init, MatmulPrecision, Modality, Model, Moments, Origin, Parts, Plan,
-    Pretrained, SourceFeatures, Spec, Splits, fit,
-    orca::{self, AlignOptions, AlignReport},
+    Pretrained, SourceFeatures, Splits, init_from_data,
+    transfer::{AlignOptions, AlignReport, align},
 };
 
 use super::weights;
@@ -65,12 +65,15 @@ impl<'a> Job<'a> {
         device: Device,
     ) -> Result<Built> {
         let Self { args, source, anatomy, .. } = self;
-        fit::seed(seed);
-        let mut spec = Spec::new::<M>(source, anatomy.embedder, data.labels.clone())
-            .for_task(data.task, &splits.train)?;
+        crosstune_core::seed(seed);
+        let mut spec = M::spec(source, anatomy.embedder, data.labels.clone())
+            .for_task(data.task, splits.train.targets())?;
         match args.head {
             HeadArg::New => spec.pool = args.pool.into(),
-            HeadArg::Kept => spec = spec.with_head_of(source),
+            HeadArg::Kept => {
+                let head = &source.family().head;
+                spec = spec.with_head(head.pool, head.config);
+            }
         }
         if let Some(share) = args.dropout {
             spec.trunk = spec.trunk.with_dropout(share);
@@ -93,7 +96,7 @@ impl<'a> Job<'a> {
             && !args.no_match
             && !plan.align;
         let joint = if matched { self.joint()? } else { None };
-        model.settle(modality, &splits.train, joint);
+        init_from_data(&model, modality, &splits.train, joint);
         let (trained, frozen) = plan.freeze.apply(model.store(), *anatomy)?;
         if trained == 0 {
             return Err(setting("--freeze", "nothing is left to train"));
@@ -123,7 +126,7 @@ impl<'a> Job<'a> {
         };
         let options = AlignOptions { seed, ..AlignOptions::default() };
         let train = &splits.train;
-        Ok(orca::align(model, modality, train, &features, &options, &mut |_, _| Ok(()))?)
+        Ok(align(model, modality, train, &features, &options, &mut |_, _| Ok(()))?)
     }
 
     /// What the trunk was trained to receive, told by the weights once for all models.

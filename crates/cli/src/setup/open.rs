@@ -1,7 +1,7 @@
 //! A whole model to evaluate or to predict with: tuned, or as it was published.
 
 use anyhow::Result;
-use crosstune_core::{Device, Error, Modality, Model, Pretrained, run};
+use crosstune_core::{Device, Error, Modality, Model, Pretrained, Spec, run};
 
 use super::weights;
 use crate::args::SourceArgs;
@@ -14,7 +14,7 @@ pub(crate) fn open<M: Modality>(
     device: Device,
 ) -> Result<(Model, M)> {
     let SourceArgs { path, family } = source;
-    if run::is_run(path) {
+    if Spec::is_at(path) {
         return Ok(run::open(path, device)?);
     }
     let local = weights::local(path)?;

@@ -1,7 +1,7 @@
 //! The worst errors, to look at and to listen to.
 
 use anyhow::Result;
-use crosstune_core::{Input, Item, Modality, Model, Samples, Shown, metrics};
+use crosstune_core::{Input, Item, Modality, Model, Samples, Shown, predict::score};
 use crosstune_report::{Answer, Media};
 
 use crate::output::sheet;
@@ -22,7 +22,7 @@ pub(super) fn worst<M: Modality>(
 ) -> Result<Vec<Wrong>> {
     let classes = samples.classes();
     let mut wrong: Vec<(usize, Vec<Answer>)> = vec![];
-    metrics::score(model, modality, samples, 32, |chosen, scores| {
+    score(model, modality, samples, 32, |chosen, scores| {
         let (shares, order) = scores.exp().sort(-1, true);
         for (row, &at) in chosen.iter().enumerate() {
             let shares = Vec::<f32>::try_from(shares.get(row as i64))?;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use crosstune_core::{
     Choices, Dataset, Error, Evaluation, FitOptions, Init, Modality, Plan, Progress, Recipe, Room,
-    Samples, Splits, fit, metrics::SingleLabelFigures,
+    Samples, Splits, evaluate, fit, task::SingleLabelFigures,
 };
 use crosstune_report::{ArmKind, Exhibit, Point, Run, Trial};
 
@@ -136,7 +136,7 @@ impl<'a, M: Modality> Bench<'a, M> {
             let held_out_accuracy = match trained {
                 Ok(_) => {
                     let size = options.batch_size;
-                    figures(Evaluation::of(&model, modality, &splits.validation, size)?)?.accuracy
+                    figures(evaluate(&model, modality, &splits.validation, size)?)?.accuracy
                 }
                 // A rate at which the loss is lost is a bad one, not the end.
                 Err(Error::Diverged { .. }) => 0.,
@@ -165,7 +165,7 @@ impl<'a, M: Modality> Bench<'a, M> {
         let options = self.options(&plan, seed, epochs);
         let Built { model, trained, frozen, .. } = self.build(&plan, drawn, seed)?;
         let Drawn { data, modality, splits } = drawn;
-        let test = || Evaluation::of(&model, modality, &splits.test, options.batch_size);
+        let test = || evaluate(&model, modality, &splits.test, options.batch_size);
         let mut curve = vec![Point {
             epoch: 0,
             seconds: 0.,

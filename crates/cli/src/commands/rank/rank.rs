@@ -4,11 +4,11 @@ use std::{fs, path::Path, time::Instant};
 
 use anyhow::{Result, bail};
 use crosstune_core::{
-    Dataset, Error, Modality, Moments, Origin,
-    data::Target,
+    Dataset, Error, Modality, Moments, Origin, Target,
     error::one_line,
-    fit,
-    transferability::{self, Probe, Stage},
+    init_from_data,
+    predict::Stage,
+    transfer::{LEAST_FOLDS, Probe, logme, probe},
 };
 use serde::Serialize;
 
@@ -57,9 +57,8 @@ struct Unusable {
 pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     let start = Instant::now();
     let modality: A::Modality = args.modality.args.clone().try_into()?;
-    if args.folds < transferability::LEAST_FOLDS {
-        let problem =
-            format!("{} folds; {} are the least", args.folds, transferability::LEAST_FOLDS);
+    if args.folds < LEAST_FOLDS {
+        let problem = format!("{} folds; {} are the least", args.folds, LEAST_FOLDS);
         return Err(setting("--folds", problem));
     }
     let data = dataset::<A::Modality>(&args.samples)?;
@@ -164,19 +163,24 @@ fn measure<A: ModalityArgs>(
     };
     let (mut logmes, mut probes) = (vec![], vec![]);
     for seed in 0..seeds {
-        fit::seed(args.samples.seed + seed);
+        crosstune_core::seed(args.samples.seed + seed);
         let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
-        model.settle(&looked.modality, &looked.kept, joint.as_ref());
+        init_from_data(&model, &looked.modality, &looked.kept, joint.as_ref());
         let size = args.compute.batch_size.get();
         let stage = Stage::Pooled;
-        let features =
-            transferability::features(&model, &looked.modality, &looked.plain, stage, size)?;
+        let features = crosstune_core::predict::features(
+            &model,
+            &looked.modality,
+            &looked.plain,
+            stage,
+            size,
+        )?;
         if features.isfinite().all().int64_value(&[]) == 0 {
             let problem = "its features are not all numbers".into();
             bail!(Error::Malformed { path: of.path.clone(), problem });
         }
-        logmes.push(transferability::logme(&features, &targets, classes)?);
-        probes.push(transferability::probe(&features, &targets, classes, &parts)?);
+        logmes.push(logme(&features, &targets, classes)?);
+        probes.push(probe(&features, &targets, classes, &parts)?);
     }
     Ok(Ranked::new(of, logmes, &probes, start.elapsed().as_secs_f64()))
 }

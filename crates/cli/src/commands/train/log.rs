@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Cut, Dataset, EpochRecord, Evaluation, FitOptions, Init, LoadReport, Modality, Model, Plan,
-    Pretrained, Task, orca::AlignReport,
+    Pretrained, Task, transfer::AlignReport,
 };
 use indicatif::ProgressBar;
 

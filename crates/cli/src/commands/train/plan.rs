@@ -4,9 +4,8 @@ use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 use crosstune_core::{
-    Error, FitOptions, Modality, Model, Progress, Reshaped, Samples, Splits,
-    fit::{fit, peak_rate},
-    run::replace,
+    Error, FitOptions, Modality, Model, Progress, Reshaped, Samples, Splits, files::replace, fit,
+    train::peak_rate,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

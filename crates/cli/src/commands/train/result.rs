@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Evaluation, FitOptions, Fitted, Freeze, Init, LoadReport, MatmulPrecision, Recipe, Statistics,
-    orca::AlignReport,
+    transfer::AlignReport,
 };
 use serde::Serialize;
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Error, Evaluation, FitOptions, Fitted, Modality, Model, Progress, Room,
-    RunWriter, Splits, fit, fit::find_rate, run::replace,
+    BadSample, Dataset, Error, FitOptions, Fitted, Modality, Model, Progress, Room, RunWriter,
+    Splits, evaluate, files::replace, find_rate, fit,
 };
 
 use super::{
@@ -33,7 +33,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let mut options = job.plan.apply(args.fit.options());
     options.check()?;
     let task = args.samples.layout.task().unwrap_or_default();
-    task.check(&options)?;
+    options.check_for(task)?;
     let data = dataset::<A>(&args)?;
     // What is only planned or tried leaves no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
@@ -79,7 +79,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 
     let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
     let evaluate = |samples: &crosstune_core::Samples| {
-        let score = || Evaluation::of(&model, &modality, samples, options.batch_size);
+        let score = || evaluate(&model, &modality, samples, options.batch_size);
         (!samples.is_empty()).then(score).transpose()
     };
     let result = RunResult {
@@ -168,7 +168,7 @@ fn fitted<M: Modality>(
     let first_batch = process::age().as_secs_f64();
     let (mut last, mut times, mut kept) = (Instant::now(), vec![], 0);
     let (train, validation) = (&splits.train, &splits.validation);
-    let course = fit::fit(model, modality, train, validation, options, &mut |p| {
+    let course = fit(model, modality, train, validation, options, &mut |p| {
         match p {
             Progress::Kept { samples } => {
                 kept += samples;
