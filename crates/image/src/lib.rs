@@ -18,12 +18,8 @@
 #![deny(missing_docs)]
 
 pub mod augment;
-pub mod background;
-mod decode;
 mod embedder;
-pub mod error;
 pub mod geometry;
-mod jpeg;
 pub mod patches;
 pub mod picture;
 mod published;
@@ -36,13 +32,11 @@ pub mod settings;
 mod cli;
 
 pub use augment::{Augment, Policy};
-pub use background::Background;
 #[cfg(feature = "cli")]
 pub use cli::ImageArgs;
-pub use error::PictureError;
 pub use geometry::{Fit, Geometry, ImageOptions, Margin};
 pub use patches::PatchEmbedder;
-pub use picture::{Channels, Picture};
+pub use picture::{Background, Channels, Picture, PictureError};
 pub use resample::Resample;
 pub use scale::Scale;
 pub use settings::ImageSettings;

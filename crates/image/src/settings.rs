@@ -12,9 +12,9 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::{
     Augment, Background, Channels, Fit, Geometry, ImageOptions, Picture, PictureError, Scale,
-    decode::Header,
     embedder::Meeting,
     geometry::{Seen, Taken},
+    picture::Header,
     published::Published,
     resize,
 };

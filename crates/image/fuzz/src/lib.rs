@@ -9,7 +9,7 @@
 //! Decoding knows no libtorch, so neither do the targets: they compile the same files. Beside what
 //! the sanitizers see, a target checks that a picture has as many samples as it says.
 
-#![allow(dead_code, reason = "the targets use a part of what the crate does")]
+#![allow(dead_code, unused_imports, reason = "the targets use a part of what the crate does")]
 
 // The files know the library by this name, and take no more of it than this.
 extern crate self as crosstune_core;
@@ -17,20 +17,10 @@ extern crate self as crosstune_core;
 /// As in the library.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-#[path = "../../src/background.rs"]
-mod background;
-#[path = "../../src/decode.rs"]
-mod decode;
-#[path = "../../src/error.rs"]
-mod error;
-#[path = "../../src/jpeg.rs"]
-mod jpeg;
-#[path = "../../src/picture.rs"]
+#[path = "../../src/picture/mod.rs"]
 mod picture;
 
-pub use background::Background;
-pub use error::PictureError;
-pub use picture::{Channels, Picture};
+pub use picture::{Background, Channels, Picture, PictureError};
 
 /// Decodes a file in colour and in grey.
 pub fn file(data: &[u8]) {

@@ -6,7 +6,7 @@ use crosstune_core::Rng;
 use rand::{RngExt, seq::SliceRandom};
 
 use super::{Operation, Planes};
-use crate::decode::luma_of;
+use crate::picture::luma_of;
 
 /// Changes of brightness, contrast, saturation and hue, each at random and in random order
 /// (torchvision's `ColorJitter`).

@@ -11,10 +11,11 @@ use image::{
     metadata::Orientation,
 };
 
-use crate::{
-    Background, Channels, Picture, PictureError,
-    error::{MAX_FILE, MAX_PIXELS},
+use super::{
+    background::Background,
+    error::{MAX_FILE, MAX_PIXELS, PictureError},
     jpeg,
+    picture::{Channels, Picture},
 };
 
 /// The most bytes that a pixel takes while it is decoded: four samples of 32 bits.

@@ -10,7 +10,7 @@ use libjpeg_turbo_rs::{Decoder, JpegError, PixelFormat};
 use zune_core::{colorspace::ColorSpace, options::DecoderOptions};
 use zune_jpeg::{JpegDecoder, errors::DecodeErrors};
 
-use crate::{Channels, PictureError, decode::checked};
+use super::{decode::checked, error::PictureError, picture::Channels};
 
 /// As many pixels as a byte of the file may stand for: a bit is the least that each square of 8 × 8
 /// pixels takes.
