@@ -13,13 +13,11 @@ use image::{
 
 use super::{
     background::Background,
-    error::{MAX_FILE, MAX_PIXELS, PictureError},
+    error::PictureError,
     jpeg,
+    limits::{MAX_FILE, MAX_PIXEL_BYTES, MAX_PIXELS, fits},
     picture::{Channels, Picture},
 };
-
-/// The most bytes that a pixel takes while it is decoded: four samples of 32 bits.
-const MAX_PIXEL_BYTES: u64 = 16;
 
 /// What a file says of its picture before the first pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,14 +127,6 @@ fn regular(path: &Path) -> Result<(BufReader<File>, u64), PictureError> {
     }
 }
 
-/// A width and a height that are few enough pixels.
-pub(crate) fn checked(width: u32, height: u32) -> Result<(u32, u32), PictureError> {
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(PictureError::TooLarge { width, height });
-    }
-    Ok((width, height))
-}
-
 /// Whether a picture that was stored so is wide where it is high when upright.
 fn is_turned(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
@@ -183,7 +173,9 @@ fn decoder<'r>(
     reader.limits(limits);
     let decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
-    checked(width, height)?;
+    if !fits(width, height) {
+        return Err(PictureError::TooLarge { width, height });
+    }
     Ok(decoder)
 }
 

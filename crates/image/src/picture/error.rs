@@ -5,11 +5,7 @@ use std::{error::Error, io};
 use crosstune_core::Cause;
 use image::{ImageError, ImageFormat};
 
-/// The largest picture that is read, in pixels: above any camera's, below what fills a memory.
-pub(crate) const MAX_PIXELS: u64 = 200_000_000;
-
-/// The largest file that is read, in bytes: a little more than the largest picture uncompressed.
-pub(crate) const MAX_FILE: u64 = 1 << 30;
+use super::limits::{MAX_FILE, MAX_PIXELS};
 
 /// Why a file is no picture that can be used.
 #[derive(Debug, thiserror::Error)]

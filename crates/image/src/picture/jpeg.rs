@@ -10,7 +10,7 @@ use libjpeg_turbo_rs::{Decoder, JpegError, PixelFormat};
 use zune_core::{colorspace::ColorSpace, options::DecoderOptions};
 use zune_jpeg::{JpegDecoder, errors::DecodeErrors};
 
-use super::{decode::checked, error::PictureError, picture::Channels};
+use super::{error::PictureError, limits::fits, picture::Channels};
 
 /// As many pixels as a byte of the file may stand for: a bit is the least that each square of 8 × 8
 /// pixels takes.
@@ -67,7 +67,10 @@ pub(crate) fn frame(file: impl BufRead + Seek) -> Result<Frame, PictureError> {
     let mut decoder = JpegDecoder::new_with_options(file, options);
     decoder.decode_headers().map_err(broken)?;
     let info = decoder.info().ok_or_else(|| PictureError::Damaged("no frame header".into()))?;
-    let (width, height) = checked(info.width.into(), info.height.into())?;
+    let (width, height) = (info.width.into(), info.height.into());
+    if !fits(width, height) {
+        return Err(PictureError::TooLarge { width, height });
+    }
     let channels = match decoder.input_colorspace() {
         Some(ColorSpace::Luma) => Channels::Grey,
         _ => Channels::Rgb,

@@ -5,6 +5,7 @@ mod background;
 mod decode;
 mod error;
 mod jpeg;
+mod limits;
 #[allow(clippy::module_inception)]
 mod picture;
 
