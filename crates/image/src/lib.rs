@@ -18,9 +18,8 @@
 #![deny(missing_docs)]
 
 pub mod augment;
-mod embedder;
+pub mod embed;
 pub mod geometry;
-pub mod patches;
 pub mod picture;
 mod published;
 pub mod resample;
@@ -34,8 +33,8 @@ mod cli;
 pub use augment::{Augment, Policy};
 #[cfg(feature = "cli")]
 pub use cli::ImageArgs;
+pub use embed::PatchEmbedder;
 pub use geometry::{Fit, Geometry, ImageOptions, Margin};
-pub use patches::PatchEmbedder;
 pub use picture::{Background, Channels, Picture, PictureError};
 pub use resample::Resample;
 pub use scale::Scale;

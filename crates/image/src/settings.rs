@@ -12,7 +12,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::{
     Augment, Background, Channels, Fit, Geometry, ImageOptions, Picture, PictureError, Scale,
-    embedder::Meeting,
+    embed::Meeting,
     geometry::{Seen, Taken},
     picture::Header,
     published::Published,
@@ -139,7 +139,7 @@ impl Modality for ImageSettings {
         if let Some(run) = source.run_for(Self::NAME) {
             return self.take_over(Self::open(run)?, source.family().trunk.accepts());
         }
-        let (asked, meeting) = (self.asked, Meeting::of(source)?);
+        let (asked, meeting) = (self.asked, Meeting::of(source, Self::NAME)?);
         if !meeting.is_pretrained() {
             asked.validate_for(meeting.taken())?;
             let Self { background, augment, .. } = *self;

@@ -5,7 +5,7 @@ use crosstune_core::{
 };
 use tch::Tensor;
 
-use crate::Geometry;
+use crate::geometry::Geometry;
 
 /// Cuts pictures into square patches and embeds each as a frame: `[B, C, H, W]` to `[B, T, D]`,
 /// where `T` is the number of patches, row by row. The projection of a flattened patch is a
@@ -67,7 +67,7 @@ mod tests {
     use tch::{Device, Kind, nn};
 
     use super::*;
-    use crate::Channels;
+    use crate::picture::Channels;
 
     /// Embeds random pictures and returns, beside the result, the pictures and the parameters.
     fn embedded(geometry: Geometry, width: i64) -> (Tensor, Tensor, nn::VarStore) {

@@ -1,14 +1,12 @@
-//! How pictures reach a trunk: by the embedder that it was trained with, or by a fresh one.
+//! Which embedder a source is met with, and building it.
 
 use crosstune_core::{
-    Embedder, Error, Form, Modality, PatchEmbedderConfig, Pretrained, PretrainedEmbedder, Result,
-    Scope, StemConfig, StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder,
+    Embedder, Error, Form, PatchEmbedderConfig, Pretrained, PretrainedEmbedder, Result, Scope,
+    StemConfig, StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder,
 };
 
-use crate::{
-    Geometry, ImageSettings, PatchEmbedder,
-    geometry::{SMALL, Taken},
-};
+use super::patches::PatchEmbedder;
+use crate::geometry::{Geometry, SMALL, Taken};
 
 /// The embedder that a source is met with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,17 +24,17 @@ pub(crate) enum Meeting {
 }
 
 impl Meeting {
-    /// What a source needs.
+    /// What a source needs, which is of pictures if it is of this modality.
     ///
     /// # Errors
     /// If it is a model of pictures whose patches are not square.
-    pub(crate) fn of(source: &Pretrained) -> Result<Self> {
+    pub(crate) fn of(source: &Pretrained, modality: &str) -> Result<Self> {
         let family = source.family();
         let refused = |problem| {
             Err(Error::Family { path: source.checkpoint().path().to_path_buf(), problem })
         };
         Ok(match &family.embedder {
-            PretrainedEmbedder::Patches(c) if family.modality == ImageSettings::NAME => {
+            PretrainedEmbedder::Patches(c) if family.modality == modality => {
                 match (c.patch, c.stride) {
                     ([p, q], stride) if p == q && stride == [p, q] => Self::PretrainedPatches(*c),
                     ([p, q], _) => {
@@ -47,7 +45,7 @@ impl Meeting {
                     }
                 }
             }
-            PretrainedEmbedder::Planes(c) if family.modality == ImageSettings::NAME => {
+            PretrainedEmbedder::Planes(c) if family.modality == modality => {
                 Self::PretrainedStem(*c)
             }
             _ => match family.trunk.accepts() {

@@ -1,0 +1,7 @@
+//! How pictures reach a trunk: the embedder that it was trained with, or a fresh one.
+
+mod embedder;
+mod patches;
+
+pub(crate) use embedder::Meeting;
+pub use patches::PatchEmbedder;
