@@ -7,7 +7,14 @@ use clap::{
 use crosstune_cli::ModalityArgs;
 use crosstune_core::{Error, Result};
 
-use crate::{Augment, Background, Channels, Fit, ImageOptions, ImageSettings, Policy, Resample};
+use crate::{
+    augment::{Augment, Policy},
+    geometry::Fit,
+    options::ImageOptions,
+    picture::{Background, Channels},
+    resample::Resample,
+    settings::ImageSettings,
+};
 
 /// How pictures are prepared. What is left out is as the pretrained model has it, if that was trained
 /// on pictures; else the training set settles it.

@@ -20,6 +20,7 @@
 pub mod augment;
 pub mod embed;
 pub mod geometry;
+pub mod options;
 pub mod picture;
 mod published;
 pub mod resample;
@@ -34,7 +35,8 @@ pub use augment::{Augment, Policy};
 #[cfg(feature = "cli")]
 pub use cli::ImageArgs;
 pub use embed::PatchEmbedder;
-pub use geometry::{Fit, Geometry, ImageOptions, Margin};
+pub use geometry::{Fit, Geometry, Margin};
+pub use options::ImageOptions;
 pub use picture::{Background, Channels, Picture, PictureError};
 pub use resample::Resample;
 pub use scale::Scale;

@@ -10,7 +10,12 @@ use crosstune_core::{
 };
 use serde::Deserialize;
 
-use crate::{Channels, Fit, Geometry, Margin, Resample, Scale};
+use crate::{
+    geometry::{Fit, Geometry, Margin},
+    picture::Channels,
+    resample::Resample,
+    scale::Scale,
+};
 
 /// The preparation of pictures for a pretrained model.
 #[derive(Debug, Clone, PartialEq)]

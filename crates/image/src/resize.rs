@@ -2,7 +2,11 @@
 
 use fast_image_resize::{CropBox, PixelType};
 
-use crate::{Channels, Fit, Geometry, Margin, Picture, PictureError, Resample};
+use crate::{
+    geometry::{Fit, Geometry, Margin},
+    picture::{Channels, Picture, PictureError},
+    resample::Resample,
+};
 
 impl Picture {
     /// Scales the picture as `geometry` has it and takes the middle `size × size` pixels of that. A

@@ -5,7 +5,7 @@ use std::iter;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::Channels;
+use crate::picture::Channels;
 
 /// The mean and deviation of each channel, where black is 0 and full intensity is 1: those of the
 /// training set, or those that a pretrained model was trained with.

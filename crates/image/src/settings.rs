@@ -11,12 +11,14 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::{
-    Augment, Background, Channels, Fit, Geometry, ImageOptions, Picture, PictureError, Scale,
+    augment::Augment,
     embed::Meeting,
-    geometry::{Seen, Taken},
-    picture::Header,
+    geometry::{Fit, Geometry},
+    options::{ImageOptions, Seen, Taken},
+    picture::{Background, Channels, Header, Picture, PictureError},
     published::Published,
     resize,
+    scale::Scale,
 };
 
 /// How pictures become tensors: decoded, brought to one size, and to a common scale. A model that was

@@ -6,7 +6,10 @@ use crosstune_core::{
 };
 
 use super::patches::PatchEmbedder;
-use crate::geometry::{Geometry, SMALL, Taken};
+use crate::{
+    geometry::Geometry,
+    options::{SMALL, Taken},
+};
 
 /// The embedder that a source is met with.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crosstune_core::Checkpoint;
 
 use super::*;
-use crate::Picture;
+use crate::picture::Picture;
 
 fn usual() -> Published {
     let geometry = Geometry::new(224, 256, None, Channels::Rgb);

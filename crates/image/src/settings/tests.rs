@@ -7,7 +7,7 @@ use image::{ColorType, ImageFormat};
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
-use crate::{Policy, geometry::tests::OPEN};
+use crate::{augment::Policy, options::tests::OPEN};
 
 /// Writes a picture of one intensity.
 fn write(folder: &Path, name: &str, (width, height): (u32, u32), color: ColorType) -> Input {

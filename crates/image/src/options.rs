@@ -1,0 +1,215 @@
+//! What a person may choose about pictures, and how what is left open is settled.
+
+use crosstune_core::{Error, Result};
+
+use crate::{
+    geometry::{Fit, Geometry, Margin, neighbours, undivided},
+    picture::Channels,
+    resample::Resample,
+};
+
+/// What a person asks for. What is left open is as the pretrained model has it, if that was trained
+/// on pictures, and is else settled by the training pictures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ImageOptions {
+    /// The side of the square that a model sees, in pixels. Left open to the pictures: as they are
+    /// if they all have one size of at most 64 pixels, rounded up to a multiple of the patch; else
+    /// 224.
+    pub size: Option<u32>,
+    /// The side that a picture is scaled to (the shorter one, unless it is squashed) before its middle is cut out, in pixels. Left
+    /// open to the pictures: `size`, so that nothing is lost but what a square cannot show.
+    pub resize: Option<u32>,
+    /// The side of a patch, in pixels; it divides `size`. Left open to the pictures: about 2, 4 or
+    /// 16 pixels, for sizes of up to 16, up to 64 and beyond.
+    pub patch: Option<u32>,
+    /// Grey or RGB. Left open to the pictures: grey if all are stored so.
+    pub channels: Option<Channels>,
+    /// The filter that pictures are scaled with. Left open to the pictures: bilinear.
+    pub resample: Option<Resample>,
+    /// How a picture that is no square becomes one. Left open to the pictures: by a crop.
+    pub fit: Option<Fit>,
+    /// Where a margin of half a pixel goes. Left open to the pictures: to even.
+    pub margin: Option<Margin>,
+}
+
+/// How a model that is new to pictures takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// In patches.
+    InPatches,
+    /// Whole.
+    Whole,
+}
+
+/// What the training pictures have in common.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The width and height of all, in pixels, if they are the same.
+    pub(crate) size: Option<(u32, u32)>,
+    /// Whether all are stored in grey.
+    pub(crate) grey: bool,
+}
+
+/// The size of models for photographs, in pixels (ViT, ResNet).
+const USUAL_SIZE: u32 = 224;
+/// The largest size at which pictures that are all alike keep theirs, in pixels.
+pub(crate) const SMALL: u32 = 64;
+/// The largest size that may be asked for, in pixels.
+const LARGEST: u32 = 4_096;
+
+impl ImageOptions {
+    /// Checks what is asked for, whatever the pictures turn out to be.
+    ///
+    /// # Errors
+    /// If a number is out of range, or if two contradict each other.
+    pub fn validate(&self) -> Result<()> {
+        let Self { size, resize, patch, .. } = *self;
+        for (setting, pixels) in [("--size", size), ("--patch", patch)] {
+            if let Some(pixels) = pixels.filter(|pixels| !(1..=LARGEST).contains(pixels)) {
+                let problem = format!("{pixels} pixels; choose 1 to {LARGEST}");
+                return Err(Error::Setting { setting, problem });
+            }
+        }
+        if let Some(resize) = resize
+            && size.is_none_or(|size| resize < size)
+        {
+            let size = size.map_or("none is given".into(), |size| format!("it is {size}"));
+            let problem = format!("{resize} pixels; it needs a size of at most that, but {size}");
+            return Err(Error::Setting { setting: "resize", problem });
+        }
+        match (size, patch) {
+            (Some(size), Some(patch)) if size % patch != 0 => Err(undivided(size, patch)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks what is asked for of a model that is new to pictures.
+    ///
+    /// # Errors
+    /// If no patch fits the size, or if there are none.
+    pub(crate) fn validate_for(&self, taken: Taken) -> Result<()> {
+        match (taken, self.size, self.patch) {
+            (Taken::InPatches, Some(size), None) if fitting(size).is_none() => {
+                let step = usual_patch(size);
+                let (less, more) = (size / step * step, size.next_multiple_of(step));
+                Err(Error::Setting {
+                    setting: "--size",
+                    problem: format!(
+                        "no patch of about {step} pixels divides {size}; choose a size of {less} \
+                         or {more}, or give --patch {}",
+                        neighbours(size, step)
+                    ),
+                })
+            }
+            (Taken::Whole, _, Some(_)) => Err(patchless()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Settles what is left open for a model that is new to pictures. The options are valid.
+    pub(crate) fn settle(&self, seen: Seen, taken: Taken) -> Geometry {
+        let side = seen.size.map(|(width, height)| width.min(height));
+        let side = side.filter(|&side| side <= SMALL).unwrap_or(USUAL_SIZE);
+        let (size, patch) = match (taken, self.size, self.patch) {
+            (Taken::Whole, size, _) => (size.unwrap_or(side), None),
+            (Taken::InPatches, Some(size), patch) => {
+                let patch = patch.or_else(|| fitting(size)).unwrap_or_else(|| usual_patch(size));
+                (size, Some(patch))
+            }
+            (Taken::InPatches, None, patch) => {
+                let patch = patch.unwrap_or_else(|| usual_patch(side));
+                (side.next_multiple_of(patch), Some(patch))
+            }
+        };
+        let stored = if seen.grey { Channels::Grey } else { Channels::Rgb };
+        Geometry {
+            size,
+            resize: self.resize.unwrap_or(size),
+            patch,
+            channels: self.channels.unwrap_or(stored),
+            resample: self.resample.unwrap_or_default(),
+            fit: self.fit.unwrap_or_default(),
+            margin: self.margin.unwrap_or_default(),
+        }
+    }
+
+    /// Settles what is left open as a model of pictures has it; its publisher scales the shorter side
+    /// to `resize`.
+    ///
+    /// # Errors
+    /// If the model's patches do not divide the size that is asked for, or if it has none.
+    pub(crate) fn settle_as(&self, model: Geometry) -> Result<Geometry> {
+        let (size, patch) = match (model.patch, self.size, self.patch) {
+            (None, _, Some(_)) => return Err(patchless()),
+            (None, size, None) => (size.unwrap_or(model.size), None),
+            (Some(patch), Some(size), None) if size % patch != 0 => {
+                let (less, more) = (size / patch * patch, size.next_multiple_of(patch));
+                let or = if less > 0 { format!("{less} or {more}") } else { more.to_string() };
+                return Err(Error::Setting {
+                    setting: "--size",
+                    problem: format!(
+                        "the model's patches of {patch} pixels do not divide {size}; choose a size \
+                         of {or}, or give --patch {}",
+                        neighbours(size, patch)
+                    ),
+                });
+            }
+            (Some(theirs), size, asked) => {
+                let patch = asked.unwrap_or(theirs);
+                (size.unwrap_or_else(|| model.size.next_multiple_of(patch)), Some(patch))
+            }
+        };
+        // At another size, as much is cut off.
+        let share = f64::from(model.resize) / f64::from(model.size);
+        let resize = self.resize.unwrap_or_else(|| (f64::from(size) * share).round() as u32);
+        Ok(Geometry {
+            size,
+            resize: resize.max(size),
+            patch,
+            channels: self.channels.unwrap_or(model.channels),
+            resample: self.resample.unwrap_or(model.resample),
+            fit: self.fit.unwrap_or(model.fit),
+            margin: self.margin.unwrap_or(model.margin),
+        })
+    }
+}
+
+fn patchless() -> Error {
+    let problem = "the model takes pictures whole, not in patches; leave it out".into();
+    Error::Setting { setting: "--patch", problem }
+}
+
+/// A geometry leaves nothing open.
+impl From<Geometry> for ImageOptions {
+    fn from(geometry: Geometry) -> Self {
+        let Geometry { size, resize, patch, channels, resample, fit, margin } = geometry;
+        Self {
+            size: Some(size),
+            resize: Some(resize),
+            patch,
+            channels: Some(channels),
+            resample: Some(resample),
+            fit: Some(fit),
+            margin: Some(margin),
+        }
+    }
+}
+
+/// The patch for a size where both may be chosen: some 16 to 256 of them make a picture.
+fn usual_patch(size: u32) -> u32 {
+    match size {
+        0..=16 => 2,
+        17..=64 => 4,
+        _ => 16,
+    }
+}
+
+/// The largest patch that divides `size` and is near the usual one: at least half of it, as each
+/// halving makes four times as many patches and sixteen times as much work.
+fn fitting(size: u32) -> Option<u32> {
+    let usual = usual_patch(size);
+    (usual / 2..=usual).rev().find(|patch| size.is_multiple_of(*patch))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
