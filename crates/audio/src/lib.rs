@@ -40,17 +40,17 @@
 //! The feature `cli` adds the binary `crosstune-audio`.
 #![deny(missing_docs)]
 
-mod adopt;
 mod augment;
 #[cfg(feature = "cli")]
 mod cli;
 mod embed;
 mod features;
-mod hear;
 mod long;
 mod options;
+mod published;
 mod recording;
 mod resample;
+mod sample;
 mod scale;
 mod settings;
 mod show;

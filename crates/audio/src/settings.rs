@@ -14,9 +14,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{
     AudioOptions, FrameFeatures, Long, Recording, Scale, Sides, SpectrogramStem,
-    adopt::{Adopted, settle},
     features::{FrontEnd, Padding},
-    hear,
+    published::{Adopted, settle},
+    sample,
     show::{clip, spectrogram},
 };
 
@@ -178,7 +178,7 @@ impl Modality for AudioSettings {
     fn survey(&mut self, train: &[&Input]) {
         let headers: Vec<(u32, u64)> = train
             .par_iter()
-            .filter_map(|input| hear::open(input).ok())
+            .filter_map(|input| sample::open(input).ok())
             .filter_map(|recording| Some((recording.sample_rate(), recording.samples()?)))
             .collect();
         let Some(rate) = self.options.sample_rate.or_else(|| common_rate(&headers)) else {
@@ -224,15 +224,15 @@ impl Modality for AudioSettings {
     }
 
     fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
-        Ok(vec![hear::open(input)?.seconds()?])
+        Ok(vec![sample::open(input)?.seconds()?])
     }
 
     fn show(&self, input: &Input) -> Result<Shown, Cause> {
-        spectrogram(hear::open(input)?)
+        spectrogram(sample::open(input)?)
     }
 
     fn play(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
-        clip(hear::open(input)?).map(Some)
+        clip(sample::open(input)?).map(Some)
     }
 
     fn standardise(&mut self, train: &[Tensor]) {
