@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::Planes;
+use super::planes::Planes;
 
 /// Where a pixel at `(x, y)` comes from: `(a x + b y + c, d x + e y + f)`, in `[a, b, c, d, e, f]`.
 pub(crate) type Matrix = [f64; 6];

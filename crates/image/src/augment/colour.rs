@@ -5,7 +5,7 @@ use std::iter;
 use crosstune_core::Rng;
 use rand::{RngExt, seq::SliceRandom};
 
-use super::{Operation, Planes};
+use super::{operation::Operation, planes::Planes};
 use crate::picture::luma_of;
 
 /// Changes of brightness, contrast, saturation and hue, each at random and in random order

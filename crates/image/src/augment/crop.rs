@@ -6,8 +6,8 @@ use fast_image_resize::{CropBox, PixelType};
 use rand::RngExt;
 use tch::Tensor;
 
-use super::Planes;
-use crate::Geometry;
+use super::planes::Planes;
+use crate::geometry::Geometry;
 
 /// The width of a crop by its height.
 const RATIO: (f64, f64) = (3. / 4., 4. / 3.);

@@ -3,7 +3,7 @@
 use crosstune_core::Rng;
 use rand::RngExt;
 
-use super::{Planes, crop::sides};
+use super::{crop::sides, planes::Planes};
 
 /// The share of the area that is erased.
 const AREA: (f64, f64) = (0.02, 0.33);

@@ -2,13 +2,18 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `planes.rs` | a picture in the form in which it is varied |
+//! | `affine.rs`, `tone.rs`, `colour.rs` | what can be done to it, as Pillow and torchvision do it |
+//! | `operation.rs`, `apply.rs` | the names of that, and doing it |
 //! | `crop.rs` | the random resized crop |
-//! | `operation.rs` | what can be done to a picture, as Pillow and torchvision do it |
-//! | `affine.rs`, `tone.rs`, `colour.rs` | how that is done |
 //! | `policy.rs` | TrivialAugment and RandAugment: which of it is done, and how strongly |
 //! | `erase.rs` | random erasing |
+//! | `augment.rs` | all of it, in order |
 
 mod affine;
+mod apply;
+#[allow(clippy::module_inception)]
+mod augment;
 mod colour;
 mod crop;
 mod erase;
@@ -17,109 +22,8 @@ mod planes;
 mod policy;
 mod tone;
 
-use std::ops::RangeInclusive;
-
-use crosstune_core::{Error, Result, Rng};
-use rand::RngExt;
-use serde::{Deserialize, Serialize};
-use tch::Tensor;
-
-use crate::Geometry;
-
+pub use augment::Augment;
 pub use policy::Policy;
-
-use crop::Crop;
-use operation::Operation;
-use planes::Planes;
-
-/// What is varied at random of a training picture, in this order. Nothing, unless it is asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Augment {
-    /// The least share of a picture's area that a random crop of it shows, scaled to the size (Szegedy
-    /// et al. 2015); `None`: no random crop.
-    pub crop: Option<f64>,
-    /// The probability that a picture is mirrored, left for right.
-    pub flip: f64,
-    /// Operations that are drawn at random.
-    pub policy: Policy,
-    /// By how much, at most, brightness, contrast and saturation change, as a share; hue by a quarter
-    /// of it, as a share of the circle (Chen et al. 2020, appendix A).
-    pub jitter: f64,
-    /// The probability that a rectangle is blanked out (Zhong et al. 2017).
-    pub erase: f64,
-}
-
-/// The least share of the area in the random crop of Inception, torchvision and timm.
-const LEAST_AREA: f64 = 0.08;
-
-impl Augment {
-    /// Random crops and flips, as nearly all training on photographs has them, and a policy.
-    pub fn standard(policy: Policy) -> Self {
-        Self { crop: Some(LEAST_AREA), flip: 0.5, policy, jitter: 0., erase: 0. }
-    }
-
-    /// Whether nothing is varied.
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Checks that each number is in its range.
-    ///
-    /// # Errors
-    /// Names the first that is not.
-    pub fn validate(&self) -> Result<()> {
-        let Self { crop, flip, policy: _, jitter, erase } = *self;
-        let least = f64::MIN_POSITIVE;
-        let check = |setting, value: f64, range: RangeInclusive<f64>, says: &str| {
-            if range.contains(&value) {
-                return Ok(());
-            }
-            let problem = format!("{value}; choose {says}");
-            Err(Error::Setting { setting, problem })
-        };
-        check("--crop-scale", crop.unwrap_or(1.), least..=1., "a share above 0, at most 1")?;
-        check("--flip", flip, 0. ..=1., "a probability, 0 to 1")?;
-        check("--jitter", jitter, 0. ..=1., "a share, 0 to 1")?;
-        check("--erase", erase, 0. ..=1., "a probability, 0 to 1")
-    }
-
-    /// A sample `[C, size, size]`, u8, of a picture `[C, H, W]`, u8, varied by `rng`. Without a random
-    /// crop, the picture has its size already. What is laid bare is filled with `fill`, a value for
-    /// each channel.
-    pub(crate) fn vary(
-        &self,
-        kept: &Tensor,
-        geometry: &Geometry,
-        fill: &[u8],
-        rng: &mut Rng,
-    ) -> Tensor {
-        if self.is_none() {
-            return kept.shallow_clone();
-        }
-        let mut planes = match self.crop {
-            Some(least) => {
-                let size = kept.size();
-                Crop::draw(size[2] as u32, size[1] as u32, least, rng).of(kept, geometry)
-            }
-            None => Planes::of(kept),
-        };
-        if rng.random_bool(self.flip) {
-            planes.flip();
-        }
-        for operation in self.policy.draw(planes.size(), rng) {
-            operation.apply(&mut planes, fill);
-        }
-        if self.jitter > 0. {
-            for operation in colour::jitter(self.jitter, rng) {
-                operation.apply(&mut planes, fill);
-            }
-        }
-        if rng.random_bool(self.erase) {
-            erase::erase(&mut planes, fill, rng);
-        }
-        planes.into_tensor()
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use crosstune_core::Rng;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::Operation;
+use super::operation::Operation;
 
 /// Operations that are drawn at random for each picture.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,11 +3,14 @@
 
 use std::{iter, mem::discriminant, path::PathBuf};
 
-use crosstune_core::Checkpoint;
+use crosstune_core::{Checkpoint, Rng};
 use rand_chacha::rand_core::SeedableRng;
 
-use super::*;
-use crate::Channels;
+use super::{
+    augment::Augment, colour, crop::Crop, erase, operation::Operation, planes::Planes,
+    policy::Policy,
+};
+use crate::{geometry::Geometry, picture::Channels};
 
 const FILL: [u8; 3] = [10, 20, 30];
 
