@@ -16,7 +16,11 @@ use symphonia::{
     default,
 };
 
-use super::{LONGEST, RecordingError, Source, kind::Kind, mix, possible_rate};
+use super::{
+    error::RecordingError,
+    kind::Kind,
+    source::{LONGEST, Source, mix, possible_rate},
+};
 
 /// A recording whose container has been opened and whose decoder is ready.
 pub(super) struct Packed {

@@ -6,7 +6,10 @@
 
 use std::io::{self, BufReader, Read};
 
-use super::{LONGEST, RecordingError, Source, mix, possible_rate};
+use super::{
+    error::RecordingError,
+    source::{LONGEST, Source, mix, possible_rate},
+};
 
 /// A WAV file whose header has been read and agrees with the file's length.
 #[derive(Debug)]
