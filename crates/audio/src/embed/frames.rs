@@ -8,7 +8,7 @@ use tch::Tensor;
 
 use super::{
     conv::{Conv1d, Sliding},
-    sequence_width,
+    width::sequence_width,
 };
 
 /// Two convolutions over three frames each, the second at every other frame, each with a GELU; then

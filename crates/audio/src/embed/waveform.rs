@@ -9,7 +9,7 @@ use tch::{Kind, Tensor, nn::Init};
 
 use super::{
     conv::{Conv1d, Sliding},
-    sequence_width,
+    width::sequence_width,
 };
 
 /// The epsilon of the norms within the convolutions, whatever that of the layer norms is.

@@ -3,7 +3,11 @@
 
 use std::f64::consts::PI;
 
-use super::{KaldiConfig, KaldiMel, LogMel, MelConfig, MelError, cosines::Cosines};
+use super::{
+    cosines::Cosines,
+    kaldi::{KaldiConfig, KaldiMel},
+    mel::{LogMel, MelConfig, MelError},
+};
 
 /// The logarithm that coefficients are taken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    MelConfig, MelError,
     bank::{Bank, BankConfig, Mel},
+    mel::{MelConfig, MelError},
     spectrum::{PowerSpectrum, hann_f32, reflect},
 };
 

@@ -1,0 +1,143 @@
+//! From samples to what an embedder takes, whichever way a model hears.
+
+use tch::Tensor;
+
+use super::{
+    cepstra::Cepstra,
+    kaldi::KaldiMel,
+    mel::LogMel,
+    mfcc::Mfcc,
+    waveform::{Ends, Waveform},
+    whisper::WhisperMel,
+};
+
+/// From samples to what an embedder takes. A frame is a place in time, however long.
+#[derive(Debug, Clone)]
+pub(crate) enum FrontEnd {
+    /// Log-mel frames, for a model that was not trained on sound.
+    LogMel(LogMel),
+    /// wav2vec2, HuBERT.
+    Waveform(Waveform),
+    Whisper(WhisperMel),
+    /// AST.
+    Kaldi(KaldiMel),
+    /// honk.
+    Cepstra(Cepstra),
+    /// Kaldi's frames, for a model that was not trained on sound.
+    Fbank(KaldiMel),
+    /// Cepstra, for a model that was not trained on sound.
+    Mfcc(Mfcc),
+}
+
+/// How samples of different lengths share a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Padding {
+    /// Filled up with zeros to the longest, and masked.
+    Masked,
+    /// Filled up with zeros to the longest.
+    Silent,
+    /// Filled up with what silence is, all to the one length that the model was trained on.
+    Full,
+}
+
+impl FrontEnd {
+    /// The rate of the samples that it takes, in Hz.
+    pub(crate) fn sample_rate(&self) -> u32 {
+        match self {
+            Self::LogMel(mel) => mel.config().sample_rate,
+            Self::Waveform(waveform) => waveform.config().sample_rate,
+            Self::Whisper(mel) => mel.config().sample_rate,
+            Self::Kaldi(mel) | Self::Fbank(mel) => mel.config().sample_rate,
+            Self::Mfcc(mfcc) => mfcc.mel().sample_rate,
+            Self::Cepstra(_) => Cepstra::SAMPLE_RATE,
+        }
+    }
+
+    /// How many numbers are a frame; 1 of the waveform.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Self::LogMel(mel) => mel.config().bands,
+            Self::Waveform(_) => 1,
+            Self::Whisper(mel) => mel.config().bands,
+            Self::Kaldi(mel) | Self::Fbank(mel) => mel.config().bands,
+            Self::Mfcc(mfcc) => mfcc.coefficients(),
+            Self::Cepstra(_) => Cepstra::BANDS,
+        }
+    }
+
+    /// How many frames `samples` samples give.
+    pub(crate) fn frames(&self, samples: usize) -> usize {
+        match self {
+            Self::LogMel(mel) => mel.config().frames(samples),
+            Self::Waveform(waveform) => waveform.frames(samples),
+            Self::Whisper(mel) => samples.div_ceil(mel.config().hop),
+            Self::Kaldi(mel) | Self::Fbank(mel) => mel.frames(samples),
+            Self::Mfcc(mfcc) => mfcc.mel().frames(samples),
+            Self::Cepstra(_) => 1 + samples / Cepstra::HOP,
+        }
+    }
+
+    /// How many samples it takes to know the first `frames` frames.
+    pub(crate) fn samples(&self, frames: usize) -> usize {
+        match self {
+            Self::LogMel(mel) => mel.config().samples(frames),
+            Self::Waveform(waveform) => waveform.samples(frames),
+            Self::Whisper(mel) => mel.samples(frames),
+            Self::Kaldi(mel) | Self::Fbank(mel) => mel.samples(frames),
+            Self::Mfcc(mfcc) => mfcc.mel().samples(frames),
+            Self::Cepstra(_) => Cepstra::samples(frames),
+        }
+    }
+
+    /// A sample of at most `frames` frames: `[T, F]`, or `[N]` of the waveform.
+    pub(crate) fn compute(&self, mut samples: Vec<f32>, frames: usize) -> Tensor {
+        let mut values = match self {
+            Self::LogMel(mel) => mel.compute(&samples),
+            Self::Waveform(waveform) => {
+                samples.truncate(waveform.samples(frames));
+                return Tensor::from_slice(&waveform.compute(samples));
+            }
+            Self::Whisper(mel) => mel.compute(&samples, frames),
+            Self::Kaldi(mel) | Self::Fbank(mel) => mel.compute(&samples),
+            Self::Mfcc(mfcc) => mfcc.compute(&samples),
+            Self::Cepstra(cepstra) => cepstra.compute(&samples, frames),
+        };
+        values.truncate(frames * self.width());
+        Tensor::from_slice(&values).view([-1, self.width() as i64])
+    }
+
+    /// Whether a frame depends on the samples near it alone, so that frames of a whole recording can
+    /// be cut like those of a part.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::LogMel(_) | Self::Kaldi(_) | Self::Fbank(_) | Self::Cepstra(_) => true,
+            // Brought to the level of the whole, or cut off below the loudest of it.
+            Self::Whisper(_) | Self::Waveform(_) | Self::Mfcc(_) => false,
+        }
+    }
+
+    /// How samples of different lengths share a batch.
+    pub(crate) fn padding(&self) -> Padding {
+        match self {
+            Self::LogMel(_) | Self::Fbank(_) | Self::Mfcc(_) => Padding::Masked,
+            Self::Waveform(waveform) => match waveform.config().ends {
+                Ends::Masked => Padding::Masked,
+                Ends::Silent => Padding::Silent,
+            },
+            Self::Whisper(_) | Self::Kaldi(_) | Self::Cepstra(_) => Padding::Full,
+        }
+    }
+
+    /// What stands for the frames that `sample` lacks.
+    pub(crate) fn silence(&self, sample: &Tensor) -> f64 {
+        match self {
+            Self::LogMel(_)
+            | Self::Waveform(_)
+            | Self::Cepstra(_)
+            | Self::Fbank(_)
+            | Self::Mfcc(_) => 0.,
+            Self::Whisper(_) => WhisperMel::silence(sample.max().double_value(&[]) as f32).into(),
+            Self::Kaldi(mel) => mel.silence().into(),
+        }
+    }
+}
