@@ -5,7 +5,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::options::within;
+use crate::range::within;
 
 /// How recordings are varied while a model trains; nothing is unless it is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

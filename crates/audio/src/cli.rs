@@ -4,7 +4,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crosstune_cli::ModalityArgs;
 use crosstune_core::{Error, Result};
 
-use crate::{AudioOptions, AudioSettings, Augment, FrameFeatures, Long};
+use crate::{
+    augment::Augment,
+    long::Long,
+    options::{AudioOptions, FrameFeatures},
+    settings::AudioSettings,
+};
 
 /// How recordings are prepared. A pretrained model of sound brings all of this along: of what it
 /// takes, only the length may be chosen, and only to be shorter.

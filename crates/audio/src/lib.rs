@@ -48,6 +48,7 @@ mod features;
 mod long;
 mod options;
 mod published;
+mod range;
 mod recording;
 mod resample;
 mod sample;

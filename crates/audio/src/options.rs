@@ -5,13 +5,16 @@ use std::{
     ops::RangeInclusive,
 };
 
+use crosstune_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crosstune_core::{Error, Result};
-
 use crate::{
-    Augment, KaldiConfig, KaldiMel, LogMel, Long, MelConfig, MelError, Mfcc, MfccLog,
-    features::FrontEnd,
+    augment::Augment,
+    features::{
+        FrontEnd, KaldiConfig, KaldiMel, LogMel, MelConfig, MelError, Mfcc, MfccLog,
+    },
+    long::Long,
+    range::within,
 };
 
 /// The choices behind an [`AudioSettings`](crate::AudioSettings). Those left open (`None`) are
@@ -213,21 +216,4 @@ impl Display for FrameFeatures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// Checks a choice, by the name of its option.
-pub(crate) fn within<T: PartialOrd + Display>(
-    setting: &'static str,
-    value: &T,
-    range: RangeInclusive<T>,
-    unit: &str,
-) -> Result<()> {
-    if range.contains(value) {
-        return Ok(());
-    }
-    let (least, most) = range.into_inner();
-    Err(Error::Setting {
-        setting,
-        problem: format!("expected {least} to {most}{unit}, got {value}"),
-    })
 }

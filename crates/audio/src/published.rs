@@ -11,9 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    AudioOptions, Cepstra, Ends, FrameStem, KaldiConfig, KaldiMel, KaldiWindow, Level, MelError,
-    Sides, SpectrogramPatches, SpectrogramStem, Waveform, WaveformConfig, WaveformEmbedder,
-    WhisperConfig, WhisperMel, features::FrontEnd,
+    embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder},
+    features::{
+        Cepstra, Ends, FrontEnd, KaldiConfig, KaldiMel, KaldiWindow, Level, MelError, Waveform,
+        WaveformConfig, WhisperConfig, WhisperMel,
+    },
+    options::AudioOptions,
 };
 
 /// The rate that a model takes whose publisher does not say, in Hz.

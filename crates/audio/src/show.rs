@@ -5,7 +5,10 @@ use std::{f64::consts::PI, io::Cursor};
 use crosstune_core::{Cause, Shown};
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-use crate::{LogMel, MelConfig, Recording, recording::LONGEST};
+use crate::{
+    features::{LogMel, MelConfig},
+    recording::{LONGEST, Recording},
+};
 
 /// The most columns, in pixels.
 const WIDTH: usize = 256;
