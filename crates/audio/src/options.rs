@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     augment::Augment,
-    features::{
-        FrontEnd, KaldiConfig, KaldiMel, LogMel, MelConfig, MelError, Mfcc, MfccLog,
-    },
+    features::{FrontEnd, KaldiConfig, KaldiMel, LogMel, MelConfig, MelError, Mfcc, MfccLog},
     long::Long,
     range::within,
 };

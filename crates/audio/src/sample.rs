@@ -4,14 +4,23 @@ use crosstune_core::{Cause, Input, Rng};
 use tch::Tensor;
 
 use crate::{
-    AudioOptions, AudioSettings, Long, Recording, RecordingError,
-    long::{random_stretch, sounding},
-    recording::LONGEST,
+    features::FrontEnd,
+    long::{Long, random_stretch, sounding},
+    options::AudioOptions,
+    recording::{LONGEST, Recording, RecordingError},
     resample,
-    scale::to_vec,
+    scale::{Scale, to_vec},
 };
 
-/// What is kept of training samples, for [`AudioSettings::vary_sample`] to draw from.
+/// How recordings become samples: what of a modality's settings tells it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hearing<'a> {
+    pub(crate) options: &'a AudioOptions,
+    pub(crate) front_end: &'a FrontEnd,
+    pub(crate) scale: Option<&'a Scale>,
+}
+
+/// What is kept of training samples, for [`Hearing::vary`] to draw from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
     /// Samples at the front end's rate, `[N]`: a step computes what is heard of them.
@@ -20,9 +29,9 @@ enum Kept {
     Frames,
 }
 
-impl AudioSettings {
+impl Hearing<'_> {
     /// [`Modality::read`](crosstune_core::Modality::read): of [`Long::Windows`], `[W, …]`.
-    pub(crate) fn read_sample(&self, input: &Input) -> Result<Tensor, Cause> {
+    pub(crate) fn read(&self, input: &Input) -> Result<Tensor, Cause> {
         let (samples, frames) = (self.hear(input)?, self.options.frames());
         Ok(match self.options.long {
             Long::Cut => self.front_end.compute(samples, frames),
@@ -41,7 +50,7 @@ impl AudioSettings {
     }
 
     /// [`Modality::keep`](crosstune_core::Modality::keep).
-    pub(crate) fn keep_sample(&self, input: &Input) -> Result<Tensor, Cause> {
+    pub(crate) fn keep(&self, input: &Input) -> Result<Tensor, Cause> {
         let samples = self.hear(input)?;
         Ok(match self.keeps() {
             Kept::Samples => Tensor::from_slice(&samples),
@@ -56,8 +65,8 @@ impl AudioSettings {
     }
 
     /// [`Modality::vary`](crosstune_core::Modality::vary).
-    pub(crate) fn vary_sample(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
-        let (options, frames) = (&self.options, self.options.frames());
+    pub(crate) fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+        let (options, frames) = (self.options, self.options.frames());
         let sample = match self.keeps() {
             Kept::Samples => {
                 let mut samples = to_vec(kept);
@@ -73,16 +82,16 @@ impl AudioSettings {
                 kept.narrow(0, heard.start as i64, heard.len() as i64)
             }
         };
-        options.augment.mask(sample, self.scale.as_ref().map(|scale| &scale.mean[..]), rng)
+        options.augment.mask(sample, self.scale.map(|scale| &scale.mean[..]), rng)
     }
 
-    /// Whether [`vary_sample`](Self::vary_sample) leaves anything to chance.
-    pub(crate) fn varies_samples(&self) -> bool {
-        let Self { options, .. } = self;
+    /// Whether [`vary`](Self::vary) leaves anything to chance.
+    pub(crate) fn varies(&self) -> bool {
+        let options = self.options;
         self.keeps() != Kept::Frames || options.long != Long::Cut || options.augment.masks.is_some()
     }
 
-    /// What a model hears of something [kept](Self::keep_sample), unvaried.
+    /// What a model hears of something [kept](Self::keep), unvaried.
     pub(crate) fn heard_of(&self, kept: &Tensor) -> Tensor {
         match self.keeps() {
             Kept::Frames => kept.shallow_clone(),
@@ -93,7 +102,7 @@ impl AudioSettings {
     /// The samples of a recording, at the rate of the front end, where it is cut off no more than are
     /// heard.
     fn hear(&self, input: &Input) -> Result<Vec<f32>, Cause> {
-        let AudioOptions { long, trim_db, .. } = self.options;
+        let &AudioOptions { long, trim_db, .. } = self.options;
         let rate = self.front_end.sample_rate();
         let recording = open(input)?;
         let from = recording.sample_rate();
@@ -120,7 +129,7 @@ impl AudioSettings {
 
     /// What is kept of training samples.
     fn keeps(&self) -> Kept {
-        let AudioOptions { long, augment, .. } = &self.options;
+        let AudioOptions { long, augment, .. } = self.options;
         match augment.varies_waves() || (*long != Long::Cut && !self.front_end.is_local()) {
             true => Kept::Samples,
             false => Kept::Frames,

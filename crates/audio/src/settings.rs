@@ -13,10 +13,14 @@ use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    AudioOptions, FrameFeatures, Long, Recording, Scale, Sides, SpectrogramStem,
+    embed::{Sides, SpectrogramStem},
     features::{FrontEnd, Padding},
+    long::Long,
+    options::{AudioOptions, FrameFeatures},
     published::{Adopted, settle},
-    sample,
+    recording::Recording,
+    sample::{Hearing, open},
+    scale::Scale,
     show::{clip, spectrogram},
 };
 
@@ -29,15 +33,15 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct AudioSettings {
-    pub(crate) options: AudioOptions,
-    pub(crate) scale: Option<Scale>,
+    options: AudioOptions,
+    scale: Option<Scale>,
     adopted: Option<Adopted>,
     /// How frames lie for a model that was not trained on sound.
     lie: Lie,
     /// Whether a run of ours is taken over, with its scale.
     embedder: Origin,
     /// Made of the options or of what was adopted, once.
-    pub(crate) front_end: FrontEnd,
+    front_end: FrontEnd,
 }
 
 /// Everything left open.
@@ -136,6 +140,12 @@ impl AudioSettings {
         Ok(embedder)
     }
 
+    /// How recordings become samples.
+    fn hearing(&self) -> Hearing<'_> {
+        let Self { options, front_end, scale, .. } = self;
+        Hearing { options, front_end, scale: scale.as_ref() }
+    }
+
     /// The choices, completed as far as the training set has been surveyed.
     pub fn options(&self) -> &AudioOptions {
         &self.options
@@ -178,7 +188,7 @@ impl Modality for AudioSettings {
     fn survey(&mut self, train: &[&Input]) {
         let headers: Vec<(u32, u64)> = train
             .par_iter()
-            .filter_map(|input| sample::open(input).ok())
+            .filter_map(|input| open(input).ok())
             .filter_map(|recording| Some((recording.sample_rate(), recording.samples()?)))
             .collect();
         let Some(rate) = self.options.sample_rate.or_else(|| common_rate(&headers)) else {
@@ -201,19 +211,19 @@ impl Modality for AudioSettings {
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, Cause> {
-        self.read_sample(input)
+        self.hearing().read(input)
     }
 
     fn keep(&self, input: &Input) -> Result<Tensor, Cause> {
-        self.keep_sample(input)
+        self.hearing().keep(input)
     }
 
     fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
-        self.vary_sample(kept, rng)
+        self.hearing().vary(kept, rng)
     }
 
     fn varies(&self) -> bool {
-        self.varies_samples()
+        self.hearing().varies()
     }
 
     fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
@@ -224,21 +234,22 @@ impl Modality for AudioSettings {
     }
 
     fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
-        Ok(vec![sample::open(input)?.seconds()?])
+        Ok(vec![open(input)?.seconds()?])
     }
 
     fn show(&self, input: &Input) -> Result<Shown, Cause> {
-        spectrogram(sample::open(input)?)
+        spectrogram(open(input)?)
     }
 
     fn play(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
-        clip(sample::open(input)?).map(Some)
+        clip(open(input)?).map(Some)
     }
 
     fn standardise(&mut self, train: &[Tensor]) {
         // A pretrained model knows the scale that it was trained at.
         if self.adopted.is_none() && self.embedder == Origin::Fresh {
-            self.scale = Scale::measure(train.iter().map(|kept| self.heard_of(kept)));
+            let hearing = self.hearing();
+            self.scale = Scale::measure(train.iter().map(|kept| hearing.heard_of(kept)));
         }
     }
 
