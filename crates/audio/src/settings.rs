@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, FrameEmbedder, FrameEmbedderConfig, Input, Modality,
     Origin, Positions, Pretrained, PretrainedEmbedder, Result, Rng, Scope, Shown, StemConfig,
-    StemNorm, StemPool, checkpoint::PREPROCESSOR, run::write_json,
+    checkpoint::PREPROCESSOR, run::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    embed::{Sides, SpectrogramStem},
+    embed::{Sides, SpectrogramStem, fresh_stem, of_one_channel},
     features::{FrontEnd, Padding},
     long::Long,
     options::{AudioOptions, FrameFeatures},
@@ -334,25 +334,6 @@ impl Modality for AudioSettings {
                 Box::new(SpectrogramStem::new(&at, &from, &to, Sides::BandsByFrames, form)?)
             }
         })
-    }
-}
-
-/// A stem for pictures as spectrograms meet it.
-fn of_one_channel(stem: StemConfig) -> StemConfig {
-    StemConfig { channels: 1, stride: 1, pool: StemPool::Without, ..stem }
-}
-
-/// The stem for a trunk of planes that has none for pictures. Like a stem for pictures here, it takes
-/// no steps and pools nothing: a second of 40 bands is smaller than what the stem of a ResNet leaves
-/// of a picture (56 × 56 of 224 × 224), and the steps of the stages behind it leave 5 bands of 40.
-fn fresh_stem(planes: i64) -> StemConfig {
-    StemConfig {
-        channels: 1,
-        planes,
-        kernel: 3,
-        stride: 1,
-        norm: StemNorm::Batch,
-        pool: StemPool::Without,
     }
 }
 

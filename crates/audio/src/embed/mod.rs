@@ -8,4 +8,5 @@ mod width;
 
 pub use frames::FrameStem;
 pub use spectrogram::{Sides, SpectrogramPatches, SpectrogramStem};
+pub(crate) use spectrogram::{fresh_stem, of_one_channel};
 pub use waveform::WaveformEmbedder;

@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, Features, Form, PatchEmbedderConfig, Result, Scope, StemConfig, StemEmbedder,
-    TokenPatchEmbedder, layers::Statistics,
+    StemNorm, StemPool, TokenPatchEmbedder, layers::Statistics,
 };
 use tch::Tensor;
 
@@ -107,5 +107,24 @@ impl Embedder for SpectrogramStem {
 
     fn set_statistics(&self, statistics: Statistics) {
         self.stem.set_statistics(statistics);
+    }
+}
+
+/// A stem for pictures as spectrograms meet it.
+pub(crate) fn of_one_channel(stem: StemConfig) -> StemConfig {
+    StemConfig { channels: 1, stride: 1, pool: StemPool::Without, ..stem }
+}
+
+/// The stem for a trunk of planes that has none for pictures. Like a stem for pictures here, it takes
+/// no steps and pools nothing: a second of 40 bands is smaller than what the stem of a ResNet leaves
+/// of a picture (56 × 56 of 224 × 224), and the steps of the stages behind it leave 5 bands of 40.
+pub(crate) fn fresh_stem(planes: i64) -> StemConfig {
+    StemConfig {
+        channels: 1,
+        planes,
+        kernel: 3,
+        stride: 1,
+        norm: StemNorm::Batch,
+        pool: StemPool::Without,
     }
 }
