@@ -5,7 +5,7 @@ use crosstune_core::{
 };
 use tch::{Tensor, nn::Init};
 
-use super::sequence_width;
+use super::width::sequence_width;
 
 /// A vector for every symbol; positions are added, and a layer norm brings the sum to the scale at
 /// which transformers receive their own embeddings, as in

@@ -7,7 +7,7 @@ use crosstune_core::{
 };
 use tch::{Tensor, nn::Init};
 
-use super::sequence_width;
+use super::width::sequence_width;
 
 /// The sum of a vector for the token, one for its position and, where the model has segments, one for
 /// its segment; normalised, where the model does so. `[B, T]` of token ids, all of the first segment,
