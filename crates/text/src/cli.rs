@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use crosstune_cli::ModalityArgs;
 use crosstune_core::{Error, Result};
 
-use crate::{TextSettings, Units};
+use crate::{options::Units, settings::TextSettings};
 
 /// How sentences are prepared.
 #[derive(Debug, Clone, Default, Args)]

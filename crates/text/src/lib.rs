@@ -16,6 +16,8 @@
 
 pub mod embed;
 pub mod file;
+pub mod options;
+mod published;
 pub mod settings;
 pub mod symbols;
 pub mod tokenizer;
@@ -27,6 +29,7 @@ mod cli;
 pub use cli::TextArgs;
 pub use embed::{SymbolEmbedder, SymbolPlanes, TokenEmbedder};
 pub use file::TextError;
+pub use options::Units;
 pub use settings::TextSettings;
-pub use symbols::{Symbols, Units};
+pub use symbols::Symbols;
 pub use tokenizer::Tokenizer;

@@ -5,18 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crosstune_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::tokenizer::MAX_LENGTH;
-
-/// What a text is cut into where no tokenizer does it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Units {
-    /// The bytes of its UTF-8: every text has a form, none is unknown.
-    #[default]
-    Bytes,
-    /// Its characters, as far as the training texts have them: shorter where the script is not Latin.
-    Characters,
-}
+use crate::options::{MAX_LENGTH, Units};
 
 /// The symbols that there are, and how many a sequence may have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,4 @@
-//! The settings of sentences: what a text becomes before a model sees it.
-
-mod saved;
-mod taken;
+//! The modality: from texts to what a model reads, and from that to a batch.
 
 use std::{borrow::Cow, fs, path::Path};
 
@@ -15,12 +12,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
-use saved::Saved;
-
+use super::{
+    reader::{Numbers, Reader, Sentences},
+    saved::Saved,
+};
 use crate::{
-    SymbolEmbedder, SymbolPlanes, Symbols, TextError, TokenEmbedder, Tokenizer, Units,
-    file::{self, LONGEST},
-    tokenizer::MAX_LENGTH,
+    embed::{SymbolEmbedder, SymbolPlanes, TokenEmbedder},
+    file::{self, LONGEST, TextError},
+    options::Units,
+    published,
+    symbols::Symbols,
+    tokenizer::Tokenizer,
 };
 
 /// How sentences become tensors: cut into tokens as the adopted model was trained to read them, or
@@ -32,49 +34,14 @@ use crate::{
 #[serde(into = "Saved", from = "Saved")]
 pub struct TextSettings {
     /// The longest text, in tokens, if a person asked for it.
-    asked: Option<u32>,
+    pub(super) asked: Option<u32>,
     /// What to cut into without a tokenizer, likewise.
-    units: Option<Units>,
+    pub(super) units: Option<Units>,
     sentences: Sentences,
-    reader: Reader,
-    numbers: Numbers,
+    pub(super) reader: Reader,
+    pub(super) numbers: Numbers,
 }
 
-/// How many texts a sample has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Sentences {
-    /// One, as far as is known.
-    #[default]
-    Single,
-    /// Two: so it was in training.
-    Pair,
-}
-
-/// Where characters get their numbers from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Numbers {
-    /// From the training texts.
-    #[default]
-    Surveyed,
-    /// From a run of ours that was taken over.
-    Taken,
-}
-
-/// What cuts texts up.
-#[derive(Debug, Clone, Default)]
-enum Reader {
-    /// Nothing was adopted yet.
-    #[default]
-    None,
-    /// What a model of text brings along.
-    Tokens { embedder: TokenEmbedderConfig, tokenizer: Tokenizer },
-    /// What does without.
-    Symbols(Symbols),
-}
-
-/// What a text is cut off at if nobody says otherwise, in tokens: some 200 words.
-const USUAL_LENGTH: u32 = 256;
 /// As much of a text as is shown, in characters.
 const SHOWN: usize = 400;
 
@@ -107,26 +74,12 @@ impl TextSettings {
     }
 
     /// Takes over the tokenizer that lies in a folder and the embedder that belongs to it.
-    fn adopt_from(&mut self, folder: &Path, embedder: TokenEmbedderConfig) -> Result<()> {
-        let positions = u32::try_from(embedder.longest()).unwrap_or(u32::MAX);
-        let max_length = self.asked.unwrap_or(USUAL_LENGTH.min(positions));
-        if max_length > positions {
-            return Err(Error::Setting {
-                setting: MAX_LENGTH,
-                problem: format!("{max_length} tokens; the model has positions for {positions}"),
-            });
-        }
-        let tokenizer = Tokenizer::open(folder, max_length)?;
-        let (has, knows) = (tokenizer.vocabulary(), embedder.vocabulary);
-        if has > knows {
-            return Err(Error::Malformed {
-                path: folder.to_path_buf(),
-                problem: format!(
-                    "its tokenizer has {has} tokens, but its model knows {knows}: they do not \
-                     belong together"
-                ),
-            });
-        }
+    pub(super) fn adopt_from(
+        &mut self,
+        folder: &Path,
+        embedder: TokenEmbedderConfig,
+    ) -> Result<()> {
+        let tokenizer = published::tokenizer(folder, &embedder, self.asked)?;
         self.reader = Reader::Tokens { embedder, tokenizer };
         Ok(())
     }
@@ -386,5 +339,30 @@ impl Modality for TextSettings {
     }
 }
 
-#[cfg(test)]
-mod tests;
+impl From<TextSettings> for Saved {
+    fn from(settings: TextSettings) -> Self {
+        let TextSettings { asked, sentences, reader, .. } = settings;
+        let saved = Self { max_length: asked, sentences, embedder: None, symbols: None };
+        match reader {
+            Reader::None => saved,
+            Reader::Tokens { embedder, tokenizer } => {
+                let max_length = Some(tokenizer.max_length());
+                Self { max_length, embedder: Some(embedder), ..saved }
+            }
+            Reader::Symbols(symbols) => Self { symbols: Some(symbols), ..saved },
+        }
+    }
+}
+
+/// Without the tokenizer there is nothing adopted yet.
+impl From<Saved> for TextSettings {
+    fn from(saved: Saved) -> Self {
+        Self {
+            asked: saved.max_length,
+            units: None,
+            numbers: Numbers::Surveyed,
+            sentences: saved.sentences,
+            reader: saved.symbols.map_or(Reader::None, Reader::Symbols),
+        }
+    }
+}

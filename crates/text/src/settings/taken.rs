@@ -4,8 +4,11 @@ use std::path::Path;
 
 use crosstune_core::{Error, Modality, Origin, Result};
 
-use super::{Numbers, Reader, TextSettings};
-use crate::tokenizer::MAX_LENGTH;
+use super::{
+    reader::{Numbers, Reader},
+    settings::TextSettings,
+};
+use crate::options::MAX_LENGTH;
 
 impl TextSettings {
     /// Cuts texts as a run of ours did.

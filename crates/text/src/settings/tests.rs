@@ -1,8 +1,12 @@
 //! What sentences become, and what is refused.
 
-use super::*;
-use crate::tokenizer::TOKENIZER;
 use std::{fs, path::Path};
+
+use crosstune_core::{Input, Modality, Pretrained, Result};
+use tch::{Kind, Tensor};
+
+use super::TextSettings;
+use crate::tokenizer::TOKENIZER;
 
 const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-bert");
 

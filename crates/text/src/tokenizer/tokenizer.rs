@@ -1,7 +1,4 @@
-//! The tokenizer that a model was trained with, as its publisher saved it.
-
-mod config;
-mod vocabulary;
+//! Text to token ids.
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
@@ -9,11 +6,8 @@ use crosstune_core::{Cause, Error, Result, error::one_line, run::write_json};
 use serde_json::json;
 use tokenizers::{PostProcessor, TruncationParams};
 
-/// The file that a folder in Hugging Face layout, or a run folder, keeps its tokenizer in.
-pub const TOKENIZER: &str = "tokenizer.json";
-
-/// The option that texts are cut off by, for messages.
-pub(crate) const MAX_LENGTH: &str = "--max-length";
+use super::vocabulary::{self, TOKENIZER};
+use crate::options::MAX_LENGTH;
 
 /// Text to token ids. Cheap to clone.
 #[derive(Clone)]

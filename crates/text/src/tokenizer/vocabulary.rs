@@ -22,7 +22,10 @@ use tokenizers::{
     },
 };
 
-use super::{TOKENIZER, config::Config};
+use super::config::Config;
+
+/// The file that a folder in Hugging Face layout, or a run folder, keeps its tokenizer in.
+pub const TOKENIZER: &str = "tokenizer.json";
 
 const WORDS: &str = "vocab.txt";
 const PIECES: &str = "vocab.json";

@@ -1,0 +1,43 @@
+//! What a pretrained model of text brings along: its tokenizer.
+
+use std::path::Path;
+
+use crosstune_core::{Error, Result, TokenEmbedderConfig};
+
+use crate::{options::MAX_LENGTH, tokenizer::Tokenizer};
+
+/// What a text is cut off at if nobody says otherwise, in tokens: some 200 words.
+const USUAL_LENGTH: u32 = 256;
+
+/// The tokenizer that lies in a folder, of the model that this embedder belongs to. `asked`: the
+/// longest text, in tokens, if a person asked for it.
+///
+/// # Errors
+/// If there is none, if it is broken or of another model, or if the model has no positions for texts
+/// as long as were asked for.
+pub(crate) fn tokenizer(
+    folder: &Path,
+    embedder: &TokenEmbedderConfig,
+    asked: Option<u32>,
+) -> Result<Tokenizer> {
+    let positions = u32::try_from(embedder.longest()).unwrap_or(u32::MAX);
+    let max_length = asked.unwrap_or(USUAL_LENGTH.min(positions));
+    if max_length > positions {
+        return Err(Error::Setting {
+            setting: MAX_LENGTH,
+            problem: format!("{max_length} tokens; the model has positions for {positions}"),
+        });
+    }
+    let tokenizer = Tokenizer::open(folder, max_length)?;
+    let (has, knows) = (tokenizer.vocabulary(), embedder.vocabulary);
+    if has > knows {
+        return Err(Error::Malformed {
+            path: folder.to_path_buf(),
+            problem: format!(
+                "its tokenizer has {has} tokens, but its model knows {knows}: they do not \
+                 belong together"
+            ),
+        });
+    }
+    Ok(tokenizer)
+}
