@@ -3,6 +3,10 @@
 //! A WAV file is a RIFF file: chunks of a four-letter name, a length and so many bytes, of which
 //! `fmt ` describes the samples and `data` holds them (Multimedia Programming Interface and Data
 //! Specifications 1.0, IBM and Microsoft 1991, chapter 3).
+//!
+//! The header is read here and not by `hound`, which tells not where 24 bits lie in 32, and refuses
+//! what many files have: a chunk of odd length, a data length that was not known, 64-bit floats, a
+//! wrong number of bytes a second.
 
 use std::io::{self, BufReader, Read};
 
