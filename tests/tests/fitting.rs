@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crosstune_core::{
-    Continues, Dataset, FitOptions, Fitted, Freeze, Layout, MEMORY, Modality, Model, Parts, Phase,
-    Pretrained, Room, Samples, Spec, Splits, SweepEnd, find_rate, fit,
+    Continues, Dataset, FitOptions, Fitted, Freeze, MEMORY, Modality, Model, Parts, Phase,
+    Pretrained, Room, Samples, Splits, SweepEnd, find_rate, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -48,13 +48,13 @@ fn tuned_without(held_out: f64, freeze: &str, options: &FitOptions) -> Tuned {
 fn ready(held_out: f64, freeze: &str) -> (Model, TextSettings, Splits) {
     let source = Pretrained::open(tiny_bert()).unwrap().with_dropout(0.).unwrap();
     let data = root().join("crates/text/samples/digits");
-    let mut data = Dataset::open(data, &Layout::of::<TextSettings>()).unwrap();
+    let mut data = Dataset::open(data, &TextSettings::layout()).unwrap();
     data.limit_per_class(6, 0).unwrap();
     data.hold_out(held_out, 0).unwrap();
     let mut sentences = TextSettings::default();
     let embedder = sentences.adopt(&source).unwrap();
     let (splits, _) = Splits::read(&mut sentences, &data, MEMORY, || ()).unwrap();
-    let spec = Spec::new::<TextSettings>(&source, embedder, data.labels);
+    let spec = TextSettings::spec(&source, embedder, data.labels);
     let dialect = source.source().unwrap();
     let source = Some((&dialect, Parts::Body));
     let model = seeded(3, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());

@@ -3,8 +3,8 @@
 use std::fs;
 
 use crosstune_core::{
-    Dataset, Evaluation, FitOptions, Layout, MEMORY, Mix, Modality, Model, Order, Parts,
-    Pretrained, Reading, Samples, Spec, Splits, fit,
+    Dataset, FitOptions, MEMORY, Mix, Modality, Model, Order, Parts, Pretrained, Reading, Samples,
+    Splits, evaluate, fit,
 };
 use crosstune_image::ImageSettings;
 use tch::Device;
@@ -47,13 +47,13 @@ fn what_is_read_again_is_what_was_kept() {
     let run = |memory: usize| {
         let source = Pretrained::open(tiny_bert()).unwrap();
         let data = root().join("crates/image/samples/digits");
-        let mut data = Dataset::open(data, &Layout::of::<ImageSettings>()).unwrap();
+        let mut data = Dataset::open(data, &ImageSettings::layout()).unwrap();
         data.limit_per_class(6, 0).unwrap();
         let mut pictures = ImageSettings::default();
         let embedder = pictures.adopt(&source).unwrap();
         let (splits, bad) = Splits::read(&mut pictures, &data, memory, || ()).unwrap();
         assert!(bad.is_empty());
-        let spec = Spec::new::<ImageSettings>(&source, embedder, data.labels);
+        let spec = ImageSettings::spec(&source, embedder, data.labels);
         let dialect = source.source().unwrap();
         let source = Some((&dialect, Parts::Body));
         let model = seeded(3, || Model::new(spec, &pictures, source, Device::Cpu).unwrap());
@@ -66,7 +66,7 @@ fn what_is_read_again_is_what_was_kept() {
         };
         let train = &splits.train;
         fit(&model, &pictures, train, &Samples::default(), &options, &mut |_| Ok(())).unwrap();
-        let test = Evaluation::of(&model, &pictures, &splits.test, 32).unwrap();
+        let test = evaluate(&model, &pictures, &splits.test, 32).unwrap();
         (splits.train.in_memory(), test)
     };
     let (all, kept) = run(MEMORY);
@@ -80,7 +80,7 @@ fn what_is_read_again_is_what_was_kept() {
 #[test]
 fn memory_holds_what_fits_and_no_more() {
     let data = root().join("crates/image/samples/digits");
-    let data = Dataset::open(data, &Layout::of::<ImageSettings>()).unwrap();
+    let data = Dataset::open(data, &ImageSettings::layout()).unwrap();
     let mut pictures = ImageSettings::default();
     pictures.survey(&data.test.iter().map(|i| &i.input).collect::<Vec<_>>());
     let mut memory = 10 * 64 + 63;

@@ -72,7 +72,7 @@ fn a_source_embeds_its_own_kind_of_inputs() {
     let bytes = fs::read(&out).unwrap();
     let header = String::from_utf8_lossy(&bytes[8..300]);
     assert!(header.contains("features") && header.contains("targets"), "{header}");
-    let inspected = crosstune_core::orca::SourceFeatures::open(&out).unwrap();
+    let inspected = crosstune_core::SourceFeatures::open(&out).unwrap();
     assert_eq!(inspected.width(), 32);
     assert!(crosstune("text", &line).error(2).contains("exists; name another file"));
     let data = root().join("crates/image/samples/digits");

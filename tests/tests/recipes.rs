@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crosstune_core::{
-    Choices, Dataset, FitOptions, Form, Layout, MEMORY, Modality, Model, Parts, Pretrained, Recipe,
-    Samples, Spec, Splits, fit,
+    Choices, Dataset, FitOptions, Form, MEMORY, Modality, Model, Parts, Pretrained, Recipe,
+    Samples, Splits, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -23,10 +23,10 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     let source = Pretrained::open(tiny_bert()).unwrap().with_dropout(0.).unwrap();
     let mut sentences = TextSettings::default();
     let embedder = sentences.adopt(&source).unwrap();
-    let layout = Layout::of::<TextSettings>();
+    let layout = TextSettings::layout();
     let data = Dataset::open(folder.join("sentences.tsv"), &layout).unwrap();
     let (splits, _) = Splits::read(&mut sentences, &data, MEMORY, || ()).unwrap();
-    let spec = Spec::new::<TextSettings>(&source, embedder, data.labels);
+    let spec = TextSettings::spec(&source, embedder, data.labels);
     let dialect = source.source().unwrap();
     let source = Some((&dialect, Parts::Body));
     let model = seeded(0, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());

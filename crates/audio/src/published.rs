@@ -5,7 +5,7 @@ use std::{fmt::Display, path::Path};
 use crosstune_core::{
     Embedder, Error, Form, FrameStemConfig, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
     Result, Scope, StemConfig, WaveformEmbedderConfig, WaveformNorm, checkpoint::PREPROCESSOR,
-    run::read_json,
+    files::read_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

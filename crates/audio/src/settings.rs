@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, FrameEmbedder, FrameEmbedderConfig, Input, Modality,
     Origin, Positions, Pretrained, PretrainedEmbedder, Result, Rng, Scope, Shown, StemConfig,
-    checkpoint::PREPROCESSOR, run::write_json,
+    checkpoint::PREPROCESSOR, files::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

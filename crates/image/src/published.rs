@@ -6,7 +6,7 @@ use std::path::Path;
 use crosstune_core::{
     Error, Pretrained, PretrainedEmbedder, Result, StemPool,
     checkpoint::{CONFIG, PREPROCESSOR},
-    run::read_json,
+    files::read_json,
 };
 use serde::Deserialize;
 

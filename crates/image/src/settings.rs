@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, Input, Modality, Origin, Pretrained, PretrainedEmbedder,
-    Result, Rng, Scope, Shown, checkpoint::PREPROCESSOR, run::write_json,
+    Result, Rng, Scope, Shown, checkpoint::PREPROCESSOR, files::write_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

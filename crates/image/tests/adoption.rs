@@ -7,7 +7,7 @@ use std::{
 
 use crosstune_core::{
     Device, Features, FitOptions, Form, Freeze, Input, Modality, Model, Origin, Parts, Pretrained,
-    Resampling, Reshaped, RunWriter, Spec, TrunkConfig, Tuner, fit, run, surgery,
+    Resampling, Reshaped, RunWriter, TrunkConfig, Tuner, run, seed, weights::resize,
 };
 use crosstune_image::{Channels, Geometry, ImageOptions, ImageSettings, Margin, Resample};
 use tch::{Kind, Tensor};
@@ -45,7 +45,7 @@ fn with(name: &str, file: &str, contents: &str) -> tempfile::TempDir {
 
 /// The model of a source, before it is trained.
 fn model(source: &Pretrained, settings: &ImageSettings, embedder: Origin) -> Model {
-    let spec = Spec::new::<ImageSettings>(source, embedder, labels());
+    let spec = ImageSettings::spec(source, embedder, labels());
     let taken = source.source().unwrap();
     Model::new(spec, settings, Some((&taken, Parts::Body)), Device::Cpu).unwrap()
 }
@@ -69,9 +69,9 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
     settings.standardise(&samples);
     let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
 
-    fit::seed(7);
+    seed(7);
     let before = model(source, &settings, origin);
-    fit::seed(7);
+    seed(7);
     let model = model(source, &settings, origin);
     Freeze::nothing().apply(model.store(), model.anatomy()).unwrap();
     let options = FitOptions::default();
@@ -167,8 +167,8 @@ fn a_vit_is_fitted_to_another_size_patch_and_colour() {
     );
     let tensors = source.checkpoint();
     let kernel = tensors.tensor("vit.embeddings.patch_embeddings.projection.weight").unwrap();
-    let grey = surgery::channels(&kernel, 1).unwrap().unwrap();
-    let wanted = surgery::patches(&grey, [5, 5]).unwrap().unwrap();
+    let grey = resize::channels(&kernel, 1).unwrap().unwrap();
+    let wanted = resize::patches(&grey, [5, 5]).unwrap().unwrap();
     assert_eq!(model.store().variables()["embed.project.weight"], wanted);
 
     let asked = ImageOptions { size: Some(30), ..ImageOptions::default() };
@@ -189,7 +189,7 @@ fn positions_are_resampled_as_the_library_of_the_model_does_it() {
         let asked = ImageOptions { size: Some(16), ..ImageOptions::default() };
         let model = build(&source, asked).0;
         let table = source.checkpoint().tensor(tensor).unwrap();
-        let wanted = surgery::positions(&table, 1, [4, 4], [2, 2], by).unwrap().unwrap();
+        let wanted = resize::positions(&table, 1, [4, 4], [2, 2], by).unwrap().unwrap();
         assert_eq!(model.store().variables()["embed.position"], wanted, "{name}");
     }
 }

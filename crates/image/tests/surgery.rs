@@ -1,7 +1,7 @@
 //! Tensors fitted to other inputs as transformers and timm fit them;
 //! `xtask/scripts/fixtures/surgery.py` made the file.
 
-use crosstune_core::{Checkpoint, Resampling, surgery};
+use crosstune_core::{Checkpoint, Resampling, weights::resize};
 use tch::Tensor;
 
 /// `4x6` to its two numbers.
@@ -27,10 +27,10 @@ fn every_case_is_as_its_library_has_it() {
                     "timm" => Resampling::Antialiased,
                     _ => Resampling::Bicubic,
                 };
-                surgery::positions(&x, tokens.parse().unwrap(), sides(from), sides(to), by)
+                resize::positions(&x, tokens.parse().unwrap(), sides(from), sides(to), by)
             }
-            ["patch"] => surgery::patches(&x, sides(to)),
-            _ => surgery::channels(&x, to.parse().unwrap()),
+            ["patch"] => resize::patches(&x, sides(to)),
+            _ => resize::channels(&x, to.parse().unwrap()),
         };
         let (got, want) = (got.unwrap().unwrap(), tensor("out"));
         assert_eq!(got.size(), want.size(), "{name}");

@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, Features, Form, PatchEmbedderConfig, Result, Scope, StemConfig, StemEmbedder,
-    StemNorm, StemPool, TokenPatchEmbedder, layers::Statistics,
+    StemNorm, StemPool, TokenPatchEmbedder, nn::Statistics,
 };
 use tch::Tensor;
 

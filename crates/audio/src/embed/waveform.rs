@@ -3,7 +3,7 @@
 use crosstune_core::{
     Batch, Bias, Embedder, Error, Features, Form, NormAt, Result, Scope, Sequence,
     WaveformEmbedderConfig, WaveformNorm, dropout,
-    layers::{LayerNorm, Linear},
+    nn::{LayerNorm, Linear},
 };
 use tch::{Kind, Tensor, nn::Init};
 

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::{
     Batch, Checkpoint, Device, FitOptions, Freeze, Fresh, Input, Modality, Model, Origin, Parts,
-    Pretrained, Scope, Source, Spec, Tuner, fit,
+    Pretrained, Scope, Source, Tuner, seed,
 };
 use tch::{Tensor, nn::VarStore};
 
@@ -36,7 +36,7 @@ fn reopened(audio: &AudioSettings) -> AudioSettings {
 /// Adopts the model of a fixture, reads two recordings, takes a step of training with a fresh head,
 /// and opens what was saved. Returns the shape of the batch.
 fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
-    fit::seed(1);
+    seed(1);
     let (mut audio, source) = adopt(file, options);
     let inputs = [digit("0_gb-f4_0.wav"), digit("1_caribbean-m6_0.wav")];
     audio.survey(&[&inputs[0], &inputs[1]]);
@@ -46,7 +46,7 @@ fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     let batch = audio.batch(&[&samples[0], &samples[1]]);
 
     let labels = vec!["zero".to_string(), "one".to_string()];
-    let spec = Spec::new::<AudioSettings>(&source, Origin::Pretrained, labels);
+    let spec = AudioSettings::spec(&source, Origin::Pretrained, labels);
     let tensors = source.source().unwrap();
     let taken = Some((&tensors, Parts::Body));
     let model = Model::new(spec.clone(), &audio, taken, Device::Cpu).unwrap();
@@ -283,7 +283,7 @@ fn a_fresh_embedder_does_not_get_the_norm_that_is_the_trunks() {
     let source = Pretrained::open(fixture("tiny-wav2vec2-large")).unwrap();
     let audio = AudioSettings::new(AudioOptions::default()).unwrap();
     let labels = vec!["zero".to_string(), "one".to_string()];
-    let spec = Spec::new::<AudioSettings>(&source, Origin::Fresh, labels);
+    let spec = AudioSettings::spec(&source, Origin::Fresh, labels);
     let tensors = source.source().unwrap();
     let taken = Some((&tensors, Parts::Body));
     let model = Model::new(spec, &audio, taken, Device::Cpu).unwrap();

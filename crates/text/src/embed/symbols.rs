@@ -1,7 +1,7 @@
 //! Symbols, bytes or characters, for trunks that never saw text.
 
 use crosstune_core::{
-    Batch, Embedder, Error, Features, Form, Positions, Result, Scope, Sequence, layers::LayerNorm,
+    Batch, Embedder, Error, Features, Form, Positions, Result, Scope, Sequence, nn::LayerNorm,
 };
 use tch::{Tensor, nn::Init};
 

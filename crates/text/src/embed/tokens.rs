@@ -3,7 +3,7 @@
 
 use crosstune_core::{
     Batch, Embedder, Error, Features, Form, Result, Scope, Sequence, TokenEmbedderConfig, dropout,
-    layers::LayerNorm,
+    nn::LayerNorm,
 };
 use tch::{Tensor, nn::Init};
 

@@ -5,8 +5,8 @@ use std::{borrow::Cow, fs, path::Path};
 use crosstune_core::{
     Batch, Cause, Embedder, Error, Form, Input, InputKind, Item, Modality, Origin, Place,
     Pretrained, PretrainedEmbedder, Result, Scope, Shown, TokenEmbedderConfig,
+    files::{read_json, write_json},
     modality::PREPROCESSING,
-    run::{read_json, write_json},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use crosstune_core::{Error, Result, run::read_json};
+use crosstune_core::{Error, Result, files::read_json};
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::AddedToken;

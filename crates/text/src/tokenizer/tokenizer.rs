@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
-use crosstune_core::{Cause, Error, Result, error::one_line, run::write_json};
+use crosstune_core::{Cause, Error, Result, error::one_line, files::write_json};
 use serde_json::json;
 use tokenizers::{PostProcessor, TruncationParams};
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crosstune_core::{Cause, Error, Result, data::encoding, error::one_line, run::read_json};
+use crosstune_core::{Cause, Error, Result, data::encoding, error::one_line, files::read_json};
 use tokenizers::{
     Tokenizer,
     models::{

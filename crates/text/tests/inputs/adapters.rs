@@ -31,8 +31,9 @@ fn based() -> (Pretrained, TextSettings, Model) {
     let labels = source.family().head.labels.clone().unwrap();
     let targets = LAYERS.map(|(_, ours)| format!("*.{ours}")).to_vec();
     let lora = Some(Lora { rank: 4, alpha: 12., dropout: 0., targets });
-    let spec = Spec::new::<TextSettings>(&source, Origin::Pretrained, labels);
-    let spec = Spec { lora, ..spec.with_head_of(&source) };
+    let spec = TextSettings::spec(&source, Origin::Pretrained, labels);
+    let spec =
+        Spec { lora, ..spec.with_head(source.family().head.pool, source.family().head.config) };
     let dialect = source.source().unwrap();
     let model =
         Model::new(spec, &settings, Some((&dialect, Parts::BodyAndHead)), Device::Cpu).unwrap();

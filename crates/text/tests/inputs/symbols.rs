@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use crosstune_core::{
-    BadSample, Device, Evaluation, FitOptions, Freeze, Input, Item, MEMORY, Modality, Model,
-    Origin, Parts, Place, Pretrained, Reading, RunWriter, Samples, Spec, Target, fit, run,
+    BadSample, Device, FitOptions, Freeze, Input, Item, MEMORY, Modality, Model, Origin, Parts,
+    Place, Pretrained, Reading, RunWriter, Samples, Target, evaluate, fit, run, seed,
 };
 use crosstune_text::{TextSettings, Units};
 
@@ -43,14 +43,14 @@ fn learnt(source: &str, units: Units, epochs: usize) -> f64 {
     let (samples, bad) = read(&settings, &items);
     assert!(bad.is_empty());
 
-    fit::seed(1);
-    let spec = Spec::new::<TextSettings>(&source, Origin::Fresh, vec!["cat".into(), "moon".into()]);
+    seed(1);
+    let spec = TextSettings::spec(&source, Origin::Fresh, vec!["cat".into(), "moon".into()]);
     let dialect = source.source().unwrap();
     let model = Model::new(spec, &settings, Some((&dialect, Parts::Body)), Device::Cpu).unwrap();
     assert!(model.report().fresh.contains(&"embed.token.weight".to_string()));
     Freeze::default().apply(model.store(), model.anatomy()).unwrap();
     let options = FitOptions { epochs, batch_size: 8, lr: 3e-3, ..FitOptions::default() };
-    fit::fit(&model, &settings, &samples, &Samples::default(), &options, &mut |_| Ok(())).unwrap();
+    fit(&model, &settings, &samples, &Samples::default(), &options, &mut |_| Ok(())).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("run");
@@ -58,7 +58,7 @@ fn learnt(source: &str, units: Units, epochs: usize) -> f64 {
     let (opened, settings) = run::open::<TextSettings>(&place, Device::Cpu).unwrap();
     let (again, _) = read(&settings, &items);
     assert_eq!(again.some(usize::MAX), samples.some(usize::MAX));
-    Evaluation::of(&opened, &settings, &again, 8).unwrap().merit()
+    evaluate(&opened, &settings, &again, 8).unwrap().merit()
 }
 
 #[test]
