@@ -147,11 +147,11 @@ fn noise(example: &Batch, n: i64) -> Batch {
         _ => Tensor::randn(&size, (Kind::Float, Device::Cpu)),
     };
     let lengths: Vec<_> = (0..n).map(|i| (size[1] - i * size[1] / 4).max(1)).collect();
-    let keep = example.keep.as_ref().map(|_| {
+    let mask = example.attention_mask.as_ref().map(|_| {
         let places = Tensor::arange(size[1], (Kind::Int64, Device::Cpu));
         places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))
     });
-    Batch { x, keep }
+    Batch { x, attention_mask: mask }
 }
 
 fn traced_is_the_model<M: Modality>(source: &str, more: &[&str]) {
@@ -165,7 +165,8 @@ fn traced_is_the_model<M: Modality>(source: &str, more: &[&str]) {
         for n in [1, 3] {
             let batch = noise(&example, n);
             let want = model.classifier().forward(&batch, false);
-            let inputs: Vec<_> = [Some(batch.x), batch.keep].into_iter().flatten().collect();
+            let inputs: Vec<_> =
+                [Some(batch.x), batch.attention_mask].into_iter().flatten().collect();
             let got = traced.forward_ts(&inputs).unwrap();
             assert_eq!(got.size(), [n, 10], "{source} on {}", M::NAME);
             let difference = (got - want).abs().max().double_value(&[]);

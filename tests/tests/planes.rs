@@ -56,8 +56,8 @@ fn a_resnet_learns_to_read() {
     let (length, longest) = (ids.size()[0], sentences.example().x.size()[1]);
     assert!(length < longest, "{length} of {longest}");
     let x = ids.constant_pad_nd([0, longest - length]).unsqueeze(0);
-    let keep = Tensor::arange(longest, (Kind::Int64, Device::Cpu)).lt(length).unsqueeze(0);
-    let logits = CModule::load(&traced).unwrap().forward_ts(&[x, keep]).unwrap();
+    let mask = Tensor::arange(longest, (Kind::Int64, Device::Cpu)).lt(length).unsqueeze(0);
+    let logits = CModule::load(&traced).unwrap().forward_ts(&[x, mask]).unwrap();
     let moon = logits.softmax(-1, Kind::Double).get(0).double_value(&[1]);
     assert!((moon - said).abs() < 1e-5, "{moon} as TorchScript, {said} in the run");
 }

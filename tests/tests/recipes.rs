@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crosstune_core::{
-    Choices, Dataset, FitOptions, Form, MEMORY, Modality, Model, Parts, Pretrained, Recipe,
+    Choices, Dataset, FeatureShape, FitOptions, MEMORY, Modality, Model, Parts, Pretrained, Recipe,
     Samples, Splits, fit,
 };
 use crosstune_text::TextSettings;
@@ -39,7 +39,7 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     });
 
     let choices = Choices { pretrained_lr: Some(1e-3), ..Choices::default() };
-    let form = Form::Sequence { width: 32 };
+    let form = FeatureShape::Sequence { width: 32 };
     let plan = Recipe::LpFt.plan(model.anatomy(), form, 9, choices).unwrap();
     let batch_size = data.train.len();
     let options = plan.apply(FitOptions { epochs: 9, batch_size, ..FitOptions::default() });

@@ -68,5 +68,5 @@ pub use long::Long;
 pub use options::{AudioOptions, FrameFeatures};
 pub use recording::{Recording, RecordingError};
 pub use resample::{ResampleError, resample};
-pub use scale::Scale;
+pub use scale::Normalization;
 pub use settings::AudioSettings;

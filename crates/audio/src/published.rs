@@ -3,9 +3,9 @@
 use std::{fmt::Display, path::Path};
 
 use crosstune_core::{
-    Embedder, Error, Form, FrameStemConfig, PatchEmbedderConfig, Pretrained, PretrainedEmbedder,
-    Result, Scope, StemConfig, WaveformEmbedderConfig, WaveformNorm, checkpoint::PREPROCESSOR,
-    files::read_json,
+    Embedder, EmbedderConfig, Error, FeatureShape, FrameStemConfig, PatchEmbedderConfig,
+    Pretrained, Result, Scope, StemConfig, WaveformEmbedderConfig, WaveformNorm,
+    checkpoint::PREPROCESSOR, files::read_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ impl Adopted {
             _ => Ok(size(takes)),
         };
         Ok(match source.family().embedder.clone() {
-            PretrainedEmbedder::Waveform(embedder) => {
+            EmbedderConfig::Waveform(embedder) => {
                 let published = Published::open(&path)?;
                 let masked = embedder.norm == WaveformNorm::Layer;
                 let hears = WaveformConfig {
@@ -98,7 +98,7 @@ impl Adopted {
                 };
                 Self::Waveform { hears, embedder }
             }
-            PretrainedEmbedder::Frames(embedder) => {
+            EmbedderConfig::Frames(embedder) => {
                 let published = Published::open(&path)?;
                 let hears = WhisperConfig {
                     sample_rate: published.rate(),
@@ -108,9 +108,9 @@ impl Adopted {
                 };
                 Self::Whisper { hears, embedder }
             }
-            PretrainedEmbedder::Patches(embedder) => {
+            EmbedderConfig::Patches(embedder) => {
                 let published = Published::open(&path)?;
-                let (mean, deviation) = match published.normalises() {
+                let (mean, std) = match published.normalises() {
                     // Those of AudioSet.
                     true => (
                         published.mean.unwrap_or(-4.267_739_3),
@@ -122,14 +122,14 @@ impl Adopted {
                     sample_rate: published.rate(),
                     bands: bands("num_mel_bins", published.num_mel_bins, embedder.size[0])?,
                     mean,
-                    scale: 2. * deviation,
+                    scale: 2. * std,
                     window: KaldiWindow::Hanning,
                 };
                 Self::Kaldi { hears, embedder }
             }
             // Published as a bare table of tensors, with nothing beside it.
-            PretrainedEmbedder::Planes(embedder) => Self::Cepstra { embedder },
-            PretrainedEmbedder::Tokens(_) | PretrainedEmbedder::Ours => {
+            EmbedderConfig::Stem(embedder) => Self::Cepstra { embedder },
+            EmbedderConfig::Tokens(_) | EmbedderConfig::FromModality => {
                 return Err(Error::Family {
                     path: source.checkpoint().path().into(),
                     problem: "a model of sound with such an embedder is not known".into(),
@@ -218,16 +218,14 @@ impl Adopted {
     }
 
     /// The shape of the model's embedder for `frames` frames.
-    pub(crate) fn pretrained(&self, frames: i64) -> PretrainedEmbedder {
+    pub(crate) fn pretrained(&self, frames: i64) -> EmbedderConfig {
         match self {
-            Self::Waveform { embedder, .. } => PretrainedEmbedder::Waveform(embedder.clone()),
+            Self::Waveform { embedder, .. } => EmbedderConfig::Waveform(embedder.clone()),
             Self::Whisper { embedder, .. } => {
-                PretrainedEmbedder::Frames(fewer_positions(embedder, frames))
+                EmbedderConfig::Frames(fewer_positions(embedder, frames))
             }
-            Self::Kaldi { embedder, .. } => {
-                PretrainedEmbedder::Patches(shortened(embedder, frames))
-            }
-            Self::Cepstra { embedder } => PretrainedEmbedder::Planes(*embedder),
+            Self::Kaldi { embedder, .. } => EmbedderConfig::Patches(shortened(embedder, frames)),
+            Self::Cepstra { embedder } => EmbedderConfig::Stem(*embedder),
         }
     }
 
@@ -264,7 +262,7 @@ impl Adopted {
         &self,
         at: &Scope<'_>,
         frames: i64,
-        form: Form,
+        form: FeatureShape,
     ) -> Result<Box<dyn Embedder>> {
         Ok(match self {
             Self::Waveform { embedder, .. } => Box::new(WaveformEmbedder::new(at, embedder, form)?),

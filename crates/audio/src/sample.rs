@@ -9,7 +9,7 @@ use crate::{
     options::AudioOptions,
     recording::{LONGEST, Recording, RecordingError},
     resample,
-    scale::{Scale, to_vec},
+    scale::{Normalization, to_vec},
 };
 
 /// How recordings become samples: what of a modality's settings tells it.
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Hearing<'a> {
     pub(crate) options: &'a AudioOptions,
     pub(crate) front_end: &'a FrontEnd,
-    pub(crate) scale: Option<&'a Scale>,
+    pub(crate) scale: Option<&'a Normalization>,
 }
 
 /// What is kept of training samples, for [`Hearing::vary`] to draw from.
@@ -49,8 +49,8 @@ impl Hearing<'_> {
         })
     }
 
-    /// [`Modality::keep`](crosstune_core::Modality::keep).
-    pub(crate) fn keep(&self, input: &Input) -> Result<Tensor, Cause> {
+    /// [`Modality::read_for_training`](crosstune_core::Modality::read_for_training).
+    pub(crate) fn read_for_training(&self, input: &Input) -> Result<Tensor, Cause> {
         let samples = self.hear(input)?;
         Ok(match self.keeps() {
             Kept::Samples => Tensor::from_slice(&samples),
@@ -91,7 +91,7 @@ impl Hearing<'_> {
         self.keeps() != Kept::Frames || options.long != Long::Cut || options.augment.masks.is_some()
     }
 
-    /// What a model hears of something [kept](Self::keep), unvaried.
+    /// What a model hears of something [kept](Self::read_for_training), unvaried.
     pub(crate) fn heard_of(&self, kept: &Tensor) -> Tensor {
         match self.keeps() {
             Kept::Frames => kept.shallow_clone(),

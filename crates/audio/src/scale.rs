@@ -6,14 +6,15 @@ use tch::{Kind, Tensor};
 /// Mean and deviation of each mel band, measured on a training set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scale {
+pub struct Normalization {
     /// The mean of each band.
     pub mean: Vec<f32>,
     /// The standard deviation of each band; 1 for a band that never changes.
-    pub deviation: Vec<f32>,
+    #[serde(alias = "deviation")]
+    pub std: Vec<f32>,
 }
 
-impl Scale {
+impl Normalization {
     /// Measures samples `[T, F]` of any `T`; `None` if there are none.
     pub fn measure(samples: impl IntoIterator<Item = Tensor>) -> Option<Self> {
         /// Samples whose frames are copied together at a time.
@@ -34,14 +35,14 @@ impl Scale {
             squares += x.square().sum_dim_intlist(0, false, Kind::Double);
         }
         let mean = sum / frames;
-        let deviation = (squares / frames - mean.square()).clamp_min(0.).sqrt();
-        let deviation = deviation.masked_fill(&deviation.lt(STILL), 1.);
-        Some(Self { mean: to_vec(&mean), deviation: to_vec(&deviation) })
+        let std = (squares / frames - mean.square()).clamp_min(0.).sqrt();
+        let std = std.masked_fill(&std.lt(STILL), 1.);
+        Some(Self { mean: to_vec(&mean), std: to_vec(&std) })
     }
 
-    /// `(x - mean) / deviation` of frames `[…, F]`.
+    /// `(x - mean) / std` of frames `[…, F]`.
     pub fn apply(&self, x: &Tensor) -> Tensor {
-        (x - Tensor::from_slice(&self.mean)) / Tensor::from_slice(&self.deviation)
+        (x - Tensor::from_slice(&self.mean)) / Tensor::from_slice(&self.std)
     }
 }
 

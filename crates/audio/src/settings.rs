@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, path::Path};
 
 use crosstune_core::{
-    Batch, Cause, Embedder, Error, Form, FrameEmbedder, FrameEmbedderConfig, Input, Modality,
-    Origin, Positions, Pretrained, PretrainedEmbedder, Result, Rng, Scope, Shown, StemConfig,
-    checkpoint::PREPROCESSOR, files::write_json,
+    Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
+    FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Result, Rng, Scope, Shown,
+    StemConfig, checkpoint::PREPROCESSOR, files::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::{
     published::{Adopted, settle},
     recording::Recording,
     sample::{Hearing, open},
-    scale::Scale,
+    scale::Normalization,
     show::{clip, spectrogram},
 };
 
@@ -34,7 +34,7 @@ use crate::{
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct AudioSettings {
     options: AudioOptions,
-    scale: Option<Scale>,
+    scale: Option<Normalization>,
     adopted: Option<Adopted>,
     /// How frames lie for a model that was not trained on sound.
     lie: Lie,
@@ -57,7 +57,7 @@ struct Saved {
     #[serde(flatten)]
     options: AudioOptions,
     #[serde(default)]
-    scale: Option<Scale>,
+    scale: Option<Normalization>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     adopted: Option<Adopted>,
     #[serde(default)]
@@ -103,7 +103,7 @@ impl AudioSettings {
     }
 
     /// Hears as a run of ours did, and meets its trunk, which takes `form`, as that did.
-    fn take_over(&mut self, run: Self, form: Form) -> Result<Origin> {
+    fn take_over(&mut self, run: Self, form: FeatureShape) -> Result<Origin> {
         let frames = run.options.frames();
         let asked = self.options.clone();
         if let Some(adopted) = run.adopted {
@@ -112,8 +112,8 @@ impl AudioSettings {
         }
         // A table of positions is of one length; planes are of any.
         let frames = match form {
-            Form::Sequence { .. } => settle("--frames", asked.frames, Some(frames))?,
-            Form::Planes { .. } => asked.frames.or(Some(frames)),
+            FeatureShape::Sequence { .. } => settle("--frames", asked.frames, Some(frames))?,
+            FeatureShape::FeatureMap { .. } => asked.frames.or(Some(frames)),
         };
         let has = &run.options;
         let options = AudioOptions {
@@ -152,7 +152,7 @@ impl AudioSettings {
     }
 
     /// The scale of the training set, once measured.
-    pub fn scale(&self) -> Option<&Scale> {
+    pub fn scale(&self) -> Option<&Normalization> {
         self.scale.as_ref()
     }
 }
@@ -173,9 +173,11 @@ impl Modality for AudioSettings {
         };
         let lie = match (source.family().trunk.accepts(), &source.family().embedder) {
             _ if adopted.is_some() => Lie::Sequence,
-            (Form::Sequence { .. }, _) => Lie::Sequence,
-            (Form::Planes { .. }, PretrainedEmbedder::Planes(stem)) => Lie::Picture(Some(*stem)),
-            (Form::Planes { .. }, _) => Lie::Picture(None),
+            (FeatureShape::Sequence { .. }, _) => Lie::Sequence,
+            (FeatureShape::FeatureMap { .. }, EmbedderConfig::Stem(stem)) => {
+                Lie::Picture(Some(*stem))
+            }
+            (FeatureShape::FeatureMap { .. }, _) => Lie::Picture(None),
         };
         let origin = match (&adopted, lie) {
             (None, Lie::Sequence | Lie::Picture(None)) => Origin::Fresh,
@@ -214,8 +216,8 @@ impl Modality for AudioSettings {
         self.hearing().read(input)
     }
 
-    fn keep(&self, input: &Input) -> Result<Tensor, Cause> {
-        self.hearing().keep(input)
+    fn read_for_training(&self, input: &Input) -> Result<Tensor, Cause> {
+        self.hearing().read_for_training(input)
     }
 
     fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
@@ -249,7 +251,7 @@ impl Modality for AudioSettings {
         // A pretrained model knows the scale that it was trained at.
         if self.adopted.is_none() && self.embedder == Origin::Fresh {
             let hearing = self.hearing();
-            self.scale = Scale::measure(train.iter().map(|kept| hearing.heard_of(kept)));
+            self.scale = Normalization::measure(train.iter().map(|kept| hearing.heard_of(kept)));
         }
     }
 
@@ -262,30 +264,36 @@ impl Modality for AudioSettings {
                 let silence = self.front_end.silence(sample);
                 sample.pad([0, 0, 0, frames - length], "constant", silence)
             });
-            return Batch { x: Tensor::stack(&filled.collect::<Vec<_>>(), 0), keep: None };
+            return Batch {
+                x: Tensor::stack(&filled.collect::<Vec<_>>(), 0),
+                attention_mask: None,
+            };
         }
         let x = Tensor::pad_sequence(samples, true, 0., "right");
         let x = self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(&x));
         let longest = x.size()[1];
         let even = lengths.iter().all(|&length| length == longest);
-        let keep = (padding != Padding::Silent && !even).then(|| {
+        let mask = (padding != Padding::Silent && !even).then(|| {
             let places = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
             places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))
         });
         // The scale has moved what stands behind the shorter ones away from zero.
-        let x = match keep.as_ref().map(Tensor::logical_not) {
+        let x = match mask.as_ref().map(Tensor::logical_not) {
             Some(padded) if x.dim() == 3 => x.masked_fill(&padded.unsqueeze(-1), 0.),
             Some(padded) => x.masked_fill(&padded, 0.),
             None => x,
         };
         if self.lie != Lie::Sequence {
             let missing = self.options.frames() as i64 - longest;
-            return Batch { x: x.pad([0, 0, 0, missing.max(0)], "constant", 0.), keep: None };
+            return Batch {
+                x: x.pad([0, 0, 0, missing.max(0)], "constant", 0.),
+                attention_mask: None,
+            };
         }
-        Batch { x, keep }
+        Batch { x, attention_mask: mask }
     }
 
-    fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
+    fn pretrained_embedder(&self) -> Option<EmbedderConfig> {
         let frames = self.options.frames() as i64;
         self.adopted.as_ref().map(|adopted| adopted.pretrained(frames))
     }
@@ -306,26 +314,26 @@ impl Modality for AudioSettings {
             }
             _ => Tensor::zeros([1, frames as i64, self.front_end.width() as i64], float),
         };
-        let keep = match self.front_end.padding() {
+        let mask = match self.front_end.padding() {
             Padding::Full | Padding::Silent => None,
             Padding::Masked if self.lie != Lie::Sequence => None,
             Padding::Masked => Some(Tensor::ones(&x.size()[..2], (Kind::Bool, Device::Cpu))),
         };
-        Batch { x, keep }
+        Batch { x, attention_mask: mask }
     }
 
-    fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         let frames = self.options.frames() as i64;
         if let Some(adopted) = &self.adopted {
             return adopted.embedder(&at, frames, form);
         }
         Ok(match form {
-            Form::Sequence { .. } => {
+            FeatureShape::Sequence { .. } => {
                 let features = self.front_end.width() as i64;
                 let config = FrameEmbedderConfig { features, positions: Positions::Line(frames) };
                 Box::new(FrameEmbedder::new(at, config, form)?)
             }
-            Form::Planes { channels } => {
+            FeatureShape::FeatureMap { channels } => {
                 let from = match self.lie {
                     Lie::Picture(Some(stem)) => stem,
                     Lie::Picture(None) | Lie::Sequence => fresh_stem(channels),
@@ -366,13 +374,13 @@ impl TryFrom<Saved> for AudioSettings {
     fn try_from(Saved { options, scale, adopted, lie }: Saved) -> Result<Self> {
         let settled = Self { scale, lie, ..Self::with(options, adopted)? };
         let width = settled.front_end.width();
-        if let Some(Scale { mean, deviation }) = &settled.scale
+        if let Some(Normalization { mean, std }) = &settled.scale
             && (mean.len() != width
-                || deviation.len() != width
+                || std.len() != width
                 || !mean.iter().all(|m| m.is_finite())
-                || !deviation.iter().all(|&d| d.is_finite() && d > 0.))
+                || !std.iter().all(|&d| d.is_finite() && d > 0.))
         {
-            let problem = format!("expected {width} means and as many deviations above 0");
+            let problem = format!("expected {width} means and as many standard deviations above 0");
             return Err(Error::Setting { setting: "scale", problem });
         }
         Ok(settled)

@@ -107,7 +107,7 @@ pub enum Error {
     Duplicate(String),
     /// An embedder emits a form that the trunk does not accept.
     #[error("the embedder emits {emits}, but the trunk accepts {accepts}")]
-    Form {
+    FeatureShape {
         /// What the embedder emits.
         emits: String,
         /// What the trunk accepts.

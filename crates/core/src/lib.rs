@@ -51,9 +51,9 @@ pub use loader::{Balance, MEMORY, Order, Reading, Room, Samples, Splits};
 pub use modality::{Modality, Shown};
 pub use model::{Anatomy, Freeze, Model, Parts};
 pub use nn::{
-    Activation, Attend, Batch, Bias, Block, ClassTokens, Classifier, Cut, Dense, Embedder,
-    Features, Form, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Gelu, Head, HeadConfig,
-    LayerScale, NormAt, PatchEmbedderConfig, Pool, Positions, PretrainedEmbedder, ResNet,
+    Activation, AttentionKind, Batch, Bias, Block, ClassTokens, Classifier, Cut, Dense, Embedder,
+    EmbedderConfig, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
+    Head, HeadConfig, LayerScale, NormPlacement, PatchEmbedderConfig, Pool, Positions, ResNet,
     ResNetConfig, Sequence, Shortcut, Stage, Statistics, StemConfig, StemEmbedder, StemNorm,
     StemPool, TokenEmbedderConfig, TokenPatchEmbedder, Tower, Transformer, TransformerConfig,
     Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, dropout,
@@ -62,7 +62,7 @@ pub use predict::evaluate;
 pub use random::{Rng, seed};
 pub use run::RunWriter;
 pub use spec::Spec;
-pub use task::{Evaluation, Objective, Scale, Target, Task, TaskConfig};
+pub use task::{Evaluation, Objective, Target, TargetScale, Task, TaskConfig};
 pub use train::{
     AdamW, Continues, Curve, EpochRecord, FitOptions, Fitted, Mix, Phase, Progress, RateCurve,
     RatePoint, Schedule, SweepEnd, Tuner, find_rate, fit,

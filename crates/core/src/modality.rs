@@ -11,7 +11,7 @@ use crate::data::{Input, InputKind, Item, Layout};
 use crate::error::{Cause, Result};
 use crate::family::Pretrained;
 use crate::files;
-use crate::nn::{Batch, Embedder, Form, HeadConfig, Pool, PretrainedEmbedder};
+use crate::nn::{Batch, Embedder, EmbedderConfig, FeatureShape, HeadConfig, Pool};
 use crate::random::Rng;
 use crate::spec::{FORMAT, Spec};
 use crate::task::Task;
@@ -22,7 +22,7 @@ use crate::weights::{Origin, Scope};
 /// exactly as training did.
 ///
 /// In the order of use: [`adopt`](Self::adopt) once per source, [`survey`](Self::survey) once per
-/// training set, [`keep`](Self::keep) once per training sample and [`read`](Self::read) once per other
+/// training set, [`read_for_training`](Self::read_for_training) once per training sample and [`read`](Self::read) once per other
 /// one (in parallel), [`standardise`](Self::standardise) once, [`embedder`](Self::embedder) once per
 /// model, [`vary`](Self::vary) once per training sample and epoch, [`batch`](Self::batch) at every step.
 pub trait Modality:
@@ -61,11 +61,11 @@ pub trait Modality:
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn keep(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read_for_training(&self, input: &Input) -> Result<Tensor, Cause> {
         self.read(input)
     }
 
-    /// A sample, as [`read`](Self::read) would make it, of what [`keep`](Self::keep) returned, varied
+    /// A sample, as [`read`](Self::read) would make it, of what [`read_for_training`](Self::read_for_training) returned, varied
     /// at random by `rng` alone: augmentation. May run on any thread.
     fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
         let _ = rng;
@@ -123,7 +123,7 @@ pub trait Modality:
         Ok(None)
     }
 
-    /// Measures the training samples, as [`keep`](Self::keep) returned them, so that `batch` can bring every sample to a common scale.
+    /// Measures the training samples, as [`read_for_training`](Self::read_for_training) returned them, so that `batch` can bring every sample to a common scale.
     fn standardise(&mut self, train: &[Tensor]) {
         let _ = train;
     }
@@ -139,17 +139,17 @@ pub trait Modality:
     ///
     /// # Errors
     /// If no embedder of this modality emits `form`, or if the source of `at` lacks a tensor.
-    fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>>;
+    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>>;
 
     /// The embedder that the adopted source was trained with, fitted to these settings; `None`: the
     /// embedder is fresh.
-    fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
+    fn pretrained_embedder(&self) -> Option<EmbedderConfig> {
         None
     }
 
     /// How the embedder for a trunk that takes `form` is built, be it pretrained or fresh, as far as
     /// that can be told to a model for another modality.
-    fn embedder_config(&self, form: Form) -> Option<PretrainedEmbedder> {
+    fn embedder_config(&self, form: FeatureShape) -> Option<EmbedderConfig> {
         let _ = form;
         self.pretrained_embedder()
     }
@@ -183,7 +183,7 @@ pub trait Modality:
             modality: Self::NAME.into(),
             family: source.family().name.clone(),
             embedder,
-            embedder_config: PretrainedEmbedder::Ours,
+            embedder_config: EmbedderConfig::FromModality,
             trunk: match embedder {
                 Origin::Pretrained => trunk,
                 Origin::Fresh => trunk.with_dropout(0.),

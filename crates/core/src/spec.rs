@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files::read_json;
-use crate::nn::{HeadConfig, Pool, PretrainedEmbedder, TrunkConfig};
-use crate::task::{Scale, Target, Task, TaskConfig};
+use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
+use crate::task::{Target, TargetScale, Task, TaskConfig};
 use crate::weights::{Lora, Origin};
 
 /// All that a model's architecture depends on, beside the modality's settings.
@@ -22,8 +22,8 @@ pub struct Spec {
     /// Whether the embedder came with the trunk.
     pub embedder: Origin,
     /// How the embedder is built, as far as a model for another modality can make use of it.
-    #[serde(default = "ours", skip_serializing_if = "is_ours")]
-    pub embedder_config: PretrainedEmbedder,
+    #[serde(default = "from_modality", skip_serializing_if = "is_from_modality")]
+    pub embedder_config: EmbedderConfig,
     /// The trunk.
     pub trunk: TrunkConfig,
     /// How the trunk's output becomes one vector.
@@ -41,7 +41,7 @@ pub struct Spec {
     pub labels: Vec<String>,
     /// The scale of each value, where the logits are deviations from a mean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scales: Vec<Scale>,
+    pub scales: Vec<TargetScale>,
 }
 
 impl Spec {
@@ -51,7 +51,7 @@ impl Spec {
     /// If a value is the same in all of them.
     pub fn for_task(self, task: Task, train: &[Target]) -> Result<Self> {
         let scales = match task {
-            Task::Regression => Scale::of(train, &self.labels)?,
+            Task::Regression => TargetScale::of(train, &self.labels)?,
             Task::SingleLabel | Task::MultiLabel => vec![],
         };
         Ok(Self { task, scales, ..self })
@@ -87,26 +87,27 @@ impl Spec {
             });
         }
         let spec: Self = read_json(&folder.join(SPEC))?;
-        if spec.format != FORMAT {
+        if !(1..=FORMAT).contains(&spec.format) {
             return Err(Error::Malformed {
                 path: folder.join(SPEC),
-                problem: format!("format {}, but this version reads {FORMAT}", spec.format),
+                problem: format!("format {}, but this version reads 1 to {FORMAT}", spec.format),
             });
         }
-        Ok(spec)
+        Ok(Self { format: FORMAT, ..spec })
     }
 }
 
-fn ours() -> PretrainedEmbedder {
-    PretrainedEmbedder::Ours
+fn from_modality() -> EmbedderConfig {
+    EmbedderConfig::FromModality
 }
 
-fn is_ours(config: &PretrainedEmbedder) -> bool {
-    *config == PretrainedEmbedder::Ours
+fn is_from_modality(config: &EmbedderConfig) -> bool {
+    *config == EmbedderConfig::FromModality
 }
 
 /// The file in a run folder that holds a specification.
 pub const SPEC: &str = "spec.json";
 
-/// The version that [`Spec::format`] has now.
-pub const FORMAT: u32 = 1;
+/// The version that [`Spec::format`] has now. In 1, fields and choices had other names, which are
+/// read as well.
+pub const FORMAT: u32 = 2;

@@ -39,5 +39,5 @@ pub use geometry::{Fit, Geometry, Margin};
 pub use options::ImageOptions;
 pub use picture::{Background, Channels, Picture, PictureError};
 pub use resample::Resample;
-pub use scale::Scale;
+pub use scale::Normalization;
 pub use settings::ImageSettings;

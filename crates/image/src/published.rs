@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crosstune_core::{
-    Error, Pretrained, PretrainedEmbedder, Result, StemPool,
+    EmbedderConfig, Error, Pretrained, Result, StemPool,
     checkpoint::{CONFIG, PREPROCESSOR},
     files::read_json,
 };
@@ -14,7 +14,7 @@ use crate::{
     geometry::{Fit, Geometry, Margin},
     picture::Channels,
     resample::Resample,
-    scale::Scale,
+    scale::Normalization,
 };
 
 /// The preparation of pictures for a pretrained model.
@@ -23,7 +23,7 @@ pub(crate) struct Published {
     /// How the model's input is laid out.
     pub(crate) geometry: Geometry,
     /// For as many channels as the model takes.
-    pub(crate) scale: Scale,
+    pub(crate) scale: Normalization,
 }
 
 impl Published {
@@ -38,7 +38,7 @@ impl Published {
         if transformers.is_file() {
             read_json::<Processor>(&transformers)?.published(usual, &transformers)
         } else if timm.is_file() {
-            let whole = matches!(source.family().embedder, PretrainedEmbedder::Planes(_));
+            let whole = matches!(source.family().embedder, EmbedderConfig::Stem(_));
             read_json::<Timm>(&timm)?.config().published(usual, whole, &timm)
         } else {
             Ok(usual)
@@ -50,18 +50,16 @@ impl Published {
         let family = source.family();
         let side = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
         let (takes, size, resize, patch) = match &family.embedder {
-            PretrainedEmbedder::Patches(c) => {
+            EmbedderConfig::Patches(c) => {
                 (c.channels, side(c.size[0]), side(c.size[0]), Some(side(c.patch[0])))
             }
-            PretrainedEmbedder::Planes(c) if c.pool == StemPool::Without => {
-                (c.channels, 32, 32, None)
-            }
-            PretrainedEmbedder::Planes(c) => (c.channels, 224, 256, None),
+            EmbedderConfig::Stem(c) if c.pool == StemPool::Without => (c.in_channels, 32, 32, None),
+            EmbedderConfig::Stem(c) => (c.in_channels, 224, 256, None),
             _ => (3, 224, 224, None),
         };
         let scale = match family.name.as_str() {
-            "vit" | "timm-vit" => Scale::halves(3),
-            _ => Scale::imagenet(),
+            "vit" | "timm-vit" => Normalization::halves(3),
+            _ => Normalization::imagenet(),
         };
         let resample = match family.name.as_str() {
             "timm-vit" => Resample::Bicubic,
@@ -83,7 +81,7 @@ impl Published {
     fn scaled(
         mut self,
         mean: Option<Vec<f32>>,
-        deviation: Option<Vec<f32>>,
+        std: Option<Vec<f32>>,
         path: &Path,
     ) -> Result<Self> {
         let channels = self.scale.mean.len();
@@ -91,10 +89,10 @@ impl Published {
             &[one] => vec![one; channels],
             _ => values,
         };
-        let Scale { mean: usual_mean, deviation: usual_deviation } = self.scale;
-        self.scale = Scale {
+        let Normalization { mean: usual_mean, std: usual_std } = self.scale;
+        self.scale = Normalization {
             mean: mean.map_or(usual_mean, spread),
-            deviation: deviation.map_or(usual_deviation, spread),
+            std: std.map_or(usual_std, spread),
         };
         match self.scale.problem(channels) {
             Some((what, problem)) => Err(malformed(path, format!("{what}: {problem}"))),
@@ -192,7 +190,7 @@ impl Processor {
             (Some(false), _) => 1.,
             (_, factor) => factor.unwrap_or(1. / 255.),
         };
-        let (mean, deviation) = match self.do_normalize {
+        let (mean, std) = match self.do_normalize {
             Some(false) => (Some(vec![0.]), Some(vec![1.])),
             _ => (self.image_mean, self.image_std),
         };
@@ -203,7 +201,7 @@ impl Processor {
         let mut published = usual.sized(size, resize, fit);
         published.geometry.resample = resample;
         published.geometry.margin = Margin::Down;
-        published.scaled(ours(mean), ours(deviation), path)
+        published.scaled(ours(mean), ours(std), path)
     }
 
     /// What the size is the size of.

@@ -10,26 +10,27 @@ use crate::picture::Channels;
 /// The mean and deviation of each channel, where black is 0 and full intensity is 1: those of the
 /// training set, or those that a pretrained model was trained with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Scale {
+pub struct Normalization {
     /// The mean of each channel.
     pub mean: Vec<f32>,
     /// The standard deviation of each channel.
-    pub deviation: Vec<f32>,
+    #[serde(alias = "deviation")]
+    pub std: Vec<f32>,
 }
 
 /// The least deviation, one of the 255 steps of intensity: blank pictures are not blown up.
 const LEAST_DEVIATION: f64 = 1. / 255.;
 
-impl Scale {
+impl Normalization {
     /// From -1 to 1: until something is known, and for ViT and many of its kin.
     pub(crate) fn halves(channels: usize) -> Self {
         let half = vec![0.5; channels];
-        Self { mean: half.clone(), deviation: half }
+        Self { mean: half.clone(), std: half }
     }
 
     /// That of ImageNet.
     pub(crate) fn imagenet() -> Self {
-        Self { mean: vec![0.485, 0.456, 0.406], deviation: vec![0.229, 0.224, 0.225] }
+        Self { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
     }
 
     /// The same for another number of channels: for one, the mean of all, else each in turn.
@@ -40,7 +41,7 @@ impl Scale {
                 _ => values.iter().copied().cycle().take(channels).collect(),
             }
         };
-        Self { mean: fit(&self.mean), deviation: fit(&self.deviation) }
+        Self { mean: fit(&self.mean), std: fit(&self.std) }
     }
 
     /// Over samples `[C, H, W]`, u8, at least one. In whole numbers, so exact, and some forty times
@@ -67,17 +68,17 @@ impl Scale {
             let variance = (squares as f64 / pixels - mean.powi(2)).max(0.);
             ((mean / 255.) as f32, (variance.sqrt() / 255.).max(LEAST_DEVIATION) as f32)
         });
-        let (mean, deviation) = measured.unzip();
-        Self { mean, deviation }
+        let (mean, std) = measured.unzip();
+        Self { mean, std }
     }
 
-    /// `[B, C, H, W]` of 0 to 255 to `(x / 255 - mean) / deviation`, f32.
+    /// `[B, C, H, W]` of 0 to 255 to `(x / 255 - mean) / std`, f32.
     pub(crate) fn apply(&self, x: &Tensor) -> Tensor {
         let channel = |values: Vec<f32>| {
             Tensor::from_slice(&values).view([1, -1, 1, 1]).to_device(x.device())
         };
-        let factor = channel(self.deviation.iter().map(|d| 1. / (255. * d)).collect());
-        let shift = channel(iter::zip(&self.mean, &self.deviation).map(|(m, d)| -m / d).collect());
+        let factor = channel(self.std.iter().map(|d| 1. / (255. * d)).collect());
+        let shift = channel(iter::zip(&self.mean, &self.std).map(|(m, d)| -m / d).collect());
         // One pass over the pixels for both, in place.
         let x = x.to_kind(Kind::Float);
         shift.addcmul_out(&x, &x, &factor)
@@ -85,18 +86,19 @@ impl Scale {
 
     /// What makes it no scale for so many channels, if anything does.
     pub(crate) fn problem(&self, channels: usize) -> Option<(&'static str, String)> {
-        let Self { mean, deviation } = self;
-        if mean.len() != channels || deviation.len() != channels {
-            let (means, deviations) = (mean.len(), deviation.len());
-            let problem =
-                format!("{means} means and {deviations} deviations for {channels} channels");
+        let Self { mean, std } = self;
+        if mean.len() != channels || std.len() != channels {
+            let (means, deviations) = (mean.len(), std.len());
+            let problem = format!(
+                "{means} means and {deviations} standard deviations for {channels} channels"
+            );
             return Some(("mean", problem));
         }
         if let Some(m) = mean.iter().find(|m| !m.is_finite()) {
             return Some(("mean", format!("{m} is not a number")));
         }
-        let bad = deviation.iter().find(|d| !(d.is_finite() && **d > 0.))?;
-        Some(("deviation", format!("{bad} is not a positive number")))
+        let bad = std.iter().find(|d| !(d.is_finite() && **d > 0.))?;
+        Some(("std", format!("{bad} is not a positive number")))
     }
 }
 
@@ -108,17 +110,17 @@ mod tests {
     fn many_samples_are_measured_as_one() {
         let samples: Vec<_> =
             (0..=255u8).map(|value| Tensor::from_slice(&[value]).view([1, 1, 1])).collect();
-        let scale = Scale::measure(Channels::Grey, &samples);
+        let scale = Normalization::measure(Channels::Grey, &samples);
         // The uniform distribution over 0 to 255.
-        let deviation = ((256f64.powi(2) - 1.) / 12.).sqrt() / 255.;
-        assert_eq!(scale, Scale { mean: vec![0.5], deviation: vec![deviation as f32] });
+        let std = ((256f64.powi(2) - 1.) / 12.).sqrt() / 255.;
+        assert_eq!(scale, Normalization { mean: vec![0.5], std: vec![std as f32] });
     }
 
     #[test]
     fn other_channels_keep_the_scale() {
-        let scale = Scale { mean: vec![0.25, 0.5, 0.75], deviation: vec![0.125, 0.25, 0.375] };
-        assert_eq!(scale.of_channels(1), Scale { mean: vec![0.5], deviation: vec![0.25] });
+        let scale = Normalization { mean: vec![0.25, 0.5, 0.75], std: vec![0.125, 0.25, 0.375] };
+        assert_eq!(scale.of_channels(1), Normalization { mean: vec![0.5], std: vec![0.25] });
         assert_eq!(scale.of_channels(3), scale);
-        assert_eq!(Scale::halves(1).of_channels(3), Scale::halves(3));
+        assert_eq!(Normalization::halves(1).of_channels(3), Normalization::halves(3));
     }
 }

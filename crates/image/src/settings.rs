@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crosstune_core::{
-    Batch, Cause, Embedder, Error, Form, Input, Modality, Origin, Pretrained, PretrainedEmbedder,
-    Result, Rng, Scope, Shown, checkpoint::PREPROCESSOR, files::write_json,
+    Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Origin,
+    Pretrained, Result, Rng, Scope, Shown, checkpoint::PREPROCESSOR, files::write_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ use crate::{
     picture::{Background, Channels, Header, Picture, PictureError},
     published::Published,
     resize,
-    scale::Scale,
+    scale::Normalization,
 };
 
 /// How pictures become tensors: decoded, brought to one size, and to a common scale. A model that was
@@ -32,7 +32,7 @@ pub struct ImageSettings {
     asked: ImageOptions,
     meeting: Meeting,
     geometry: Geometry,
-    scale: Scale,
+    scale: Normalization,
     background: Background,
     augment: Augment,
 }
@@ -57,7 +57,7 @@ impl ImageSettings {
             Taken::Whole => Meeting::Stem,
         };
         let geometry = asked.settle(Seen::default(), taken);
-        let scale = Scale::halves(geometry.channels.count());
+        let scale = Normalization::halves(geometry.channels.count());
         let (background, augment) = (Background::default(), Augment::default());
         Self { asked, meeting, geometry, scale, background, augment }
     }
@@ -84,7 +84,7 @@ impl ImageSettings {
 
     /// The scale that the adopted model was trained with, or that of the training set; a mean and a
     /// deviation of a half before that is measured.
-    pub fn scale(&self) -> &Scale {
+    pub fn scale(&self) -> &Normalization {
         &self.scale
     }
 
@@ -99,7 +99,7 @@ impl ImageSettings {
     }
 
     /// Prepares pictures as a run of ours did, and meets its trunk, which takes `form`, as that did.
-    fn take_over(&mut self, run: Self, form: Form) -> Result<Origin> {
+    fn take_over(&mut self, run: Self, form: FeatureShape) -> Result<Origin> {
         let geometry = self.asked.settle_as(run.geometry)?;
         let meeting = run.meeting.trained(form, &run.geometry, &geometry)?;
         let scale = run.scale.of_channels(geometry.channels.count());
@@ -163,7 +163,7 @@ impl Modality for ImageSettings {
         let step = train.len().div_ceil(SURVEYED).max(1);
         let headers = train.iter().step_by(step).filter_map(|input| header(input).ok());
         self.geometry = self.asked.settle(seen(headers), self.meeting.taken());
-        self.scale = Scale::halves(self.geometry.channels.count());
+        self.scale = Normalization::halves(self.geometry.channels.count());
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, Cause> {
@@ -172,7 +172,7 @@ impl Modality for ImageSettings {
 
     /// The whole picture, `[C, H, W]`, if crops are to be drawn from it, scaled down where it is more
     /// than twice as large as the model sees it; else as [`read`](Self::read) does.
-    fn keep(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read_for_training(&self, input: &Input) -> Result<Tensor, Cause> {
         if self.augment.crop.is_none() {
             return self.read(input);
         }
@@ -211,29 +211,29 @@ impl Modality for ImageSettings {
 
     fn standardise(&mut self, train: &[Tensor]) {
         if !train.is_empty() && !self.meeting.is_pretrained() {
-            self.scale = Scale::measure(self.geometry.channels, train);
+            self.scale = Normalization::measure(self.geometry.channels, train);
         }
     }
 
     fn batch(&self, samples: &[&Tensor]) -> Batch {
-        Batch { x: self.scale.apply(&Tensor::stack(samples, 0)), keep: None }
+        Batch { x: self.scale.apply(&Tensor::stack(samples, 0)), attention_mask: None }
     }
 
     fn example(&self) -> Batch {
         let Geometry { size, channels, .. } = self.geometry;
         let shape = [1, channels.count() as i64, size.into(), size.into()];
-        Batch { x: Tensor::zeros(shape, (Kind::Float, Device::Cpu)), keep: None }
+        Batch { x: Tensor::zeros(shape, (Kind::Float, Device::Cpu)), attention_mask: None }
     }
 
-    fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         self.meeting.embedder(at, &self.geometry, form)
     }
 
-    fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
+    fn pretrained_embedder(&self) -> Option<EmbedderConfig> {
         self.meeting.saved(&self.geometry)
     }
 
-    fn embedder_config(&self, form: Form) -> Option<PretrainedEmbedder> {
+    fn embedder_config(&self, form: FeatureShape) -> Option<EmbedderConfig> {
         self.meeting.config(&self.geometry, form)
     }
 
@@ -250,7 +250,7 @@ impl Modality for ImageSettings {
             "do_resize": true, "size": before, "resample": resample.number(),
             "do_center_crop": true, "crop_size": {"height": size, "width": size},
             "do_rescale": true, "rescale_factor": 1. / 255.,
-            "do_normalize": true, "image_mean": self.scale.mean, "image_std": self.scale.deviation,
+            "do_normalize": true, "image_mean": self.scale.mean, "image_std": self.scale.std,
             "do_convert_rgb": channels == Channels::Rgb,
         });
         write_json(&folder.join(PREPROCESSOR), &processor)?;
@@ -303,14 +303,14 @@ struct Saved {
     #[serde(flatten)]
     geometry: Geometry,
     #[serde(flatten)]
-    scale: Scale,
+    scale: Normalization,
     #[serde(default)]
     background: Background,
     #[serde(default, skip_serializing_if = "Augment::is_none")]
     augment: Augment,
     /// The embedder that came with the trunk; `None`: it is fresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    embedder: Option<PretrainedEmbedder>,
+    embedder: Option<EmbedderConfig>,
 }
 
 impl From<ImageSettings> for Saved {

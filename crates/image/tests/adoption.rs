@@ -6,8 +6,8 @@ use std::{
 };
 
 use crosstune_core::{
-    Device, Features, FitOptions, Form, Freeze, Input, Modality, Model, Origin, Parts, Pretrained,
-    Resampling, Reshaped, RunWriter, TrunkConfig, Tuner, run, seed, weights::resize,
+    Device, FeatureShape, Features, FitOptions, Freeze, Input, Modality, Model, Origin, Parts,
+    Pretrained, Resampling, Reshaped, RunWriter, TrunkConfig, Tuner, run, seed, weights::resize,
 };
 use crosstune_image::{Channels, Geometry, ImageOptions, ImageSettings, Margin, Resample};
 use tch::{Kind, Tensor};
@@ -127,7 +127,7 @@ fn a_processor_says_how_pictures_are_prepared() {
     let (patch, channels) = (Some(8), Channels::Rgb);
     let expected = Geometry { margin: Margin::Down, ..Geometry::new(16, 20, patch, channels) };
     assert_eq!(*settings.geometry(), expected);
-    assert_eq!(settings.scale().deviation, [0.25; 3]);
+    assert_eq!(settings.scale().std, [0.25; 3]);
     // The model was trained at 32 pixels: a grid of 4 × 4, of which 2 × 2 is left.
     let position = Reshaped {
         name: "dinov2.embeddings.position_embeddings".into(),
@@ -258,9 +258,11 @@ fn a_large_picture_is_made_smaller_by_a_fresh_stem() {
         Pretrained::open(fixture("../../../audio/tests/fixtures/tiny-honk/res8.pt")).unwrap();
     let asked = ImageOptions { size: Some(80), ..ImageOptions::default() };
     let (model, settings) = build(&source, asked);
-    let Form::Planes { channels } = source.family().trunk.accepts() else { panic!("planes") };
+    let FeatureShape::FeatureMap { channels } = source.family().trunk.accepts() else {
+        panic!("planes")
+    };
     let pixels = settings.batch(&[&Tensor::zeros([3, 80, 80], (Kind::Uint8, Device::Cpu))]);
-    let Features::Planes(x) = model.classifier().tower().embed(&pixels, false) else {
+    let Features::FeatureMap(x) = model.classifier().tower().embed(&pixels, false) else {
         panic!("planes")
     };
     assert_eq!(x.size(), [1, channels, 20, 20]);

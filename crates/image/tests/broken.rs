@@ -257,7 +257,7 @@ fn refused(path: &Path) -> String {
     let (settings, input) = (ImageSettings::default(), Input::File(path.to_path_buf()));
     let Err(error) = settings.read(&input) else { return format!("{path:?} was read") };
     let read = line(error.as_ref());
-    let kept = line(settings.keep(&input).unwrap_err().as_ref());
+    let kept = line(settings.read_for_training(&input).unwrap_err().as_ref());
     let shown = line(settings.show(&input).unwrap_err().as_ref());
     assert_eq!((&kept, &shown), (&read, &read));
     if let Err(error) = settings.extent(&input) {

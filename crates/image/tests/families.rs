@@ -31,7 +31,7 @@ fn check(path: &Path, folder: &str, untaken: &[&str]) {
     let source = Pretrained::open(path).unwrap();
     let expected = Checkpoint::open(fixture(folder).join("expected.safetensors")).unwrap();
     let want = |tensor: &str| expected.tensor(tensor).unwrap();
-    let batch = Batch { x: want("pixels"), keep: None };
+    let batch = Batch { x: want("pixels"), attention_mask: None };
 
     let classes = want("logits").size()[1];
     assert_eq!(source.classes().unwrap(), Some(classes as usize));
@@ -49,7 +49,7 @@ fn check(path: &Path, folder: &str, untaken: &[&str]) {
         (classifier.tower().embed(&batch, false), "embedded"),
         (classifier.tower().hidden(&batch, false), "hidden"),
     ] {
-        let (Features::Sequence(Sequence { x, .. }) | Features::Planes(x)) = features;
+        let (Features::Sequence(Sequence { x, .. }) | Features::FeatureMap(x)) = features;
         let far = furthest(&x, &want(name));
         assert!(far < WITHIN, "{folder}: {name} differs by {far:e}");
     }

@@ -41,10 +41,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         if let Some(bad) = bad.first() {
             return Err(bad.to_string().into());
         }
-        let keep = batch.keep.unwrap_or_else(|| batch.x.ones_like());
+        let mask = batch.attention_mask.unwrap_or_else(|| batch.x.ones_like());
         let kept = |tensor: &tch::Tensor| tensor.sum(tch::Kind::Int64).int64_value(&[]);
         result = json!({
-            "shape": batch.x.size(), "tokens": kept(&keep), "sum": kept(&(batch.x * &keep)),
+            "shape": batch.x.size(), "tokens": kept(&mask), "sum": kept(&(batch.x * &mask)),
         });
     }
     times.remove(0);

@@ -27,7 +27,7 @@ mod cli;
 
 #[cfg(feature = "cli")]
 pub use cli::TextArgs;
-pub use embed::{SymbolEmbedder, SymbolPlanes, TokenEmbedder};
+pub use embed::{SymbolEmbedder, SymbolImage, TokenEmbedder};
 pub use file::TextError;
 pub use options::Units;
 pub use settings::TextSettings;

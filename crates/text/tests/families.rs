@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use crosstune_core::{
-    Batch, Checkpoint, Features, Fresh, Head, LoadReport, Pretrained, PretrainedEmbedder, Scope,
-    Tower, Trunk,
+    Batch, Checkpoint, EmbedderConfig, Features, Fresh, Head, LoadReport, Pretrained, Scope, Tower,
+    Trunk,
 };
 use crosstune_text::TokenEmbedder;
 use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -18,11 +18,11 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// The largest difference between two tensors, at places that hold data.
-fn furthest(got: &Tensor, want: &Tensor, keep: &Tensor) -> f64 {
+fn furthest(got: &Tensor, want: &Tensor, mask: &Tensor) -> f64 {
     assert_eq!(got.size(), want.size());
     let difference = (got - want).abs();
-    let keep = if difference.dim() == 3 { keep.unsqueeze(-1) } else { keep.ones_like().any() };
-    (difference * keep).max().double_value(&[])
+    let mask = if difference.dim() == 3 { mask.unsqueeze(-1) } else { mask.ones_like().any() };
+    (difference * mask).max().double_value(&[])
 }
 
 fn check(name: &str) {
@@ -30,15 +30,15 @@ fn check(name: &str) {
     let pretrained = Pretrained::open(fixture(name)).unwrap();
     let expected = Checkpoint::open(fixture(name).join("expected.safetensors")).unwrap();
     let want = |tensor: &str| expected.tensor(tensor).unwrap();
-    let keep = want("mask").to_kind(Kind::Bool);
-    let batch = Batch { x: want("ids"), keep: Some(keep.shallow_clone()) };
+    let mask = want("mask").to_kind(Kind::Bool);
+    let batch = Batch { x: want("ids"), attention_mask: Some(mask.shallow_clone()) };
 
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let source = pretrained.source().unwrap();
     let family = pretrained.family();
     let root = Scope::root(&store, &fresh).from(Some(&source));
     let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
-    let PretrainedEmbedder::Tokens(tokens) = &family.embedder else { panic!("not of tokens") };
+    let EmbedderConfig::Tokens(tokens) = &family.embedder else { panic!("not of tokens") };
     let embedder = TokenEmbedder::new(root.sub("embed"), tokens, trunk.accepts()).unwrap();
     let tower = Tower::join(Box::new(embedder), trunk, family.head.pool).unwrap();
     let classes = pretrained.classes().unwrap().unwrap();
@@ -49,10 +49,10 @@ fn check(name: &str) {
         [(tower.embed(&batch, false), "embedded"), (tower.hidden(&batch, false), "hidden")]
     {
         let Features::Sequence(sequence) = features else { panic!("not a sequence") };
-        let far = furthest(&sequence.x, &want(name), &keep);
+        let far = furthest(&sequence.x, &want(name), &mask);
         assert!(far < WITHIN, "{name} differs by {far:e}");
     }
-    let far = furthest(&head.forward(&tower.forward(&batch, false)), &want("logits"), &keep);
+    let far = furthest(&head.forward(&tower.forward(&batch, false)), &want("logits"), &mask);
     assert!(far < WITHIN, "logits differ by {far:e}");
     let report = LoadReport::new(Some(&source), &fresh);
     assert_eq!((report.fresh.len(), report.untaken), (0, vec![]));

@@ -55,7 +55,7 @@ fn outputs(model: &Path, sentences: &[Input]) -> (Tensor, Tensor, LoadReport) {
     let embeddings = &mean / mean.norm_scalaropt_dim(2, [1], true);
     let hidden = match features {
         Features::Sequence(sequence) => sequence.x,
-        Features::Planes(_) => panic!("not a sequence"),
+        Features::FeatureMap(_) => panic!("not a sequence"),
     };
     (hidden, embeddings, LoadReport::new(Some(&source), &fresh))
 }

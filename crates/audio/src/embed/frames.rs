@@ -1,15 +1,12 @@
 //! Convolutions over log-mel frames (Whisper, Radford et al. 2022, §2.2).
 
 use crosstune_core::{
-    Batch, Bias, Embedder, Error, Features, Form, FrameStemConfig, Positions, Result, Scope,
-    Sequence, dropout,
+    Batch, Bias, Embedder, Error, FeatureShape, Features, FrameStemConfig, Positions, Result,
+    Scope, Sequence, dropout,
 };
 use tch::Tensor;
 
-use super::{
-    conv::{Conv1d, Sliding},
-    width::sequence_width,
-};
+use super::conv::{Conv1d, Sliding};
 
 /// Two convolutions over three frames each, the second at every other frame, each with a GELU; then
 /// a vector for the position is added.
@@ -29,9 +26,9 @@ impl FrameStem {
     ///
     /// # Errors
     /// If `form` is not a sequence, if the stem would be empty, or if a parameter cannot be made.
-    pub fn new(at: &Scope<'_>, config: &FrameStemConfig, form: Form) -> Result<Self> {
+    pub fn new(at: &Scope<'_>, config: &FrameStemConfig, form: FeatureShape) -> Result<Self> {
         let &FrameStemConfig { bands, positions, dropout } = config;
-        let width = sequence_width(form)?;
+        let width = form.sequence("its embedder makes a sequence")?;
         if bands < 1 || positions < 1 {
             let problem = format!("a stem of {positions} positions of {bands} bands is empty");
             return Err(Error::Setting { setting: "frames", problem });
@@ -55,26 +52,26 @@ impl FrameStem {
         })
     }
 
-    /// Embeds frames `[B, T, F]`, of which `keep` (`[B, T]`, bool) tells the real ones, as
+    /// Embeds frames `[B, T, F]`, of which `mask` (`[B, T]`, bool) tells the real ones, as
     /// `[B, T / 2, D]`, rounded up. What lies behind the last position is cut off; a shorter
     /// sequence has the first positions.
-    pub fn forward(&self, frames: &Tensor, keep: Option<&Tensor>, train: bool) -> Sequence {
+    pub fn forward(&self, frames: &Tensor, mask: Option<&Tensor>, train: bool) -> Sequence {
         let longest = self.position.size()[0];
         let x = self.conv1.forward(&frames.transpose(1, 2)).gelu("none");
         let x = self.conv2.forward(&x).gelu("none").transpose(1, 2);
         let length = x.size()[1].min(longest);
         let x = x.narrow(1, 0, length) + self.position.narrow(0, 0, length);
         // A place stands on every other frame.
-        let keep = keep.map(|keep| keep.slice(1, 0, None, 2).narrow(1, 0, length));
-        Sequence { x: dropout(&x, self.dropout, train), keep }
+        let mask = mask.map(|mask| mask.slice(1, 0, None, 2).narrow(1, 0, length));
+        Sequence { x: dropout(&x, self.dropout, train), attention_mask: mask }
     }
 }
 
 impl Embedder for FrameStem {
-    fn emits(&self) -> Form {
-        Form::Sequence { width: self.width }
+    fn emits(&self) -> FeatureShape {
+        FeatureShape::Sequence { width: self.width }
     }
     fn embed(&self, batch: &Batch, train: bool) -> Features {
-        Features::Sequence(self.forward(&batch.x, batch.keep.as_ref(), train))
+        Features::Sequence(self.forward(&batch.x, batch.attention_mask.as_ref(), train))
     }
 }

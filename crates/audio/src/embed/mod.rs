@@ -4,7 +4,6 @@ mod conv;
 mod frames;
 mod spectrogram;
 mod waveform;
-mod width;
 
 pub use frames::FrameStem;
 pub use spectrogram::{Sides, SpectrogramPatches, SpectrogramStem};

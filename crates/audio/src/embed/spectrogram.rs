@@ -1,8 +1,8 @@
 //! Spectrograms as pictures of one channel, for the embedders that pictures have.
 
 use crosstune_core::{
-    Batch, Embedder, Features, Form, PatchEmbedderConfig, Result, Scope, StemConfig, StemEmbedder,
-    StemNorm, StemPool, TokenPatchEmbedder, nn::Statistics,
+    Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, Scope, StemConfig,
+    StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder, nn::Statistics,
 };
 use tch::Tensor;
 
@@ -43,7 +43,7 @@ impl SpectrogramPatches {
         at: &Scope<'_>,
         from: &PatchEmbedderConfig,
         to: &PatchEmbedderConfig,
-        form: Form,
+        form: FeatureShape,
     ) -> Result<Self> {
         let patches = TokenPatchEmbedder::new(at.clone(), from, to, form)?;
         Ok(Self { patches, length: to.size[1] })
@@ -51,7 +51,7 @@ impl SpectrogramPatches {
 }
 
 impl Embedder for SpectrogramPatches {
-    fn emits(&self) -> Form {
+    fn emits(&self) -> FeatureShape {
         self.patches.emits()
     }
 
@@ -66,7 +66,7 @@ impl Embedder for SpectrogramPatches {
     }
 }
 
-/// The first convolution of a network of planes, over a spectrogram.
+/// The stem of a convolutional network, over a spectrogram.
 #[derive(Debug)]
 pub struct SpectrogramStem {
     stem: StemEmbedder,
@@ -83,26 +83,26 @@ impl SpectrogramStem {
         from: &StemConfig,
         to: &StemConfig,
         sides: Sides,
-        form: Form,
+        form: FeatureShape,
     ) -> Result<Self> {
         Ok(Self { stem: StemEmbedder::new(at.clone(), from, to, form)?, sides })
     }
 }
 
 impl Embedder for SpectrogramStem {
-    fn emits(&self) -> Form {
+    fn emits(&self) -> FeatureShape {
         self.stem.emits()
     }
 
     /// Frames `[B, T, F]` as planes. Planes have no mask: what stands for a recording that has
     /// ended is seen.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
-        Features::Planes(self.stem.forward(&self.sides.picture(&batch.x), train))
+        Features::FeatureMap(self.stem.forward(&self.sides.picture(&batch.x), train))
     }
 
     fn settle(&self, batch: &Batch) {
         let x = self.sides.picture(&batch.x);
-        self.stem.settle(&Batch { x, keep: None });
+        self.stem.settle(&Batch { x, attention_mask: None });
     }
 
     fn set_statistics(&self, statistics: Statistics) {
@@ -112,16 +112,16 @@ impl Embedder for SpectrogramStem {
 
 /// A stem for pictures as spectrograms meet it.
 pub(crate) fn of_one_channel(stem: StemConfig) -> StemConfig {
-    StemConfig { channels: 1, stride: 1, pool: StemPool::Without, ..stem }
+    StemConfig { in_channels: 1, stride: 1, pool: StemPool::Without, ..stem }
 }
 
 /// The stem for a trunk of planes that has none for pictures. Like a stem for pictures here, it takes
 /// no steps and pools nothing: a second of 40 bands is smaller than what the stem of a ResNet leaves
 /// of a picture (56 × 56 of 224 × 224), and the steps of the stages behind it leave 5 bands of 40.
-pub(crate) fn fresh_stem(planes: i64) -> StemConfig {
+pub(crate) fn fresh_stem(out_channels: i64) -> StemConfig {
     StemConfig {
-        channels: 1,
-        planes,
+        in_channels: 1,
+        out_channels,
         kernel: 3,
         stride: 1,
         norm: StemNorm::Batch,

@@ -1,16 +1,13 @@
 //! Convolutions over the waveform (wav2vec 2.0, Baevski et al. 2020, §2; HuBERT has the same).
 
 use crosstune_core::{
-    Batch, Bias, Embedder, Error, Features, Form, NormAt, Result, Scope, Sequence,
+    Batch, Bias, Embedder, Error, FeatureShape, Features, NormPlacement, Result, Scope, Sequence,
     WaveformEmbedderConfig, WaveformNorm, dropout,
     nn::{LayerNorm, Linear},
 };
 use tch::{Kind, Tensor, nn::Init};
 
-use super::{
-    conv::{Conv1d, Sliding},
-    width::sequence_width,
-};
+use super::conv::{Conv1d, Sliding};
 
 /// The epsilon of the norms within the convolutions, whatever that of the layer norms is.
 const EPS: f64 = 1e-5;
@@ -58,9 +55,13 @@ impl WaveformEmbedder {
     ///
     /// # Errors
     /// If `form` is not a sequence, if a convolution cannot be, or if a parameter cannot be made.
-    pub fn new(at: &Scope<'_>, config: &WaveformEmbedderConfig, form: Form) -> Result<Self> {
+    pub fn new(
+        at: &Scope<'_>,
+        config: &WaveformEmbedderConfig,
+        form: FeatureShape,
+    ) -> Result<Self> {
         let c = config;
-        let width = sequence_width(form)?;
+        let width = form.sequence("its embedder makes a sequence")?;
         let positive = c.convolutions.iter().flatten().all(|&n| n > 0);
         if c.convolutions.is_empty() || !positive || c.position_kernel < 1 || c.position_groups < 1
         {
@@ -104,8 +105,8 @@ impl WaveformEmbedder {
             project: Linear::new(&at.sub("project"), channels, width)?,
             position: Conv1d::new(&at.sub("position"), [width, width], sliding, Bias::With)?,
             norm: match c.output_norm {
-                NormAt::After => Some(norm("norm", width)?),
-                NormAt::Before => None,
+                NormPlacement::Post => Some(norm("norm", width)?),
+                NormPlacement::Pre => None,
             },
             steps: c.convolutions.iter().map(|&[_, kernel, stride]| [kernel, stride]).collect(),
             dropout: c.dropout,
@@ -113,10 +114,10 @@ impl WaveformEmbedder {
         })
     }
 
-    /// Embeds waveforms `[B, N]`, of which `keep` (`[B, N]`, bool) tells the samples that are real,
+    /// Embeds waveforms `[B, N]`, of which `mask` (`[B, N]`, bool) tells the samples that are real,
     /// as `[B, T, D]`. There is a place for every stretch of samples that all convolutions fit into;
     /// padding is brought to zero before places look at each other.
-    pub fn forward(&self, waveform: &Tensor, keep: Option<&Tensor>, train: bool) -> Sequence {
+    pub fn forward(&self, waveform: &Tensor, mask: Option<&Tensor>, train: bool) -> Sequence {
         let features = self
             .convs
             .iter()
@@ -128,9 +129,9 @@ impl WaveformEmbedder {
             None => features,
         };
         let x = self.project.forward_t(&features, train);
-        let keep = keep.map(|keep| self.places(keep, length));
-        let x = match &keep {
-            Some(keep) => x * keep.unsqueeze(-1),
+        let mask = mask.map(|mask| self.places(mask, length));
+        let x = match &mask {
+            Some(mask) => x * mask.unsqueeze(-1),
             None => x,
         };
         // An even kernel, padded by half of itself at either end, makes one place too many.
@@ -140,16 +141,16 @@ impl WaveformEmbedder {
             Some(norm) => norm.forward(&x),
             None => x,
         };
-        Sequence { x: dropout(&x, self.dropout, train), keep }
+        Sequence { x: dropout(&x, self.dropout, train), attention_mask: mask }
     }
 
     /// From samples that are real to places that are: `[B, N]` to `[B, T]`, bool.
-    fn places(&self, keep: &Tensor, length: i64) -> Tensor {
-        let samples = keep.sum_dim_intlist([1].as_slice(), true, Kind::Int64);
+    fn places(&self, mask: &Tensor, length: i64) -> Tensor {
+        let samples = mask.sum_dim_intlist([1].as_slice(), true, Kind::Int64);
         let kept = self.steps.iter().fold(samples, |n, &[kernel, stride]| {
             (n - kernel).divide_scalar_mode(stride, "floor") + 1
         });
-        Tensor::arange(length, (Kind::Int64, keep.device())).lt_tensor(&kept.clamp_min(1))
+        Tensor::arange(length, (Kind::Int64, mask.device())).lt_tensor(&kept.clamp_min(1))
     }
 }
 
@@ -169,10 +170,10 @@ impl Layer {
 }
 
 impl Embedder for WaveformEmbedder {
-    fn emits(&self) -> Form {
-        Form::Sequence { width: self.width }
+    fn emits(&self) -> FeatureShape {
+        FeatureShape::Sequence { width: self.width }
     }
     fn embed(&self, batch: &Batch, train: bool) -> Features {
-        Features::Sequence(self.forward(&batch.x, batch.keep.as_ref(), train))
+        Features::Sequence(self.forward(&batch.x, batch.attention_mask.as_ref(), train))
     }
 }

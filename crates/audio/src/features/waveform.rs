@@ -80,8 +80,8 @@ impl Waveform {
             let mean = samples.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
             let square = |&x: &f32| (f64::from(x) - mean).powi(2);
             let variance = samples.iter().map(square).sum::<f64>() / count;
-            let deviation = (variance + Self::EPS).sqrt();
-            samples.iter_mut().for_each(|x| *x = ((f64::from(*x) - mean) / deviation) as f32);
+            let std = (variance + Self::EPS).sqrt();
+            samples.iter_mut().for_each(|x| *x = ((f64::from(*x) - mean) / std) as f32);
         }
         samples.resize(samples.len().max(self.field), 0.);
         samples

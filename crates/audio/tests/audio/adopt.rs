@@ -133,7 +133,7 @@ fn a_model_of_sound_classifies_with_its_own_head() {
         assert_eq!(model.report().fresh, Vec::<String>::new());
         assert_eq!(model.spec().labels, ["heron", "stork", "crane"]);
         let expected = Checkpoint::open(fixture(file).join("expected.safetensors")).unwrap();
-        let batch = Batch { x: expected.tensor(input).unwrap(), keep: None };
+        let batch = Batch { x: expected.tensor(input).unwrap(), attention_mask: None };
         let logits = tch::no_grad(|| model.classifier().forward(&batch, false));
         let far = (logits - expected.tensor("logits").unwrap()).abs().max().double_value(&[]);
         assert!(far < 5e-6, "{file}: {far:e}");
@@ -155,10 +155,10 @@ fn base_models_hear_padding_and_large_ones_mask_it() {
         assert!((variance - 1.).abs().double_value(&[]) < 1e-5);
         let batch = audio.batch(&[&a, &b]);
         assert_eq!(batch.x.get(1).narrow(0, 300, 200), Tensor::zeros([200], crate::FLOAT));
-        assert_eq!(batch.keep.is_some(), masks, "{file}");
-        if let Some(keep) = batch.keep {
+        assert_eq!(batch.attention_mask.is_some(), masks, "{file}");
+        if let Some(mask) = batch.attention_mask {
             let kept: Vec<i64> =
-                keep.sum_dim_intlist([1].as_slice(), false, None).try_into().unwrap();
+                mask.sum_dim_intlist([1].as_slice(), false, None).try_into().unwrap();
             assert_eq!(kept, [500, 300]);
         }
         // One sample is followed by silence, so that there is a place for it.
@@ -189,7 +189,7 @@ fn what_is_published_beside_the_weights_counts() {
         audio.read(&Input::File(path)).unwrap()
     });
     assert!((0.3..0.4).contains(&a.max().double_value(&[])), "as loud as it was recorded");
-    assert!(audio.batch(&[&a, &b]).keep.is_some());
+    assert!(audio.batch(&[&a, &b]).attention_mask.is_some());
 
     let error = published("tiny-whisper", r#"{"feature_size": 80}"#).unwrap_err();
     let says = "preprocessor_config.json: feature_size is 80, but the model takes 8 bands";

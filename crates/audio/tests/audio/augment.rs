@@ -1,4 +1,4 @@
-//! What `keep` and `vary` do: nothing unless it is asked for, and the same for the same seed.
+//! What `mask` and `vary` do: nothing unless it is asked for, and the same for the same seed.
 
 use crosstune_audio::{AudioOptions, AudioSettings, Augment, Long};
 use crosstune_core::{Input, Modality, Rng};
@@ -31,7 +31,7 @@ fn input(folder: &tempfile::TempDir) -> Input {
 fn nothing_varies_unless_asked() {
     let folder = tempfile::tempdir().unwrap();
     let (audio, input) = (settings(Augment::default()), input(&folder));
-    let kept = audio.keep(&input).unwrap();
+    let kept = audio.read_for_training(&input).unwrap();
     assert_eq!(kept, audio.read(&input).unwrap());
     let varied = audio.vary(&kept, &mut rng(1));
     assert_eq!(varied, kept);
@@ -50,7 +50,7 @@ fn each_choice_varies_by_the_seed_alone() {
         Augment { masks: Some(2), ..Augment::default() },
     ] {
         let mut audio = settings(augment.clone());
-        let kept = audio.keep(&input).unwrap();
+        let kept = audio.read_for_training(&input).unwrap();
         audio.standardise(&[kept.shallow_clone()]);
         let before = kept.copy();
         let [a, b, c] = [1, 1, 2].map(|seed| audio.vary(&kept, &mut rng(seed)));
@@ -74,7 +74,7 @@ fn a_mask_hides_behind_the_mean_of_the_training_set() {
     let folder = tempfile::tempdir().unwrap();
     let (mut audio, input) =
         (settings(Augment { masks: Some(3), ..Augment::default() }), input(&folder));
-    let kept = audio.keep(&input).unwrap();
+    let kept = audio.read_for_training(&input).unwrap();
     audio.standardise(&[kept.shallow_clone()]);
     let varied = audio.vary(&kept, &mut rng(5));
     let hidden = varied.ne_tensor(&kept);
@@ -96,7 +96,7 @@ fn models_of_sound_are_varied_too() {
             let source = crosstune_core::Pretrained::open(fixture(file)).unwrap();
             audio.adopt(&source).unwrap();
             audio.survey(&[&input]);
-            let kept = audio.keep(&input).unwrap();
+            let kept = audio.read_for_training(&input).unwrap();
             assert_eq!(kept.dim(), 1);
             let [a, b] = [1, 1].map(|seed| audio.vary(&kept, &mut rng(seed)));
             assert_eq!(a, b);
@@ -137,7 +137,7 @@ fn any_recording_can_be_varied() {
         for long in [Long::Cut, Long::Crop, Long::Windows] {
             let options = AudioOptions { augment: augment.clone(), long, ..Default::default() };
             let audio = AudioSettings::new(options).unwrap();
-            let kept = audio.keep(&Input::File(path.clone())).unwrap();
+            let kept = audio.read_for_training(&Input::File(path.clone())).unwrap();
             for seed in 0..20 {
                 let x: Tensor = audio.vary(&kept, &mut rng(seed));
                 assert_eq!(x.isfinite().all().int64_value(&[]), 1);

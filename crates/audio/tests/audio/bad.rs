@@ -52,7 +52,7 @@ fn assert_comes(name: &str, path: &Path, comes: Comes) {
     }
     // The other hooks may know less or more of a file, but none of them may panic.
     let others = [
-        audio.keep(&input).map(drop),
+        audio.read_for_training(&input).map(drop),
         windows.read(&input).map(drop),
         audio.extent(&input).map(drop),
         audio.show(&input).map(drop),

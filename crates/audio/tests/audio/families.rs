@@ -3,8 +3,8 @@
 
 use crosstune_audio::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
 use crosstune_core::{
-    Batch, Checkpoint, Embedder, Features, Form, Fresh, Head, LoadReport, Pretrained,
-    PretrainedEmbedder, Scope, Tower, Trunk,
+    Batch, Checkpoint, Embedder, EmbedderConfig, FeatureShape, Features, Fresh, Head, LoadReport,
+    Pretrained, Scope, Tower, Trunk,
 };
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
@@ -13,26 +13,24 @@ use crate::fixture;
 /// Correct runs differ by at most 2e-6; a wrong epsilon or GELU shows by more.
 const WITHIN: f64 = 5e-6;
 
-fn embedder(at: &Scope<'_>, config: &PretrainedEmbedder, form: Form) -> Box<dyn Embedder> {
+fn embedder(at: &Scope<'_>, config: &EmbedderConfig, form: FeatureShape) -> Box<dyn Embedder> {
     match config {
-        PretrainedEmbedder::Patches(c) => {
-            Box::new(SpectrogramPatches::new(at, c, c, form).unwrap())
-        }
-        PretrainedEmbedder::Planes(c) => {
+        EmbedderConfig::Patches(c) => Box::new(SpectrogramPatches::new(at, c, c, form).unwrap()),
+        EmbedderConfig::Stem(c) => {
             Box::new(SpectrogramStem::new(at, c, c, Sides::FramesByBands, form).unwrap())
         }
-        PretrainedEmbedder::Frames(c) => Box::new(FrameStem::new(at, c, form).unwrap()),
-        PretrainedEmbedder::Waveform(c) => Box::new(WaveformEmbedder::new(at, c, form).unwrap()),
+        EmbedderConfig::Frames(c) => Box::new(FrameStem::new(at, c, form).unwrap()),
+        EmbedderConfig::Waveform(c) => Box::new(WaveformEmbedder::new(at, c, form).unwrap()),
         other => panic!("not of sound: {other:?}"),
     }
 }
 
 /// The largest difference between two tensors, at places that hold data.
-fn furthest(got: &Tensor, want: &Tensor, keep: Option<&Tensor>) -> f64 {
+fn furthest(got: &Tensor, want: &Tensor, mask: Option<&Tensor>) -> f64 {
     assert_eq!(got.size(), want.size());
     let difference = (got - want).abs();
-    match keep {
-        Some(keep) if difference.dim() == 3 => difference * keep.unsqueeze(-1),
+    match mask {
+        Some(mask) if difference.dim() == 3 => difference * mask.unsqueeze(-1),
         _ => difference,
     }
     .max()
@@ -74,13 +72,13 @@ impl Rebuilt {
         self.expected.tensor(name).unwrap()
     }
 
-    /// Compares with the expected tensors of these names with `suffix`. `keep` tells which places
+    /// Compares with the expected tensors of these names with `suffix`. `mask` tells which places
     /// hold data.
-    fn agrees(&self, batch: &Batch, suffix: &str, keep: Option<&Tensor>) {
+    fn agrees(&self, batch: &Batch, suffix: &str, mask: Option<&Tensor>) {
         let _grad = tch::no_grad_guard();
         let close = |got: &Tensor, name: &str| {
             let name = format!("{name}{suffix}");
-            let far = furthest(got, &self.want(&name), keep);
+            let far = furthest(got, &self.want(&name), mask);
             assert!(far < WITHIN, "{name} differs by {far:e}");
         };
         for (features, name) in [
@@ -89,10 +87,10 @@ impl Rebuilt {
         ] {
             match features {
                 Features::Sequence(sequence) => {
-                    assert_eq!(sequence.keep.as_ref(), keep);
+                    assert_eq!(sequence.attention_mask.as_ref(), mask);
                     close(&sequence.x, name);
                 }
-                Features::Planes(planes) => close(&planes, name),
+                Features::FeatureMap(planes) => close(&planes, name),
             }
         }
         if let Some(head) = &self.head {
@@ -103,7 +101,7 @@ impl Rebuilt {
 
 fn frames(file: &str, folder: &str) -> Rebuilt {
     let model = Rebuilt::new(file, folder);
-    model.agrees(&Batch { x: model.want("frames"), keep: None }, "", None);
+    model.agrees(&Batch { x: model.want("frames"), attention_mask: None }, "", None);
     model
 }
 
@@ -111,9 +109,9 @@ fn frames(file: &str, folder: &str) -> Rebuilt {
 fn waveforms(folder: &str, expected: &str) {
     let model = Rebuilt::new(folder, expected);
     let waveform = || model.want("waveform");
-    model.agrees(&Batch { x: waveform(), keep: None }, "", None);
+    model.agrees(&Batch { x: waveform(), attention_mask: None }, "", None);
     let mask = |name| model.want(name).to_kind(Kind::Bool);
-    let batch = Batch { x: waveform(), keep: Some(mask("mask")) };
+    let batch = Batch { x: waveform(), attention_mask: Some(mask("mask")) };
     model.agrees(&batch, ".masked", Some(&mask("mask.frames")));
     let masked = |name: &String| name.ends_with("masked_spec_embed");
     assert_eq!(model.report.untaken.iter().find(|name| !masked(name)), None);

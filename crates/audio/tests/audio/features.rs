@@ -38,7 +38,7 @@ fn frames_hold_what_was_asked_for() {
         let short = sample.narrow(0, 0, 3);
         let batch = again.batch(&[&sample, &short]);
         assert_eq!(batch.x.size(), [2, sample.size()[0], width]);
-        assert!(batch.keep.is_some(), "the shorter one is padded");
+        assert!(batch.attention_mask.is_some(), "the shorter one is padded");
     }
 }
 

@@ -34,7 +34,7 @@ fn windows_cover_a_recording_and_are_alike_in_length() {
     assert_eq!(windows.len(), 7);
     assert!(windows.iter().all(|window| window.size() == [50, 40]));
     let batch = audio.batch(&windows.iter().collect::<Vec<_>>());
-    assert!(batch.keep.is_none());
+    assert!(batch.attention_mask.is_none());
     // The first is what is heard of a recording that is cut.
     let cut = settings(Long::Cut, None);
     assert_eq!(windows[0], cut.read(&input).unwrap());
@@ -54,7 +54,7 @@ fn training_hears_a_random_window() {
     let input = rising(&folder, 16_000);
     for long in [Long::Windows, Long::Crop] {
         let audio = settings(long, None);
-        let kept = audio.keep(&input).unwrap();
+        let kept = audio.read_for_training(&input).unwrap();
         assert_eq!(kept.size(), [201, 40]);
         let vary = |seed| audio.vary(&kept, &mut Rng::seed_from_u64(seed));
         let starts: Vec<i64> = (0..40)
@@ -66,7 +66,7 @@ fn training_hears_a_random_window() {
             .collect();
         assert!(starts.iter().any(|&at| at < 40) && starts.iter().any(|&at| at > 110));
         assert_eq!(vary(3), vary(3));
-        let short = audio.keep(&rising(&folder, 900)).unwrap();
+        let short = audio.read_for_training(&rising(&folder, 900)).unwrap();
         assert_eq!(audio.vary(&short, &mut Rng::seed_from_u64(0)), short);
     }
 }
@@ -76,7 +76,7 @@ fn a_crop_is_the_middle_where_nothing_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let sample = settings(Long::Crop, None).read(&rising(&folder, 16_000)).unwrap();
     assert_eq!(sample.size(), [50, 40]);
-    let whole = settings(Long::Crop, None).keep(&rising(&folder, 16_000)).unwrap();
+    let whole = settings(Long::Crop, None).read_for_training(&rising(&folder, 16_000)).unwrap();
     // From sample 5975 on, between the places of two frames: 74.7.
     let far = |at: i64| (&sample - whole.i(at..at + 50)).abs().mean(None).double_value(&[]);
     let nearest = (0..151).min_by(|&a, &b| far(a).total_cmp(&far(b))).unwrap();
@@ -113,7 +113,7 @@ fn silence_is_trimmed_before_the_rest_is_cut() {
     };
     let audio = AudioSettings::new(options).unwrap();
     assert_eq!(audio.read(&padded).unwrap(), audio.read(&bare).unwrap());
-    assert_eq!(audio.keep(&padded).unwrap().size(), [51, 40]);
+    assert_eq!(audio.read_for_training(&padded).unwrap().size(), [51, 40]);
     let quiet = Input::File(write(folder.path(), "c.wav", spec(8000), silence(800)));
     assert_eq!(audio.read(&quiet).unwrap().size(), [11, 40]);
 }

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use crosstune_audio::{AudioOptions, AudioSettings, Scale};
-use crosstune_core::{Features, Form, Fresh, Input, Modality, Pretrained, Scope, error::one_line};
+use crosstune_audio::{AudioOptions, AudioSettings, Normalization};
+use crosstune_core::{
+    FeatureShape, Features, Fresh, Input, Modality, Pretrained, Scope, error::one_line,
+};
 use tch::{Device, IndexOp, Kind, Tensor, nn::VarStore};
 
 use crate::{spec, tone, write};
@@ -110,19 +112,19 @@ fn a_batch_is_padded_and_tells_what_it_keeps() {
     let mut audio = at_8_khz();
     let [a, b, c] = [3, 5, 2].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)) * 3 - 8);
     let equal = audio.batch(&[&a, &a]);
-    assert!(equal.keep.is_none());
+    assert!(equal.attention_mask.is_none());
     assert_eq!(equal.x, Tensor::stack(&[&a, &a], 0));
 
     audio.standardise(&[a.shallow_clone(), b.shallow_clone(), c.shallow_clone()]);
     let batch = audio.batch(&[&a, &b, &c]);
     assert_eq!((batch.x.size(), batch.x.kind()), (vec![3, 5, 40], Kind::Float));
-    let keep = batch.keep.unwrap();
-    assert_eq!((keep.size(), keep.kind()), (vec![3, 5], Kind::Bool));
-    assert_eq!(keep.i(0), Tensor::from_slice(&[true, true, true, false, false]));
-    assert_eq!(keep.sum(Kind::Int64).int64_value(&[]), 10);
+    let mask = batch.attention_mask.unwrap();
+    assert_eq!((mask.size(), mask.kind()), (vec![3, 5], Kind::Bool));
+    assert_eq!(mask.i(0), Tensor::from_slice(&[true, true, true, false, false]));
+    assert_eq!(mask.sum(Kind::Int64).int64_value(&[]), 10);
     // Real frames are on the scale, padding is zero.
     assert_eq!(batch.x.i((0, 3..)).abs().max().double_value(&[]), 0.);
-    let frames = batch.x.masked_select(&keep.unsqueeze(-1)).view([-1, 40]);
+    let frames = batch.x.masked_select(&mask.unsqueeze(-1)).view([-1, 40]);
     let (variance, mean) = frames.var_mean_correction(0, 0, false);
     assert!(mean.abs().max().double_value(&[]) < 1e-5);
     assert!((variance - 1.).abs().max().double_value(&[]) < 1e-4);
@@ -137,13 +139,13 @@ fn a_scale_measures_many_samples_and_leaves_silence_alone() {
             x
         })
         .collect();
-    let scale = Scale::measure(samples.iter().map(Tensor::shallow_clone)).unwrap();
+    let scale = Normalization::measure(samples.iter().map(Tensor::shallow_clone)).unwrap();
     let (variance, mean) = Tensor::cat(&samples, 0).var_mean_correction(0, 0, false);
     assert!(Tensor::from_slice(&scale.mean).allclose(&mean, 1e-5, 1e-5, false));
-    assert_eq!(scale.deviation[3], 1.);
+    assert_eq!(scale.std[3], 1.);
     let _ = variance.i(3).fill_(1.);
-    assert!(Tensor::from_slice(&scale.deviation).allclose(&variance.sqrt(), 1e-4, 1e-5, false));
-    assert_eq!(Scale::measure([]), None);
+    assert!(Tensor::from_slice(&scale.std).allclose(&variance.sqrt(), 1e-4, 1e-5, false));
+    assert_eq!(Normalization::measure([]), None);
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn every_option_in_range_is_possible_at_every_rate() {
 fn the_embedder_takes_a_batch() {
     let audio = at_8_khz();
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-    let form = Form::Sequence { width: 24 };
+    let form = FeatureShape::Sequence { width: 24 };
     let embedder = audio.embedder(Scope::root(&store, &fresh).sub("embed"), form).unwrap();
     assert_eq!(embedder.emits(), form);
     let [a, b] = [64, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)));
@@ -247,7 +249,7 @@ fn the_embedder_takes_a_batch() {
         panic!("not a sequence")
     };
     assert_eq!(sequence.x.size(), [2, 64, 24]);
-    assert_eq!(sequence.keep.unwrap().size(), [2, 64]);
+    assert_eq!(sequence.attention_mask.unwrap().size(), [2, 64]);
     assert_eq!(store.variables()["embed.project.weight"].size(), [24, 40]);
     assert_eq!(store.variables()["embed.position"].size(), [1, 64, 24]);
 }
@@ -256,11 +258,11 @@ fn the_embedder_takes_a_batch() {
 fn planes_see_a_spectrogram_as_a_picture() {
     let audio = at_8_khz();
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-    let form = Form::Planes { channels: 8 };
+    let form = FeatureShape::FeatureMap { channels: 8 };
     let embedder = audio.embedder(Scope::root(&store, &fresh).sub("embed"), form).unwrap();
     assert_eq!(embedder.emits(), form);
     let [a, b] = [64, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)));
-    let Features::Planes(planes) = embedder.embed(&audio.batch(&[&a, &b]), true) else {
+    let Features::FeatureMap(planes) = embedder.embed(&audio.batch(&[&a, &b]), true) else {
         panic!("not planes")
     };
     assert_eq!(planes.size(), [2, 8, 40, 64]);

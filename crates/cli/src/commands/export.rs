@@ -57,7 +57,7 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
             let shape = |tensor: &tch::Tensor| format!("{:?} {:?}", tensor.kind(), tensor.size());
             export::torchscript(&model, &modality, &example, &args.out)?;
             say("takes", format!("x {}", shape(&example.x)));
-            if let Some(keep) = &example.keep {
+            if let Some(keep) = &example.attention_mask {
                 let keep = format!("keep {}, false where x is padded", shape(keep));
                 say("", keep);
             }

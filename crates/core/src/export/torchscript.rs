@@ -12,7 +12,7 @@ use crate::nn::Batch;
 
 /// Writes a TorchScript archive that `torch.jit.load` opens: from a batch as `example`, already
 /// prepared as the modality does it, to logits, or to values in their own units. It takes batches of any size, but of the example's
-/// length: its inputs are `x` and, where the example has a mask, `keep`.
+/// length: its inputs are `x` and, where the example has a mask, `mask`.
 ///
 /// # Errors
 /// If libtorch cannot trace the model or write the file.
@@ -37,11 +37,11 @@ pub fn torchscript<M: Modality>(
 fn trace(model: &Model, example: &Batch) -> Result<CModule> {
     let scales = model.spec().task_config().scales_on(model.classifier().device());
     let mut inputs = vec![example.x.shallow_clone()];
-    inputs.extend(example.keep.as_ref().map(Tensor::shallow_clone));
+    inputs.extend(example.attention_mask.as_ref().map(Tensor::shallow_clone));
     let mut forward = |inputs: &[Tensor]| {
         let mut inputs = inputs.iter().map(Tensor::shallow_clone);
         let x = inputs.next().unwrap_or_default();
-        let logits = model.classifier().forward(&Batch { x, keep: inputs.next() }, false);
+        let logits = model.classifier().forward(&Batch { x, attention_mask: inputs.next() }, false);
         vec![match &scales {
             Some(scales) => scales.undo(&logits).to_kind(Kind::Float),
             None => logits,

@@ -7,8 +7,8 @@ use super::defaults;
 use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
 use super::vit::BODY;
 use crate::nn::{
-    Attend, ClassTokens, HeadConfig, NormAt, PatchEmbedderConfig, Pool, PretrainedEmbedder,
-    TransformerConfig, TrunkConfig,
+    AttentionKind, ClassTokens, EmbedderConfig, HeadConfig, NormPlacement, PatchEmbedderConfig,
+    Pool, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{Dialect, Resampling, same};
 
@@ -35,14 +35,14 @@ pub(super) const AST: Definition = Definition {
             trunk: TrunkConfig::Transformer(TransformerConfig {
                 heads: c.num_attention_heads,
                 mlp: c.intermediate_size,
-                norm: NormAt::Before,
-                gelu: config.gelu("hidden_act")?,
-                attend: Attend::Everywhere,
+                norm_placement: NormPlacement::Pre,
+                activation: config.gelu("hidden_act")?,
+                attention: AttentionKind::Bidirectional,
                 eps: c.layer_norm_eps,
                 dropout: c.hidden_dropout_prob,
                 ..TransformerConfig::of(c.hidden_size, c.num_hidden_layers)
             }),
-            embedder: PretrainedEmbedder::Patches(PatchEmbedderConfig {
+            embedder: EmbedderConfig::Patches(PatchEmbedderConfig {
                 channels: 1,
                 size,
                 patch,

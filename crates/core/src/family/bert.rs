@@ -8,7 +8,7 @@ use super::defaults;
 use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
 use crate::error::Result;
 use crate::nn::{
-    Activation, Attend, Dense, Gelu, HeadConfig, NormAt, Pool, PretrainedEmbedder,
+    Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TokenEmbedderConfig, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{Dialect, Rule, same};
@@ -67,7 +67,7 @@ pub(super) struct BertConfig {
     #[serde(default = "absolute")]
     position_embedding_type: String,
     #[serde(skip, default = "defaults::exact")]
-    gelu: Gelu,
+    gelu: Activation,
 }
 
 fn two() -> i64 {
@@ -103,14 +103,14 @@ impl BertConfig {
             trunk: TrunkConfig::Transformer(TransformerConfig {
                 heads: self.num_attention_heads,
                 mlp: self.intermediate_size,
-                norm: NormAt::After,
-                gelu: self.gelu,
-                attend: Attend::Everywhere,
+                norm_placement: NormPlacement::Post,
+                activation: self.gelu,
+                attention: AttentionKind::Bidirectional,
                 eps: self.layer_norm_eps,
                 dropout: self.hidden_dropout_prob,
                 ..TransformerConfig::of(self.hidden_size, self.num_hidden_layers)
             }),
-            embedder: PretrainedEmbedder::Tokens(TokenEmbedderConfig {
+            embedder: EmbedderConfig::Tokens(TokenEmbedderConfig {
                 vocabulary: self.vocab_size,
                 positions: self.max_position_embeddings,
                 first_position,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::files::read_json;
-use crate::nn::Gelu;
+use crate::nn::Activation;
 use crate::task::Task;
 
 /// A `config.json` as it was read.
@@ -105,10 +105,10 @@ impl Config {
     }
 
     /// The GELU that `field` names.
-    pub(super) fn gelu(&self, field: &str) -> Result<Gelu> {
+    pub(super) fn gelu(&self, field: &str) -> Result<Activation> {
         match self.json[field].as_str() {
-            None | Some("gelu") => Ok(Gelu::Exact),
-            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Gelu::Tanh),
+            None | Some("gelu") => Ok(Activation::Gelu),
+            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
             Some(other) => {
                 Err(self.refuse(format!("{field} is {other:?}, expected gelu or gelu_new")))
             }

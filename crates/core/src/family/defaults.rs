@@ -1,6 +1,6 @@
 //! What transformers leaves out of a `config.json` where it is as usual.
 
-use crate::nn::Gelu;
+use crate::nn::Activation;
 
 /// A share of activations dropped in training.
 pub(super) fn tenth() -> f64 {
@@ -32,6 +32,6 @@ pub(super) fn yes() -> bool {
 }
 
 /// The GELU of a field that is read apart.
-pub(super) fn exact() -> Gelu {
-    Gelu::Exact
+pub(super) fn exact() -> Activation {
+    Activation::Gelu
 }

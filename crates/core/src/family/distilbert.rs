@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::defaults;
 use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
 use crate::nn::{
-    Activation, Attend, Dense, HeadConfig, NormAt, Pool, PretrainedEmbedder, TokenEmbedderConfig,
-    TransformerConfig, TrunkConfig,
+    Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
+    TokenEmbedderConfig, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{Dialect, same};
 
@@ -41,14 +41,14 @@ pub(super) const DISTILBERT: Definition = Definition {
             trunk: TrunkConfig::Transformer(TransformerConfig {
                 heads: c.n_heads,
                 mlp: c.hidden_dim,
-                norm: NormAt::After,
-                gelu: config.gelu("activation")?,
-                attend: Attend::Everywhere,
+                norm_placement: NormPlacement::Post,
+                activation: config.gelu("activation")?,
+                attention: AttentionKind::Bidirectional,
                 eps: EPS,
                 dropout: c.dropout,
                 ..TransformerConfig::of(c.dim, c.n_layers)
             }),
-            embedder: PretrainedEmbedder::Tokens(TokenEmbedderConfig {
+            embedder: EmbedderConfig::Tokens(TokenEmbedderConfig {
                 vocabulary: c.vocab_size,
                 positions: c.max_position_embeddings,
                 first_position: 0,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::Config;
 use crate::error::Result;
-use crate::nn::{HeadConfig, Pool, PretrainedEmbedder, TrunkConfig};
+use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
 use crate::weights::{Checkpoint, Dialect};
 
 /// What is known of one model of a family.
@@ -17,7 +17,7 @@ pub struct Family {
     /// The trunk.
     pub trunk: TrunkConfig,
     /// The embedder that belongs to the trunk.
-    pub embedder: PretrainedEmbedder,
+    pub embedder: EmbedderConfig,
     /// The head that belongs to the trunk; whether the checkpoint has one, its tensors tell.
     pub head: PretrainedHead,
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::defaults;
 use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
 use crate::nn::{
-    Attend, Bias, HeadConfig, NormAt, Pool, PretrainedEmbedder, TokenEmbedderConfig,
+    AttentionKind, Bias, EmbedderConfig, HeadConfig, NormPlacement, Pool, TokenEmbedderConfig,
     TransformerConfig, TrunkConfig,
 };
 use crate::weights::{Dialect, Fit, fitted, same};
@@ -43,14 +43,14 @@ pub(super) const GPT2: Definition = Definition {
             trunk: TrunkConfig::Transformer(TransformerConfig {
                 heads: c.n_head,
                 mlp: c.n_inner.unwrap_or(4 * c.n_embd),
-                norm: NormAt::Before,
-                gelu: config.gelu("activation_function")?,
-                attend: Attend::Backwards,
+                norm_placement: NormPlacement::Pre,
+                activation: config.gelu("activation_function")?,
+                attention: AttentionKind::Causal,
                 eps: c.layer_norm_epsilon,
                 dropout: c.resid_pdrop,
                 ..TransformerConfig::of(c.n_embd, c.n_layer)
             }),
-            embedder: PretrainedEmbedder::Tokens(TokenEmbedderConfig {
+            embedder: EmbedderConfig::Tokens(TokenEmbedderConfig {
                 vocabulary: c.vocab_size,
                 positions: c.n_positions,
                 first_position: 0,

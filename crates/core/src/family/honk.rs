@@ -3,8 +3,8 @@
 
 use super::family::{Definition, Family, PretrainedHead, count, shape};
 use crate::nn::{
-    Block, HeadConfig, Pool, PretrainedEmbedder, ResNetConfig, Shortcut, Stage, StemConfig,
-    StemNorm, StemPool, TrunkConfig,
+    Block, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig, StemNorm,
+    StemPool, TrunkConfig,
 };
 use crate::weights::{Dialect, Fit, same, without};
 
@@ -15,25 +15,25 @@ pub(super) const HONK: Definition = Definition {
     read: |_, checkpoint| HONK.infer(checkpoint),
     infer: |checkpoint| {
         let convolutions = count(checkpoint, &DIALECT, "conv{}.weight", 0);
-        let Some(&[planes, 1, 3, 3]) = shape(checkpoint, &DIALECT, "conv0.weight") else {
+        let Some(&[channels, 1, 3, 3]) = shape(checkpoint, &DIALECT, "conv0.weight") else {
             return Err("its first convolution is not of 3 × 3 on one channel");
         };
         if convolutions != 7 {
             return Err("it has other than 7 convolutions, so it is not res8");
         }
-        let stage = Stage { blocks: 3, width: planes, stride: 1 };
+        let stage = Stage { blocks: 3, width: channels, stride: 1 };
         Ok(Family {
             name: "honk".into(),
             modality: "audio".into(),
             trunk: TrunkConfig::ResNet(ResNetConfig {
-                planes,
+                in_channels: channels,
                 stages: vec![stage],
                 block: Block::Keyword,
                 shortcut: Shortcut::Projected,
             }),
-            embedder: PretrainedEmbedder::Planes(StemConfig {
-                channels: 1,
-                planes,
+            embedder: EmbedderConfig::Stem(StemConfig {
+                in_channels: 1,
+                out_channels: channels,
                 kernel: 3,
                 stride: 1,
                 norm: StemNorm::Without,

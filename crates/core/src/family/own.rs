@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::config::Config;
 use super::family::{Family, PretrainedHead};
 use crate::error::{Error, Result};
-use crate::nn::{HeadConfig, Pool, PretrainedEmbedder, TransformerConfig, TrunkConfig};
+use crate::nn::{EmbedderConfig, HeadConfig, Pool, TransformerConfig, TrunkConfig};
 use crate::spec::Spec;
 use crate::weights::{CONFIG, Checkpoint, WEIGHTS};
 
@@ -64,7 +64,7 @@ impl Family {
     }
 
     /// What a person designed: `{"trunk": {"transformer": {"width": 128, "depth": 4}}}`, or a `resnet`
-    /// of `planes` and `stages`; the fields are those of [`TransformerConfig`] and
+    /// of `in_channels` and `stages`; the fields are those of [`TransformerConfig`] and
     /// [`ResNetConfig`](crate::nn::ResNetConfig). `None`: the file has no `trunk`.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Family {
             }
             Some((kind, given)) if kind == "resnet" => {
                 let usual = json!({
-                    "planes": null, "stages": null, "block": "basic", "shortcut": "projected",
+                    "in_channels": null, "stages": null, "block": "basic", "shortcut": "projected",
                 });
                 TrunkConfig::ResNet(completed(config, given, usual)?)
             }
@@ -101,16 +101,26 @@ impl Family {
             name: OWN.into(),
             modality: "nothing".into(),
             trunk,
-            embedder: PretrainedEmbedder::Ours,
+            embedder: EmbedderConfig::FromModality,
             head: PretrainedHead { pool, config: head, labels: None },
         }))
     }
 }
 
+/// Fields that have another name since format 2 of specifications.
+const RENAMED: [(&str, &str); 4] = [
+    ("norm", "norm_placement"),
+    ("gelu", "activation"),
+    ("attend", "attention"),
+    ("planes", "in_channels"),
+];
+
 /// What is given, and the usual where nothing is.
 fn completed<T: DeserializeOwned>(config: &Config, given: &Value, usual: Value) -> Result<T> {
     let mut fields = usual;
     for (name, value) in given.as_object().into_iter().flatten() {
+        let new = RENAMED.iter().find(|(old, new)| old == name && fields.get(new).is_some());
+        let name = new.map_or(name.as_str(), |(_, new)| new);
         let Some(field) = fields.get_mut(name) else {
             let known: Vec<_> = fields.as_object().into_iter().flat_map(|f| f.keys()).collect();
             let known: Vec<&str> = known.into_iter().map(String::as_str).collect();

@@ -6,8 +6,8 @@ use super::family::Definition;
 use super::vit::{DINOV2_IN_MEMORY, IN_MEMORY, TEACHERS};
 use crate::error::{Error, Result};
 use crate::nn::{
-    Activation, Attend, Bias, Block, Gelu, HeadConfig, LayerScale, NormAt, PatchEmbedderConfig,
-    Pool, PretrainedEmbedder, ResNetConfig, Shortcut, StemConfig, StemNorm, StemPool,
+    Activation, AttentionKind, Bias, Block, EmbedderConfig, HeadConfig, LayerScale, NormPlacement,
+    PatchEmbedderConfig, Pool, ResNetConfig, Shortcut, StemConfig, StemNorm, StemPool,
     TokenEmbedderConfig, TransformerConfig, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 use crate::spec::Spec;
@@ -56,7 +56,7 @@ impl Form {
 
 /// The class that serves a family, with a head over `pool` where there is a choice.
 fn class(family: &str, pool: Pool) -> Option<Class> {
-    use Activation::{Relu, Tanh, Without};
+    use Activation::{Identity, Relu, Tanh};
     use Form::{Dense, Linear, Normed, Unbiased};
     let (name, family, pool, head) = match family {
         "bert" => ("BertForSequenceClassification", "bert", Pool::First, Dense(Tanh)),
@@ -73,9 +73,11 @@ fn class(family: &str, pool: Pool) -> Option<Class> {
         "dinov2" => ("Dinov2ForImageClassification", "dinov2", Pool::FirstAndMean, Linear),
         "resnet" | "resnet-hf" => ("ResNetForImageClassification", "resnet-hf", Pool::Mean, Linear),
         "ast" => ("ASTForAudioClassification", "ast", Pool::MeanOfFirstTwo, Normed),
-        "whisper" => ("WhisperForAudioClassification", "whisper", Pool::Mean, Dense(Without)),
-        "wav2vec2" => ("Wav2Vec2ForSequenceClassification", "wav2vec2", Pool::Mean, Dense(Without)),
-        "hubert" => ("HubertForSequenceClassification", "hubert", Pool::Mean, Dense(Without)),
+        "whisper" => ("WhisperForAudioClassification", "whisper", Pool::Mean, Dense(Identity)),
+        "wav2vec2" => {
+            ("Wav2Vec2ForSequenceClassification", "wav2vec2", Pool::Mean, Dense(Identity))
+        }
+        "hubert" => ("HubertForSequenceClassification", "hubert", Pool::Mean, Dense(Identity)),
         _ => return None,
     };
     Some(Class { name, family, pool, head })
@@ -85,7 +87,7 @@ fn class(family: &str, pool: Pool) -> Option<Class> {
 ///
 /// # Errors
 /// If no class of transformers has these parts.
-pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Published> {
+pub fn publish(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result<Published> {
     let refused = |why: String| Error::Setting {
         setting: "--format hf",
         problem: format!("{why}; export as torchscript, which takes every model"),
@@ -115,7 +117,7 @@ pub fn publish(spec: &Spec, embedder: Option<&PretrainedEmbedder>) -> Result<Pub
         (TrunkConfig::Transformer(t), embedder) => {
             transformer(class.family, t, embedder, &spec.head)
         }
-        (TrunkConfig::ResNet(r), PretrainedEmbedder::Planes(stem)) => resnet(r, stem),
+        (TrunkConfig::ResNet(r), EmbedderConfig::Stem(stem)) => resnet(r, stem),
         (TrunkConfig::ResNet(_), _) => None,
     };
     let fields = fields.ok_or_else(|| {
@@ -147,10 +149,14 @@ fn renamed(family: &str) -> &'static [Rule] {
     }
 }
 
-fn gelu(gelu: Gelu) -> &'static str {
-    match gelu {
-        Gelu::Exact => "gelu",
-        Gelu::Tanh => "gelu_new",
+/// transformers' name of an activation.
+fn activation(activation: Activation) -> &'static str {
+    match activation {
+        Activation::Identity => "linear",
+        Activation::Relu => "relu",
+        Activation::Tanh => "tanh",
+        Activation::Gelu => "gelu",
+        Activation::GeluTanh => "gelu_new",
     }
 }
 
@@ -158,53 +164,51 @@ fn gelu(gelu: Gelu) -> &'static str {
 fn transformer(
     family: &str,
     t: &TransformerConfig,
-    embedder: &PretrainedEmbedder,
+    embedder: &EmbedderConfig,
     head: &HeadConfig,
 ) -> Option<Value> {
-    let (norm, attend, scale) = (t.norm, t.attend, t.layer_scale);
+    let (norm, attend, scale) = (t.norm_placement, t.attention, t.layer_scale);
     let built = match family {
-        "bert" | "roberta" | "distilbert" => norm == NormAt::After,
+        "bert" | "roberta" | "distilbert" => norm == NormPlacement::Post,
         "wav2vec2" | "hubert" => true,
-        _ => norm == NormAt::Before,
+        _ => norm == NormPlacement::Pre,
     };
-    let looks = if family == "gpt2" { Attend::Backwards } else { Attend::Everywhere };
+    let looks = if family == "gpt2" { AttentionKind::Causal } else { AttentionKind::Bidirectional };
     let scaled = if family == "dinov2" { LayerScale::Learned } else { LayerScale::Without };
     if !built || attend != looks || scale != scaled {
         return None;
     }
     let projected = head.dense.map(|dense| dense.width);
     Some(match (family, embedder) {
-        ("bert" | "roberta", PretrainedEmbedder::Tokens(e)) => bert(family, t, e)?,
-        ("distilbert", PretrainedEmbedder::Tokens(e)) => json!({
+        ("bert" | "roberta", EmbedderConfig::Tokens(e)) => bert(family, t, e)?,
+        ("distilbert", EmbedderConfig::Tokens(e)) => json!({
             "model_type": family, "dim": t.width, "n_layers": t.depth, "n_heads": t.heads,
-            "hidden_dim": t.mlp, "activation": gelu(t.gelu), "dropout": t.dropout,
+            "hidden_dim": t.mlp, "activation": activation(t.activation), "dropout": t.dropout,
             "attention_dropout": t.dropout, "vocab_size": e.vocabulary,
             "max_position_embeddings": e.positions,
         }),
-        ("gpt2", PretrainedEmbedder::Tokens(e)) => json!({
+        ("gpt2", EmbedderConfig::Tokens(e)) => json!({
             "model_type": family, "n_embd": t.width, "n_layer": t.depth, "n_head": t.heads,
-            "n_inner": t.mlp, "activation_function": gelu(t.gelu), "layer_norm_epsilon": t.eps,
+            "n_inner": t.mlp, "activation_function": activation(t.activation), "layer_norm_epsilon": t.eps,
             "resid_pdrop": t.dropout, "attn_pdrop": t.dropout, "embd_pdrop": e.dropout,
             "vocab_size": e.vocabulary, "n_positions": e.positions,
         }),
-        ("vit" | "deit" | "dinov2", PretrainedEmbedder::Patches(e)) => vit(family, t, e)?,
-        ("ast", PretrainedEmbedder::Patches(e)) => json!({
+        ("vit" | "deit" | "dinov2", EmbedderConfig::Patches(e)) => vit(family, t, e)?,
+        ("ast", EmbedderConfig::Patches(e)) => json!({
             "model_type": "audio-spectrogram-transformer", "hidden_size": t.width,
             "num_hidden_layers": t.depth, "num_attention_heads": t.heads,
-            "intermediate_size": t.mlp, "hidden_act": gelu(t.gelu), "layer_norm_eps": t.eps,
+            "intermediate_size": t.mlp, "hidden_act": activation(t.activation), "layer_norm_eps": t.eps,
             "hidden_dropout_prob": t.dropout, "attention_probs_dropout_prob": t.dropout,
             "num_mel_bins": e.size[0], "max_length": e.size[1], "patch_size": e.patch[0],
             "frequency_stride": e.stride[0], "time_stride": e.stride[1], "qkv_bias": true,
         }),
-        ("whisper", PretrainedEmbedder::Frames(e)) => json!({
+        ("whisper", EmbedderConfig::Frames(e)) => json!({
             "model_type": family, "d_model": t.width, "encoder_layers": t.depth,
             "encoder_attention_heads": t.heads, "encoder_ffn_dim": t.mlp,
-            "activation_function": gelu(t.gelu), "dropout": t.dropout, "num_mel_bins": e.bands,
+            "activation_function": activation(t.activation), "dropout": t.dropout, "num_mel_bins": e.bands,
             "max_source_positions": e.positions, "classifier_proj_size": projected?,
         }),
-        ("wav2vec2" | "hubert", PretrainedEmbedder::Waveform(e)) => {
-            wav2vec2(family, t, e, projected?)
-        }
+        ("wav2vec2" | "hubert", EmbedderConfig::Waveform(e)) => wav2vec2(family, t, e, projected?),
         _ => return None,
     })
 }
@@ -212,7 +216,7 @@ fn transformer(
 fn bert(family: &str, t: &TransformerConfig, e: &TokenEmbedderConfig) -> Option<Value> {
     let mut fields = json!({
         "model_type": family, "hidden_size": t.width, "num_hidden_layers": t.depth,
-        "num_attention_heads": t.heads, "intermediate_size": t.mlp, "hidden_act": gelu(t.gelu),
+        "num_attention_heads": t.heads, "intermediate_size": t.mlp, "hidden_act": activation(t.activation),
         "layer_norm_eps": t.eps, "hidden_dropout_prob": t.dropout,
         "attention_probs_dropout_prob": t.dropout, "vocab_size": e.vocabulary,
         "max_position_embeddings": e.positions, "type_vocab_size": e.segments,
@@ -231,7 +235,7 @@ fn vit(family: &str, t: &TransformerConfig, e: &PatchEmbedderConfig) -> Option<V
     }
     let mut fields = json!({
         "model_type": family, "hidden_size": t.width, "num_hidden_layers": t.depth,
-        "num_attention_heads": t.heads, "hidden_act": gelu(t.gelu), "layer_norm_eps": t.eps,
+        "num_attention_heads": t.heads, "hidden_act": activation(t.activation), "layer_norm_eps": t.eps,
         "hidden_dropout_prob": t.dropout, "attention_probs_dropout_prob": t.dropout,
         "image_size": e.size[0], "patch_size": e.patch[0], "num_channels": e.channels,
         "qkv_bias": true,
@@ -257,9 +261,9 @@ fn wav2vec2(
     let column = |i: usize| e.convolutions.iter().map(|c| c[i]).collect::<Vec<_>>();
     json!({
         "model_type": family, "hidden_size": t.width, "num_hidden_layers": t.depth,
-        "num_attention_heads": t.heads, "intermediate_size": t.mlp, "hidden_act": gelu(t.gelu),
+        "num_attention_heads": t.heads, "intermediate_size": t.mlp, "hidden_act": activation(t.activation),
         "layer_norm_eps": t.eps, "hidden_dropout": t.dropout,
-        "do_stable_layer_norm": t.norm == NormAt::Before,
+        "do_stable_layer_norm": t.norm_placement == NormPlacement::Pre,
         "conv_dim": column(0), "conv_kernel": column(1), "conv_stride": column(2),
         "num_feat_extract_layers": e.convolutions.len(), "conv_bias": e.bias,
         "feat_extract_norm": match e.norm {
@@ -292,9 +296,9 @@ fn resnet(r: &ResNetConfig, stem: &StemConfig) -> Option<Value> {
     let sizes: Vec<i64> = r.stages.iter().map(|stage| stage.width).collect();
     let depths: Vec<usize> = r.stages.iter().map(|stage| stage.blocks).collect();
     Some(json!({
-        "model_type": "resnet", "embedding_size": r.planes, "hidden_sizes": sizes,
+        "model_type": "resnet", "embedding_size": r.in_channels, "hidden_sizes": sizes,
         "depths": depths, "layer_type": layer, "hidden_act": "relu",
-        "num_channels": stem.channels, "downsample_in_bottleneck": false,
+        "num_channels": stem.in_channels, "downsample_in_bottleneck": false,
         "downsample_in_first_stage": r.stages.first()?.stride == 2,
     }))
 }

@@ -7,8 +7,8 @@ use super::defaults;
 use super::family::{Definition, Family, PretrainedHead, count, shape};
 use crate::error::Result;
 use crate::nn::{
-    Block, HeadConfig, Pool, PretrainedEmbedder, ResNetConfig, Shortcut, Stage, StemConfig,
-    StemNorm, StemPool, TrunkConfig,
+    Block, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig, StemNorm,
+    StemPool, TrunkConfig,
 };
 use crate::weights::{Checkpoint, Dialect, same};
 
@@ -51,7 +51,9 @@ fn resnet(checkpoint: &Checkpoint) -> Result<Family, &'static str> {
     const UNUSUAL: &str =
         "a ResNet of this build is not supported (another stem, groups or shapes)";
     let shape = |name: &str| shape(checkpoint, &DIALECT, name);
-    let Some(&[planes, channels, kernel, _]) = shape("conv1.weight") else { return Err(UNUSUAL) };
+    let Some(&[out_channels, in_channels, kernel, _]) = shape("conv1.weight") else {
+        return Err(UNUSUAL);
+    };
     let stages = count(checkpoint, &DIALECT, "layer{}.0.conv1.weight", 1);
     let bottleneck = shape("layer1.0.conv3.weight").is_some();
     let last = if bottleneck { "conv3" } else { "conv2" };
@@ -79,12 +81,12 @@ fn resnet(checkpoint: &Checkpoint) -> Result<Family, &'static str> {
     Ok(family(
         "resnet",
         ResNetConfig {
-            planes,
+            in_channels: out_channels,
             stages,
             block: if bottleneck { Block::Bottleneck } else { Block::Basic },
             shortcut: if projected { Shortcut::Projected } else { Shortcut::Padded },
         },
-        StemConfig { channels, planes, kernel, stride, norm: StemNorm::Batch, pool },
+        StemConfig { in_channels, out_channels, kernel, stride, norm: StemNorm::Batch, pool },
     ))
 }
 
@@ -132,12 +134,16 @@ pub(super) const RESNET_HF: Definition = Definition {
             let stride = if i == 0 && !c.downsample_in_first_stage { 1 } else { 2 };
             Stage { blocks, width, stride }
         });
-        let planes = c.embedding_size;
-        let trunk =
-            ResNetConfig { planes, stages: stages.collect(), block, shortcut: Shortcut::Projected };
+        let out_channels = c.embedding_size;
+        let trunk = ResNetConfig {
+            in_channels: out_channels,
+            stages: stages.collect(),
+            block,
+            shortcut: Shortcut::Projected,
+        };
         let stem = StemConfig {
-            channels: c.num_channels,
-            planes,
+            in_channels: c.num_channels,
+            out_channels,
             kernel: 7,
             stride: 2,
             norm: StemNorm::Batch,
@@ -175,7 +181,7 @@ fn family(name: &str, trunk: ResNetConfig, stem: StemConfig) -> Family {
         name: name.into(),
         modality: "image".into(),
         trunk: TrunkConfig::ResNet(trunk),
-        embedder: PretrainedEmbedder::Planes(stem),
+        embedder: EmbedderConfig::Stem(stem),
         head: PretrainedHead { pool: Pool::Mean, config: HeadConfig::default(), labels: None },
     }
 }

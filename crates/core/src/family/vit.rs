@@ -10,8 +10,8 @@ use super::family::{
 };
 use crate::error::Result;
 use crate::nn::{
-    Attend, ClassTokens, Gelu, HeadConfig, LayerScale, NormAt, PatchEmbedderConfig, Pool,
-    PretrainedEmbedder, TransformerConfig, TrunkConfig,
+    Activation, AttentionKind, ClassTokens, EmbedderConfig, HeadConfig, LayerScale, NormPlacement,
+    PatchEmbedderConfig, Pool, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{Checkpoint, Dialect, Fit, Resampling, Rule, fitted, same, without};
 
@@ -189,7 +189,7 @@ struct VitConfig {
     #[serde(default)]
     use_swiglu_ffn: bool,
     #[serde(skip, default = "defaults::exact")]
-    gelu: Gelu,
+    gelu: Activation,
     #[serde(skip)]
     labels: Option<Vec<String>>,
 }
@@ -216,14 +216,14 @@ impl VitConfig {
             trunk: TrunkConfig::Transformer(TransformerConfig {
                 heads: self.num_attention_heads,
                 mlp,
-                norm: NormAt::Before,
-                gelu: self.gelu,
-                attend: Attend::Everywhere,
+                norm_placement: NormPlacement::Pre,
+                activation: self.gelu,
+                attention: AttentionKind::Bidirectional,
                 eps: self.layer_norm_eps,
                 dropout: self.hidden_dropout_prob,
                 ..TransformerConfig::of(self.hidden_size, self.num_hidden_layers)
             }),
-            embedder: PretrainedEmbedder::Patches(PatchEmbedderConfig {
+            embedder: EmbedderConfig::Patches(PatchEmbedderConfig {
                 channels: self.num_channels,
                 size: [self.image_size; 2],
                 patch: [self.patch_size; 2],
@@ -288,14 +288,14 @@ fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'sta
         trunk: TrunkConfig::Transformer(TransformerConfig {
             heads,
             mlp,
-            norm: NormAt::Before,
-            gelu: Gelu::Exact,
-            attend: Attend::Everywhere,
+            norm_placement: NormPlacement::Pre,
+            activation: Activation::Gelu,
+            attention: AttentionKind::Bidirectional,
             eps: 1e-6,
             layer_scale: if scaled { LayerScale::Learned } else { LayerScale::Without },
             ..TransformerConfig::of(width, count(checkpoint, &TIMM, "blocks.{}.norm1.weight", 0))
         }),
-        embedder: PretrainedEmbedder::Patches(PatchEmbedderConfig {
+        embedder: EmbedderConfig::Patches(PatchEmbedderConfig {
             channels,
             size: [side * rows, side * columns],
             patch: [rows, columns],

@@ -7,7 +7,7 @@ use super::defaults;
 use super::family::{Definition, Family, PretrainedHead};
 use crate::error::Result;
 use crate::nn::{
-    Activation, Attend, Dense, Gelu, HeadConfig, NormAt, Pool, PretrainedEmbedder,
+    Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TransformerConfig, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 use crate::weights::{Dialect, Fit, Rule, fitted, same};
@@ -124,7 +124,7 @@ fn read(config: &Config, name: &str) -> Result<Family> {
         "it has an adapter, which is not supported"
     } else if c.conv_pos_batch_norm {
         "its positions are normalised over the batch, which is not supported"
-    } else if config.gelu("feat_extract_activation")? != Gelu::Exact {
+    } else if config.gelu("feat_extract_activation")? != Activation::Gelu {
         "its convolutions have a GELU by tanh, which is not supported"
     } else {
         ""
@@ -140,22 +140,22 @@ fn read(config: &Config, name: &str) -> Result<Family> {
             return Err(config.refuse(problem));
         }
     };
-    let at = if c.do_stable_layer_norm { NormAt::Before } else { NormAt::After };
-    let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Without });
+    let at = if c.do_stable_layer_norm { NormPlacement::Pre } else { NormPlacement::Post };
+    let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Identity });
     Ok(Family {
         name: name.into(),
         modality: "audio".into(),
         trunk: TrunkConfig::Transformer(TransformerConfig {
             heads: c.num_attention_heads,
             mlp: c.intermediate_size,
-            norm: at,
-            gelu: config.gelu("hidden_act")?,
-            attend: Attend::Everywhere,
+            norm_placement: at,
+            activation: config.gelu("hidden_act")?,
+            attention: AttentionKind::Bidirectional,
             eps: c.layer_norm_eps,
             dropout: c.hidden_dropout,
             ..TransformerConfig::of(c.hidden_size, c.num_hidden_layers)
         }),
-        embedder: PretrainedEmbedder::Waveform(WaveformEmbedderConfig {
+        embedder: EmbedderConfig::Waveform(WaveformEmbedderConfig {
             convolutions: (0..layers)
                 .map(|i| [c.conv_dim[i], c.conv_kernel[i], c.conv_stride[i]])
                 .collect(),

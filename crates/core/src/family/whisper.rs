@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::defaults;
 use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
 use crate::nn::{
-    Activation, Attend, Dense, FrameStemConfig, HeadConfig, NormAt, Pool, PretrainedEmbedder,
-    TransformerConfig, TrunkConfig,
+    Activation, AttentionKind, Dense, EmbedderConfig, FrameStemConfig, HeadConfig, NormPlacement,
+    Pool, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{Dialect, Fit, same, without};
 
@@ -41,21 +41,21 @@ pub(super) const WHISPER: Definition = Definition {
             let problem = "its head takes a weighted sum of all layers, which is not supported";
             return Err(config.refuse(problem.into()));
         }
-        let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Without });
+        let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Identity });
         Ok(Family {
             name: "whisper".into(),
             modality: "audio".into(),
             trunk: TrunkConfig::Transformer(TransformerConfig {
                 heads: c.encoder_attention_heads,
                 mlp: c.encoder_ffn_dim,
-                norm: NormAt::Before,
-                gelu: config.gelu("activation_function")?,
-                attend: Attend::Everywhere,
+                norm_placement: NormPlacement::Pre,
+                activation: config.gelu("activation_function")?,
+                attention: AttentionKind::Bidirectional,
                 eps: 1e-5,
                 dropout: c.dropout,
                 ..TransformerConfig::of(c.d_model, c.encoder_layers)
             }),
-            embedder: PretrainedEmbedder::Frames(FrameStemConfig {
+            embedder: EmbedderConfig::Frames(FrameStemConfig {
                 bands: c.num_mel_bins,
                 positions: c.max_source_positions,
                 dropout: c.dropout,

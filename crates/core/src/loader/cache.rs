@@ -141,9 +141,9 @@ impl Feed for Cache<'_> {
 /// The rows of a batch, each without what it was padded with.
 fn apart(batch: &Batch) -> Result<Vec<Tensor>> {
     let rows = batch.x.size()[0];
-    let lengths = match &batch.keep {
-        Some(keep) => {
-            Vec::<i64>::try_from(keep.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?
+    let lengths = match &batch.attention_mask {
+        Some(mask) => {
+            Vec::<i64>::try_from(mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?
         }
         None => vec![batch.x.size().get(1).copied().unwrap_or(0); rows as usize],
     };
@@ -160,11 +160,11 @@ fn together(rows: &[&Tensor]) -> Batch {
     let lengths: Vec<i64> = rows.iter().map(|row| row.size()[0]).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
     if rows.iter().any(|row| row.dim() != 2) || lengths.iter().all(|&n| n == longest) {
-        return Batch { x: Tensor::stack(rows, 0), keep: None };
+        return Batch { x: Tensor::stack(rows, 0), attention_mask: None };
     }
     let x = Tensor::pad_sequence(rows, true, 0., "right");
     let places = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
-    Batch { x, keep: Some(places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))) }
+    Batch { x, attention_mask: Some(places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))) }
 }
 
 /// A row that was put away.

@@ -37,7 +37,7 @@ unsafe impl Sync for Shared {}
 /// What is read of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
-    /// What training varies: [`Modality::keep`].
+    /// What training varies: [`Modality::read_for_training`].
     Kept,
     /// What a model is asked about: [`Modality::read`].
     Plain,
@@ -46,7 +46,7 @@ pub enum Reading {
 impl Reading {
     fn of<M: Modality>(self, modality: &M, input: &Input) -> Result<Tensor, Cause> {
         match self {
-            Self::Kept => modality.keep(input),
+            Self::Kept => modality.read_for_training(input),
             Self::Plain => modality.read(input),
         }
     }

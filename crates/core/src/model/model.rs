@@ -9,7 +9,7 @@ use super::part::{Anatomy, Place, is_statistic};
 use crate::error::{Error, Result};
 use crate::family::Pretrained;
 use crate::modality::Modality;
-use crate::nn::{Classifier, Cut, Head, PretrainedEmbedder, Statistics, Tower, Trunk};
+use crate::nn::{Classifier, Cut, EmbedderConfig, Head, Statistics, Tower, Trunk};
 use crate::spec::Spec;
 use crate::weights::lora::{self, Adapting};
 use crate::weights::{Fresh, LoadReport, Origin, Scope, Source, write_tensors};
@@ -82,7 +82,7 @@ impl Model {
         }
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         let built = modality.embedder_config(spec.trunk.accepts());
-        let spec = Spec { embedder_config: built.unwrap_or(PretrainedEmbedder::Ours), ..spec };
+        let spec = Spec { embedder_config: built.unwrap_or(EmbedderConfig::FromModality), ..spec };
         Ok(Self { store, classifier, spec, report, statistics: Statistics::default() })
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::embed::Embedder;
-use super::features::{Batch, Features, Form, Sequence};
+use super::features::{Batch, FeatureShape, Features, Sequence};
 use super::layers::Statistics;
 use super::pool::Pool;
 use super::trunk::Trunk;
@@ -41,7 +41,7 @@ impl Tower {
         let (emits, accepts) = (embedder.emits(), trunk.accepts());
         if emits != accepts {
             let (emits, accepts) = (emits.to_string(), accepts.to_string());
-            return Err(Error::Form { emits, accepts });
+            return Err(Error::FeatureShape { emits, accepts });
         }
         if !pool.takes(accepts) {
             let problem = format!("{pool} does not pool {accepts}; choose mean");
@@ -88,10 +88,12 @@ impl Tower {
         match cut {
             Cut::Inputs => batch.shallow_clone(),
             Cut::Trunk(part) => match self.trunk.parts(&self.embed(batch, false), 0..part, false) {
-                Features::Sequence(Sequence { x, keep }) => Batch { x, keep },
-                Features::Planes(x) => Batch { x, keep: None },
+                Features::Sequence(Sequence { x, attention_mask: mask }) => {
+                    Batch { x, attention_mask: mask }
+                }
+                Features::FeatureMap(x) => Batch { x, attention_mask: None },
             },
-            Cut::Pooled => Batch { x: self.forward(batch, false), keep: None },
+            Cut::Pooled => Batch { x: self.forward(batch, false), attention_mask: None },
         }
     }
 
@@ -100,10 +102,12 @@ impl Tower {
         match cut {
             Cut::Inputs => self.forward(batch, train),
             Cut::Trunk(part) => {
-                let Batch { x, keep } = batch.shallow_clone();
+                let Batch { x, attention_mask: mask } = batch.shallow_clone();
                 let features = match self.trunk.accepts() {
-                    Form::Sequence { .. } => Features::Sequence(Sequence { x, keep }),
-                    Form::Planes { .. } => Features::Planes(x),
+                    FeatureShape::Sequence { .. } => {
+                        Features::Sequence(Sequence { x, attention_mask: mask })
+                    }
+                    FeatureShape::FeatureMap { .. } => Features::FeatureMap(x),
                 };
                 self.pool.forward(&self.trunk.parts(&features, part..usize::MAX, train))
             }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use tch::{Device, Tensor};
 
+use crate::error::{Error, Result};
+
 /// Inputs of one modality, ready for its embedder.
 #[derive(Debug)]
 pub struct Batch {
@@ -12,18 +14,24 @@ pub struct Batch {
     pub x: Tensor,
     /// For inputs of different lengths, which of the `T` places, or `N` samples, hold data:
     /// `[B, T]` or `[B, N]`, bool. `None`: all of them.
-    pub keep: Option<Tensor>,
+    pub attention_mask: Option<Tensor>,
 }
 
 impl Batch {
     /// The same tensors.
     pub fn shallow_clone(&self) -> Self {
-        Self { x: self.x.shallow_clone(), keep: self.keep.as_ref().map(Tensor::shallow_clone) }
+        Self {
+            x: self.x.shallow_clone(),
+            attention_mask: self.attention_mask.as_ref().map(Tensor::shallow_clone),
+        }
     }
 
     /// The same batch on a device; free where it is there already.
     pub fn to_device(&self, device: Device) -> Self {
-        Self { x: self.x.to_device(device), keep: self.keep.as_ref().map(|k| k.to_device(device)) }
+        Self {
+            x: self.x.to_device(device),
+            attention_mask: self.attention_mask.as_ref().map(|k| k.to_device(device)),
+        }
     }
 }
 
@@ -33,7 +41,7 @@ pub struct Sequence {
     /// `[B, T, D]`, f32.
     pub x: Tensor,
     /// Which of the `T` places hold data: `[B, T]`, bool. `None`: all of them.
-    pub keep: Option<Tensor>,
+    pub attention_mask: Option<Tensor>,
 }
 
 /// What an embedder hands to a trunk, and a trunk to a pool.
@@ -41,30 +49,69 @@ pub struct Sequence {
 pub enum Features {
     /// A sequence of vectors.
     Sequence(Sequence),
-    /// Planes `[B, C, H, W]`, f32.
-    Planes(Tensor),
+    /// A feature map `[B, C, H, W]`, f32.
+    FeatureMap(Tensor),
 }
 
 /// The form of [`Features`], known before anything is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum FeatureShape {
     /// `[B, T, width]`.
     Sequence {
         /// The length of each vector.
         width: i64,
     },
     /// `[B, channels, H, W]`.
-    Planes {
-        /// The number of planes.
+    FeatureMap {
+        /// The number of channels.
         channels: i64,
     },
 }
 
-impl fmt::Display for Form {
+impl FeatureShape {
+    /// The length of a sequence's vectors, or the number of a feature map's channels.
+    pub fn width(self) -> i64 {
+        match self {
+            Self::Sequence { width } => width,
+            Self::FeatureMap { channels } => channels,
+        }
+    }
+
+    /// The width of a sequence.
+    ///
+    /// # Errors
+    /// If it is none. `why` says what needs one: `frames are a sequence`.
+    pub fn sequence(self, why: &str) -> Result<i64> {
+        match self {
+            Self::Sequence { width } => Ok(width),
+            Self::FeatureMap { .. } => Err(self.refused(why)),
+        }
+    }
+
+    /// The channels of a feature map.
+    ///
+    /// # Errors
+    /// If it is none. `why` says what needs one.
+    pub fn feature_map(self, why: &str) -> Result<i64> {
+        match self {
+            Self::FeatureMap { channels } => Ok(channels),
+            Self::Sequence { .. } => Err(self.refused(why)),
+        }
+    }
+
+    fn refused(self, why: &str) -> Error {
+        Error::Setting {
+            setting: "--weights",
+            problem: format!("the trunk takes {self}, but {why}"),
+        }
+    }
+}
+
+impl fmt::Display for FeatureShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sequence { width } => write!(f, "a sequence of vectors of width {width}"),
-            Self::Planes { channels } => write!(f, "{channels} planes"),
+            Self::FeatureMap { channels } => write!(f, "a feature map of {channels} channels"),
         }
     }
 }

@@ -84,11 +84,7 @@ impl Head {
             None => self.out.forward(x),
             Some((dense, activation)) => {
                 let hidden = dense.forward(x);
-                self.out.forward(&match activation {
-                    Activation::Without => hidden,
-                    Activation::Tanh => hidden.tanh(),
-                    Activation::Relu => hidden.relu(),
-                })
+                self.out.forward(&activation.forward(&hidden))
             }
         }
     }

@@ -11,18 +11,18 @@ mod pool;
 mod position;
 mod trunk;
 
-pub use attention::Attend;
+pub use attention::AttentionKind;
 pub use classifier::Classifier;
 pub use embed::{
-    ClassTokens, Embedder, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemEmbedder, StemNorm, StemPool,
-    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
+    PatchEmbedderConfig, StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig,
+    TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use encoder::{Cut, Tower};
-pub use features::{Batch, Features, Form, Sequence};
+pub use features::{Batch, FeatureShape, Features, Sequence};
 pub use head::{Bias, Dense, Head, HeadConfig};
 pub use layers::{
-    Activation, BatchNorm2d, Conv2d, Gelu, LayerNorm, Linear, NormAt, Statistics, dropout,
+    Activation, BatchNorm2d, Conv2d, LayerNorm, Linear, NormPlacement, Statistics, dropout,
 };
 pub use pool::Pool;
 pub use position::Positions;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::features::{Features, Form, Sequence};
+use super::features::{FeatureShape, Features, Sequence};
 
 /// How a trunk's output becomes one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,10 +27,10 @@ pub enum Pool {
 
 impl Pool {
     /// Whether features of this form can be pooled so.
-    pub fn takes(self, form: Form) -> bool {
+    pub fn takes(self, form: FeatureShape) -> bool {
         match form {
-            Form::Sequence { .. } => true,
-            Form::Planes { .. } => self == Self::Mean,
+            FeatureShape::Sequence { .. } => true,
+            FeatureShape::FeatureMap { .. } => self == Self::Mean,
         }
     }
 
@@ -45,37 +45,37 @@ impl Pool {
     /// `[B, T, D]` or `[B, D, H, W]` to `[B, D]` or, where [`width`](Self::width) says so,
     /// `[B, 2D]`.
     pub fn forward(self, features: &Features) -> Tensor {
-        let (x, keep) = match features {
-            Features::Sequence(Sequence { x, keep }) => (x, keep.as_ref()),
+        let (x, mask) = match features {
+            Features::Sequence(Sequence { x, attention_mask: mask }) => (x, mask.as_ref()),
             // The mean is the only pool that takes planes.
-            Features::Planes(x) => return x.mean_dim([2, 3].as_slice(), false, None),
+            Features::FeatureMap(x) => return x.mean_dim([2, 3].as_slice(), false, None),
         };
         match self {
             Self::First => x.select(1, 0),
-            Self::Last => last(x, keep),
-            Self::Mean => mean(x, keep),
+            Self::Last => last(x, mask),
+            Self::Mean => mean(x, mask),
             Self::FirstTwo => Tensor::cat(&[x.select(1, 0), x.select(1, 1)], 1),
             Self::MeanOfFirstTwo => x.narrow(1, 0, 2).mean_dim([1].as_slice(), false, None),
             Self::FirstAndMean => {
                 let rest = x.size()[1] - 1;
-                let keep = keep.map(|keep| keep.narrow(1, 1, rest));
-                Tensor::cat(&[x.select(1, 0), mean(&x.narrow(1, 1, rest), keep.as_ref())], 1)
+                let mask = mask.map(|mask| mask.narrow(1, 1, rest));
+                Tensor::cat(&[x.select(1, 0), mean(&x.narrow(1, 1, rest), mask.as_ref())], 1)
             }
         }
     }
 }
 
-fn last(x: &Tensor, keep: Option<&Tensor>) -> Tensor {
-    let Some(keep) = keep else { return x.select(1, -1) };
-    let last = keep.sum_dim_intlist([1].as_slice(), true, Kind::Int64) - 1;
+fn last(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    let Some(mask) = mask else { return x.select(1, -1) };
+    let last = mask.sum_dim_intlist([1].as_slice(), true, Kind::Int64) - 1;
     x.take_along_dim(&last.clamp_min(0).unsqueeze(-1), 1).squeeze_dim(1)
 }
 
-fn mean(x: &Tensor, keep: Option<&Tensor>) -> Tensor {
-    let Some(keep) = keep else { return x.mean_dim([1].as_slice(), false, None) };
-    let keep = keep.unsqueeze(-1).to_kind(x.kind());
-    let kept = keep.sum_dim_intlist([1].as_slice(), false, None).clamp_min(1);
-    (x * keep).sum_dim_intlist([1].as_slice(), false, None) / kept
+fn mean(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    let Some(mask) = mask else { return x.mean_dim([1].as_slice(), false, None) };
+    let mask = mask.unsqueeze(-1).to_kind(x.kind());
+    let kept = mask.sum_dim_intlist([1].as_slice(), false, None).clamp_min(1);
+    (x * mask).sum_dim_intlist([1].as_slice(), false, None) / kept
 }
 
 impl fmt::Display for Pool {
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn pools_leave_out_what_holds_no_data() {
         let x = || Tensor::from_slice(&[1f32, 2., 3., 10., 20., 30.]).view([2, 3, 1]);
-        let keep = Tensor::from_slice(&[true, true, false, true, true, true]).view([2, 3]);
+        let mask = Tensor::from_slice(&[true, true, false, true, true, true]).view([2, 3]);
         for (pool, whole, kept) in [
             (Pool::First, &[1., 10.][..], &[1., 10.][..]),
             (Pool::Last, &[3., 30.], &[2., 30.]),
@@ -107,14 +107,15 @@ mod tests {
             (Pool::MeanOfFirstTwo, &[1.5, 15.], &[1.5, 15.]),
             (Pool::FirstAndMean, &[1., 2.5, 10., 25.], &[1., 2., 10., 25.]),
         ] {
-            for (keep, want) in [(None, whole), (Some(keep.shallow_clone()), kept)] {
-                let got = pool.forward(&Features::Sequence(Sequence { x: x(), keep }));
+            for (mask, want) in [(None, whole), (Some(mask.shallow_clone()), kept)] {
+                let got =
+                    pool.forward(&Features::Sequence(Sequence { x: x(), attention_mask: mask }));
                 assert_eq!(got.size(), [2, pool.width(1)], "{pool}");
                 assert_eq!(Vec::<f32>::try_from(got.view(-1)).unwrap(), want, "{pool}");
             }
         }
-        let planes = Features::Planes(x().view([2, 1, 3, 1]));
+        let planes = Features::FeatureMap(x().view([2, 1, 3, 1]));
         assert_eq!(Vec::<f32>::try_from(Pool::Mean.forward(&planes).view(-1)).unwrap(), [2., 20.]);
-        assert!(!Pool::First.takes(Form::Planes { channels: 1 }));
+        assert!(!Pool::First.takes(FeatureShape::FeatureMap { channels: 1 }));
     }
 }

@@ -53,7 +53,10 @@ fn rows(model: &Model, batch: &Batch, stage: Stage, at_once: i64) -> Tensor {
     let count = batch.x.size()[0];
     let part = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(count - from));
-        let part = Batch { x: narrow(&batch.x), keep: batch.keep.as_ref().map(narrow) };
+        let part = Batch {
+            x: narrow(&batch.x),
+            attention_mask: batch.attention_mask.as_ref().map(narrow),
+        };
         let part = part.to_device(model.classifier().device());
         let features = tch::no_grad(|| match stage {
             Stage::Embedded => Pool::Mean.forward(&tower.embed(&part, false)),

@@ -69,7 +69,10 @@ fn logits(model: &Classifier, batch: &Batch, cut: Cut, at_once: i64) -> Tensor {
     let rows = batch.x.size()[0];
     let part = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(rows - from));
-        let part = Batch { x: narrow(&batch.x), keep: batch.keep.as_ref().map(narrow) };
+        let part = Batch {
+            x: narrow(&batch.x),
+            attention_mask: batch.attention_mask.as_ref().map(narrow),
+        };
         let logits = tch::no_grad(|| model.above(&part.to_device(model.device()), cut, false));
         logits.to_device(tch::Device::Cpu)
     };

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::scale::{Scale, Scales};
+use super::scale::{Scales, TargetScale};
 use super::task::Task;
 
 /// What of a model's specification its task depends on: a view that
@@ -14,7 +14,7 @@ pub struct TaskConfig<'s> {
     /// The classes, the labels or the names of the values, in the order of the logits.
     pub labels: &'s [String],
     /// The scale of each value, where the logits are deviations from a mean.
-    pub scales: &'s [Scale],
+    pub scales: &'s [TargetScale],
 }
 
 impl TaskConfig<'_> {

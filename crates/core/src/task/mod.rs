@@ -17,7 +17,7 @@ pub use metrics::{
     Evaluation, LabelFigures, MultiLabelFigures, RegressionFigures, SingleLabelFigures,
     ValueFigures,
 };
-pub use scale::Scale;
+pub use scale::TargetScale;
 pub use target::Target;
 pub use task::Task;
 

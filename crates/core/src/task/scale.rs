@@ -9,14 +9,15 @@ use crate::error::{Error, Result};
 /// How large a value is and how much it varies in the training split. A model answers in deviations
 /// from the mean, so that all values count alike in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Scale {
+pub struct TargetScale {
     /// In the value's unit.
     pub mean: f64,
     /// The standard deviation (of the population), in the value's unit.
-    pub deviation: f64,
+    #[serde(alias = "deviation")]
+    pub std: f64,
 }
 
-impl Scale {
+impl TargetScale {
     /// Measures each value on the targets of the training samples; nothing where they have none.
     ///
     /// # Errors
@@ -32,13 +33,12 @@ impl Scale {
         let (count, values) = (rows.len() as f64, rows.first().map_or(0, |row| row.len()));
         let scale = |at: usize| {
             let mean = rows.iter().map(|row| row[at] / count).sum::<f64>();
-            let deviation =
-                rows.iter().map(|row| (row[at] - mean).powi(2) / count).sum::<f64>().sqrt();
-            if deviation > 0. && deviation.is_finite() {
-                return Ok(Self { mean, deviation });
+            let std = rows.iter().map(|row| (row[at] - mean).powi(2) / count).sum::<f64>().sqrt();
+            if std > 0. && std.is_finite() {
+                return Ok(Self { mean, std });
             }
             let name = names.get(at).map_or("?", String::as_str);
-            let problem = match deviation.is_finite() {
+            let problem = match std.is_finite() {
                 true => format!(
                     "all training samples have {} as {name:?}, so there is nothing to learn",
                     rows[0][at]
@@ -57,30 +57,30 @@ pub(crate) struct Scales {
     /// `[values]`, f64.
     mean: Tensor,
     /// `[values]`, f64.
-    deviation: Tensor,
+    std: Tensor,
 }
 
 impl Scales {
-    pub(super) fn new(scales: &[Scale], device: Device) -> Self {
-        let part = |of: fn(&Scale) -> f64| {
+    pub(super) fn new(scales: &[TargetScale], device: Device) -> Self {
+        let part = |of: fn(&TargetScale) -> f64| {
             let all: Vec<f64> = scales.iter().map(of).collect();
             Tensor::from_slice(&all).to_device(device)
         };
-        Self { mean: part(|s| s.mean), deviation: part(|s| s.deviation) }
+        Self { mean: part(|s| s.mean), std: part(|s| s.std) }
     }
 
     /// Values in their units, `[B, values]`, to what a model answers, f32.
     pub(super) fn apply(&self, values: &Tensor) -> Tensor {
-        ((values - &self.mean) / &self.deviation).to_kind(Kind::Float)
+        ((values - &self.mean) / &self.std).to_kind(Kind::Float)
     }
 
     /// A head's weights `[values, D]` to those whose answers are in units, f64.
     pub(crate) fn stretch(&self, weight: &Tensor) -> Tensor {
-        weight.to_kind(Kind::Double) * self.deviation.unsqueeze(-1)
+        weight.to_kind(Kind::Double) * self.std.unsqueeze(-1)
     }
 
     /// What a model answers to values in their units, f64.
     pub(crate) fn undo(&self, answers: &Tensor) -> Tensor {
-        answers.to_kind(Kind::Double) * &self.deviation + &self.mean
+        answers.to_kind(Kind::Double) * &self.std + &self.mean
     }
 }

@@ -3,15 +3,15 @@
 use tch::{Device, Kind, Tensor};
 
 use super::loss::Objective;
-use super::scale::Scale;
+use super::scale::TargetScale;
 use super::task::Task;
 
 // use super::*;
 use super::target::Target;
 use crate::loader::Balance;
+use crate::nn::EmbedderConfig;
 use crate::nn::HeadConfig;
 use crate::nn::Pool;
-use crate::nn::PretrainedEmbedder;
 use crate::nn::TransformerConfig;
 use crate::nn::TrunkConfig;
 use crate::spec::FORMAT;
@@ -21,12 +21,12 @@ use crate::train::Mix;
 use crate::weights::Origin;
 
 /// A specification of which the task is all that matters.
-pub(crate) fn spec(task: Task, labels: &[&str], scales: Vec<Scale>) -> Spec {
+pub(crate) fn spec(task: Task, labels: &[&str], scales: Vec<TargetScale>) -> Spec {
     Spec {
         format: FORMAT,
         modality: "image".into(),
         family: "vit".into(),
-        embedder_config: PretrainedEmbedder::Ours,
+        embedder_config: EmbedderConfig::FromModality,
         embedder: Origin::Fresh,
         trunk: TrunkConfig::Transformer(TransformerConfig::of(64, 1)),
         pool: Pool::Mean,
@@ -67,7 +67,7 @@ fn labels_are_measured_one_by_one() {
 
 #[test]
 fn values_are_measured_in_deviations() {
-    let scales = vec![Scale { mean: 10., deviation: 2. }, Scale { mean: -1e9, deviation: 1e3 }];
+    let scales = vec![TargetScale { mean: 10., std: 2. }, TargetScale { mean: -1e9, std: 1e3 }];
     let spec = spec(Task::Regression, &["a", "b"], scales);
     let objective = Objective::new(spec.task_config(), 0., Device::Cpu);
     let targets = Target::stack(&[Target::Values(vec![12., -1e9 - 1e3])]);
@@ -133,7 +133,7 @@ fn a_specification_without_a_task_is_of_classes() {
     old.as_object_mut().unwrap().remove("task");
     let old: Spec = serde_json::from_value(old).unwrap();
     assert_eq!((old.task, old.scales), (Task::SingleLabel, vec![]));
-    let scales = vec![Scale { mean: 0.1, deviation: 3. }];
+    let scales = vec![TargetScale { mean: 0.1, std: 3. }];
     let values = spec(Task::Regression, &["a"], scales);
     let again: Spec = serde_json::from_str(&serde_json::to_string(&values).unwrap()).unwrap();
     assert_eq!(again, values);

@@ -59,8 +59,8 @@ fn blend(batch: &Batch, share: f64) -> Result<Batch> {
         });
     }
     // What either has data in holds data.
-    let keep = batch.keep.as_ref().map(|keep| keep.logical_or(&keep.flip([0])));
-    Ok(Batch { x: x * share + x.flip([0]) * (1. - share), keep })
+    let mask = batch.attention_mask.as_ref().map(|mask| mask.logical_or(&mask.flip([0])));
+    Ok(Batch { x: x * share + x.flip([0]) * (1. - share), attention_mask: mask })
 }
 
 /// Each picture with a rectangle of its opposite, and the share that is left of it.
@@ -85,7 +85,7 @@ fn cut_in(batch: &Batch, share: f64, rng: &mut Rng) -> Result<(Batch, f64)> {
     let mixed = x.copy();
     part(&mixed).copy_(&part(&x.flip([0])));
     let share = 1. - (rows * columns) as f64 / (height * width) as f64;
-    Ok((Batch { x: mixed, keep: None }, share))
+    Ok((Batch { x: mixed, attention_mask: None }, share))
 }
 
 #[cfg(test)]
@@ -102,8 +102,8 @@ mod tests {
     #[test]
     fn mixup_takes_as_much_of_the_target_as_of_the_sample() {
         let x = Tensor::from_slice(&[0f32, 1.]).view([2, 1]);
-        let keep = Some(Tensor::from_slice(&[true, false]).view([2, 1]));
-        let (batch, classes) = (Batch { x, keep }, Tensor::from_slice(&[0i64, 1]));
+        let mask = Some(Tensor::from_slice(&[true, false]).view([2, 1]));
+        let (batch, classes) = (Batch { x, attention_mask: mask }, Tensor::from_slice(&[0i64, 1]));
         let mix = Mix { mixup: 0.4, cutmix: 0. };
         let mut own = vec![];
         for seed in 0..200 {
@@ -115,7 +115,7 @@ mod tests {
             assert!((x[0] - b).abs() < 1e-6 && (x[1] - d).abs() < 1e-6);
             assert!((a + b - 1.).abs() < 1e-6 && (a - d).abs() < 1e-6 && (b - c).abs() < 1e-6);
             assert_eq!(
-                Vec::<bool>::try_from(mixed.keep.unwrap().flatten(0, -1)).unwrap(),
+                Vec::<bool>::try_from(mixed.attention_mask.unwrap().flatten(0, -1)).unwrap(),
                 [true; 2]
             );
             own.push(a);
@@ -124,7 +124,7 @@ mod tests {
         let mean = own.iter().sum::<f64>() / 200.;
         let variance = own.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / 200.;
         assert!((mean - 0.5).abs() < 0.08 && (variance - 0.139).abs() < 0.03, "{mean} {variance}");
-        let ids = Batch { x: classes.view([2, 1]), keep: None };
+        let ids = Batch { x: classes.view([2, 1]), attention_mask: None };
         let error = mix.apply(&ids, &classes, 2, &mut Rng::seed_from_u64(0)).unwrap_err();
         assert!(error.to_string().starts_with("--mixup: token ids"), "{error}");
     }
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn cutmix_takes_as_much_of_the_target_as_of_the_area() {
         let x = Tensor::from_slice(&[0f32, 1.]).view([2, 1, 1, 1]).expand([2, 3, 8, 10], false);
-        let (batch, classes) = (Batch { x, keep: None }, Tensor::from_slice(&[0i64, 1]));
+        let (batch, classes) = (Batch { x, attention_mask: None }, Tensor::from_slice(&[0i64, 1]));
         let mix = Mix { mixup: 0., cutmix: 1. };
         let mut between = 0;
         for seed in 0..50 {
@@ -147,7 +147,8 @@ mod tests {
         }
         assert!(between > 35, "{between}");
         assert_eq!(batch.x.sum(Kind::Float).double_value(&[]), 240., "the batch was changed");
-        let frames = Batch { x: Tensor::zeros([2, 4, 3], (Kind::Float, Device::Cpu)), keep: None };
+        let frames =
+            Batch { x: Tensor::zeros([2, 4, 3], (Kind::Float, Device::Cpu)), attention_mask: None };
         let error = mix.apply(&frames, &classes, 2, &mut Rng::seed_from_u64(0)).unwrap_err();
         assert!(error.to_string().starts_with("--cutmix: only pictures"), "{error}");
     }

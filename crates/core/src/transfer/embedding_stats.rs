@@ -16,8 +16,8 @@ use crate::loader::Samples;
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::{
-    Batch, Features, Form, NormAt, PatchEmbedderConfig, PretrainedEmbedder, Sequence, StemConfig,
-    StemNorm, TokenEmbedderConfig, Tower,
+    Batch, EmbedderConfig, FeatureShape, Features, NormPlacement, PatchEmbedderConfig, Sequence,
+    StemConfig, StemNorm, TokenEmbedderConfig, Tower,
 };
 use crate::random::Rng;
 use crate::weights::{Source, lora};
@@ -28,7 +28,7 @@ pub struct Moments {
     /// `[1, D]` or, where the places of the sequence differ, `[T, D]`; f32 on the CPU.
     mean: Tensor,
     /// Over the inputs, likewise.
-    deviation: Tensor,
+    std: Tensor,
     last: Last,
 }
 
@@ -68,51 +68,50 @@ impl Moments {
     pub fn of(pretrained: &Pretrained) -> Result<Option<Self>> {
         let family = pretrained.family();
         let source = &pretrained.source()?;
-        let width = match family.trunk.accepts() {
-            Form::Sequence { width } => width,
-            Form::Planes { channels } => channels,
-        };
+        let width = family.trunk.accepts().width();
         let of_norm = |last| {
             let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[width]);
             Ok(get("weight")?.zip(get("bias")?).map(|(weight, bias)| Self {
                 mean: bias.unsqueeze(0),
-                deviation: weight.abs().unsqueeze(0),
+                std: weight.abs().unsqueeze(0),
                 last,
             }))
         };
         match &family.embedder {
-            PretrainedEmbedder::Tokens(c) => of_tokens(source, c, width),
-            PretrainedEmbedder::Patches(c) => of_patches(source, c, width),
-            PretrainedEmbedder::Planes(StemConfig { norm: StemNorm::Batch, .. }) => {
+            EmbedderConfig::Tokens(c) => of_tokens(source, c, width),
+            EmbedderConfig::Patches(c) => of_patches(source, c, width),
+            EmbedderConfig::Stem(StemConfig { norm: StemNorm::Batch, .. }) => {
                 of_norm(Last::Rectifier)
             }
             // Ours end in a norm, too, as far as they make sequences.
-            PretrainedEmbedder::Ours if matches!(family.trunk.accepts(), Form::Sequence { .. }) => {
+            EmbedderConfig::FromModality
+                if matches!(family.trunk.accepts(), FeatureShape::Sequence { .. }) =>
+            {
                 of_norm(Last::Linear)
             }
-            PretrainedEmbedder::Waveform(c) if c.output_norm == NormAt::After => {
+            EmbedderConfig::Waveform(c) if c.output_norm == NormPlacement::Post => {
                 of_norm(Last::Linear)
             }
-            PretrainedEmbedder::Planes(_)
-            | PretrainedEmbedder::Waveform(_)
-            | PretrainedEmbedder::Frames(_)
-            | PretrainedEmbedder::Ours => Ok(None),
+            EmbedderConfig::Stem(_)
+            | EmbedderConfig::Waveform(_)
+            | EmbedderConfig::Frames(_)
+            | EmbedderConfig::FromModality => Ok(None),
         }
     }
 
     /// Mean and deviation of what the trunk receives, over all places: each `[D]`. What a rectifier
     /// leaves is that of a normal distribution.
     pub fn received(&self) -> (Tensor, Tensor) {
-        let (mean, deviation) = self.overall();
+        let (mean, std) = self.overall();
         if self.last == Last::Linear {
-            return (mean, deviation);
+            return (mean, std);
         }
-        let deviation = deviation.clamp_min(f64::from(f32::EPSILON));
-        let at = &mean / &deviation;
+        let std = std.clamp_min(f64::from(f32::EPSILON));
+        let at = &mean / &std;
         let density = (at.square() * -0.5).exp() / (2. * std::f64::consts::PI).sqrt();
         let below = ((&at / 2f64.sqrt()).erf() + 1.) / 2.;
-        let first = &mean * &below + &deviation * &density;
-        let second = (mean.square() + deviation.square()) * &below + &mean * &deviation * &density;
+        let first = &mean * &below + &std * &density;
+        let second = (mean.square() + std.square()) * &below + &mean * &std * &density;
         let variance = (second - first.square()).clamp_min(0.);
         (first, variance.sqrt())
     }
@@ -122,7 +121,7 @@ impl Moments {
         let over = [0i64].as_slice();
         let mean = self.mean.mean_dim(over, false, None);
         let between = (&self.mean - &mean).square();
-        let variance = (self.deviation.square() + between).mean_dim(over, false, None);
+        let variance = (self.std.square() + between).mean_dim(over, false, None);
         (mean, variance.sqrt())
     }
 
@@ -131,10 +130,12 @@ impl Moments {
     fn off(&self, now: &Sequence) -> Tensor {
         let over = [0i64].as_slice();
         let want = self.mean.to_device(now.x.device()).narrow(0, 0, now.x.size()[1]);
-        let Some(keep) = &now.keep else { return want - now.x.mean_dim(over, false, None) };
-        let keep = keep.unsqueeze(-1).to_kind(Kind::Float);
-        let count = keep.sum_dim_intlist(over, false, None);
-        let mean = (&now.x * keep).sum_dim_intlist(over, false, None) / count.clamp_min(1.);
+        let Some(mask) = &now.attention_mask else {
+            return want - now.x.mean_dim(over, false, None);
+        };
+        let mask = mask.unsqueeze(-1).to_kind(Kind::Float);
+        let count = mask.sum_dim_intlist(over, false, None);
+        let mean = (&now.x * mask).sum_dim_intlist(over, false, None) / count.clamp_min(1.);
         (want - mean) * count.gt(0.)
     }
 
@@ -157,23 +158,22 @@ impl Moments {
         let (Some(mut weight), Some(mut bias)) = (own("norm.weight"), own("norm.bias")) else {
             return;
         };
-        let (mean, deviation) = self.overall();
+        let (mean, std) = self.overall();
         if weight.size() != mean.size() {
             return;
         }
-        let (mean, deviation) =
-            (mean.to_device(weight.device()), deviation.to_device(weight.device()));
+        let (mean, std) = (mean.to_device(weight.device()), std.to_device(weight.device()));
         match (self.last, tower.embed(batch, false)) {
             // A norm of planes leaves each with the deviation of its weight and the mean of its bias.
-            (Last::Rectifier, Features::Planes(_)) => {
-                weight.copy_(&deviation);
+            (Last::Rectifier, Features::FeatureMap(_)) => {
+                weight.copy_(&std);
                 bias.copy_(&mean);
             }
             (Last::Linear, Features::Sequence(_)) => {
                 let scale = || {
                     let (now, spread) = measured(&tower.embed(batch, false));
                     // Channels that are the same everywhere cannot be stretched.
-                    let stretch = &deviation / spread.clamp_min(LEAST);
+                    let stretch = &std / spread.clamp_min(LEAST);
                     bias.shallow_clone().copy_(&(&mean - (now - &bias) * &stretch));
                     let _ = weight.shallow_clone().g_mul_(&stretch);
                 };
@@ -214,11 +214,11 @@ const LEAST: f64 = 1e-3;
 /// Mean and deviation of each channel over all places that hold data: each `[D]`.
 pub(crate) fn measured(features: &Features) -> (Tensor, Tensor) {
     let x = match features {
-        Features::Planes(x) => x.transpose(0, 1).flatten(1, 3).tr(),
-        Features::Sequence(Sequence { x, keep }) => {
+        Features::FeatureMap(x) => x.transpose(0, 1).flatten(1, 3).tr(),
+        Features::Sequence(Sequence { x, attention_mask: mask }) => {
             let places = x.flatten(0, 1);
-            match keep {
-                Some(keep) => places.index_select(0, &keep.flatten(0, 1).nonzero().squeeze_dim(1)),
+            match mask {
+                Some(mask) => places.index_select(0, &mask.flatten(0, 1).nonzero().squeeze_dim(1)),
                 None => places,
             }
         }
@@ -263,12 +263,12 @@ fn of_tokens(source: &Source<'_>, c: &TokenEmbedderConfig, width: i64) -> Result
     let Some((weight, bias, eps)) = norm else {
         let over = [0i64].as_slice();
         let mean = places + tokens.mean_dim(over, true, None);
-        let deviation = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
-        return Ok(Some(Moments { mean, deviation, last: Last::Linear }));
+        let std = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
+        return Ok(Some(Moments { mean, std, last: Last::Linear }));
     };
-    let (mean, deviation) = normed_sums(&tokens, &places, eps);
-    let (mean, deviation) = (mean * &weight + bias, deviation * weight.abs());
-    Ok(Some(Moments { mean, deviation, last: Last::Linear }))
+    let (mean, std) = normed_sums(&tokens, &places, eps);
+    let (mean, std) = (mean * &weight + bias, std * weight.abs());
+    Ok(Some(Moments { mean, std, last: Last::Linear }))
 }
 
 /// Mean and deviation over all tokens `[N, D]` of their sums with each place `[P, D]`, brought to a mean
@@ -292,8 +292,8 @@ fn normed_sums(tokens: &Tensor, places: &Tensor, eps: f64) -> (Tensor, Tensor) {
     let squares = factor.square();
     let second = (squares.matmul(&t.square()) + &p * squares.matmul(&t) * 2.) / count
         + p.square() * mean_of(&squares);
-    let deviation = (second - first.square()).clamp_min(0.).sqrt();
-    (first.to_kind(Kind::Float), deviation.to_kind(Kind::Float))
+    let std = (second - first.square()).clamp_min(0.).sqrt();
+    (first.to_kind(Kind::Float), std.to_kind(Kind::Float))
 }
 
 fn of_patches(source: &Source<'_>, c: &PatchEmbedderConfig, width: i64) -> Result<Option<Moments>> {
@@ -314,8 +314,8 @@ fn of_patches(source: &Source<'_>, c: &PatchEmbedderConfig, width: i64) -> Resul
         &[&kernel, &channels(c.channels), &line(high), &line(wide), &kernel],
         None::<i64>,
     );
-    let deviation = spread.clamp_min(0.).sqrt().unsqueeze(0).expand_as(&mean).contiguous();
-    Ok(Some(Moments { mean, deviation, last: Last::Linear }))
+    let std = spread.clamp_min(0.).sqrt().unsqueeze(0).expand_as(&mean).contiguous();
+    Ok(Some(Moments { mean, std, last: Last::Linear }))
 }
 
 /// Correlations along a line of pixels, `[length, length]`.

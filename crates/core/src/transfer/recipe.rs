@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::{Anatomy, Freeze};
-use crate::nn::Form;
+use crate::nn::FeatureShape;
 use crate::train::{Continues, Curve, FitOptions, Phase};
 use crate::weights::{Lora, Origin};
 
@@ -132,7 +132,7 @@ impl Recipe {
     pub fn plan(
         self,
         anatomy: Anatomy,
-        form: Form,
+        form: FeatureShape,
         epochs: usize,
         choices: Choices,
     ) -> Result<Plan> {
@@ -198,11 +198,17 @@ impl Recipe {
     }
 
     /// Rates that were good on a grid: of fresh and of pretrained parameters.
-    fn rates(self, init: Init, anatomy: Anatomy, form: Form, freeze: &Freeze) -> (f64, f64) {
+    fn rates(
+        self,
+        init: Init,
+        anatomy: Anatomy,
+        form: FeatureShape,
+        freeze: &Freeze,
+    ) -> (f64, f64) {
         // Any matrix of the topmost part, which is the last to be frozen.
         let top = format!("trunk.blocks.{}.weight", anatomy.depth.saturating_sub(1));
         let trunk_trains = freeze.trains(&top, anatomy) && self != Self::LpFt;
-        let planes = matches!(form, Form::Planes { .. });
+        let planes = matches!(form, FeatureShape::FeatureMap { .. });
         match (self, init, anatomy.embedder, trunk_trains) {
             (Self::LinearProbe, ..) => (1e-2, 1e-2),
             // Batch norms bear high rates.
@@ -289,7 +295,7 @@ impl FromStr for Recipe {
 mod tests {
     use super::*;
 
-    const SEQUENCE: Form = Form::Sequence { width: 4 };
+    const SEQUENCE: FeatureShape = FeatureShape::Sequence { width: 4 };
 
     fn plan(recipe: Recipe, embedder: Origin, epochs: usize) -> Plan {
         recipe.plan(Anatomy { depth: 2, embedder }, SEQUENCE, epochs, Choices::default()).unwrap()

@@ -1,7 +1,7 @@
 //! Which embedder a source is met with, and building it.
 
 use crosstune_core::{
-    Embedder, Error, Form, PatchEmbedderConfig, Pretrained, PretrainedEmbedder, Result, Scope,
+    Embedder, EmbedderConfig, Error, FeatureShape, PatchEmbedderConfig, Pretrained, Result, Scope,
     StemConfig, StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder,
 };
 
@@ -37,7 +37,7 @@ impl Meeting {
             Err(Error::Family { path: source.checkpoint().path().to_path_buf(), problem })
         };
         Ok(match &family.embedder {
-            PretrainedEmbedder::Patches(c) if family.modality == modality => {
+            EmbedderConfig::Patches(c) if family.modality == modality => {
                 match (c.patch, c.stride) {
                     ([p, q], stride) if p == q && stride == [p, q] => Self::PretrainedPatches(*c),
                     ([p, q], _) => {
@@ -48,12 +48,10 @@ impl Meeting {
                     }
                 }
             }
-            PretrainedEmbedder::Planes(c) if family.modality == modality => {
-                Self::PretrainedStem(*c)
-            }
+            EmbedderConfig::Stem(c) if family.modality == modality => Self::PretrainedStem(*c),
             _ => match family.trunk.accepts() {
-                Form::Sequence { .. } => Self::Patches,
-                Form::Planes { .. } => Self::Stem,
+                FeatureShape::Sequence { .. } => Self::Patches,
+                FeatureShape::FeatureMap { .. } => Self::Stem,
             },
         })
     }
@@ -68,9 +66,14 @@ impl Meeting {
     ///
     /// # Errors
     /// If that is not the run's, where its patches are bound to one.
-    pub(crate) fn trained(self, form: Form, run: &Geometry, asked: &Geometry) -> Result<Self> {
+    pub(crate) fn trained(
+        self,
+        form: FeatureShape,
+        run: &Geometry,
+        asked: &Geometry,
+    ) -> Result<Self> {
         match (self, form) {
-            (Self::Stem, Form::Planes { channels }) => {
+            (Self::Stem, FeatureShape::FeatureMap { channels }) => {
                 Ok(Self::PretrainedStem(fresh_stem(run, channels)))
             }
             (Self::Patches | Self::TrainedPatches, _) => {
@@ -103,7 +106,7 @@ impl Meeting {
         &self,
         at: Scope<'_>,
         geometry: &Geometry,
-        form: Form,
+        form: FeatureShape,
     ) -> Result<Box<dyn Embedder>> {
         Ok(match (self, form) {
             (Self::PretrainedPatches(from), _) => {
@@ -112,8 +115,8 @@ impl Meeting {
             (Self::PretrainedStem(from), _) => {
                 Box::new(StemEmbedder::new(at, from, &stem(from, geometry), form)?)
             }
-            (_, Form::Sequence { .. }) => Box::new(PatchEmbedder::new(at, geometry, form)?),
-            (_, Form::Planes { channels }) => {
+            (_, FeatureShape::Sequence { .. }) => Box::new(PatchEmbedder::new(at, geometry, form)?),
+            (_, FeatureShape::FeatureMap { channels }) => {
                 let stem = fresh_stem(geometry, channels);
                 Box::new(StemEmbedder::new(at, &stem, &stem, form)?)
             }
@@ -121,33 +124,31 @@ impl Meeting {
     }
 
     /// What a run folder keeps of it, whose tensors are fitted to this geometry; `None`: it is fresh.
-    pub(crate) fn saved(&self, geometry: &Geometry) -> Option<PretrainedEmbedder> {
+    pub(crate) fn saved(&self, geometry: &Geometry) -> Option<EmbedderConfig> {
         match self {
             Self::Patches | Self::Stem | Self::TrainedPatches => None,
-            Self::PretrainedPatches(from) => {
-                Some(PretrainedEmbedder::Patches(patches(from, geometry)))
-            }
-            Self::PretrainedStem(from) => Some(PretrainedEmbedder::Planes(stem(from, geometry))),
+            Self::PretrainedPatches(from) => Some(EmbedderConfig::Patches(patches(from, geometry))),
+            Self::PretrainedStem(from) => Some(EmbedderConfig::Stem(stem(from, geometry))),
         }
     }
 
     /// The embedder, fresh or not, as models for other modalities can make use of it.
-    pub(crate) fn config(&self, geometry: &Geometry, form: Form) -> Option<PretrainedEmbedder> {
+    pub(crate) fn config(&self, geometry: &Geometry, form: FeatureShape) -> Option<EmbedderConfig> {
         match (self, form) {
-            (Self::Stem, Form::Planes { channels }) => {
-                Some(PretrainedEmbedder::Planes(fresh_stem(geometry, channels)))
+            (Self::Stem, FeatureShape::FeatureMap { channels }) => {
+                Some(EmbedderConfig::Stem(fresh_stem(geometry, channels)))
             }
             _ => self.saved(geometry),
         }
     }
 
     /// What a run folder kept.
-    pub(crate) fn opened(saved: Option<PretrainedEmbedder>, geometry: &Geometry) -> Result<Self> {
+    pub(crate) fn opened(saved: Option<EmbedderConfig>, geometry: &Geometry) -> Result<Self> {
         Ok(match (saved, geometry.patch) {
             (None, Some(_)) => Self::Patches,
             (None, None) => Self::Stem,
-            (Some(PretrainedEmbedder::Patches(c)), Some(_)) => Self::PretrainedPatches(c),
-            (Some(PretrainedEmbedder::Planes(c)), None) => Self::PretrainedStem(c),
+            (Some(EmbedderConfig::Patches(c)), Some(_)) => Self::PretrainedPatches(c),
+            (Some(EmbedderConfig::Stem(c)), None) => Self::PretrainedStem(c),
             (Some(_), _) => {
                 return Err(Error::Setting {
                     setting: "embedder",
@@ -167,17 +168,17 @@ fn patches(from: &PatchEmbedderConfig, geometry: &Geometry) -> PatchEmbedderConf
 
 /// The same stem for pictures of this geometry.
 fn stem(from: &StemConfig, geometry: &Geometry) -> StemConfig {
-    StemConfig { channels: geometry.channels.count() as i64, ..*from }
+    StemConfig { in_channels: geometry.channels.count() as i64, ..*from }
 }
 
 /// As residual networks begin: for small pictures one convolution that keeps their size, for others
 /// one that brings them to a quarter (He et al. 2016, §4.2 and §4.1), of 3 × 3 in both.
-fn fresh_stem(geometry: &Geometry, planes: i64) -> StemConfig {
+fn fresh_stem(geometry: &Geometry, out_channels: i64) -> StemConfig {
     let (stride, pool) =
         if geometry.size <= SMALL { (1, StemPool::Without) } else { (2, StemPool::Max) };
     StemConfig {
-        channels: geometry.channels.count() as i64,
-        planes,
+        in_channels: geometry.channels.count() as i64,
+        out_channels,
         kernel: 3,
         stride,
         norm: StemNorm::Batch,

@@ -1,7 +1,8 @@
 //! Patches: from pixels to a sequence of vectors (ViT, Dosovitskiy et al. 2021, §3.1).
 
 use crosstune_core::{
-    Batch, Embedder, Features, Form, FrameEmbedder, FrameEmbedderConfig, Positions, Result, Scope,
+    Batch, Embedder, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, Positions, Result,
+    Scope,
 };
 use tch::Tensor;
 
@@ -22,7 +23,7 @@ impl PatchEmbedder {
     /// # Errors
     /// If `form` is not a sequence, if the geometry has no patch that divides its size, or if a
     /// parameter cannot be made.
-    pub fn new(at: Scope<'_>, geometry: &Geometry, form: Form) -> Result<Self> {
+    pub fn new(at: Scope<'_>, geometry: &Geometry, form: FeatureShape) -> Result<Self> {
         let patch = i64::from(geometry.divided()?);
         let across = i64::from(geometry.size) / patch;
         let config = FrameEmbedderConfig {
@@ -48,7 +49,7 @@ impl PatchEmbedder {
 }
 
 impl Embedder for PatchEmbedder {
-    fn emits(&self) -> Form {
+    fn emits(&self) -> FeatureShape {
         self.frames.emits()
     }
 
@@ -74,11 +75,12 @@ mod tests {
         tch::manual_seed(1);
         let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
         let root = Scope::root(&store, &fresh);
-        let embedder = PatchEmbedder::new(root, &geometry, Form::Sequence { width }).unwrap();
+        let embedder =
+            PatchEmbedder::new(root, &geometry, FeatureShape::Sequence { width }).unwrap();
         let (channels, size) = (geometry.channels.count() as i64, i64::from(geometry.size));
         let x = Tensor::rand([2, channels, size, size], (Kind::Float, Device::Cpu));
         let embedded = embedder.frames.forward(&embedder.cut(&x), None).x;
-        assert_eq!(embedder.emits(), Form::Sequence { width });
+        assert_eq!(embedder.emits(), FeatureShape::Sequence { width });
         (embedded, x, store)
     }
 

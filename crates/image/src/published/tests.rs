@@ -9,7 +9,7 @@ use crate::picture::Picture;
 
 fn usual() -> Published {
     let geometry = Geometry::new(224, 256, None, Channels::Rgb);
-    Published { geometry, scale: Scale::halves(3) }
+    Published { geometry, scale: Normalization::halves(3) }
 }
 
 fn fixture(name: &str) -> PathBuf {
@@ -48,7 +48,7 @@ fn pictures_are_prepared_as_by_their_publishers() {
         let step = if large { 23 } else { 1 };
         let got = got.slice(1, None, None, step).slice(2, None, None, step);
         // Before normalisation.
-        let deviation = tch::Tensor::from_slice(&scale.deviation).view([3, 1, 1]);
+        let std = tch::Tensor::from_slice(&scale.std).view([3, 1, 1]);
         // Pillow rounds and clips between rows and columns, torchvision on tensors does not.
         let cubic = if geometry.resample == Resample::Bicubic { 2.001 } else { 1.001 };
         for (how, within) in [("pil", 1.001), ("tensor", cubic)] {
@@ -57,7 +57,7 @@ fn pictures_are_prepared_as_by_their_publishers() {
                 continue;
             };
             assert_eq!(got.size(), expected.size(), "{name}");
-            let steps = (&got - expected).abs() * &deviation * 255.;
+            let steps = (&got - expected).abs() * &std * 255.;
             let (most, mean) = (steps.max().double_value(&[]), steps.mean(None).double_value(&[]));
             assert!(most < within && mean < 0.3, "{name}.{how}: {most} at most, {mean} on average");
         }
@@ -68,7 +68,7 @@ fn pictures_are_prepared_as_by_their_publishers() {
 fn read(json: &str) -> Result<(u32, u32, f32, f32)> {
     let processor: Processor = serde_json::from_str(json).unwrap();
     let Published { geometry, scale } = processor.published(usual(), Path::new("p"))?;
-    Ok((geometry.size, geometry.resize, scale.mean[0], scale.deviation[0]))
+    Ok((geometry.size, geometry.resize, scale.mean[0], scale.std[0]))
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn what_is_not_supported_is_named() {
         (r#"{"size": {"height": 96, "width": 64}}"#, "96 × 64 pixels are not supported"),
         (r#"{"size": 0}"#, "a size of 0 pixels"),
         (r#"{"size": 9, "crop_pct": 2}"#, "crop_pct is 2, expected 0 to 1"),
-        (r#"{"image_mean": [0, 0]}"#, "2 means and 3 deviations for 3 channels"),
+        (r#"{"image_mean": [0, 0]}"#, "2 means and 3 standard deviations for 3 channels"),
         (r#"{"image_std": [1, 0, 1]}"#, "0 is not a positive number"),
         (
             r#"{"resample": 6}"#,

@@ -65,14 +65,14 @@ fn a_batch_has_the_scale_of_the_training_set() {
     let mut settings = ImageSettings::default();
     settings.standardise(&train);
     let expected_mean = [0.5, 0.2, 0.4];
-    let expected_deviation = [0.5, 1. / 255., 0.14f32.sqrt()];
+    let expected_std = [0.5, 1. / 255., 0.14f32.sqrt()];
     let close = |a: &[f32], b: &[f32]| iter::zip(a, b).all(|(a, b)| (a - b).abs() < 1e-6);
     assert!(close(&settings.scale().mean, &expected_mean), "{:?}", settings.scale());
-    assert!(close(&settings.scale().deviation, &expected_deviation), "{:?}", settings.scale());
+    assert!(close(&settings.scale().std, &expected_std), "{:?}", settings.scale());
 
     let batch = settings.batch(&[&train[1], &sample(&[51, 0, 52, 51, 102, 0])]);
     assert_eq!((batch.x.size(), batch.x.kind()), (vec![2, 3, 1, 2], Kind::Float));
-    assert!(batch.keep.is_none());
+    assert!(batch.attention_mask.is_none());
     let values = Vec::<f32>::try_from(batch.x.flatten(0, -1)).unwrap();
     let blue = |v: f32| (v - 0.4) / 0.14f32.sqrt();
     let first = [1., 1., 0., 0., blue(0.4), blue(1.)];
@@ -98,8 +98,8 @@ fn saved_settings_are_settled_and_checked() {
     let saved = fs::read_to_string(&file).unwrap();
     for (from, to, problem) in [
         ("\"patch\": 2", "\"patch\": 5", "5 does not divide the size of 12 pixels; 4 or 6"),
-        ("grey", "rgb", "1 means and 1 deviations for 3 channels"),
-        ("\"deviation\": [", "\"deviation\": [0, ", "1 means and 2 deviations for 1 channel"),
+        ("grey", "rgb", "1 means and 1 standard deviations for 3 channels"),
+        ("\"std\": [", "\"std\": [0, ", "1 means and 2 standard deviations for 1 channel"),
         ("0.003921569", "0", "0 is not a positive number"),
     ] {
         let broken = saved.replace(from, to);
@@ -126,13 +126,13 @@ fn what_is_kept_is_enough_to_crop_and_no_more() {
     let input = quarters(folder.path(), 100);
     let asked = ImageOptions { size: Some(16), channels: Some(Channels::Grey), ..OPEN };
     let plain = ImageSettings::new(asked).unwrap();
-    assert_eq!(plain.keep(&input).unwrap(), plain.read(&input).unwrap());
+    assert_eq!(plain.read_for_training(&input).unwrap(), plain.read(&input).unwrap());
     let mut rng = Rng::seed_from_u64(0);
     let sample = plain.read(&input).unwrap();
     assert_eq!(plain.vary(&sample, &mut rng), sample);
 
     let varied = plain.clone().with_augment(Augment::standard(Policy::None)).unwrap();
-    let kept = varied.keep(&input).unwrap();
+    let kept = varied.read_for_training(&input).unwrap();
     assert_eq!(kept.size(), [1, 32, 32]);
     let samples: Vec<_> = (0..8).map(|_| varied.vary(&kept, &mut rng)).collect();
     assert!(samples.iter().all(|sample| sample.size() == [1, 16, 16]));
@@ -141,7 +141,7 @@ fn what_is_kept_is_enough_to_crop_and_no_more() {
     assert_eq!(varied.read(&input).unwrap(), sample);
     let small = ImageOptions { size: Some(64), ..asked };
     let small = ImageSettings::new(small).unwrap().with_augment(Augment::standard(Policy::None));
-    assert_eq!(small.unwrap().keep(&input).unwrap().size(), [1, 100, 100]);
+    assert_eq!(small.unwrap().read_for_training(&input).unwrap().size(), [1, 100, 100]);
 }
 
 #[test]

@@ -4,8 +4,7 @@
 mod planes;
 mod symbols;
 mod tokens;
-mod width;
 
-pub use planes::SymbolPlanes;
+pub use planes::SymbolImage;
 pub use symbols::SymbolEmbedder;
 pub use tokens::TokenEmbedder;

@@ -1,8 +1,8 @@
 //! Symbols laid out as a picture of one channel, for trunks of convolutions.
 
 use crosstune_core::{
-    Batch, Embedder, Error, Features, Form, Result, Scope, StemConfig, StemEmbedder, StemNorm,
-    StemPool,
+    Batch, Embedder, Error, FeatureShape, Features, Result, Scope, StemConfig, StemEmbedder,
+    StemNorm, StemPool,
 };
 use tch::{Tensor, nn::Init};
 
@@ -10,7 +10,7 @@ use tch::{Tensor, nn::Init};
 /// a fresh first convolution. Planes have no mask, so every text is filled up with zeros to one
 /// width, `T'`: what a text becomes does not depend on the batch that it is in.
 #[derive(Debug)]
-pub struct SymbolPlanes {
+pub struct SymbolImage {
     symbol: Tensor,
     stem: StemEmbedder,
     width: i64,
@@ -21,23 +21,20 @@ const ROWS: i64 = 32;
 /// The least width, so that strides leave something.
 const LEAST: i64 = 32;
 
-impl SymbolPlanes {
+impl SymbolImage {
     /// Parameters `token.weight [count, E]` and those of [`StemEmbedder::new`], below `at`, for
     /// `count` symbols in texts of at most `longest`.
     ///
     /// # Errors
     /// If there are no symbols, if `form` is not of planes, or if a parameter cannot be made.
-    pub fn new(at: &Scope<'_>, count: i64, longest: i64, form: Form) -> Result<Self> {
-        let Form::Planes { channels: planes } = form else {
-            let problem = format!("the trunk takes {form}, but these symbols become planes");
-            return Err(Error::Setting { setting: "--weights", problem });
-        };
+    pub fn new(at: &Scope<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
+        let out_channels = form.feature_map("these symbols become a feature map")?;
         if count < 1 {
             let problem = "an embedder of no symbols is empty".into();
             return Err(Error::Setting { setting: "symbols", problem });
         }
         let (norm, pool) = (StemNorm::Batch, StemPool::Without);
-        let stem = StemConfig { channels: 1, planes, kernel: 3, stride: 1, norm, pool };
+        let stem = StemConfig { in_channels: 1, out_channels, kernel: 3, stride: 1, norm, pool };
         let normal = Init::Randn { mean: 0., stdev: 1. };
         Ok(Self {
             symbol: at.sub("token").param("weight", &[count, ROWS], normal)?,
@@ -49,8 +46,8 @@ impl SymbolPlanes {
     /// `[B, T]` of symbols to the picture `[B, 1, E, T']`, zero where there is no text.
     fn picture(&self, batch: &Batch) -> Tensor {
         let x = Tensor::embedding(&self.symbol, &batch.x, -1, false, false);
-        let x = match &batch.keep {
-            Some(keep) => x * keep.unsqueeze(-1),
+        let x = match &batch.attention_mask {
+            Some(mask) => x * mask.unsqueeze(-1),
             None => x,
         };
         let missing = self.width - x.size()[1];
@@ -58,14 +55,14 @@ impl SymbolPlanes {
     }
 }
 
-impl Embedder for SymbolPlanes {
-    fn emits(&self) -> Form {
+impl Embedder for SymbolImage {
+    fn emits(&self) -> FeatureShape {
         self.stem.emits()
     }
 
     /// Batches are no longer than `longest`; [`TextSettings`](crate::TextSettings) sees to it.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
-        Features::Planes(self.stem.forward(&self.picture(batch), train))
+        Features::FeatureMap(self.stem.forward(&self.picture(batch), train))
     }
 }
 
@@ -80,19 +77,21 @@ mod tests {
     fn a_text_is_the_same_planes_in_any_batch() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let at = Scope::root(&store, &fresh);
-        let planes = SymbolPlanes::new(&at, 10, 40, Form::Planes { channels: 4 }).unwrap();
-        let embed = |x: Tensor, keep: Option<Tensor>| match planes.embed(&Batch { x, keep }, false)
+        let planes =
+            SymbolImage::new(&at, 10, 40, FeatureShape::FeatureMap { channels: 4 }).unwrap();
+        let embed = |x: Tensor, mask: Option<Tensor>| match planes
+            .embed(&Batch { x, attention_mask: mask }, false)
         {
-            Features::Planes(x) => x,
+            Features::FeatureMap(x) => x,
             Features::Sequence(_) => panic!("not planes"),
         };
         let alone = embed(Tensor::from_slice(&[1i64, 2, 3]).view([1, 3]), None);
         assert_eq!(alone.size(), [1, 4, ROWS, 40]);
         let x = Tensor::from_slice(&[1i64, 2, 3, 7, 7, 4, 5, 6, 7, 8]).view([2, 5]);
-        let keep = x
+        let mask = x
             .not_equal(-1)
             .logical_and(&Tensor::from_slice2(&[[true, true, true, false, false], [true; 5]]));
-        let padded = embed(x, Some(keep)).narrow(0, 0, 1);
+        let padded = embed(x, Some(mask)).narrow(0, 0, 1);
         assert!((padded - alone).abs().sum(Kind::Float).double_value(&[]) < 1e-4);
     }
 }

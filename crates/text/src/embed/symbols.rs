@@ -1,11 +1,10 @@
 //! Symbols, bytes or characters, for trunks that never saw text.
 
 use crosstune_core::{
-    Batch, Embedder, Error, Features, Form, Positions, Result, Scope, Sequence, nn::LayerNorm,
+    Batch, Embedder, Error, FeatureShape, Features, Positions, Result, Scope, Sequence,
+    nn::LayerNorm,
 };
 use tch::{Tensor, nn::Init};
-
-use super::width::sequence_width;
 
 /// A vector for every symbol; positions are added, and a layer norm brings the sum to the scale at
 /// which transformers receive their own embeddings, as in
@@ -19,7 +18,7 @@ pub struct SymbolEmbedder {
 }
 
 /// The deviation of fresh vectors, that of the frames in `FrameEmbedder`.
-const DEVIATION: f64 = 0.58;
+const STD: f64 = 0.58;
 /// The amplitude of fresh positions, likewise.
 const POSITION_SCALE: f64 = 0.3;
 
@@ -29,14 +28,14 @@ impl SymbolEmbedder {
     ///
     /// # Errors
     /// If `form` is not a sequence, if the embedder would be empty, or if a parameter cannot be made.
-    pub fn new(at: &Scope<'_>, count: i64, longest: i64, form: Form) -> Result<Self> {
-        let width = sequence_width(form)?;
+    pub fn new(at: &Scope<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
+        let width = form.sequence("a sentence is a sequence")?;
         if count < 1 || longest < 1 {
             let problem =
                 format!("an embedder of {count} symbols and {longest} positions is empty");
             return Err(Error::Setting { setting: "symbols", problem });
         }
-        let normal = Init::Randn { mean: 0., stdev: DEVIATION };
+        let normal = Init::Randn { mean: 0., stdev: STD };
         Ok(Self {
             symbol: at.sub("token").param("weight", &[count, width], normal)?,
             position: at.param_or("position", &[1, longest, width], || {
@@ -49,8 +48,8 @@ impl SymbolEmbedder {
 }
 
 impl Embedder for SymbolEmbedder {
-    fn emits(&self) -> Form {
-        Form::Sequence { width: self.width }
+    fn emits(&self) -> FeatureShape {
+        FeatureShape::Sequence { width: self.width }
     }
 
     /// Batches are no longer than the positions; [`TextSettings`](crate::TextSettings) sees to it.
@@ -58,6 +57,9 @@ impl Embedder for SymbolEmbedder {
         let length = batch.x.size()[1];
         let x = Tensor::embedding(&self.symbol, &batch.x, -1, false, false);
         let x = self.norm.forward(&(x + self.position.narrow(1, 0, length)));
-        Features::Sequence(Sequence { x, keep: batch.keep.as_ref().map(Tensor::shallow_clone) })
+        Features::Sequence(Sequence {
+            x,
+            attention_mask: batch.attention_mask.as_ref().map(Tensor::shallow_clone),
+        })
     }
 }

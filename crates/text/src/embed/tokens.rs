@@ -2,12 +2,10 @@
 //! segments and norm).
 
 use crosstune_core::{
-    Batch, Embedder, Error, Features, Form, Result, Scope, Sequence, TokenEmbedderConfig, dropout,
-    nn::LayerNorm,
+    Batch, Embedder, Error, FeatureShape, Features, Result, Scope, Sequence, TokenEmbedderConfig,
+    dropout, nn::LayerNorm,
 };
 use tch::{Tensor, nn::Init};
-
-use super::width::sequence_width;
 
 /// The sum of a vector for the token, one for its position and, where the model has segments, one for
 /// its segment; normalised, where the model does so. `[B, T]` of token ids, all of the first segment,
@@ -30,9 +28,9 @@ impl TokenEmbedder {
     /// # Errors
     /// If `form` is not a sequence, if the embedder would be empty, or if a parameter cannot be
     /// made.
-    pub fn new(at: Scope<'_>, config: &TokenEmbedderConfig, form: Form) -> Result<Self> {
+    pub fn new(at: Scope<'_>, config: &TokenEmbedderConfig, form: FeatureShape) -> Result<Self> {
         let &TokenEmbedderConfig { vocabulary, positions, first_position, .. } = config;
-        let width = sequence_width(form)?;
+        let width = form.sequence("a sentence is a sequence")?;
         if vocabulary < 1 || first_position < 0 || config.longest() < 1 {
             return Err(Error::Setting {
                 setting: "tokens",
@@ -65,8 +63,8 @@ impl TokenEmbedder {
 }
 
 impl Embedder for TokenEmbedder {
-    fn emits(&self) -> Form {
-        Form::Sequence { width: self.width }
+    fn emits(&self) -> FeatureShape {
+        FeatureShape::Sequence { width: self.width }
     }
 
     /// Batches are no longer than the positions; [`TextSettings`](crate::TextSettings) sees to it.
@@ -88,7 +86,10 @@ impl Embedder for TokenEmbedder {
             None => sum,
         };
         let x = dropout(&x, self.dropout, train);
-        Features::Sequence(Sequence { x, keep: batch.keep.as_ref().map(Tensor::shallow_clone) })
+        Features::Sequence(Sequence {
+            x,
+            attention_mask: batch.attention_mask.as_ref().map(Tensor::shallow_clone),
+        })
     }
 }
 
@@ -110,7 +111,7 @@ mod tests {
             eps: Some(1e-12),
             dropout: 0.5,
         };
-        let form = Form::Sequence { width: 16 };
+        let form = FeatureShape::Sequence { width: 16 };
         let at = Scope::root(&store, &fresh);
         let embedder = TokenEmbedder::new(at.sub("embed"), &config, form).unwrap();
         let names: Vec<_> = {
@@ -121,15 +122,15 @@ mod tests {
         let leaves =
             ["norm.bias", "norm.weight", "position.weight", "segment.weight", "token.weight"];
         assert_eq!(names, leaves.map(|leaf| format!("embed.{leaf}")));
-        let deviation = embedder.token.std(true).double_value(&[]);
-        assert!((0.018..0.022).contains(&deviation), "{deviation}");
+        let std = embedder.token.std(true).double_value(&[]);
+        assert!((0.018..0.022).contains(&std), "{std}");
 
         let x = Tensor::zeros([2, 8], (Kind::Int64, Device::Cpu));
         let zeros = |train| {
             let x = x.shallow_clone();
-            match embedder.embed(&Batch { x, keep: None }, train) {
+            match embedder.embed(&Batch { x, attention_mask: None }, train) {
                 Features::Sequence(s) => s.x.eq(0.).sum(Kind::Int64).int64_value(&[]),
-                Features::Planes(_) => panic!("not a sequence"),
+                Features::FeatureMap(_) => panic!("not a sequence"),
             }
         };
         assert_eq!(zeros(false), 0);

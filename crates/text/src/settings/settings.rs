@@ -3,8 +3,8 @@
 use std::{borrow::Cow, fs, path::Path};
 
 use crosstune_core::{
-    Batch, Cause, Embedder, Error, Form, Input, InputKind, Item, Modality, Origin, Place,
-    Pretrained, PretrainedEmbedder, Result, Scope, Shown, TokenEmbedderConfig,
+    Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item, Modality,
+    Origin, Place, Pretrained, Result, Scope, Shown, TokenEmbedderConfig,
     files::{read_json, write_json},
     modality::PREPROCESSING,
 };
@@ -17,7 +17,7 @@ use super::{
     saved::Saved,
 };
 use crate::{
-    embed::{SymbolEmbedder, SymbolPlanes, TokenEmbedder},
+    embed::{SymbolEmbedder, SymbolImage, TokenEmbedder},
     file::{self, LONGEST, TextError},
     options::Units,
     published,
@@ -158,7 +158,7 @@ impl Modality for TextSettings {
         let family = source.family();
         let foreign = family.modality != Self::NAME;
         match &family.embedder {
-            PretrainedEmbedder::Tokens(config) if !foreign => {
+            EmbedderConfig::Tokens(config) if !foreign => {
                 self.refuse_units()?;
                 self.adopt_from(source.checkpoint().folder(), config.clone())?;
                 Ok(Origin::Pretrained)
@@ -225,11 +225,11 @@ impl Modality for TextSettings {
             Tensor::pad_sequence(samples, true, self.pad() as f64, "right")
         };
         let longest = lengths.iter().copied().max().unwrap_or_default();
-        let keep = lengths.iter().any(|&length| length < longest).then(|| {
+        let mask = lengths.iter().any(|&length| length < longest).then(|| {
             let places = Tensor::arange(longest, (Kind::Int64, x.device()));
             places.lt_tensor(&Tensor::from_slice(&lengths).to_device(x.device()).unsqueeze(1))
         });
-        Batch { x, keep }
+        Batch { x, attention_mask: mask }
     }
 
     fn example(&self) -> Batch {
@@ -239,24 +239,26 @@ impl Modality for TextSettings {
             Reader::Symbols(symbols) => symbols.longest(),
         };
         let ids = Tensor::full([1, i64::from(length)], self.pad(), (Kind::Int64, Device::Cpu));
-        let keep = Some(ids.ones_like().to_kind(Kind::Bool));
+        let mask = Some(ids.ones_like().to_kind(Kind::Bool));
         let x = match self.tells_segments() {
             true => Tensor::stack(&[ids.shallow_clone(), ids.zeros_like()], 1),
             false => ids,
         };
-        Batch { x, keep }
+        Batch { x, attention_mask: mask }
     }
 
-    fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         Ok(match &self.reader {
             Reader::Tokens { embedder, .. } => Box::new(TokenEmbedder::new(at, embedder, form)?),
             Reader::Symbols(symbols) => {
                 let (count, longest) = (symbols.count(), symbols.longest().into());
                 match form {
-                    Form::Sequence { .. } => {
+                    FeatureShape::Sequence { .. } => {
                         Box::new(SymbolEmbedder::new(&at, count, longest, form)?)
                     }
-                    Form::Planes { .. } => Box::new(SymbolPlanes::new(&at, count, longest, form)?),
+                    FeatureShape::FeatureMap { .. } => {
+                        Box::new(SymbolImage::new(&at, count, longest, form)?)
+                    }
                 }
             }
             Reader::None => {
@@ -268,9 +270,9 @@ impl Modality for TextSettings {
         })
     }
 
-    fn pretrained_embedder(&self) -> Option<PretrainedEmbedder> {
+    fn pretrained_embedder(&self) -> Option<EmbedderConfig> {
         match &self.reader {
-            Reader::Tokens { embedder, .. } => Some(PretrainedEmbedder::Tokens(embedder.clone())),
+            Reader::Tokens { embedder, .. } => Some(EmbedderConfig::Tokens(embedder.clone())),
             Reader::None | Reader::Symbols(_) => None,
         }
     }

@@ -92,9 +92,9 @@ fn batches_are_padded_and_say_where() {
     let batch = settings.batch(&[&short, &long]);
     assert_eq!(batch.x, Tensor::from_slice2(&[[2i64, 3, 0, 0], [2, 5, 6, 3]]));
     assert_eq!(batch.x.kind(), Kind::Int64);
-    let keep = Tensor::from_slice2(&[[1, 1, 0, 0], [1, 1, 1, 1]]).to_kind(Kind::Bool);
-    assert_eq!(batch.keep, Some(keep));
-    assert!(settings.batch(&[&long, &long]).keep.is_none());
+    let mask = Tensor::from_slice2(&[[1, 1, 0, 0], [1, 1, 1, 1]]).to_kind(Kind::Bool);
+    assert_eq!(batch.attention_mask, Some(mask));
+    assert!(settings.batch(&[&long, &long]).attention_mask.is_none());
 }
 
 #[test]

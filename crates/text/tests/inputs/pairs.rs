@@ -33,7 +33,7 @@ fn logits_of_pairs_are_those_of_transformers() {
     let samples: Vec<_> = pairs().iter().map(|pair| settings.read(pair).unwrap()).collect();
     let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
     let mask = want("mask").to_kind(Kind::Bool);
-    assert_eq!(batch.keep, Some(mask.shallow_clone()));
+    assert_eq!(batch.attention_mask, Some(mask.shallow_clone()));
     for (row, name) in [(0, "ids"), (1, "types")] {
         assert!(batch.x.select(1, row).equal(&want(name)), "{name}");
     }
@@ -41,7 +41,7 @@ fn logits_of_pairs_are_those_of_transformers() {
     let far = (logits(&batch) - want("logits")).abs().max();
     assert!(far.double_value(&[]) < 5e-6, "logits differ by {far}");
     // Without the segments they are others.
-    let alike = Batch { x: batch.x.select(1, 0), keep: batch.keep };
+    let alike = Batch { x: batch.x.select(1, 0), attention_mask: batch.attention_mask };
     let far = (logits(&alike) - want("logits")).abs().max();
     assert!(far.double_value(&[]) > 1e-3, "segments show by {far}");
 }

@@ -36,7 +36,7 @@ fn a_design_says_what_differs_from_the_usual() {
     let TrunkConfig::ResNet(trunk) = &source.family().trunk else {
         unreachable!("a ResNet was asked for");
     };
-    assert_eq!((trunk.planes, trunk.block), (8, Block::Basic));
+    assert_eq!((trunk.in_channels, trunk.block), (8, Block::Basic));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_folder_with_a_config_alone_is_what_the_config_says() {
     fs::write(folder.path().join(CONFIG), config).unwrap();
     let source = Pretrained::open(folder.path()).unwrap();
     assert_eq!((source.family().name.as_str(), source.has_weights()), ("vit", false));
-    assert!(matches!(source.family().embedder, PretrainedEmbedder::Patches(_)));
+    assert!(matches!(source.family().embedder, EmbedderConfig::Patches(_)));
     // With weights beside it, the config is theirs, and these are broken.
     fs::write(folder.path().join(WEIGHTS), b"broken").unwrap();
     assert!(Pretrained::open(folder.path()).is_err());

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::mask::backwards;
+use super::mask::causal_mask;
 use crate::error::Result;
 use crate::nn::layers::{INIT, Linear, dropout};
 use crate::weights::Scope;
@@ -42,7 +42,7 @@ impl Attention {
         let causal = causal && mask.is_none();
         let share = if train { share } else { 0. };
         let y = if share > 0. && x.device() == Device::Cpu {
-            let causal = causal.then(|| backwards(t, x.device()));
+            let causal = causal.then(|| causal_mask(t, x.device()));
             dropping(&q, &k, &v, mask.or(causal.as_ref()), share)
         } else {
             Tensor::scaled_dot_product_attention(&q, &k, &v, mask, share, causal, None, false)
@@ -73,11 +73,11 @@ mod tests {
     fn it_is_libtorchs_attention() {
         tch::manual_seed(1);
         let [q, k, v] = [(); 3].map(|()| Tensor::randn([2, 3, 5, 4], (Kind::Float, Device::Cpu)));
-        let keep =
+        let mask =
             Tensor::from_slice(&[true, true, true, true, true, true, true, false, false, false])
                 .view([2, 1, 1, 5]);
-        let lower = backwards(5, Device::Cpu);
-        for mask in [None, Some(&keep), Some(&lower)] {
+        let lower = causal_mask(5, Device::Cpu);
+        for mask in [None, Some(&mask), Some(&lower)] {
             // So small a share that it drops nothing.
             let ours = dropping(&q, &k, &v, mask, 1e-9);
             let theirs =

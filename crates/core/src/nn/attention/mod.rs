@@ -3,7 +3,7 @@
 mod attention;
 mod mask;
 
-pub use mask::Attend;
+pub use mask::AttentionKind;
 
 pub(crate) use attention::Attention;
-pub(crate) use mask::backwards;
+pub(crate) use mask::causal_mask;

@@ -2,29 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::layers::NormAt;
+use crate::nn::layers::NormPlacement;
 use crate::weights::Resampling;
 
-/// The embedder that a pretrained model came with.
+/// The shape of an embedder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PretrainedEmbedder {
+#[serde(rename_all = "snake_case")]
+pub enum EmbedderConfig {
     /// Token vectors with positions: BERT, RoBERTa, DistilBERT, GPT-2.
     Tokens(TokenEmbedderConfig),
     /// Patches of pictures or of spectrograms: ViT, DeiT, DINOv2, AST.
     Patches(PatchEmbedderConfig),
-    /// A first convolution that makes planes: ResNet, honk.
-    Planes(StemConfig),
+    /// A first convolution: ResNet, honk.
+    #[serde(alias = "planes")]
+    Stem(StemConfig),
     /// Convolutions over log-mel frames: Whisper.
     Frames(FrameStemConfig),
     /// Convolutions over the waveform: wav2vec2, HuBERT.
     Waveform(WaveformEmbedderConfig),
     /// One of ours, which began fresh in a training, or none yet: the modality's own settings build
     /// it.
-    Ours,
+    #[serde(alias = "ours")]
+    FromModality,
 }
 
-impl PretrainedEmbedder {
+impl EmbedderConfig {
     /// The same embedder with another dropout.
     pub(crate) fn with_dropout(mut self, share: f64) -> Self {
         match &mut self {
@@ -32,7 +34,7 @@ impl PretrainedEmbedder {
             Self::Patches(c) => c.dropout = share,
             Self::Frames(c) => c.dropout = share,
             Self::Waveform(c) => c.dropout = share,
-            Self::Planes(_) | Self::Ours => {}
+            Self::Stem(_) | Self::FromModality => {}
         }
         self
     }
@@ -110,20 +112,22 @@ impl PatchEmbedderConfig {
     }
 }
 
-/// The shape of the first convolution of a network of planes.
+/// The shape of a convolutional network's stem: its first convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StemConfig {
     /// Channels of the input.
-    pub channels: i64,
-    /// Planes that come out.
-    pub planes: i64,
+    #[serde(alias = "channels")]
+    pub in_channels: i64,
+    /// Channels that come out.
+    #[serde(alias = "planes")]
+    pub out_channels: i64,
     /// The side of the kernel, in pixels.
     pub kernel: i64,
     /// The step of the kernel, in pixels.
     pub stride: i64,
-    /// Whether the planes are normalised.
+    /// Whether the channels are normalised.
     pub norm: StemNorm,
-    /// How the planes are made smaller.
+    /// How the feature map is made smaller.
     pub pool: StemPool,
 }
 
@@ -137,7 +141,7 @@ pub enum StemNorm {
     Without,
 }
 
-/// How a stem makes its planes smaller.
+/// How a stem makes its feature map smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StemPool {
@@ -169,7 +173,7 @@ pub struct WaveformEmbedderConfig {
     /// What is normalised in the convolutions.
     pub norm: WaveformNorm,
     /// Where the blocks of the trunk normalise: if after, the sequence comes normalised.
-    pub output_norm: NormAt,
+    pub output_norm: NormPlacement,
     /// Whether the convolutions add a bias.
     pub bias: bool,
     /// Whether the features are normalised before they are projected: all but some HuBERTs.

@@ -2,14 +2,14 @@
 
 use std::fmt::Debug;
 
-use crate::nn::features::{Batch, Features, Form};
+use crate::nn::features::{Batch, FeatureShape, Features};
 use crate::nn::layers::Statistics;
 
 /// Turns a batch of one modality into the form that a trunk takes. An open trait: a new kind of
 /// input is a new implementation, and every trunk serves it.
 pub trait Embedder: Debug + Send {
     /// The form of what [`embed`](Self::embed) returns.
-    fn emits(&self) -> Form;
+    fn emits(&self) -> FeatureShape;
     /// Embeds a batch; `train` turns on dropout.
     fn embed(&self, batch: &Batch, train: bool) -> Features;
     /// Fits fresh parameters to what inputs look like, before the first step. What is pretrained

@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::embedder::Embedder;
 use crate::error::{Error, Result};
-use crate::nn::features::{Batch, Features, Form, Sequence};
+use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
 use crate::nn::layers::{LayerNorm, Linear};
 use crate::nn::position::Positions;
 use crate::weights::Scope;
@@ -43,13 +43,8 @@ impl FrameEmbedder {
     ///
     /// # Errors
     /// If `form` is not a sequence, or a parameter cannot be made.
-    pub fn new(at: Scope<'_>, config: FrameEmbedderConfig, form: Form) -> Result<Self> {
-        let Form::Sequence { width } = form else {
-            return Err(Error::Setting {
-                setting: "--weights",
-                problem: format!("the trunk takes {form}, but frames are a sequence"),
-            });
-        };
+    pub fn new(at: Scope<'_>, config: FrameEmbedderConfig, form: FeatureShape) -> Result<Self> {
+        let width = form.sequence("frames are a sequence")?;
         let positions = config.positions.count();
         if config.features < 1 || positions < 1 {
             return Err(Error::Setting {
@@ -88,28 +83,28 @@ impl FrameEmbedder {
         let whitening = directions * (values.clamp_min(0) + floor).rsqrt();
         let random = Tensor::randn([self.width, features], (frames.kind(), frames.device()));
         let weight = random.matmul(&whitening.tr());
-        let deviation = centred.matmul(&weight.tr()).std(true);
-        if deviation.double_value(&[]) > 0. {
-            self.project.set_weight(&(weight / deviation / 3f64.sqrt()));
+        let std = centred.matmul(&weight.tr()).std(true);
+        if std.double_value(&[]) > 0. {
+            self.project.set_weight(&(weight / std / 3f64.sqrt()));
         }
     }
 
-    /// Embeds frames `[B, T, F]` of which `keep` (`[B, T]`, bool) tells the real ones. What lies
+    /// Embeds frames `[B, T, F]` of which `mask` (`[B, T]`, bool) tells the real ones. What lies
     /// behind the last position is cut off.
-    pub fn forward(&self, frames: &Tensor, keep: Option<&Tensor>) -> Sequence {
+    pub fn forward(&self, frames: &Tensor, mask: Option<&Tensor>) -> Sequence {
         let length = frames.size()[1].min(self.position.size()[1]);
         let x =
             self.project.forward(&frames.narrow(1, 0, length)) + self.position.narrow(1, 0, length);
-        Sequence { x: self.norm.forward(&x), keep: keep.map(|k| k.narrow(1, 0, length)) }
+        Sequence { x: self.norm.forward(&x), attention_mask: mask.map(|k| k.narrow(1, 0, length)) }
     }
 }
 
 impl Embedder for FrameEmbedder {
-    fn emits(&self) -> Form {
-        Form::Sequence { width: self.width }
+    fn emits(&self) -> FeatureShape {
+        FeatureShape::Sequence { width: self.width }
     }
     fn embed(&self, batch: &Batch, _train: bool) -> Features {
-        Features::Sequence(self.forward(&batch.x, batch.keep.as_ref()))
+        Features::Sequence(self.forward(&batch.x, batch.attention_mask.as_ref()))
     }
 }
 
@@ -126,7 +121,7 @@ mod tests {
         tch::manual_seed(1);
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let config = FrameEmbedderConfig { features: 4, positions: Positions::Line(8) };
-        let form = Form::Sequence { width: 64 };
+        let form = FeatureShape::Sequence { width: 64 };
         let embedder = FrameEmbedder::new(Scope::root(&store, &fresh), config, form).unwrap();
         // Four numbers that are nearly the same one, and so vary in one direction by far the most.
         let noise = Tensor::randn([512, 8, 4], (Kind::Float, Device::Cpu));
@@ -142,7 +137,7 @@ mod tests {
         let after = spread();
         assert!(before > 20. && after < 8., "{before} before, {after} after");
         let y = embedder.project.forward(&x).flatten(0, 1);
-        let deviation = (&y - y.mean_dim(0, true, None)).std(true).double_value(&[]);
-        assert!((deviation - 3f64.sqrt().recip()).abs() < 0.01, "{deviation}");
+        let std = (&y - y.mean_dim(0, true, None)).std(true).double_value(&[]);
+        assert!((std - 3f64.sqrt().recip()).abs() < 0.01, "{std}");
     }
 }

@@ -7,7 +7,7 @@ mod patches;
 mod stem;
 
 pub use config::{
-    ClassTokens, FrameStemConfig, PatchEmbedderConfig, PretrainedEmbedder, StemConfig, StemNorm,
+    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, StemConfig, StemNorm,
     StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use embedder::Embedder;

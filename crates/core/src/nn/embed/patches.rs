@@ -7,7 +7,7 @@ use tch::{Tensor, nn};
 use super::config::{ClassTokens, PatchEmbedderConfig};
 use super::embedder::Embedder;
 use crate::error::{Error, Result};
-use crate::nn::features::{Batch, Features, Form, Sequence};
+use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
 use crate::nn::layers::dropout::dropout;
 use crate::weights::{Scope, resize};
 
@@ -40,14 +40,9 @@ impl TokenPatchEmbedder {
         at: Scope<'_>,
         from: &PatchEmbedderConfig,
         to: &PatchEmbedderConfig,
-        form: Form,
+        form: FeatureShape,
     ) -> Result<Self> {
-        let Form::Sequence { width } = form else {
-            return Err(Error::Setting {
-                setting: "--weights",
-                problem: format!("the trunk takes {form}, but patches are a sequence"),
-            });
-        };
+        let width = form.sequence("patches are a sequence")?;
         check(from, to)?;
         let [rows, columns] = to.patch;
         let shape = [width, to.channels, rows, columns];
@@ -94,13 +89,13 @@ impl TokenPatchEmbedder {
         let mut places: Vec<_> = self.tokens.iter().map(|token| token.expand_as(&one)).collect();
         places.push(patches);
         let x = Tensor::cat(&places, 1) + &self.position;
-        Sequence { x: dropout(&x, self.dropout, train), keep: None }
+        Sequence { x: dropout(&x, self.dropout, train), attention_mask: None }
     }
 }
 
 impl Embedder for TokenPatchEmbedder {
-    fn emits(&self) -> Form {
-        Form::Sequence { width: self.width }
+    fn emits(&self) -> FeatureShape {
+        FeatureShape::Sequence { width: self.width }
     }
 
     fn embed(&self, batch: &Batch, train: bool) -> Features {

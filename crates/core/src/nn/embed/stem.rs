@@ -1,16 +1,16 @@
-//! The stem of a network of planes: its first convolution.
+//! The stem of a convolutional network: its first convolution.
 
 use tch::Tensor;
 
 use super::config::{StemConfig, StemNorm, StemPool};
 use super::embedder::Embedder;
 use crate::error::{Error, Result};
-use crate::nn::features::{Batch, Features, Form};
+use crate::nn::features::{Batch, FeatureShape, Features};
 use crate::nn::layers::{BatchNorm2d, Conv2d, Statistics};
 use crate::weights::{Scope, resize};
 
-/// Planes to planes: a convolution, normalised where the model does so, rectified and made smaller.
-/// `[B, C, H, W]` to `[B, planes, H', W']`.
+/// A convolution, normalised where the model does so, rectified and made smaller: `[B, C, H, W]` to
+/// `[B, out_channels, H', W']`.
 #[derive(Debug)]
 pub struct StemEmbedder {
     conv: Conv2d,
@@ -19,38 +19,52 @@ pub struct StemEmbedder {
 }
 
 impl StemEmbedder {
-    /// Parameters `conv.weight [planes, C, K, K]` and, where there is a norm,
-    /// `norm.{weight,bias,running_mean,running_var} [planes]`, below `at`. `from` is the stem that the
+    /// Parameters `conv.weight [out_channels, C, K, K]` and, where there is a norm,
+    /// `norm.{weight,bias,running_mean,running_var} [out_channels]`, below `at`. `from` is the stem that the
     /// source of `at` has, `to` the one that is wanted: they may differ in channels, to which
     /// [`surgery`] brings the kernel, in stride and in pool.
     ///
     /// # Errors
-    /// If `form` is other than the planes of `to`, if the kernels or the norms of the two differ, or
+    /// If `form` is other than the channels of `to`, if the kernels or the norms of the two differ, or
     /// if the source of `at` lacks a tensor.
-    pub fn new(at: Scope<'_>, from: &StemConfig, to: &StemConfig, form: Form) -> Result<Self> {
-        let &StemConfig { channels, planes, kernel, stride, norm, pool } = to;
-        if form != (Form::Planes { channels: planes }) {
-            let emits = Form::Planes { channels: planes };
-            return Err(Error::Form { emits: emits.to_string(), accepts: form.to_string() });
+    pub fn new(
+        at: Scope<'_>,
+        from: &StemConfig,
+        to: &StemConfig,
+        form: FeatureShape,
+    ) -> Result<Self> {
+        let &StemConfig { in_channels, out_channels, kernel, stride, norm, pool } = to;
+        if form != (FeatureShape::FeatureMap { channels: out_channels }) {
+            let emits = FeatureShape::FeatureMap { channels: out_channels };
+            return Err(Error::FeatureShape {
+                emits: emits.to_string(),
+                accepts: form.to_string(),
+            });
         }
         let empty = matches!(pool, StemPool::Mean(sides) if sides.iter().any(|&side| side < 1));
-        let same = (planes, kernel, norm) == (from.planes, from.kernel, from.norm);
-        if channels < 1 || kernel < 1 || stride < 1 || empty || !same {
+        let same = (out_channels, kernel, norm) == (from.out_channels, from.kernel, from.norm);
+        if in_channels < 1 || kernel < 1 || stride < 1 || empty || !same {
             return Err(Error::Setting {
                 setting: "stem",
                 problem: format!("{to:?} cannot be made of {from:?}"),
             });
         }
-        let reshape = |kernel: &Tensor| resize::channels(kernel, channels);
-        let conv = Conv2d::reshaped(&at.sub("conv"), (channels, planes), kernel, stride, &reshape)?;
+        let reshape = |kernel: &Tensor| resize::channels(kernel, in_channels);
+        let conv = Conv2d::reshaped(
+            &at.sub("conv"),
+            (in_channels, out_channels),
+            kernel,
+            stride,
+            &reshape,
+        )?;
         let norm = match norm {
-            StemNorm::Batch => Some(BatchNorm2d::new(&at.sub("norm"), planes)?),
+            StemNorm::Batch => Some(BatchNorm2d::new(&at.sub("norm"), out_channels)?),
             StemNorm::Without => None,
         };
         Ok(Self { conv, norm, config: *to })
     }
 
-    /// `[B, C, H, W]` to `[B, planes, H', W']`; in training, a norm that trains uses the batch's
+    /// `[B, C, H, W]` to `[B, out_channels, H', W']`; in training, a norm that trains uses the batch's
     /// statistics.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         let x = self.conv.forward(x);
@@ -68,12 +82,12 @@ impl StemEmbedder {
 }
 
 impl Embedder for StemEmbedder {
-    fn emits(&self) -> Form {
-        Form::Planes { channels: self.config.planes }
+    fn emits(&self) -> FeatureShape {
+        FeatureShape::FeatureMap { channels: self.config.out_channels }
     }
 
     fn embed(&self, batch: &Batch, train: bool) -> Features {
-        Features::Planes(self.forward(&batch.x, train))
+        Features::FeatureMap(self.forward(&batch.x, train))
     }
 
     /// The norm's statistics become those of the batch, as far as they are fresh: before the first

@@ -1,26 +1,56 @@
 //! Activations.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use tch::Tensor;
 
-/// The activation of a head's hidden layer.
+/// What follows a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
-    /// None: the projector of wav2vec2 and Whisper. Those average behind it, which is the same, for
-    /// it is linear.
-    Without,
-    /// BERT, RoBERTa.
-    Tanh,
-    /// DistilBERT.
+    /// `x`: the projector in the heads of wav2vec2 and Whisper. Those average behind it, which is the
+    /// same, for it is linear.
+    #[serde(alias = "without")]
+    Identity,
+    /// `max(x, 0)`.
     Relu,
+    /// The hyperbolic tangent: the poolers of BERT and RoBERTa.
+    Tanh,
+    /// `x Φ(x)` (Hendrycks and Gimpel 2016).
+    Gelu,
+    /// GELU by the approximation with `tanh`.
+    GeluTanh,
 }
 
-/// Which GELU (Hendrycks and Gimpel 2016).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gelu {
-    /// `x Φ(x)`.
-    Exact,
-    /// The approximation by `tanh`.
-    Tanh,
+impl Activation {
+    /// `[…]` to `[…]`.
+    pub fn forward(self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Identity => x.shallow_clone(),
+            Self::Relu => x.relu(),
+            Self::Tanh => x.tanh(),
+            Self::Gelu => x.gelu("none"),
+            Self::GeluTanh => x.gelu("tanh"),
+        }
+    }
+
+    /// The activation of an MLP, as specifications of format 1 write it, too: there it was a GELU,
+    /// `exact` or by `tanh`.
+    pub(crate) fn of_mlp<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        enum Written {
+            Identity,
+            Relu,
+            #[serde(alias = "exact")]
+            Gelu,
+            #[serde(alias = "tanh")]
+            GeluTanh,
+        }
+        Ok(match Written::deserialize(from)? {
+            Written::Identity => Self::Identity,
+            Written::Relu => Self::Relu,
+            Written::Gelu => Self::Gelu,
+            Written::GeluTanh => Self::GeluTanh,
+        })
+    }
 }

@@ -7,10 +7,10 @@ mod linear;
 mod lora;
 mod norm;
 
-pub use activation::{Activation, Gelu};
+pub use activation::Activation;
 pub use conv::Conv2d;
 pub use dropout::dropout;
 pub use linear::Linear;
-pub use norm::{BatchNorm2d, LayerNorm, NormAt, Statistics};
+pub use norm::{BatchNorm2d, LayerNorm, NormPlacement, Statistics};
 
 pub(crate) use linear::INIT;

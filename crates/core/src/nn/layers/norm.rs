@@ -110,9 +110,11 @@ impl BatchNorm2d {
 /// Where a block normalises (Xiong et al. 2020).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum NormAt {
+pub enum NormPlacement {
     /// Before attention and MLP, and once more at the end: ViT, GPT-2, Whisper.
-    Before,
+    #[serde(alias = "before")]
+    Pre,
     /// After the residual sum: BERT.
-    After,
+    #[serde(alias = "after")]
+    Post,
 }

@@ -15,7 +15,7 @@ use crate::weights::Scope;
 pub enum Block {
     /// Two of 3 × 3, each normalised.
     Basic,
-    /// One of 1 × 1 to a quarter of the planes, one of 3 × 3, which makes the step, and one of 1 × 1
+    /// One of 1 × 1 to a quarter of the channels, one of 3 × 3, which makes the step, and one of 1 × 1
     /// back.
     Bottleneck,
     /// Two of 3 × 3, rectified before they are normalised; what is handed on past the block is not
@@ -29,7 +29,7 @@ pub enum Block {
 pub enum Shortcut {
     /// By a normalised convolution of 1 × 1 (option B).
     Projected,
-    /// At every other place, with planes of zeros around (option A): no parameters.
+    /// At every other position, with channels of zeros around (option A): no parameters.
     Padded,
 }
 
@@ -38,7 +38,7 @@ pub enum Shortcut {
 pub struct Stage {
     /// The number of blocks.
     pub blocks: usize,
-    /// Planes that come out.
+    /// Channels that come out.
     pub width: i64,
     /// The step of the first block.
     pub stride: i64,
@@ -47,8 +47,9 @@ pub struct Stage {
 /// The shape of a residual network behind its stem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResNetConfig {
-    /// Planes that come in.
-    pub planes: i64,
+    /// Channels that come in.
+    #[serde(alias = "planes")]
+    pub in_channels: i64,
     /// The stages.
     pub stages: Vec<Stage>,
     /// The kind of all blocks.
@@ -60,18 +61,18 @@ pub struct ResNetConfig {
 impl ResNetConfig {
     /// Planes that come out.
     pub fn width(&self) -> i64 {
-        self.stages.last().map_or(self.planes, |stage| stage.width)
+        self.stages.last().map_or(self.in_channels, |stage| stage.width)
     }
 
     fn validate(&self) -> Result<()> {
         let positive = |s: &Stage| s.blocks > 0 && s.width > 0 && s.stride > 0;
-        let problem = if self.planes < 1
+        let problem = if self.in_channels < 1
             || self.stages.is_empty()
             || !self.stages.iter().all(positive)
         {
-            "stages, their blocks, planes and strides must be at least 1"
+            "stages, their blocks, channels and strides must be at least 1"
         } else if self.block == Block::Bottleneck && self.stages.iter().any(|s| s.width % 4 != 0) {
-            "a bottleneck's planes must be a multiple of 4"
+            "a bottleneck's channels must be a multiple of 4"
         } else if self.block == Block::Keyword && self.stages.len() > 1 {
             "a keyword spotter has one stage"
         } else {
@@ -115,7 +116,7 @@ enum Past {
     Projected(Layer),
     Padded {
         stride: i64,
-        planes: i64,
+        channels: i64,
     },
 }
 
@@ -148,7 +149,7 @@ impl ResidualBlock {
         };
         let past = match config.shortcut {
             _ if c_in == c_out && stride == 1 => Past::Same,
-            Shortcut::Padded => Past::Padded { stride, planes: c_out - c_in },
+            Shortcut::Padded => Past::Padded { stride, channels: c_out - c_in },
             Shortcut::Projected => {
                 let at = at.sub("shortcut");
                 Past::Projected(Layer::new(&at, ["conv", "norm"], (c_in, c_out), 1, stride)?)
@@ -163,10 +164,10 @@ impl ResidualBlock {
         let past = match &self.past {
             Past::Same => kept.shallow_clone(),
             Past::Projected(layer) => layer.forward(kept, train),
-            Past::Padded { stride, planes } => {
+            Past::Padded { stride, channels } => {
                 let size = kept.size();
                 let thin = kept.slice(2, 0, size[2], *stride).slice(3, 0, size[3], *stride);
-                let (before, behind) = (planes / 2, planes - planes / 2);
+                let (before, behind) = (channels / 2, channels - channels / 2);
                 thin.constant_pad_nd([0, 0, 0, 0, before, behind])
             }
         };
@@ -185,7 +186,7 @@ impl ResidualBlock {
     }
 }
 
-/// Stages of residual blocks from planes to planes.
+/// Stages of residual blocks from feature map to feature map.
 #[derive(Debug)]
 pub struct ResNet {
     config: ResNetConfig,
@@ -201,14 +202,14 @@ impl ResNet {
     /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
     pub fn new(at: &Scope<'_>, config: ResNetConfig) -> Result<Self> {
         config.validate()?;
-        let (mut stages, mut planes) = (vec![], config.planes);
+        let (mut stages, mut channels) = (vec![], config.in_channels);
         for (i, stage) in config.stages.iter().enumerate() {
             let mut blocks = vec![];
             for j in 0..stage.blocks {
                 let stride = if j == 0 { stage.stride } else { 1 };
                 let at = at.sub("stages").sub(i).sub(j);
-                blocks.push(ResidualBlock::new(&at, &config, planes, stage.width, stride)?);
-                planes = stage.width;
+                blocks.push(ResidualBlock::new(&at, &config, channels, stage.width, stride)?);
+                channels = stage.width;
             }
             stages.push(blocks);
         }
@@ -231,7 +232,7 @@ impl ResNet {
         }
     }
 
-    /// `[B, planes, H, W]` to `[B, width, H', W']`; in training, norms that train use the batch's
+    /// `[B, in_channels, H, W]` to `[B, width, H', W']`; in training, norms that train use the batch's
     /// statistics.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         self.parts(x, 0..usize::MAX, train)
@@ -258,7 +259,7 @@ mod tests {
 
     fn config(block: Block, shortcut: Shortcut) -> ResNetConfig {
         let stage = |width, stride| Stage { blocks: 2, width, stride };
-        ResNetConfig { planes: 8, stages: vec![stage(8, 1), stage(16, 2)], block, shortcut }
+        ResNetConfig { in_channels: 8, stages: vec![stage(8, 1), stage(16, 2)], block, shortcut }
     }
 
     #[test]

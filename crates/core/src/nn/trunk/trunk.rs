@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::resnet::{ResNet, ResNetConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
-use crate::nn::features::{Features, Form};
+use crate::nn::features::{FeatureShape, Features};
 use crate::nn::layers::Statistics;
 use crate::weights::Scope;
 
@@ -32,10 +32,10 @@ impl TrunkConfig {
     }
 
     /// The form of what the trunk takes.
-    pub fn accepts(&self) -> Form {
+    pub fn accepts(&self) -> FeatureShape {
         match self {
-            Self::Transformer(t) => Form::Sequence { width: t.width },
-            Self::ResNet(r) => Form::Planes { channels: r.planes },
+            Self::Transformer(t) => FeatureShape::Sequence { width: t.width },
+            Self::ResNet(r) => FeatureShape::FeatureMap { channels: r.in_channels },
         }
     }
 
@@ -71,14 +71,14 @@ impl Trunk {
     }
 
     /// The form of what [`forward`](Self::forward) takes.
-    pub fn accepts(&self) -> Form {
+    pub fn accepts(&self) -> FeatureShape {
         match self {
-            Self::Transformer(t) => Form::Sequence { width: t.config().width },
-            Self::ResNet(r) => Form::Planes { channels: r.config().planes },
+            Self::Transformer(t) => FeatureShape::Sequence { width: t.config().width },
+            Self::ResNet(r) => FeatureShape::FeatureMap { channels: r.config().in_channels },
         }
     }
 
-    /// The width of what comes out: of a sequence's vectors, or the number of planes.
+    /// The width of what comes out: of a sequence's vectors, or the number of channels.
     pub fn width(&self) -> i64 {
         match self {
             Self::Transformer(t) => t.config().width,
@@ -113,7 +113,9 @@ impl Trunk {
             (Self::Transformer(t), Features::Sequence(s)) => {
                 Features::Sequence(t.parts(s, parts, train))
             }
-            (Self::ResNet(r), Features::Planes(x)) => Features::Planes(r.parts(x, parts, train)),
+            (Self::ResNet(r), Features::FeatureMap(x)) => {
+                Features::FeatureMap(r.parts(x, parts, train))
+            }
             (trunk, _) => {
                 unreachable!("the embedder emitted other features than {}", trunk.accepts())
             }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::spec::Spec;
 use crate::task::metrics::{MultiLabelFigures, RegressionFigures, SingleLabelFigures};
-use crate::task::scale::Scale;
+use crate::task::scale::TargetScale;
 use crate::task::tests::spec;
 
 fn near(got: f64, expected: f64) {
@@ -73,7 +73,7 @@ fn figures_of_labels_are_those_of_scikit_learn() {
 
 #[test]
 fn figures_of_values_are_those_of_scikit_learn() {
-    let scales = vec![Scale { mean: 2., deviation: 0.5 }, Scale { mean: 300., deviation: 50. }];
+    let scales = vec![TargetScale { mean: 2., std: 0.5 }, TargetScale { mean: 300., std: 50. }];
     let spec = spec(Task::Regression, &["a", "b"], scales);
     let answers = [[1.2, 300.], [2.9, 250.], [3.1, 260.], [2.9, 410.], [5.5, 380.]];
     let truth = [[1., 280.], [2., 300.], [4., 240.], [4., 400.], [5., 390.]];

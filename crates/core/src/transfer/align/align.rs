@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::loader::{Inputs, Purpose, Samples, batches};
 use crate::modality::Modality;
 use crate::model::{Model, Trains, is_statistic};
-use crate::nn::Form;
 use crate::random::Rng;
 use crate::train::{AdamW, Curve, Schedule, clip_factor};
 
@@ -98,10 +97,7 @@ pub fn align<M: Modality>(
     observe: &mut dyn FnMut(usize, f64) -> Result<()>,
 ) -> Result<AlignReport> {
     options.check()?;
-    let width = match model.spec().trunk.accepts() {
-        Form::Sequence { width } => width,
-        Form::Planes { channels } => channels,
-    };
+    let width = model.spec().trunk.accepts().width();
     if source.width() != width {
         return Err(setting(format!(
             "the source's features have the width {}, but its trunk takes the width {width}: take \

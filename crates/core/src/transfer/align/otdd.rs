@@ -100,9 +100,7 @@ impl Otdd {
                     let own = |root: &Tensor| root.square().sum(Kind::Double);
                     (own(&x.root) + own(&y.root) - common * 2.).clamp_min(0.)
                 }
-                Covariance::Diagonal => {
-                    (deviation(&x.root) - deviation(&y.root)).square().sum(Kind::Double)
-                }
+                Covariance::Diagonal => (std(&x.root) - std(&y.root)).square().sum(Kind::Double),
             })
     }
 
@@ -151,7 +149,7 @@ fn classes(features: &Tensor, labels: &[i64]) -> Result<Vec<Class>> {
 }
 
 /// The deviation of each feature, `[D]`; away from zero, where the root has no gradient.
-fn deviation(root: &Tensor) -> Tensor {
+fn std(root: &Tensor) -> Tensor {
     (root.square().sum_dim_intlist([0].as_slice(), false, Kind::Double) + 1e-12).sqrt()
 }
 

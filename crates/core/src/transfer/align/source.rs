@@ -26,15 +26,15 @@ pub enum SourceFeatures {
         /// `[D]`, f64.
         mean: Tensor,
         /// `[D]`, f64.
-        deviation: Tensor,
+        std: Tensor,
     },
 }
 
 impl From<&Moments> for SourceFeatures {
     fn from(moments: &Moments) -> Self {
-        let (mean, deviation) = moments.received();
+        let (mean, std) = moments.received();
         let double = |x: Tensor| x.to_kind(Kind::Double);
-        Self::Gaussian { mean: double(mean), deviation: double(deviation) }
+        Self::Gaussian { mean: double(mean), std: double(std) }
     }
 }
 
@@ -100,8 +100,8 @@ impl SourceFeatures {
     /// At most so many of the samples, the ones that `order` names first.
     pub(super) fn some(&self, order: &[usize], limit: usize) -> Self {
         match self {
-            Self::Gaussian { mean, deviation } => {
-                Self::Gaussian { mean: mean.shallow_clone(), deviation: deviation.shallow_clone() }
+            Self::Gaussian { mean, std } => {
+                Self::Gaussian { mean: mean.shallow_clone(), std: std.shallow_clone() }
             }
             Self::Labelled { features, targets } => {
                 let at = &order[..limit.min(order.len())];
@@ -137,9 +137,9 @@ impl SourceFeatures {
                 let embedded = double(Pool::Mean.forward(embedded));
                 by.distance((&embedded, targets), (features, own))
             }
-            Self::Gaussian { mean, deviation } => {
+            Self::Gaussian { mean, std } => {
                 let (now, spread) = measured(embedded);
-                let off = (double(now) - mean).square() + (double(spread) - deviation).square();
+                let off = (double(now) - mean).square() + (double(spread) - std).square();
                 Ok(off.sum(Kind::Double))
             }
         }

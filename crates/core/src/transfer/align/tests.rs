@@ -20,14 +20,14 @@ use crate::family::Pretrained;
 use crate::loader::Reading;
 use crate::nn::Batch;
 use crate::nn::Embedder;
+use crate::nn::EmbedderConfig;
+use crate::nn::FeatureShape;
 use crate::nn::Features;
-use crate::nn::Form;
 use crate::nn::FrameEmbedder;
 use crate::nn::FrameEmbedderConfig;
 use crate::nn::HeadConfig;
 use crate::nn::Pool;
 use crate::nn::Positions;
-use crate::nn::PretrainedEmbedder;
 use crate::nn::TransformerConfig;
 use crate::nn::TrunkConfig;
 use crate::random;
@@ -146,12 +146,12 @@ impl Modality for Waves {
         Ok((waves.narrow(0, 4 * number, 4) + (number % 2) as f64).to_kind(Kind::Float))
     }
     fn batch(&self, samples: &[&Tensor]) -> Batch {
-        Batch { x: Tensor::stack(samples, 0), keep: None }
+        Batch { x: Tensor::stack(samples, 0), attention_mask: None }
     }
     fn example(&self) -> Batch {
-        Batch { x: Tensor::zeros([1, 4, 3], (Kind::Float, Device::Cpu)), keep: None }
+        Batch { x: Tensor::zeros([1, 4, 3], (Kind::Float, Device::Cpu)), attention_mask: None }
     }
-    fn embedder(&self, at: Scope<'_>, form: Form) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         let config = FrameEmbedderConfig { features: 3, positions: Positions::Line(4) };
         Ok(Box::new(FrameEmbedder::new(at, config, form)?))
     }
@@ -176,7 +176,7 @@ fn model() -> Model {
         modality: "waves".into(),
         family: "vit".into(),
         embedder: Origin::Fresh,
-        embedder_config: PretrainedEmbedder::Ours,
+        embedder_config: EmbedderConfig::FromModality,
         trunk: TrunkConfig::Transformer(trunk),
         pool: Pool::Mean,
         head: HeadConfig::default(),
@@ -192,8 +192,7 @@ fn model() -> Model {
 fn aligning_moves_the_fresh_embedder_alone_and_nearer() {
     let train = waves(32);
     let (features, targets) = case(40, 8, 2, 2., 0.45);
-    let by_weights =
-        SourceFeatures::Gaussian { mean: features.get(0), deviation: features.get(1).abs() };
+    let by_weights = SourceFeatures::Gaussian { mean: features.get(0), std: features.get(1).abs() };
     for source in [SourceFeatures::labelled(&features, &targets), by_weights] {
         let model = model();
         let frozen = model.store().variables()["head.weight"].set_requires_grad(false);
@@ -252,7 +251,7 @@ fn at_its_own_moments_the_distance_is_nothing() {
     let over = [0i64].as_slice();
     let source = SourceFeatures::Gaussian {
         mean: x.mean_dim(over, false, None),
-        deviation: x.std_dim(over, false, false),
+        std: x.std_dim(over, false, false),
     };
     let distance = source.distance(&embedded, &train.classes(), &Otdd::default()).unwrap();
     assert!(distance.double_value(&[]) < 1e-10, "{distance}");

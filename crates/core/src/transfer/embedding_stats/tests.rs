@@ -28,13 +28,13 @@ fn tokens_are_measured_place_by_place() {
     let bert = moments("text/tests/fixtures/tiny-bert").unwrap();
     assert_eq!(bert.mean.size(), [64, 32]);
     near(&bert.mean, &[3, 5], -0.584_437_664_482_621);
-    near(&bert.deviation, &[3, 5], 0.755_964_211_071_420);
-    let (mean, deviation) = bert.received();
+    near(&bert.std, &[3, 5], 0.755_964_211_071_420);
+    let (mean, std) = bert.received();
     near(&mean, &[5], -0.514_647_982_701_799);
-    near(&deviation, &[5], 1.238_129_771_207_07);
+    near(&std, &[5], 1.238_129_771_207_07);
     let gpt2 = moments("text/tests/fixtures/tiny-gpt2").unwrap();
     near(&gpt2.mean, &[3, 5], -0.639_570_317_479_471);
-    near(&gpt2.deviation, &[3, 5], 0.422_019_369_244_157);
+    near(&gpt2.std, &[3, 5], 0.422_019_369_244_157);
     near(&gpt2.received().1, &[5], 0.540_632_890_559_135);
 }
 
@@ -44,7 +44,7 @@ fn patches_are_measured_by_their_kernel() {
     let vit = moments("image/tests/fixtures/tiny-vit").unwrap();
     assert_eq!(vit.mean.size(), [16, 32]);
     near(&vit.mean, &[2, 5], -0.105_541_461_147_367);
-    near(&vit.deviation, &[2, 5], 1.173_210_789_209_223);
+    near(&vit.std, &[2, 5], 1.173_210_789_209_223);
 }
 
 /// Against the numerical integral (SciPy's `quad`) over a rectified normal distribution.
@@ -52,9 +52,9 @@ fn patches_are_measured_by_their_kernel() {
 fn planes_are_measured_behind_their_rectifier() {
     let resnet = moments("image/tests/fixtures/tiny-resnet-cifar/resnet.th").unwrap();
     near(&resnet.mean, &[0, 1], 0.032_656_077_295_542);
-    let (mean, deviation) = resnet.received();
+    let (mean, std) = resnet.received();
     near(&mean, &[1], 0.292_212_063_233_413);
-    near(&deviation, &[1], 0.414_403_149_807_953);
+    near(&std, &[1], 0.414_403_149_807_953);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn what_the_weights_do_not_tell_is_not_made_up() {
 /// A tower of a fresh embedder on a source's trunk, settled on `batch` and matched.
 fn matched(
     source: &str,
-    embedder: impl FnOnce(Scope<'_>, Form) -> Box<dyn Embedder>,
+    embedder: impl FnOnce(Scope<'_>, FeatureShape) -> Box<dyn Embedder>,
     batch: &Batch,
 ) -> (Moments, Features) {
     tch::manual_seed(1);
@@ -94,16 +94,16 @@ fn matched(
 fn fresh_frames_come_at_the_scale_of_tokens() {
     let x = Tensor::randn([64, 8, 5], (Kind::Float, Device::Cpu));
     // Half of the sequences end early; what lies behind does not count.
-    let keep = Tensor::ones([64, 8], (Kind::Bool, Device::Cpu));
-    let _ = keep.narrow(0, 0, 32).narrow(1, 4, 4).fill_(0);
-    let batch = Batch { x, keep: Some(keep) };
+    let mask = Tensor::ones([64, 8], (Kind::Bool, Device::Cpu));
+    let _ = mask.narrow(0, 0, 32).narrow(1, 4, 4).fill_(0);
+    let batch = Batch { x, attention_mask: Some(mask) };
     for source in ["text/tests/fixtures/tiny-bert", "text/tests/fixtures/tiny-gpt2"] {
         let frames = |at: Scope<'_>, form| {
             let config = FrameEmbedderConfig { features: 5, positions: Positions::Line(8) };
             Box::new(FrameEmbedder::new(at, config, form).unwrap()) as Box<dyn Embedder>
         };
         let (moments, features) = matched(source, frames, &batch);
-        let ((mean, deviation), (want, spread)) = (measured(&features), moments.received());
+        let ((mean, std), (want, spread)) = (measured(&features), moments.received());
         let off = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
         assert!(off(&mean, &want) < 1e-5, "{source}: {}", off(&mean, &want));
         // A place further in is told from the first as the source tells it.
@@ -112,7 +112,7 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
         let pattern = &moments.mean.narrow(0, 0, 8) - moments.received().0;
         let all = pattern.square().mean(Kind::Float).double_value(&[]);
         assert!(error < 0.2 * all, "{source}: {error} of {all}");
-        assert!(off(&deviation, &spread) < 1e-5, "{source}: {}", off(&deviation, &spread));
+        assert!(off(&std, &spread) < 1e-5, "{source}: {}", off(&std, &spread));
     }
 }
 
@@ -121,8 +121,8 @@ fn fresh_planes_come_at_the_scale_of_a_stem() {
     let x = Tensor::randn([32, 1, 12, 12], (Kind::Float, Device::Cpu)) * 3. + 1.;
     let stem = |at: Scope<'_>, form| {
         let config = StemConfig {
-            channels: 1,
-            planes: 4,
+            in_channels: 1,
+            out_channels: 4,
             kernel: 3,
             stride: 1,
             norm: StemNorm::Batch,
@@ -130,11 +130,11 @@ fn fresh_planes_come_at_the_scale_of_a_stem() {
         };
         Box::new(StemEmbedder::new(at, &config, &config, form).unwrap()) as Box<dyn Embedder>
     };
-    let batch = Batch { x, keep: None };
+    let batch = Batch { x, attention_mask: None };
     let source = "image/tests/fixtures/tiny-resnet-cifar/resnet.th";
     let (moments, features) = matched(source, stem, &batch);
-    let ((mean, deviation), (want, spread)) = (measured(&features), moments.received());
+    let ((mean, std), (want, spread)) = (measured(&features), moments.received());
     // As far as what the convolution makes of random pixels is normally distributed.
     assert!((mean - want).abs().max().double_value(&[]) < 0.02);
-    assert!((deviation - spread).abs().max().double_value(&[]) < 0.02);
+    assert!((std - spread).abs().max().double_value(&[]) < 0.02);
 }

@@ -19,7 +19,7 @@ pub struct Logistic {
     /// Weights, and the offsets as the last row: `[D + 1, classes]`, f64.
     weights: Tensor,
     mean: Tensor,
-    deviation: Tensor,
+    std: Tensor,
 }
 
 impl Logistic {
@@ -47,10 +47,10 @@ impl Logistic {
         from: Option<&Self>,
     ) -> Self {
         let mean = features.mean_dim([0].as_slice(), true, None);
-        let deviation = features.std_dim([0].as_slice(), false, true);
+        let std = features.std_dim([0].as_slice(), false, true);
         // A feature that is the same everywhere tells nothing and stays 0.
-        let deviation = deviation.where_self(&deviation.gt(0.), &deviation.ones_like());
-        let x = with_offset(&((features - &mean) / &deviation));
+        let std = std.where_self(&std.gt(0.), &std.ones_like());
+        let x = with_offset(&((features - &mean) / &std));
         let labels = one_hot(targets, classes);
         let (samples, width) = (targets.len().max(1) as f64, features.size()[1]);
         let start = match from {
@@ -68,12 +68,12 @@ impl Logistic {
             shrinking *= l2;
             (loss, gradient + shrinking)
         });
-        Self { weights, mean, deviation }
+        Self { weights, mean, std }
     }
 
     /// The logarithms of the probabilities of all classes, `[N, classes]`, of features `[N, D]`.
     pub fn scores(&self, features: &Tensor) -> Tensor {
-        let x = with_offset(&((features - &self.mean) / &self.deviation));
+        let x = with_offset(&((features - &self.mean) / &self.std));
         x.matmul(&self.weights).log_softmax(-1, Kind::Double)
     }
 

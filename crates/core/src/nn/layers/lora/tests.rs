@@ -28,7 +28,7 @@ fn built(dropout: f64, targets: &[&str]) -> Result<(VarStore, Transformer)> {
 
 fn run(transformer: &Transformer, train: bool) -> Tensor {
     let x = Tensor::arange(80, (Kind::Float, Device::Cpu)).view([1, 5, 16]).sin();
-    transformer.forward(&Sequence { x, keep: None }, train).x
+    transformer.forward(&Sequence { x, attention_mask: None }, train).x
 }
 
 fn furthest(a: &Tensor, b: &Tensor) -> f64 {

@@ -5,9 +5,9 @@ use tch::nn::Init;
 
 use super::config::{LayerScale, TransformerConfig};
 use crate::error::Result;
-use crate::nn::attention::{Attend, Attention};
+use crate::nn::attention::{Attention, AttentionKind};
 use crate::nn::layers::dropout::dropout;
-use crate::nn::layers::{Gelu, INIT, LayerNorm, Linear, NormAt};
+use crate::nn::layers::{INIT, LayerNorm, Linear, NormPlacement};
 use crate::weights::Scope;
 
 #[derive(Debug)]
@@ -50,22 +50,19 @@ impl Block {
             Some(scales) => y * &scales[i],
             None => y,
         };
-        let causal = c.attend == Attend::Backwards;
+        let causal = c.attention == AttentionKind::Causal;
         let attend =
             |x: &Tensor| scaled(drop(self.attn.forward(x, mask, causal, c.dropout, train)), 0);
         let mlp = |x: &Tensor| {
-            let hidden = self.up.forward_t(x, train).gelu(match c.gelu {
-                Gelu::Exact => "none",
-                Gelu::Tanh => "tanh",
-            });
+            let hidden = c.activation.forward(&self.up.forward_t(x, train));
             scaled(drop(self.down.forward_t(&hidden, train)), 1)
         };
-        match c.norm {
-            NormAt::Before => {
+        match c.norm_placement {
+            NormPlacement::Pre => {
                 let x = x + attend(&self.norm1.forward(x));
                 &x + mlp(&self.norm2.forward(&x))
             }
-            NormAt::After => {
+            NormPlacement::Post => {
                 let x = self.norm1.forward(&(x + attend(x)));
                 self.norm2.forward(&(&x + mlp(&x)))
             }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::nn::attention::Attend;
-use crate::nn::layers::{Gelu, NormAt};
+use crate::nn::attention::AttentionKind;
+use crate::nn::layers::{Activation, NormPlacement};
 
 /// Whether what a block adds is scaled, channel by channel (CaiT, Touvron et al. 2021, §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,11 +29,14 @@ pub struct TransformerConfig {
     /// The width of the MLP's hidden layer.
     pub mlp: i64,
     /// Where a block normalises.
-    pub norm: NormAt,
+    #[serde(alias = "norm")]
+    pub norm_placement: NormPlacement,
     /// The MLP's activation.
-    pub gelu: Gelu,
-    /// What a place may look at.
-    pub attend: Attend,
+    #[serde(alias = "gelu", deserialize_with = "Activation::of_mlp")]
+    pub activation: Activation,
+    /// Which positions a position attends to.
+    #[serde(alias = "attend")]
+    pub attention: AttentionKind,
     /// The epsilon of all layer norms.
     pub eps: f64,
     /// The share of activations dropped in training.
@@ -51,9 +54,9 @@ impl TransformerConfig {
             depth,
             heads: (width / 64).max(1),
             mlp: 4 * width,
-            norm: NormAt::Before,
-            gelu: Gelu::Exact,
-            attend: Attend::Everywhere,
+            norm_placement: NormPlacement::Pre,
+            activation: Activation::Gelu,
+            attention: AttentionKind::Bidirectional,
             eps: 1e-6,
             dropout: 0.,
             layer_scale: LayerScale::Without,

@@ -7,9 +7,9 @@ use tch::Tensor;
 use super::block::Block;
 use super::config::TransformerConfig;
 use crate::error::Result;
-use crate::nn::attention::{Attend, backwards};
+use crate::nn::attention::{AttentionKind, causal_mask};
 use crate::nn::features::Sequence;
-use crate::nn::layers::{LayerNorm, NormAt};
+use crate::nn::layers::{LayerNorm, NormPlacement};
 use crate::weights::Scope;
 
 /// A stack of blocks from hidden states to hidden states.
@@ -32,9 +32,9 @@ impl Transformer {
         let blocks = (0..config.depth)
             .map(|i| Block::new(&at.sub("blocks").sub(i), &config))
             .collect::<Result<_>>()?;
-        let norm = match config.norm {
-            NormAt::Before => Some(LayerNorm::new(&at.sub("norm"), config.width, config.eps)?),
-            NormAt::After => None,
+        let norm = match config.norm_placement {
+            NormPlacement::Pre => Some(LayerNorm::new(&at.sub("norm"), config.width, config.eps)?),
+            NormPlacement::Post => None,
         };
         Ok(Self { config, blocks, norm })
     }
@@ -52,13 +52,13 @@ impl Transformer {
     /// What some blocks make of what those below them made; the norm behind all blocks counts as
     /// one more.
     pub fn parts(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
-        let Sequence { x, keep } = sequence;
-        let mask = keep.as_ref().map(|keep| {
-            let t = keep.size()[1];
-            let mask = keep.view([-1, 1, 1, t]);
-            match self.config.attend {
-                Attend::Everywhere => mask,
-                Attend::Backwards => mask.logical_and(&backwards(t, x.device())),
+        let Sequence { x, attention_mask: mask } = sequence;
+        let mask = mask.as_ref().map(|mask| {
+            let t = mask.size()[1];
+            let mask = mask.view([-1, 1, 1, t]);
+            match self.config.attention {
+                AttentionKind::Bidirectional => mask,
+                AttentionKind::Causal => mask.logical_and(&causal_mask(t, x.device())),
             }
         });
         let depth = self.blocks.len();
@@ -69,7 +69,7 @@ impl Transformer {
         let norm = self.norm.as_ref().filter(|_| parts.contains(&depth));
         Sequence {
             x: norm.map(|n| n.forward(&x)).unwrap_or(x),
-            keep: keep.as_ref().map(Tensor::shallow_clone),
+            attention_mask: mask.as_ref().map(Tensor::shallow_clone),
         }
     }
 }
@@ -82,19 +82,20 @@ mod tests {
     use super::*;
     use crate::weights::Fresh;
 
-    fn config(norm: NormAt, attend: Attend) -> TransformerConfig {
-        TransformerConfig { heads: 4, mlp: 32, norm, attend, ..TransformerConfig::of(16, 2) }
+    fn config(norm_placement: NormPlacement, attention: AttentionKind) -> TransformerConfig {
+        let usual = TransformerConfig::of(16, 2);
+        TransformerConfig { heads: 4, mlp: 32, norm_placement, attention, ..usual }
     }
 
     /// Which of 5 places of the output change when the input changes from place 3 on.
-    fn changed(norm: NormAt, attend: Attend, keep: Option<&Tensor>) -> Vec<bool> {
+    fn changed(norm: NormPlacement, attention: AttentionKind, mask: Option<&Tensor>) -> Vec<bool> {
         tch::manual_seed(1);
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let root = Scope::root(&store, &fresh);
-        let transformer = Transformer::new(&root, config(norm, attend)).unwrap();
+        let transformer = Transformer::new(&root, config(norm, attention)).unwrap();
         let run = |x: &Tensor| {
-            let keep = keep.map(Tensor::shallow_clone);
-            transformer.forward(&Sequence { x: x.shallow_clone(), keep }, false).x
+            let mask = mask.map(Tensor::shallow_clone);
+            transformer.forward(&Sequence { x: x.shallow_clone(), attention_mask: mask }, false).x
         };
         let x = Tensor::randn([1, 5, 16], (Kind::Float, Device::Cpu));
         let later = Tensor::cat(&[x.narrow(1, 0, 3), x.narrow(1, 3, 2) * 2.], 1);
@@ -104,20 +105,20 @@ mod tests {
 
     #[test]
     fn a_place_sees_what_it_may() {
-        let keep = Tensor::from_slice(&[true, true, true, false, false]).view([1, 5]);
-        for norm in [NormAt::Before, NormAt::After] {
-            assert_eq!(changed(norm, Attend::Everywhere, None), [true; 5]);
+        let mask = Tensor::from_slice(&[true, true, true, false, false]).view([1, 5]);
+        for norm in [NormPlacement::Pre, NormPlacement::Post] {
+            assert_eq!(changed(norm, AttentionKind::Bidirectional, None), [true; 5]);
             let before = [false, false, false, true, true];
-            assert_eq!(changed(norm, Attend::Backwards, None), before);
+            assert_eq!(changed(norm, AttentionKind::Causal, None), before);
             // What holds no data sees itself, and is seen by nobody.
-            assert_eq!(changed(norm, Attend::Everywhere, Some(&keep))[..3], before[..3]);
-            assert_eq!(changed(norm, Attend::Backwards, Some(&keep))[..3], before[..3]);
+            assert_eq!(changed(norm, AttentionKind::Bidirectional, Some(&mask))[..3], before[..3]);
+            assert_eq!(changed(norm, AttentionKind::Causal, Some(&mask))[..3], before[..3]);
         }
     }
 
     #[test]
     fn a_contradiction_is_named() {
-        let good = config(NormAt::After, Attend::Everywhere);
+        let good = config(NormPlacement::Post, AttentionKind::Bidirectional);
         for (bad, said) in [
             (TransformerConfig { heads: 3, ..good.clone() }, "3 heads do not divide the width 16"),
             (TransformerConfig { depth: 0, ..good.clone() }, "at least 1"),
