@@ -55,8 +55,8 @@ fn ready(held_out: f64, freeze: &str) -> (Model, TextSettings, Splits) {
     let embedder = sentences.adopt(&source).unwrap();
     let (splits, _) = Splits::read(&mut sentences, &data, MEMORY, || ()).unwrap();
     let spec = TextSettings::spec(&source, embedder, data.labels);
-    let dialect = source.source().unwrap();
-    let source = Some((&dialect, Parts::Body));
+    let key_map = source.source().unwrap();
+    let source = Some((&key_map, Parts::Body));
     let model = seeded(3, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
     freeze.parse::<Freeze>().unwrap().apply(model.store(), model.anatomy()).unwrap();
     (model, sentences, splits)

@@ -54,8 +54,8 @@ fn what_is_read_again_is_what_was_kept() {
         let (splits, bad) = Splits::read(&mut pictures, &data, memory, || ()).unwrap();
         assert!(bad.is_empty());
         let spec = ImageSettings::spec(&source, embedder, data.labels);
-        let dialect = source.source().unwrap();
-        let source = Some((&dialect, Parts::Body));
+        let key_map = source.source().unwrap();
+        let source = Some((&key_map, Parts::Body));
         let model = seeded(3, || Model::new(spec, &pictures, source, Device::Cpu).unwrap());
         let options = FitOptions {
             epochs: 2,

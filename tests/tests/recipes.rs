@@ -27,8 +27,8 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     let data = Dataset::open(folder.join("sentences.tsv"), &layout).unwrap();
     let (splits, _) = Splits::read(&mut sentences, &data, MEMORY, || ()).unwrap();
     let spec = TextSettings::spec(&source, embedder, data.labels);
-    let dialect = source.source().unwrap();
-    let source = Some((&dialect, Parts::Body));
+    let key_map = source.source().unwrap();
+    let source = Some((&key_map, Parts::Body));
     let model = seeded(0, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
     tch::no_grad(|| {
         for (name, mut value) in model.store().variables() {

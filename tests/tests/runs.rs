@@ -52,7 +52,7 @@ fn a_run_is_a_source_for_every_modality() {
                 let stays = from == to || (trunk == PLANES && (from, to) == ("image", "audio"));
                 assert_eq!((embedder, own), (!stays, stays), "{from} to {to}: {said}");
                 assert!(!fresh.iter().any(|name| name.starts_with("trunk.")), "{said}");
-                let left = names(&result, "untaken");
+                let left = names(&result, "unused");
                 let heads = left.iter().filter(|name| name.starts_with("head."));
                 assert_eq!(heads.count(), 2, "{left:?}");
                 // What was made of it is a run like any other.
@@ -146,7 +146,7 @@ fn a_run_keeps_its_tokenizer_and_its_head() {
     train_on(&first, "text", &second, &kept).ok();
     let result = result(&second);
     assert_eq!(names(&result, "fresh"), Vec::<&str>::new());
-    assert_eq!(names(&result, "untaken"), Vec::<&str>::new(), "adapters are merged");
+    assert_eq!(names(&result, "unused"), Vec::<&str>::new(), "adapters are merged");
     assert!(second.join("tokenizer.json").is_file());
 }
 
@@ -171,6 +171,6 @@ fn an_architecture_alone_has_to_be_trained_from_the_start() {
     fs::copy(fixture, config.join("config.json")).unwrap();
     let random = [&SHORT[..], &["--init", "random"]].concat();
     let said = train_on(&config, "image", &out, &random).stderr;
-    assert!(said.contains("0 tensors taken"), "{said}");
+    assert!(said.contains("0 tensors loaded"), "{said}");
     assert_eq!(result(&out)["init"], "random");
 }

@@ -4,7 +4,7 @@ use std::{fmt::Display, path::Path};
 
 use crosstune_core::{
     Embedder, EmbedderConfig, Error, FeatureShape, FrameStemConfig, PatchEmbedderConfig,
-    Pretrained, Result, Scope, StemConfig, WaveformEmbedderConfig, WaveformNorm,
+    Pretrained, Result, StemConfig, VarBuilder, WaveformEmbedderConfig, WaveformNorm,
     checkpoint::PREPROCESSOR, files::read_json,
 };
 use serde::{Deserialize, Serialize};
@@ -260,7 +260,7 @@ impl Adopted {
     /// As the embedder.
     pub(crate) fn embedder(
         &self,
-        at: &Scope<'_>,
+        at: &VarBuilder<'_>,
         frames: i64,
         form: FeatureShape,
     ) -> Result<Box<dyn Embedder>> {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use crosstune_core::{
     Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
-    FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Result, Rng, Scope, Shown,
-    StemConfig, checkpoint::PREPROCESSOR, files::write_json,
+    FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Result, Rng, Shown,
+    StemConfig, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -322,7 +322,7 @@ impl Modality for AudioSettings {
         Batch { x, attention_mask: mask }
     }
 
-    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         let frames = self.options.frames() as i64;
         if let Some(adopted) = &self.adopted {
             return adopted.embedder(&at, frames, form);

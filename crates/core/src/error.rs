@@ -57,7 +57,7 @@ pub enum Error {
     },
     /// A parameter that the model needs is not in the checkpoint.
     #[error(
-        "{path}: no tensor `{theirs}`, which {dialect} keeps for our `{ours}`{}",
+        "{path}: no tensor `{theirs}`, which {key_map} keeps for our `{ours}`{}",
         near.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default()
     )]
     Missing {
@@ -65,8 +65,8 @@ pub enum Error {
         ours: String,
         /// The publisher's name for it.
         theirs: String,
-        /// The dialect that translated it.
-        dialect: &'static str,
+        /// The key map that translated it.
+        key_map: &'static str,
         /// The checkpoint.
         path: PathBuf,
         /// The nearest name that the checkpoint does have.
@@ -86,21 +86,21 @@ pub enum Error {
         /// The shape that is stored.
         got: Vec<i64>,
     },
-    /// A dialect has no rule for one of our parameters.
-    #[error("the dialect {dialect} has no name for our `{ours}`")]
+    /// A key map has no rule for one of our parameters.
+    #[error("the key map {key_map} has no name for our `{ours}`")]
     Unmapped {
         /// Our parameter.
         ours: String,
-        /// The dialect.
-        dialect: &'static str,
+        /// The key map.
+        key_map: &'static str,
     },
     /// A parameter was trained that a publisher's models do without.
-    #[error("models of {dialect} have no place for our `{ours}`; export as TorchScript")]
+    #[error("models of {key_map} have no place for our `{ours}`; export as TorchScript")]
     Homeless {
         /// Our parameter.
         ours: String,
-        /// The dialect.
-        dialect: &'static str,
+        /// The key map.
+        key_map: &'static str,
     },
     /// Two parameters would get the same name.
     #[error("the parameter `{0}` is declared twice")]

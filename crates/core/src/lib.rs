@@ -62,7 +62,7 @@ pub use predict::evaluate;
 pub use random::{Rng, seed};
 pub use run::RunWriter;
 pub use spec::Spec;
-pub use task::{Evaluation, Objective, Target, TargetScale, Task, TaskConfig};
+pub use task::{Metrics, Objective, Target, TargetScale, Task, TaskConfig};
 pub use train::{
     AdamW, Continues, Curve, EpochRecord, FitOptions, Fitted, Mix, Phase, Progress, RateCurve,
     RatePoint, Schedule, SweepEnd, Tuner, find_rate, fit,
@@ -71,8 +71,8 @@ pub use transfer::{Choices, Init, Moments, Plan, Recipe, SourceFeatures, init_fr
 #[cfg(feature = "hub")]
 pub use weights::hub;
 pub use weights::{
-    Checkpoint, Dialect, Entry, Fit, Format, Fresh, LoadReport, Lora, Origin, Resampling, Reshaped,
-    Scope, Source, checkpoint,
+    Checkpoint, Entry, Format, Fresh, KeyMap, LoadReport, Lora, Origin, Resampling, Reshaped,
+    TensorTransform, VarBuilder, WeightSource, checkpoint,
 };
 
 /// Where tensors live, from tch.

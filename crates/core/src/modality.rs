@@ -15,7 +15,7 @@ use crate::nn::{Batch, Embedder, EmbedderConfig, FeatureShape, HeadConfig, Pool}
 use crate::random::Rng;
 use crate::spec::{FORMAT, Spec};
 use crate::task::Task;
-use crate::weights::{Origin, Scope};
+use crate::weights::{Origin, VarBuilder};
 
 /// The settings of one modality: how a raw input becomes a sample, and samples a batch. It has no
 /// parameters of its own; it is saved with a tuned model, so that prediction prepares inputs
@@ -139,7 +139,7 @@ pub trait Modality:
     ///
     /// # Errors
     /// If no embedder of this modality emits `form`, or if the source of `at` lacks a tensor.
-    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>>;
+    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>>;
 
     /// The embedder that the adopted source was trained with, fitted to these settings; `None`: the
     /// embedder is fresh.

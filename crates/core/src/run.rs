@@ -22,7 +22,7 @@ use crate::files::{beside, write_json};
 use crate::modality::Modality;
 use crate::model::{Model, Parts};
 use crate::spec::{SPEC, Spec};
-use crate::weights::{Checkpoint, Source, WEIGHTS};
+use crate::weights::{Checkpoint, WEIGHTS, WeightSource};
 
 const LABELS: &str = "labels.json";
 
@@ -132,7 +132,7 @@ pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
     }
     let modality = M::open(folder)?;
     let checkpoint = Checkpoint::open(folder)?;
-    let source = Source::ours(&checkpoint);
+    let source = WeightSource::ours(&checkpoint);
     let model = Model::new(spec, &modality, Some((&source, Parts::All)), device)?;
     Ok((model, modality))
 }

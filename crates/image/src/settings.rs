@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crosstune_core::{
     Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Origin,
-    Pretrained, Result, Rng, Scope, Shown, checkpoint::PREPROCESSOR, files::write_json,
+    Pretrained, Result, Rng, Shown, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -225,7 +225,7 @@ impl Modality for ImageSettings {
         Batch { x: Tensor::zeros(shape, (Kind::Float, Device::Cpu)), attention_mask: None }
     }
 
-    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         self.meeting.embedder(at, &self.geometry, form)
     }
 

@@ -167,8 +167,8 @@ fn a_vit_is_fitted_to_another_size_patch_and_colour() {
     );
     let tensors = source.checkpoint();
     let kernel = tensors.tensor("vit.embeddings.patch_embeddings.projection.weight").unwrap();
-    let grey = resize::channels(&kernel, 1).unwrap().unwrap();
-    let wanted = resize::patches(&grey, [5, 5]).unwrap().unwrap();
+    let grey = resize::input_channels(&kernel, 1).unwrap().unwrap();
+    let wanted = resize::patch_kernel(&grey, [5, 5]).unwrap().unwrap();
     assert_eq!(model.store().variables()["embed.project.weight"], wanted);
 
     let asked = ImageOptions { size: Some(30), ..ImageOptions::default() };
@@ -189,7 +189,7 @@ fn positions_are_resampled_as_the_library_of_the_model_does_it() {
         let asked = ImageOptions { size: Some(16), ..ImageOptions::default() };
         let model = build(&source, asked).0;
         let table = source.checkpoint().tensor(tensor).unwrap();
-        let wanted = resize::positions(&table, 1, [4, 4], [2, 2], by).unwrap().unwrap();
+        let wanted = resize::position_embedding(&table, 1, [4, 4], [2, 2], by).unwrap().unwrap();
         assert_eq!(model.store().variables()["embed.position"], wanted, "{name}");
     }
 }

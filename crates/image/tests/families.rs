@@ -58,7 +58,7 @@ fn check(path: &Path, folder: &str, untaken: &[&str]) {
     let report = model.report();
     assert_eq!((report.fresh.len(), report.reshaped.len()), (0, 0), "{folder}");
     let expected = |name: &String| untaken.iter().any(|end| name.ends_with(end));
-    let unexpected: Vec<_> = report.untaken.iter().filter(|name| !expected(name)).collect();
+    let unexpected: Vec<_> = report.unused.iter().filter(|name| !expected(name)).collect();
     assert!(unexpected.is_empty(), "{folder}: {unexpected:?}");
 }
 

@@ -27,10 +27,10 @@ fn every_case_is_as_its_library_has_it() {
                     "timm" => Resampling::Antialiased,
                     _ => Resampling::Bicubic,
                 };
-                resize::positions(&x, tokens.parse().unwrap(), sides(from), sides(to), by)
+                resize::position_embedding(&x, tokens.parse().unwrap(), sides(from), sides(to), by)
             }
-            ["patch"] => resize::patches(&x, sides(to)),
-            _ => resize::channels(&x, to.parse().unwrap()),
+            ["patch"] => resize::patch_kernel(&x, sides(to)),
+            _ => resize::input_channels(&x, to.parse().unwrap()),
         };
         let (got, want) = (got.unwrap().unwrap(), tensor("out"));
         assert_eq!(got.size(), want.size(), "{name}");

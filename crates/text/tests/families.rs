@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use crosstune_core::{
-    Batch, Checkpoint, EmbedderConfig, Features, Fresh, Head, LoadReport, Pretrained, Scope, Tower,
-    Trunk,
+    Batch, Checkpoint, EmbedderConfig, Features, Fresh, Head, LoadReport, Pretrained, Tower, Trunk,
+    VarBuilder,
 };
 use crosstune_text::TokenEmbedder;
 use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -36,7 +36,7 @@ fn check(name: &str) {
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let source = pretrained.source().unwrap();
     let family = pretrained.family();
-    let root = Scope::root(&store, &fresh).from(Some(&source));
+    let root = VarBuilder::root(&store, &fresh).with_source(Some(&source));
     let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
     let EmbedderConfig::Tokens(tokens) = &family.embedder else { panic!("not of tokens") };
     let embedder = TokenEmbedder::new(root.sub("embed"), tokens, trunk.accepts()).unwrap();
@@ -55,7 +55,7 @@ fn check(name: &str) {
     let far = furthest(&head.forward(&tower.forward(&batch, false)), &want("logits"), &mask);
     assert!(far < WITHIN, "logits differ by {far:e}");
     let report = LoadReport::new(Some(&source), &fresh);
-    assert_eq!((report.fresh.len(), report.untaken), (0, vec![]));
+    assert_eq!((report.fresh.len(), report.unused), (0, vec![]));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Sentences through a BERT as transformers computes them; `xtask/scripts/fixtures/text.py` made
-//! the files. They prove tokenizer, embedder, dialect, transformer and pool together.
+//! the files. They prove tokenizer, embedder, key map, transformer and pool together.
 
 use std::{
     env, fs,
@@ -7,8 +7,8 @@ use std::{
 };
 
 use crosstune_core::{
-    Checkpoint, Features, Fresh, Input, LoadReport, Modality, Origin, Pool, Pretrained, Scope,
-    Tower, Trunk,
+    Checkpoint, Features, Fresh, Input, LoadReport, Modality, Origin, Pool, Pretrained, Tower,
+    Trunk, VarBuilder,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Tensor, nn::VarStore};
@@ -46,7 +46,7 @@ fn outputs(model: &Path, sentences: &[Input]) -> (Tensor, Tensor, LoadReport) {
 
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let source = pretrained.source().unwrap();
-    let root = Scope::root(&store, &fresh).from(Some(&source));
+    let root = VarBuilder::root(&store, &fresh).with_source(Some(&source));
     let trunk = Trunk::new(&root.sub("trunk"), &pretrained.family().trunk).unwrap();
     let embedder = settings.embedder(root.sub("embed"), trunk.accepts()).unwrap();
     let features = trunk.forward(&embedder.embed(&batch, false), false);
@@ -71,7 +71,7 @@ fn a_small_bert_computes_what_transformers_computes() {
     assert!(far < WITHIN, "hidden states differ by {far:e}");
     let far = furthest(&embeddings, &expected.tensor("embedding").unwrap());
     assert!(far < WITHIN, "embeddings differ by {far:e}");
-    assert_eq!((report.taken.len(), report.fresh.len(), report.untaken.len()), (37, 0, 0));
+    assert_eq!((report.loaded.len(), report.fresh.len(), report.unused.len()), (37, 0, 0));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Convolutions over time.
 
-use crosstune_core::{Bias, Result, Scope};
+use crosstune_core::{Bias, Result, VarBuilder};
 use tch::{Tensor, nn::Init};
 
 /// How a convolution goes over time, in places of its input.
@@ -33,7 +33,7 @@ impl Conv1d {
     /// `weight [c_out, c_in / groups, kernel]`, fresh as He et al. (2015) have it, over what comes
     /// in, and `bias [c_out]`, fresh at 0.
     pub(super) fn new(
-        at: &Scope<'_>,
+        at: &VarBuilder<'_>,
         [c_in, c_out]: [i64; 2],
         sliding: Sliding,
         bias: Bias,

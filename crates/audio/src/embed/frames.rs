@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Bias, Embedder, Error, FeatureShape, Features, FrameStemConfig, Positions, Result,
-    Scope, Sequence, dropout,
+    Sequence, VarBuilder, dropout,
 };
 use tch::Tensor;
 
@@ -26,7 +26,7 @@ impl FrameStem {
     ///
     /// # Errors
     /// If `form` is not a sequence, if the stem would be empty, or if a parameter cannot be made.
-    pub fn new(at: &Scope<'_>, config: &FrameStemConfig, form: FeatureShape) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, config: &FrameStemConfig, form: FeatureShape) -> Result<Self> {
         let &FrameStemConfig { bands, positions, dropout } = config;
         let width = form.sequence("its embedder makes a sequence")?;
         if bands < 1 || positions < 1 {

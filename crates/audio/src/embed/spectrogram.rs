@@ -1,8 +1,8 @@
 //! Spectrograms as pictures of one channel, for the embedders that pictures have.
 
 use crosstune_core::{
-    Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, Scope, StemConfig,
-    StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder, nn::Statistics,
+    Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, StemConfig, StemEmbedder,
+    StemNorm, StemPool, TokenPatchEmbedder, VarBuilder, nn::Statistics,
 };
 use tch::Tensor;
 
@@ -40,7 +40,7 @@ impl SpectrogramPatches {
     /// # Errors
     /// As [`TokenPatchEmbedder::new`].
     pub fn new(
-        at: &Scope<'_>,
+        at: &VarBuilder<'_>,
         from: &PatchEmbedderConfig,
         to: &PatchEmbedderConfig,
         form: FeatureShape,
@@ -79,7 +79,7 @@ impl SpectrogramStem {
     /// # Errors
     /// As [`StemEmbedder::new`].
     pub fn new(
-        at: &Scope<'_>,
+        at: &VarBuilder<'_>,
         from: &StemConfig,
         to: &StemConfig,
         sides: Sides,
@@ -100,9 +100,9 @@ impl Embedder for SpectrogramStem {
         Features::FeatureMap(self.stem.forward(&self.sides.picture(&batch.x), train))
     }
 
-    fn settle(&self, batch: &Batch) {
+    fn init_from_data(&self, batch: &Batch) {
         let x = self.sides.picture(&batch.x);
-        self.stem.settle(&Batch { x, attention_mask: None });
+        self.stem.init_from_data(&Batch { x, attention_mask: None });
     }
 
     fn set_statistics(&self, statistics: Statistics) {

@@ -1,8 +1,8 @@
 //! Convolutions over the waveform (wav2vec 2.0, Baevski et al. 2020, §2; HuBERT has the same).
 
 use crosstune_core::{
-    Batch, Bias, Embedder, Error, FeatureShape, Features, NormPlacement, Result, Scope, Sequence,
-    WaveformEmbedderConfig, WaveformNorm, dropout,
+    Batch, Bias, Embedder, Error, FeatureShape, Features, NormPlacement, Result, Sequence,
+    VarBuilder, WaveformEmbedderConfig, WaveformNorm, dropout,
     nn::{LayerNorm, Linear},
 };
 use tch::{Kind, Tensor, nn::Init};
@@ -56,7 +56,7 @@ impl WaveformEmbedder {
     /// # Errors
     /// If `form` is not a sequence, if a convolution cannot be, or if a parameter cannot be made.
     pub fn new(
-        at: &Scope<'_>,
+        at: &VarBuilder<'_>,
         config: &WaveformEmbedderConfig,
         form: FeatureShape,
     ) -> Result<Self> {

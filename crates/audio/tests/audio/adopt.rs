@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::{
     Batch, Checkpoint, Device, FitOptions, Freeze, Fresh, Input, Modality, Model, Origin, Parts,
-    Pretrained, Scope, Source, Tuner, seed,
+    Pretrained, Tuner, VarBuilder, WeightSource, seed,
 };
 use tch::{Tensor, nn::VarStore};
 
@@ -69,7 +69,7 @@ fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     model.save(&path).unwrap();
     let audio = AudioSettings::open(folder.path()).unwrap();
     let saved = Checkpoint::open(&path).unwrap();
-    let taken = Source::ours(&saved);
+    let taken = WeightSource::ours(&saved);
     let again = Model::new(spec, &audio, Some((&taken, Parts::All)), Device::Cpu).unwrap();
     let samples = inputs.map(|input| audio.read(&input).unwrap());
     let same = audio.batch(&[&samples[0], &samples[1]]);
@@ -111,7 +111,7 @@ fn an_ast_for_shorter_recordings_has_the_first_positions_in_time() {
         let (audio, source) = adopt("tiny-ast", options);
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let tensors = source.source().unwrap();
-        let at = Scope::root(&store, &fresh).sub("embed").from(Some(&tensors));
+        let at = VarBuilder::root(&store, &fresh).sub("embed").with_source(Some(&tensors));
         audio.embedder(at, source.family().trunk.accepts()).unwrap();
         store.variables()["embed.position"].shallow_clone()
     };

@@ -4,7 +4,7 @@
 use crosstune_audio::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
 use crosstune_core::{
     Batch, Checkpoint, Embedder, EmbedderConfig, FeatureShape, Features, Fresh, Head, LoadReport,
-    Pretrained, Scope, Tower, Trunk,
+    Pretrained, Tower, Trunk, VarBuilder,
 };
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
@@ -13,7 +13,7 @@ use crate::fixture;
 /// Correct runs differ by at most 2e-6; a wrong epsilon or GELU shows by more.
 const WITHIN: f64 = 5e-6;
 
-fn embedder(at: &Scope<'_>, config: &EmbedderConfig, form: FeatureShape) -> Box<dyn Embedder> {
+fn embedder(at: &VarBuilder<'_>, config: &EmbedderConfig, form: FeatureShape) -> Box<dyn Embedder> {
     match config {
         EmbedderConfig::Patches(c) => Box::new(SpectrogramPatches::new(at, c, c, form).unwrap()),
         EmbedderConfig::Stem(c) => {
@@ -54,7 +54,7 @@ impl Rebuilt {
         let source = pretrained.source().unwrap();
         let family = pretrained.family();
         assert_eq!(family.modality, "audio");
-        let root = Scope::root(&store, &fresh).from(Some(&source));
+        let root = VarBuilder::root(&store, &fresh).with_source(Some(&source));
         let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
         let embedder = embedder(&root.sub("embed"), &family.embedder, trunk.accepts());
         let tower = Tower::join(embedder, trunk, family.head.pool).unwrap();
@@ -114,14 +114,14 @@ fn waveforms(folder: &str, expected: &str) {
     let batch = Batch { x: waveform(), attention_mask: Some(mask("mask")) };
     model.agrees(&batch, ".masked", Some(&mask("mask.frames")));
     let masked = |name: &String| name.ends_with("masked_spec_embed");
-    assert_eq!(model.report.untaken.iter().find(|name| !masked(name)), None);
+    assert_eq!(model.report.unused.iter().find(|name| !masked(name)), None);
 }
 
 #[test]
 fn an_ast() {
     let model = frames("tiny-ast", "tiny-ast");
     assert!(model.head.is_some());
-    assert_eq!(model.report.untaken, Vec::<String>::new());
+    assert_eq!(model.report.unused, Vec::<String>::new());
 }
 
 #[test]
@@ -129,14 +129,14 @@ fn a_honk() {
     let model = frames("tiny-honk/res8.pt", "tiny-honk");
     assert!(model.head.is_some());
     let counts = |name: &&String| !name.ends_with("num_batches_tracked");
-    assert_eq!(model.report.untaken.iter().find(counts), None);
+    assert_eq!(model.report.unused.iter().find(counts), None);
 }
 
 #[test]
 fn a_whisper_that_classifies() {
     let model = frames("tiny-whisper", "tiny-whisper");
     assert!(model.head.is_some());
-    assert_eq!(model.report.untaken, Vec::<String>::new());
+    assert_eq!(model.report.unused, Vec::<String>::new());
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_whisper_without_its_decoder() {
     let model = frames("tiny-whisper-speech", "tiny-whisper-speech");
     assert!(model.head.is_none());
     let rest: Vec<_> =
-        model.report.untaken.iter().filter(|n| !n.starts_with("model.decoder.")).collect();
+        model.report.unused.iter().filter(|n| !n.starts_with("model.decoder.")).collect();
     assert_eq!(rest, Vec::<&String>::new());
 }
 

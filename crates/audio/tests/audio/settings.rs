@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crosstune_audio::{AudioOptions, AudioSettings, Normalization};
 use crosstune_core::{
-    FeatureShape, Features, Fresh, Input, Modality, Pretrained, Scope, error::one_line,
+    FeatureShape, Features, Fresh, Input, Modality, Pretrained, VarBuilder, error::one_line,
 };
 use tch::{Device, IndexOp, Kind, Tensor, nn::VarStore};
 
@@ -242,7 +242,7 @@ fn the_embedder_takes_a_batch() {
     let audio = at_8_khz();
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let form = FeatureShape::Sequence { width: 24 };
-    let embedder = audio.embedder(Scope::root(&store, &fresh).sub("embed"), form).unwrap();
+    let embedder = audio.embedder(VarBuilder::root(&store, &fresh).sub("embed"), form).unwrap();
     assert_eq!(embedder.emits(), form);
     let [a, b] = [64, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)));
     let Features::Sequence(sequence) = embedder.embed(&audio.batch(&[&a, &b]), false) else {
@@ -259,7 +259,7 @@ fn planes_see_a_spectrogram_as_a_picture() {
     let audio = at_8_khz();
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let form = FeatureShape::FeatureMap { channels: 8 };
-    let embedder = audio.embedder(Scope::root(&store, &fresh).sub("embed"), form).unwrap();
+    let embedder = audio.embedder(VarBuilder::root(&store, &fresh).sub("embed"), form).unwrap();
     assert_eq!(embedder.emits(), form);
     let [a, b] = [64, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)));
     let Features::FeatureMap(planes) = embedder.embed(&audio.batch(&[&a, &b]), true) else {

@@ -106,7 +106,7 @@ impl FitArgs {
             l2_sp: self.l2_sp,
             accumulate: self.accumulate,
             ema: self.ema,
-            settle: self.settle,
+            auto_freeze: self.settle,
             views: self.views,
             max_steps: self.max_steps,
             patience: Some(self.patience),

@@ -1,35 +1,35 @@
 //! How good a model is, as people read it.
 
 use crosstune_core::{
-    Evaluation, Task,
-    task::{MultiLabelFigures, RegressionFigures, SingleLabelFigures},
+    Metrics, Task,
+    task::{ClassificationMetrics, MultiLabelMetrics, RegressionMetrics},
 };
 
 use super::format::{count, number, percent};
 
 /// A task's figure of merit: a share in percent, R² as it is.
-pub(crate) fn share(task: Task, merit: f64) -> String {
+pub(crate) fn share(task: Task, primary_metric: f64) -> String {
     match task {
-        Task::SingleLabel | Task::MultiLabel => percent(merit),
-        Task::Regression => format!("{merit:.3}"),
+        Task::SingleLabel | Task::MultiLabel => percent(primary_metric),
+        Task::Regression => format!("{primary_metric:.3}"),
     }
 }
 
 /// All in a line.
-pub(crate) fn figures(e: &Evaluation, samples: &str) -> String {
+pub(crate) fn figures(e: &Metrics, samples: &str) -> String {
     let optional = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3}"));
     let said = match e {
-        Evaluation::SingleLabel(e) => {
+        Metrics::SingleLabel(e) => {
             format!("accuracy {}, macro F1 {}", percent(e.accuracy), percent(e.macro_f1))
         }
-        Evaluation::MultiLabel(e) => format!(
+        Metrics::MultiLabel(e) => format!(
             "macro F1 {}, micro F1 {}, mean average precision {}, exact match {}",
             percent(e.macro_f1),
             percent(e.micro_f1),
             e.mean_average_precision.map_or("–".into(), percent),
             percent(e.exact_match)
         ),
-        Evaluation::Regression(e) => format!(
+        Metrics::Regression(e) => format!(
             "R² {:.3}, mean absolute error {}, Pearson {}, Spearman {}",
             e.r2,
             number(e.mae),
@@ -41,11 +41,11 @@ pub(crate) fn figures(e: &Evaluation, samples: &str) -> String {
 }
 
 /// All in a line, then a table of classes, labels or values.
-pub(crate) fn table(e: &Evaluation, labels: &[String], samples: &str) -> String {
+pub(crate) fn table(e: &Metrics, labels: &[String], samples: &str) -> String {
     let table = match e {
-        Evaluation::SingleLabel(e) => classes(e, labels, samples),
-        Evaluation::MultiLabel(e) => of_labels(e, samples),
-        Evaluation::Regression(e) => values(e),
+        Metrics::SingleLabel(e) => classes(e, labels, samples),
+        Metrics::MultiLabel(e) => of_labels(e, samples),
+        Metrics::Regression(e) => values(e),
     };
     format!("{}\n\n{table}", figures(e, samples))
 }
@@ -55,7 +55,7 @@ fn width<'l>(names: impl Iterator<Item = &'l String>) -> usize {
     names.map(|name| name.chars().count()).max().unwrap_or(0).max(5)
 }
 
-fn classes(e: &SingleLabelFigures, labels: &[String], samples: &str) -> String {
+fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> String {
     let width = width(labels.iter());
     let mut text = format!("{:<width$}  {samples:>10}  right  most often mistaken for\n", "class");
     for (truth, (label, row)) in labels.iter().zip(&e.confusion).enumerate() {
@@ -68,7 +68,7 @@ fn classes(e: &SingleLabelFigures, labels: &[String], samples: &str) -> String {
     text
 }
 
-fn of_labels(e: &MultiLabelFigures, samples: &str) -> String {
+fn of_labels(e: &MultiLabelMetrics, samples: &str) -> String {
     let width = width(e.labels.iter().map(|l| &l.label));
     let mut text = format!(
         "{:<width$}  {samples:>10}  precision  recall      F1  average precision\n",
@@ -88,7 +88,7 @@ fn of_labels(e: &MultiLabelFigures, samples: &str) -> String {
     text
 }
 
-fn values(e: &RegressionFigures) -> String {
+fn values(e: &RegressionMetrics) -> String {
     let width = width(e.values.iter().map(|v| &v.value));
     let optional = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3}"));
     let mut text =

@@ -79,13 +79,13 @@ impl<'a> Job<'a> {
             spec.trunk = spec.trunk.with_dropout(share);
         }
         spec.lora = plan.lora.clone();
-        let dialect = (plan.init != Init::Random).then(|| source.source()).transpose()?;
+        let weights = (plan.init != Init::Random).then(|| source.source()).transpose()?;
         let parts = match args.head {
             HeadArg::New => Parts::Body,
             HeadArg::Kept => Parts::BodyAndHead,
         };
-        let taken = dialect.as_ref().map(|dialect| (dialect, parts));
-        let model = Model::new(spec, modality, taken, device)?;
+        let from = weights.as_ref().map(|weights| (weights, parts));
+        let model = Model::new(spec, modality, from, device)?;
         let model = model.with_statistics(args.statistics.into());
         if plan.init == Init::Shuffled {
             model.shuffle();

@@ -29,7 +29,7 @@ pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> 
     let published = publish::publish(model.spec(), embedder.as_ref())?;
     let mut ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
     rescale(&mut ours, model.spec())?;
-    let mut theirs = published.dialect.publish(&ours)?;
+    let mut theirs = published.key_map.publish(&ours)?;
     count_batches(&mut theirs);
     whole(folder, |partial| {
         fs::create_dir_all(partial).map_err(Error::io(partial, "create"))?;

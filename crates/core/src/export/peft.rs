@@ -15,7 +15,7 @@ use crate::files::{whole, write_json};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::weights::lora::{A, B, adapted, is_adapter};
-use crate::weights::{CONFIG, Dialect, Fit, Lora, write_tensors};
+use crate::weights::{CONFIG, KeyMap, Lora, TensorTransform, write_tensors};
 
 /// What a PEFT folder holds, beside what the modality keeps.
 const ADAPTER_CONFIG: &str = "adapter_config.json";
@@ -46,8 +46,8 @@ pub fn peft<M: Modality>(
     };
     let published = publish::publish(spec, modality.pretrained_embedder().as_ref())
         .map_err(|error| refused(&error.to_string()))?;
-    let dialect = published.dialect;
-    if dialect.name != spec.family {
+    let key_map = published.key_map;
+    if key_map.name != spec.family {
         return Err(refused(&format!(
             "the pretrained model has the names of {}, under which no class of transformers opens it",
             spec.family
@@ -57,13 +57,13 @@ pub fn peft<M: Modality>(
     check_base(&ours, &spec.family, base)?;
     rescale(&mut ours, spec).map_err(|error| refused(&error.to_string()))?;
 
-    let mut layers = Layers::of(&ours, lora, &[published.in_memory, dialect])?;
+    let mut layers = Layers::of(&ours, lora, &[published.in_memory, key_map])?;
     let head: BTreeMap<_, _> = ours
         .iter()
         .filter(|(name, _)| name.starts_with("head."))
         .map(|(name, value)| (name.clone(), value.shallow_clone()))
         .collect();
-    let head = dialect.publish(&head)?;
+    let head = key_map.publish(&head)?;
     let modules: BTreeSet<&str> = head.keys().map(|name| module(name)).collect();
     layers.tensors.extend(head.iter().map(|(name, value)| (name.clone(), value.shallow_clone())));
 
@@ -166,32 +166,34 @@ struct Layers {
 type Part<'t> = (Option<u8>, &'t Tensor, &'t Tensor);
 
 impl Layers {
-    /// The first of the dialects that knows a layer names it.
-    fn of(ours: &BTreeMap<String, Tensor>, lora: &Lora, dialects: &[Dialect; 2]) -> Result<Self> {
+    /// The first of the key maps that knows a layer names it.
+    fn of(ours: &BTreeMap<String, Tensor>, lora: &Lora, key_maps: &[KeyMap; 2]) -> Result<Self> {
         let mut layers = Self::default();
         let mut parts = BTreeMap::<String, Vec<Part<'_>>>::new();
         for (name, a) in ours.iter().filter(|(name, _)| name.ends_with(A)) {
             let Some(layer) = adapted(name) else { continue };
             let weight = format!("{layer}.weight");
-            let dialect = dialects[1].name;
-            let unmapped = || Error::Unmapped { ours: weight.clone(), dialect };
-            let recipe = dialects.iter().find_map(|dialect| {
-                let prefix = dialect.prefixes.first().copied().unwrap_or_default();
-                dialect.recipes(prefix, &weight).into_iter().next()
+            let unmapped = || Error::Unmapped { ours: weight.clone(), key_map: key_maps[1].name };
+            let source = key_maps.iter().find_map(|key_map| {
+                let prefix = key_map.prefixes.first().copied().unwrap_or_default();
+                key_map.sources(prefix, &weight).into_iter().next()
             });
-            let recipe = recipe.ok_or_else(unmapped)?;
-            let their = recipe.parts.first().and_then(|part| part.strip_suffix(".weight"));
+            let source = source.ok_or_else(unmapped)?;
+            let their = source.parts.first().and_then(|part| part.strip_suffix(".weight"));
             let (their, b) = their.zip(ours.get(&format!("{layer}.{}", B))).ok_or_else(unmapped)?;
-            let third = match recipe.fit {
-                Fit::Same | Fit::Transposed => None,
-                Fit::Third(i) | Fit::TransposedThird(i) => Some(i),
+            let third = match source.transform {
+                TensorTransform::Same | TensorTransform::Transposed => None,
+                TensorTransform::QkvSlice(i) | TensorTransform::TransposedQkvSlice(i) => Some(i),
                 _ => {
                     return Err(refused(&format!(
                         "{layer} is kept in another way by its publisher"
                     )));
                 }
             };
-            layers.transposed |= matches!(recipe.fit, Fit::Transposed | Fit::TransposedThird(_));
+            layers.transposed |= matches!(
+                source.transform,
+                TensorTransform::Transposed | TensorTransform::TransposedQkvSlice(_)
+            );
             parts.entry(their.into()).or_default().push((third, a, b));
         }
         for (their, parts) in parts {

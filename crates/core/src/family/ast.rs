@@ -10,11 +10,11 @@ use crate::nn::{
     AttentionKind, ClassTokens, EmbedderConfig, HeadConfig, NormPlacement, PatchEmbedderConfig,
     Pool, TransformerConfig, TrunkConfig,
 };
-use crate::weights::{Dialect, Resampling, same};
+use crate::weights::{KeyMap, Resampling, same};
 
 pub(super) const AST: Definition = Definition {
     name: "ast",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "ast",
         prefixes: &["audio_spectrogram_transformer."],
         // It is a DeiT.

@@ -11,11 +11,11 @@ use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TokenEmbedderConfig, TransformerConfig, TrunkConfig,
 };
-use crate::weights::{Dialect, Rule, same};
+use crate::weights::{KeyMap, KeyRule, same};
 
 pub(super) const BERT: Definition = Definition {
     name: "bert",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "bert",
         prefixes: &["bert.", ""],
         body: BODY,
@@ -34,7 +34,7 @@ pub(super) const BERT: Definition = Definition {
 };
 
 /// The names inside `BertModel` and `RobertaModel`.
-pub(super) const BODY: &[Rule] = &[
+pub(super) const BODY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.self.query"),
     same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.self.key"),
     same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.self.value"),

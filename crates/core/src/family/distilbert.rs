@@ -9,11 +9,11 @@ use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TokenEmbedderConfig, TransformerConfig, TrunkConfig,
 };
-use crate::weights::{Dialect, same};
+use crate::weights::{KeyMap, same};
 
 pub(super) const DISTILBERT: Definition = Definition {
     name: "distilbert",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "distilbert",
         prefixes: &["distilbert.", ""],
         body: &[

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::config::Config;
 use crate::error::Result;
 use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
-use crate::weights::{Checkpoint, Dialect};
+use crate::weights::{Checkpoint, KeyMap};
 
 /// What is known of one model of a family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct PretrainedHead {
 /// One family: how its checkpoints are recognised and read.
 pub(super) struct Definition {
     pub(super) name: &'static str,
-    pub(super) dialect: Dialect,
+    pub(super) key_map: KeyMap,
     /// Whether a `config.json` is of this family.
     pub(super) claims: fn(&Config) -> bool,
     /// Reads a `config.json`; the tensors tell what it leaves out.
@@ -53,13 +53,13 @@ pub(super) fn uncounted_heads(_: &Checkpoint) -> Result<Family, &'static str> {
     Err(UNCOUNTED_HEADS)
 }
 
-/// The shape of a tensor below whatever prefix of the dialect the checkpoint has.
+/// The shape of a tensor below whatever prefix of the key map the checkpoint has.
 pub(super) fn shape<'c>(
     checkpoint: &'c Checkpoint,
-    dialect: &Dialect,
+    key_map: &KeyMap,
     name: &str,
 ) -> Option<&'c [i64]> {
-    dialect
+    key_map
         .prefixes
         .iter()
         .find_map(|prefix| checkpoint.entry(&format!("{prefix}{name}")))
@@ -69,13 +69,13 @@ pub(super) fn shape<'c>(
 /// How many there are of `pattern`, in which `{}` counts from `first`.
 pub(super) fn count(
     checkpoint: &Checkpoint,
-    dialect: &Dialect,
+    key_map: &KeyMap,
     pattern: &str,
     first: usize,
 ) -> usize {
     (first..)
         .take_while(|i| {
-            shape(checkpoint, dialect, &pattern.replace("{}", &i.to_string())).is_some()
+            shape(checkpoint, key_map, &pattern.replace("{}", &i.to_string())).is_some()
         })
         .count()
 }

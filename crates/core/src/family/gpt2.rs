@@ -9,21 +9,37 @@ use crate::nn::{
     AttentionKind, Bias, EmbedderConfig, HeadConfig, NormPlacement, Pool, TokenEmbedderConfig,
     TransformerConfig, TrunkConfig,
 };
-use crate::weights::{Dialect, Fit, fitted, same};
+use crate::weights::{KeyMap, TensorTransform, same, transformed};
 
 pub(super) const GPT2: Definition = Definition {
     name: "gpt2",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "gpt2",
         prefixes: &["transformer.", ""],
         body: &[
-            fitted("trunk.blocks.{}.attn.q", "h.{}.attn.c_attn", Fit::TransposedThird(0)),
-            fitted("trunk.blocks.{}.attn.k", "h.{}.attn.c_attn", Fit::TransposedThird(1)),
-            fitted("trunk.blocks.{}.attn.v", "h.{}.attn.c_attn", Fit::TransposedThird(2)),
-            fitted("trunk.blocks.{}.attn.out", "h.{}.attn.c_proj", Fit::Transposed),
+            transformed(
+                "trunk.blocks.{}.attn.q",
+                "h.{}.attn.c_attn",
+                TensorTransform::TransposedQkvSlice(0),
+            ),
+            transformed(
+                "trunk.blocks.{}.attn.k",
+                "h.{}.attn.c_attn",
+                TensorTransform::TransposedQkvSlice(1),
+            ),
+            transformed(
+                "trunk.blocks.{}.attn.v",
+                "h.{}.attn.c_attn",
+                TensorTransform::TransposedQkvSlice(2),
+            ),
+            transformed(
+                "trunk.blocks.{}.attn.out",
+                "h.{}.attn.c_proj",
+                TensorTransform::Transposed,
+            ),
             same("trunk.blocks.{}.norm1", "h.{}.ln_1"),
-            fitted("trunk.blocks.{}.mlp.up", "h.{}.mlp.c_fc", Fit::Transposed),
-            fitted("trunk.blocks.{}.mlp.down", "h.{}.mlp.c_proj", Fit::Transposed),
+            transformed("trunk.blocks.{}.mlp.up", "h.{}.mlp.c_fc", TensorTransform::Transposed),
+            transformed("trunk.blocks.{}.mlp.down", "h.{}.mlp.c_proj", TensorTransform::Transposed),
             same("trunk.blocks.{}.norm2", "h.{}.ln_2"),
             same("trunk.norm", "ln_f"),
             same("embed.token", "wte"),

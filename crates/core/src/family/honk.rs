@@ -6,11 +6,11 @@ use crate::nn::{
     Block, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig, StemNorm,
     StemPool, TrunkConfig,
 };
-use crate::weights::{Dialect, Fit, same, without};
+use crate::weights::{KeyMap, TensorTransform, absent, same};
 
 pub(super) const HONK: Definition = Definition {
     name: "honk",
-    dialect: DIALECT,
+    key_map: DIALECT,
     claims: |_| false,
     read: |_, checkpoint| HONK.infer(checkpoint),
     infer: |checkpoint| {
@@ -45,7 +45,7 @@ pub(super) const HONK: Definition = Definition {
     },
 };
 
-const DIALECT: Dialect = Dialect {
+const DIALECT: KeyMap = KeyMap {
     name: "honk",
     prefixes: &[""],
     body: &[
@@ -69,10 +69,10 @@ const DIALECT: Dialect = Dialect {
         same("trunk.stages.0.2.norm2.running_mean", "bn6.running_mean"),
         same("trunk.stages.0.2.norm2.running_var", "bn6.running_var"),
         // Its norms have no parameters.
-        without("trunk.stages.{}.{}.norm1.weight", Fit::Ones),
-        without("trunk.stages.{}.{}.norm1.bias", Fit::Zeros),
-        without("trunk.stages.{}.{}.norm2.weight", Fit::Ones),
-        without("trunk.stages.{}.{}.norm2.bias", Fit::Zeros),
+        absent("trunk.stages.{}.{}.norm1.weight", TensorTransform::Ones),
+        absent("trunk.stages.{}.{}.norm1.bias", TensorTransform::Zeros),
+        absent("trunk.stages.{}.{}.norm2.weight", TensorTransform::Ones),
+        absent("trunk.stages.{}.{}.norm2.bias", TensorTransform::Zeros),
     ],
     head: &[same("head", "output")],
 };

@@ -1,4 +1,4 @@
-//! Families of pretrained models. Each has a file: its dialect, and how its configuration or, where
+//! Families of pretrained models. Each has a file: its key map, and how its configuration or, where
 //! there is none, its tensors tell what the model looks like.
 
 mod ast;

@@ -8,7 +8,7 @@ use super::own;
 use super::own::Kind;
 use crate::error::{Error, Result};
 use crate::task::Task;
-use crate::weights::{CONFIG, Checkpoint, Source};
+use crate::weights::{CONFIG, Checkpoint, WeightSource};
 
 /// A checkpoint whose family is known; or the model of a run folder, to be put to another task; or an
 /// architecture without weights, to be trained from the start.
@@ -113,15 +113,15 @@ impl Pretrained {
         &self.family
     }
 
-    /// The tensors, read through the family's dialect; those of a run folder by our names, with
+    /// The tensors, read through the family's key map; those of a run folder by our names, with
     /// adapters added to the weights beside them.
     ///
     /// # Errors
     /// If no tensor has a name of the family, or if there are no tensors.
-    pub fn source(&self) -> Result<Source<'_>> {
+    pub fn source(&self) -> Result<WeightSource<'_>> {
         match &self.kind {
-            Kind::Published => Source::new(&self.checkpoint, self.family.dialect()?),
-            Kind::Run(spec) => Ok(Source::to_transfer(&self.checkpoint, spec.lora.as_ref())),
+            Kind::Published => WeightSource::new(&self.checkpoint, self.family.key_map()?),
+            Kind::Run(spec) => Ok(WeightSource::to_transfer(&self.checkpoint, spec.lora.as_ref())),
             Kind::Architecture => Err(own::no_weights(self.checkpoint.path())),
         }
     }

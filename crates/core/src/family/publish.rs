@@ -11,7 +11,7 @@ use crate::nn::{
     TokenEmbedderConfig, TransformerConfig, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 use crate::spec::Spec;
-use crate::weights::{Dialect, Rule};
+use crate::weights::{KeyMap, KeyRule};
 
 /// How transformers would have saved a model.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ pub struct Published {
     /// The contents of `config.json`.
     pub config: Map<String, Value>,
     /// The names of the tensors.
-    pub dialect: Dialect,
+    pub key_map: KeyMap,
     /// The names that transformers 5 gives modules once it has loaded them, where it renames them.
-    pub in_memory: Dialect,
+    pub in_memory: KeyMap,
 }
 
 /// One class of transformers that our parts make up.
@@ -107,11 +107,11 @@ pub fn publish(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result<Publish
             class.name, spec.pool
         )));
     }
-    let mut dialect = Definition::named(class.family)
-        .map(|family| family.dialect)
+    let mut key_map = Definition::named(class.family)
+        .map(|family| family.key_map)
         .ok_or_else(|| refused(format!("the family {} has no table of names", class.family)))?;
     if class.pool == Pool::FirstTwo {
-        dialect.head = &[TEACHERS];
+        key_map.head = &[TEACHERS];
     }
     let fields = match (&spec.trunk, embedder) {
         (TrunkConfig::Transformer(t), embedder) => {
@@ -136,12 +136,12 @@ pub fn publish(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result<Publish
         "label2id".into(),
         numbered().map(|(i, label)| (label.clone(), json!(i))).collect::<Map<_, _>>().into(),
     );
-    let in_memory = Dialect { body: renamed(class.family), head: &[], ..dialect };
-    Ok(Published { config, dialect, in_memory })
+    let in_memory = KeyMap { body: renamed(class.family), head: &[], ..key_map };
+    Ok(Published { config, key_map, in_memory })
 }
 
 /// The modules of a family that transformers 5 renames in memory, while it saves the old names.
-fn renamed(family: &str) -> &'static [Rule] {
+fn renamed(family: &str) -> &'static [KeyRule] {
     match family {
         "vit" | "deit" | "ast" => IN_MEMORY,
         "dinov2" => DINOV2_IN_MEMORY,

@@ -15,7 +15,7 @@ use super::vit::{DEIT, DINOV2, TIMM_VIT, VIT};
 use super::wav2vec2::{HUBERT, WAV2VEC2};
 use super::whisper::WHISPER;
 use crate::error::{Error, Result};
-use crate::weights::{CONFIG, Checkpoint, Dialect};
+use crate::weights::{CONFIG, Checkpoint, KeyMap};
 
 /// All families. Where tensors alone decide, the first whose names they have wins.
 const FAMILIES: &[&Definition] = &[
@@ -89,12 +89,12 @@ impl Family {
         }
     }
 
-    pub(super) fn dialect(&self) -> Result<Dialect> {
+    pub(super) fn key_map(&self) -> Result<KeyMap> {
         let found = Definition::named(&self.name).ok_or_else(|| Error::Setting {
             setting: "family",
             problem: format!("{:?} is not known to this version", self.name),
         })?;
-        Ok(found.dialect)
+        Ok(found.key_map)
     }
 }
 
@@ -104,7 +104,7 @@ impl Definition {
     }
 
     fn fits(&self, checkpoint: &Checkpoint) -> bool {
-        self.dialect.prefix(checkpoint.entries().map(|(name, _)| name)).is_some()
+        self.key_map.prefix(checkpoint.entries().map(|(name, _)| name)).is_some()
     }
 
     pub(super) fn infer(&self, checkpoint: &Checkpoint) -> Result<Family> {

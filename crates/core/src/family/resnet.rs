@@ -10,11 +10,11 @@ use crate::nn::{
     Block, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig, StemNorm,
     StemPool, TrunkConfig,
 };
-use crate::weights::{Checkpoint, Dialect, same};
+use crate::weights::{Checkpoint, KeyMap, same};
 
 pub(super) const RESNET: Definition = Definition {
     name: "resnet",
-    dialect: DIALECT,
+    key_map: DIALECT,
     // `resnet50`; but `resnetv2_50` and the like are other networks.
     claims: |config| {
         let depth = config.architecture().and_then(|a| a.strip_prefix("resnet"));
@@ -28,7 +28,7 @@ pub(super) const RESNET: Definition = Definition {
     infer: resnet,
 };
 
-const DIALECT: Dialect = Dialect {
+const DIALECT: KeyMap = KeyMap {
     name: "resnet",
     prefixes: &[""],
     body: &[
@@ -92,7 +92,7 @@ fn resnet(checkpoint: &Checkpoint) -> Result<Family, &'static str> {
 
 pub(super) const RESNET_HF: Definition = Definition {
     name: "resnet-hf",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "resnet-hf",
         prefixes: &["resnet.", ""],
         body: &[

@@ -3,11 +3,11 @@
 
 use super::bert::{BODY, BertConfig};
 use super::family::{Definition, uncounted_heads};
-use crate::weights::{Dialect, same};
+use crate::weights::{KeyMap, same};
 
 pub(super) const ROBERTA: Definition = Definition {
     name: "roberta",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "roberta",
         prefixes: &["roberta.", ""],
         body: BODY,

@@ -13,11 +13,13 @@ use crate::nn::{
     Activation, AttentionKind, ClassTokens, EmbedderConfig, HeadConfig, LayerScale, NormPlacement,
     PatchEmbedderConfig, Pool, TransformerConfig, TrunkConfig,
 };
-use crate::weights::{Checkpoint, Dialect, Fit, Resampling, Rule, fitted, same, without};
+use crate::weights::{
+    Checkpoint, KeyMap, KeyRule, Resampling, TensorTransform, absent, same, transformed,
+};
 
 pub(super) const VIT: Definition = Definition {
     name: "vit",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "vit",
         prefixes: &["vit.", ""],
         body: BODY,
@@ -30,7 +32,7 @@ pub(super) const VIT: Definition = Definition {
 
 pub(super) const DEIT: Definition = Definition {
     name: "deit",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "deit",
         prefixes: &["deit."],
         body: BODY,
@@ -48,7 +50,7 @@ pub(super) const DEIT: Definition = Definition {
 
 pub(super) const DINOV2: Definition = Definition {
     name: "dinov2",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "dinov2",
         prefixes: &["dinov2.", ""],
         body: &[
@@ -85,7 +87,7 @@ pub(super) const DINOV2: Definition = Definition {
 
 pub(super) const TIMM_VIT: Definition = Definition {
     name: "timm-vit",
-    dialect: TIMM,
+    key_map: TIMM,
     claims: |config| {
         config.architecture().is_some_and(|a| a.starts_with("vit_") || a.starts_with("deit_"))
     },
@@ -103,11 +105,14 @@ pub(super) const TIMM_VIT: Definition = Definition {
 };
 
 /// The heads of a DeiT with a teacher.
-pub(super) const TEACHERS: Rule =
-    fitted("head", "cls_classifier", Fit::Halves { second: "distillation_classifier" });
+pub(super) const TEACHERS: KeyRule = transformed(
+    "head",
+    "cls_classifier",
+    TensorTransform::MeanOfHeads { second: "distillation_classifier" },
+);
 
 /// The names of ViT, DeiT and AST.
-pub(super) const BODY: &[Rule] = &[
+pub(super) const BODY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
     same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
     same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
@@ -122,13 +127,13 @@ pub(super) const BODY: &[Rule] = &[
     same("embed.class", "embeddings.cls_token"),
     same("embed.distillation", "embeddings.distillation_token"),
     // Where `qkv_bias` is off.
-    without("trunk.blocks.{}.attn.q.bias", Fit::Zeros),
-    without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
-    without("trunk.blocks.{}.attn.v.bias", Fit::Zeros),
+    absent("trunk.blocks.{}.attn.q.bias", TensorTransform::Zeros),
+    absent("trunk.blocks.{}.attn.k.bias", TensorTransform::Zeros),
+    absent("trunk.blocks.{}.attn.v.bias", TensorTransform::Zeros),
 ];
 
 /// The linear layers of [`BODY`] as transformers 5 has them in memory.
-pub(super) const IN_MEMORY: &[Rule] = &[
+pub(super) const IN_MEMORY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "layers.{}.attention.q_proj"),
     same("trunk.blocks.{}.attn.k", "layers.{}.attention.k_proj"),
     same("trunk.blocks.{}.attn.v", "layers.{}.attention.v_proj"),
@@ -138,20 +143,20 @@ pub(super) const IN_MEMORY: &[Rule] = &[
 ];
 
 /// Those of DINOv2; its MLP keeps its names.
-pub(super) const DINOV2_IN_MEMORY: &[Rule] = &[
+pub(super) const DINOV2_IN_MEMORY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.q_proj"),
     same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.k_proj"),
     same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.v_proj"),
     same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.o_proj"),
 ];
 
-const TIMM: Dialect = Dialect {
+const TIMM: KeyMap = KeyMap {
     name: "timm-vit",
     prefixes: &[""],
     body: &[
-        fitted("trunk.blocks.{}.attn.q", "blocks.{}.attn.qkv", Fit::Third(0)),
-        fitted("trunk.blocks.{}.attn.k", "blocks.{}.attn.qkv", Fit::Third(1)),
-        fitted("trunk.blocks.{}.attn.v", "blocks.{}.attn.qkv", Fit::Third(2)),
+        transformed("trunk.blocks.{}.attn.q", "blocks.{}.attn.qkv", TensorTransform::QkvSlice(0)),
+        transformed("trunk.blocks.{}.attn.k", "blocks.{}.attn.qkv", TensorTransform::QkvSlice(1)),
+        transformed("trunk.blocks.{}.attn.v", "blocks.{}.attn.qkv", TensorTransform::QkvSlice(2)),
         same("trunk.blocks.{}.attn.out", "blocks.{}.attn.proj"),
         same("trunk.blocks.{}.norm1", "blocks.{}.norm1"),
         same("trunk.blocks.{}.norm2", "blocks.{}.norm2"),
@@ -163,9 +168,9 @@ const TIMM: Dialect = Dialect {
         same("embed.project", "patch_embed.proj"),
         same("embed.position", "pos_embed"),
         same("embed.class", "cls_token"),
-        without("trunk.blocks.{}.attn.q.bias", Fit::Zeros),
-        without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
-        without("trunk.blocks.{}.attn.v.bias", Fit::Zeros),
+        absent("trunk.blocks.{}.attn.q.bias", TensorTransform::Zeros),
+        absent("trunk.blocks.{}.attn.k.bias", TensorTransform::Zeros),
+        absent("trunk.blocks.{}.attn.v.bias", TensorTransform::Zeros),
     ],
     head: &[same("head", "head")],
 };

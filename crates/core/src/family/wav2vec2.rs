@@ -10,11 +10,11 @@ use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TransformerConfig, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
 };
-use crate::weights::{Dialect, Fit, Rule, fitted, same};
+use crate::weights::{KeyMap, KeyRule, TensorTransform, same, transformed};
 
 pub(super) const WAV2VEC2: Definition = Definition {
     name: "wav2vec2",
-    dialect: Dialect { name: "wav2vec2", prefixes: &["wav2vec2.", ""], body: BODY, head: HEAD },
+    key_map: KeyMap { name: "wav2vec2", prefixes: &["wav2vec2.", ""], body: BODY, head: HEAD },
     claims: |config| config.model_type() == Some("wav2vec2"),
     read: |config, _| read(config, "wav2vec2"),
     infer: |_| Err("the strides of its convolutions cannot be told"),
@@ -22,13 +22,13 @@ pub(super) const WAV2VEC2: Definition = Definition {
 
 pub(super) const HUBERT: Definition = Definition {
     name: "hubert",
-    dialect: Dialect { name: "hubert", prefixes: &["hubert.", ""], body: BODY, head: HEAD },
+    key_map: KeyMap { name: "hubert", prefixes: &["hubert.", ""], body: BODY, head: HEAD },
     claims: |config| config.model_type() == Some("hubert"),
     read: |config, _| read(config, "hubert"),
     infer: |_| Err("the strides of its convolutions cannot be told"),
 };
 
-const BODY: &[Rule] = &[
+const BODY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layers.{}.attention.q_proj"),
     same("trunk.blocks.{}.attn.k", "encoder.layers.{}.attention.k_proj"),
     same("trunk.blocks.{}.attn.v", "encoder.layers.{}.attention.v_proj"),
@@ -42,23 +42,23 @@ const BODY: &[Rule] = &[
     same("embed.feature_norm", "feature_projection.layer_norm"),
     same("embed.project", "feature_projection.projection"),
     // Weight normalisation, in both of PyTorch's spellings.
-    fitted("embed.position.weight", "encoder.pos_conv_embed.conv", NEW),
-    fitted("embed.position.weight", "encoder.pos_conv_embed.conv", OLD),
+    transformed("embed.position.weight", "encoder.pos_conv_embed.conv", NEW),
+    transformed("embed.position.weight", "encoder.pos_conv_embed.conv", OLD),
     same("embed.position.bias", "encoder.pos_conv_embed.conv.bias"),
     // The same norm stands before the blocks of a base model and behind those of a large one.
     same("embed.norm", "encoder.layer_norm"),
     same("trunk.norm", "encoder.layer_norm"),
 ];
 
-const NEW: Fit = Fit::WeightNorm {
+const NEW: TensorTransform = TensorTransform::WeightNorm {
     g: "parametrizations.weight.original0",
     v: "parametrizations.weight.original1",
     dim: 2,
 };
 
-const OLD: Fit = Fit::WeightNorm { g: "weight_g", v: "weight_v", dim: 2 };
+const OLD: TensorTransform = TensorTransform::WeightNorm { g: "weight_g", v: "weight_v", dim: 2 };
 
-const HEAD: &[Rule] = &[same("head.dense", "projector"), same("head", "classifier")];
+const HEAD: &[KeyRule] = &[same("head.dense", "projector"), same("head", "classifier")];
 
 /// `Wav2Vec2Config` and `HubertConfig`.
 #[derive(Deserialize)]

@@ -8,11 +8,11 @@ use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, FrameStemConfig, HeadConfig, NormPlacement,
     Pool, TransformerConfig, TrunkConfig,
 };
-use crate::weights::{Dialect, Fit, same, without};
+use crate::weights::{KeyMap, TensorTransform, absent, same};
 
 pub(super) const WHISPER: Definition = Definition {
     name: "whisper",
-    dialect: Dialect {
+    key_map: KeyMap {
         name: "whisper",
         prefixes: &["encoder.", "model.encoder."],
         body: &[
@@ -21,7 +21,7 @@ pub(super) const WHISPER: Definition = Definition {
             same("trunk.blocks.{}.mlp.down", "layers.{}.fc2"),
             same("trunk.blocks.{}.attn.q", "layers.{}.self_attn.q_proj"),
             // It would add the same to all of a query's scores, which the softmax takes away.
-            without("trunk.blocks.{}.attn.k.bias", Fit::Zeros),
+            absent("trunk.blocks.{}.attn.k.bias", TensorTransform::Zeros),
             same("trunk.blocks.{}.attn.k", "layers.{}.self_attn.k_proj"),
             same("trunk.blocks.{}.attn.v", "layers.{}.self_attn.v_proj"),
             same("trunk.blocks.{}.attn.out", "layers.{}.self_attn.out_proj"),

@@ -76,7 +76,7 @@ impl Freeze {
         Self(vec![Set::Below(parts)])
     }
 
-    /// Whether the parameter trains. Statistics ([`Scope::buffer`](crate::weights::Scope::buffer)) are no
+    /// Whether the parameter trains. Statistics ([`VarBuilder::buffer`](crate::weights::VarBuilder::buffer)) are no
     /// parameters and never do.
     pub fn trains(&self, name: &str, anatomy: Anatomy) -> bool {
         !is_statistic(name) && !self.0.iter().any(|set| set.holds(name, anatomy))

@@ -12,7 +12,7 @@ use crate::modality::Modality;
 use crate::nn::{Classifier, Cut, EmbedderConfig, Head, Statistics, Tower, Trunk};
 use crate::spec::Spec;
 use crate::weights::lora::{self, Adapting};
-use crate::weights::{Fresh, LoadReport, Origin, Scope, Source, write_tensors};
+use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, write_tensors};
 
 /// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Model {
     pub fn new<M: Modality>(
         spec: Spec,
         modality: &M,
-        source: Option<(&Source<'_>, Parts)>,
+        source: Option<(&WeightSource<'_>, Parts)>,
         device: Device,
     ) -> Result<Self> {
         let (store, fresh) = (VarStore::new(device), Fresh::default());
@@ -57,22 +57,22 @@ impl Model {
             None => None,
         };
         let classifier = {
-            let root = Scope::root(&store, &fresh);
+            let root = VarBuilder::root(&store, &fresh);
             let body = source.map(|(s, _)| s);
             let embedder = source
                 .filter(|(_, parts)| *parts == Parts::All || spec.embedder == Origin::Pretrained);
             let classes = spec.labels.len();
-            let at = root.sub("trunk").from(body).adapted(adapting.as_ref());
+            let at = root.sub("trunk").with_source(body).adapted(adapting.as_ref());
             let trunk = Trunk::new(&at, &spec.trunk)?;
             // What is fresh trains in full.
             let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
-            let at = root.sub("embed").from(embedder.map(|(s, _)| s)).adapted(pretrained);
+            let at = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
             let tower = Tower::join(modality.embedder(at, trunk.accepts())?, trunk, spec.pool)?;
             let at = root.sub("head");
             let at = match source {
                 None | Some((_, Parts::Body)) => at,
-                Some((source, Parts::BodyAndHead)) => at.from_what_fits(Some(source)),
-                Some((source, Parts::All)) => at.from(Some(source)),
+                Some((source, Parts::BodyAndHead)) => at.with_matching(Some(source)),
+                Some((source, Parts::All)) => at.with_source(Some(source)),
             };
             let head = Head::new(&at, spec.head, tower.width(), classes)?;
             Classifier::new(tower, head)

@@ -60,9 +60,9 @@ impl Tower {
         self.embedder.embed(batch, train)
     }
 
-    /// Fits the embedder's fresh parameters to a batch; see [`Embedder::settle`].
-    pub fn settle(&self, batch: &Batch) {
-        self.embedder.settle(batch);
+    /// Fits the embedder's fresh parameters to a batch; see [`Embedder::init_from_data`].
+    pub fn init_from_data(&self, batch: &Batch) {
+        self.embedder.init_from_data(batch);
     }
 
     /// Decides whether the statistics of batch norms move.

@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::layers::{Activation, LayerNorm, Linear};
 use crate::error::Result;
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 /// What stands between a pooled vector and the logits. The default is nothing: a fresh head is one
 /// linear layer.
@@ -54,7 +54,12 @@ impl Head {
     ///
     /// # Errors
     /// If the source of `at` lacks a tensor or has it in another shape.
-    pub fn new(at: &Scope<'_>, config: HeadConfig, width: i64, classes: usize) -> Result<Self> {
+    pub fn new(
+        at: &VarBuilder<'_>,
+        config: HeadConfig,
+        width: i64,
+        classes: usize,
+    ) -> Result<Self> {
         let norm =
             config.norm.map(|eps| LayerNorm::new(&at.sub("norm"), width, eps)).transpose()?;
         let dense = match config.dense {

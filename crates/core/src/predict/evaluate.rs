@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::loader::{Feed, Inputs, Samples};
 use crate::modality::Modality;
 use crate::model::Model;
-use crate::task::{Evaluation, Tally};
+use crate::task::{MetricAccumulator, Metrics};
 
 /// Evaluates a model on all samples, `batch_size` at a time. No gradients, no dropout.
 ///
@@ -16,17 +16,14 @@ pub fn evaluate<M: Modality>(
     modality: &M,
     samples: &Samples,
     batch_size: usize,
-) -> Result<Evaluation> {
+) -> Result<Metrics> {
     evaluate_feed(model, &Inputs { modality, samples }, batch_size)
 }
 
 /// The same of what flows through a cut.
-pub(crate) fn evaluate_feed(
-    model: &Model,
-    feed: &dyn Feed,
-    batch_size: usize,
-) -> Result<Evaluation> {
-    let (mut tally, targets) = (Tally::new(model.spec().task_config()), feed.samples().targets());
+pub(crate) fn evaluate_feed(model: &Model, feed: &dyn Feed, batch_size: usize) -> Result<Metrics> {
+    let (mut tally, targets) =
+        (MetricAccumulator::new(model.spec().task_config()), feed.samples().targets());
     score_feed(model, feed, batch_size, |chosen, answers| {
         tally.add(answers, chosen.iter().map(|&at| &targets[at]))
     })?;

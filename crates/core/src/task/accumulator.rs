@@ -4,14 +4,14 @@ use tch::{Kind, Tensor};
 
 use super::config::TaskConfig;
 use super::loss::Objective;
-use super::metrics::{Evaluation, MultiLabelFigures, RegressionFigures, SingleLabelFigures};
+use super::metrics::{ClassificationMetrics, Metrics, MultiLabelMetrics, RegressionMetrics};
 use super::target::Target;
 use super::task::Task;
 use crate::error::Result;
 
 /// What answers come to, batch by batch.
 #[derive(Debug)]
-pub(crate) struct Tally<'s> {
+pub(crate) struct MetricAccumulator<'s> {
     config: TaskConfig<'s>,
     objective: Objective,
     /// The sum over the samples.
@@ -25,7 +25,7 @@ pub(crate) struct Tally<'s> {
     truth: Vec<Target>,
 }
 
-impl<'s> Tally<'s> {
+impl<'s> MetricAccumulator<'s> {
     pub(crate) fn new(config: TaskConfig<'s>) -> Self {
         let classes = if config.task == Task::SingleLabel { config.labels.len() } else { 0 };
         Self {
@@ -75,13 +75,13 @@ impl<'s> Tally<'s> {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Evaluation {
+    pub(crate) fn finish(self) -> Metrics {
         let loss = self.loss / self.samples.max(1) as f64;
         let column = |at: usize| self.answers.iter().map(|row| row[at]).collect::<Vec<_>>();
         let labels = self.config.labels;
         match self.config.task {
             Task::SingleLabel => {
-                Evaluation::SingleLabel(SingleLabelFigures::of(self.confusion, loss))
+                Metrics::SingleLabel(ClassificationMetrics::of(self.confusion, loss))
             }
             Task::MultiLabel => {
                 let columns = labels.iter().enumerate().map(|(at, label)| {
@@ -89,7 +89,7 @@ impl<'s> Tally<'s> {
                     (label.clone(), column(at), truth)
                 });
                 let columns = columns.collect::<Vec<_>>();
-                Evaluation::MultiLabel(MultiLabelFigures::of(&columns, self.samples, loss))
+                Metrics::MultiLabel(MultiLabelMetrics::of(&columns, self.samples, loss))
             }
             Task::Regression => {
                 let value = |target: &Target, at: usize| match target {
@@ -101,7 +101,7 @@ impl<'s> Tally<'s> {
                     (name.clone(), column(at), truth)
                 });
                 let columns = columns.collect::<Vec<_>>();
-                Evaluation::Regression(RegressionFigures::of(&columns, self.samples, loss))
+                Metrics::Regression(RegressionMetrics::of(&columns, self.samples, loss))
             }
         }
     }

@@ -55,8 +55,8 @@ impl Objective {
 
     /// How many answers are the target, or its largest part: the class, or all labels. Values are
     /// never right.
-    pub fn right(&self, logits: &Tensor, targets: &Tensor) -> Option<i64> {
-        let right = match self.task {
+    pub fn correct(&self, logits: &Tensor, targets: &Tensor) -> Option<i64> {
+        let correct = match self.task {
             Task::SingleLabel => {
                 let classes = match targets.dim() {
                     1 => targets.shallow_clone(),
@@ -67,6 +67,6 @@ impl Objective {
             Task::MultiLabel => logits.gt(0.).eq_tensor(&targets.gt(0.5)).all_dim(-1, false),
             Task::Regression => return None,
         };
-        Some(right.sum(Kind::Int64).int64_value(&[]))
+        Some(correct.sum(Kind::Int64).int64_value(&[]))
     }
 }

@@ -14,11 +14,11 @@ pub(crate) mod tests;
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    Evaluation, LabelFigures, MultiLabelFigures, RegressionFigures, SingleLabelFigures,
-    ValueFigures,
+    ClassificationMetrics, LabelMetrics, Metrics, MultiLabelMetrics, RegressionMetrics,
+    ValueMetrics,
 };
 pub use scale::TargetScale;
 pub use target::Target;
 pub use task::Task;
 
-pub(crate) use accumulator::Tally;
+pub(crate) use accumulator::MetricAccumulator;

@@ -29,8 +29,8 @@ impl Task {
         }
     }
 
-    /// What [`Evaluation::merit`](crate::task::Evaluation::merit) is called.
-    pub fn merit(self) -> &'static str {
+    /// What [`Metrics::primary_metric`](crate::task::Metrics::primary_metric) is called.
+    pub fn primary_metric(self) -> &'static str {
         match self {
             Self::SingleLabel => "accuracy",
             Self::MultiLabel => "macro F1",

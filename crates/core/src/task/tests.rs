@@ -60,9 +60,9 @@ fn labels_are_measured_one_by_one() {
     let weights = Tensor::from_slice(&[2f32, 0.5, 3.]);
     let weighted = objective(0.).with_weights(weights).loss(&logits, &targets);
     near(&weighted, 1.464_723_229_408_264_2);
-    assert_eq!(objective(0.).right(&logits, &targets), Some(0));
+    assert_eq!(objective(0.).correct(&logits, &targets), Some(0));
     let answered = Tensor::from_slice(&[1f32, 0., 1., 0., 1., 1.]).view([2, 3]);
-    assert_eq!(objective(0.).right(&logits, &answered), Some(1));
+    assert_eq!(objective(0.).correct(&logits, &answered), Some(1));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn values_are_measured_in_deviations() {
     // One deviation above and one below; the answers are half a deviation off.
     let logits = Tensor::from_slice(&[1.5f32, -1.5]).view([1, 2]);
     near(&objective.loss(&logits, &targets), 0.25);
-    assert_eq!(objective.right(&logits, &targets), None);
+    assert_eq!(objective.correct(&logits, &targets), None);
     let undone =
         spec.task_config().scales_on(Device::Cpu).map(|scales| scales.undo(&logits)).unwrap();
     assert_eq!(Vec::<Vec<f64>>::try_from(undone).unwrap(), [[13., -1e9 - 1500.]]);
@@ -92,7 +92,7 @@ fn classes_keep_the_cross_entropy() {
     );
     let expected = -logits.log_softmax(-1, Kind::Float).gather(1, &targets.unsqueeze(1), false);
     near(&objective.loss(&logits, &targets), expected.mean(Kind::Float).double_value(&[]));
-    assert_eq!(objective.right(&logits, &targets), Some(1));
+    assert_eq!(objective.correct(&logits, &targets), Some(1));
 }
 
 #[test]

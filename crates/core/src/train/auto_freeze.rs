@@ -8,7 +8,7 @@ use crate::model::Place;
 
 /// Watches how the gradients of each part change from one interval to the next.
 #[derive(Debug)]
-pub(super) struct Settling {
+pub(super) struct AutoFreeze {
     depth: usize,
     /// The share of parts, those that change least, that count as settled.
     share: f64,
@@ -18,7 +18,7 @@ pub(super) struct Settling {
     before: BTreeMap<Place, f64>,
 }
 
-impl Settling {
+impl AutoFreeze {
     pub(super) fn new(depth: usize, share: f64) -> Self {
         Self { depth, share, sums: BTreeMap::new(), before: BTreeMap::new() }
     }
@@ -81,13 +81,13 @@ mod tests {
     #[test]
     fn what_changes_least_from_below_has_settled() {
         let names = ["trunk.blocks.0.w", "trunk.blocks.1.w", "trunk.blocks.2.w", "head.weight"];
-        let mut settling = Settling::new(3, 0.5);
+        let mut auto_freeze = AutoFreeze::new(3, 0.5);
         let mut interval = |norms: [f32; 4]| {
             let gradients = norms.map(|n| Tensor::from_slice(&[n / 2.]));
             for _ in 0..2 {
-                settling.add(names.into_iter().zip(&gradients), &gradients);
+                auto_freeze.add(names.into_iter().zip(&gradients), &gradients);
             }
-            settling.interval()
+            auto_freeze.interval()
         };
         assert_eq!(interval([1., 1., 1., 1.]), None, "nothing to compare with");
         // Changes: 0.1, 0.5, 0.2, 0.9; the median is 0.2, and part 1 is above it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::auto_freeze::Settling;
+use super::auto_freeze::AutoFreeze;
 use super::cached::Kept;
 use super::frozen::Fingerprint;
 use super::options::FitOptions;
@@ -16,7 +16,7 @@ use crate::modality::Modality;
 use crate::model::{Freeze, Model};
 
 /// Trains a model. With validation samples, the model ends with the parameters of the epoch that had
-/// the best [merit](Evaluation::merit) in validation (of equals, the one with the lower loss), and a
+/// the best [primary_metric](Metrics::primary_metric) in validation (of equals, the one with the lower loss), and a
 /// phase ends early after `patience` epochs without a better one; without them, it ends as the last
 /// epoch left it.
 ///
@@ -58,7 +58,7 @@ pub fn fit<M: Modality>(
             if run.best.is_some() && options.patience.is_some_and(|p| unrewarded >= p) {
                 break;
             }
-            let settled = run.tuner.settling.as_mut().and_then(Settling::interval);
+            let settled = run.tuner.auto_freeze.as_mut().and_then(AutoFreeze::interval);
             if let Some(part) = settled.filter(|_| epochs_left > 0) {
                 freeze = freeze.and(&Freeze::below(part));
                 freeze.apply(model.store(), model.anatomy())?;

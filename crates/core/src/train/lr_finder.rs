@@ -92,7 +92,7 @@ pub fn find_rate<M: Modality>(
         schedule: Curve::Constant,
         warmup: 0.,
         ema: None,
-        settle: None,
+        auto_freeze: None,
         max_steps: None,
         ..options.clone()
     };

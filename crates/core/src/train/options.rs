@@ -43,7 +43,8 @@ pub struct FitOptions {
     pub ema: Option<f64>,
     /// Freeze what has settled (AutoFreeze, Liu et al. 2021): after each epoch, parts from below
     /// whose gradients changed least, up to this share of the parts.
-    pub settle: Option<f64>,
+    #[serde(alias = "settle")]
+    pub auto_freeze: Option<f64>,
     /// What trains when; none: all the time what the model was left with.
     pub phases: Vec<Phase>,
     /// Of samples that are varied, so many variations are put through frozen parts and kept; 0: they
@@ -84,7 +85,7 @@ impl Default for FitOptions {
             l2_sp: 0.,
             accumulate: 1,
             ema: None,
-            settle: None,
+            auto_freeze: None,
             phases: vec![],
             views: 0,
             max_steps: None,
@@ -131,7 +132,11 @@ impl FitOptions {
             ("--l2-sp", not_negative(self.l2_sp), "must not be negative"),
             ("--accumulate", self.accumulate > 0, "must be at least 1"),
             ("--ema", self.ema.is_none_or(share), "must be from 0 to below 1"),
-            ("--settle", self.settle.is_none_or(|x| x > 0. && x < 1.), "must be between 0 and 1"),
+            (
+                "--settle",
+                self.auto_freeze.is_none_or(|x| x > 0. && x < 1.),
+                "must be between 0 and 1",
+            ),
             (
                 "--epochs",
                 self.phases.is_empty()

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::Snapshot;
 use crate::model::Model;
-use crate::task::Evaluation;
+use crate::task::Metrics;
 
 /// What an epoch came to; a line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,9 +19,9 @@ pub struct EpochRecord {
     pub validation_loss: Option<f64>,
     /// The share of right answers on the validation split.
     pub validation_accuracy: Option<f64>,
-    /// What the best epoch is chosen by; see [`Evaluation::merit`].
+    /// What the best epoch is chosen by; see [`Metrics::primary_metric`].
     #[serde(default)]
-    pub validation_merit: Option<f64>,
+    pub validation_score: Option<f64>,
     /// Wall-clock time of the epoch, validation included.
     pub seconds: f64,
 }
@@ -68,19 +68,19 @@ pub struct Fitted {
 /// The best epoch so far, with a copy of what moves.
 pub(super) struct Best {
     pub(super) epoch: usize,
-    merit: f64,
+    primary_metric: f64,
     loss: f64,
     values: Snapshot,
 }
 
 impl Best {
-    pub(super) fn new(model: &Model, moving: &[String], epoch: usize, scored: &Evaluation) -> Self {
+    pub(super) fn new(model: &Model, moving: &[String], epoch: usize, scored: &Metrics) -> Self {
         let values = Snapshot::of(model, moving);
-        Self { epoch, merit: scored.merit(), loss: scored.loss(), values }
+        Self { epoch, primary_metric: scored.primary_metric(), loss: scored.loss(), values }
     }
 
-    pub(super) fn is_worse_than(&self, scored: &Evaluation) -> bool {
-        (scored.merit(), -scored.loss()) > (self.merit, -self.loss)
+    pub(super) fn is_worse_than(&self, scored: &Metrics) -> bool {
+        (scored.primary_metric(), -scored.loss()) > (self.primary_metric, -self.loss)
     }
 
     pub(super) fn restore(mut self) {

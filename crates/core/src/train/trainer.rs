@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
-use super::auto_freeze::Settling;
+use super::auto_freeze::AutoFreeze;
 use super::ema::Average;
 use super::optim::{AdamW, Schedule, clip_factor};
 use super::options::FitOptions;
@@ -19,8 +19,8 @@ use crate::task::Objective;
 pub struct Step {
     /// The mean loss of the batch; see [`Objective::loss`].
     pub loss: f64,
-    /// Answers that are the target, or its largest part; see [`Objective::right`].
-    pub right: Option<i64>,
+    /// Answers that are the target, or its largest part; see [`Objective::correct`].
+    pub correct: Option<i64>,
 }
 
 /// The peak rate of a parameter that trains, of the peaks of fresh and of pretrained parameters; the
@@ -61,7 +61,7 @@ pub struct Tuner<'m> {
     /// What pretrained parameters were at first, where they are held to it.
     start: BTreeMap<String, Tensor>,
     pub(super) average: Option<Average>,
-    pub(super) settling: Option<Settling>,
+    pub(super) auto_freeze: Option<AutoFreeze>,
 }
 
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl<'m> Tuner<'m> {
             pending: None,
             start,
             average: None,
-            settling: None,
+            auto_freeze: None,
         };
         tuner.set_rates(options.lr, options.pretrained_lr);
         tuner
@@ -166,8 +166,10 @@ impl<'m> Tuner<'m> {
             classifier.above(batch, cut, true)
         };
         let loss = self.objective.loss(&logits, targets);
-        let step =
-            Step { loss: loss.double_value(&[]), right: self.objective.right(&logits, targets) };
+        let step = Step {
+            loss: loss.double_value(&[]),
+            correct: self.objective.correct(&logits, targets),
+        };
         if !step.loss.is_finite() {
             let (step, loss) = (self.steps + 1, step.loss);
             return Err(Error::Diverged { step, loss, lr: self.lr });
@@ -222,8 +224,8 @@ impl<'m> Tuner<'m> {
                 let _ = gradient.g_add_(&away);
             }
         }
-        if let Some(settling) = &mut self.settling {
-            settling.add(self.optimizer.trained(), &gradients);
+        if let Some(auto_freeze) = &mut self.auto_freeze {
+            auto_freeze.add(self.optimizer.trained(), &gradients);
         }
         let factor = clip_factor(&gradients, self.options.clip_grad);
         let lr = self.lr * self.schedule.at(self.steps);

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use tch::Tensor;
 
-use super::auto_freeze::Settling;
+use super::auto_freeze::AutoFreeze;
 use super::ema::Average;
 use super::mixup::Mix;
 use super::options::FitOptions;
@@ -22,7 +22,7 @@ use crate::nn::Batch;
 use crate::predict::evaluate_feed;
 use crate::random;
 use crate::random::Rng;
-use crate::task::{Evaluation, class_weights};
+use crate::task::{Metrics, class_weights};
 
 /// A training under way.
 pub(super) struct Run<'m> {
@@ -53,7 +53,7 @@ impl<'m> Run<'m> {
         }
         tuner.average = options.ema.map(|decay| Average::new(model, moving, decay));
         let depth = model.anatomy().depth;
-        tuner.settling = options.settle.map(|share| Settling::new(depth, share));
+        tuner.auto_freeze = options.auto_freeze.map(|share| AutoFreeze::new(depth, share));
         let most = options.max_steps.map(|steps| steps.saturating_mul(options.accumulate));
         Self {
             tuner,
@@ -98,13 +98,13 @@ impl<'m> Run<'m> {
         if let Some(average) = &mut tuner.average {
             average.leave();
         }
-        let (mut loss, mut right, mut seen, mut at) = (0., None, 0, 0);
+        let (mut loss, mut correct, mut seen, mut at) = (0., None, 0, 0);
         let purpose = Purpose::Train { seed: options.seed, epoch };
         batches::batches(train, &lists, purpose, |chosen, prepared| {
             let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
             let step = tuner.step_from(&batch, train.cut(), &targets)?;
             loss += step.loss * chosen.len() as f64;
-            right = step.right.map(|more| right.unwrap_or(0) + more);
+            correct = step.correct.map(|more| correct.unwrap_or(0) + more);
             seen += chosen.len();
             at += 1;
             observe(Progress::Step {
@@ -112,7 +112,7 @@ impl<'m> Run<'m> {
                 step: at,
                 steps,
                 loss: loss / seen as f64,
-                accuracy: right.map(|right| right as f64 / seen as f64),
+                accuracy: correct.map(|correct| correct as f64 / seen as f64),
             })
         })?;
         tuner.flush()?;
@@ -124,15 +124,15 @@ impl<'m> Run<'m> {
         let record = EpochRecord {
             epoch,
             train_loss: loss / seen as f64,
-            train_accuracy: right.map(|right| right as f64 / seen as f64),
-            validation_loss: scored.as_ref().map(Evaluation::loss),
-            validation_accuracy: scored.as_ref().and_then(Evaluation::accuracy),
-            validation_merit: scored.as_ref().map(Evaluation::merit),
+            train_accuracy: correct.map(|correct| correct as f64 / seen as f64),
+            validation_loss: scored.as_ref().map(Metrics::loss),
+            validation_accuracy: scored.as_ref().and_then(Metrics::accuracy),
+            validation_score: scored.as_ref().map(Metrics::primary_metric),
             seconds: begun.elapsed().as_secs_f64(),
         };
         observe(Progress::Epoch(&record))?;
         self.epochs.push(record);
-        let better = |s: &Evaluation| self.best.as_ref().is_none_or(|b| b.is_worse_than(s));
+        let better = |s: &Metrics| self.best.as_ref().is_none_or(|b| b.is_worse_than(s));
         if let Some(scored) = scored.filter(better) {
             self.best = Some(Best::new(model, moving, epoch, &scored));
         }

@@ -20,7 +20,7 @@ use crate::nn::{
     StemConfig, StemNorm, TokenEmbedderConfig, Tower,
 };
 use crate::random::Rng;
-use crate::weights::{Source, lora};
+use crate::weights::{WeightSource, lora};
 
 /// Mean and deviation of what a source's own embedder hands to its trunk.
 #[derive(Debug)]
@@ -231,7 +231,7 @@ pub(crate) fn measured(features: &Features) -> (Tensor, Tensor) {
 }
 
 /// A tensor of the source; `None`: it has none of that name and shape.
-fn tensor(source: &Source<'_>, ours: &str, shape: &[i64]) -> Result<Option<Tensor>> {
+fn tensor(source: &WeightSource<'_>, ours: &str, shape: &[i64]) -> Result<Option<Tensor>> {
     match source.tensor(ours, shape) {
         Ok(tensor) => Ok(Some(tensor)),
         Err(Error::Missing { .. } | Error::Unmapped { .. } | Error::Shape { .. }) => Ok(None),
@@ -239,7 +239,11 @@ fn tensor(source: &Source<'_>, ours: &str, shape: &[i64]) -> Result<Option<Tenso
     }
 }
 
-fn of_tokens(source: &Source<'_>, c: &TokenEmbedderConfig, width: i64) -> Result<Option<Moments>> {
+fn of_tokens(
+    source: &WeightSource<'_>,
+    c: &TokenEmbedderConfig,
+    width: i64,
+) -> Result<Option<Moments>> {
     let get = |name: &str, rows| tensor(source, name, &[rows, width]);
     let Some((tokens, positions)) =
         get("embed.token.weight", c.vocabulary)?.zip(get("embed.position.weight", c.positions)?)
@@ -296,7 +300,11 @@ fn normed_sums(tokens: &Tensor, places: &Tensor, eps: f64) -> (Tensor, Tensor) {
     (first.to_kind(Kind::Float), std.to_kind(Kind::Float))
 }
 
-fn of_patches(source: &Source<'_>, c: &PatchEmbedderConfig, width: i64) -> Result<Option<Moments>> {
+fn of_patches(
+    source: &WeightSource<'_>,
+    c: &PatchEmbedderConfig,
+    width: i64,
+) -> Result<Option<Moments>> {
     let [rows, columns] = c.grid();
     let places = rows * columns;
     let before = c.tokens.count();
@@ -353,7 +361,7 @@ pub fn init_from_data<M: Modality>(
     let batch = modality.batch(&some.iter().collect::<Vec<_>>());
     let batch = batch.to_device(model.classifier().device());
     let tower = model.classifier().tower();
-    tower.settle(&batch);
+    tower.init_from_data(&batch);
     if let Some(moments) = joint {
         moments.impose(tower, &model.store().variables(), fresh, &batch);
     }

@@ -5,43 +5,49 @@ use tch::{Device, Tensor, nn};
 
 use super::lora::Adapting;
 use super::report::Fresh;
-use super::source::{Names, Reshape, Source};
+use super::source::{Names, Reshape, WeightSource};
 use crate::error::{Error, Result};
 
 /// A place in the model's tree of names, and where the values below it come from.
 #[derive(Debug, Clone)]
-pub struct Scope<'a> {
+pub struct VarBuilder<'a> {
     path: nn::Path<'a>,
-    source: Option<&'a Source<'a>>,
-    lack: Lack,
+    source: Option<&'a WeightSource<'a>>,
+    on_missing: OnMissing,
     fresh: &'a Fresh,
     adapting: Option<&'a Adapting<'a>>,
 }
 
 /// What becomes of a parameter that the source lacks or has in another shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lack {
+enum OnMissing {
     /// It is an error.
-    Refused,
-    /// It is made fresh.
-    Fresh,
+    Error,
+    /// It is initialised.
+    Init,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> VarBuilder<'a> {
     /// The root of a store, everything below it fresh. `fresh` keeps the account.
     pub fn root(store: &'a nn::VarStore, fresh: &'a Fresh) -> Self {
-        Self { path: store.root(), source: None, lack: Lack::Refused, fresh, adapting: None }
+        Self {
+            path: store.root(),
+            source: None,
+            on_missing: OnMissing::Error,
+            fresh,
+            adapting: None,
+        }
     }
 
     /// The same place, its values taken from a source.
-    pub fn from(&self, source: Option<&'a Source<'a>>) -> Self {
-        Self { source, lack: Lack::Refused, ..self.clone() }
+    pub fn with_source(&self, source: Option<&'a WeightSource<'a>>) -> Self {
+        Self { source, on_missing: OnMissing::Error, ..self.clone() }
     }
 
     /// The same place, its values taken from a source as far as it has them in the shapes that are
     /// wanted: the head of another number of classes keeps what lies below its last layer.
-    pub fn from_what_fits(&self, source: Option<&'a Source<'a>>) -> Self {
-        Self { source, lack: Lack::Fresh, ..self.clone() }
+    pub fn with_matching(&self, source: Option<&'a WeightSource<'a>>) -> Self {
+        Self { source, on_missing: OnMissing::Init, ..self.clone() }
     }
 
     /// The same place, whose linear layers get the adapters of LoRA where it says so.
@@ -77,7 +83,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Where the values come from, if not fresh.
-    pub fn source(&self) -> Option<&'a Source<'a>> {
+    pub fn source(&self) -> Option<&'a WeightSource<'a>> {
         self.source
     }
 
@@ -138,16 +144,16 @@ impl<'a> Scope<'a> {
         if self.path.get(leaf).is_some() {
             return Err(Error::Duplicate(name));
         }
-        let taken = match self.source.map(|source| source.fetch(&name, shape, reshape)) {
+        let loaded = match self.source.map(|source| source.fetch(&name, shape, reshape)) {
             None => None,
             Some(Err(Error::Missing { .. } | Error::Unmapped { .. } | Error::Shape { .. }))
-                if self.lack == Lack::Fresh =>
+                if self.on_missing == OnMissing::Init =>
             {
                 None
             }
             Some(fetched) => Some(fetched?),
         };
-        let value = taken.unwrap_or_else(|| {
+        let value = loaded.unwrap_or_else(|| {
             self.fresh.add(name);
             value()
         });
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn a_name_is_used_once() {
         let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
-        let at = Scope::root(&store, &fresh).sub("head");
+        let at = VarBuilder::root(&store, &fresh).sub("head");
         assert!(at.param("weight", &[2], Init::Const(0.)).is_ok());
         let again = at.param("weight", &[2], Init::Const(0.)).unwrap_err();
         assert_eq!(again.to_string(), "the parameter `head.weight` is declared twice");

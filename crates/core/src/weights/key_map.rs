@@ -1,4 +1,4 @@
-//! Dialects: tables that translate our names into a publisher's.
+//! Key maps: tables that translate our names into a publisher's.
 //!
 //! A family of checkpoints is one table, in the family's own file. Our code never mentions a
 //! publisher's name elsewhere. The same table, read backwards, is the export.
@@ -11,16 +11,16 @@ use crate::error::{Error, Result};
 
 /// How one family of checkpoints names what we know by our names.
 #[derive(Debug, Clone, Copy)]
-pub struct Dialect {
+pub struct KeyMap {
     /// The name in messages.
     pub name: &'static str,
     /// What a checkpoint may put before the names of its body, depending on the class that saved
     /// it. Names of the head stand without.
     pub prefixes: &'static [&'static str],
     /// The table of the body. Its first line must be one that every checkpoint of the family has.
-    pub body: &'static [Rule],
+    pub body: &'static [KeyRule],
     /// The table of the head.
-    pub head: &'static [Rule],
+    pub head: &'static [KeyRule],
 }
 
 /// One line of a table: our module or parameter, theirs, and how the tensor fits. A line for a
@@ -29,24 +29,24 @@ pub struct Dialect {
 ///
 /// Several lines for one of ours are spellings: the first that the checkpoint has counts.
 #[derive(Debug, Clone, Copy)]
-pub struct Rule {
+pub struct KeyRule {
     ours: &'static str,
     theirs: &'static str,
-    fit: Fit,
+    transform: TensorTransform,
 }
 
 /// How a publisher's tensor becomes ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+pub enum TensorTransform {
     /// It is ours.
     Same,
     /// A matrix is transposed, as in GPT-2's `Conv1D`; a vector is ours.
     Transposed,
     /// Ours is one of three that lie behind each other in the first dimension: query 0, key 1,
     /// value 2.
-    Third(u8),
+    QkvSlice(u8),
     /// The same of a matrix that is transposed, too.
-    TransposedThird(u8),
+    TransposedQkvSlice(u8),
     /// `v · g / ‖v‖` of the two tensors of these names below theirs: weight normalisation
     /// (Salimans and Kingma 2016).
     WeightNorm {
@@ -58,7 +58,7 @@ pub enum Fit {
         dim: i64,
     },
     /// The mean of two heads, each on a token of its own: side by side, halved (DeiT, §4).
-    Halves {
+    MeanOfHeads {
         /// The other head.
         second: &'static str,
     },
@@ -69,33 +69,37 @@ pub enum Fit {
 }
 
 /// A line for tensors that are ours as they are.
-pub(crate) const fn same(ours: &'static str, theirs: &'static str) -> Rule {
-    Rule { ours, theirs, fit: Fit::Same }
+pub(crate) const fn same(ours: &'static str, theirs: &'static str) -> KeyRule {
+    KeyRule { ours, theirs, transform: TensorTransform::Same }
 }
 
 /// A line for tensors that have to be fitted.
-pub(crate) const fn fitted(ours: &'static str, theirs: &'static str, fit: Fit) -> Rule {
-    Rule { ours, theirs, fit }
+pub(crate) const fn transformed(
+    ours: &'static str,
+    theirs: &'static str,
+    transform: TensorTransform,
+) -> KeyRule {
+    KeyRule { ours, theirs, transform }
 }
 
 /// A line for a parameter of ours that the publisher does without.
-pub(crate) const fn without(ours: &'static str, fit: Fit) -> Rule {
-    Rule { ours, theirs: "", fit }
+pub(crate) const fn absent(ours: &'static str, transform: TensorTransform) -> KeyRule {
+    KeyRule { ours, theirs: "", transform }
 }
 
 /// What one of our parameters is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipe {
-    /// The publisher's tensors, in the order that [`Fit::apply`] takes them.
+pub struct TensorSource {
+    /// The publisher's tensors, in the order that [`TensorTransform::apply`] takes them.
     pub parts: Vec<String>,
     /// How they become ours.
-    pub fit: Fit,
+    pub transform: TensorTransform,
 }
 
-impl Dialect {
+impl KeyMap {
     /// What our parameter may be made of, the first choice first: `trunk.blocks.3.attn.q.weight`
     /// of `bert.encoder.layer.3.attention.self.query.weight`. Empty if the table does not know it.
-    pub fn recipes(&self, prefix: &str, ours: &str) -> Vec<Recipe> {
+    pub fn sources(&self, prefix: &str, ours: &str) -> Vec<TensorSource> {
         let body = self.body.iter().filter_map(|rule| rule.recipe(prefix, ours));
         body.chain(self.head.iter().filter_map(|rule| rule.recipe("", ours))).collect()
     }
@@ -107,32 +111,32 @@ impl Dialect {
     /// If the table has no name for one of ours, or no place for what was trained into it.
     pub fn publish(&self, ours: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>> {
         let prefix = self.prefixes.first().copied().unwrap_or_default();
-        let (mut theirs, mut thirds) = (BTreeMap::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
+        let (mut theirs, mut slices) = (BTreeMap::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
         for (name, value) in ours {
-            let Some(recipe) = self.recipes(prefix, name).into_iter().next() else {
-                return Err(Error::Unmapped { ours: name.clone(), dialect: self.name });
+            let Some(recipe) = self.sources(prefix, name).into_iter().next() else {
+                return Err(Error::Unmapped { ours: name.clone(), key_map: self.name });
             };
             let value = value.detach();
-            match (recipe.fit, recipe.parts.as_slice()) {
-                (Fit::Same, [their]) => {
+            match (recipe.transform, recipe.parts.as_slice()) {
+                (TensorTransform::Same, [their]) => {
                     theirs.insert(their.clone(), value);
                 }
-                (Fit::Transposed, [their]) => {
+                (TensorTransform::Transposed, [their]) => {
                     theirs.insert(their.clone(), transposed(&value));
                 }
-                (Fit::Third(i), [their]) => {
-                    thirds.entry((their.clone(), 0)).or_default().insert(i, value);
+                (TensorTransform::QkvSlice(i), [their]) => {
+                    slices.entry((their.clone(), 0)).or_default().insert(i, value);
                 }
-                (Fit::TransposedThird(i), [their]) => {
+                (TensorTransform::TransposedQkvSlice(i), [their]) => {
                     let across = i64::from(value.dim() == 2);
-                    let parts = thirds.entry((their.clone(), across)).or_default();
+                    let parts = slices.entry((their.clone(), across)).or_default();
                     parts.insert(i, transposed(&value));
                 }
-                (Fit::WeightNorm { dim, .. }, [g, v]) => {
+                (TensorTransform::WeightNorm { dim, .. }, [g, v]) => {
                     theirs.insert(g.clone(), lengths(&value, dim)?);
                     theirs.insert(v.clone(), value);
                 }
-                (Fit::Halves { .. }, [first, second]) => {
+                (TensorTransform::MeanOfHeads { .. }, [first, second]) => {
                     // The mean of a bias with itself is that bias.
                     let halves = match value.dim() {
                         2 => (value.f_mul_scalar(2.)?).f_chunk(2, 1)?,
@@ -142,16 +146,16 @@ impl Dialect {
                         theirs.insert(their.clone(), half);
                     }
                 }
-                (fit, _) => {
+                (transform, _) => {
                     // A key's bias adds the same to all scores of a query: the softmax takes it away.
-                    let plain = fit.apply(&[], &value.size())?.to_device(value.device());
+                    let plain = transform.apply(&[], &value.size())?.to_device(value.device());
                     if !name.ends_with(".k.bias") && value != plain {
-                        return Err(Error::Homeless { ours: name.clone(), dialect: self.name });
+                        return Err(Error::Homeless { ours: name.clone(), key_map: self.name });
                     }
                 }
             }
         }
-        for ((their, dim), parts) in thirds {
+        for ((their, dim), parts) in slices {
             theirs.insert(their, Tensor::f_cat(&parts.into_values().collect::<Vec<_>>(), dim)?);
         }
         Ok(theirs)
@@ -161,8 +165,8 @@ impl Dialect {
     pub fn prefix<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Option<&'static str> {
         let first = self.body.first()?;
         let probe = fill(first.theirs, &[0, 0]);
-        let probe = match first.fit {
-            Fit::WeightNorm { v, .. } => format!("{probe}.{v}"),
+        let probe = match first.transform {
+            TensorTransform::WeightNorm { v, .. } => format!("{probe}.{v}"),
             _ => probe,
         };
         let known = |name: &str, prefix: &str| {
@@ -173,8 +177,8 @@ impl Dialect {
     }
 }
 
-impl Rule {
-    fn recipe(&self, prefix: &str, ours: &str) -> Option<Recipe> {
+impl KeyRule {
+    fn recipe(&self, prefix: &str, ours: &str) -> Option<TensorSource> {
         let (at, leaf) = match indices(self.ours, ours) {
             Some(at) => (at, String::new()),
             None => {
@@ -183,26 +187,28 @@ impl Rule {
             }
         };
         let name = |theirs, leaf: &str| format!("{prefix}{}{leaf}", fill(theirs, &at));
-        let parts = match self.fit {
-            Fit::Zeros | Fit::Ones => vec![],
-            Fit::WeightNorm { g, v, .. } => {
+        let parts = match self.transform {
+            TensorTransform::Zeros | TensorTransform::Ones => vec![],
+            TensorTransform::WeightNorm { g, v, .. } => {
                 [g, v].map(|x| name(self.theirs, &format!(".{x}"))).into()
             }
-            Fit::Halves { second } => vec![name(self.theirs, &leaf), name(second, &leaf)],
+            TensorTransform::MeanOfHeads { second } => {
+                vec![name(self.theirs, &leaf), name(second, &leaf)]
+            }
             _ => vec![name(self.theirs, &leaf)],
         };
-        Some(Recipe { parts, fit: self.fit })
+        Some(TensorSource { parts, transform: self.transform })
     }
 }
 
-impl Fit {
+impl TensorTransform {
     /// Makes our tensor of the publisher's; `shape` is the one that is wanted, of which only those
     /// that the publisher does without take notice.
     ///
     /// # Errors
     /// If the tensors cannot be put together in this way.
     pub fn apply(self, parts: &[Tensor], shape: &[i64]) -> Result<Tensor> {
-        let third = |x: &Tensor, i: u8| {
+        let slice = |x: &Tensor, i: u8| {
             let size = x.size().first().copied().unwrap_or_default() / 3;
             x.f_narrow(0, i64::from(i) * size, size)
         };
@@ -210,11 +216,11 @@ impl Fit {
         Ok(match (self, parts) {
             (Self::Same, [x]) => x.shallow_clone(),
             (Self::Transposed, [x]) => transposed(x),
-            (Self::Third(i), [x]) => third(x, i)?,
-            (Self::TransposedThird(i), [x]) => third(&transposed(x), i)?,
+            (Self::QkvSlice(i), [x]) => slice(x, i)?,
+            (Self::TransposedQkvSlice(i), [x]) => slice(&transposed(x), i)?,
             (Self::WeightNorm { dim, .. }, [g, v]) => v.f_mul(&g.f_div(&lengths(v, dim)?)?)?,
-            (Self::Halves { .. }, [a, b]) if a.dim() == 2 => Tensor::f_cat(&[a, b], 1)? / 2.,
-            (Self::Halves { .. }, [a, b]) => a.f_add(b)? / 2.,
+            (Self::MeanOfHeads { .. }, [a, b]) if a.dim() == 2 => Tensor::f_cat(&[a, b], 1)? / 2.,
+            (Self::MeanOfHeads { .. }, [a, b]) => a.f_add(b)? / 2.,
             (Self::Ones, _) => Tensor::f_ones(shape, float)?,
             (Self::Zeros, _) | (_, _) => Tensor::f_zeros(shape, float)?,
         })
@@ -267,31 +273,35 @@ mod tests {
 
     use super::*;
 
-    const TABLE: Dialect = Dialect {
+    const TABLE: KeyMap = KeyMap {
         name: "test",
         prefixes: &["", "model."],
         body: &[
-            fitted("trunk.blocks.{}.q", "h.{}.qkv", Fit::Third(0)),
+            transformed("trunk.blocks.{}.q", "h.{}.qkv", TensorTransform::QkvSlice(0)),
             same("trunk.stages.{}.{}.conv", "layer{+1}.{}.conv"),
-            fitted(
+            transformed(
                 "embed.conv.weight",
                 "conv",
-                Fit::WeightNorm { g: "weight_g", v: "weight_v", dim: 1 },
+                TensorTransform::WeightNorm { g: "weight_g", v: "weight_v", dim: 1 },
             ),
-            fitted("embed.conv.weight", "conv", Fit::WeightNorm { g: "new.0", v: "new.1", dim: 1 }),
+            transformed(
+                "embed.conv.weight",
+                "conv",
+                TensorTransform::WeightNorm { g: "new.0", v: "new.1", dim: 1 },
+            ),
             same("embed.conv", "conv"),
-            without("trunk.blocks.{}.k.bias", Fit::Zeros),
+            absent("trunk.blocks.{}.k.bias", TensorTransform::Zeros),
         ],
         head: &[same("head", "fc")],
     };
 
-    const BACKWARDS: &[Rule] = &[
-        fitted("q", "qkv", Fit::TransposedThird(0)),
-        fitted("k", "qkv", Fit::TransposedThird(1)),
-        fitted("v", "qkv", Fit::TransposedThird(2)),
-        fitted("conv.weight", "conv", Fit::WeightNorm { g: "g", v: "v", dim: 1 }),
-        fitted("two", "first", Fit::Halves { second: "second" }),
-        without("zero.bias", Fit::Zeros),
+    const BACKWARDS: &[KeyRule] = &[
+        transformed("q", "qkv", TensorTransform::TransposedQkvSlice(0)),
+        transformed("k", "qkv", TensorTransform::TransposedQkvSlice(1)),
+        transformed("v", "qkv", TensorTransform::TransposedQkvSlice(2)),
+        transformed("conv.weight", "conv", TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 }),
+        transformed("two", "first", TensorTransform::MeanOfHeads { second: "second" }),
+        absent("zero.bias", TensorTransform::Zeros),
     ];
 
     #[test]
@@ -303,13 +313,13 @@ mod tests {
             ("head.weight", &["fc.weight"]),
             ("trunk.blocks.0.k.bias", &[]),
         ] {
-            let recipes = TABLE.recipes("model.", ours);
-            assert_eq!(recipes[0].parts, theirs, "{ours}");
+            let sources = TABLE.sources("model.", ours);
+            assert_eq!(sources[0].parts, theirs, "{ours}");
         }
         for unknown in ["x", "trunk.blocks.x.q.weight", "trunk.blocks.0.k.weight"] {
-            assert_eq!(TABLE.recipes("", unknown), [], "{unknown}");
+            assert_eq!(TABLE.sources("", unknown), [], "{unknown}");
         }
-        let spellings = TABLE.recipes("", "embed.conv.weight");
+        let spellings = TABLE.sources("", "embed.conv.weight");
         assert_eq!(spellings[0].parts, ["conv.weight_g", "conv.weight_v"]);
         assert_eq!(spellings[1].parts, ["conv.new.0", "conv.new.1"]);
     }
@@ -329,16 +339,19 @@ mod tests {
     #[test]
     fn tensors_are_fitted_and_the_table_read_backwards() {
         let x = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([6, 2]);
-        let apply = |fit: Fit, parts: &[&Tensor], shape: &[i64]| {
+        let apply = |transform: TensorTransform, parts: &[&Tensor], shape: &[i64]| {
             let parts: Vec<_> = parts.iter().map(|p| p.shallow_clone()).collect();
-            fit.apply(&parts, shape).unwrap()
+            transform.apply(&parts, shape).unwrap()
         };
-        assert_eq!(apply(Fit::Third(1), &[&x], &[2, 2]), x.narrow(0, 2, 2));
-        assert_eq!(apply(Fit::TransposedThird(2), &[&x.tr()], &[2, 2]), x.narrow(0, 4, 2));
-        assert_eq!(apply(Fit::Transposed, &[&x], &[2, 6]), x.tr());
-        assert_eq!(apply(Fit::Transposed, &[&x.select(1, 0)], &[6]), x.select(1, 0));
-        assert_eq!(apply(Fit::Ones, &[], &[2]), Tensor::from_slice(&[1f32, 1.]));
-        let table = Dialect { body: BACKWARDS, ..TABLE };
+        assert_eq!(apply(TensorTransform::QkvSlice(1), &[&x], &[2, 2]), x.narrow(0, 2, 2));
+        assert_eq!(
+            apply(TensorTransform::TransposedQkvSlice(2), &[&x.tr()], &[2, 2]),
+            x.narrow(0, 4, 2)
+        );
+        assert_eq!(apply(TensorTransform::Transposed, &[&x], &[2, 6]), x.tr());
+        assert_eq!(apply(TensorTransform::Transposed, &[&x.select(1, 0)], &[6]), x.select(1, 0));
+        assert_eq!(apply(TensorTransform::Ones, &[], &[2]), Tensor::from_slice(&[1f32, 1.]));
+        let table = KeyMap { body: BACKWARDS, ..TABLE };
         let ours = [("q.weight", 0), ("k.weight", 2), ("v.weight", 4)];
         let mut ours: BTreeMap<_, _> =
             ours.map(|(name, at)| (name.to_string(), x.narrow(0, at, 2))).into();
@@ -348,19 +361,19 @@ mod tests {
         let theirs = table.publish(&ours).unwrap();
         assert_eq!(theirs["qkv.weight"], x.tr());
         let (g, v) = (&theirs["conv.g"], &theirs["conv.v"]);
-        let norm = Fit::WeightNorm { g: "g", v: "v", dim: 1 };
+        let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };
         assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
         assert_eq!(theirs.len(), 5);
         ours.insert("zero.bias".into(), Tensor::ones([2], (Kind::Float, Device::Cpu)));
         assert!(table.publish(&ours).is_err(), "what was trained would be lost");
         assert_eq!(theirs["first.weight"], &x.narrow(1, 0, 1) * 2.);
         assert_eq!(theirs["second.weight"], &x.narrow(1, 1, 1) * 2.);
-        let halves = apply(Fit::Halves { second: "" }, &[&x, &x], &[6, 4]);
+        let halves = apply(TensorTransform::MeanOfHeads { second: "" }, &[&x, &x], &[6, 4]);
         assert_eq!(halves.sum_dim_intlist(1, false, None), x.sum_dim_intlist(1, false, None));
         // Columns of lengths 5 and 13, brought to 10 and 26.
         let v = Tensor::from_slice2(&[[3f32, 5.], [4., 12.]]);
         let g = Tensor::from_slice2(&[[10f32, 26.]]);
-        let norm = Fit::WeightNorm { g: "g", v: "v", dim: 1 };
+        let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };
         assert_eq!(apply(norm, &[&g, &v], &[2, 2]), v * 2.);
     }
 }

@@ -12,15 +12,15 @@ pub mod resize;
 mod source;
 pub(crate) mod write;
 
-pub use builder::Scope;
+pub use builder::VarBuilder;
 pub use checkpoint::{CONFIG, Checkpoint, Entry, Format, ONLY, PREPROCESSOR, WEIGHTS};
 #[cfg(feature = "hub")]
 pub use hub::{Event, Reference, SCHEME};
-pub use key_map::{Dialect, Fit, Recipe, Rule};
+pub use key_map::{KeyMap, KeyRule, TensorSource, TensorTransform};
 pub use lora::Lora;
 pub use report::{Fresh, LoadReport, Origin};
 pub use resize::Resampling;
-pub use source::{Reshape, Reshaped, Source};
+pub use source::{Reshape, Reshaped, WeightSource};
 
-pub(crate) use key_map::{fitted, same, without};
+pub(crate) use key_map::{absent, same, transformed};
 pub(crate) use write::write_tensors;

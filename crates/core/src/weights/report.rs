@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{Reshaped, Source};
+use super::source::{Reshaped, WeightSource};
 
 /// Where a part's parameters come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,29 +22,29 @@ pub enum Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadReport {
     /// The publisher's names of the tensors that became parameters.
-    pub taken: Vec<String>,
+    pub loaded: Vec<String>,
     /// Our names of the parameters that were made fresh.
     pub fresh: Vec<String>,
     /// The publisher's names of the tensors that nobody asked for.
-    pub untaken: Vec<String>,
+    pub unused: Vec<String>,
     /// Those of the taken ones that were brought to another shape.
     pub reshaped: Vec<Reshaped>,
 }
 
 impl LoadReport {
     /// The account for a store whose parameters came from `source` or were made fresh.
-    pub fn new(source: Option<&Source<'_>>, fresh: &Fresh) -> Self {
-        let taken = source.map(|s| s.taken.borrow().clone()).unwrap_or_default();
-        let untaken = source
+    pub fn new(source: Option<&WeightSource<'_>>, fresh: &Fresh) -> Self {
+        let loaded = source.map(|s| s.loaded.borrow().clone()).unwrap_or_default();
+        let unused = source
             .iter()
             .flat_map(|s| s.checkpoint.entries())
             .map(|(name, _)| name.to_string())
-            .filter(|name| !taken.contains(name))
+            .filter(|name| !loaded.contains(name))
             .collect();
         Self {
-            taken: taken.into_iter().collect(),
+            loaded: loaded.into_iter().collect(),
             fresh: fresh.0.borrow().iter().cloned().collect(),
-            untaken,
+            unused,
             reshaped: source.map(|s| s.reshaped.borrow().clone()).unwrap_or_default(),
         }
     }
@@ -57,12 +57,12 @@ impl LoadReport {
 
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { taken, fresh, untaken, reshaped } = self;
-        write!(f, "{} tensors taken", taken.len())?;
+        let Self { loaded, fresh, unused, reshaped } = self;
+        write!(f, "{} tensors loaded", loaded.len())?;
         if !reshaped.is_empty() {
-            write!(f, " ({} reshaped)", reshaped.len())?;
+            write!(f, " ({} resized)", reshaped.len())?;
         }
-        write!(f, ", {} fresh, {} unused", fresh.len(), untaken.len())
+        write!(f, ", {} new, {} unused", fresh.len(), unused.len())
     }
 }
 

@@ -32,7 +32,7 @@ impl Resampling {
 /// A table of positions `[1, tokens + H · W, D]`, row by row, for a grid of other sides: `[1, tokens
 /// + H' · W', D]`. The positions of the tokens before the grid stay as they are. `None`: the grids are
 /// the same, the table is not of the grid `from`, or there is not enough of it to be cut.
-pub fn positions(
+pub fn position_embedding(
     table: &Tensor,
     tokens: i64,
     from: [i64; 2],
@@ -55,7 +55,7 @@ pub fn positions(
 /// kernel is multiplied by the pseudo-inverse of the resizing, which is bicubic and antialiased
 /// (FlexiViT, Beyer et al. 2023, §3.4). `None`: the sides are the same, or
 /// the kernel is not of patches.
-pub fn patches(kernel: &Tensor, to: [i64; 2]) -> Result<Option<Tensor>> {
+pub fn patch_kernel(kernel: &Tensor, to: [i64; 2]) -> Result<Option<Tensor>> {
     let &[width, channels, rows, columns] = kernel.size().as_slice() else { return Ok(None) };
     if [rows, columns] == to {
         return Ok(None);
@@ -78,7 +78,7 @@ const RANK_EPS: f64 = 1e-5;
 /// The kernel of a first convolution `[D, C, P, Q]` for inputs of another number of channels, as timm
 /// does it: for one, the sum, which is exact for grey inputs; else the channels in turn, scaled so
 /// that what comes out keeps its size. `None`: the numbers are the same, or the kernel is not of planes.
-pub fn channels(kernel: &Tensor, to: i64) -> Result<Option<Tensor>> {
+pub fn input_channels(kernel: &Tensor, to: i64) -> Result<Option<Tensor>> {
     let &[_, from, _, _] = kernel.size().as_slice() else { return Ok(None) };
     Ok(Some(match (from, to) {
         _ if from == to => return Ok(None),

@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::checkpoint::Checkpoint;
-use super::key_map::{Dialect, Fit, Recipe};
+use super::key_map::{KeyMap, TensorSource, TensorTransform};
 use super::lora::{A, B, Lora};
 use super::names::nearest;
 use crate::error::{Error, Result};
 
-/// A checkpoint read through a dialect. It remembers what was taken.
+/// A checkpoint read through a key map. It remembers what was taken.
 #[derive(Debug)]
-pub struct Source<'c> {
+pub struct WeightSource<'c> {
     pub(super) checkpoint: &'c Checkpoint,
     pub(super) names: Names,
-    pub(super) taken: RefCell<BTreeSet<String>>,
+    pub(super) loaded: RefCell<BTreeSet<String>>,
     pub(super) reshaped: RefCell<Vec<Reshaped>>,
 }
 
@@ -30,26 +30,26 @@ pub(super) enum Names {
     /// product counts so much, are added to the weights that they stand beside.
     Ours { adapters: Option<f64> },
     /// A publisher's, below a prefix.
-    Theirs(Dialect, &'static str),
+    Theirs(KeyMap, &'static str),
 }
 
 /// Brings a publisher's tensor to the shape that is wanted; `None`: it stays as it is.
 pub type Reshape<'r> = &'r dyn Fn(&Tensor) -> Result<Option<Tensor>>;
 
-impl<'c> Source<'c> {
+impl<'c> WeightSource<'c> {
     /// A publisher's checkpoint.
     ///
     /// # Errors
-    /// If no tensor has a name of this dialect.
-    pub fn new(checkpoint: &'c Checkpoint, dialect: Dialect) -> Result<Self> {
+    /// If no tensor has a name of this key map.
+    pub fn new(checkpoint: &'c Checkpoint, key_map: KeyMap) -> Result<Self> {
         let prefix =
-            dialect.prefix(checkpoint.entries().map(|(name, _)| name)).ok_or_else(|| {
+            key_map.prefix(checkpoint.entries().map(|(name, _)| name)).ok_or_else(|| {
                 Error::Family {
                     path: checkpoint.path().to_path_buf(),
-                    problem: format!("no tensor has a name of the dialect {}", dialect.name),
+                    problem: format!("no tensor has a name of the key map {}", key_map.name),
                 }
             })?;
-        Ok(Self::named(checkpoint, Names::Theirs(dialect, prefix)))
+        Ok(Self::named(checkpoint, Names::Theirs(key_map, prefix)))
     }
 
     /// A checkpoint of ours, as a run folder keeps it, of the very model that is built.
@@ -64,7 +64,7 @@ impl<'c> Source<'c> {
     }
 
     fn named(checkpoint: &'c Checkpoint, names: Names) -> Self {
-        Self { checkpoint, names, taken: RefCell::default(), reshaped: RefCell::default() }
+        Self { checkpoint, names, loaded: RefCell::default(), reshaped: RefCell::default() }
     }
 
     /// The shape of the tensor that ours is made of as it is, before anything is built.
@@ -74,26 +74,27 @@ impl<'c> Source<'c> {
     }
 
     /// The first of the spellings that the checkpoint has.
-    fn recipe(&self, ours: &str) -> Result<Recipe> {
-        let (recipes, dialect) = match &self.names {
-            Names::Same | Names::Ours { .. } => {
-                (vec![Recipe { parts: vec![ours.into()], fit: Fit::Same }], "crosstune")
-            }
-            Names::Theirs(dialect, prefix) => (dialect.recipes(prefix, ours), dialect.name),
+    fn recipe(&self, ours: &str) -> Result<TensorSource> {
+        let (sources, key_map) = match &self.names {
+            Names::Same | Names::Ours { .. } => (
+                vec![TensorSource { parts: vec![ours.into()], transform: TensorTransform::Same }],
+                "crosstune",
+            ),
+            Names::Theirs(key_map, prefix) => (key_map.sources(prefix, ours), key_map.name),
         };
-        let Some(first) = recipes.first() else {
-            return Err(Error::Unmapped { ours: ours.into(), dialect });
+        let Some(first) = sources.first() else {
+            return Err(Error::Unmapped { ours: ours.into(), key_map });
         };
-        let lacks = |recipe: &Recipe| {
+        let lacks = |recipe: &TensorSource| {
             recipe.parts.iter().find(|part| self.checkpoint.entry(part).is_none()).cloned()
         };
         let missing = lacks(first);
-        match (recipes.into_iter().find(|recipe| lacks(recipe).is_none()), missing) {
+        match (sources.into_iter().find(|recipe| lacks(recipe).is_none()), missing) {
             (Some(recipe), _) => Ok(recipe),
             (None, theirs) => {
                 let (theirs, path) = (theirs.unwrap_or_default(), self.checkpoint.path().into());
                 let near = nearest(&theirs, self.checkpoint.entries().map(|(n, _)| n));
-                Err(Error::Missing { ours: ours.into(), theirs, dialect, path, near })
+                Err(Error::Missing { ours: ours.into(), theirs, key_map, path, near })
             }
         }
     }
@@ -115,7 +116,7 @@ impl<'c> Source<'c> {
         let recipe = self.recipe(ours)?;
         let parts: Vec<Tensor> =
             recipe.parts.iter().map(|part| self.checkpoint.tensor(part)).collect::<Result<_>>()?;
-        let value = recipe.fit.apply(&parts, shape)?.to_kind(Kind::Float);
+        let value = recipe.transform.apply(&parts, shape)?.to_kind(Kind::Float);
         let value = match self.adapter(ours)? {
             Some(product) => value + product,
             None => value,
@@ -137,7 +138,7 @@ impl<'c> Source<'c> {
             let (want, path) = (shape.to_vec(), self.checkpoint.path().into());
             return Err(Error::Shape { ours: ours.into(), theirs, path, want, got });
         }
-        self.taken.borrow_mut().extend(recipe.parts);
+        self.loaded.borrow_mut().extend(recipe.parts);
         Ok(value)
     }
 
@@ -150,7 +151,7 @@ impl<'c> Source<'c> {
             return Ok(None);
         }
         let (b, a) = (self.checkpoint.tensor(&names[0])?, self.checkpoint.tensor(&names[1])?);
-        self.taken.borrow_mut().extend(names);
+        self.loaded.borrow_mut().extend(names);
         Ok(Some(b.matmul(&a) * scale))
     }
 }

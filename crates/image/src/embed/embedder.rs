@@ -1,8 +1,8 @@
 //! Which embedder a source is met with, and building it.
 
 use crosstune_core::{
-    Embedder, EmbedderConfig, Error, FeatureShape, PatchEmbedderConfig, Pretrained, Result, Scope,
-    StemConfig, StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder,
+    Embedder, EmbedderConfig, Error, FeatureShape, PatchEmbedderConfig, Pretrained, Result,
+    StemConfig, StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder, VarBuilder,
 };
 
 use super::patches::PatchEmbedder;
@@ -104,7 +104,7 @@ impl Meeting {
     /// Builds the embedder, for pictures of this geometry.
     pub(crate) fn embedder(
         &self,
-        at: Scope<'_>,
+        at: VarBuilder<'_>,
         geometry: &Geometry,
         form: FeatureShape,
     ) -> Result<Box<dyn Embedder>> {

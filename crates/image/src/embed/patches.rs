@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, Positions, Result,
-    Scope,
+    VarBuilder,
 };
 use tch::Tensor;
 
@@ -23,7 +23,7 @@ impl PatchEmbedder {
     /// # Errors
     /// If `form` is not a sequence, if the geometry has no patch that divides its size, or if a
     /// parameter cannot be made.
-    pub fn new(at: Scope<'_>, geometry: &Geometry, form: FeatureShape) -> Result<Self> {
+    pub fn new(at: VarBuilder<'_>, geometry: &Geometry, form: FeatureShape) -> Result<Self> {
         let patch = i64::from(geometry.divided()?);
         let across = i64::from(geometry.size) / patch;
         let config = FrameEmbedderConfig {
@@ -57,7 +57,7 @@ impl Embedder for PatchEmbedder {
         Features::Sequence(self.frames.forward(&self.cut(&batch.x), None))
     }
 
-    fn settle(&self, batch: &Batch) {
+    fn init_from_data(&self, batch: &Batch) {
         self.frames.whiten(&self.cut(&batch.x).flatten(0, 1));
     }
 }
@@ -74,7 +74,7 @@ mod tests {
     fn embedded(geometry: Geometry, width: i64) -> (Tensor, Tensor, nn::VarStore) {
         tch::manual_seed(1);
         let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
-        let root = Scope::root(&store, &fresh);
+        let root = VarBuilder::root(&store, &fresh);
         let embedder =
             PatchEmbedder::new(root, &geometry, FeatureShape::Sequence { width }).unwrap();
         let (channels, size) = (geometry.channels.count() as i64, i64::from(geometry.size));

@@ -1,8 +1,8 @@
 //! Symbols laid out as a picture of one channel, for trunks of convolutions.
 
 use crosstune_core::{
-    Batch, Embedder, Error, FeatureShape, Features, Result, Scope, StemConfig, StemEmbedder,
-    StemNorm, StemPool,
+    Batch, Embedder, Error, FeatureShape, Features, Result, StemConfig, StemEmbedder, StemNorm,
+    StemPool, VarBuilder,
 };
 use tch::{Tensor, nn::Init};
 
@@ -27,7 +27,7 @@ impl SymbolImage {
     ///
     /// # Errors
     /// If there are no symbols, if `form` is not of planes, or if a parameter cannot be made.
-    pub fn new(at: &Scope<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
         let out_channels = form.feature_map("these symbols become a feature map")?;
         if count < 1 {
             let problem = "an embedder of no symbols is empty".into();
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_text_is_the_same_planes_in_any_batch() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-        let at = Scope::root(&store, &fresh);
+        let at = VarBuilder::root(&store, &fresh);
         let planes =
             SymbolImage::new(&at, 10, 40, FeatureShape::FeatureMap { channels: 4 }).unwrap();
         let embed = |x: Tensor, mask: Option<Tensor>| match planes

@@ -1,7 +1,7 @@
 //! Symbols, bytes or characters, for trunks that never saw text.
 
 use crosstune_core::{
-    Batch, Embedder, Error, FeatureShape, Features, Positions, Result, Scope, Sequence,
+    Batch, Embedder, Error, FeatureShape, Features, Positions, Result, Sequence, VarBuilder,
     nn::LayerNorm,
 };
 use tch::{Tensor, nn::Init};
@@ -28,7 +28,7 @@ impl SymbolEmbedder {
     ///
     /// # Errors
     /// If `form` is not a sequence, if the embedder would be empty, or if a parameter cannot be made.
-    pub fn new(at: &Scope<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
         let width = form.sequence("a sentence is a sequence")?;
         if count < 1 || longest < 1 {
             let problem =

@@ -2,8 +2,8 @@
 //! segments and norm).
 
 use crosstune_core::{
-    Batch, Embedder, Error, FeatureShape, Features, Result, Scope, Sequence, TokenEmbedderConfig,
-    dropout, nn::LayerNorm,
+    Batch, Embedder, Error, FeatureShape, Features, Result, Sequence, TokenEmbedderConfig,
+    VarBuilder, dropout, nn::LayerNorm,
 };
 use tch::{Tensor, nn::Init};
 
@@ -28,7 +28,11 @@ impl TokenEmbedder {
     /// # Errors
     /// If `form` is not a sequence, if the embedder would be empty, or if a parameter cannot be
     /// made.
-    pub fn new(at: Scope<'_>, config: &TokenEmbedderConfig, form: FeatureShape) -> Result<Self> {
+    pub fn new(
+        at: VarBuilder<'_>,
+        config: &TokenEmbedderConfig,
+        form: FeatureShape,
+    ) -> Result<Self> {
         let &TokenEmbedderConfig { vocabulary, positions, first_position, .. } = config;
         let width = form.sequence("a sentence is a sequence")?;
         if vocabulary < 1 || first_position < 0 || config.longest() < 1 {
@@ -112,7 +116,7 @@ mod tests {
             dropout: 0.5,
         };
         let form = FeatureShape::Sequence { width: 16 };
-        let at = Scope::root(&store, &fresh);
+        let at = VarBuilder::root(&store, &fresh);
         let embedder = TokenEmbedder::new(at.sub("embed"), &config, form).unwrap();
         let names: Vec<_> = {
             let mut names: Vec<_> = store.variables().into_keys().collect();

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fs, path::Path};
 
 use crosstune_core::{
     Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item, Modality,
-    Origin, Place, Pretrained, Result, Scope, Shown, TokenEmbedderConfig,
+    Origin, Place, Pretrained, Result, Shown, TokenEmbedderConfig, VarBuilder,
     files::{read_json, write_json},
     modality::PREPROCESSING,
 };
@@ -247,7 +247,7 @@ impl Modality for TextSettings {
         Batch { x, attention_mask: mask }
     }
 
-    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         Ok(match &self.reader {
             Reader::Tokens { embedder, .. } => Box::new(TokenEmbedder::new(at, embedder, form)?),
             Reader::Symbols(symbols) => {

@@ -34,10 +34,10 @@ fn based() -> (Pretrained, TextSettings, Model) {
     let spec = TextSettings::spec(&source, Origin::Pretrained, labels);
     let spec =
         Spec { lora, ..spec.with_head(source.family().head.pool, source.family().head.config) };
-    let dialect = source.source().unwrap();
+    let key_map = source.source().unwrap();
     let model =
-        Model::new(spec, &settings, Some((&dialect, Parts::BodyAndHead)), Device::Cpu).unwrap();
-    drop(dialect);
+        Model::new(spec, &settings, Some((&key_map, Parts::BodyAndHead)), Device::Cpu).unwrap();
+    drop(key_map);
     (source, settings, model)
 }
 

@@ -45,8 +45,8 @@ fn learnt(source: &str, units: Units, epochs: usize) -> f64 {
 
     seed(1);
     let spec = TextSettings::spec(&source, Origin::Fresh, vec!["cat".into(), "moon".into()]);
-    let dialect = source.source().unwrap();
-    let model = Model::new(spec, &settings, Some((&dialect, Parts::Body)), Device::Cpu).unwrap();
+    let key_map = source.source().unwrap();
+    let model = Model::new(spec, &settings, Some((&key_map, Parts::Body)), Device::Cpu).unwrap();
     assert!(model.report().fresh.contains(&"embed.token.weight".to_string()));
     Freeze::default().apply(model.store(), model.anatomy()).unwrap();
     let options = FitOptions { epochs, batch_size: 8, lr: 3e-3, ..FitOptions::default() };
@@ -58,7 +58,7 @@ fn learnt(source: &str, units: Units, epochs: usize) -> f64 {
     let (opened, settings) = run::open::<TextSettings>(&place, Device::Cpu).unwrap();
     let (again, _) = read(&settings, &items);
     assert_eq!(again.some(usize::MAX), samples.some(usize::MAX));
-    evaluate(&opened, &settings, &again, 8).unwrap().merit()
+    evaluate(&opened, &settings, &again, 8).unwrap().primary_metric()
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use crosstune_core::{
-    Choices, Dataset, Error, Evaluation, FitOptions, Init, Modality, Plan, Progress, Recipe, Room,
-    Samples, Splits, evaluate, fit, task::SingleLabelFigures,
+    Choices, Dataset, Error, FitOptions, Init, Metrics, Modality, Plan, Progress, Recipe, Room,
+    Samples, Splits, evaluate, fit, task::ClassificationMetrics,
 };
 use crosstune_report::{ArmKind, Exhibit, Point, Run, Trial};
 
@@ -191,7 +191,7 @@ impl<'a, M: Modality> Bench<'a, M> {
             Some(tested) => tested,
             None => test()?,
         };
-        let SingleLabelFigures { accuracy, loss, macro_f1, confusion, .. } = figures(tested)?;
+        let ClassificationMetrics { accuracy, loss, macro_f1, confusion, .. } = figures(tested)?;
         let size = splits.train.len();
         let run = Run {
             size,
@@ -235,9 +235,9 @@ pub(super) fn best(trials: &[Trial], size: usize) -> Option<&Trial> {
     )
 }
 
-fn figures(evaluation: Evaluation) -> Result<SingleLabelFigures> {
+fn figures(evaluation: Metrics) -> Result<ClassificationMetrics> {
     match evaluation {
-        Evaluation::SingleLabel(figures) => Ok(figures),
+        Metrics::SingleLabel(figures) => Ok(figures),
         _ => bail!("a comparison is of single labels"),
     }
 }

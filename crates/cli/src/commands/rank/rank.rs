@@ -44,7 +44,7 @@ struct Ranked {
     seconds: f64,
     /// How often each sample was answered right.
     #[serde(skip)]
-    right: Vec<f64>,
+    correct: Vec<f64>,
 }
 
 /// A source that cannot be used, and why.
@@ -190,8 +190,8 @@ impl Ranked {
         let family = of.source.family();
         let accuracies: Vec<f64> = probes.iter().map(|p| p.accuracy).collect();
         let folds = mean(&probes.iter().map(|p| p.standard_error.powi(2)).collect::<Vec<_>>());
-        let right = (0..probes[0].right.len())
-            .map(|at| probes.iter().filter(|p| p.right[at]).count() as f64 / probes.len() as f64);
+        let correct = (0..probes[0].correct.len())
+            .map(|at| probes.iter().filter(|p| p.correct[at]).count() as f64 / probes.len() as f64);
         Self {
             source: of.path.display().to_string(),
             family: family.name.clone(),
@@ -204,7 +204,7 @@ impl Ranked {
             accuracies,
             tied: false,
             seconds,
-            right: right.collect(),
+            correct: correct.collect(),
         }
     }
 }
@@ -235,9 +235,9 @@ fn order(ranked: &mut [Ranked]) {
 /// The standard error of the difference of two accuracies. Both are of the same samples, so it is the
 /// differences sample by sample that spread; and the seeds of fresh embedders.
 fn of_difference(a: &Ranked, b: &Ranked) -> f64 {
-    let samples = match a.right.len() == b.right.len() {
-        true => of_mean(&a.right.iter().zip(&b.right).map(|(a, b)| a - b).collect::<Vec<_>>()),
-        false => of_mean(&a.right) + of_mean(&b.right),
+    let samples = match a.correct.len() == b.correct.len() {
+        true => of_mean(&a.correct.iter().zip(&b.correct).map(|(a, b)| a - b).collect::<Vec<_>>()),
+        false => of_mean(&a.correct) + of_mean(&b.correct),
     };
     (samples + of_mean(&a.accuracies) + of_mean(&b.accuracies)).sqrt()
 }

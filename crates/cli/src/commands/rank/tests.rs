@@ -4,7 +4,7 @@ use super::*;
 
 /// A source of which every `wrong`-th of 100 samples is answered wrong, from `first` on.
 fn source(name: &str, first: usize, wrong: usize, accuracies: &[f64]) -> Ranked {
-    let right: Vec<f64> =
+    let correct: Vec<f64> =
         (0..100).map(|i| f64::from(i < first || !(i - first).is_multiple_of(wrong))).collect();
     Ranked {
         source: name.into(),
@@ -18,7 +18,7 @@ fn source(name: &str, first: usize, wrong: usize, accuracies: &[f64]) -> Ranked 
         standard_error: 0.01,
         tied: false,
         seconds: 1.,
-        right,
+        correct,
     }
 }
 
@@ -27,7 +27,7 @@ fn ties_are_by_the_samples_that_two_sources_differ_in() {
     // 10 wrong, 11 wrong of which 10 are the same, 11 wrong of which none is, 25 wrong.
     let best = source("best", 0, 10, &[0.9]);
     let mut near = source("near", 0, 10, &[0.89]);
-    near.right[1] = 0.;
+    near.correct[1] = 0.;
     let other = source("other", 5, 9, &[0.89]);
     let far = source("far", 0, 4, &[0.75]);
     assert!(of_difference(&best, &near) < 0.011);

@@ -1,7 +1,7 @@
 //! What a training says on the way.
 
 use crosstune_core::{
-    Cut, Dataset, EpochRecord, Evaluation, FitOptions, Init, LoadReport, Modality, Model, Plan,
+    Cut, Dataset, EpochRecord, FitOptions, Init, LoadReport, Metrics, Modality, Model, Plan,
     Pretrained, Task, transfer::AlignReport,
 };
 use indicatif::ProgressBar;
@@ -14,9 +14,13 @@ use crate::output::{
 };
 
 pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize, task: Task) {
-    let validation = match (record.validation_loss, record.validation_merit) {
-        (Some(loss), Some(merit)) => {
-            format!("   validation loss {loss:.3}, {} {}", task.merit(), share(task, merit))
+    let validation = match (record.validation_loss, record.validation_score) {
+        (Some(loss), Some(primary_metric)) => {
+            format!(
+                "   validation loss {loss:.3}, {} {}",
+                task.primary_metric(),
+                share(task, primary_metric)
+            )
         }
         _ => String::new(),
     };
@@ -110,24 +114,24 @@ pub(super) fn say_phases(options: &FitOptions) {
 
 /// Every tensor that loading was about.
 pub(super) fn say_names(report: &LoadReport) {
-    for name in &report.taken {
+    for name in &report.loaded {
         match report.reshaped.iter().find(|reshaped| reshaped.name == *name) {
             Some(reshaped) => {
-                say("taken", format!("{name}, from {:?} to {:?}", reshaped.from, reshaped.to));
+                say("loaded", format!("{name}, from {:?} to {:?}", reshaped.from, reshaped.to));
             }
-            None => say("taken", name),
+            None => say("loaded", name),
         }
     }
     for name in &report.fresh {
         say("fresh", name);
     }
-    for name in &report.untaken {
+    for name in &report.unused {
         say("unused", name);
     }
 }
 
 pub(super) fn say_result(result: &RunResult) {
-    let score = |e: &Evaluation, split: &str| say(split, figures(e, "samples"));
+    let score = |e: &Metrics, split: &str| say(split, figures(e, "samples"));
     if let Some(e) = &result.validation {
         score(e, "validation");
         if result.test.is_none() {

@@ -93,7 +93,7 @@ impl Plan {
             recipe: recipe.into(),
             batch_size: options.batch_size,
             phases,
-            unused: report.untaken.clone(),
+            unused: report.unused.clone(),
             reshaped: report.reshaped.clone(),
             estimate: None,
             parameters: model.store().variables().into_iter().map(parameter).collect(),

@@ -1,7 +1,7 @@
 //! `result.json`: what a training leaves beside its model.
 
 use crosstune_core::{
-    Evaluation, FitOptions, Fitted, Freeze, Init, LoadReport, MatmulPrecision, Recipe, Statistics,
+    FitOptions, Fitted, Freeze, Init, LoadReport, MatmulPrecision, Metrics, Recipe, Statistics,
     transfer::AlignReport,
 };
 use serde::Serialize;
@@ -26,9 +26,9 @@ pub(super) struct RunResult {
     pub(super) loaded: LoadReport,
     pub(super) course: Fitted,
     /// On the validation split, with the parameters that were kept.
-    pub(super) validation: Option<Evaluation>,
+    pub(super) validation: Option<Metrics>,
     /// On the test split.
-    pub(super) test: Option<Evaluation>,
+    pub(super) test: Option<Metrics>,
     pub(super) cost: Cost,
 }
 

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::*;
 use crate::family::pretrained::Pretrained;
 use crate::nn::Block;
-use crate::weights::{Lora, Source, write_tensors};
+use crate::weights::{Lora, WeightSource, write_tensors};
 
 /// Opens a file of this name and contents.
 fn opened(name: &str, text: &str) -> Result<Pretrained> {
@@ -83,10 +83,11 @@ fn adapters_are_added_to_the_weights_beside_them() {
     write_tensors(named, &path).unwrap();
     let checkpoint = Checkpoint::open(&path).unwrap();
     let lora = Lora { rank: 2, alpha: 6., ..Lora::default() };
-    let merged = Source::to_transfer(&checkpoint, Some(&lora)).tensor("trunk.q.weight", &[3, 5]);
+    let merged =
+        WeightSource::to_transfer(&checkpoint, Some(&lora)).tensor("trunk.q.weight", &[3, 5]);
     let expected = &weight + b.matmul(&a) * 3.;
     assert!(merged.unwrap().allclose(&expected, 1e-6, 1e-6, false));
     // The very model keeps them apart.
-    let same = Source::ours(&checkpoint).tensor("trunk.q.weight", &[3, 5]).unwrap();
+    let same = WeightSource::ours(&checkpoint).tensor("trunk.q.weight", &[3, 5]).unwrap();
     assert_eq!(same, weight);
 }

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::mask::causal_mask;
 use crate::error::Result;
 use crate::nn::layers::{INIT, Linear, dropout};
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 /// Attention of a sequence to itself.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    pub(crate) fn new(at: &Scope<'_>, width: i64, heads: i64) -> Result<Self> {
+    pub(crate) fn new(at: &VarBuilder<'_>, width: i64, heads: i64) -> Result<Self> {
         let linear = |name| Linear::normal(&at.sub(name), width, width, INIT);
         Ok(Self { q: linear("q")?, k: linear("k")?, v: linear("v")?, out: linear("out")?, heads })
     }

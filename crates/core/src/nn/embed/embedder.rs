@@ -14,7 +14,7 @@ pub trait Embedder: Debug + Send {
     fn embed(&self, batch: &Batch, train: bool) -> Features;
     /// Fits fresh parameters to what inputs look like, before the first step. What is pretrained
     /// stays as it is.
-    fn settle(&self, batch: &Batch) {
+    fn init_from_data(&self, batch: &Batch) {
         let _ = batch;
     }
     /// Decides whether the statistics of batch norms move, where there are such.

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
 use crate::nn::layers::{LayerNorm, Linear};
 use crate::nn::position::Positions;
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 /// Vectors to a sequence, for data that a sequence trunk never saw: `[B, T, F]` is projected to
 /// `[B, T, D]`, positions are added, and a layer norm brings the sum to the scale at which
@@ -43,7 +43,11 @@ impl FrameEmbedder {
     ///
     /// # Errors
     /// If `form` is not a sequence, or a parameter cannot be made.
-    pub fn new(at: Scope<'_>, config: FrameEmbedderConfig, form: FeatureShape) -> Result<Self> {
+    pub fn new(
+        at: VarBuilder<'_>,
+        config: FrameEmbedderConfig,
+        form: FeatureShape,
+    ) -> Result<Self> {
         let width = form.sequence("frames are a sequence")?;
         let positions = config.positions.count();
         if config.features < 1 || positions < 1 {
@@ -122,7 +126,7 @@ mod tests {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let config = FrameEmbedderConfig { features: 4, positions: Positions::Line(8) };
         let form = FeatureShape::Sequence { width: 64 };
-        let embedder = FrameEmbedder::new(Scope::root(&store, &fresh), config, form).unwrap();
+        let embedder = FrameEmbedder::new(VarBuilder::root(&store, &fresh), config, form).unwrap();
         // Four numbers that are nearly the same one, and so vary in one direction by far the most.
         let noise = Tensor::randn([512, 8, 4], (Kind::Float, Device::Cpu));
         let x = noise.narrow(2, 0, 1) + noise * 0.2;

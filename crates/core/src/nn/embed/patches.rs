@@ -9,7 +9,7 @@ use super::embedder::Embedder;
 use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
 use crate::nn::layers::dropout::dropout;
-use crate::weights::{Scope, resize};
+use crate::weights::{VarBuilder, resize};
 
 /// Planes to a sequence: a convolution makes a vector of every patch, row by row; the class token,
 /// and the distillation token where there is one, stand before them; and each place adds its
@@ -37,7 +37,7 @@ impl TokenPatchEmbedder {
     /// If `form` is not a sequence, if patches do not fit their inputs, if the two differ in their
     /// tokens, or if the source of `at` lacks a tensor.
     pub fn new(
-        at: Scope<'_>,
+        at: VarBuilder<'_>,
         from: &PatchEmbedderConfig,
         to: &PatchEmbedderConfig,
         form: FeatureShape,
@@ -50,8 +50,8 @@ impl TokenPatchEmbedder {
         let bound = ((to.channels * rows * columns) as f64).sqrt().recip();
         let uniform = Init::Uniform { lo: -bound, up: bound };
         let reshape = |kernel: &Tensor| {
-            let recoloured = resize::channels(kernel, to.channels)?;
-            let resized = resize::patches(recoloured.as_ref().unwrap_or(kernel), to.patch)?;
+            let recoloured = resize::input_channels(kernel, to.channels)?;
+            let resized = resize::patch_kernel(recoloured.as_ref().unwrap_or(kernel), to.patch)?;
             Ok(resized.or(recoloured))
         };
         let project = at.sub("project");
@@ -69,7 +69,8 @@ impl TokenPatchEmbedder {
         let before = to.tokens.count();
         let (old, new) = (from.grid(), to.grid());
         let shape = [1, before + new[0] * new[1], width];
-        let reshape = |table: &Tensor| resize::positions(table, before, old, new, to.resampling);
+        let reshape =
+            |table: &Tensor| resize::position_embedding(table, before, old, new, to.resampling);
         let position = at.param_reshaped("position", &shape, &reshape, || {
             nn::init(normal, &shape, at.device())
         })?;

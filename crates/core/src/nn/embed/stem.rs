@@ -7,7 +7,7 @@ use super::embedder::Embedder;
 use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features};
 use crate::nn::layers::{BatchNorm2d, Conv2d, Statistics};
-use crate::weights::{Scope, resize};
+use crate::weights::{VarBuilder, resize};
 
 /// A convolution, normalised where the model does so, rectified and made smaller: `[B, C, H, W]` to
 /// `[B, out_channels, H', W']`.
@@ -28,7 +28,7 @@ impl StemEmbedder {
     /// If `form` is other than the channels of `to`, if the kernels or the norms of the two differ, or
     /// if the source of `at` lacks a tensor.
     pub fn new(
-        at: Scope<'_>,
+        at: VarBuilder<'_>,
         from: &StemConfig,
         to: &StemConfig,
         form: FeatureShape,
@@ -49,7 +49,7 @@ impl StemEmbedder {
                 problem: format!("{to:?} cannot be made of {from:?}"),
             });
         }
-        let reshape = |kernel: &Tensor| resize::channels(kernel, in_channels);
+        let reshape = |kernel: &Tensor| resize::input_channels(kernel, in_channels);
         let conv = Conv2d::reshaped(
             &at.sub("conv"),
             (in_channels, out_channels),
@@ -92,7 +92,7 @@ impl Embedder for StemEmbedder {
 
     /// The norm's statistics become those of the batch, as far as they are fresh: before the first
     /// step, predictions would else go by a mean of 0 and a variance of 1.
-    fn settle(&self, batch: &Batch) {
+    fn init_from_data(&self, batch: &Batch) {
         if let Some(norm) = &self.norm {
             norm.measure(&tch::no_grad(|| self.conv.forward(&batch.x)));
         }

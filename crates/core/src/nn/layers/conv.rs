@@ -4,7 +4,7 @@ use tch::nn::Init;
 use tch::{Tensor, nn};
 
 use crate::error::Result;
-use crate::weights::{Reshape, Scope};
+use crate::weights::{Reshape, VarBuilder};
 
 /// A convolution over planes, without a bias: a norm follows that would take it away.
 #[derive(Debug)]
@@ -18,13 +18,19 @@ impl Conv2d {
     /// `weight [c_out, c_in, kernel, kernel]`, fresh as ResNets are initialised (He et al. 2015,
     /// over what comes out). The edges are padded by half a kernel: at a stride of 1, planes keep
     /// their size.
-    pub fn new(at: &Scope<'_>, c_in: i64, c_out: i64, kernel: i64, stride: i64) -> Result<Self> {
+    pub fn new(
+        at: &VarBuilder<'_>,
+        c_in: i64,
+        c_out: i64,
+        kernel: i64,
+        stride: i64,
+    ) -> Result<Self> {
         Self::reshaped(at, (c_in, c_out), kernel, stride, &|_| Ok(None))
     }
 
     /// The same, where `reshape` may bring the source's weight to the shape that is wanted.
     pub(crate) fn reshaped(
-        at: &Scope<'_>,
+        at: &VarBuilder<'_>,
         (c_in, c_out): (i64, i64),
         kernel: i64,
         stride: i64,

@@ -5,7 +5,7 @@ use tch::nn::Init;
 
 use super::lora::Adapter;
 use crate::error::Result;
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 /// `y = x Wᵀ + b`, and what an adapter adds where [`Lora`](crate::weights::Lora) asks for one.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Linear {
 impl Linear {
     /// `weight [d_out, d_in]` and `bias [d_out]`, uniform within `1/√d_in` as in PyTorch (tch's own
     /// default is about 2.45 times wider).
-    pub fn new(at: &Scope<'_>, d_in: i64, d_out: i64) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Self> {
         let init = uniform(d_in);
         Ok(Self {
             weight: at.param("weight", &[d_out, d_in], init)?,
@@ -28,7 +28,7 @@ impl Linear {
     }
 
     /// The same without a bias: `y = x Wᵀ`.
-    pub fn unbiased(at: &Scope<'_>, d_in: i64, d_out: i64) -> Result<Self> {
+    pub fn unbiased(at: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Self> {
         Ok(Self {
             weight: at.param("weight", &[d_out, d_in], uniform(d_in))?,
             bias: None,
@@ -37,7 +37,7 @@ impl Linear {
     }
 
     /// The same with an initialisation for the weight and zero for the bias when they are fresh.
-    pub(crate) fn normal(at: &Scope<'_>, d_in: i64, d_out: i64, stdev: f64) -> Result<Self> {
+    pub(crate) fn normal(at: &VarBuilder<'_>, d_in: i64, d_out: i64, stdev: f64) -> Result<Self> {
         Ok(Self {
             weight: at.param("weight", &[d_out, d_in], Init::Randn { mean: 0., stdev })?,
             bias: Some(at.param("bias", &[d_out], Init::Const(0.))?),

@@ -5,7 +5,7 @@ use tch::nn::Init;
 
 use super::dropout::dropout;
 use crate::error::Result;
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 use crate::weights::lora::{A, B};
 
 /// What stands beside the weight of one linear layer.
@@ -20,7 +20,7 @@ pub(crate) struct Adapter {
 impl Adapter {
     /// Parameters `lora_a [rank, d_in]`, fresh as PEFT has it (uniform within `1/√d_in`), and `lora_b
     /// [d_out, rank]`, fresh at zero; `None` if the layer at `at` is no target.
-    pub(crate) fn new(at: &Scope<'_>, d_in: i64, d_out: i64) -> Result<Option<Self>> {
+    pub(crate) fn new(at: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Option<Self>> {
         let Some(lora) = at.adapting().and_then(|adapting| adapting.of(&at.name())) else {
             return Ok(None);
         };

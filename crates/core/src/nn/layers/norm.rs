@@ -7,7 +7,7 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use crate::error::Result;
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 /// Layer normalisation over the last dimension (Ba et al. 2016).
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct LayerNorm {
 
 impl LayerNorm {
     /// `weight [width]`, fresh at 1, and `bias [width]`, fresh at 0.
-    pub fn new(at: &Scope<'_>, width: i64, eps: f64) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, width: i64, eps: f64) -> Result<Self> {
         Ok(Self {
             weight: at.param("weight", &[width], Init::Const(1.))?,
             bias: at.param("bias", &[width], Init::Const(0.))?,
@@ -61,7 +61,7 @@ impl BatchNorm2d {
     const MOMENTUM: f64 = 0.1;
 
     /// Parameters `weight` and `bias`, buffers `running_mean` and `running_var`, each `[channels]`.
-    pub fn new(at: &Scope<'_>, channels: i64) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, channels: i64) -> Result<Self> {
         Ok(Self {
             statistics: Cell::default(),
             weight: at.param("weight", &[channels], Init::Const(1.))?,

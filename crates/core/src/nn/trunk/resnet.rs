@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use crate::error::{Error, Result};
 use crate::nn::layers::{BatchNorm2d, Conv2d, Statistics};
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 /// Which convolutions a block has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +92,7 @@ struct Layer {
 impl Layer {
     /// `names` are those of the convolution and of the norm.
     fn new(
-        at: &Scope<'_>,
+        at: &VarBuilder<'_>,
         names: [&str; 2],
         (c_in, c_out): (i64, i64),
         kernel: i64,
@@ -129,7 +129,7 @@ struct ResidualBlock {
 
 impl ResidualBlock {
     fn new(
-        at: &Scope<'_>,
+        at: &VarBuilder<'_>,
         config: &ResNetConfig,
         c_in: i64,
         c_out: i64,
@@ -200,7 +200,7 @@ impl ResNet {
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
-    pub fn new(at: &Scope<'_>, config: ResNetConfig) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, config: ResNetConfig) -> Result<Self> {
         config.validate()?;
         let (mut stages, mut channels) = (vec![], config.in_channels);
         for (i, stage) in config.stages.iter().enumerate() {
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn frozen_statistics_stand_still_and_others_move() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-        let root = Scope::root(&store, &fresh).sub("trunk");
+        let root = VarBuilder::root(&store, &fresh).sub("trunk");
         let net = ResNet::new(&root, config(Block::Basic, Shortcut::Projected)).unwrap();
         let x = Tensor::randn([2, 8, 6, 6], (Kind::Float, Device::Cpu)) + 3.;
         let mean = || store.variables()["trunk.stages.0.0.norm1.running_mean"].copy();
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_padded_shortcut_has_no_parameters_and_keeps_every_other_place() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-        let root = Scope::root(&store, &fresh);
+        let root = VarBuilder::root(&store, &fresh);
         let config = config(Block::Basic, Shortcut::Padded);
         let block = ResidualBlock::new(&root, &config, 8, 16, 2).unwrap();
         assert!(store.variables().keys().all(|name| !name.contains("shortcut")));
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_contradiction_is_named() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-        let root = Scope::root(&store, &fresh);
+        let root = VarBuilder::root(&store, &fresh);
         let mut narrow = config(Block::Bottleneck, Shortcut::Projected);
         narrow.stages[1].width = 6;
         let error = ResNet::new(&root, narrow).unwrap_err();

@@ -9,7 +9,7 @@ use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
 use crate::nn::features::{FeatureShape, Features};
 use crate::nn::layers::Statistics;
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 /// What a trunk is built from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Trunk {
     ///
     /// # Errors
     /// As the trunk that is built.
-    pub fn new(at: &Scope<'_>, config: &TrunkConfig) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
             TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(at, c.clone())?),
             TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(at, c.clone())?),

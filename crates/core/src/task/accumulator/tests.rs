@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::spec::Spec;
-use crate::task::metrics::{MultiLabelFigures, RegressionFigures, SingleLabelFigures};
+use crate::task::metrics::{ClassificationMetrics, MultiLabelMetrics, RegressionMetrics};
 use crate::task::scale::TargetScale;
 use crate::task::tests::spec;
 
@@ -11,8 +11,8 @@ fn near(got: f64, expected: f64) {
 }
 
 /// The figures of answers `[B, answers]` to targets, added in two batches.
-fn tallied(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Evaluation {
-    let mut tally = Tally::new(spec.task_config());
+fn tallied(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Metrics {
+    let mut tally = MetricAccumulator::new(spec.task_config());
     for (from, to) in [(0, 2), (2, targets.len())] {
         let part = answers.narrow(0, from as i64, (to - from) as i64);
         tally.add(&part, targets[from..to].iter()).unwrap();
@@ -22,7 +22,7 @@ fn tallied(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Evaluation {
 
 #[test]
 fn figures_follow_from_the_confusion() {
-    let e = SingleLabelFigures::of(vec![vec![8, 2], vec![1, 9]], 0.5);
+    let e = ClassificationMetrics::of(vec![vec![8, 2], vec![1, 9]], 0.5);
     assert_eq!(e.samples, 20);
     near(e.accuracy, 0.85);
     near(e.macro_f1, 0.849_624_060_150_376);
@@ -45,8 +45,8 @@ fn figures_of_labels_are_those_of_scikit_learn() {
     let answers = Tensor::from_slice(&flat).view([6, 4]).logit(None::<f64>).to_kind(Kind::Double);
     let spec = spec(Task::MultiLabel, &["a", "b", "c", "d"], vec![]);
     let e = tallied(&spec, &answers, &targets);
-    near(e.merit(), 0.757_936_507_936_507_9);
-    let Evaluation::MultiLabel(e) = e else { panic!("{e:?}") };
+    near(e.primary_metric(), 0.757_936_507_936_507_9);
+    let Metrics::MultiLabel(e) = e else { panic!("{e:?}") };
     assert_eq!(e.samples, 6);
     near(e.exact_match, 1. / 6.);
     near(e.micro_f1, 0.761_904_761_904_761_9);
@@ -81,9 +81,9 @@ fn figures_of_values_are_those_of_scikit_learn() {
         answers.iter().flat_map(|[a, b]| [(a - 2.) / 0.5, (b - 300.) / 50.]).collect();
     let targets = truth.map(|row| Target::Values(row.to_vec()));
     let e = tallied(&spec, &Tensor::from_slice(&flat).view([5, 2]), &targets);
-    near(e.merit(), 0.766_632_791_327_913_3);
+    near(e.primary_metric(), 0.766_632_791_327_913_3);
     assert_eq!(e.accuracy(), None);
-    let Evaluation::Regression(e) = e else { panic!("{e:?}") };
+    let Metrics::Regression(e) = e else { panic!("{e:?}") };
     near(e.mse, 350.312);
     near(e.mae, 11.36);
     // Computed in f32.
@@ -105,27 +105,27 @@ fn figures_of_values_are_those_of_scikit_learn() {
 #[test]
 fn what_does_not_vary_has_no_correlation() {
     let column = |answers: [f64; 3], truth| ("x".to_string(), answers.to_vec(), truth);
-    let same = RegressionFigures::of(&[column([1., 2., 3.], vec![2.; 3])], 3, 0.);
+    let same = RegressionMetrics::of(&[column([1., 2., 3.], vec![2.; 3])], 3, 0.);
     assert_eq!((same.r2, same.pearson, same.spearman), (0., None, None));
-    assert_eq!(RegressionFigures::of(&[column([2.; 3], vec![2.; 3])], 3, 0.).r2, 1.);
+    assert_eq!(RegressionMetrics::of(&[column([2.; 3], vec![2.; 3])], 3, 0.).r2, 1.);
     // As scikit-learn has it with `force_finite`.
-    let none = MultiLabelFigures::of(&[("x".into(), vec![0.1, 0.4], vec![false; 2])], 2, 0.);
+    let none = MultiLabelMetrics::of(&[("x".into(), vec![0.1, 0.4], vec![false; 2])], 2, 0.);
     assert_eq!((none.exact_match, none.macro_f1, none.mean_average_precision), (1., 0., None));
 }
 
 #[test]
 fn a_file_holds_the_figures_alone() {
-    let e = Evaluation::SingleLabel(SingleLabelFigures::of(vec![vec![1, 1], vec![0, 2]], 0.25));
+    let e = Metrics::SingleLabel(ClassificationMetrics::of(vec![vec![1, 1], vec![0, 2]], 0.25));
     let written = serde_json::to_string(&e).unwrap();
     assert!(
         written.starts_with(r#"{"samples":4,"accuracy":0.75,"loss":0.25,"macro_f1":"#)
             && written.ends_with(r#""confusion":[[1,1],[0,2]]}"#),
         "{written}"
     );
-    let labels = MultiLabelFigures::of(&[("x".into(), vec![0.1, 0.4], vec![false; 2])], 2, 0.);
-    let values = RegressionFigures::of(&[("x".into(), vec![1., 2.], vec![2., 2.])], 2, 0.);
-    for e in [e, Evaluation::MultiLabel(labels), Evaluation::Regression(values)] {
+    let labels = MultiLabelMetrics::of(&[("x".into(), vec![0.1, 0.4], vec![false; 2])], 2, 0.);
+    let values = RegressionMetrics::of(&[("x".into(), vec![1., 2.], vec![2., 2.])], 2, 0.);
+    for e in [e, Metrics::MultiLabel(labels), Metrics::Regression(values)] {
         let written = serde_json::to_string(&e).unwrap();
-        assert_eq!(serde_json::from_str::<Evaluation>(&written).unwrap(), e);
+        assert_eq!(serde_json::from_str::<Metrics>(&written).unwrap(), e);
     }
 }

@@ -2,23 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::multi_label::MultiLabelFigures;
-use super::regression::RegressionFigures;
-use super::single_label::SingleLabelFigures;
+use super::multi_label::MultiLabelMetrics;
+use super::regression::RegressionMetrics;
+use super::single_label::ClassificationMetrics;
 
 /// A model's result on labelled samples. In a file it is its figures alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Evaluation {
+pub enum Metrics {
     /// Of one class for each sample.
-    SingleLabel(SingleLabelFigures),
+    SingleLabel(ClassificationMetrics),
     /// Of any number of labels.
-    MultiLabel(MultiLabelFigures),
+    MultiLabel(MultiLabelMetrics),
     /// Of numbers.
-    Regression(RegressionFigures),
+    Regression(RegressionMetrics),
 }
 
-impl Evaluation {
+impl Metrics {
     /// The number of samples.
     pub fn samples(&self) -> usize {
         match self {
@@ -38,8 +38,8 @@ impl Evaluation {
     }
 
     /// The one figure that epochs are compared by, the greater the better: accuracy, the macro F1 of
-    /// labels, the mean R² of values ([`Task::merit`]).
-    pub fn merit(&self) -> f64 {
+    /// labels, the mean R² of values ([`Task::primary_metric`]).
+    pub fn primary_metric(&self) -> f64 {
         match self {
             Self::SingleLabel(e) => e.accuracy,
             Self::MultiLabel(e) => e.macro_f1,

@@ -5,7 +5,7 @@ pub(super) mod multi_label;
 pub(super) mod regression;
 pub(super) mod single_label;
 
-pub use metrics::Evaluation;
-pub use multi_label::{LabelFigures, MultiLabelFigures};
-pub use regression::{RegressionFigures, ValueFigures};
-pub use single_label::SingleLabelFigures;
+pub use metrics::Metrics;
+pub use multi_label::{LabelMetrics, MultiLabelMetrics};
+pub use regression::{RegressionMetrics, ValueMetrics};
+pub use single_label::ClassificationMetrics;

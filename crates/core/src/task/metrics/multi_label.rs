@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How good answers are in which each label has a probability. A label is answered where that is above
 /// a half.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MultiLabelFigures {
+pub struct MultiLabelMetrics {
     /// The number of samples.
     pub samples: usize,
     /// The share of samples whose labels are all right.
@@ -20,12 +20,12 @@ pub struct MultiLabelFigures {
     /// The mean over the labels that occur of the average precision; `None`: none occurs.
     pub mean_average_precision: Option<f64>,
     /// Label by label.
-    pub labels: Vec<LabelFigures>,
+    pub labels: Vec<LabelMetrics>,
 }
 
 /// How good the answers on one label are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LabelFigures {
+pub struct LabelMetrics {
     /// Its name.
     pub label: String,
     /// The share of right ones among what was answered; 0: it was not.
@@ -43,7 +43,7 @@ pub struct LabelFigures {
 /// The answers on one label: its name, probabilities and what is true, of all samples.
 type Column = (String, Vec<f64>, Vec<bool>);
 
-impl MultiLabelFigures {
+impl MultiLabelMetrics {
     pub(crate) fn of(columns: &[Column], samples: usize, loss: f64) -> Self {
         let mut sums = Counts::default();
         let mut f1 = vec![];
@@ -55,7 +55,7 @@ impl MultiLabelFigures {
             if counts.answered + counts.occurring > 0 {
                 f1.push(counts.f1());
             }
-            LabelFigures {
+            LabelMetrics {
                 label: label.clone(),
                 precision: share(counts.right, counts.answered),
                 recall: share(counts.right, counts.occurring),
@@ -64,7 +64,7 @@ impl MultiLabelFigures {
                 support: counts.occurring,
             }
         };
-        let labels: Vec<LabelFigures> = columns.iter().map(label).collect();
+        let labels: Vec<LabelMetrics> = columns.iter().map(label).collect();
         let exact = |&sample: &usize| {
             columns.iter().all(|(_, p, truth)| (p[sample] > 0.5) == truth[sample])
         };

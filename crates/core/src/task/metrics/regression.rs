@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How good answers are that are numbers: the means over all values, and each by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RegressionFigures {
+pub struct RegressionMetrics {
     /// The number of samples.
     pub samples: usize,
     /// The mean squared error in deviations of the training split.
@@ -20,12 +20,12 @@ pub struct RegressionFigures {
     /// Spearman's correlation, of ranks; likewise.
     pub spearman: Option<f64>,
     /// Value by value.
-    pub values: Vec<ValueFigures>,
+    pub values: Vec<ValueMetrics>,
 }
 
 /// How good the answers on one value are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ValueFigures {
+pub struct ValueMetrics {
     /// Its name.
     pub value: String,
     /// The mean squared error, in squared units.
@@ -44,12 +44,12 @@ pub struct ValueFigures {
 /// The answers on one value: its name, answers and what is true, of all samples.
 type Column = (String, Vec<f64>, Vec<f64>);
 
-impl RegressionFigures {
+impl RegressionMetrics {
     pub(crate) fn of(columns: &[Column], samples: usize, loss: f64) -> Self {
-        let values: Vec<ValueFigures> = columns.iter().map(ValueFigures::of).collect();
+        let values: Vec<ValueMetrics> = columns.iter().map(ValueMetrics::of).collect();
         let average =
-            |of: fn(&ValueFigures) -> f64| mean(&values.iter().map(of).collect::<Vec<_>>());
-        let known = |of: fn(&ValueFigures) -> Option<f64>| {
+            |of: fn(&ValueMetrics) -> f64| mean(&values.iter().map(of).collect::<Vec<_>>());
+        let known = |of: fn(&ValueMetrics) -> Option<f64>| {
             let known: Vec<f64> = values.iter().filter_map(of).collect();
             (!known.is_empty()).then(|| mean(&known))
         };
@@ -66,7 +66,7 @@ impl RegressionFigures {
     }
 }
 
-impl ValueFigures {
+impl ValueMetrics {
     fn of((value, answers, truth): &Column) -> Self {
         let errors: Vec<f64> = answers.iter().zip(truth).map(|(a, t)| a - t).collect();
         let squared = mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>());

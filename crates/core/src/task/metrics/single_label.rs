@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How good answers are of which each is one class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SingleLabelFigures {
+pub struct ClassificationMetrics {
     /// The number of samples.
     pub samples: usize,
     /// The share of right answers.
@@ -17,7 +17,7 @@ pub struct SingleLabelFigures {
     pub confusion: Vec<Vec<u32>>,
 }
 
-impl SingleLabelFigures {
+impl ClassificationMetrics {
     pub(crate) fn of(confusion: Vec<Vec<u32>>, loss: f64) -> Self {
         let classes = confusion.len();
         let samples: u32 = confusion.iter().flatten().sum();

@@ -35,7 +35,7 @@ use crate::spec::FORMAT;
 use crate::spec::Spec;
 use crate::task::Target;
 use crate::weights::Origin;
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 use crate::weights::write;
 
 /// `sin(w i (j + 1) + 0.3 j) · (1 + c / 2) + shift · cos(2 c + 1.3 j)` with the class `c = i mod
@@ -151,7 +151,7 @@ impl Modality for Waves {
     fn example(&self) -> Batch {
         Batch { x: Tensor::zeros([1, 4, 3], (Kind::Float, Device::Cpu)), attention_mask: None }
     }
-    fn embedder(&self, at: Scope<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         let config = FrameEmbedderConfig { features: 3, positions: Positions::Line(4) };
         Ok(Box::new(FrameEmbedder::new(at, config, form)?))
     }

@@ -7,7 +7,7 @@ use super::*;
 use crate::nn::{
     Embedder, FrameEmbedder, FrameEmbedderConfig, Pool, Positions, StemEmbedder, StemPool, Trunk,
 };
-use crate::weights::{Fresh, LoadReport, Scope};
+use crate::weights::{Fresh, LoadReport, VarBuilder};
 
 fn fixture(name: &str) -> Pretrained {
     Pretrained::open(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -72,17 +72,17 @@ fn what_the_weights_do_not_tell_is_not_made_up() {
 /// A tower of a fresh embedder on a source's trunk, settled on `batch` and matched.
 fn matched(
     source: &str,
-    embedder: impl FnOnce(Scope<'_>, FeatureShape) -> Box<dyn Embedder>,
+    embedder: impl FnOnce(VarBuilder<'_>, FeatureShape) -> Box<dyn Embedder>,
     batch: &Batch,
 ) -> (Moments, Features) {
     tch::manual_seed(1);
     let pretrained = fixture(source);
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-    let root = Scope::root(&store, &fresh);
+    let root = VarBuilder::root(&store, &fresh);
     let trunk = Trunk::new(&root.sub("trunk"), &pretrained.family().trunk).unwrap();
     let embedder = embedder(root.sub("embed"), trunk.accepts());
     let tower = Tower::join(embedder, trunk, Pool::Mean).unwrap();
-    tower.settle(batch);
+    tower.init_from_data(batch);
     let moments = Moments::of(&pretrained).unwrap().unwrap();
     let report = LoadReport::new(None, &fresh);
     moments.impose(&tower, &store.variables(), &report.fresh, batch);
@@ -98,7 +98,7 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
     let _ = mask.narrow(0, 0, 32).narrow(1, 4, 4).fill_(0);
     let batch = Batch { x, attention_mask: Some(mask) };
     for source in ["text/tests/fixtures/tiny-bert", "text/tests/fixtures/tiny-gpt2"] {
-        let frames = |at: Scope<'_>, form| {
+        let frames = |at: VarBuilder<'_>, form| {
             let config = FrameEmbedderConfig { features: 5, positions: Positions::Line(8) };
             Box::new(FrameEmbedder::new(at, config, form).unwrap()) as Box<dyn Embedder>
         };
@@ -119,7 +119,7 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
 #[test]
 fn fresh_planes_come_at_the_scale_of_a_stem() {
     let x = Tensor::randn([32, 1, 12, 12], (Kind::Float, Device::Cpu)) * 3. + 1.;
-    let stem = |at: Scope<'_>, form| {
+    let stem = |at: VarBuilder<'_>, form| {
         let config = StemConfig {
             in_channels: 1,
             out_channels: 4,

@@ -29,7 +29,7 @@ pub struct Probe {
     pub l2: Vec<f64>,
     /// Which samples were answered right.
     #[serde(skip)]
-    pub right: Vec<bool>,
+    pub correct: Vec<bool>,
 }
 
 /// Cross-validates a [`Logistic`] on features `[N, D]`. `parts` is the fold of each sample, counted
@@ -54,7 +54,7 @@ pub fn probe(features: &Tensor, targets: &[i64], classes: usize, parts: &[usize]
         standard_error: 0.,
         folds: vec![],
         l2: vec![],
-        right: vec![false; targets.len()],
+        correct: vec![false; targets.len()],
     };
     for fold in 0..count {
         let chooser = (fold + 1) % count;
@@ -71,16 +71,16 @@ pub fn probe(features: &Tensor, targets: &[i64], classes: usize, parts: &[usize]
         let classifier = Logistic::fit_until(NEAR, &fit, &fit_labels, classes, chosen, None);
         let (at, score, labels) = of(&|part| part == fold);
         let answers = Vec::<i64>::try_from(classifier.scores(&score).argmax(-1, false))?;
-        let mut right = 0;
+        let mut correct = 0;
         for ((at, label), answer) in at.into_iter().zip(&labels).zip(answers) {
-            probe.right[at] = *label == answer;
-            right += usize::from(*label == answer);
+            probe.correct[at] = *label == answer;
+            correct += usize::from(*label == answer);
         }
-        probe.folds.push(right as f64 / labels.len() as f64);
+        probe.folds.push(correct as f64 / labels.len() as f64);
         probe.l2.push(chosen);
     }
-    let right = probe.right.iter().filter(|&&right| right).count();
-    probe.accuracy = right as f64 / targets.len() as f64;
+    let correct = probe.correct.iter().filter(|&&correct| correct).count();
+    probe.accuracy = correct as f64 / targets.len() as f64;
     let mean = probe.folds.iter().sum::<f64>() / count as f64;
     let squares: f64 = probe.folds.iter().map(|fold| (fold - mean).powi(2)).sum();
     probe.standard_error = (squares / (count - 1) as f64 / count as f64).sqrt();

@@ -93,7 +93,7 @@ fn the_probe_tells_what_can_be_told_apart() {
         targets.iter().zip(0..).map(|(t, i)| (t + i64::from(i % 5 == 0)) % 3).collect();
     let some = probe(&features, &wrong, 3, &parts).unwrap();
     assert!(some.accuracy > 0.7 && some.accuracy < 0.85, "{some:?}");
-    let right = some.right.iter().filter(|&&right| right).count();
+    let right = some.correct.iter().filter(|&&right| right).count();
     assert!((some.accuracy - right as f64 / 120.).abs() < 1e-12);
     // The mean over the folds, and its standard error, by hand.
     let mean = some.folds.iter().sum::<f64>() / 4.;

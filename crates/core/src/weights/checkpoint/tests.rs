@@ -10,9 +10,9 @@ use super::checkpoint::Checkpoint;
 use super::find::WEIGHTS;
 use super::format::Format;
 use crate::error::one_line;
-use crate::weights::builder::Scope;
+use crate::weights::builder::VarBuilder;
 use crate::weights::report::Fresh;
-use crate::weights::source::Source;
+use crate::weights::source::WeightSource;
 
 #[path = "tests/broken_tests.rs"]
 mod broken_tests;
@@ -184,9 +184,9 @@ fn a_mapped_parameter_is_trained_without_touching_the_file() {
     let path = large(folder.path());
     let before = fs::read(&path).unwrap();
     let checkpoint = Checkpoint::open(&path).unwrap();
-    let source = Source::ours(&checkpoint);
+    let source = WeightSource::ours(&checkpoint);
     let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
-    let scope = Scope::root(&store, &fresh).from(Some(&source));
+    let scope = VarBuilder::root(&store, &fresh).with_source(Some(&source));
     let mut a = scope.param("a", &[300, 100], nn::Init::Const(0.)).unwrap();
     let b = scope.param("b", &[300, 100], nn::Init::Const(0.)).unwrap();
     assert!(is_mapped(&a, &path) && is_mapped(&b, &path));

@@ -18,7 +18,7 @@ fn built(dropout: f64, targets: &[&str]) -> Result<(VarStore, Transformer)> {
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let adapting = Adapting::new(&lora);
     let transformer = {
-        let at = Scope::root(&store, &fresh).sub("trunk").adapted(Some(&adapting));
+        let at = VarBuilder::root(&store, &fresh).sub("trunk").adapted(Some(&adapting));
         let config = TransformerConfig { heads: 4, mlp: 32, ..TransformerConfig::of(16, 2) };
         Transformer::new(&at, config)?
     };
@@ -73,7 +73,8 @@ fn the_start_is_the_base_and_the_product_can_be_merged() {
     // The same seed does not draw the same base where adapters draw, too: the values are copied.
     let (plain_store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let config = TransformerConfig { heads: 4, mlp: 32, ..TransformerConfig::of(16, 2) };
-    let plain = Transformer::new(&Scope::root(&plain_store, &fresh).sub("trunk"), config).unwrap();
+    let plain =
+        Transformer::new(&VarBuilder::root(&plain_store, &fresh).sub("trunk"), config).unwrap();
     let merge = || {
         let ours = store.variables();
         tch::no_grad(|| {

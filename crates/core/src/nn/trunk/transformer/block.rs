@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::nn::attention::{Attention, AttentionKind};
 use crate::nn::layers::dropout::dropout;
 use crate::nn::layers::{INIT, LayerNorm, Linear, NormPlacement};
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 #[derive(Debug)]
 pub(super) struct Block {
@@ -22,7 +22,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn new(at: &Scope<'_>, c: &TransformerConfig) -> Result<Self> {
+    pub(super) fn new(at: &VarBuilder<'_>, c: &TransformerConfig) -> Result<Self> {
         let mlp = at.sub("mlp");
         let scale = |name| at.param(name, &[c.width], Init::Const(1.));
         Ok(Self {

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::nn::attention::{AttentionKind, causal_mask};
 use crate::nn::features::Sequence;
 use crate::nn::layers::{LayerNorm, NormPlacement};
-use crate::weights::Scope;
+use crate::weights::VarBuilder;
 
 /// A stack of blocks from hidden states to hidden states.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Transformer {
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
-    pub fn new(at: &Scope<'_>, config: TransformerConfig) -> Result<Self> {
+    pub fn new(at: &VarBuilder<'_>, config: TransformerConfig) -> Result<Self> {
         config.validate()?;
         let blocks = (0..config.depth)
             .map(|i| Block::new(&at.sub("blocks").sub(i), &config))
@@ -91,7 +91,7 @@ mod tests {
     fn changed(norm: NormPlacement, attention: AttentionKind, mask: Option<&Tensor>) -> Vec<bool> {
         tch::manual_seed(1);
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-        let root = Scope::root(&store, &fresh);
+        let root = VarBuilder::root(&store, &fresh);
         let transformer = Transformer::new(&root, config(norm, attention)).unwrap();
         let run = |x: &Tensor| {
             let mask = mask.map(Tensor::shallow_clone);
@@ -126,7 +126,7 @@ mod tests {
             (TransformerConfig { eps: 0., ..good }, "the epsilon 0 is not positive"),
         ] {
             let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-            let error = Transformer::new(&Scope::root(&store, &fresh), bad).unwrap_err();
+            let error = Transformer::new(&VarBuilder::root(&store, &fresh), bad).unwrap_err();
             assert!(error.to_string().contains(said), "{error}");
         }
     }
