@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crosstune_core::{
-    Continues, Dataset, FitOptions, Fitted, Freeze, MEMORY, Modality, Model, Parts, Phase,
-    Pretrained, Room, Samples, Splits, SweepEnd, find_rate, fit,
+    CacheBudget, Continues, Dataset, FitOptions, Fitted, Freeze, LoadParts, MEMORY, Modality,
+    Model, Phase, Pretrained, Samples, Splits, SweepEnd, find_rate, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -56,7 +56,7 @@ fn ready(held_out: f64, freeze: &str) -> (Model, TextSettings, Splits) {
     let (splits, _) = Splits::read(&mut sentences, &data, MEMORY, || ()).unwrap();
     let spec = TextSettings::spec(&source, embedder, data.labels);
     let key_map = source.source().unwrap();
-    let source = Some((&key_map, Parts::Body));
+    let source = Some((&key_map, LoadParts::Body));
     let model = seeded(3, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
     freeze.parse::<Freeze>().unwrap().apply(model.store(), model.anatomy()).unwrap();
     (model, sentences, splits)
@@ -80,7 +80,7 @@ fn what_is_kept_of_frozen_parts_is_what_they_compute() {
     for freeze in ["embedder,trunk", "below:1", "below:2"] {
         let phase = |epochs| Phase::of(freeze.parse().unwrap(), epochs);
         let run = |phases, memory| {
-            let room = Some(Room { memory, ..Room::default() });
+            let room = Some(CacheBudget { memory, ..CacheBudget::default() });
             tuned("nothing", &FitOptions { phases, room, ..options(3) }).course
         };
         // One epoch is computed as it comes.
@@ -153,7 +153,9 @@ fn phases_train_what_they_say() {
 #[test]
 fn what_has_settled_is_frozen() {
     // Nothing above the first block: what moves in it is all that tells.
-    let run = |settle| tuned("nothing", &FitOptions { settle, patience: None, ..options(6) });
+    let run = |settle| {
+        tuned("nothing", &FitOptions { auto_freeze: settle, patience: None, ..options(6) })
+    };
     let (all, some) = (run(None), run(Some(0.9)));
     assert_eq!(figures(&all.course)[..2], figures(&some.course)[..2], "two epochs to compare");
     assert_ne!(figures(&all.course), figures(&some.course));

@@ -3,8 +3,8 @@
 use std::fs;
 
 use crosstune_core::{
-    Dataset, FitOptions, MEMORY, Mix, Modality, Model, Order, Parts, Pretrained, Reading, Samples,
-    Splits, evaluate, fit,
+    Dataset, FitOptions, LoadParts, MEMORY, Mix, Modality, Model, Order, Pretrained, ReadMode,
+    Samples, Splits, evaluate, fit,
 };
 use crosstune_image::ImageSettings;
 use tch::Device;
@@ -55,7 +55,7 @@ fn what_is_read_again_is_what_was_kept() {
         assert!(bad.is_empty());
         let spec = ImageSettings::spec(&source, embedder, data.labels);
         let key_map = source.source().unwrap();
-        let source = Some((&key_map, Parts::Body));
+        let source = Some((&key_map, LoadParts::Body));
         let model = seeded(3, || Model::new(spec, &pictures, source, Device::Cpu).unwrap());
         let options = FitOptions {
             epochs: 2,
@@ -84,7 +84,8 @@ fn memory_holds_what_fits_and_no_more() {
     let mut pictures = ImageSettings::default();
     pictures.survey(&data.test.iter().map(|i| &i.input).collect::<Vec<_>>());
     let mut memory = 10 * 64 + 63;
-    let (samples, bad) = Samples::read(&pictures, &data.test, Reading::Plain, &mut memory, || ());
+    let (samples, bad) =
+        Samples::read(&pictures, &data.test, ReadMode::Inference, &mut memory, || ());
     assert!(bad.is_empty());
     assert_eq!((samples.len(), samples.in_memory(), memory), (data.test.len(), 10, 63));
     assert_eq!(samples.some(4).len(), 4);

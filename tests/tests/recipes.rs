@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crosstune_core::{
-    Choices, Dataset, FeatureShape, FitOptions, MEMORY, Modality, Model, Parts, Pretrained, Recipe,
-    Samples, Splits, fit,
+    Choices, Dataset, FeatureShape, FitOptions, LoadParts, MEMORY, Modality, Model, Pretrained,
+    Recipe, Samples, Splits, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -28,7 +28,7 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     let (splits, _) = Splits::read(&mut sentences, &data, MEMORY, || ()).unwrap();
     let spec = TextSettings::spec(&source, embedder, data.labels);
     let key_map = source.source().unwrap();
-    let source = Some((&key_map, Parts::Body));
+    let source = Some((&key_map, LoadParts::Body));
     let model = seeded(0, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
     tch::no_grad(|| {
         for (name, mut value) in model.store().variables() {

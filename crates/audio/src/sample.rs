@@ -20,7 +20,7 @@ pub(crate) struct Hearing<'a> {
     pub(crate) scale: Option<&'a Normalization>,
 }
 
-/// What is kept of training samples, for [`Hearing::vary`] to draw from.
+/// What is kept of training samples, for [`Hearing::augment`] to draw from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
     /// Samples at the front end's rate, `[N]`: a step computes what is heard of them.
@@ -64,8 +64,8 @@ impl Hearing<'_> {
         })
     }
 
-    /// [`Modality::vary`](crosstune_core::Modality::vary).
-    pub(crate) fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+    /// [`Modality::augment`](crosstune_core::Modality::augment).
+    pub(crate) fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
         let (options, frames) = (self.options, self.options.frames());
         let sample = match self.keeps() {
             Kept::Samples => {
@@ -85,8 +85,8 @@ impl Hearing<'_> {
         options.augment.mask(sample, self.scale.map(|scale| &scale.mean[..]), rng)
     }
 
-    /// Whether [`vary`](Self::vary) leaves anything to chance.
-    pub(crate) fn varies(&self) -> bool {
+    /// Whether [`vary`](Self::augment) leaves anything to chance.
+    pub(crate) fn augments(&self) -> bool {
         let options = self.options;
         self.keeps() != Kept::Frames || options.long != Long::Cut || options.augment.masks.is_some()
     }

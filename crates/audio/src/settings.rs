@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use crosstune_core::{
     Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
-    FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Result, Rng, Shown,
+    FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Preview, Result, Rng,
     StemConfig, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
 };
 use rayon::prelude::*;
@@ -220,12 +220,12 @@ impl Modality for AudioSettings {
         self.hearing().read_for_training(input)
     }
 
-    fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
-        self.hearing().vary(kept, rng)
+    fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+        self.hearing().augment(kept, rng)
     }
 
-    fn varies(&self) -> bool {
-        self.hearing().varies()
+    fn augments(&self) -> bool {
+        self.hearing().augments()
     }
 
     fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
@@ -235,19 +235,19 @@ impl Modality for AudioSettings {
         }
     }
 
-    fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+    fn size(&self, input: &Input) -> Result<Vec<f64>, Cause> {
         Ok(vec![open(input)?.seconds()?])
     }
 
-    fn show(&self, input: &Input) -> Result<Shown, Cause> {
+    fn preview(&self, input: &Input) -> Result<Preview, Cause> {
         spectrogram(open(input)?)
     }
 
-    fn play(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
+    fn preview_audio(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
         clip(open(input)?).map(Some)
     }
 
-    fn standardise(&mut self, train: &[Tensor]) {
+    fn fit_normalization(&mut self, train: &[Tensor]) {
         // A pretrained model knows the scale that it was trained at.
         if self.adopted.is_none() && self.embedder == Origin::Fresh {
             let hearing = self.hearing();
@@ -298,7 +298,7 @@ impl Modality for AudioSettings {
         self.adopted.as_ref().map(|adopted| adopted.pretrained(frames))
     }
 
-    fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {
+    fn save_pretrained(&self, folder: &Path) -> Result<Map<String, Value>> {
         if let Some(extractor) = self.adopted.as_ref().and_then(|a| a.extractor(&self.options)) {
             write_json(&folder.join(PREPROCESSOR), &extractor)?;
         }

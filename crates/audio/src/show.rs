@@ -2,7 +2,7 @@
 
 use std::{f64::consts::PI, io::Cursor};
 
-use crosstune_core::{Cause, Shown};
+use crosstune_core::{Cause, Preview};
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::{
@@ -22,7 +22,7 @@ const RANGE: f32 = 18.42;
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn spectrogram(recording: Recording) -> Result<Shown, Cause> {
+pub(crate) fn spectrogram(recording: Recording) -> Result<Preview, Cause> {
     let rate = recording.sample_rate();
     // What lies behind that would be an error to read, and is too long to look at.
     let samples = recording.read(LONGEST as usize)?;
@@ -42,7 +42,7 @@ pub(crate) fn spectrogram(recording: Recording) -> Result<Shown, Cause> {
             rgb.extend(colour(f64::from(1. - quieter / RANGE)));
         }
     }
-    Ok(Shown::Picture { width: columns as u32, height: HEIGHT as u32, rgb })
+    Ok(Preview::Picture { width: columns as u32, height: HEIGHT as u32, rgb })
 }
 
 /// The most of a recording that is played, in seconds.

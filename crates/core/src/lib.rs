@@ -14,7 +14,7 @@
 //!
 //! An [`Embedder`] turns one modality's [`Batch`] into the form that a [`Trunk`] takes. A trunk is
 //! pretrained and knows no modality. So any source goes to any target: choose the embedder of the
-//! target's modality that emits what the source's trunk accepts; [`Tower::join`] checks that it
+//! target's modality that emits what the source's trunk accepts; [`Encoder::join`] checks that it
 //! does.
 //!
 //! All parameters live in one store under our own names (`embed.…`, `trunk.blocks.3.attn.q.weight`,
@@ -47,16 +47,16 @@ pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplic
 pub use error::{BadSample, Cause, Error, Place, Result};
 pub use family::{Family, Pretrained, PretrainedHead};
 pub use libtorch::MatmulPrecision;
-pub use loader::{Balance, MEMORY, Order, Reading, Room, Samples, Splits};
-pub use modality::{Modality, Shown};
-pub use model::{Anatomy, Freeze, Model, Parts};
+pub use loader::{Balance, CacheBudget, MEMORY, Order, ReadMode, Samples, Splits};
+pub use modality::{Modality, Preview};
+pub use model::{Anatomy, Freeze, LoadParts, Model};
 pub use nn::{
-    Activation, AttentionKind, Batch, Bias, Block, ClassTokens, Classifier, Cut, Dense, Embedder,
-    EmbedderConfig, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    Head, HeadConfig, LayerScale, NormPlacement, PatchEmbedderConfig, Pool, Positions, ResNet,
-    ResNetConfig, Sequence, Shortcut, Stage, Statistics, StemConfig, StemEmbedder, StemNorm,
-    StemPool, TokenEmbedderConfig, TokenPatchEmbedder, Tower, Transformer, TransformerConfig,
-    Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, dropout,
+    Activation, AttentionKind, Batch, Bias, Block, ClassTokens, Classifier, CutPoint, Dense,
+    Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig,
+    FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement, PatchEmbedderConfig, Pool,
+    Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage, Statistics, StemConfig,
+    StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder, Transformer,
+    TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

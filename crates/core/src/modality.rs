@@ -23,8 +23,8 @@ use crate::weights::{Origin, VarBuilder};
 ///
 /// In the order of use: [`adopt`](Self::adopt) once per source, [`survey`](Self::survey) once per
 /// training set, [`read_for_training`](Self::read_for_training) once per training sample and [`read`](Self::read) once per other
-/// one (in parallel), [`standardise`](Self::standardise) once, [`embedder`](Self::embedder) once per
-/// model, [`vary`](Self::vary) once per training sample and epoch, [`batch`](Self::batch) at every step.
+/// one (in parallel), [`standardise`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
+/// model, [`vary`](Self::augment) once per training sample and epoch, [`batch`](Self::batch) at every step.
 pub trait Modality:
     Debug + Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
 {
@@ -36,7 +36,7 @@ pub trait Modality:
     const INPUTS: InputKind = InputKind::Files;
     /// Endings of the files that are samples, in lower case, without the dot.
     const EXTENSIONS: &'static [&'static str];
-    /// What [`extent`](Self::extent) measures, with units: `width, pixels`.
+    /// What [`extent`](Self::size) measures, with units: `width, pixels`.
     const EXTENT: &'static [&'static str] = &[];
 
     /// Takes over what a pretrained source publishes about inputs of this modality (a tokenizer,
@@ -56,7 +56,7 @@ pub trait Modality:
     /// What is wrong with the input, in one line without its path, which the caller adds.
     fn read(&self, input: &Input) -> Result<Tensor, Cause>;
 
-    /// Reads one input to train on, with all that [`vary`](Self::vary) draws from: a picture before it
+    /// Reads one input to train on, with all that [`vary`](Self::augment) draws from: a picture before it
     /// is cropped, a recording before it is cut.
     ///
     /// # Errors
@@ -67,13 +67,13 @@ pub trait Modality:
 
     /// A sample, as [`read`](Self::read) would make it, of what [`read_for_training`](Self::read_for_training) returned, varied
     /// at random by `rng` alone: augmentation. May run on any thread.
-    fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+    fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
         let _ = rng;
         kept.shallow_clone()
     }
 
-    /// Whether [`vary`](Self::vary) makes anything but the same sample.
-    fn varies(&self) -> bool {
+    /// Whether [`vary`](Self::augment) makes anything but the same sample.
+    fn augments(&self) -> bool {
         false
     }
 
@@ -96,7 +96,7 @@ pub trait Modality:
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+    fn size(&self, input: &Input) -> Result<Vec<f64>, Cause> {
         let _ = input;
         Ok(vec![])
     }
@@ -105,12 +105,12 @@ pub trait Modality:
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn show(&self, input: &Input) -> Result<Shown, Cause> {
+    fn preview(&self, input: &Input) -> Result<Preview, Cause> {
         Ok(match input {
-            Input::File(path) => Shown::Text(path.display().to_string()),
-            Input::Bytes { name, .. } => Shown::Text(name.clone()),
-            Input::Text(text) => Shown::Text(text.clone()),
-            Input::Pair([first, second]) => Shown::Text(format!("{first}\t{second}")),
+            Input::File(path) => Preview::Text(path.display().to_string()),
+            Input::Bytes { name, .. } => Preview::Text(name.clone()),
+            Input::Text(text) => Preview::Text(text.clone()),
+            Input::Pair([first, second]) => Preview::Text(format!("{first}\t{second}")),
         })
     }
 
@@ -118,13 +118,13 @@ pub trait Modality:
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn play(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
+    fn preview_audio(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
         let _ = input;
         Ok(None)
     }
 
     /// Measures the training samples, as [`read_for_training`](Self::read_for_training) returned them, so that `batch` can bring every sample to a common scale.
-    fn standardise(&mut self, train: &[Tensor]) {
+    fn fit_normalization(&mut self, train: &[Tensor]) {
         let _ = train;
     }
 
@@ -157,7 +157,7 @@ pub trait Modality:
     /// Writes what transformers keeps beside a model's weights (a tokenizer, a
     /// `preprocessor_config.json`) into a folder, and gives the fields of `config.json` that only the
     /// modality knows.
-    fn publish(&self, folder: &Path) -> Result<serde_json::Map<String, serde_json::Value>> {
+    fn save_pretrained(&self, folder: &Path) -> Result<serde_json::Map<String, serde_json::Value>> {
         let _ = folder;
         Ok(serde_json::Map::new())
     }
@@ -210,7 +210,7 @@ pub trait Modality:
 
 /// An input for the eyes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shown {
+pub enum Preview {
     /// A picture, or a recording's spectrogram: rows of pixels from the top, three bytes each (red,
     /// green, blue).
     Picture {

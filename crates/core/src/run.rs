@@ -20,7 +20,7 @@ use tch::Device;
 use crate::error::{Error, Result};
 use crate::files::{beside, write_json};
 use crate::modality::Modality;
-use crate::model::{Model, Parts};
+use crate::model::{LoadParts, Model};
 use crate::spec::{SPEC, Spec};
 use crate::weights::{Checkpoint, WEIGHTS, WeightSource};
 
@@ -133,6 +133,6 @@ pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
     let modality = M::open(folder)?;
     let checkpoint = Checkpoint::open(folder)?;
     let source = WeightSource::ours(&checkpoint);
-    let model = Model::new(spec, &modality, Some((&source, Parts::All)), device)?;
+    let model = Model::new(spec, &modality, Some((&source, LoadParts::All)), device)?;
     Ok((model, modality))
 }

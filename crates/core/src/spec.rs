@@ -58,7 +58,7 @@ impl Spec {
     }
 
     /// The same with another pool and another head: those that a source came with
-    /// ([`PretrainedHead`](crate::family::PretrainedHead)), for [`Parts::BodyAndHead`].
+    /// ([`PretrainedHead`](crate::family::PretrainedHead)), for [`LoadParts::BodyAndHead`].
     pub fn with_head(self, pool: Pool, head: HeadConfig) -> Self {
         Self { pool, head, ..self }
     }

@@ -161,7 +161,7 @@ mod tests {
             ),
             ("--crop-scale 0.5 --jitter 0.4", Augment { crop: Some(0.5), jitter: 0.4, ..none }),
         ] {
-            assert_eq!(*settings(line).unwrap().augment(), expected, "{line}");
+            assert_eq!(*settings(line).unwrap().augmentation(), expected, "{line}");
         }
         for (line, message) in [
             ("--flip 1.5", "--flip: 1.5; choose a probability, 0 to 1"),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crosstune_core::{
     Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Origin,
-    Pretrained, Result, Rng, Shown, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
+    Pretrained, Preview, Result, Rng, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -94,7 +94,7 @@ impl ImageSettings {
     }
 
     /// What is varied of training pictures.
-    pub fn augment(&self) -> &Augment {
+    pub fn augmentation(&self) -> &Augment {
         &self.augment
     }
 
@@ -186,30 +186,30 @@ impl Modality for ImageSettings {
         Ok(sample(picture.to((width as u32, height as u32), self.geometry.resample)?)?)
     }
 
-    fn vary(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+    fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
         // What becomes 0 to the model, or as near as bytes allow.
         let fill: Vec<u8> =
             self.scale.mean.iter().map(|mean| (mean * 255.).round() as u8).collect();
-        self.augment.vary(kept, &self.geometry, &fill, rng)
+        self.augment.augment(kept, &self.geometry, &fill, rng)
     }
 
-    fn varies(&self) -> bool {
+    fn augments(&self) -> bool {
         !self.augment.is_none()
     }
 
-    fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+    fn size(&self, input: &Input) -> Result<Vec<f64>, Cause> {
         let Header { width, height, .. } = header(input)?;
         Ok(vec![width.into(), height.into()])
     }
 
-    fn show(&self, input: &Input) -> Result<Shown, Cause> {
+    fn preview(&self, input: &Input) -> Result<Preview, Cause> {
         let picture = self.colours(input, Channels::Rgb)?;
         let picture = picture.thumbnail(SHOWN)?;
         let (width, height) = (picture.width(), picture.height());
-        Ok(Shown::Picture { width, height, rgb: picture.samples })
+        Ok(Preview::Picture { width, height, rgb: picture.samples })
     }
 
-    fn standardise(&mut self, train: &[Tensor]) {
+    fn fit_normalization(&mut self, train: &[Tensor]) {
         if !train.is_empty() && !self.meeting.is_pretrained() {
             self.scale = Normalization::measure(self.geometry.channels, train);
         }
@@ -237,7 +237,7 @@ impl Modality for ImageSettings {
         self.meeting.config(&self.geometry, form)
     }
 
-    fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {
+    fn save_pretrained(&self, folder: &Path) -> Result<Map<String, Value>> {
         let Geometry { size, resize, resample, fit, channels, .. } = self.geometry;
         let (class, before) = match fit {
             // The class that scales the shorter side and crops, as we do. Only a margin of half a

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crosstune_core::{
-    Device, FeatureShape, Features, FitOptions, Freeze, Input, Modality, Model, Origin, Parts,
+    Device, FeatureShape, Features, FitOptions, Freeze, Input, LoadParts, Modality, Model, Origin,
     Pretrained, Resampling, Reshaped, RunWriter, TrunkConfig, Tuner, run, seed, weights::resize,
 };
 use crosstune_image::{Channels, Geometry, ImageOptions, ImageSettings, Margin, Resample};
@@ -47,7 +47,7 @@ fn with(name: &str, file: &str, contents: &str) -> tempfile::TempDir {
 fn model(source: &Pretrained, settings: &ImageSettings, embedder: Origin) -> Model {
     let spec = ImageSettings::spec(source, embedder, labels());
     let taken = source.source().unwrap();
-    Model::new(spec, settings, Some((&taken, Parts::Body)), Device::Cpu).unwrap()
+    Model::new(spec, settings, Some((&taken, LoadParts::Body)), Device::Cpu).unwrap()
 }
 
 /// The same, for pictures prepared as a person asks and the source has it.
@@ -66,7 +66,7 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
     let origin = settings.adopt(source).unwrap();
     settings.survey(&inputs.iter().collect::<Vec<_>>());
     let samples: Vec<_> = inputs.iter().map(|input| settings.read(input).unwrap()).collect();
-    settings.standardise(&samples);
+    settings.fit_normalization(&samples);
     let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
 
     seed(7);
@@ -203,7 +203,7 @@ fn a_grey_picture_looks_the_same_in_one_channel_as_in_three() {
         let asked = ImageOptions { channels: Some(channels), ..ImageOptions::default() };
         let (model, settings) = build(&source, asked);
         let picture = plane.repeat([channels.count() as i64, 1, 1]);
-        let features = model.classifier().tower().embed(&settings.batch(&[&picture]), false);
+        let features = model.classifier().encoder().embed(&settings.batch(&[&picture]), false);
         let Features::Sequence(sequence) = features else { panic!("a sequence") };
         sequence.x
     });
@@ -262,7 +262,7 @@ fn a_large_picture_is_made_smaller_by_a_fresh_stem() {
         panic!("planes")
     };
     let pixels = settings.batch(&[&Tensor::zeros([3, 80, 80], (Kind::Uint8, Device::Cpu))]);
-    let Features::FeatureMap(x) = model.classifier().tower().embed(&pixels, false) else {
+    let Features::FeatureMap(x) = model.classifier().encoder().embed(&pixels, false) else {
         panic!("planes")
     };
     assert_eq!(x.size(), [1, channels, 20, 20]);

@@ -258,9 +258,9 @@ fn refused(path: &Path) -> String {
     let Err(error) = settings.read(&input) else { return format!("{path:?} was read") };
     let read = line(error.as_ref());
     let kept = line(settings.read_for_training(&input).unwrap_err().as_ref());
-    let shown = line(settings.show(&input).unwrap_err().as_ref());
+    let shown = line(settings.preview(&input).unwrap_err().as_ref());
     assert_eq!((&kept, &shown), (&read, &read));
-    if let Err(error) = settings.extent(&input) {
+    if let Err(error) = settings.size(&input) {
         line(error.as_ref());
     }
     read
@@ -286,7 +286,7 @@ fn strips_are_read() {
         image::RgbImage::from_pixel(width, height, image::Rgb([1, 2, 3])).save(&path).unwrap();
         let settings = ImageSettings::default();
         let input = Input::File(path);
-        assert_eq!(settings.extent(&input).unwrap(), [f64::from(width), f64::from(height)]);
+        assert_eq!(settings.size(&input).unwrap(), [f64::from(width), f64::from(height)]);
         let sample = settings.read(&input).unwrap();
         assert_eq!(sample.size(), [3, 224, 224]);
         assert_eq!(sample.select(0, 2).min().int64_value(&[]), 3);

@@ -46,8 +46,8 @@ fn check(path: &Path, folder: &str, untaken: &[&str]) {
 
     let classifier = model.classifier();
     for (features, name) in [
-        (classifier.tower().embed(&batch, false), "embedded"),
-        (classifier.tower().hidden(&batch, false), "hidden"),
+        (classifier.encoder().embed(&batch, false), "embedded"),
+        (classifier.encoder().trunk_output(&batch, false), "hidden"),
     ] {
         let (Features::Sequence(Sequence { x, .. }) | Features::FeatureMap(x)) = features;
         let far = furthest(&x, &want(name));

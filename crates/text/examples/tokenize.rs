@@ -10,7 +10,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf, time::Instant};
 
-use crosstune_core::{Item, MEMORY, Modality, Place, Pretrained, Reading, Samples};
+use crosstune_core::{Item, MEMORY, Modality, Place, Pretrained, ReadMode, Samples};
 use crosstune_text::TextSettings;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..=TIMES {
         let start = Instant::now();
         let (samples, bad) =
-            Samples::read(&settings, &items, Reading::Plain, &mut { MEMORY }, || ());
+            Samples::read(&settings, &items, ReadMode::Inference, &mut { MEMORY }, || ());
         let batch = settings.batch(&samples.some(usize::MAX).iter().collect::<Vec<_>>());
         times.push(start.elapsed().as_secs_f64());
         if let Some(bad) = bad.first() {

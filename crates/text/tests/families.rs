@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use crosstune_core::{
-    Batch, Checkpoint, EmbedderConfig, Features, Fresh, Head, LoadReport, Pretrained, Tower, Trunk,
-    VarBuilder,
+    Batch, Checkpoint, EmbedderConfig, Encoder, Features, Fresh, Head, LoadReport, Pretrained,
+    Trunk, VarBuilder,
 };
 use crosstune_text::TokenEmbedder;
 use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -40,19 +40,20 @@ fn check(name: &str) {
     let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
     let EmbedderConfig::Tokens(tokens) = &family.embedder else { panic!("not of tokens") };
     let embedder = TokenEmbedder::new(root.sub("embed"), tokens, trunk.accepts()).unwrap();
-    let tower = Tower::join(Box::new(embedder), trunk, family.head.pool).unwrap();
+    let encoder = Encoder::join(Box::new(embedder), trunk, family.head.pool).unwrap();
     let classes = pretrained.classes().unwrap().unwrap();
     assert_eq!((classes, family.head.labels.as_ref().unwrap()[1].as_str()), (3, "stork"));
-    let head = Head::new(&root.sub("head"), family.head.config, tower.width(), classes).unwrap();
+    let head = Head::new(&root.sub("head"), family.head.config, encoder.width(), classes).unwrap();
 
-    for (features, name) in
-        [(tower.embed(&batch, false), "embedded"), (tower.hidden(&batch, false), "hidden")]
-    {
+    for (features, name) in [
+        (encoder.embed(&batch, false), "embedded"),
+        (encoder.trunk_output(&batch, false), "hidden"),
+    ] {
         let Features::Sequence(sequence) = features else { panic!("not a sequence") };
         let far = furthest(&sequence.x, &want(name), &mask);
         assert!(far < WITHIN, "{name} differs by {far:e}");
     }
-    let far = furthest(&head.forward(&tower.forward(&batch, false)), &want("logits"), &mask);
+    let far = furthest(&head.forward(&encoder.forward(&batch, false)), &want("logits"), &mask);
     assert!(far < WITHIN, "logits differ by {far:e}");
     let report = LoadReport::new(Some(&source), &fresh);
     assert_eq!((report.fresh.len(), report.unused), (0, vec![]));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crosstune_core::{
-    Checkpoint, Features, Fresh, Input, LoadReport, Modality, Origin, Pool, Pretrained, Tower,
+    Checkpoint, Encoder, Features, Fresh, Input, LoadReport, Modality, Origin, Pool, Pretrained,
     Trunk, VarBuilder,
 };
 use crosstune_text::TextSettings;
@@ -50,8 +50,8 @@ fn outputs(model: &Path, sentences: &[Input]) -> (Tensor, Tensor, LoadReport) {
     let trunk = Trunk::new(&root.sub("trunk"), &pretrained.family().trunk).unwrap();
     let embedder = settings.embedder(root.sub("embed"), trunk.accepts()).unwrap();
     let features = trunk.forward(&embedder.embed(&batch, false), false);
-    let tower = Tower::join(embedder, trunk, Pool::Mean).unwrap();
-    let mean = tower.forward(&batch, false);
+    let encoder = Encoder::join(embedder, trunk, Pool::Mean).unwrap();
+    let mean = encoder.forward(&batch, false);
     let embeddings = &mean / mean.norm_scalaropt_dim(2, [1], true);
     let hidden = match features {
         Features::Sequence(sequence) => sequence.x,

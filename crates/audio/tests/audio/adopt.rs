@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::{
-    Batch, Checkpoint, Device, FitOptions, Freeze, Fresh, Input, Modality, Model, Origin, Parts,
-    Pretrained, Tuner, VarBuilder, WeightSource, seed,
+    Batch, Checkpoint, Device, FitOptions, Freeze, Fresh, Input, LoadParts, Modality, Model,
+    Origin, Pretrained, Tuner, VarBuilder, WeightSource, seed,
 };
 use tch::{Tensor, nn::VarStore};
 
@@ -41,14 +41,14 @@ fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     let inputs = [digit("0_gb-f4_0.wav"), digit("1_caribbean-m6_0.wav")];
     audio.survey(&[&inputs[0], &inputs[1]]);
     let samples = inputs.each_ref().map(|input| audio.read(input).unwrap());
-    audio.standardise(&[samples[0].shallow_clone(), samples[1].shallow_clone()]);
+    audio.fit_normalization(&[samples[0].shallow_clone(), samples[1].shallow_clone()]);
     assert!(audio.scale().is_none());
     let batch = audio.batch(&[&samples[0], &samples[1]]);
 
     let labels = vec!["zero".to_string(), "one".to_string()];
     let spec = AudioSettings::spec(&source, Origin::Pretrained, labels);
     let tensors = source.source().unwrap();
-    let taken = Some((&tensors, Parts::Body));
+    let taken = Some((&tensors, LoadParts::Body));
     let model = Model::new(spec.clone(), &audio, taken, Device::Cpu).unwrap();
     assert_eq!(model.report().fresh, ["head.bias", "head.weight"]);
     Freeze::nothing().apply(model.store(), model.anatomy()).unwrap();
@@ -70,7 +70,7 @@ fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     let audio = AudioSettings::open(folder.path()).unwrap();
     let saved = Checkpoint::open(&path).unwrap();
     let taken = WeightSource::ours(&saved);
-    let again = Model::new(spec, &audio, Some((&taken, Parts::All)), Device::Cpu).unwrap();
+    let again = Model::new(spec, &audio, Some((&taken, LoadParts::All)), Device::Cpu).unwrap();
     let samples = inputs.map(|input| audio.read(&input).unwrap());
     let same = audio.batch(&[&samples[0], &samples[1]]);
     assert_eq!(same.x, batch.x);
@@ -285,7 +285,7 @@ fn a_fresh_embedder_does_not_get_the_norm_that_is_the_trunks() {
     let labels = vec!["zero".to_string(), "one".to_string()];
     let spec = AudioSettings::spec(&source, Origin::Fresh, labels);
     let tensors = source.source().unwrap();
-    let taken = Some((&tensors, Parts::Body));
+    let taken = Some((&tensors, LoadParts::Body));
     let model = Model::new(spec, &audio, taken, Device::Cpu).unwrap();
     assert!(model.report().fresh.contains(&"embed.norm.weight".to_string()));
 }

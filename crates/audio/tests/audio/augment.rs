@@ -33,7 +33,7 @@ fn nothing_varies_unless_asked() {
     let (audio, input) = (settings(Augment::default()), input(&folder));
     let kept = audio.read_for_training(&input).unwrap();
     assert_eq!(kept, audio.read(&input).unwrap());
-    let varied = audio.vary(&kept, &mut rng(1));
+    let varied = audio.augment(&kept, &mut rng(1));
     assert_eq!(varied, kept);
     assert_eq!(varied.data_ptr(), kept.data_ptr(), "copied");
     assert_eq!(audio.windows(&kept).len(), 1);
@@ -51,9 +51,9 @@ fn each_choice_varies_by_the_seed_alone() {
     ] {
         let mut audio = settings(augment.clone());
         let kept = audio.read_for_training(&input).unwrap();
-        audio.standardise(&[kept.shallow_clone()]);
+        audio.fit_normalization(&[kept.shallow_clone()]);
         let before = kept.copy();
-        let [a, b, c] = [1, 1, 2].map(|seed| audio.vary(&kept, &mut rng(seed)));
+        let [a, b, c] = [1, 1, 2].map(|seed| audio.augment(&kept, &mut rng(seed)));
         assert_eq!(a, b, "{augment:?}");
         assert_ne!(a, c, "{augment:?}");
         assert_ne!(a, audio.read(&input).unwrap(), "{augment:?}");
@@ -61,7 +61,7 @@ fn each_choice_varies_by_the_seed_alone() {
         assert_eq!(kept, before, "{augment:?} changed what was kept");
         // The scale is that of what is heard, however training samples are kept.
         let mut plain = settings(Augment::default());
-        plain.standardise(&[plain.read(&input).unwrap()]);
+        plain.fit_normalization(&[plain.read(&input).unwrap()]);
         assert_eq!(audio.scale(), plain.scale());
         let again: AudioSettings =
             serde_json::from_str(&serde_json::to_string(&audio).unwrap()).unwrap();
@@ -75,8 +75,8 @@ fn a_mask_hides_behind_the_mean_of_the_training_set() {
     let (mut audio, input) =
         (settings(Augment { masks: Some(3), ..Augment::default() }), input(&folder));
     let kept = audio.read_for_training(&input).unwrap();
-    audio.standardise(&[kept.shallow_clone()]);
-    let varied = audio.vary(&kept, &mut rng(5));
+    audio.fit_normalization(&[kept.shallow_clone()]);
+    let varied = audio.augment(&kept, &mut rng(5));
     let hidden = varied.ne_tensor(&kept);
     let scaled = audio.batch(&[&varied]).x.squeeze_dim(0);
     assert!(hidden.any().int64_value(&[]) == 1);
@@ -98,7 +98,7 @@ fn models_of_sound_are_varied_too() {
             audio.survey(&[&input]);
             let kept = audio.read_for_training(&input).unwrap();
             assert_eq!(kept.dim(), 1);
-            let [a, b] = [1, 1].map(|seed| audio.vary(&kept, &mut rng(seed)));
+            let [a, b] = [1, 1].map(|seed| audio.augment(&kept, &mut rng(seed)));
             assert_eq!(a, b);
             let windows = audio.windows(&audio.read(&input).unwrap());
             assert_eq!(a.size(), windows[0].size(), "{file} {long:?}");
@@ -139,7 +139,7 @@ fn any_recording_can_be_varied() {
             let audio = AudioSettings::new(options).unwrap();
             let kept = audio.read_for_training(&Input::File(path.clone())).unwrap();
             for seed in 0..20 {
-                let x: Tensor = audio.vary(&kept, &mut rng(seed));
+                let x: Tensor = audio.augment(&kept, &mut rng(seed));
                 assert_eq!(x.isfinite().all().int64_value(&[]), 1);
             }
         }

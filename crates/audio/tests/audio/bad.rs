@@ -54,8 +54,8 @@ fn assert_comes(name: &str, path: &Path, comes: Comes) {
     let others = [
         audio.read_for_training(&input).map(drop),
         windows.read(&input).map(drop),
-        audio.extent(&input).map(drop),
-        audio.show(&input).map(drop),
+        audio.size(&input).map(drop),
+        audio.preview(&input).map(drop),
     ];
     for line in others.into_iter().filter_map(Result::err) {
         let line = one_line(line.as_ref());

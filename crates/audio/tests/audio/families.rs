@@ -3,8 +3,8 @@
 
 use crosstune_audio::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
 use crosstune_core::{
-    Batch, Checkpoint, Embedder, EmbedderConfig, FeatureShape, Features, Fresh, Head, LoadReport,
-    Pretrained, Tower, Trunk, VarBuilder,
+    Batch, Checkpoint, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, Fresh, Head,
+    LoadReport, Pretrained, Trunk, VarBuilder,
 };
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
@@ -39,7 +39,7 @@ fn furthest(got: &Tensor, want: &Tensor, mask: Option<&Tensor>) -> f64 {
 
 /// A model of a fixture, its head included where it has one.
 struct Rebuilt {
-    tower: Tower,
+    encoder: Encoder,
     head: Option<Head>,
     report: LoadReport,
     expected: Checkpoint,
@@ -57,15 +57,15 @@ impl Rebuilt {
         let root = VarBuilder::root(&store, &fresh).with_source(Some(&source));
         let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
         let embedder = embedder(&root.sub("embed"), &family.embedder, trunk.accepts());
-        let tower = Tower::join(embedder, trunk, family.head.pool).unwrap();
+        let encoder = Encoder::join(embedder, trunk, family.head.pool).unwrap();
         let at = root.sub("head");
         let head = pretrained
             .classes()
             .unwrap()
-            .map(|classes| Head::new(&at, family.head.config, tower.width(), classes).unwrap());
+            .map(|classes| Head::new(&at, family.head.config, encoder.width(), classes).unwrap());
         let report = LoadReport::new(Some(&source), &fresh);
         assert_eq!(report.fresh, Vec::<String>::new());
-        Self { tower, head, report, expected }
+        Self { encoder, head, report, expected }
     }
 
     fn want(&self, name: &str) -> Tensor {
@@ -82,8 +82,8 @@ impl Rebuilt {
             assert!(far < WITHIN, "{name} differs by {far:e}");
         };
         for (features, name) in [
-            (self.tower.embed(batch, false), "embedded"),
-            (self.tower.hidden(batch, false), "hidden"),
+            (self.encoder.embed(batch, false), "embedded"),
+            (self.encoder.trunk_output(batch, false), "hidden"),
         ] {
             match features {
                 Features::Sequence(sequence) => {
@@ -94,7 +94,7 @@ impl Rebuilt {
             }
         }
         if let Some(head) = &self.head {
-            close(&head.forward(&self.tower.forward(batch, false)), "logits");
+            close(&head.forward(&self.encoder.forward(batch, false)), "logits");
         }
     }
 }

@@ -56,7 +56,7 @@ fn training_hears_a_random_window() {
         let audio = settings(long, None);
         let kept = audio.read_for_training(&input).unwrap();
         assert_eq!(kept.size(), [201, 40]);
-        let vary = |seed| audio.vary(&kept, &mut Rng::seed_from_u64(seed));
+        let vary = |seed| audio.augment(&kept, &mut Rng::seed_from_u64(seed));
         let starts: Vec<i64> = (0..40)
             .map(|seed| {
                 let x = vary(seed);
@@ -67,7 +67,7 @@ fn training_hears_a_random_window() {
         assert!(starts.iter().any(|&at| at < 40) && starts.iter().any(|&at| at > 110));
         assert_eq!(vary(3), vary(3));
         let short = audio.read_for_training(&rising(&folder, 900)).unwrap();
-        assert_eq!(audio.vary(&short, &mut Rng::seed_from_u64(0)), short);
+        assert_eq!(audio.augment(&short, &mut Rng::seed_from_u64(0)), short);
     }
 }
 

@@ -115,7 +115,7 @@ fn a_batch_is_padded_and_tells_what_it_keeps() {
     assert!(equal.attention_mask.is_none());
     assert_eq!(equal.x, Tensor::stack(&[&a, &a], 0));
 
-    audio.standardise(&[a.shallow_clone(), b.shallow_clone(), c.shallow_clone()]);
+    audio.fit_normalization(&[a.shallow_clone(), b.shallow_clone(), c.shallow_clone()]);
     let batch = audio.batch(&[&a, &b, &c]);
     assert_eq!((batch.x.size(), batch.x.kind()), (vec![3, 5, 40], Kind::Float));
     let mask = batch.attention_mask.unwrap();
@@ -154,7 +154,7 @@ fn silence_trains_without_a_nan() {
     let silence = Input::File(write(folder.path(), "a.wav", spec(8000), [0_i16; 4000]));
     let mut audio = at_8_khz();
     let sample = audio.read(&silence).unwrap();
-    audio.standardise(&[sample.shallow_clone()]);
+    audio.fit_normalization(&[sample.shallow_clone()]);
     let x = audio.batch(&[&sample]).x;
     assert!(x.abs().max().double_value(&[]) < 1e-5);
 }
@@ -169,7 +169,7 @@ fn settings_survive_being_saved() {
     assert_eq!(again(&audio).options(), audio.options());
     let input = recording(folder.path(), "a.wav", 11_025, 11_025);
     audio.survey(&[&input]);
-    audio.standardise(&[audio.read(&input).unwrap()]);
+    audio.fit_normalization(&[audio.read(&input).unwrap()]);
     let other = again(&audio);
     assert_eq!((other.options(), other.scale()), (audio.options(), audio.scale()));
     let (a, b) = (audio.read(&input).unwrap(), other.read(&input).unwrap());
@@ -280,7 +280,7 @@ fn a_picture_of_a_recording_does_not_hang_on_its_batch() {
     audio.adopt(&Pretrained::open(design).unwrap()).unwrap();
     // Far from zero, as log-mel frames are.
     let [a, b] = [40, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)) - 5.);
-    audio.standardise(&[a.shallow_clone(), b.shallow_clone()]);
+    audio.fit_normalization(&[a.shallow_clone(), b.shallow_clone()]);
     let together = audio.batch(&[&a, &b]).x;
     assert_eq!(together.i(1), audio.batch(&[&b]).x.i(0));
     assert_eq!(together.i(1).i(9..).abs().max().double_value(&[]), 0.);

@@ -1,7 +1,7 @@
 //! What a person sees of a recording: its length and its spectrogram.
 
 use crosstune_audio::AudioSettings;
-use crosstune_core::{Input, Modality, Shown};
+use crosstune_core::{Input, Modality, Preview};
 
 use crate::{fixture, spec, tone, write};
 
@@ -11,11 +11,11 @@ fn an_extent_is_in_seconds() {
     let audio = AudioSettings::default();
     assert_eq!(AudioSettings::EXTENT, ["length, seconds"]);
     let path = write(folder.path(), "a.wav", spec(8000), tone(440., 8000, 6000));
-    assert_eq!(audio.extent(&Input::File(path)).unwrap(), [0.75]);
+    assert_eq!(audio.size(&Input::File(path)).unwrap(), [0.75]);
     let flac = Input::File(fixture("files/tone.flac"));
-    assert_eq!(audio.extent(&flac).unwrap(), [0.15]);
-    assert!(audio.extent(&Input::Text("a".into())).is_err());
-    assert!(audio.extent(&Input::File(folder.path().join("none.wav"))).is_err());
+    assert_eq!(audio.size(&flac).unwrap(), [0.15]);
+    assert!(audio.size(&Input::Text("a".into())).is_err());
+    assert!(audio.size(&Input::File(folder.path().join("none.wav"))).is_err());
 }
 
 #[test]
@@ -29,8 +29,8 @@ fn a_tone_is_a_bright_line() {
         (500, 250, 50),
     ] {
         let path = write(folder.path(), "a.wav", spec(rate), tone(100., rate, length));
-        let shown = AudioSettings::default().show(&Input::File(path)).unwrap();
-        let Shown::Picture { width, height, rgb } = shown else { panic!("not a picture") };
+        let shown = AudioSettings::default().preview(&Input::File(path)).unwrap();
+        let Preview::Picture { width, height, rgb } = shown else { panic!("not a picture") };
         assert_eq!((width, height), (columns, 128), "{length} samples at {rate} Hz");
         assert_eq!(rgb.len(), 3 * (width * height) as usize);
         if length > 1 && rate > 500 {

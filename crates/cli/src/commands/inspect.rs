@@ -97,7 +97,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     for (name, entry) in checkpoint.entries() {
         tree.insert(&name.split('.').collect::<Vec<_>>(), entry);
     }
-    tree.show(0, &mut text);
+    tree.preview(0, &mut text);
     print(&(text.join("\n") + "\n"));
     Ok(())
 }
@@ -153,7 +153,7 @@ impl<'a> Tree<'a> {
     }
 
     /// One line per module; blocks that are alike share their lines.
-    fn show(&self, depth: usize, out: &mut Vec<String>) {
+    fn preview(&self, depth: usize, out: &mut Vec<String>) {
         let children: Vec<_> = self.children.iter().collect();
         let mut at = 0;
         while at < children.len() {
@@ -173,7 +173,7 @@ impl<'a> Tree<'a> {
                 _ if run > 1 => format!("{name:<40} {run} × {}", count(child.numel() as usize)),
                 _ => format!("{name:<40} {}", count(child.numel() as usize)),
             });
-            child.show(depth + 1, out);
+            child.preview(depth + 1, out);
             at += run;
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::predict::score;
-use crosstune_core::{Error, Input, MEMORY, Modality, Reading, Samples, Spec, Task};
+use crosstune_core::{Error, Input, MEMORY, Modality, ReadMode, Samples, Spec, Task};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -50,7 +50,8 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     for file in &args.files {
         items.extend(modality.items(file)?);
     }
-    let (samples, bad) = Samples::read(&modality, &items, Reading::Plain, &mut { MEMORY }, || ());
+    let (samples, bad) =
+        Samples::read(&modality, &items, ReadMode::Inference, &mut { MEMORY }, || ());
     if !bad.is_empty() {
         return Err(Error::BadSamples(bad).into());
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use crosstune_core::{Dataset, Item, Modality, Shown, Target, Task};
+use crosstune_core::{Dataset, Item, Modality, Preview, Target, Task};
 use font8x8::UnicodeFonts;
 use rayon::prelude::*;
 
@@ -23,16 +23,17 @@ const NAME: usize = 8 + GAP;
 /// Writes a sheet beside its place, then renames it. What cannot be read is left out.
 pub(crate) fn write<M: Modality>(path: &Path, modality: &M, data: &Dataset) -> Result<()> {
     let parts = parts(data);
-    let rows: Vec<(&str, Vec<Shown>)> = parts
+    let rows: Vec<(&str, Vec<Preview>)> = parts
         .par_iter()
         .map(|(name, of)| {
             // From all over the class, not its first, which may be of one kind.
             let step = of.len().div_ceil(SHOWN).max(1);
-            let shown = of.iter().step_by(step).filter_map(|i| modality.show(&i.input).ok());
+            let shown = of.iter().step_by(step).filter_map(|i| modality.preview(&i.input).ok());
             (name.as_str(), shown.collect())
         })
         .collect();
-    let pictures = rows.iter().flat_map(|(_, row)| row).any(|s| matches!(s, Shown::Picture { .. }));
+    let pictures =
+        rows.iter().flat_map(|(_, row)| row).any(|s| matches!(s, Preview::Picture { .. }));
     if pictures && path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")) {
         bail!(
             "--sheet {}: a sheet of pictures is a PNG file; end its name in .png",
@@ -79,11 +80,11 @@ fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
 }
 
 /// Texts below the names of their classes.
-fn list(rows: &[(&str, Vec<Shown>)], out: &mut dyn Write) -> io::Result<()> {
+fn list(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
     for (label, row) in rows {
         writeln!(out, "{label}")?;
         for shown in row {
-            if let Shown::Text(text) = shown {
+            if let Preview::Text(text) = shown {
                 writeln!(out, "    {}", text.split_whitespace().collect::<Vec<_>>().join(" "))?;
             }
         }
@@ -92,10 +93,10 @@ fn list(rows: &[(&str, Vec<Shown>)], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Pictures in rows below the names of their classes.
-fn draw(rows: &[(&str, Vec<Shown>)], out: &mut dyn Write) -> io::Result<()> {
+fn draw(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
     let mut cell = (1, 1);
     for shown in rows.iter().flat_map(|(_, row)| row) {
-        if let Shown::Picture { width, height, .. } = shown {
+        if let Preview::Picture { width, height, .. } = shown {
             cell = (cell.0.max(*width as usize), cell.1.max(*height as usize));
         }
     }
@@ -105,7 +106,7 @@ fn draw(rows: &[(&str, Vec<Shown>)], out: &mut dyn Write) -> io::Result<()> {
         let top = GAP + at * row_height;
         canvas.write(GAP, top, label);
         for (column, shown) in row.iter().enumerate() {
-            if let Shown::Picture { width, rgb, .. } = shown {
+            if let Preview::Picture { width, rgb, .. } = shown {
                 canvas.place(GAP + column * (cell.0 + GAP), top + NAME, *width as usize, rgb);
             }
         }
@@ -167,8 +168,8 @@ impl Canvas {
 mod tests {
     use super::*;
 
-    fn picture(width: u32, height: u32, value: u8) -> Shown {
-        Shown::Picture { width, height, rgb: vec![value; 3 * (width * height) as usize] }
+    fn picture(width: u32, height: u32, value: u8) -> Preview {
+        Preview::Picture { width, height, rgb: vec![value; 3 * (width * height) as usize] }
     }
 
     #[test]
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn texts_are_a_line_each() {
         let mut out = vec![];
-        list(&[("good", vec![Shown::Text("a fine\n film".into())]), ("bad", vec![])], &mut out)
+        list(&[("good", vec![Preview::Text("a fine\n film".into())]), ("bad", vec![])], &mut out)
             .unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "good\n    a fine film\nbad\n");
     }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Device, Error, Input, MEMORY, Modality, Model, Origin, Parts, Pretrained,
-    Reading, Samples, Task,
+    BadSample, Dataset, Device, Error, Input, LoadParts, MEMORY, Modality, Model, Origin,
+    Pretrained, ReadMode, Samples, Task,
 };
 
 use super::weights;
@@ -42,7 +42,7 @@ impl<M: Modality> Candidate<M> {
     pub(crate) fn model(&self, modality: &M, labels: &[String], device: Device) -> Result<Model> {
         let spec = M::spec(&self.source, self.embedder, labels.to_vec());
         let source = self.source.source()?;
-        Ok(Model::new(spec, modality, Some((&source, Parts::Body)), device)?)
+        Ok(Model::new(spec, modality, Some((&source, LoadParts::Body)), device)?)
     }
 }
 
@@ -84,11 +84,11 @@ pub(crate) fn look<M: Modality>(
     let mut read = |modality: &M, reading| {
         Samples::read(modality, &data.train, reading, &mut memory, || bar.inc(1))
     };
-    let (kept, bad) = read(&modality, Reading::Kept);
+    let (kept, bad) = read(&modality, ReadMode::Training);
     refuse(bad, &kept, skip_bad)?;
-    let (plain, bad) = read(&modality, Reading::Plain);
+    let (plain, bad) = read(&modality, ReadMode::Inference);
     bar.finish_and_clear();
-    modality.standardise(&kept.some(usize::MAX));
+    modality.fit_normalization(&kept.some(usize::MAX));
     let readable = |&at: &usize| bad.iter().all(|b| b.place != data.train[at].place);
     let places = (0..data.train.len()).filter(readable).collect();
     let skipped = refuse(bad, &plain, skip_bad)?;

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Anatomy, Dataset, Device, Init, MatmulPrecision, Modality, Model, Moments, Origin, Parts, Plan,
-    Pretrained, SourceFeatures, Splits, init_from_data,
+    Anatomy, Dataset, Device, Init, LoadParts, MatmulPrecision, Modality, Model, Moments, Origin,
+    Plan, Pretrained, SourceFeatures, Splits, init_from_data,
     transfer::{AlignOptions, AlignReport, align},
 };
 
@@ -81,8 +81,8 @@ impl<'a> Job<'a> {
         spec.lora = plan.lora.clone();
         let weights = (plan.init != Init::Random).then(|| source.source()).transpose()?;
         let parts = match args.head {
-            HeadArg::New => Parts::Body,
-            HeadArg::Kept => Parts::BodyAndHead,
+            HeadArg::New => LoadParts::Body,
+            HeadArg::Kept => LoadParts::BodyAndHead,
         };
         let from = weights.as_ref().map(|weights| (weights, parts));
         let model = Model::new(spec, modality, from, device)?;

@@ -35,7 +35,7 @@ pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> 
         fs::create_dir_all(partial).map_err(Error::io(partial, "create"))?;
         let mut config = published.config;
         // What the model was built with wins: RoBERTa counts positions from its padding.
-        for (field, value) in modality.publish(partial)? {
+        for (field, value) in modality.save_pretrained(partial)? {
             config.entry(field).or_insert(value);
         }
         write_json(&partial.join(CONFIG), &Value::Object(config))?;

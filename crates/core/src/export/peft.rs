@@ -87,7 +87,7 @@ pub fn peft<M: Modality>(
     whole(folder, |partial| {
         fs::create_dir_all(partial).map_err(Error::io(partial, "create"))?;
         let mut fields = published.config;
-        for (field, value) in modality.publish(partial)? {
+        for (field, value) in modality.save_pretrained(partial)? {
             fields.entry(field).or_insert(value);
         }
         write_json(&partial.join(CONFIG), &Value::Object(fields))?;

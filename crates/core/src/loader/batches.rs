@@ -6,10 +6,10 @@ use std::thread;
 use rayon::prelude::*;
 use tch::Tensor;
 
-use super::samples::{Reading, Samples};
+use super::samples::{ReadMode, Samples};
 use crate::error::Result;
 use crate::modality::Modality;
-use crate::nn::{Batch, Cut};
+use crate::nn::{Batch, CutPoint};
 use crate::random::rng;
 use crate::task::Target;
 
@@ -18,7 +18,7 @@ const AHEAD: usize = 4;
 
 /// What batches are for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Purpose {
+pub(crate) enum Mode {
     /// To learn from: each sample is varied.
     Train {
         /// Decides the variations, with the epoch.
@@ -27,48 +27,48 @@ pub(crate) enum Purpose {
         epoch: usize,
     },
     /// To be asked about: each sample in its windows.
-    Ask,
+    Eval,
 }
 
 /// Where batches come from.
-pub(crate) trait Feed: Sync {
+pub(crate) trait BatchSource: Sync {
     /// The samples, with their targets.
     fn samples(&self) -> &Samples;
     /// Through which cut of a classifier its batches flow.
-    fn cut(&self) -> Cut;
+    fn cut_point(&self) -> CutPoint;
     /// The rows of a batch that one sample makes.
     ///
     /// # Errors
     /// If a sample that was not kept can no longer be read.
-    fn rows(&self, at: usize, purpose: Purpose) -> Result<Vec<Tensor>>;
+    fn rows(&self, at: usize, purpose: Mode) -> Result<Vec<Tensor>>;
     /// Puts rows together.
     fn batch(&self, rows: &[&Tensor]) -> Batch;
 }
 
 /// Inputs as they are.
 #[derive(Debug)]
-pub(crate) struct Inputs<'a, M> {
+pub(crate) struct RawInputs<'a, M> {
     pub(crate) modality: &'a M,
     pub(crate) samples: &'a Samples,
 }
 
-impl<M: Modality> Feed for Inputs<'_, M> {
+impl<M: Modality> BatchSource for RawInputs<'_, M> {
     fn samples(&self) -> &Samples {
         self.samples
     }
 
-    fn cut(&self) -> Cut {
-        Cut::Inputs
+    fn cut_point(&self) -> CutPoint {
+        CutPoint::Inputs
     }
 
-    fn rows(&self, at: usize, purpose: Purpose) -> Result<Vec<Tensor>> {
+    fn rows(&self, at: usize, purpose: Mode) -> Result<Vec<Tensor>> {
         let Self { modality, samples } = self;
         match purpose {
-            Purpose::Train { seed, epoch } => {
-                let kept = samples.get(*modality, at, Reading::Kept)?;
-                Ok(vec![modality.vary(&kept, &mut rng(seed, epoch, at))])
+            Mode::Train { seed, epoch } => {
+                let kept = samples.get(*modality, at, ReadMode::Training)?;
+                Ok(vec![modality.augment(&kept, &mut rng(seed, epoch, at))])
             }
-            Purpose::Ask => Ok(modality.windows(&samples.get(*modality, at, Reading::Plain)?)),
+            Mode::Eval => Ok(modality.windows(&samples.get(*modality, at, ReadMode::Inference)?)),
         }
     }
 
@@ -79,7 +79,7 @@ impl<M: Modality> Feed for Inputs<'_, M> {
 
 /// Samples put together.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedBatch {
     /// What flows through the feed's cut, on the CPU.
     pub(crate) batch: Batch,
     /// The target of each sample; see [`Target::stack`].
@@ -94,13 +94,13 @@ pub(crate) struct Prepared {
 ///
 /// # Errors
 /// If a sample that was not kept can no longer be read, or the first error of `consume`.
-pub(crate) fn batches(
-    feed: &dyn Feed,
+pub(crate) fn load_batches(
+    feed: &dyn BatchSource,
     lists: &[Vec<usize>],
-    purpose: Purpose,
-    mut consume: impl FnMut(&[usize], Prepared) -> Result<()>,
+    purpose: Mode,
+    mut consume: impl FnMut(&[usize], PreparedBatch) -> Result<()>,
 ) -> Result<()> {
-    if feed.cut() > Cut::Inputs {
+    if feed.cut_point() > CutPoint::Inputs {
         // There is nothing to read: handing it from thread to thread would cost more than it takes.
         return lists.iter().try_for_each(|list| {
             let rows = list.iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
@@ -131,14 +131,14 @@ pub(crate) fn batches(
     done
 }
 
-fn prepare(feed: &dyn Feed, list: &[usize], purpose: Purpose) -> Result<Prepared> {
+fn prepare(feed: &dyn BatchSource, list: &[usize], purpose: Mode) -> Result<PreparedBatch> {
     let rows = list.par_iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
     Ok(together(feed, list, rows))
 }
 
 /// The rows of the samples of a list as a batch.
-fn together(feed: &dyn Feed, list: &[usize], rows: Vec<Vec<Tensor>>) -> Prepared {
-    Prepared {
+fn together(feed: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Tensor>>) -> PreparedBatch {
+    PreparedBatch {
         batch: feed.batch(&rows.iter().flatten().collect::<Vec<_>>()),
         targets: Target::stack(list.iter().map(|&at| &feed.samples().targets()[at])),
         rows: rows.iter().map(|rows| rows.len() as i64).collect(),

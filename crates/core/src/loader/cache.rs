@@ -8,17 +8,16 @@ use std::path::{Path, PathBuf};
 use memmap2::MmapOptions;
 use tch::{Device, Kind, Tensor};
 
-use super::batches;
-use super::batches::{Feed, Inputs, Prepared, Purpose};
+use super::batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
 use super::samples::{Samples, Shared};
 use crate::error::{Error, Result};
 use crate::libtorch::blob;
 use crate::modality::Modality;
-use crate::nn::{Batch, Classifier, Cut};
+use crate::nn::{Batch, Classifier, CutPoint};
 
 /// Where the outputs of frozen parts are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Room {
+pub struct CacheBudget {
     /// So many bytes in memory.
     pub memory: usize,
     /// What is more goes into a file in this folder. It has no name, so that it goes with the
@@ -26,7 +25,7 @@ pub struct Room {
     pub folder: PathBuf,
 }
 
-impl Default for Room {
+impl Default for CacheBudget {
     /// A gigabyte, and the system's folder for temporary files.
     fn default() -> Self {
         Self { memory: 1 << 30, folder: std::env::temp_dir() }
@@ -36,24 +35,24 @@ impl Default for Room {
 /// The samples as they flow through a cut. It borrows the samples and lives for one phase of a
 /// training, in which the parameters below the cut stand still: it cannot be stale.
 #[derive(Debug)]
-pub(crate) struct Cache<'s> {
+pub(crate) struct FeatureCache<'s> {
     samples: &'s Samples,
-    cut: Cut,
+    cut: CutPoint,
     /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or planes
     /// `[C, H, W]`.
     views: Vec<Vec<Vec<Shared>>>,
 }
 
-/// What a [`Cache`] is made for.
+/// What a [`FeatureCache`] is made for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Views {
+pub(crate) enum AugmentedViews {
     /// Training, in so many variations.
     Train { seed: u64, count: usize },
     /// Evaluation.
     Plain,
 }
 
-impl<'s> Cache<'s> {
+impl<'s> FeatureCache<'s> {
     /// Computes everything once. `room` is lowered by what is used of it. `done` is told of the
     /// number of samples after each batch.
     ///
@@ -61,11 +60,11 @@ impl<'s> Cache<'s> {
     /// If a sample can no longer be read, or the file cannot be written.
     pub(crate) fn new<M: Modality>(
         model: &Classifier,
-        inputs: &Inputs<'s, M>,
-        cut: Cut,
-        views: Views,
+        inputs: &RawInputs<'s, M>,
+        cut: CutPoint,
+        views: AugmentedViews,
         batch_size: usize,
-        room: &mut Room,
+        room: &mut CacheBudget,
         done: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Self> {
         let samples = inputs.samples;
@@ -74,17 +73,17 @@ impl<'s> Cache<'s> {
         order.sort_by_key(|&at| samples.length(at));
         let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
         let purposes: Vec<_> = match views {
-            Views::Train { seed, count } => {
-                (1..=count.max(1)).map(|epoch| Purpose::Train { seed, epoch }).collect()
+            AugmentedViews::Train { seed, count } => {
+                (1..=count.max(1)).map(|epoch| Mode::Train { seed, epoch }).collect()
             }
-            Views::Plain => vec![Purpose::Ask],
+            AugmentedViews::Plain => vec![Mode::Eval],
         };
-        let mut shelf = Shelf::default();
+        let mut shelf = RowStore::default();
         let mut all = vec![];
         for purpose in purposes {
             let mut view: Vec<Vec<Row>> = (0..samples.len()).map(|_| vec![]).collect();
-            batches::batches(inputs, &lists, purpose, |chosen, Prepared { batch, rows, .. }| {
-                let hidden = model.tower().below(&batch.to_device(model.device()), cut);
+            load_batches(inputs, &lists, purpose, |chosen, PreparedBatch { batch, rows, .. }| {
+                let hidden = model.encoder().forward_to(&batch.to_device(model.device()), cut);
                 let mut made = apart(&hidden.to_device(Device::Cpu))?.into_iter();
                 for (&at, count) in chosen.iter().zip(rows) {
                     for row in made.by_ref().take(count as usize) {
@@ -115,20 +114,20 @@ impl<'s> Cache<'s> {
     }
 }
 
-impl Feed for Cache<'_> {
+impl BatchSource for FeatureCache<'_> {
     fn samples(&self) -> &Samples {
         self.samples
     }
 
-    fn cut(&self) -> Cut {
+    fn cut_point(&self) -> CutPoint {
         self.cut
     }
 
-    fn rows(&self, at: usize, purpose: Purpose) -> Result<Vec<Tensor>> {
+    fn rows(&self, at: usize, purpose: Mode) -> Result<Vec<Tensor>> {
         let view = match purpose {
             // Epochs are counted from 1, and take turns in the views.
-            Purpose::Train { epoch, .. } => epoch.saturating_sub(1) % self.views.len(),
-            Purpose::Ask => 0,
+            Mode::Train { epoch, .. } => epoch.saturating_sub(1) % self.views.len(),
+            Mode::Eval => 0,
         };
         Ok(self.views[view][at].iter().map(|row| row.0.shallow_clone()).collect())
     }
@@ -179,14 +178,14 @@ enum Row {
 
 /// Where rows are put away.
 #[derive(Default)]
-struct Shelf {
+struct RowStore {
     file: Option<BufWriter<File>>,
     /// Elements in the file.
     written: i64,
 }
 
-impl Shelf {
-    fn put(&mut self, row: Tensor, room: &mut Room) -> Result<Row> {
+impl RowStore {
+    fn put(&mut self, row: Tensor, room: &mut CacheBudget) -> Result<Row> {
         let bytes = row.numel() * Kind::Float.elt_size_in_bytes();
         if let Some(left) = room.memory.checked_sub(bytes) {
             room.memory = left;

@@ -1,14 +1,14 @@
 //! From items to batches, in parallel and ahead of training.
 
-pub(crate) mod batches;
+mod batches;
 mod cache;
 mod sampler;
 pub(crate) mod samples;
 
-pub use cache::Room;
+pub use cache::CacheBudget;
 pub use sampler::{Balance, Order, balanced_order};
-pub use samples::{MEMORY, Reading, Samples, Splits};
+pub use samples::{MEMORY, ReadMode, Samples, Splits};
 
-pub(crate) use batches::{Feed, Inputs, Prepared, Purpose};
-pub(crate) use cache::{Cache, Views};
+pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
+pub(crate) use cache::{AugmentedViews, FeatureCache};
 pub(crate) use sampler::by_length;

@@ -36,18 +36,18 @@ unsafe impl Sync for Shared {}
 
 /// What is read of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum ReadMode {
     /// What training varies: [`Modality::read_for_training`].
-    Kept,
+    Training,
     /// What a model is asked about: [`Modality::read`].
-    Plain,
+    Inference,
 }
 
-impl Reading {
+impl ReadMode {
     fn of<M: Modality>(self, modality: &M, input: &Input) -> Result<Tensor, Cause> {
         match self {
-            Self::Kept => modality.read_for_training(input),
-            Self::Plain => modality.read(input),
+            Self::Training => modality.read_for_training(input),
+            Self::Inference => modality.read(input),
         }
     }
 }
@@ -66,7 +66,7 @@ impl Samples {
     pub fn read<M: Modality>(
         modality: &M,
         items: &[Item],
-        reading: Reading,
+        reading: ReadMode,
         memory: &mut usize,
         done: impl Fn() + Sync,
     ) -> (Self, Vec<BadSample>) {
@@ -145,7 +145,7 @@ impl Samples {
         &self,
         modality: &M,
         at: usize,
-        reading: Reading,
+        reading: ReadMode,
     ) -> Result<Tensor> {
         match &self.held[at] {
             Held::Memory(Shared(tensor)) => Ok(tensor.shallow_clone()),
@@ -191,9 +191,9 @@ impl Splits {
     ) -> Result<(Self, Vec<BadSample>)> {
         modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
         let mut read = |items, reading| Samples::read(modality, items, reading, &mut memory, &done);
-        let (train, mut bad) = read(&data.train, Reading::Kept);
-        let (validation, bad_validation) = read(&data.validation, Reading::Plain);
-        let (test, bad_test) = read(&data.test, Reading::Plain);
+        let (train, mut bad) = read(&data.train, ReadMode::Training);
+        let (validation, bad_validation) = read(&data.validation, ReadMode::Inference);
+        let (test, bad_test) = read(&data.test, ReadMode::Inference);
         bad.extend(bad_validation.into_iter().chain(bad_test));
         let empty = (0..data.labels.len()).find(|&c| !train.targets().iter().any(|t| t.has(c)));
         if let Some(class) = empty {
@@ -210,7 +210,7 @@ impl Splits {
                 },
             });
         }
-        modality.standardise(&train.some(usize::MAX));
+        modality.fit_normalization(&train.some(usize::MAX));
         Ok((Self { train, validation, test }, bad))
     }
 }

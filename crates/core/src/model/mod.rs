@@ -6,7 +6,7 @@ mod part;
 mod trainable;
 
 pub use freeze::{FREEZE_SYNTAX, Freeze};
-pub use model::{Model, Parts};
+pub use model::{LoadParts, Model};
 pub use part::Anatomy;
 
 pub(crate) use part::{Place, is_statistic};

@@ -9,7 +9,7 @@ use super::part::{Anatomy, Place, is_statistic};
 use crate::error::{Error, Result};
 use crate::family::Pretrained;
 use crate::modality::Modality;
-use crate::nn::{Classifier, Cut, EmbedderConfig, Head, Statistics, Tower, Trunk};
+use crate::nn::{Classifier, CutPoint, EmbedderConfig, Encoder, Head, Statistics, Trunk};
 use crate::spec::Spec;
 use crate::weights::lora::{self, Adapting};
 use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, write_tensors};
@@ -26,7 +26,7 @@ pub struct Model {
 
 /// Which parts take their parameters from the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parts {
+pub enum LoadParts {
     /// The trunk, and the embedder where [`Spec::embedder`] says so; the head is fresh.
     Body,
     /// The head, too, as far as it fits: where it tells another number of classes apart, its last
@@ -45,7 +45,7 @@ impl Model {
     pub fn new<M: Modality>(
         spec: Spec,
         modality: &M,
-        source: Option<(&WeightSource<'_>, Parts)>,
+        source: Option<(&WeightSource<'_>, LoadParts)>,
         device: Device,
     ) -> Result<Self> {
         let (store, fresh) = (VarStore::new(device), Fresh::default());
@@ -59,23 +59,24 @@ impl Model {
         let classifier = {
             let root = VarBuilder::root(&store, &fresh);
             let body = source.map(|(s, _)| s);
-            let embedder = source
-                .filter(|(_, parts)| *parts == Parts::All || spec.embedder == Origin::Pretrained);
+            let embedder = source.filter(|(_, parts)| {
+                *parts == LoadParts::All || spec.embedder == Origin::Pretrained
+            });
             let classes = spec.labels.len();
             let at = root.sub("trunk").with_source(body).adapted(adapting.as_ref());
             let trunk = Trunk::new(&at, &spec.trunk)?;
             // What is fresh trains in full.
             let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
             let at = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
-            let tower = Tower::join(modality.embedder(at, trunk.accepts())?, trunk, spec.pool)?;
+            let encoder = Encoder::join(modality.embedder(at, trunk.accepts())?, trunk, spec.pool)?;
             let at = root.sub("head");
             let at = match source {
-                None | Some((_, Parts::Body)) => at,
-                Some((source, Parts::BodyAndHead)) => at.with_matching(Some(source)),
-                Some((source, Parts::All)) => at.with_source(Some(source)),
+                None | Some((_, LoadParts::Body)) => at,
+                Some((source, LoadParts::BodyAndHead)) => at.with_matching(Some(source)),
+                Some((source, LoadParts::All)) => at.with_source(Some(source)),
             };
-            let head = Head::new(&at, spec.head, tower.width(), classes)?;
-            Classifier::new(tower, head)
+            let head = Head::new(&at, spec.head, encoder.width(), classes)?;
+            Classifier::new(encoder, head)
         };
         if let Some(adapting) = &adapting {
             adapting.check(store.variables().keys().map(String::as_str))?;
@@ -129,7 +130,7 @@ impl Model {
             task: source.task()?,
             ..M::spec(source, embedder, source.labels(labels)?).with_head(head.pool, head.config)
         };
-        Self::new(spec, modality, Some((&source.source()?, Parts::All)), device)
+        Self::new(spec, modality, Some((&source.source()?, LoadParts::All)), device)
     }
 
     /// The same classifier without adapters: what they add is added to their layers' weights, `W +
@@ -164,7 +165,7 @@ impl Model {
 
     /// The same model, of which the statistics of batch norms move or stand still in training.
     pub fn with_statistics(self, statistics: Statistics) -> Self {
-        self.classifier.tower().set_statistics(statistics);
+        self.classifier.encoder().set_statistics(statistics);
         Self { statistics, ..self }
     }
 
@@ -190,13 +191,13 @@ impl Model {
 
     /// The highest cut below which nothing moves: no parameter trains, and no statistics follow the
     /// batches.
-    pub fn cut(&self) -> Cut {
+    pub fn cut_point(&self) -> CutPoint {
         let depth = self.spec.trunk.depth();
         let lowest = self.moving().iter().map(|(name, _)| Place::of(name, depth)).min();
         match lowest {
-            Some(Place::Embedder) => Cut::Inputs,
-            Some(Place::Trunk(part)) => Cut::Trunk(part),
-            Some(Place::Head) | None => Cut::Pooled,
+            Some(Place::Embedder) => CutPoint::Inputs,
+            Some(Place::Trunk(part)) => CutPoint::Trunk(part),
+            Some(Place::Head) | None => CutPoint::Pooled,
         }
     }
 

@@ -2,26 +2,26 @@
 
 use tch::Tensor;
 
-use super::encoder::{Cut, Tower};
+use super::encoder::{CutPoint, Encoder};
 use super::features::Batch;
 use super::head::Head;
 
 /// A tower with a head.
 #[derive(Debug)]
 pub struct Classifier {
-    tower: Tower,
+    encoder: Encoder,
     head: Head,
 }
 
 impl Classifier {
     /// Puts a head on a tower of whose width it is.
-    pub fn new(tower: Tower, head: Head) -> Self {
-        Self { tower, head }
+    pub fn new(encoder: Encoder, head: Head) -> Self {
+        Self { encoder, head }
     }
 
     /// The tower below the head.
-    pub fn tower(&self) -> &Tower {
-        &self.tower
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 
     /// The device that the parameters live on.
@@ -31,11 +31,11 @@ impl Classifier {
 
     /// Logits `[B, classes]`; `train` turns on dropout.
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
-        self.head.forward(&self.tower.forward(batch, train))
+        self.head.forward(&self.encoder.forward(batch, train))
     }
 
     /// Logits `[B, classes]` of what flows through a cut; `train` turns on dropout.
-    pub fn above(&self, batch: &Batch, cut: Cut, train: bool) -> Tensor {
-        self.head.forward(&self.tower.above(batch, cut, train))
+    pub fn forward_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Tensor {
+        self.head.forward(&self.encoder.forward_from(batch, cut, train))
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// A cut through a classifier. What flows through it is held as a [`Batch`], whatever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Cut {
+pub enum CutPoint {
     /// Below everything: a batch of inputs.
     Inputs,
     /// Below this part of the trunk: a sequence `[B, T, D]` or planes `[B, C, H, W]`. The trunk's
@@ -25,13 +25,13 @@ pub enum Cut {
 
 /// From a batch to one vector per sample.
 #[derive(Debug)]
-pub struct Tower {
+pub struct Encoder {
     embedder: Box<dyn Embedder>,
     trunk: Trunk,
     pool: Pool,
 }
 
-impl Tower {
+impl Encoder {
     /// Joins the three.
     ///
     /// # Errors
@@ -72,36 +72,38 @@ impl Tower {
     }
 
     /// What the trunk makes of that.
-    pub fn hidden(&self, batch: &Batch, train: bool) -> Features {
+    pub fn trunk_output(&self, batch: &Batch, train: bool) -> Features {
         self.trunk.forward(&self.embed(batch, train), train)
     }
 
     /// Feature vectors `[B, D]`; `train` turns on dropout.
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
-        self.pool.forward(&self.hidden(batch, train))
+        self.pool.forward(&self.trunk_output(batch, train))
     }
 
     /// From inputs to what flows through a cut, without dropout, gradients or moving statistics:
     /// what frozen parts do.
-    pub fn below(&self, batch: &Batch, cut: Cut) -> Batch {
+    pub fn forward_to(&self, batch: &Batch, cut: CutPoint) -> Batch {
         let _frozen = tch::no_grad_guard();
         match cut {
-            Cut::Inputs => batch.shallow_clone(),
-            Cut::Trunk(part) => match self.trunk.parts(&self.embed(batch, false), 0..part, false) {
-                Features::Sequence(Sequence { x, attention_mask: mask }) => {
-                    Batch { x, attention_mask: mask }
+            CutPoint::Inputs => batch.shallow_clone(),
+            CutPoint::Trunk(part) => {
+                match self.trunk.forward_range(&self.embed(batch, false), 0..part, false) {
+                    Features::Sequence(Sequence { x, attention_mask: mask }) => {
+                        Batch { x, attention_mask: mask }
+                    }
+                    Features::FeatureMap(x) => Batch { x, attention_mask: None },
                 }
-                Features::FeatureMap(x) => Batch { x, attention_mask: None },
-            },
-            Cut::Pooled => Batch { x: self.forward(batch, false), attention_mask: None },
+            }
+            CutPoint::Pooled => Batch { x: self.forward(batch, false), attention_mask: None },
         }
     }
 
     /// From what flows through a cut to feature vectors `[B, D]`; `train` turns on dropout.
-    pub fn above(&self, batch: &Batch, cut: Cut, train: bool) -> Tensor {
+    pub fn forward_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Tensor {
         match cut {
-            Cut::Inputs => self.forward(batch, train),
-            Cut::Trunk(part) => {
+            CutPoint::Inputs => self.forward(batch, train),
+            CutPoint::Trunk(part) => {
                 let Batch { x, attention_mask: mask } = batch.shallow_clone();
                 let features = match self.trunk.accepts() {
                     FeatureShape::Sequence { .. } => {
@@ -109,9 +111,9 @@ impl Tower {
                     }
                     FeatureShape::FeatureMap { .. } => Features::FeatureMap(x),
                 };
-                self.pool.forward(&self.trunk.parts(&features, part..usize::MAX, train))
+                self.pool.forward(&self.trunk.forward_range(&features, part..usize::MAX, train))
             }
-            Cut::Pooled => batch.x.shallow_clone(),
+            CutPoint::Pooled => batch.x.shallow_clone(),
         }
     }
 }

@@ -18,7 +18,7 @@ pub use embed::{
     PatchEmbedderConfig, StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig,
     TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
 };
-pub use encoder::{Cut, Tower};
+pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence};
 pub use head::{Bias, Dense, Head, HeadConfig};
 pub use layers::{

@@ -2,7 +2,7 @@
 
 use super::score::score_feed;
 use crate::error::Result;
-use crate::loader::{Feed, Inputs, Samples};
+use crate::loader::{BatchSource, RawInputs, Samples};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::task::{MetricAccumulator, Metrics};
@@ -17,11 +17,15 @@ pub fn evaluate<M: Modality>(
     samples: &Samples,
     batch_size: usize,
 ) -> Result<Metrics> {
-    evaluate_feed(model, &Inputs { modality, samples }, batch_size)
+    evaluate_feed(model, &RawInputs { modality, samples }, batch_size)
 }
 
 /// The same of what flows through a cut.
-pub(crate) fn evaluate_feed(model: &Model, feed: &dyn Feed, batch_size: usize) -> Result<Metrics> {
+pub(crate) fn evaluate_feed(
+    model: &Model,
+    feed: &dyn BatchSource,
+    batch_size: usize,
+) -> Result<Metrics> {
     let (mut tally, targets) =
         (MetricAccumulator::new(model.spec().task_config()), feed.samples().targets());
     score_feed(model, feed, batch_size, |chosen, answers| {

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
-use crate::loader::{Inputs, Purpose, Samples, batches};
+use crate::loader::{Mode, RawInputs, Samples, load_batches};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::{Batch, Pool};
@@ -19,7 +19,7 @@ pub enum Stage {
 
 /// The features of all samples in order, `[N, D]`, f64 on the CPU: `batch_size` samples at a time,
 /// without gradients or dropout. Of a sample in several windows, the features are averaged. The
-/// samples are [plain](crate::loader::Reading::Plain) ones.
+/// samples are [plain](crate::loader::ReadMode::Inference) ones.
 ///
 /// # Errors
 /// If a sample can no longer be read.
@@ -33,7 +33,7 @@ pub fn features<M: Modality>(
     let order: Vec<usize> = (0..samples.len()).collect();
     let lists: Vec<_> = order.chunks(batch_size.max(1)).map(<[_]>::to_vec).collect();
     let mut all = vec![];
-    batches::batches(&Inputs { modality, samples }, &lists, Purpose::Ask, |_, prepared| {
+    load_batches(&RawInputs { modality, samples }, &lists, Mode::Eval, |_, prepared| {
         let rows = rows(model, &prepared.batch, stage, batch_size as i64);
         all.push(if prepared.rows.iter().all(|&rows| rows == 1) {
             rows
@@ -49,7 +49,7 @@ pub fn features<M: Modality>(
 
 /// The same of each row of a batch, `at_once` at a time: windows make batches long.
 fn rows(model: &Model, batch: &Batch, stage: Stage, at_once: i64) -> Tensor {
-    let tower = model.classifier().tower();
+    let encoder = model.classifier().encoder();
     let count = batch.x.size()[0];
     let part = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(count - from));
@@ -59,8 +59,8 @@ fn rows(model: &Model, batch: &Batch, stage: Stage, at_once: i64) -> Tensor {
         };
         let part = part.to_device(model.classifier().device());
         let features = tch::no_grad(|| match stage {
-            Stage::Embedded => Pool::Mean.forward(&tower.embed(&part, false)),
-            Stage::Pooled => tower.forward(&part, false),
+            Stage::Embedded => Pool::Mean.forward(&encoder.embed(&part, false)),
+            Stage::Pooled => encoder.forward(&part, false),
         });
         features.to_device(Device::Cpu).to_kind(Kind::Double)
     };

@@ -3,10 +3,10 @@
 use tch::{Kind, Tensor};
 
 use crate::error::Result;
-use crate::loader::{Feed, Inputs, Purpose, Samples, batches};
+use crate::loader::{BatchSource, Mode, RawInputs, Samples, load_batches};
 use crate::modality::Modality;
 use crate::model::Model;
-use crate::nn::{Batch, Classifier, Cut};
+use crate::nn::{Batch, Classifier, CutPoint};
 use crate::task::Task;
 
 /// Hands a model's answers on all samples, `[samples, answers]`, f32 on the CPU, to `consume`, with the
@@ -24,20 +24,20 @@ pub fn score<M: Modality>(
     batch_size: usize,
     consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
 ) -> Result<()> {
-    score_feed(model, &Inputs { modality, samples }, batch_size, consume)
+    score_feed(model, &RawInputs { modality, samples }, batch_size, consume)
 }
 
 pub(super) fn score_feed(
     model: &Model,
-    feed: &dyn Feed,
+    feed: &dyn BatchSource,
     batch_size: usize,
     mut consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
 ) -> Result<()> {
     let (task, model) = (model.spec().task, model.classifier());
     let order: Vec<usize> = (0..feed.samples().len()).collect();
     let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
-    batches::batches(feed, &lists, Purpose::Ask, |chosen, prepared| {
-        let logits = logits(model, &prepared.batch, feed.cut(), batch_size as i64);
+    load_batches(feed, &lists, Mode::Eval, |chosen, prepared| {
+        let logits = logits(model, &prepared.batch, feed.cut_point(), batch_size as i64);
         let answers = match task {
             Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
             Task::MultiLabel | Task::Regression => logits.to_kind(Kind::Float),
@@ -65,7 +65,7 @@ fn mean(task: Task, answers: &Tensor) -> Tensor {
 }
 
 /// The logits of each row of a batch, `at_once` at a time.
-fn logits(model: &Classifier, batch: &Batch, cut: Cut, at_once: i64) -> Tensor {
+fn logits(model: &Classifier, batch: &Batch, cut: CutPoint, at_once: i64) -> Tensor {
     let rows = batch.x.size()[0];
     let part = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(rows - from));
@@ -73,7 +73,8 @@ fn logits(model: &Classifier, batch: &Batch, cut: Cut, at_once: i64) -> Tensor {
             x: narrow(&batch.x),
             attention_mask: batch.attention_mask.as_ref().map(narrow),
         };
-        let logits = tch::no_grad(|| model.above(&part.to_device(model.device()), cut, false));
+        let logits =
+            tch::no_grad(|| model.forward_from(&part.to_device(model.device()), cut, false));
         logits.to_device(tch::Device::Cpu)
     };
     let step = usize::try_from(at_once).unwrap_or(1).max(1);

@@ -4,50 +4,51 @@ use super::mixup::Mix;
 use super::options::FitOptions;
 use super::record::Progress;
 use crate::error::Result;
-use crate::loader::{Cache, Feed, Inputs, Views};
+use crate::loader::{AugmentedViews, BatchSource, FeatureCache, RawInputs};
 use crate::modality::Modality;
 use crate::model::Model;
-use crate::nn::Cut;
+use crate::nn::CutPoint;
 
 /// What is kept of the outputs of frozen parts.
-pub(super) struct Kept<'s> {
-    pub(super) cut: Cut,
-    train: Option<Cache<'s>>,
-    validation: Option<Cache<'s>>,
+pub(super) struct CachedFeatures<'s> {
+    pub(super) cut: CutPoint,
+    train: Option<FeatureCache<'s>>,
+    validation: Option<FeatureCache<'s>>,
 }
 
-impl<'s> Kept<'s> {
+impl<'s> CachedFeatures<'s> {
     /// Computes what will be needed in so many epochs.
     pub(super) fn new<M: Modality>(
         model: &Model,
-        [train, validation]: &[Inputs<'s, M>; 2],
+        [train, validation]: &[RawInputs<'s, M>; 2],
         options: &FitOptions,
         epochs: usize,
         observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
     ) -> Result<Self> {
-        let cut = model.cut();
+        let cut = model.cut_point();
         let mut kept = Self { cut, train: None, validation: None };
         // In one epoch, everything is computed once anyway.
-        let Some(mut room) = options.room.clone().filter(|_| cut > Cut::Inputs && epochs > 1)
+        let Some(mut room) = options.room.clone().filter(|_| cut > CutPoint::Inputs && epochs > 1)
         else {
             return Ok(kept);
         };
         let size = options.batch_size;
         let mut cache = |inputs, views| {
-            let done = &mut |samples| observe(Progress::Kept { samples });
-            Cache::new(model.classifier(), inputs, cut, views, size, &mut room, done).map(Some)
+            let done = &mut |samples| observe(Progress::Cached { samples });
+            FeatureCache::new(model.classifier(), inputs, cut, views, size, &mut room, done)
+                .map(Some)
         };
-        let count = match train.modality.varies() {
+        let count = match train.modality.augments() {
             // Mixed inputs are not what mixed outputs are outputs of.
             _ if options.mix != Mix::default() => 0,
             true => options.views.min(epochs),
             false => 1,
         };
         if count > 0 {
-            kept.train = cache(train, Views::Train { seed: options.seed, count })?;
+            kept.train = cache(train, AugmentedViews::Train { seed: options.seed, count })?;
         }
         if !validation.samples.is_empty() {
-            kept.validation = cache(validation, Views::Plain)?;
+            kept.validation = cache(validation, AugmentedViews::Plain)?;
         }
         Ok(kept)
     }
@@ -55,12 +56,12 @@ impl<'s> Kept<'s> {
     /// What to train on and what to evaluate on.
     pub(super) fn feeds<'f, M: Modality>(
         &'f self,
-        [train, validation]: &'f [Inputs<'s, M>; 2],
-    ) -> [&'f dyn Feed; 2] {
+        [train, validation]: &'f [RawInputs<'s, M>; 2],
+    ) -> [&'f dyn BatchSource; 2] {
         fn or<'f, M: Modality>(
-            cache: &'f Option<Cache<'_>>,
-            inputs: &'f Inputs<'_, M>,
-        ) -> &'f dyn Feed {
+            cache: &'f Option<FeatureCache<'_>>,
+            inputs: &'f RawInputs<'_, M>,
+        ) -> &'f dyn BatchSource {
             match cache {
                 Some(cache) => cache,
                 None => inputs,

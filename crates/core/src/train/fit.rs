@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::auto_freeze::AutoFreeze;
-use super::cached::Kept;
+use super::cached::CachedFeatures;
 use super::frozen::Fingerprint;
 use super::options::FitOptions;
 use super::phase::{Continues, Phase};
 use super::record::{Fitted, Progress};
 use super::training::Run;
 use crate::error::Result;
-use crate::loader::{Inputs, Samples};
+use crate::loader::{RawInputs, Samples};
 use crate::modality::Modality;
 use crate::model::{Freeze, Model};
 
@@ -39,7 +39,7 @@ pub fn fit<M: Modality>(
     let start = Instant::now();
     let moving = moving(model, options)?;
     let fingerprint = Fingerprint::new(model, &moving)?;
-    let inputs = [train, validation].map(|samples| Inputs { modality, samples });
+    let inputs = [train, validation].map(|samples| RawInputs { modality, samples });
     let mut run = Run::new(model, &inputs, options, &moving);
     for (at, phase) in phases(options).iter().enumerate() {
         if !options.phases.is_empty() {
@@ -47,7 +47,7 @@ pub fn fit<M: Modality>(
             run.tuner.begin(phase, new_steps(options, at, train.len()));
         }
         let mut freeze = phase.freeze.clone();
-        let mut kept = Kept::new(model, &inputs, options, phase.epochs, observe)?;
+        let mut kept = CachedFeatures::new(model, &inputs, options, phase.epochs, observe)?;
         let begun = run.epochs.len();
         for epochs_left in (0..phase.epochs).rev() {
             if run.batches_left == 0 {
@@ -63,8 +63,8 @@ pub fn fit<M: Modality>(
                 freeze = freeze.and(&Freeze::below(part));
                 freeze.apply(model.store(), model.anatomy())?;
                 run.tuner.refrozen();
-                if model.cut() > kept.cut {
-                    kept = Kept::new(model, &inputs, options, epochs_left, observe)?;
+                if model.cut_point() > kept.cut {
+                    kept = CachedFeatures::new(model, &inputs, options, epochs_left, observe)?;
                 }
             }
         }

@@ -8,7 +8,7 @@ use super::options::FitOptions;
 use super::snapshot::Snapshot;
 use super::training::{Run, ready};
 use crate::error::{Error, Result};
-use crate::loader::{Inputs, Purpose, Samples, batches};
+use crate::loader::{Mode, RawInputs, Samples, load_batches};
 use crate::modality::Modality;
 use crate::model::{Model, Trains};
 
@@ -99,7 +99,7 @@ pub fn find_rate<M: Modality>(
     if let Some(phase) = options.phases.first() {
         phase.freeze.apply(model.store(), model.anatomy())?;
     }
-    let inputs = [train, train].map(|samples| Inputs { modality, samples });
+    let inputs = [train, train].map(|samples| RawInputs { modality, samples });
     let mut run = Run::new(model, &inputs, &options, &[]);
     if let Some(phase) = options.phases.first() {
         run.tuner.begin(phase, None);
@@ -141,14 +141,14 @@ impl Run<'_> {
     /// Goes through batches of an epoch, each `accumulate` of them at the sweep's next rate.
     fn sweep<M: Modality>(
         &mut self,
-        train: &Inputs<'_, M>,
+        train: &RawInputs<'_, M>,
         lists: &[Vec<usize>],
         epoch: usize,
         sweep: &mut Sweep,
     ) -> Result<()> {
         let (model, tuner, options, mut at) = (self.model, &mut self.tuner, self.options, 0);
-        let purpose = Purpose::Train { seed: options.seed, epoch };
-        batches::batches(train, lists, purpose, |chosen, prepared| {
+        let purpose = Mode::Train { seed: options.seed, epoch };
+        load_batches(train, lists, purpose, |chosen, prepared| {
             let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
             at += 1;
             tuner.set_rate(sweep.rate());

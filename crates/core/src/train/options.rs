@@ -6,7 +6,7 @@ use super::mixup::Mix;
 use super::optim::Curve;
 use super::phase::Phase;
 use crate::error::{Error, Result};
-use crate::loader::{Balance, Order, Room};
+use crate::loader::{Balance, CacheBudget, Order};
 #[cfg(doc)]
 use crate::random::seed;
 use crate::task::Task;
@@ -64,7 +64,7 @@ pub struct FitOptions {
     pub label_smoothing: f64,
     /// Where the outputs of frozen parts are kept; `None`: they are computed anew in every epoch.
     #[serde(skip)]
-    pub room: Option<Room>,
+    pub room: Option<CacheBudget>,
     /// Decides the fresh parameters (through [`seed`]), the order of samples, their variations and
     /// dropout.
     pub seed: u64,
@@ -94,7 +94,7 @@ impl Default for FitOptions {
             balance: Balance::Nothing,
             mix: Mix::default(),
             label_smoothing: 0.,
-            room: Some(Room::default()),
+            room: Some(CacheBudget::default()),
             seed: 0,
         }
     }

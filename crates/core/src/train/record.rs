@@ -30,7 +30,7 @@ pub struct EpochRecord {
 #[derive(Debug)]
 pub enum Progress<'a> {
     /// Frozen parts have been computed for some samples, once and for all epochs of a phase.
-    Kept {
+    Cached {
         /// Samples, new ones since the last time.
         samples: usize,
     },

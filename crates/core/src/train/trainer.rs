@@ -11,7 +11,7 @@ use super::options::FitOptions;
 use super::phase::Phase;
 use crate::error::{Error, Result};
 use crate::model::{Model, Place, is_statistic};
-use crate::nn::{Batch, Cut};
+use crate::nn::{Batch, CutPoint};
 use crate::task::Objective;
 
 /// A step's result.
@@ -152,18 +152,23 @@ impl<'m> Tuner<'m> {
     /// # Errors
     /// If the loss is not a number.
     pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
-        self.step_from(batch, Cut::Inputs, targets)
+        self.step_from(batch, CutPoint::Inputs, targets)
     }
 
     /// The same with what flows through a cut.
-    pub(super) fn step_from(&mut self, batch: &Batch, cut: Cut, targets: &Tensor) -> Result<Step> {
+    pub(super) fn step_from(
+        &mut self,
+        batch: &Batch,
+        cut: CutPoint,
+        targets: &Tensor,
+    ) -> Result<Step> {
         let classifier = self.model.classifier();
         // What lies below all that trains does as in prediction, and needs no gradients.
-        let lowest = self.model.cut();
-        let logits = if cut == Cut::Inputs && lowest > cut {
-            classifier.above(&classifier.tower().below(batch, lowest), lowest, true)
+        let lowest = self.model.cut_point();
+        let logits = if cut == CutPoint::Inputs && lowest > cut {
+            classifier.forward_from(&classifier.encoder().forward_to(batch, lowest), lowest, true)
         } else {
-            classifier.above(batch, cut, true)
+            classifier.forward_from(batch, cut, true)
         };
         let loss = self.objective.loss(&logits, targets);
         let step = Step {

@@ -14,7 +14,8 @@ use super::record::{Best, EpochRecord, Progress};
 use super::trainer::Tuner;
 use crate::error::Result;
 use crate::loader::{
-    Balance, Feed, Inputs, Order, Prepared, Purpose, Samples, balanced_order, batches, by_length,
+    Balance, BatchSource, Mode, Order, PreparedBatch, RawInputs, Samples, balanced_order,
+    by_length, load_batches,
 };
 use crate::modality::Modality;
 use crate::model::Model;
@@ -40,7 +41,7 @@ pub(super) struct Run<'m> {
 impl<'m> Run<'m> {
     pub(super) fn new<M: Modality>(
         model: &'m Model,
-        [train, _]: &[Inputs<'_, M>; 2],
+        [train, _]: &[RawInputs<'_, M>; 2],
         options: &'m FitOptions,
         moving: &[String],
     ) -> Self {
@@ -84,7 +85,7 @@ impl<'m> Run<'m> {
     /// Trains for an epoch, and evaluates if there is anything to evaluate on.
     pub(super) fn epoch(
         &mut self,
-        [train, validation]: [&dyn Feed; 2],
+        [train, validation]: [&dyn BatchSource; 2],
         moving: &[String],
         observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
     ) -> Result<()> {
@@ -99,10 +100,10 @@ impl<'m> Run<'m> {
             average.leave();
         }
         let (mut loss, mut correct, mut seen, mut at) = (0., None, 0, 0);
-        let purpose = Purpose::Train { seed: options.seed, epoch };
-        batches::batches(train, &lists, purpose, |chosen, prepared| {
+        let purpose = Mode::Train { seed: options.seed, epoch };
+        load_batches(train, &lists, purpose, |chosen, prepared| {
             let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
-            let step = tuner.step_from(&batch, train.cut(), &targets)?;
+            let step = tuner.step_from(&batch, train.cut_point(), &targets)?;
             loss += step.loss * chosen.len() as f64;
             correct = step.correct.map(|more| correct.unwrap_or(0) + more);
             seen += chosen.len();
@@ -144,7 +145,7 @@ impl<'m> Run<'m> {
 pub(super) fn ready(
     model: &Model,
     options: &FitOptions,
-    Prepared { batch, targets, .. }: Prepared,
+    PreparedBatch { batch, targets, .. }: PreparedBatch,
     (epoch, number): (usize, usize),
 ) -> Result<(Batch, Tensor)> {
     let device = model.classifier().device();

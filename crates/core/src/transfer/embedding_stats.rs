@@ -16,8 +16,8 @@ use crate::loader::Samples;
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::{
-    Batch, EmbedderConfig, FeatureShape, Features, NormPlacement, PatchEmbedderConfig, Sequence,
-    StemConfig, StemNorm, TokenEmbedderConfig, Tower,
+    Batch, EmbedderConfig, Encoder, FeatureShape, Features, NormPlacement, PatchEmbedderConfig,
+    Sequence, StemConfig, StemNorm, TokenEmbedderConfig,
 };
 use crate::random::Rng;
 use crate::weights::{WeightSource, lora};
@@ -144,7 +144,7 @@ impl Moments {
     /// and what is not `fresh` (by our names), stays.
     pub(crate) fn impose(
         &self,
-        tower: &Tower,
+        encoder: &Encoder,
         parameters: &HashMap<String, Tensor>,
         fresh: &[String],
         batch: &Batch,
@@ -163,7 +163,7 @@ impl Moments {
             return;
         }
         let (mean, std) = (mean.to_device(weight.device()), std.to_device(weight.device()));
-        match (self.last, tower.embed(batch, false)) {
+        match (self.last, encoder.embed(batch, false)) {
             // A norm of planes leaves each with the deviation of its weight and the mean of its bias.
             (Last::Rectifier, Features::FeatureMap(_)) => {
                 weight.copy_(&std);
@@ -171,7 +171,7 @@ impl Moments {
             }
             (Last::Linear, Features::Sequence(_)) => {
                 let scale = || {
-                    let (now, spread) = measured(&tower.embed(batch, false));
+                    let (now, spread) = measured(&encoder.embed(batch, false));
                     // Channels that are the same everywhere cannot be stretched.
                     let stretch = &std / spread.clamp_min(LEAST);
                     bias.shallow_clone().copy_(&(&mean - (now - &bias) * &stretch));
@@ -183,7 +183,7 @@ impl Moments {
                 let position = own("position").filter(|p| p.size()[1] <= self.mean.size()[0]);
                 for _ in 0..position.as_ref().map_or(0, |_| ROUNDS) {
                     let (Some(position), Features::Sequence(now)) =
-                        (&position, tower.embed(batch, false))
+                        (&position, encoder.embed(batch, false))
                     else {
                         break;
                     };
@@ -356,14 +356,14 @@ pub fn init_from_data<M: Modality>(
     let some: Vec<Tensor> = train
         .some(SAMPLES)
         .iter()
-        .map(|kept| modality.vary(kept, &mut Rng::seed_from_u64(0)))
+        .map(|kept| modality.augment(kept, &mut Rng::seed_from_u64(0)))
         .collect();
     let batch = modality.batch(&some.iter().collect::<Vec<_>>());
     let batch = batch.to_device(model.classifier().device());
-    let tower = model.classifier().tower();
-    tower.init_from_data(&batch);
+    let encoder = model.classifier().encoder();
+    encoder.init_from_data(&batch);
     if let Some(moments) = joint {
-        moments.impose(tower, &model.store().variables(), fresh, &batch);
+        moments.impose(encoder, &model.store().variables(), fresh, &batch);
     }
 }
 

@@ -64,7 +64,7 @@ impl Augment {
     /// A sample `[C, size, size]`, u8, of a picture `[C, H, W]`, u8, varied by `rng`. Without a random
     /// crop, the picture has its size already. What is laid bare is filled with `fill`, a value for
     /// each channel.
-    pub(crate) fn vary(
+    pub(crate) fn augment(
         &self,
         kept: &Tensor,
         geometry: &Geometry,

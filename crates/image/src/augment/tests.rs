@@ -219,7 +219,7 @@ fn what_is_varied_is_a_sample_and_hangs_on_the_seed_alone() {
     let geometry = Geometry::new(16, 16, None, Channels::Rgb);
     let all = Augment { jitter: 0.4, erase: 0.5, ..Augment::standard(Policy::Trivial) };
     let vary = |augment: &Augment, seed| {
-        augment.vary(&picture, &geometry, &FILL, &mut Rng::seed_from_u64(seed))
+        augment.augment(&picture, &geometry, &FILL, &mut Rng::seed_from_u64(seed))
     };
     let first = vary(&all, 1);
     assert_eq!((first.size(), first.kind()), (vec![3, 16, 16], tch::Kind::Uint8));

@@ -63,7 +63,7 @@ fn a_batch_has_the_scale_of_the_training_set() {
     // to scale. Blue is 0, 51, 102, 255 or 0, 1/5, 2/5, 1: mean 2/5, variance 0.56/4.
     let train = [sample(&[0, 0, 51, 51, 0, 51]), sample(&[255, 255, 51, 51, 102, 255])];
     let mut settings = ImageSettings::default();
-    settings.standardise(&train);
+    settings.fit_normalization(&train);
     let expected_mean = [0.5, 0.2, 0.4];
     let expected_std = [0.5, 1. / 255., 0.14f32.sqrt()];
     let close = |a: &[f32], b: &[f32]| iter::zip(a, b).all(|(a, b)| (a - b).abs() < 1e-6);
@@ -87,7 +87,7 @@ fn saved_settings_are_settled_and_checked() {
     let input = write(folder.path(), "a.png", (12, 12), ColorType::L8);
     let mut settings = ImageSettings::default();
     settings.survey(&[&input]);
-    settings.standardise(&[settings.read(&input).unwrap()]);
+    settings.fit_normalization(&[settings.read(&input).unwrap()]);
     settings.save(folder.path()).unwrap();
     let mut opened = ImageSettings::open(folder.path()).unwrap();
     assert_eq!((opened.geometry(), opened.scale()), (settings.geometry(), settings.scale()));
@@ -129,12 +129,12 @@ fn what_is_kept_is_enough_to_crop_and_no_more() {
     assert_eq!(plain.read_for_training(&input).unwrap(), plain.read(&input).unwrap());
     let mut rng = Rng::seed_from_u64(0);
     let sample = plain.read(&input).unwrap();
-    assert_eq!(plain.vary(&sample, &mut rng), sample);
+    assert_eq!(plain.augment(&sample, &mut rng), sample);
 
     let varied = plain.clone().with_augment(Augment::standard(Policy::None)).unwrap();
     let kept = varied.read_for_training(&input).unwrap();
     assert_eq!(kept.size(), [1, 32, 32]);
-    let samples: Vec<_> = (0..8).map(|_| varied.vary(&kept, &mut rng)).collect();
+    let samples: Vec<_> = (0..8).map(|_| varied.augment(&kept, &mut rng)).collect();
     assert!(samples.iter().all(|sample| sample.size() == [1, 16, 16]));
     assert!(samples.iter().any(|sample| *sample != samples[0]));
     // What is not trained on is not varied.
@@ -153,7 +153,7 @@ fn augmentation_and_background_are_saved_and_checked() {
         .with_augment(augment)
         .unwrap();
     settings.save(folder.path()).unwrap();
-    assert_eq!(ImageSettings::open(folder.path()).unwrap().augment(), &augment);
+    assert_eq!(ImageSettings::open(folder.path()).unwrap().augmentation(), &augment);
     assert_eq!(ImageSettings::open(folder.path()).unwrap().background(), Background([1, 2, 3]));
 
     let file = folder.path().join(crosstune_core::modality::PREPROCESSING);
@@ -190,14 +190,14 @@ fn sizes_and_thumbnails_are_of_the_upright_picture() {
         [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/formats/turned.jpg"].iter().collect();
     for name in ["turned.jpg", "turned.webp", "turned.tif"] {
         let input = Input::File(turned.with_file_name(name));
-        assert_eq!(settings.extent(&input).unwrap(), [12., 17.], "{name}");
-        let Shown::Picture { width, height, rgb } = settings.show(&input).unwrap() else {
+        assert_eq!(settings.size(&input).unwrap(), [12., 17.], "{name}");
+        let Preview::Picture { width, height, rgb } = settings.preview(&input).unwrap() else {
             panic!("{name} is a picture");
         };
         assert_eq!((width, height, rgb.len()), (12, 17, 12 * 17 * 3));
     }
-    let Shown::Picture { width, height, rgb } =
-        settings.show(&quarters(folder.path(), 300)).unwrap()
+    let Preview::Picture { width, height, rgb } =
+        settings.preview(&quarters(folder.path(), 300)).unwrap()
     else {
         panic!("a picture");
     };

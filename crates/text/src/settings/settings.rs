@@ -4,7 +4,7 @@ use std::{borrow::Cow, fs, path::Path};
 
 use crosstune_core::{
     Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item, Modality,
-    Origin, Place, Pretrained, Result, Shown, TokenEmbedderConfig, VarBuilder,
+    Origin, Place, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
     files::{read_json, write_json},
     modality::PREPROCESSING,
 };
@@ -196,15 +196,15 @@ impl Modality for TextSettings {
         Ok(texts(input).map(drop)?)
     }
 
-    fn extent(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+    fn size(&self, input: &Input) -> Result<Vec<f64>, Cause> {
         let count: usize = texts(input)?.iter().map(|text| text.chars().count()).sum();
         Ok(vec![count as f64])
     }
 
-    fn show(&self, input: &Input) -> Result<Shown, Cause> {
+    fn preview(&self, input: &Input) -> Result<Preview, Cause> {
         let text = texts(input)?.join("\t");
         let end = text.char_indices().nth(SHOWN).map(|(at, _)| at);
-        Ok(Shown::Text(end.map_or(text.clone(), |end| format!("{}…", &text[..end]))))
+        Ok(Preview::Text(end.map_or(text.clone(), |end| format!("{}…", &text[..end]))))
     }
 
     fn batch(&self, samples: &[&Tensor]) -> Batch {
@@ -277,10 +277,10 @@ impl Modality for TextSettings {
         }
     }
 
-    fn publish(&self, folder: &Path) -> Result<Map<String, Value>> {
+    fn save_pretrained(&self, folder: &Path) -> Result<Map<String, Value>> {
         let mut fields = Map::new();
         if let Some(tokenizer) = self.tokenizer() {
-            tokenizer.publish(folder)?;
+            tokenizer.save_pretrained(folder)?;
             fields.insert("pad_token_id".into(), tokenizer.pad().into());
         }
         Ok(fields)

@@ -83,7 +83,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub(crate) fn publish(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn save_pretrained(&self, folder: &Path) -> Result<()> {
         let pad = u32::try_from(self.0.pad).ok();
         let config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",

@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf};
 
 use crosstune_core::{
-    Checkpoint, Device, Input, Lora, Modality, Model, Origin, Parts, Pretrained, Spec, export,
+    Checkpoint, Device, Input, LoadParts, Lora, Modality, Model, Origin, Pretrained, Spec, export,
 };
 use crosstune_text::TextSettings;
 use tch::Tensor;
@@ -36,7 +36,7 @@ fn based() -> (Pretrained, TextSettings, Model) {
         Spec { lora, ..spec.with_head(source.family().head.pool, source.family().head.config) };
     let key_map = source.source().unwrap();
     let model =
-        Model::new(spec, &settings, Some((&key_map, Parts::BodyAndHead)), Device::Cpu).unwrap();
+        Model::new(spec, &settings, Some((&key_map, LoadParts::BodyAndHead)), Device::Cpu).unwrap();
     drop(key_map);
     (source, settings, model)
 }

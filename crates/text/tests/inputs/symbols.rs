@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use crosstune_core::{
-    BadSample, Device, FitOptions, Freeze, Input, Item, MEMORY, Modality, Model, Origin, Parts,
-    Place, Pretrained, Reading, RunWriter, Samples, Target, evaluate, fit, run, seed,
+    BadSample, Device, FitOptions, Freeze, Input, Item, LoadParts, MEMORY, Modality, Model, Origin,
+    Place, Pretrained, ReadMode, RunWriter, Samples, Target, evaluate, fit, run, seed,
 };
 use crosstune_text::{TextSettings, Units};
 
@@ -30,7 +30,7 @@ fn items() -> Vec<Item> {
 }
 
 fn read(settings: &TextSettings, items: &[Item]) -> (Samples, Vec<BadSample>) {
-    Samples::read(settings, items, Reading::Plain, &mut { MEMORY }, || ())
+    Samples::read(settings, items, ReadMode::Inference, &mut { MEMORY }, || ())
 }
 
 /// Trains on a trunk, and returns the share that the reopened model gets right.
@@ -46,7 +46,8 @@ fn learnt(source: &str, units: Units, epochs: usize) -> f64 {
     seed(1);
     let spec = TextSettings::spec(&source, Origin::Fresh, vec!["cat".into(), "moon".into()]);
     let key_map = source.source().unwrap();
-    let model = Model::new(spec, &settings, Some((&key_map, Parts::Body)), Device::Cpu).unwrap();
+    let model =
+        Model::new(spec, &settings, Some((&key_map, LoadParts::Body)), Device::Cpu).unwrap();
     assert!(model.report().fresh.contains(&"embed.token.weight".to_string()));
     Freeze::default().apply(model.store(), model.anatomy()).unwrap();
     let options = FitOptions { epochs, batch_size: 8, lr: 3e-3, ..FitOptions::default() };

@@ -103,7 +103,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
             .iter()
             .enumerate()
             .filter_map(|(at, &name)| {
-                Some((name, extent(sizes.iter().filter_map(|s| s.get(at).copied()).collect())?))
+                Some((name, size_range(sizes.iter().filter_map(|s| s.get(at).copied()).collect())?))
             })
             .collect(),
         bad: bad.iter().map(ToString::to_string).collect(),
@@ -124,7 +124,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
 fn read<M: Modality>(modality: &M, items: &[&Item]) -> (Vec<Vec<f64>>, Vec<BadSample>) {
     let bar = progress::reading(items.len(), M::SAMPLES);
     let look = |item: &&Item| -> Result<Vec<f64>, Cause> {
-        let size = modality.verify(&item.input).and_then(|()| modality.extent(&item.input));
+        let size = modality.verify(&item.input).and_then(|()| modality.size(&item.input));
         bar.inc(1);
         size
     };
@@ -158,7 +158,7 @@ fn classes(data: &Dataset) -> Vec<Class> {
     data.labels.iter().enumerate().map(class).collect()
 }
 
-fn extent(mut sizes: Vec<f64>) -> Option<Extent> {
+fn size_range(mut sizes: Vec<f64>) -> Option<Extent> {
     sizes.sort_by(f64::total_cmp);
     let (&least, &greatest) = (sizes.first()?, sizes.last()?);
     Some(Extent { least, median: sizes[sizes.len() / 2], greatest })
@@ -235,8 +235,8 @@ mod tests {
 
     #[test]
     fn sizes_are_summed_up() {
-        assert_eq!(extent(vec![]), None);
-        let of = |sizes: &[f64]| extent(sizes.to_vec()).unwrap();
+        assert_eq!(size_range(vec![]), None);
+        let of = |sizes: &[f64]| size_range(sizes.to_vec()).unwrap();
         assert_eq!(of(&[3., 1., 2.]), Extent { least: 1., median: 2., greatest: 3. });
     }
 }

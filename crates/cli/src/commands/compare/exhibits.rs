@@ -1,7 +1,7 @@
 //! The worst errors, to look at and to listen to.
 
 use anyhow::Result;
-use crosstune_core::{Input, Item, Modality, Model, Samples, Shown, predict::score};
+use crosstune_core::{Input, Item, Modality, Model, Preview, Samples, predict::score};
 use crosstune_report::{Answer, Media};
 
 use crate::output::sheet;
@@ -46,10 +46,10 @@ pub(super) fn worst<M: Modality>(
 }
 
 fn media<M: Modality>(modality: &M, input: &Input) -> Result<Media> {
-    let wav = modality.play(input).map_err(anyhow::Error::from_boxed)?;
-    Ok(match (modality.show(input).map_err(anyhow::Error::from_boxed)?, wav) {
-        (Shown::Text(text), _) => Media::Text(text),
-        (Shown::Picture { width, height, rgb }, wav) => {
+    let wav = modality.preview_audio(input).map_err(anyhow::Error::from_boxed)?;
+    Ok(match (modality.preview(input).map_err(anyhow::Error::from_boxed)?, wav) {
+        (Preview::Text(text), _) => Media::Text(text),
+        (Preview::Picture { width, height, rgb }, wav) => {
             let mut png = vec![];
             sheet::png(&mut png, width, height, &rgb)?;
             match wav {

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use crosstune_core::{
-    Choices, Dataset, Error, FitOptions, Init, Metrics, Modality, Plan, Progress, Recipe, Room,
-    Samples, Splits, evaluate, fit, task::ClassificationMetrics,
+    CacheBudget, Choices, Dataset, Error, FitOptions, Init, Metrics, Modality, Plan, Progress,
+    Recipe, Samples, Splits, evaluate, fit, task::ClassificationMetrics,
 };
 use crosstune_report::{ArmKind, Exhibit, Point, Run, Trial};
 
@@ -107,7 +107,7 @@ impl<'a, M: Modality> Bench<'a, M> {
     }
 
     fn options(&self, plan: &Plan, seed: u64, epochs: usize) -> FitOptions {
-        let room = Some(Room { memory: self.memory, ..Room::default() });
+        let room = Some(CacheBudget { memory: self.memory, ..CacheBudget::default() });
         plan.apply(FitOptions { epochs, seed, patience: None, room, ..self.fit.options() })
     }
 

@@ -1,7 +1,7 @@
 //! What a training says on the way.
 
 use crosstune_core::{
-    Cut, Dataset, EpochRecord, FitOptions, Init, LoadReport, Metrics, Modality, Model, Plan,
+    CutPoint, Dataset, EpochRecord, FitOptions, Init, LoadReport, Metrics, Modality, Model, Plan,
     Pretrained, Task, transfer::AlignReport,
 };
 use indicatif::ProgressBar;
@@ -68,7 +68,7 @@ pub(super) fn say_data<M: Modality>(data: &Dataset) {
 pub(super) fn say_model(model: &Model, plan: &Plan, is_fresh: bool, n: Parameters) {
     let embedder = match is_fresh {
         false => "pretrained embedder",
-        true if model.cut() > Cut::Inputs => "fresh embedder, which stays random",
+        true if model.cut_point() > CutPoint::Inputs => "fresh embedder, which stays random",
         true => "fresh embedder",
     };
     let trunk = match plan.init {

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Error, FitOptions, Fitted, Modality, Model, Progress, Room, RunWriter,
-    Splits, evaluate, files::replace, find_rate, fit,
+    BadSample, CacheBudget, Dataset, Error, FitOptions, Fitted, Modality, Model, Progress,
+    RunWriter, Splits, evaluate, files::replace, find_rate, fit,
 };
 
 use super::{
@@ -39,7 +39,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
     let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
     let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
-    options.room = (!args.recompute).then_some(Room { memory: args.memory.0, folder });
+    options.room = (!args.recompute).then_some(CacheBudget { memory: args.memory.0, folder });
 
     say("source", format!("{}, {}", args.transfer.source.weights.display(), describe(&job.source)));
     say_data::<A::Modality>(&data);
@@ -170,7 +170,7 @@ fn fitted<M: Modality>(
     let (train, validation) = (&splits.train, &splits.validation);
     let course = fit(model, modality, train, validation, options, &mut |p| {
         match p {
-            Progress::Kept { samples } => {
+            Progress::Cached { samples } => {
                 kept += samples;
                 bar.set_message(format!("frozen parts computed once for {kept} {}", M::SAMPLES));
             }

@@ -235,11 +235,11 @@ impl ResNet {
     /// `[B, in_channels, H, W]` to `[B, width, H', W']`; in training, norms that train use the batch's
     /// statistics.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        self.parts(x, 0..usize::MAX, train)
+        self.forward_range(x, 0..usize::MAX, train)
     }
 
     /// What some stages make of what those below them made. A keyword spotter has but one.
-    pub fn parts(&self, x: &Tensor, parts: Range<usize>, train: bool) -> Tensor {
+    pub fn forward_range(&self, x: &Tensor, parts: Range<usize>, train: bool) -> Tensor {
         let start = (x.shallow_clone(), x.shallow_clone());
         let count = self.stages.len();
         let stages = &self.stages[parts.start.min(count)..parts.end.min(count)];

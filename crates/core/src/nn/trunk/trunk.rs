@@ -98,9 +98,9 @@ impl Trunk {
     ///
     /// # Panics
     /// If the features are of another kind than [`accepts`](Self::accepts) names, which
-    /// [`Tower::join`](crate::nn::Tower::join) has excluded.
+    /// [`Encoder::join`](crate::nn::Encoder::join) has excluded.
     pub fn forward(&self, features: &Features, train: bool) -> Features {
-        self.parts(features, 0..usize::MAX, train)
+        self.forward_range(features, 0..usize::MAX, train)
     }
 
     /// What some of the parts make of what those below them made, counted as
@@ -108,13 +108,13 @@ impl Trunk {
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
-    pub fn parts(&self, features: &Features, parts: Range<usize>, train: bool) -> Features {
+    pub fn forward_range(&self, features: &Features, parts: Range<usize>, train: bool) -> Features {
         match (self, features) {
             (Self::Transformer(t), Features::Sequence(s)) => {
-                Features::Sequence(t.parts(s, parts, train))
+                Features::Sequence(t.forward_range(s, parts, train))
             }
             (Self::ResNet(r), Features::FeatureMap(x)) => {
-                Features::FeatureMap(r.parts(x, parts, train))
+                Features::FeatureMap(r.forward_range(x, parts, train))
             }
             (trunk, _) => {
                 unreachable!("the embedder emitted other features than {}", trunk.accepts())

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::otdd::Otdd;
 use super::source::SourceFeatures;
 use crate::error::{Error, Result};
-use crate::loader::{Inputs, Purpose, Samples, batches};
+use crate::loader::{Mode, RawInputs, Samples, load_batches};
 use crate::modality::Modality;
 use crate::model::{Model, Trains, is_statistic};
 use crate::random::Rng;
@@ -107,7 +107,7 @@ pub fn align<M: Modality>(
     }
     let trained = only_fresh_embedder(model)?;
     let start = Instant::now();
-    let feed = Inputs { modality, samples: train };
+    let feed = RawInputs { modality, samples: train };
     let mut rng = Rng::seed_from_u64(options.seed);
     let classes = train.classes();
     if classes.len() != train.len() {
@@ -134,13 +134,13 @@ pub fn align<M: Modality>(
         order.shuffle(&mut rng);
         let lists: Vec<_> = order.chunks(options.batch_size).map(<[_]>::to_vec).collect();
         let (mut sum, mut count) = (0., 0.);
-        let purpose = Purpose::Train { seed: options.seed, epoch };
-        batches::batches(&feed, &lists, purpose, |chosen, prepared| {
+        let purpose = Mode::Train { seed: options.seed, epoch };
+        load_batches(&feed, &lists, purpose, |chosen, prepared| {
             let batch = prepared.batch.to_device(model.classifier().device());
             let targets: Vec<i64> = chosen.iter().map(|&at| classes[at]).collect();
             drawn.shuffle(&mut rng);
             let some = source.some(&drawn, options.source_samples);
-            let embedded = model.classifier().tower().embed(&batch, true);
+            let embedded = model.classifier().encoder().embed(&batch, true);
             let distance = some.distance(&embedded, &targets, &options.distance)?;
             let value = distance.double_value(&[]);
             if !value.is_finite() {
@@ -178,13 +178,13 @@ impl<M: Modality> Measure<'_, M> {
         some.shuffle(&mut Rng::seed_from_u64(self.options.seed));
         some.truncate(self.options.batch_size);
         let targets: Vec<i64> = some.iter().map(|&at| self.classes[at]).collect();
-        let purpose = Purpose::Train { seed: self.options.seed, epoch: 0 };
-        let feed = Inputs { modality: self.modality, samples: self.train };
+        let purpose = Mode::Train { seed: self.options.seed, epoch: 0 };
+        let feed = RawInputs { modality: self.modality, samples: self.train };
         let mut distance = 0.;
-        batches::batches(&feed, &[some], purpose, |_, prepared| {
+        load_batches(&feed, &[some], purpose, |_, prepared| {
             let batch = prepared.batch.to_device(self.model.classifier().device());
             let value = tch::no_grad(|| {
-                let embedded = self.model.classifier().tower().embed(&batch, false);
+                let embedded = self.model.classifier().encoder().embed(&batch, false);
                 self.source.distance(&embedded, &targets, &self.options.distance)
             })?;
             distance = value.double_value(&[]);

@@ -17,7 +17,7 @@ use crate::data::Item;
 use crate::error::Cause;
 use crate::error::Place;
 use crate::family::Pretrained;
-use crate::loader::Reading;
+use crate::loader::ReadMode;
 use crate::nn::Batch;
 use crate::nn::Embedder;
 use crate::nn::EmbedderConfig;
@@ -163,7 +163,8 @@ fn waves(count: usize) -> Samples {
         Item { target: Target::Class(i % 2), ..Item::text(i.to_string(), place) }
     };
     let items: Vec<Item> = (0..count).map(item).collect();
-    let (samples, bad) = Samples::read(&Waves, &items, Reading::Kept, &mut { usize::MAX }, || ());
+    let (samples, bad) =
+        Samples::read(&Waves, &items, ReadMode::Training, &mut { usize::MAX }, || ());
     assert!(bad.is_empty(), "{bad:?}");
     samples
 }
@@ -245,7 +246,7 @@ fn at_its_own_moments_the_distance_is_nothing() {
     let (model, train) = (model(), waves(16));
     let samples = train.some(16);
     let batch = Waves.batch(&samples.iter().collect::<Vec<_>>());
-    let embedded = tch::no_grad(|| model.classifier().tower().embed(&batch, false));
+    let embedded = tch::no_grad(|| model.classifier().encoder().embed(&batch, false));
     let Features::Sequence(sequence) = &embedded else { panic!("not a sequence") };
     let x = sequence.x.reshape([-1, 8]).to_kind(Kind::Double);
     let over = [0i64].as_slice();

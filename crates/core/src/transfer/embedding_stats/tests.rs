@@ -81,12 +81,12 @@ fn matched(
     let root = VarBuilder::root(&store, &fresh);
     let trunk = Trunk::new(&root.sub("trunk"), &pretrained.family().trunk).unwrap();
     let embedder = embedder(root.sub("embed"), trunk.accepts());
-    let tower = Tower::join(embedder, trunk, Pool::Mean).unwrap();
-    tower.init_from_data(batch);
+    let encoder = Encoder::join(embedder, trunk, Pool::Mean).unwrap();
+    encoder.init_from_data(batch);
     let moments = Moments::of(&pretrained).unwrap().unwrap();
     let report = LoadReport::new(None, &fresh);
-    moments.impose(&tower, &store.variables(), &report.fresh, batch);
-    let features = tch::no_grad(|| tower.embed(batch, false));
+    moments.impose(&encoder, &store.variables(), &report.fresh, batch);
+    let features = tch::no_grad(|| encoder.embed(batch, false));
     (moments, features)
 }
 

@@ -46,12 +46,12 @@ impl Transformer {
 
     /// `[B, T, D]` to `[B, T, D]`; places that hold no data are not looked at.
     pub fn forward(&self, sequence: &Sequence, train: bool) -> Sequence {
-        self.parts(sequence, 0..usize::MAX, train)
+        self.forward_range(sequence, 0..usize::MAX, train)
     }
 
     /// What some blocks make of what those below them made; the norm behind all blocks counts as
     /// one more.
-    pub fn parts(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
+    pub fn forward_range(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
         let Sequence { x, attention_mask: mask } = sequence;
         let mask = mask.as_ref().map(|mask| {
             let t = mask.size()[1];
