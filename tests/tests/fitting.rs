@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crosstune_core::{
-    CacheBudget, Continues, Dataset, FitOptions, Fitted, Freeze, LoadParts, MEMORY, Modality,
-    Model, Phase, Pretrained, Samples, Splits, SweepEnd, find_rate, fit,
+    CacheBudget, Dataset, FitOptions, Fitted, Freeze, LoadParts, MEMORY, Modality, Model, Phase,
+    PhaseStart, Pretrained, Samples, Splits, SweepEnd, find_rate, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -58,7 +58,7 @@ fn ready(held_out: f64, freeze: &str) -> (Model, TextSettings, Splits) {
     let key_map = source.source().unwrap();
     let source = Some((&key_map, LoadParts::Body));
     let model = seeded(3, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
-    freeze.parse::<Freeze>().unwrap().apply(model.store(), model.anatomy()).unwrap();
+    freeze.parse::<Freeze>().unwrap().apply(model.store(), model.outline()).unwrap();
     (model, sentences, splits)
 }
 
@@ -142,7 +142,7 @@ fn pretrained_parameters_are_pulled_back_and_lower_ones_move_less() {
 fn phases_train_what_they_say() {
     let phase = |freeze: &str, epochs| Phase::of(freeze.parse().unwrap(), epochs);
     let head = phase("embedder,trunk", 1);
-    let phases = vec![head.clone(), Phase { schedule: Continues::Anew, ..phase("below:1", 2) }];
+    let phases = vec![head.clone(), Phase { schedule: PhaseStart::Restart, ..phase("below:1", 2) }];
     let both = tuned_without(0., "nothing", &FitOptions { phases, ..options(3) });
     assert_eq!((both.moved("embed."), both.moved("trunk.blocks.0.")), (0., 0.));
     assert!(both.moved("trunk.blocks.1.") > 0. && both.moved("head.") > 0.);

@@ -40,7 +40,7 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
 
     let choices = Choices { pretrained_lr: Some(1e-3), ..Choices::default() };
     let form = FeatureShape::Sequence { width: 32 };
-    let plan = Recipe::LpFt.plan(model.anatomy(), form, 9, choices).unwrap();
+    let plan = Recipe::LpFt.plan(model.outline(), form, 9, choices).unwrap();
     let batch_size = data.train.len();
     let options = plan.apply(FitOptions { epochs: 9, batch_size, ..FitOptions::default() });
     let none = Samples::default();

@@ -330,7 +330,8 @@ impl Modality for AudioSettings {
         Ok(match form {
             FeatureShape::Sequence { .. } => {
                 let features = self.front_end.width() as i64;
-                let config = FrameEmbedderConfig { features, positions: Positions::Line(frames) };
+                let config =
+                    FrameEmbedderConfig { features, positions: Positions::Sequence(frames) };
                 Box::new(FrameEmbedder::new(at, config, form)?)
             }
             FeatureShape::FeatureMap { channels } => {

@@ -178,14 +178,14 @@ impl Error {
 
 /// Where an input was found, for messages.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Location {
     /// The file, or the table.
     pub path: PathBuf,
     /// The line of a table, or the row of one that has no lines, counted from 1.
     pub line: Option<u64>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())?;
         self.line.iter().try_for_each(|line| write!(f, ":{line}"))
@@ -196,7 +196,7 @@ impl fmt::Display for Place {
 #[derive(Debug)]
 pub struct BadSample {
     /// Where it was found.
-    pub place: Place,
+    pub place: Location,
     /// What is wrong with it.
     pub cause: Cause,
 }

@@ -44,19 +44,20 @@ pub mod train;
 pub mod transfer;
 
 pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplicates};
-pub use error::{BadSample, Cause, Error, Place, Result};
-pub use family::{Family, Pretrained, PretrainedHead};
+pub use error::{BadSample, Cause, Error, Location, Result};
+pub use family::{Pretrained, PretrainedConfig, PretrainedHead};
 pub use libtorch::MatmulPrecision;
 pub use loader::{Balance, CacheBudget, MEMORY, Order, ReadMode, Samples, Splits};
 pub use modality::{Modality, Preview};
-pub use model::{Anatomy, Freeze, LoadParts, Model};
+pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
-    Activation, AttentionKind, Batch, Bias, Block, ClassTokens, Classifier, CutPoint, Dense,
-    Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig,
-    FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement, PatchEmbedderConfig, Pool,
-    Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage, Statistics, StemConfig,
-    StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder, Transformer,
-    TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, dropout,
+    Activation, AttentionKind, Batch, BatchNormStats, Bias, Block, ClassTokens, Classifier,
+    CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder,
+    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement,
+    PatchEmbedderConfig, Pool, Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage,
+    StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
+    Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
+    dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};
@@ -64,7 +65,7 @@ pub use run::RunWriter;
 pub use spec::Spec;
 pub use task::{Metrics, Objective, Target, TargetScale, Task, TaskConfig};
 pub use train::{
-    AdamW, Continues, Curve, EpochRecord, FitOptions, Fitted, Mix, Phase, Progress, RateCurve,
+    AdamW, Curve, EpochRecord, FitOptions, Fitted, Mix, Phase, PhaseStart, Progress, RateCurve,
     RatePoint, Schedule, SweepEnd, Tuner, find_rate, fit,
 };
 pub use transfer::{Choices, Init, Moments, Plan, Recipe, SourceFeatures, init_from_data};

@@ -73,7 +73,7 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
     let before = model(source, &settings, origin);
     seed(7);
     let model = model(source, &settings, origin);
-    Freeze::nothing().apply(model.store(), model.anatomy()).unwrap();
+    Freeze::nothing().apply(model.store(), model.outline()).unwrap();
     let options = FitOptions::default();
     let mut tuner = Tuner::new(&model, &options, 1);
     tuner.step(&batch, &Tensor::from_slice(&[0i64, 1])).unwrap();

@@ -10,7 +10,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf, time::Instant};
 
-use crosstune_core::{Item, MEMORY, Modality, Place, Pretrained, ReadMode, Samples};
+use crosstune_core::{Item, Location, MEMORY, Modality, Pretrained, ReadMode, Samples};
 use crosstune_text::TextSettings;
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in args {
         for (line, text) in (1..).zip(fs::read_to_string(&path)?.lines()) {
             let text = text.split('\t').next().unwrap_or_default();
-            items.push(Item::text(text, Place { path: path.clone(), line: Some(line) }));
+            items.push(Item::text(text, Location { path: path.clone(), line: Some(line) }));
         }
     }
     let mut settings = TextSettings::default();

@@ -45,7 +45,7 @@ impl FrameStem {
             conv1: conv("conv1", bands, 1)?,
             conv2: conv("conv2", width, 2)?,
             position: at.param_reshaped("position", &[positions, width], &first, || {
-                Positions::Line(positions).waves(width)
+                Positions::Sequence(positions).sinusoidal(width)
             })?,
             dropout,
             width,

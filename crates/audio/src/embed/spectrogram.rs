@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, StemConfig, StemEmbedder,
-    StemNorm, StemPool, TokenPatchEmbedder, VarBuilder, nn::Statistics,
+    StemNorm, StemPool, TokenPatchEmbedder, VarBuilder, nn::BatchNormStats,
 };
 use tch::Tensor;
 
@@ -105,8 +105,8 @@ impl Embedder for SpectrogramStem {
         self.stem.init_from_data(&Batch { x, attention_mask: None });
     }
 
-    fn set_statistics(&self, statistics: Statistics) {
-        self.stem.set_statistics(statistics);
+    fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
+        self.stem.set_batch_norm_stats(statistics);
     }
 }
 

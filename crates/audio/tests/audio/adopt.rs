@@ -51,7 +51,7 @@ fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     let taken = Some((&tensors, LoadParts::Body));
     let model = Model::new(spec.clone(), &audio, taken, Device::Cpu).unwrap();
     assert_eq!(model.report().fresh, ["head.bias", "head.weight"]);
-    Freeze::nothing().apply(model.store(), model.anatomy()).unwrap();
+    Freeze::nothing().apply(model.store(), model.outline()).unwrap();
     let before: Vec<(String, Tensor)> =
         model.store().variables().into_iter().map(|(name, x)| (name, x.copy())).collect();
     let options = FitOptions::default();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use crosstune_core::{Freeze, Init, Lora, Pool, Recipe, Statistics};
+use crosstune_core::{BatchNormStats, Freeze, Init, Lora, Pool, Recipe};
 
 use super::source::WeightsArgs;
 
@@ -108,12 +108,12 @@ pub(crate) enum StatisticsArg {
     Moving,
 }
 
-impl From<StatisticsArg> for Statistics {
+impl From<StatisticsArg> for BatchNormStats {
     fn from(arg: StatisticsArg) -> Self {
         match arg {
-            StatisticsArg::WithNorms => Self::WithNorms,
-            StatisticsArg::Still => Self::Still,
-            StatisticsArg::Moving => Self::Moving,
+            StatisticsArg::WithNorms => Self::FollowFreeze,
+            StatisticsArg::Still => Self::Frozen,
+            StatisticsArg::Moving => Self::Updating,
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::Args;
-use crosstune_core::{Checkpoint, Entry, Family, Pretrained, Spec, Task, error::one_line};
+use crosstune_core::{
+    Checkpoint, Entry, Pretrained, PretrainedConfig, Spec, Task, error::one_line,
+};
 use serde_json::json;
 
 use crate::{
@@ -50,7 +52,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         let origin = format!("tuned on {modality}; {answers}: {labels}");
         (Some(spec.family), Some(spec.trunk), origin)
     } else {
-        match Family::of(&checkpoint, args.source.family.as_deref()) {
+        match PretrainedConfig::of(&checkpoint, args.source.family.as_deref()) {
             Ok(family) => (
                 Some(family.name),
                 Some(family.trunk),

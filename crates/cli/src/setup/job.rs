@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Anatomy, Dataset, Device, Init, LoadParts, MatmulPrecision, Modality, Model, Moments, Origin,
-    Plan, Pretrained, SourceFeatures, Splits, init_from_data,
+    Dataset, Device, Init, LoadParts, MatmulPrecision, Modality, Model, ModelOutline, Moments,
+    Origin, Plan, Pretrained, SourceFeatures, Splits, init_from_data,
     transfer::{AlignOptions, AlignReport, align},
 };
 
@@ -17,7 +17,7 @@ use crate::args::{FitArgs, HeadArg, TransferArgs, setting};
 pub(crate) struct Job<'a> {
     pub(crate) args: &'a TransferArgs,
     pub(crate) source: Pretrained,
-    pub(crate) anatomy: Anatomy,
+    pub(crate) outline: ModelOutline,
     pub(crate) plan: Plan,
     joint: OnceCell<Option<Moments>>,
 }
@@ -38,10 +38,10 @@ impl<'a> Job<'a> {
         }
         let embedder = modality.adopt(&source)?;
         let trunk = &source.family().trunk;
-        let anatomy = Anatomy { depth: trunk.depth(), embedder };
+        let outline = ModelOutline { depth: trunk.depth(), embedder };
         let choices = fit.choices(args);
-        let plan = args.recipe.plan(anatomy, trunk.accepts(), fit.options().epochs, choices)?;
-        plan.freeze.check(anatomy)?;
+        let plan = args.recipe.plan(outline, trunk.accepts(), fit.options().epochs, choices)?;
+        plan.freeze.check(outline)?;
         if plan.init != Init::Random {
             // An architecture alone says so before any data is read.
             source.source()?;
@@ -50,7 +50,7 @@ impl<'a> Job<'a> {
             let problem = "the recipe orca alone aligns; add --recipe orca";
             return Err(setting("--align", problem));
         }
-        Ok(Self { args, source, anatomy, plan, joint: OnceCell::new() })
+        Ok(Self { args, source, outline, plan, joint: OnceCell::new() })
     }
 
     /// The model for a task, fitted to its training samples, with what trains at first. `seed`
@@ -64,9 +64,9 @@ impl<'a> Job<'a> {
         seed: u64,
         device: Device,
     ) -> Result<Built> {
-        let Self { args, source, anatomy, .. } = self;
+        let Self { args, source, outline, .. } = self;
         crosstune_core::seed(seed);
-        let mut spec = M::spec(source, anatomy.embedder, data.labels.clone())
+        let mut spec = M::spec(source, outline.embedder, data.labels.clone())
             .for_task(data.task, splits.train.targets())?;
         match args.head {
             HeadArg::New => spec.pool = args.pool.into(),
@@ -86,18 +86,18 @@ impl<'a> Job<'a> {
         };
         let from = weights.as_ref().map(|weights| (weights, parts));
         let model = Model::new(spec, modality, from, device)?;
-        let model = model.with_statistics(args.statistics.into());
+        let model = model.with_batch_norm_stats(args.statistics.into());
         if plan.init == Init::Shuffled {
             model.shuffle();
         }
         // What is to be aligned finds its place by itself, and what is pretrained has it.
         let matched = plan.init == Init::Pretrained
-            && anatomy.embedder == Origin::Fresh
+            && outline.embedder == Origin::Fresh
             && !args.no_match
             && !plan.align;
         let joint = if matched { self.joint()? } else { None };
         init_from_data(&model, modality, &splits.train, joint);
-        let (trained, frozen) = plan.freeze.apply(model.store(), *anatomy)?;
+        let (trained, frozen) = plan.freeze.apply(model.store(), *outline)?;
         if trained == 0 {
             return Err(setting("--freeze", "nothing is left to train"));
         }
@@ -140,7 +140,7 @@ impl<'a> Job<'a> {
 
     /// Whether a plan makes the embedder at random.
     pub(crate) fn is_fresh(&self, plan: &Plan) -> bool {
-        self.anatomy.embedder == Origin::Fresh || plan.init == Init::Random
+        self.outline.embedder == Origin::Fresh || plan.init == Init::Random
     }
 }
 

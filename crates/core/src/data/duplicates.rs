@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 
 use super::dataset::Dataset;
 use super::item::{Input, Item, Split};
-use crate::error::Place;
+use crate::error::Location;
 use crate::task::Target;
 
 /// Samples with the same contents, byte for byte; two or more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Duplicate {
     /// Where they stand, each with its split and its target.
-    pub places: Vec<(Split, Place, Target)>,
+    pub places: Vec<(Split, Location, Target)>,
 }
 
 impl Duplicate {

@@ -10,7 +10,7 @@ use super::found::{Found, Words};
 use super::item::{Input, Split};
 use super::layout::Layout;
 use super::manifest;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Location, Result};
 
 /// Everything that a folder holds.
 pub(super) fn gather(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
@@ -128,7 +128,7 @@ fn by_pattern(root: &Path, layout: &Layout, pattern: &regex::Regex) -> Result<Ve
 }
 
 fn file(path: PathBuf, label: Words, split: Option<Split>) -> Found {
-    let place = Place { path: path.clone(), line: None };
+    let place = Location { path: path.clone(), line: None };
     Found { input: Input::File(path), place, label, split, group: None }
 }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::item::{Input, Split};
 use super::layout::Layout;
-use crate::error::Place;
+use crate::error::Location;
 use crate::task::Task;
 
 /// An input as it was found, its target still in words.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) input: Input,
-    pub(super) place: Place,
+    pub(super) place: Location,
     pub(super) label: Words,
     /// `None` where the data set has no splits of its own.
     pub(super) split: Option<Split>,

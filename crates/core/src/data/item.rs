@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::Place;
+use crate::error::Location;
 use crate::task::Target;
 
 /// A part of a data set.
@@ -91,7 +91,7 @@ pub struct Item {
     /// The raw input.
     pub input: Input,
     /// Where it was found.
-    pub place: Place,
+    pub place: Location,
     /// What a model is to answer.
     pub target: Target,
     /// Whose it is: what is one's stays on one side where samples are held out.
@@ -100,18 +100,18 @@ pub struct Item {
 
 impl Item {
     /// An input whose target is not known.
-    pub fn new(input: Input, place: Place) -> Self {
+    pub fn new(input: Input, place: Location) -> Self {
         Self { input, place, target: Target::Unknown, group: None }
     }
 
     /// A file whose target is not known.
     pub fn file(path: &Path) -> Self {
-        let place = Place { path: path.to_path_buf(), line: None };
+        let place = Location { path: path.to_path_buf(), line: None };
         Self::new(Input::File(path.to_path_buf()), place)
     }
 
     /// A text whose target is not known.
-    pub fn text(text: impl Into<String>, place: Place) -> Self {
+    pub fn text(text: impl Into<String>, place: Location) -> Self {
         Self::new(Input::Text(text.into()), place)
     }
 }

@@ -10,7 +10,7 @@ use super::found::{Found, Words};
 use super::item::{Input, Split};
 use super::layout::{InputKind, Layout};
 use super::table::{Cell, Fault, Kind, Row, Table};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Location, Result};
 use crate::task::Task;
 
 /// Column names that are understood without being told.
@@ -55,7 +55,7 @@ struct Columns {
 pub(super) fn gather(path: &Path, layout: &Layout) -> Result<Vec<Found>> {
     let data = |problem: String| Error::Data { path: path.to_path_buf(), problem };
     let faulty = |Fault { line, problem }: Fault| {
-        let place = Place { path: path.to_path_buf(), line };
+        let place = Location { path: path.to_path_buf(), line };
         Error::Data { path: place.to_string().into(), problem }
     };
     let kind = Kind::of(path).ok_or_else(|| {
@@ -72,7 +72,7 @@ pub(super) fn gather(path: &Path, layout: &Layout) -> Result<Vec<Found>> {
     let base = path.parent().unwrap_or(Path::new("."));
     let (mut found, mut missing) = (vec![], vec![]);
     for row in rows.into_iter().skip(usize::from(columns.header)) {
-        let place = Place { path: path.to_path_buf(), line: Some(row.line) };
+        let place = Location { path: path.to_path_buf(), line: Some(row.line) };
         let row = sample(row, &columns, base, layout, place)?;
         if let Input::File(file) = &row.input
             && !file.is_file()
@@ -301,7 +301,7 @@ fn sample(
     columns: &Columns,
     base: &Path,
     layout: &Layout,
-    place: Place,
+    place: Location,
 ) -> Result<Found> {
     let bad = |problem: String| Error::Data { path: place.to_string().into(), problem };
     let width = row.cells.len();

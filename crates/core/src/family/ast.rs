@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::defaults;
-use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
 use super::vit::BODY;
 use crate::nn::{
     AttentionKind, ClassTokens, EmbedderConfig, HeadConfig, NormPlacement, PatchEmbedderConfig,
@@ -12,7 +12,7 @@ use crate::nn::{
 };
 use crate::weights::{KeyMap, Resampling, same};
 
-pub(super) const AST: Definition = Definition {
+pub(super) const AST: Family = Family {
     name: "ast",
     key_map: KeyMap {
         name: "ast",
@@ -21,15 +21,15 @@ pub(super) const AST: Definition = Definition {
         body: BODY,
         head: &[same("head.norm", "classifier.layernorm"), same("head", "classifier.dense")],
     },
-    claims: |config| config.model_type() == Some("audio-spectrogram-transformer"),
-    read: |config, _| {
+    matches_config: |config| config.model_type() == Some("audio-spectrogram-transformer"),
+    from_config: |config, _| {
         let c: AstConfig = config.parse()?;
         let steps = [c.frequency_stride, c.time_stride, c.patch_size];
         let (size, patch) = ([c.num_mel_bins, c.max_length], [c.patch_size; 2]);
         if steps.iter().any(|&n| n < 1) || size.iter().any(|&side| side < c.patch_size) {
             return Err(config.refuse("its patches do not fit its spectrograms".into()));
         }
-        Ok(Family {
+        Ok(PretrainedConfig {
             name: "ast".into(),
             modality: "audio".into(),
             trunk: TrunkConfig::Transformer(TransformerConfig {
@@ -58,7 +58,7 @@ pub(super) const AST: Definition = Definition {
             },
         })
     },
-    infer: uncounted_heads,
+    from_tensors: uncounted_heads,
 };
 
 /// `ASTConfig`.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::config::Config;
 use super::defaults;
-use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
 use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
@@ -13,7 +13,7 @@ use crate::nn::{
 };
 use crate::weights::{KeyMap, KeyRule, same};
 
-pub(super) const BERT: Definition = Definition {
+pub(super) const BERT: Family = Family {
     name: "bert",
     key_map: KeyMap {
         name: "bert",
@@ -25,12 +25,12 @@ pub(super) const BERT: Definition = Definition {
             same("head", "classifier"),
         ],
     },
-    claims: |config| config.model_type() == Some("bert"),
-    read: |config, _| {
+    matches_config: |config| config.model_type() == Some("bert"),
+    from_config: |config, _| {
         let labels = config.labels()?;
         Ok(BertConfig::read(config)?.family("bert", 0, labels))
     },
-    infer: uncounted_heads,
+    from_tensors: uncounted_heads,
 };
 
 /// The names inside `BertModel` and `RobertaModel`.
@@ -95,9 +95,9 @@ impl BertConfig {
         name: &str,
         first_position: i64,
         labels: Option<Vec<String>>,
-    ) -> Family {
+    ) -> PretrainedConfig {
         let dense = Some(Dense { width: self.hidden_size, activation: Activation::Tanh });
-        Family {
+        PretrainedConfig {
             name: name.into(),
             modality: "text".into(),
             trunk: TrunkConfig::Transformer(TransformerConfig {

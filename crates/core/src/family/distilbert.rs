@@ -4,14 +4,14 @@
 use serde::Deserialize;
 
 use super::defaults;
-use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TokenEmbedderConfig, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{KeyMap, same};
 
-pub(super) const DISTILBERT: Definition = Definition {
+pub(super) const DISTILBERT: Family = Family {
     name: "distilbert",
     key_map: KeyMap {
         name: "distilbert",
@@ -31,11 +31,11 @@ pub(super) const DISTILBERT: Definition = Definition {
         ],
         head: &[same("head.dense", "pre_classifier"), same("head", "classifier")],
     },
-    claims: |config| config.model_type() == Some("distilbert"),
-    read: |config, _| {
+    matches_config: |config| config.model_type() == Some("distilbert"),
+    from_config: |config, _| {
         let c: DistilBertConfig = config.parse()?;
         let dense = Some(Dense { width: c.dim, activation: Activation::Relu });
-        Ok(Family {
+        Ok(PretrainedConfig {
             name: "distilbert".into(),
             modality: "text".into(),
             trunk: TrunkConfig::Transformer(TransformerConfig {
@@ -63,7 +63,7 @@ pub(super) const DISTILBERT: Definition = Definition {
             },
         })
     },
-    infer: uncounted_heads,
+    from_tensors: uncounted_heads,
 };
 
 /// It is not in the file.

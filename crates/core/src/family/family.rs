@@ -9,7 +9,7 @@ use crate::weights::{Checkpoint, KeyMap};
 
 /// What is known of one model of a family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Family {
+pub struct PretrainedConfig {
     /// The name of the family: `bert`.
     pub name: String,
     /// The modality that the model was trained on: `text`.
@@ -34,22 +34,22 @@ pub struct PretrainedHead {
 }
 
 /// One family: how its checkpoints are recognised and read.
-pub(super) struct Definition {
+pub(super) struct Family {
     pub(super) name: &'static str,
     pub(super) key_map: KeyMap,
     /// Whether a `config.json` is of this family.
-    pub(super) claims: fn(&Config) -> bool,
+    pub(super) matches_config: fn(&Config) -> bool,
     /// Reads a `config.json`; the tensors tell what it leaves out.
-    pub(super) read: fn(&Config, &Checkpoint) -> Result<Family>,
+    pub(super) from_config: fn(&Config, &Checkpoint) -> Result<PretrainedConfig>,
     /// Tells the model from its tensors alone, or what they do not tell.
-    pub(super) infer: fn(&Checkpoint) -> Result<Family, &'static str>,
+    pub(super) from_tensors: fn(&Checkpoint) -> Result<PretrainedConfig, &'static str>,
 }
 
 /// What tensors alone do not tell of most transformers.
 pub(super) const UNCOUNTED_HEADS: &str = "the number of attention heads cannot be told";
 
-/// [`Definition::infer`] where a `config.json` is needed for that.
-pub(super) fn uncounted_heads(_: &Checkpoint) -> Result<Family, &'static str> {
+/// [`Family::from_tensors`] where a `config.json` is needed for that.
+pub(super) fn uncounted_heads(_: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     Err(UNCOUNTED_HEADS)
 }
 

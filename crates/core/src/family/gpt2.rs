@@ -4,14 +4,14 @@
 use serde::Deserialize;
 
 use super::defaults;
-use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
 use crate::nn::{
     AttentionKind, Bias, EmbedderConfig, HeadConfig, NormPlacement, Pool, TokenEmbedderConfig,
     TransformerConfig, TrunkConfig,
 };
 use crate::weights::{KeyMap, TensorTransform, same, transformed};
 
-pub(super) const GPT2: Definition = Definition {
+pub(super) const GPT2: Family = Family {
     name: "gpt2",
     key_map: KeyMap {
         name: "gpt2",
@@ -47,13 +47,13 @@ pub(super) const GPT2: Definition = Definition {
         ],
         head: &[same("head", "score")],
     },
-    claims: |config| config.model_type() == Some("gpt2"),
-    read: |config, _| {
+    matches_config: |config| config.model_type() == Some("gpt2"),
+    from_config: |config, _| {
         let c: Gpt2Config = config.parse()?;
         if !c.scale_attn_weights || c.scale_attn_by_inverse_layer_idx {
             return Err(config.refuse("attention is scaled in an unusual way".into()));
         }
-        Ok(Family {
+        Ok(PretrainedConfig {
             name: "gpt2".into(),
             modality: "text".into(),
             trunk: TrunkConfig::Transformer(TransformerConfig {
@@ -81,7 +81,7 @@ pub(super) const GPT2: Definition = Definition {
             },
         })
     },
-    infer: uncounted_heads,
+    from_tensors: uncounted_heads,
 };
 
 #[derive(Deserialize)]

@@ -1,19 +1,19 @@
 //! honk's keyword spotter `res8` (Tang and Lin 2018), trained on Speech Commands: a residual network
 //! over 40 bands of cepstra, published as a bare table of tensors.
 
-use super::family::{Definition, Family, PretrainedHead, count, shape};
+use super::family::{Family, PretrainedConfig, PretrainedHead, count, shape};
 use crate::nn::{
     Block, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig, StemNorm,
     StemPool, TrunkConfig,
 };
 use crate::weights::{KeyMap, TensorTransform, absent, same};
 
-pub(super) const HONK: Definition = Definition {
+pub(super) const HONK: Family = Family {
     name: "honk",
     key_map: DIALECT,
-    claims: |_| false,
-    read: |_, checkpoint| HONK.infer(checkpoint),
-    infer: |checkpoint| {
+    matches_config: |_| false,
+    from_config: |_, checkpoint| HONK.infer(checkpoint),
+    from_tensors: |checkpoint| {
         let convolutions = count(checkpoint, &DIALECT, "conv{}.weight", 0);
         let Some(&[channels, 1, 3, 3]) = shape(checkpoint, &DIALECT, "conv0.weight") else {
             return Err("its first convolution is not of 3 × 3 on one channel");
@@ -22,7 +22,7 @@ pub(super) const HONK: Definition = Definition {
             return Err("it has other than 7 convolutions, so it is not res8");
         }
         let stage = Stage { blocks: 3, width: channels, stride: 1 };
-        Ok(Family {
+        Ok(PretrainedConfig {
             name: "honk".into(),
             modality: "audio".into(),
             trunk: TrunkConfig::ResNet(ResNetConfig {

@@ -19,6 +19,6 @@ mod vit;
 mod wav2vec2;
 mod whisper;
 
-pub use family::{Family, PretrainedHead};
+pub use family::{PretrainedConfig, PretrainedHead};
 pub use pretrained::Pretrained;
 pub use publish::Published;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::config::Config;
-use super::family::{Family, PretrainedHead};
+use super::family::{PretrainedConfig, PretrainedHead};
 use crate::error::{Error, Result};
 use crate::nn::{EmbedderConfig, HeadConfig, Pool, TransformerConfig, TrunkConfig};
 use crate::spec::Spec;
@@ -47,7 +47,7 @@ pub(super) fn run_of(checkpoint: &Checkpoint) -> Result<Option<Spec>> {
     (named && Spec::is_at(folder)).then(|| Spec::read(folder)).transpose()
 }
 
-impl Family {
+impl PretrainedConfig {
     /// What a run folder's model is.
     pub(super) fn of_run(spec: &Spec) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::config::Config;
-use super::family::Family;
+use super::family::PretrainedConfig;
 use super::own;
 use super::own::Kind;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::weights::{CONFIG, Checkpoint, WeightSource};
 #[derive(Debug)]
 pub struct Pretrained {
     checkpoint: Checkpoint,
-    family: Family,
+    family: PretrainedConfig,
     kind: Kind,
 }
 
@@ -45,7 +45,7 @@ impl Pretrained {
         }
         let checkpoint = Checkpoint::open(path)?;
         let Some(spec) = own::run_of(&checkpoint)? else {
-            let family = Family::of(&checkpoint, family)?;
+            let family = PretrainedConfig::of(&checkpoint, family)?;
             return Ok(Self { checkpoint, family, kind: Kind::Published });
         };
         if let Some(name) = family.filter(|name| *name != spec.family) {
@@ -56,7 +56,7 @@ impl Pretrained {
             );
             return Err(Error::Setting { setting: "--family", problem });
         }
-        let (family, kind) = (Family::of_run(&spec), Kind::Run(Box::new(spec)));
+        let (family, kind) = (PretrainedConfig::of_run(&spec), Kind::Run(Box::new(spec)));
         Ok(Self { checkpoint, family, kind })
     }
 
@@ -69,10 +69,10 @@ impl Pretrained {
         let Some(path) = own::architecture(path) else { return Ok(None) };
         let config = Config::open(&path)?;
         let checkpoint = Checkpoint::none(path);
-        let designed = Family::designed(&config)?.filter(|_| family.is_none());
+        let designed = PretrainedConfig::designed(&config)?.filter(|_| family.is_none());
         let family = match designed {
             Some(designed) => designed,
-            None => Family::told(&checkpoint, Some(config), family)?,
+            None => PretrainedConfig::told(&checkpoint, Some(config), family)?,
         };
         Ok(Some(Self { checkpoint, family, kind: Kind::Architecture }))
     }
@@ -109,7 +109,7 @@ impl Pretrained {
     }
 
     /// What is known of the model.
-    pub fn family(&self) -> &Family {
+    pub fn family(&self) -> &PretrainedConfig {
         &self.family
     }
 

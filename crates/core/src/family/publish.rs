@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::family::Definition;
+use super::family::Family;
 use super::vit::{DINOV2_IN_MEMORY, IN_MEMORY, TEACHERS};
 use crate::error::{Error, Result};
 use crate::nn::{
@@ -107,7 +107,7 @@ pub fn publish(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result<Publish
             class.name, spec.pool
         )));
     }
-    let mut key_map = Definition::named(class.family)
+    let mut key_map = Family::named(class.family)
         .map(|family| family.key_map)
         .ok_or_else(|| refused(format!("the family {} has no table of names", class.family)))?;
     if class.pool == Pool::FirstTwo {

@@ -6,7 +6,7 @@ use super::ast::AST;
 use super::bert::BERT;
 use super::config::Config;
 use super::distilbert::DISTILBERT;
-use super::family::{Definition, Family};
+use super::family::{Family, PretrainedConfig};
 use super::gpt2::GPT2;
 use super::honk::HONK;
 use super::resnet::{RESNET, RESNET_HF};
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::weights::{CONFIG, Checkpoint, KeyMap};
 
 /// All families. Where tensors alone decide, the first whose names they have wins.
-const FAMILIES: &[&Definition] = &[
+const FAMILIES: &[&Family] = &[
     &BERT,
     &ROBERTA,
     &DISTILBERT,
@@ -36,7 +36,7 @@ const FAMILIES: &[&Definition] = &[
     &HONK,
 ];
 
-impl Family {
+impl PretrainedConfig {
     /// Tells what model a checkpoint holds. `name` decides the family where it is given.
     ///
     /// # Errors
@@ -56,16 +56,16 @@ impl Family {
         let names = || FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
         if let Some(name) = name {
             let problem = || format!("{name:?} is not known; the known families are {}", names());
-            let found = Definition::named(name)
+            let found = Family::named(name)
                 .ok_or_else(|| Error::Setting { setting: "--family", problem: problem() })?;
-            return match config.filter(|config| (found.claims)(config)) {
-                Some(config) => (found.read)(&config, checkpoint),
+            return match config.filter(|config| (found.matches_config)(config)) {
+                Some(config) => (found.from_config)(&config, checkpoint),
                 None => found.infer(checkpoint),
             };
         }
         if let Some(config) = config {
-            return match FAMILIES.iter().find(|family| (family.claims)(&config)) {
-                Some(family) => (family.read)(&config, checkpoint),
+            return match FAMILIES.iter().find(|family| (family.matches_config)(&config)) {
+                Some(family) => (family.from_config)(&config, checkpoint),
                 None => {
                     let problem = format!(
                         "{}; the known families are {}; --family names one",
@@ -90,7 +90,7 @@ impl Family {
     }
 
     pub(super) fn key_map(&self) -> Result<KeyMap> {
-        let found = Definition::named(&self.name).ok_or_else(|| Error::Setting {
+        let found = Family::named(&self.name).ok_or_else(|| Error::Setting {
             setting: "family",
             problem: format!("{:?} is not known to this version", self.name),
         })?;
@@ -98,7 +98,7 @@ impl Family {
     }
 }
 
-impl Definition {
+impl Family {
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         FAMILIES.iter().copied().find(|family| family.name == name)
     }
@@ -107,12 +107,12 @@ impl Definition {
         self.key_map.prefix(checkpoint.entries().map(|(name, _)| name)).is_some()
     }
 
-    pub(super) fn infer(&self, checkpoint: &Checkpoint) -> Result<Family> {
+    pub(super) fn infer(&self, checkpoint: &Checkpoint) -> Result<PretrainedConfig> {
         let refused = |problem: String| Error::Family { path: checkpoint.path().into(), problem };
         if !self.fits(checkpoint) {
             return Err(refused(format!("no tensor has a name of the family {}", self.name)));
         }
-        (self.infer)(checkpoint).map_err(|lacking| {
+        (self.from_tensors)(checkpoint).map_err(|lacking| {
             refused(format!(
                 "by its tensors it is of the family {}, but {lacking}: put its {CONFIG} beside it",
                 self.name

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::defaults;
-use super::family::{Definition, Family, PretrainedHead, count, shape};
+use super::family::{Family, PretrainedConfig, PretrainedHead, count, shape};
 use crate::error::Result;
 use crate::nn::{
     Block, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig, StemNorm,
@@ -12,20 +12,20 @@ use crate::nn::{
 };
 use crate::weights::{Checkpoint, KeyMap, same};
 
-pub(super) const RESNET: Definition = Definition {
+pub(super) const RESNET: Family = Family {
     name: "resnet",
     key_map: DIALECT,
     // `resnet50`; but `resnetv2_50` and the like are other networks.
-    claims: |config| {
+    matches_config: |config| {
         let depth = config.architecture().and_then(|a| a.strip_prefix("resnet"));
         depth.is_some_and(|depth| depth.starts_with(|c: char| c.is_ascii_digit()))
     },
-    read: |config, checkpoint| {
+    from_config: |config, checkpoint| {
         let mut family = resnet(checkpoint).map_err(|e| config.refuse(e.into()))?;
         family.head.labels = config.labels()?;
         Ok(family)
     },
-    infer: resnet,
+    from_tensors: resnet,
 };
 
 const DIALECT: KeyMap = KeyMap {
@@ -47,7 +47,7 @@ const DIALECT: KeyMap = KeyMap {
 };
 
 /// The network as its tensors have it. Stages halve the planes' sides, but for the first.
-fn resnet(checkpoint: &Checkpoint) -> Result<Family, &'static str> {
+fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     const UNUSUAL: &str =
         "a ResNet of this build is not supported (another stem, groups or shapes)";
     let shape = |name: &str| shape(checkpoint, &DIALECT, name);
@@ -90,7 +90,7 @@ fn resnet(checkpoint: &Checkpoint) -> Result<Family, &'static str> {
     ))
 }
 
-pub(super) const RESNET_HF: Definition = Definition {
+pub(super) const RESNET_HF: Family = Family {
     name: "resnet-hf",
     key_map: KeyMap {
         name: "resnet-hf",
@@ -115,8 +115,8 @@ pub(super) const RESNET_HF: Definition = Definition {
         ],
         head: &[same("head", "classifier.1")],
     },
-    claims: |config| config.model_type() == Some("resnet"),
-    read: |config, _| {
+    matches_config: |config| config.model_type() == Some("resnet"),
+    from_config: |config, _| {
         let c: ResNetHfConfig = config.parse()?;
         let block = match c.layer_type.as_str() {
             "basic" => Block::Basic,
@@ -153,7 +153,7 @@ pub(super) const RESNET_HF: Definition = Definition {
         family.head.labels = config.labels()?;
         Ok(family)
     },
-    infer: |_| Err("its blocks cannot be told apart"),
+    from_tensors: |_| Err("its blocks cannot be told apart"),
 };
 
 /// `ResNetConfig` of transformers.
@@ -176,8 +176,8 @@ fn bottleneck() -> String {
     "bottleneck".into()
 }
 
-fn family(name: &str, trunk: ResNetConfig, stem: StemConfig) -> Family {
-    Family {
+fn family(name: &str, trunk: ResNetConfig, stem: StemConfig) -> PretrainedConfig {
+    PretrainedConfig {
         name: name.into(),
         modality: "image".into(),
         trunk: TrunkConfig::ResNet(trunk),

@@ -2,10 +2,10 @@
 //! head.
 
 use super::bert::{BODY, BertConfig};
-use super::family::{Definition, uncounted_heads};
+use super::family::{Family, uncounted_heads};
 use crate::weights::{KeyMap, same};
 
-pub(super) const ROBERTA: Definition = Definition {
+pub(super) const ROBERTA: Family = Family {
     name: "roberta",
     key_map: KeyMap {
         name: "roberta",
@@ -13,11 +13,13 @@ pub(super) const ROBERTA: Definition = Definition {
         body: BODY,
         head: &[same("head.dense", "classifier.dense"), same("head", "classifier.out_proj")],
     },
-    claims: |config| matches!(config.model_type(), Some("roberta" | "xlm-roberta" | "camembert")),
-    read: |config, _| {
+    matches_config: |config| {
+        matches!(config.model_type(), Some("roberta" | "xlm-roberta" | "camembert"))
+    },
+    from_config: |config, _| {
         let labels = config.labels()?;
         // Positions are counted from behind the padding token's.
         Ok(BertConfig::read(config)?.family("roberta", config.pad_token()? + 1, labels))
     },
-    infer: uncounted_heads,
+    from_tensors: uncounted_heads,
 };

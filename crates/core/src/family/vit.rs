@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::config::Config;
 use super::defaults;
 use super::family::{
-    Definition, Family, PretrainedHead, UNCOUNTED_HEADS, count, shape, uncounted_heads,
+    Family, PretrainedConfig, PretrainedHead, UNCOUNTED_HEADS, count, shape, uncounted_heads,
 };
 use crate::error::Result;
 use crate::nn::{
@@ -17,7 +17,7 @@ use crate::weights::{
     Checkpoint, KeyMap, KeyRule, Resampling, TensorTransform, absent, same, transformed,
 };
 
-pub(super) const VIT: Definition = Definition {
+pub(super) const VIT: Family = Family {
     name: "vit",
     key_map: KeyMap {
         name: "vit",
@@ -25,12 +25,14 @@ pub(super) const VIT: Definition = Definition {
         body: BODY,
         head: &[same("head", "classifier")],
     },
-    claims: |config| config.model_type() == Some("vit"),
-    read: |config, _| VitConfig::read(config)?.family("vit", ClassTokens::Class, Pool::First),
-    infer: uncounted_heads,
+    matches_config: |config| config.model_type() == Some("vit"),
+    from_config: |config, _| {
+        VitConfig::read(config)?.family("vit", ClassTokens::Class, Pool::First)
+    },
+    from_tensors: uncounted_heads,
 };
 
-pub(super) const DEIT: Definition = Definition {
+pub(super) const DEIT: Family = Family {
     name: "deit",
     key_map: KeyMap {
         name: "deit",
@@ -38,17 +40,17 @@ pub(super) const DEIT: Definition = Definition {
         body: BODY,
         head: &[same("head", "classifier"), TEACHERS],
     },
-    claims: |config| config.model_type() == Some("deit"),
-    read: |config, _| {
+    matches_config: |config| config.model_type() == Some("deit"),
+    from_config: |config, _| {
         // With a teacher, each of the two tokens has a head of its own.
         let distilled = config.saved_by("DeiTForImageClassificationWithTeacher");
         let pool = if distilled { Pool::FirstTwo } else { Pool::First };
         VitConfig::read(config)?.family("deit", ClassTokens::ClassAndDistillation, pool)
     },
-    infer: uncounted_heads,
+    from_tensors: uncounted_heads,
 };
 
-pub(super) const DINOV2: Definition = Definition {
+pub(super) const DINOV2: Family = Family {
     name: "dinov2",
     key_map: KeyMap {
         name: "dinov2",
@@ -71,8 +73,8 @@ pub(super) const DINOV2: Definition = Definition {
         ],
         head: &[same("head", "classifier")],
     },
-    claims: |config| config.model_type() == Some("dinov2"),
-    read: |config, _| {
+    matches_config: |config| config.model_type() == Some("dinov2"),
+    from_config: |config, _| {
         let c = VitConfig::read(config)?;
         if c.use_swiglu_ffn {
             return Err(config.refuse("its MLP is a SwiGLU, which is not supported".into()));
@@ -82,16 +84,16 @@ pub(super) const DINOV2: Definition = Definition {
         trunk.layer_scale = LayerScale::Learned;
         Ok(family)
     },
-    infer: uncounted_heads,
+    from_tensors: uncounted_heads,
 };
 
-pub(super) const TIMM_VIT: Definition = Definition {
+pub(super) const TIMM_VIT: Family = Family {
     name: "timm-vit",
     key_map: TIMM,
-    claims: |config| {
+    matches_config: |config| {
         config.architecture().is_some_and(|a| a.starts_with("vit_") || a.starts_with("deit_"))
     },
-    read: |config, checkpoint| {
+    from_config: |config, checkpoint| {
         let timm: TimmConfig = config.parse()?;
         let heads = timm.model_args.as_ref().and_then(|args| args.num_heads);
         if let Some(other) = timm.global_pool.as_deref().filter(|pool| *pool != "token") {
@@ -101,7 +103,7 @@ pub(super) const TIMM_VIT: Definition = Definition {
         family.head.labels = config.labels()?;
         Ok(family)
     },
-    infer: |checkpoint| timm_vit(checkpoint, None),
+    from_tensors: |checkpoint| timm_vit(checkpoint, None),
 };
 
 /// The heads of a DeiT with a teacher.
@@ -212,10 +214,10 @@ impl VitConfig {
         Ok(read)
     }
 
-    fn family(self, name: &str, tokens: ClassTokens, pool: Pool) -> Result<Family> {
+    fn family(self, name: &str, tokens: ClassTokens, pool: Pool) -> Result<PretrainedConfig> {
         let mlp = self.intermediate_size.filter(|_| self.mlp_ratio.is_none());
         let mlp = mlp.unwrap_or(self.mlp_ratio.unwrap_or(4) * self.hidden_size);
-        Ok(Family {
+        Ok(PretrainedConfig {
             name: name.into(),
             modality: "image".into(),
             trunk: TrunkConfig::Transformer(TransformerConfig {
@@ -256,7 +258,7 @@ struct TimmArgs {
 
 /// timm's model as its tensors have it. Heads are 64 wide if nobody says otherwise, as in all of the
 /// papers' sizes.
-fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'static str> {
+fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<PretrainedConfig, &'static str> {
     const UNUSUAL: &str = "a ViT of this build is not supported (no class token, or other shapes)";
     let shape = |name| shape(checkpoint, &TIMM, name);
     let (Some(&[width, channels, rows, columns]), Some(&[1, positions, _]), Some(&[mlp, _])) =
@@ -287,7 +289,7 @@ fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<Family, &'sta
         None => return Err(UNCOUNTED_HEADS),
     };
     let scaled = shape("blocks.0.ls1.gamma").is_some();
-    Ok(Family {
+    Ok(PretrainedConfig {
         name: "timm-vit".into(),
         modality: "image".into(),
         trunk: TrunkConfig::Transformer(TransformerConfig {

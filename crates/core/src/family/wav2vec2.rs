@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::config::Config;
 use super::defaults;
-use super::family::{Definition, Family, PretrainedHead};
+use super::family::{Family, PretrainedConfig, PretrainedHead};
 use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
@@ -12,20 +12,20 @@ use crate::nn::{
 };
 use crate::weights::{KeyMap, KeyRule, TensorTransform, same, transformed};
 
-pub(super) const WAV2VEC2: Definition = Definition {
+pub(super) const WAV2VEC2: Family = Family {
     name: "wav2vec2",
     key_map: KeyMap { name: "wav2vec2", prefixes: &["wav2vec2.", ""], body: BODY, head: HEAD },
-    claims: |config| config.model_type() == Some("wav2vec2"),
-    read: |config, _| read(config, "wav2vec2"),
-    infer: |_| Err("the strides of its convolutions cannot be told"),
+    matches_config: |config| config.model_type() == Some("wav2vec2"),
+    from_config: |config, _| read(config, "wav2vec2"),
+    from_tensors: |_| Err("the strides of its convolutions cannot be told"),
 };
 
-pub(super) const HUBERT: Definition = Definition {
+pub(super) const HUBERT: Family = Family {
     name: "hubert",
     key_map: KeyMap { name: "hubert", prefixes: &["hubert.", ""], body: BODY, head: HEAD },
-    claims: |config| config.model_type() == Some("hubert"),
-    read: |config, _| read(config, "hubert"),
-    infer: |_| Err("the strides of its convolutions cannot be told"),
+    matches_config: |config| config.model_type() == Some("hubert"),
+    from_config: |config, _| read(config, "hubert"),
+    from_tensors: |_| Err("the strides of its convolutions cannot be told"),
 };
 
 const BODY: &[KeyRule] = &[
@@ -108,7 +108,7 @@ fn groups() -> i64 {
     16
 }
 
-fn read(config: &Config, name: &str) -> Result<Family> {
+fn read(config: &Config, name: &str) -> Result<PretrainedConfig> {
     let c: Wav2Vec2Config = config.parse()?;
     let layers = c.conv_dim.len();
     let problem = if layers == 0 || c.conv_kernel.len() != layers || c.conv_stride.len() != layers {
@@ -142,7 +142,7 @@ fn read(config: &Config, name: &str) -> Result<Family> {
     };
     let at = if c.do_stable_layer_norm { NormPlacement::Pre } else { NormPlacement::Post };
     let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Identity });
-    Ok(Family {
+    Ok(PretrainedConfig {
         name: name.into(),
         modality: "audio".into(),
         trunk: TrunkConfig::Transformer(TransformerConfig {

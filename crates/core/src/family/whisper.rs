@@ -3,14 +3,14 @@
 use serde::Deserialize;
 
 use super::defaults;
-use super::family::{Definition, Family, PretrainedHead, uncounted_heads};
+use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, FrameStemConfig, HeadConfig, NormPlacement,
     Pool, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{KeyMap, TensorTransform, absent, same};
 
-pub(super) const WHISPER: Definition = Definition {
+pub(super) const WHISPER: Family = Family {
     name: "whisper",
     key_map: KeyMap {
         name: "whisper",
@@ -34,15 +34,15 @@ pub(super) const WHISPER: Definition = Definition {
         ],
         head: &[same("head.dense", "projector"), same("head", "classifier")],
     },
-    claims: |config| config.model_type() == Some("whisper"),
-    read: |config, _| {
+    matches_config: |config| config.model_type() == Some("whisper"),
+    from_config: |config, _| {
         let c: WhisperConfig = config.parse()?;
         if c.use_weighted_layer_sum {
             let problem = "its head takes a weighted sum of all layers, which is not supported";
             return Err(config.refuse(problem.into()));
         }
         let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Identity });
-        Ok(Family {
+        Ok(PretrainedConfig {
             name: "whisper".into(),
             modality: "audio".into(),
             trunk: TrunkConfig::Transformer(TransformerConfig {
@@ -67,7 +67,7 @@ pub(super) const WHISPER: Definition = Definition {
             },
         })
     },
-    infer: uncounted_heads,
+    from_tensors: uncounted_heads,
 };
 
 /// `WhisperConfig`, the encoder's part.

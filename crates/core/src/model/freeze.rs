@@ -16,7 +16,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use tch::nn::VarStore;
 
-use super::part::{Anatomy, Place, is_statistic};
+use super::part::{ModelOutline, ModelPart, is_running_stat};
 use crate::error::{Error, Result};
 use crate::weights::{Origin, names};
 
@@ -78,16 +78,16 @@ impl Freeze {
 
     /// Whether the parameter trains. Statistics ([`VarBuilder::buffer`](crate::weights::VarBuilder::buffer)) are no
     /// parameters and never do.
-    pub fn trains(&self, name: &str, anatomy: Anatomy) -> bool {
-        !is_statistic(name) && !self.0.iter().any(|set| set.holds(name, anatomy))
+    pub fn trains(&self, name: &str, outline: ModelOutline) -> bool {
+        !is_running_stat(name) && !self.0.iter().any(|set| set.holds(name, outline))
     }
 
     /// Checks the set against a model's depth, before anything is built.
     ///
     /// # Errors
     /// If `below:N` or `top:N` counts more parts than the trunk has.
-    pub fn check(&self, anatomy: Anatomy) -> Result<()> {
-        match self.0.iter().find_map(|set| set.beyond(anatomy.depth)) {
+    pub fn check(&self, outline: ModelOutline) -> Result<()> {
+        match self.0.iter().find_map(|set| set.beyond(outline.depth)) {
             Some(problem) => Err(Error::Setting { setting: "--freeze", problem }),
             None => Ok(()),
         }
@@ -98,7 +98,7 @@ impl Freeze {
     ///
     /// # Errors
     /// If a glob is the name of no parameter.
-    pub fn apply(&self, store: &VarStore, anatomy: Anatomy) -> Result<(usize, usize)> {
+    pub fn apply(&self, store: &VarStore, outline: ModelOutline) -> Result<(usize, usize)> {
         let variables = store.variables();
         for glob in self.0.iter().flat_map(Set::globs) {
             if !variables.keys().any(|name| names::matches(glob, name)) {
@@ -113,7 +113,7 @@ impl Freeze {
         }
         let (mut trained, mut frozen) = (0, 0);
         for (name, tensor) in variables {
-            let trains = self.trains(&name, anatomy);
+            let trains = self.trains(&name, outline);
             let _ = tensor.set_requires_grad(trains);
             *if trains { &mut trained } else { &mut frozen } += tensor.numel();
         }
@@ -128,28 +128,28 @@ impl Freeze {
 }
 
 impl Set {
-    fn holds(&self, name: &str, anatomy: Anatomy) -> bool {
-        let place = Place::of(name, anatomy.depth);
+    fn holds(&self, name: &str, outline: ModelOutline) -> bool {
+        let place = ModelPart::of(name, outline.depth);
         // Kinds, depths and complements are of what is pretrained.
         let pretrained = match place {
-            Place::Embedder => anatomy.embedder == Origin::Pretrained,
-            Place::Trunk(_) => true,
-            Place::Head => false,
+            ModelPart::Embedder => outline.embedder == Origin::Pretrained,
+            ModelPart::Trunk(_) => true,
+            ModelPart::Head => false,
         };
         match self {
             Self::Everything => true,
-            Self::Embedder => place == Place::Embedder,
-            Self::Trunk => matches!(place, Place::Trunk(_)),
-            Self::Head => place == Place::Head,
-            Self::Below(n) => pretrained && place < Place::Trunk(*n),
+            Self::Embedder => place == ModelPart::Embedder,
+            Self::Trunk => matches!(place, ModelPart::Trunk(_)),
+            Self::Head => place == ModelPart::Head,
+            Self::Below(n) => pretrained && place < ModelPart::Trunk(*n),
             Self::Top(n) => match place {
-                Place::Trunk(part) => *n > 0 && part + n >= anatomy.depth,
+                ModelPart::Trunk(part) => *n > 0 && part + n >= outline.depth,
                 _ => false,
             },
             Self::Kind(kind) => pretrained && kind.holds(name),
             Self::Glob(glob) => names::matches(glob, name),
-            Self::Not(set) => pretrained && !set.holds(name, anatomy),
-            Self::But(all, without) => all.holds(name, anatomy) && !without.holds(name, anatomy),
+            Self::Not(set) => pretrained && !set.holds(name, outline),
+            Self::But(all, without) => all.holds(name, outline) && !without.holds(name, outline),
         }
     }
 

@@ -7,7 +7,7 @@ mod trainable;
 
 pub use freeze::{FREEZE_SYNTAX, Freeze};
 pub use model::{LoadParts, Model};
-pub use part::Anatomy;
+pub use part::ModelOutline;
 
-pub(crate) use part::{Place, is_statistic};
-pub(crate) use trainable::Trains;
+pub(crate) use part::{ModelPart, is_running_stat};
+pub(crate) use trainable::TrainableGuard;

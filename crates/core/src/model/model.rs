@@ -5,11 +5,11 @@ use std::path::Path;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 
-use super::part::{Anatomy, Place, is_statistic};
+use super::part::{ModelOutline, ModelPart, is_running_stat};
 use crate::error::{Error, Result};
 use crate::family::Pretrained;
 use crate::modality::Modality;
-use crate::nn::{Classifier, CutPoint, EmbedderConfig, Encoder, Head, Statistics, Trunk};
+use crate::nn::{BatchNormStats, Classifier, CutPoint, EmbedderConfig, Encoder, Head, Trunk};
 use crate::spec::Spec;
 use crate::weights::lora::{self, Adapting};
 use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, write_tensors};
@@ -21,7 +21,7 @@ pub struct Model {
     classifier: Classifier,
     spec: Spec,
     report: LoadReport,
-    statistics: Statistics,
+    statistics: BatchNormStats,
 }
 
 /// Which parts take their parameters from the source.
@@ -84,7 +84,7 @@ impl Model {
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         let built = modality.embedder_config(spec.trunk.accepts());
         let spec = Spec { embedder_config: built.unwrap_or(EmbedderConfig::FromModality), ..spec };
-        Ok(Self { store, classifier, spec, report, statistics: Statistics::default() })
+        Ok(Self { store, classifier, spec, report, statistics: BatchNormStats::default() })
     }
 
     /// Lets the values of each tensor that was taken change places at random: a control that keeps the
@@ -160,12 +160,12 @@ impl Model {
             }
         });
         let report = self.report.clone();
-        Ok(Some(Self { report, ..plain }.with_statistics(self.statistics)))
+        Ok(Some(Self { report, ..plain }.with_batch_norm_stats(self.statistics)))
     }
 
     /// The same model, of which the statistics of batch norms move or stand still in training.
-    pub fn with_statistics(self, statistics: Statistics) -> Self {
-        self.classifier.encoder().set_statistics(statistics);
+    pub fn with_batch_norm_stats(self, statistics: BatchNormStats) -> Self {
+        self.classifier.encoder().set_batch_norm_stats(statistics);
         Self { statistics, ..self }
     }
 
@@ -185,35 +185,36 @@ impl Model {
     }
 
     /// What names alone do not tell.
-    pub fn anatomy(&self) -> Anatomy {
-        Anatomy { depth: self.spec.trunk.depth(), embedder: self.spec.embedder }
+    pub fn outline(&self) -> ModelOutline {
+        ModelOutline { depth: self.spec.trunk.depth(), embedder: self.spec.embedder }
     }
 
     /// The highest cut below which nothing moves: no parameter trains, and no statistics follow the
     /// batches.
     pub fn cut_point(&self) -> CutPoint {
         let depth = self.spec.trunk.depth();
-        let lowest = self.moving().iter().map(|(name, _)| Place::of(name, depth)).min();
+        let lowest =
+            self.updated_tensors().iter().map(|(name, _)| ModelPart::of(name, depth)).min();
         match lowest {
-            Some(Place::Embedder) => CutPoint::Inputs,
-            Some(Place::Trunk(part)) => CutPoint::Trunk(part),
-            Some(Place::Head) | None => CutPoint::Pooled,
+            Some(ModelPart::Embedder) => CutPoint::Inputs,
+            Some(ModelPart::Trunk(part)) => CutPoint::Trunk(part),
+            Some(ModelPart::Head) | None => CutPoint::Pooled,
         }
     }
 
     /// What moves in training, by name: what trains, and the statistics of norms that do.
-    pub(crate) fn moving(&self) -> Vec<(String, Tensor)> {
+    pub(crate) fn updated_tensors(&self) -> Vec<(String, Tensor)> {
         let variables = self.store.variables();
         let follows = |name: &str| {
-            if self.statistics != Statistics::WithNorms {
-                return self.statistics == Statistics::Moving;
+            if self.statistics != BatchNormStats::FollowFreeze {
+                return self.statistics == BatchNormStats::Updating;
             }
             let weight = name.rsplit_once('.').map(|(norm, _)| format!("{norm}.weight"));
             weight.and_then(|w| variables.get(&w)).is_some_and(Tensor::requires_grad)
         };
         let mut moving: Vec<_> = variables
             .iter()
-            .filter(|(name, t)| match is_statistic(name) {
+            .filter(|(name, t)| match is_running_stat(name) {
                 true => follows(name),
                 false => t.requires_grad(),
             })

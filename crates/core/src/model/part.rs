@@ -4,7 +4,7 @@ use crate::weights::Origin;
 
 /// What names alone do not tell of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Anatomy {
+pub struct ModelOutline {
     /// The trunk's parts one above the other; see [`TrunkConfig::depth`](crate::nn::TrunkConfig::depth).
     pub depth: usize,
     /// Where the embedder came from.
@@ -13,14 +13,14 @@ pub struct Anatomy {
 
 /// The place of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum ModelPart {
     Embedder,
     /// In the trunk's part of this number; the norm behind all parts has the number behind theirs.
     Trunk(usize),
     Head,
 }
 
-impl Place {
+impl ModelPart {
     /// Where the name is, in a trunk of `depth` parts.
     pub(crate) fn of(name: &str, depth: usize) -> Self {
         let mut words = name.split('.');
@@ -37,6 +37,6 @@ impl Place {
 }
 
 /// Whether a name is that of statistics, which are no parameters and never train.
-pub(crate) fn is_statistic(name: &str) -> bool {
+pub(crate) fn is_running_stat(name: &str) -> bool {
     name.ends_with(".running_mean") || name.ends_with(".running_var")
 }

@@ -6,9 +6,9 @@ use super::model::Model;
 
 /// Which parameters of a model train; dropped, they train again, and no others.
 #[derive(Debug)]
-pub(crate) struct Trains(Vec<(Tensor, bool)>);
+pub(crate) struct TrainableGuard(Vec<(Tensor, bool)>);
 
-impl Trains {
+impl TrainableGuard {
     /// As it is now.
     pub(crate) fn now(model: &Model) -> Self {
         let values = model.store().variables().into_values();
@@ -20,7 +20,7 @@ impl Trains {
     }
 }
 
-impl Drop for Trains {
+impl Drop for TrainableGuard {
     fn drop(&mut self) {
         for (value, trains) in &self.0 {
             let _ = value.set_requires_grad(*trains);

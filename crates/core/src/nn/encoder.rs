@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::embed::Embedder;
 use super::features::{Batch, FeatureShape, Features, Sequence};
-use super::layers::Statistics;
+use super::layers::BatchNormStats;
 use super::pool::Pool;
 use super::trunk::Trunk;
 use crate::error::{Error, Result};
@@ -66,9 +66,9 @@ impl Encoder {
     }
 
     /// Decides whether the statistics of batch norms move.
-    pub fn set_statistics(&self, statistics: Statistics) {
-        self.embedder.set_statistics(statistics);
-        self.trunk.set_statistics(statistics);
+    pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
+        self.embedder.set_batch_norm_stats(statistics);
+        self.trunk.set_batch_norm_stats(statistics);
     }
 
     /// What the trunk makes of that.

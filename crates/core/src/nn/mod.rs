@@ -22,7 +22,7 @@ pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence};
 pub use head::{Bias, Dense, Head, HeadConfig};
 pub use layers::{
-    Activation, BatchNorm2d, Conv2d, LayerNorm, Linear, NormPlacement, Statistics, dropout,
+    Activation, BatchNorm2d, BatchNormStats, Conv2d, LayerNorm, Linear, NormPlacement, dropout,
 };
 pub use pool::Pool;
 pub use position::Positions;

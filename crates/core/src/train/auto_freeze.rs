@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
-use crate::model::Place;
+use crate::model::ModelPart;
 
 /// Watches how the gradients of each part change from one interval to the next.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) struct AutoFreeze {
     /// The sum of the gradients of this interval, by name.
     sums: BTreeMap<String, Tensor>,
     /// The norm of the sum of the interval before, by part.
-    before: BTreeMap<Place, f64>,
+    before: BTreeMap<ModelPart, f64>,
 }
 
 impl AutoFreeze {
@@ -44,13 +44,14 @@ impl AutoFreeze {
     /// for [`Freeze::below`](crate::model::Freeze::below): in the order from below, each part of which the
     /// norm of the gradients changes by no more than the `share`-th quantile over all parts.
     pub(super) fn interval(&mut self) -> Option<usize> {
-        let mut squares = BTreeMap::<Place, f64>::new();
+        let mut squares = BTreeMap::<ModelPart, f64>::new();
         for (name, sum) in std::mem::take(&mut self.sums) {
             let norm = sum.norm().double_value(&[]);
-            *squares.entry(Place::of(&name, self.depth)).or_default() += norm * norm;
+            *squares.entry(ModelPart::of(&name, self.depth)).or_default() += norm * norm;
         }
-        let now: BTreeMap<Place, f64> = squares.into_iter().map(|(p, s)| (p, s.sqrt())).collect();
-        let changes: Vec<(Place, f64)> = now
+        let now: BTreeMap<ModelPart, f64> =
+            squares.into_iter().map(|(p, s)| (p, s.sqrt())).collect();
+        let changes: Vec<(ModelPart, f64)> = now
             .iter()
             .filter_map(|(place, norm)| {
                 let before = *self.before.get(place)?;
@@ -66,9 +67,9 @@ impl AutoFreeze {
             .iter()
             .take_while(|(_, change)| *change <= limit)
             .filter_map(|(place, _)| match place {
-                Place::Trunk(part) => Some((part + 1).min(self.depth)),
-                Place::Embedder => Some(0),
-                Place::Head => None,
+                ModelPart::Trunk(part) => Some((part + 1).min(self.depth)),
+                ModelPart::Embedder => Some(0),
+                ModelPart::Head => None,
             })
             .last()
     }

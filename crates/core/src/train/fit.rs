@@ -7,7 +7,7 @@ use super::auto_freeze::AutoFreeze;
 use super::cached::CachedFeatures;
 use super::frozen::Fingerprint;
 use super::options::FitOptions;
-use super::phase::{Continues, Phase};
+use super::phase::{Phase, PhaseStart};
 use super::record::{Fitted, Progress};
 use super::training::Run;
 use crate::error::Result;
@@ -43,7 +43,7 @@ pub fn fit<M: Modality>(
     let mut run = Run::new(model, &inputs, options, &moving);
     for (at, phase) in phases(options).iter().enumerate() {
         if !options.phases.is_empty() {
-            phase.freeze.apply(model.store(), model.anatomy())?;
+            phase.freeze.apply(model.store(), model.outline())?;
             run.tuner.begin(phase, new_steps(options, at, train.len()));
         }
         let mut freeze = phase.freeze.clone();
@@ -61,7 +61,7 @@ pub fn fit<M: Modality>(
             let settled = run.tuner.auto_freeze.as_mut().and_then(AutoFreeze::interval);
             if let Some(part) = settled.filter(|_| epochs_left > 0) {
                 freeze = freeze.and(&Freeze::below(part));
-                freeze.apply(model.store(), model.anatomy())?;
+                freeze.apply(model.store(), model.outline())?;
                 run.tuner.refrozen();
                 if model.cut_point() > kept.cut {
                     kept = CachedFeatures::new(model, &inputs, options, epochs_left, observe)?;
@@ -92,23 +92,23 @@ fn phases(options: &FitOptions) -> Vec<Phase> {
 /// The steps of the schedule that begins with a phase, if one does.
 fn new_steps(options: &FitOptions, at: usize, samples: usize) -> Option<usize> {
     let phases = &options.phases[at..];
-    if at > 0 && phases[0].schedule == Continues::On {
+    if at > 0 && phases[0].schedule == PhaseStart::Continue {
         return None;
     }
-    let more = phases.iter().skip(1).take_while(|s| s.schedule == Continues::On);
+    let more = phases.iter().skip(1).take_while(|s| s.schedule == PhaseStart::Continue);
     let epochs = phases[0].epochs + more.map(|s| s.epochs).sum::<usize>();
     Some(FitOptions { epochs, ..options.clone() }.steps(samples))
 }
 
 /// The names of all that moves in any phase.
 pub(super) fn moving(model: &Model, options: &FitOptions) -> Result<Vec<String>> {
-    let names = || model.moving().into_iter().map(|(name, _)| name);
+    let names = || model.updated_tensors().into_iter().map(|(name, _)| name);
     if options.phases.is_empty() {
         return Ok(names().collect());
     }
     let mut all = BTreeSet::new();
     for phase in &options.phases {
-        phase.freeze.apply(model.store(), model.anatomy())?;
+        phase.freeze.apply(model.store(), model.outline())?;
         all.extend(names());
     }
     Ok(all.into_iter().collect())

@@ -10,7 +10,7 @@ use super::training::{Run, ready};
 use crate::error::{Error, Result};
 use crate::loader::{Mode, RawInputs, Samples, load_batches};
 use crate::modality::Modality;
-use crate::model::{Model, Trains};
+use crate::model::{Model, TrainableGuard};
 
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ pub fn find_rate<M: Modality>(
         ..options.clone()
     };
     if let Some(phase) = options.phases.first() {
-        phase.freeze.apply(model.store(), model.anatomy())?;
+        phase.freeze.apply(model.store(), model.outline())?;
     }
     let inputs = [train, train].map(|samples| RawInputs { modality, samples });
     let mut run = Run::new(model, &inputs, &options, &[]);
@@ -254,12 +254,12 @@ fn read(points: &[RatePoint]) -> Option<(f64, f64)> {
 /// All values of a model, and what trains; dropped, they are so again.
 struct Before {
     values: Snapshot,
-    _trains: Trains,
+    _trains: TrainableGuard,
 }
 
 impl Before {
     fn new(model: &Model) -> Self {
-        Self { values: Snapshot::whole(model), _trains: Trains::now(model) }
+        Self { values: Snapshot::whole(model), _trains: TrainableGuard::now(model) }
     }
 }
 

@@ -20,6 +20,6 @@ pub use lr_finder::{RateCurve, RatePoint, SweepEnd, find_rate};
 pub use mixup::Mix;
 pub use optim::{AdamW, Curve, Schedule, clip_factor};
 pub use options::FitOptions;
-pub use phase::{Continues, Phase};
+pub use phase::{Phase, PhaseStart};
 pub use record::{EpochRecord, Fitted, Progress};
 pub use trainer::{Step, Tuner, peak_rate};

@@ -18,22 +18,24 @@ pub struct Phase {
     /// The peak rate of pretrained parameters, if another than the options'.
     pub pretrained_lr: Option<f64>,
     /// What the schedule and the optimizer do.
-    pub schedule: Continues,
+    pub schedule: PhaseStart,
 }
 
 impl Phase {
     /// A phase at the options' rates, in which the schedule goes on.
     pub fn of(freeze: Freeze, epochs: usize) -> Self {
-        Self { freeze, epochs, lr: None, pretrained_lr: None, schedule: Continues::On }
+        Self { freeze, epochs, lr: None, pretrained_lr: None, schedule: PhaseStart::Continue }
     }
 }
 
 /// What the schedule and the optimizer do where a phase begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Continues {
+pub enum PhaseStart {
     /// They go on.
-    On,
+    #[serde(alias = "on")]
+    Continue,
     /// They begin anew, as in a training of its own that ends where the next one begins.
-    Anew,
+    #[serde(alias = "anew")]
+    Restart,
 }

@@ -10,7 +10,7 @@ use super::optim::{AdamW, Schedule, clip_factor};
 use super::options::FitOptions;
 use super::phase::Phase;
 use crate::error::{Error, Result};
-use crate::model::{Model, Place, is_statistic};
+use crate::model::{Model, ModelPart, is_running_stat};
 use crate::nn::{Batch, CutPoint};
 use crate::task::Objective;
 
@@ -36,10 +36,10 @@ pub fn peak_rate(
         return lr;
     }
     let depth = model.spec().trunk.depth();
-    let below = match Place::of(name, depth) {
-        Place::Embedder => depth + 1,
-        Place::Trunk(part) => depth - part,
-        Place::Head => 0,
+    let below = match ModelPart::of(name, depth) {
+        ModelPart::Embedder => depth + 1,
+        ModelPart::Trunk(part) => depth - part,
+        ModelPart::Head => 0,
     };
     pretrained_lr * layer_decay.powi(below as i32)
 }
@@ -78,7 +78,7 @@ impl<'m> Tuner<'m> {
         let mut start = BTreeMap::new();
         if options.l2_sp > 0. {
             start = model.store().variables().into_iter().collect();
-            start.retain(|name, _| !is_statistic(name) && fresh.binary_search(name).is_err());
+            start.retain(|name, _| !is_running_stat(name) && fresh.binary_search(name).is_err());
             start.values_mut().for_each(|value| *value = value.detach().copy());
         }
         let mut tuner = Self {

@@ -53,7 +53,7 @@ impl<'m> Run<'m> {
             tuner = tuner.with_class_weights(Tensor::from_slice(&weights));
         }
         tuner.average = options.ema.map(|decay| Average::new(model, moving, decay));
-        let depth = model.anatomy().depth;
+        let depth = model.outline().depth;
         tuner.auto_freeze = options.auto_freeze.map(|share| AutoFreeze::new(depth, share));
         let most = options.max_steps.map(|steps| steps.saturating_mul(options.accumulate));
         Self {

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::{Anatomy, Freeze};
+use crate::model::{Freeze, ModelOutline};
 use crate::nn::FeatureShape;
-use crate::train::{Continues, Curve, FitOptions, Phase};
+use crate::train::{Curve, FitOptions, Phase, PhaseStart};
 use crate::weights::{Lora, Origin};
 
 /// A way of putting a pretrained model to a new task, with defaults of its own.
@@ -131,7 +131,7 @@ impl Recipe {
     /// If the recipe itself decides what was chosen, or has no meaning for the model.
     pub fn plan(
         self,
-        anatomy: Anatomy,
+        outline: ModelOutline,
         form: FeatureShape,
         epochs: usize,
         choices: Choices,
@@ -140,7 +140,7 @@ impl Recipe {
             Self::Scratch => Init::Random,
             _ => Init::Pretrained,
         });
-        if self == Self::Orca && anatomy.embedder == Origin::Pretrained {
+        if self == Self::Orca && outline.embedder == Origin::Pretrained {
             let problem = "orca aligns a fresh embedder, but the source was trained on such inputs \
                            and brings its own; take fine-tune";
             return Err(Error::Setting { setting: "--recipe", problem: problem.into() });
@@ -158,7 +158,7 @@ impl Recipe {
             Self::FineTune | Self::Orca | Self::Scratch => Freeze::nothing(),
             Self::LinearProbe => below_head.clone(),
             // A fresh embedder has to be found along with the head.
-            Self::LpFt | Self::Gradual if anatomy.embedder == Origin::Fresh => {
+            Self::LpFt | Self::Gradual if outline.embedder == Origin::Fresh => {
                 Freeze::set(&["trunk"])
             }
             Self::LpFt | Self::Gradual => below_head.clone(),
@@ -171,12 +171,12 @@ impl Recipe {
             return Err(Error::Setting { setting: "--freeze", problem });
         }
         let freeze = choices.freeze.unwrap_or(freeze);
-        let usual = self.rates(init, anatomy, form, &freeze);
+        let usual = self.rates(init, outline, form, &freeze);
         let lr = choices.lr.unwrap_or(usual.0);
         let pretrained_lr = choices.pretrained_lr.unwrap_or(usual.1);
         let phases = match self {
             Self::LpFt => probe_then_all(&freeze, epochs, pretrained_lr)?,
-            Self::Gradual => from_the_top(&freeze, anatomy, epochs),
+            Self::Gradual => from_the_top(&freeze, outline, epochs),
             _ => vec![],
         };
         let (layer_decay, schedule) = match self {
@@ -201,15 +201,15 @@ impl Recipe {
     fn rates(
         self,
         init: Init,
-        anatomy: Anatomy,
+        outline: ModelOutline,
         form: FeatureShape,
         freeze: &Freeze,
     ) -> (f64, f64) {
         // Any matrix of the topmost part, which is the last to be frozen.
-        let top = format!("trunk.blocks.{}.weight", anatomy.depth.saturating_sub(1));
-        let trunk_trains = freeze.trains(&top, anatomy) && self != Self::LpFt;
+        let top = format!("trunk.blocks.{}.weight", outline.depth.saturating_sub(1));
+        let trunk_trains = freeze.trains(&top, outline) && self != Self::LpFt;
         let planes = matches!(form, FeatureShape::FeatureMap { .. });
-        match (self, init, anatomy.embedder, trunk_trains) {
+        match (self, init, outline.embedder, trunk_trains) {
             (Self::LinearProbe, ..) => (1e-2, 1e-2),
             // Batch norms bear high rates.
             (_, _, _, true) if planes => (3e-3, 3e-3),
@@ -250,15 +250,15 @@ fn probe_then_all(freeze: &Freeze, epochs: usize, pretrained_lr: f64) -> Result<
     let first = Phase::of(freeze.clone(), probe);
     let lr = Some(pretrained_lr);
     let then =
-        Phase { lr, schedule: Continues::Anew, ..Phase::of(Freeze::nothing(), epochs - probe) };
+        Phase { lr, schedule: PhaseStart::Restart, ..Phase::of(Freeze::nothing(), epochs - probe) };
     Ok(vec![first, then])
 }
 
 /// The head alone in the first epoch, then one part more in each, then all of it.
-fn from_the_top(head_alone: &Freeze, anatomy: Anatomy, epochs: usize) -> Vec<Phase> {
+fn from_the_top(head_alone: &Freeze, outline: ModelOutline, epochs: usize) -> Vec<Phase> {
     let freeze = |epoch: usize| match epoch {
         0 => head_alone.clone(),
-        _ if epoch <= anatomy.depth => Freeze::below(anatomy.depth - epoch),
+        _ if epoch <= outline.depth => Freeze::below(outline.depth - epoch),
         _ => Freeze::nothing(),
     };
     let mut phases: Vec<Phase> = vec![];
@@ -298,7 +298,9 @@ mod tests {
     const SEQUENCE: FeatureShape = FeatureShape::Sequence { width: 4 };
 
     fn plan(recipe: Recipe, embedder: Origin, epochs: usize) -> Plan {
-        recipe.plan(Anatomy { depth: 2, embedder }, SEQUENCE, epochs, Choices::default()).unwrap()
+        recipe
+            .plan(ModelOutline { depth: 2, embedder }, SEQUENCE, epochs, Choices::default())
+            .unwrap()
     }
 
     #[test]
@@ -331,11 +333,11 @@ mod tests {
         assert!(p.lr > 10. * p.pretrained_lr);
         // A fresh embedder trains from the first.
         assert_eq!(plan(Recipe::LpFt, Origin::Fresh, 5).phases[0].freeze.to_string(), "trunk");
-        let anatomy = Anatomy { depth: 2, embedder: Origin::Fresh };
-        let error = Recipe::LpFt.plan(anatomy, SEQUENCE, 1, Choices::default()).unwrap_err();
+        let outline = ModelOutline { depth: 2, embedder: Origin::Fresh };
+        let error = Recipe::LpFt.plan(outline, SEQUENCE, 1, Choices::default()).unwrap_err();
         assert!(error.to_string().contains("at least 2"), "{error}");
         let choices = Choices { freeze: Some(Freeze::nothing()), ..Choices::default() };
-        let error = Recipe::Gradual.plan(anatomy, SEQUENCE, 3, choices).unwrap_err();
+        let error = Recipe::Gradual.plan(outline, SEQUENCE, 3, choices).unwrap_err();
         assert!(error.to_string().starts_with("--freeze: "), "{error}");
     }
 }

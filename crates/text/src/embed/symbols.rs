@@ -39,7 +39,7 @@ impl SymbolEmbedder {
         Ok(Self {
             symbol: at.sub("token").param("weight", &[count, width], normal)?,
             position: at.param_or("position", &[1, longest, width], || {
-                Positions::Line(longest).waves(width).unsqueeze(0) * POSITION_SCALE
+                Positions::Sequence(longest).sinusoidal(width).unsqueeze(0) * POSITION_SCALE
             })?,
             norm: LayerNorm::new(&at.sub("norm"), width, 1e-12)?,
             width,

@@ -3,8 +3,8 @@
 use std::{borrow::Cow, fs, path::Path};
 
 use crosstune_core::{
-    Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item, Modality,
-    Origin, Place, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
+    Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item, Location,
+    Modality, Origin, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
     files::{read_json, write_json},
     modality::PREPROCESSING,
 };
@@ -297,7 +297,7 @@ impl Modality for TextSettings {
         let text =
             file::decode(&contents).map_err(|e| malformed(&path.display(), e.to_string()))?;
         let item = |(line, text): (u64, &str)| {
-            let place = Place { path: path.to_path_buf(), line: Some(line) };
+            let place = Location { path: path.to_path_buf(), line: Some(line) };
             if self.sentences == Sentences::Single {
                 return Ok(Item::text(text, place));
             }

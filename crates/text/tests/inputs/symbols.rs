@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use crosstune_core::{
-    BadSample, Device, FitOptions, Freeze, Input, Item, LoadParts, MEMORY, Modality, Model, Origin,
-    Place, Pretrained, ReadMode, RunWriter, Samples, Target, evaluate, fit, run, seed,
+    BadSample, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MEMORY, Modality,
+    Model, Origin, Pretrained, ReadMode, RunWriter, Samples, Target, evaluate, fit, run, seed,
 };
 use crosstune_text::{TextSettings, Units};
 
@@ -18,7 +18,7 @@ fn items() -> Vec<Item> {
     let names = ["Anna", "Борис", "Chloë", "大輔", "Eve", "Ферн", "Gil", "花子"];
     let verbs = ["sees", "likes", "draws", "feeds"];
     let item = |text: String, label| {
-        let place = Place { path: "x".into(), line: None };
+        let place = Location { path: "x".into(), line: None };
         Item { target: Target::Class(label), ..Item::text(text, place) }
     };
     let sentences = names.into_iter().flat_map(|name| {
@@ -49,7 +49,7 @@ fn learnt(source: &str, units: Units, epochs: usize) -> f64 {
     let model =
         Model::new(spec, &settings, Some((&key_map, LoadParts::Body)), Device::Cpu).unwrap();
     assert!(model.report().fresh.contains(&"embed.token.weight".to_string()));
-    Freeze::default().apply(model.store(), model.anatomy()).unwrap();
+    Freeze::default().apply(model.store(), model.outline()).unwrap();
     let options = FitOptions { epochs, batch_size: 8, lr: 3e-3, ..FitOptions::default() };
     fit(&model, &settings, &samples, &Samples::default(), &options, &mut |_| Ok(())).unwrap();
 

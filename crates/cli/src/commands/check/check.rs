@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Item, Modality, Place, Target, Task,
+    BadSample, Dataset, Item, Location, Modality, Target, Task,
     data::{Duplicate, Split, duplicates},
     error::Cause,
 };
@@ -141,7 +141,7 @@ fn read<M: Modality>(modality: &M, items: &[&Item]) -> (Vec<Vec<f64>>, Vec<BadSa
 }
 
 fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
-    let place = |(split, place, target): &(Split, Place, Target)| {
+    let place = |(split, place, target): &(Split, Location, Target)| {
         format!("{place} ({split}, {})", target.named(labels))
     };
     duplicate.places.iter().map(place).collect()

@@ -79,12 +79,12 @@ impl<'a, M: Modality> Bench<'a, M> {
 
     /// What an arm does at a rate.
     fn plan(&self, kind: ArmKind, lr: f64, epochs: usize) -> Result<Plan> {
-        let Job { args, anatomy, plan, source, .. } = self.job;
+        let Job { args, outline, plan, source, .. } = self.job;
         let form = source.family().trunk.accepts();
         let pretrained_lr = Some(lr * plan.pretrained_lr / plan.lr);
         let choices = Choices { lr: Some(lr), pretrained_lr, ..self.fit.choices(args) };
         let plan = |recipe: Recipe, init, choices| {
-            recipe.plan(*anatomy, form, epochs, Choices { init: Some(init), ..choices })
+            recipe.plan(*outline, form, epochs, Choices { init: Some(init), ..choices })
         };
         let mut plan = match kind {
             ArmKind::Transfer => plan(args.recipe, self.job.plan.init, choices)?,

@@ -67,13 +67,13 @@ impl Plan {
         let mut courses = vec![];
         let mut phases = vec![];
         for phase in &options.phases {
-            phase.freeze.apply(model.store(), model.anatomy())?;
+            phase.freeze.apply(model.store(), model.outline())?;
             let lr = phase.lr.unwrap_or(options.lr);
             courses.push((moving(), lr, phase.pretrained_lr.unwrap_or(options.pretrained_lr)));
             phases.push(Phase { epochs: phase.epochs, frozen: phase.freeze.to_string() });
         }
         match options.phases.first() {
-            Some(first) => drop(first.freeze.apply(model.store(), model.anatomy())?),
+            Some(first) => drop(first.freeze.apply(model.store(), model.outline())?),
             None => courses.push((moving(), options.lr, options.pretrained_lr)),
         }
         let report = model.report();

@@ -1,7 +1,7 @@
 //! `result.json`: what a training leaves beside its model.
 
 use crosstune_core::{
-    FitOptions, Fitted, Freeze, Init, LoadReport, MatmulPrecision, Metrics, Recipe, Statistics,
+    BatchNormStats, FitOptions, Fitted, Freeze, Init, LoadReport, MatmulPrecision, Metrics, Recipe,
     transfer::AlignReport,
 };
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub(super) struct RunResult {
     pub(super) recipe: Recipe,
     pub(super) init: Init,
     pub(super) freeze: Freeze,
-    pub(super) statistics: Statistics,
+    pub(super) statistics: BatchNormStats,
     /// What ORCA's first stage came to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) aligned: Option<AlignReport>,

@@ -5,7 +5,7 @@ use crate::data::dataset::Dataset;
 use crate::data::duplicates::{Duplicate, duplicates};
 use crate::data::item::Item;
 use crate::data::layout::Layout;
-use crate::error::Place;
+use crate::error::Location;
 use crate::task::Target;
 
 /// What a table of texts comes to.
@@ -165,7 +165,8 @@ fn duplicates_are_found_by_their_contents() {
     let data = Dataset::open(root.path(), &pictures()).unwrap();
     let found = duplicates(&data);
     let places = |duplicate: &Duplicate| -> Vec<String> {
-        let name = |place: &Place| place.path.file_name().unwrap().to_string_lossy().into_owned();
+        let name =
+            |place: &Location| place.path.file_name().unwrap().to_string_lossy().into_owned();
         duplicate
             .places
             .iter()

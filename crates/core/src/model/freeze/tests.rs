@@ -16,13 +16,13 @@ const NAMES: [&str; 9] = [
     "head.bias",
 ];
 
-const FRESH: Anatomy = Anatomy { depth: 2, embedder: Origin::Fresh };
+const FRESH: ModelOutline = ModelOutline { depth: 2, embedder: Origin::Fresh };
 
-const OWN: Anatomy = Anatomy { depth: 2, embedder: Origin::Pretrained };
+const OWN: ModelOutline = ModelOutline { depth: 2, embedder: Origin::Pretrained };
 
 #[test]
 fn each_set_freezes_its_names() {
-    for (freeze, anatomy, trains) in [
+    for (freeze, outline, trains) in [
         ("nothing", FRESH, "111111111"),
         ("everything", FRESH, "000000000"),
         ("trunk", FRESH, "110000011"),
@@ -53,7 +53,7 @@ fn each_set_freezes_its_names() {
     ] {
         let set: Freeze = freeze.parse().unwrap();
         let bits: String =
-            NAMES.map(|n| if set.trains(n, anatomy) { '1' } else { '0' }).iter().collect();
+            NAMES.map(|n| if set.trains(n, outline) { '1' } else { '0' }).iter().collect();
         assert_eq!(bits, trains, "{freeze}");
     }
     assert!(!Freeze::nothing().trains("trunk.stages.0.0.norm1.running_mean", OWN));

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use crate::nn::features::{Batch, FeatureShape, Features};
-use crate::nn::layers::Statistics;
+use crate::nn::layers::BatchNormStats;
 
 /// Turns a batch of one modality into the form that a trunk takes. An open trait: a new kind of
 /// input is a new implementation, and every trunk serves it.
@@ -18,7 +18,7 @@ pub trait Embedder: Debug + Send {
         let _ = batch;
     }
     /// Decides whether the statistics of batch norms move, where there are such.
-    fn set_statistics(&self, statistics: Statistics) {
+    fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         let _ = statistics;
     }
 }

@@ -62,7 +62,7 @@ impl FrameEmbedder {
         Ok(Self {
             project: Linear::new(&at.sub("project"), config.features, width)?,
             position: at.param_or("position", &[1, positions, width], || {
-                config.positions.waves(width).unsqueeze(0) * POSITION_SCALE
+                config.positions.sinusoidal(width).unsqueeze(0) * POSITION_SCALE
             })?,
             norm: LayerNorm::new(&at.sub("norm"), width, 1e-12)?,
             width,
@@ -124,7 +124,7 @@ mod tests {
     fn whitened_frames_count_alike_in_all_directions() {
         tch::manual_seed(1);
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-        let config = FrameEmbedderConfig { features: 4, positions: Positions::Line(8) };
+        let config = FrameEmbedderConfig { features: 4, positions: Positions::Sequence(8) };
         let form = FeatureShape::Sequence { width: 64 };
         let embedder = FrameEmbedder::new(VarBuilder::root(&store, &fresh), config, form).unwrap();
         // Four numbers that are nearly the same one, and so vary in one direction by far the most.

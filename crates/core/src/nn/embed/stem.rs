@@ -6,7 +6,7 @@ use super::config::{StemConfig, StemNorm, StemPool};
 use super::embedder::Embedder;
 use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features};
-use crate::nn::layers::{BatchNorm2d, Conv2d, Statistics};
+use crate::nn::layers::{BatchNorm2d, BatchNormStats, Conv2d};
 use crate::weights::{VarBuilder, resize};
 
 /// A convolution, normalised where the model does so, rectified and made smaller: `[B, C, H, W]` to
@@ -98,9 +98,9 @@ impl Embedder for StemEmbedder {
         }
     }
 
-    fn set_statistics(&self, statistics: Statistics) {
+    fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         if let Some(norm) = &self.norm {
-            norm.set_statistics(statistics);
+            norm.set_batch_norm_stats(statistics);
         }
     }
 }

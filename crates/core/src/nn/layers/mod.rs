@@ -11,6 +11,6 @@ pub use activation::Activation;
 pub use conv::Conv2d;
 pub use dropout::dropout;
 pub use linear::Linear;
-pub use norm::{BatchNorm2d, LayerNorm, NormPlacement, Statistics};
+pub use norm::{BatchNorm2d, BatchNormStats, LayerNorm, NormPlacement};
 
 pub(crate) use linear::INIT;

@@ -36,20 +36,23 @@ impl LayerNorm {
 /// Whether the statistics of batch norms follow the batches of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Statistics {
+pub enum BatchNormStats {
     /// Those of norms that train do, those of frozen ones stand still.
     #[default]
-    WithNorms,
+    #[serde(alias = "with-norms")]
+    FollowFreeze,
     /// All stand still.
-    Still,
+    #[serde(alias = "still")]
+    Frozen,
     /// All move.
-    Moving,
+    #[serde(alias = "moving")]
+    Updating,
 }
 
 /// Batch normalisation of planes (Ioffe and Szegedy 2015).
 #[derive(Debug)]
 pub struct BatchNorm2d {
-    statistics: Cell<Statistics>,
+    statistics: Cell<BatchNormStats>,
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
@@ -81,7 +84,7 @@ impl BatchNorm2d {
     }
 
     /// Decides whether the statistics move.
-    pub fn set_statistics(&self, statistics: Statistics) {
+    pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         self.statistics.set(statistics);
     }
 
@@ -89,9 +92,9 @@ impl BatchNorm2d {
     /// batch's, and the running ones follow; else by the running ones, as prediction does.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         let moves = match self.statistics.get() {
-            Statistics::WithNorms => self.weight.requires_grad(),
-            Statistics::Still => false,
-            Statistics::Moving => true,
+            BatchNormStats::FollowFreeze => self.weight.requires_grad(),
+            BatchNormStats::Frozen => false,
+            BatchNormStats::Updating => true,
         };
         Tensor::batch_norm(
             x,

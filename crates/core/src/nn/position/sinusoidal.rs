@@ -7,7 +7,8 @@ use tch::{Device, Kind, Tensor};
 #[serde(rename_all = "lowercase")]
 pub enum Positions {
     /// One behind the other: frames, tokens.
-    Line(i64),
+    #[serde(alias = "line")]
+    Sequence(i64),
     /// Row by row: patches.
     Grid {
         /// From top to bottom.
@@ -21,7 +22,7 @@ impl Positions {
     /// The number of places.
     pub fn count(self) -> i64 {
         match self {
-            Self::Line(count) => count,
+            Self::Sequence(count) => count,
             Self::Grid { rows, columns } => rows * columns,
         }
     }
@@ -29,14 +30,14 @@ impl Positions {
     /// A vector per place, `[count, width]`, in which near places are alike: along a line as in the
     /// transformer (Vaswani et al. 2017, §3.5); on a grid, one half tells the row and the other the
     /// column (He et al. 2022, MAE, appendix A.1).
-    pub fn waves(self, width: i64) -> Tensor {
+    pub fn sinusoidal(self, width: i64) -> Tensor {
         match self {
-            Self::Line(count) => waves(count, width),
+            Self::Sequence(count) => sines(count, width),
             Self::Grid { rows, columns } => {
                 let (upper, lower) = (width / 2, width - width / 2);
-                let down = waves(rows, upper).unsqueeze(1).expand([rows, columns, upper], false);
+                let down = sines(rows, upper).unsqueeze(1).expand([rows, columns, upper], false);
                 let across =
-                    waves(columns, lower).unsqueeze(0).expand([rows, columns, lower], false);
+                    sines(columns, lower).unsqueeze(0).expand([rows, columns, lower], false);
                 Tensor::cat(&[down, across], -1).view([rows * columns, width])
             }
         }
@@ -45,7 +46,7 @@ impl Positions {
 
 /// `[count, width]`: sines in the first half, cosines in the second, of wavelengths from 2π to
 /// 10000 · 2π.
-fn waves(count: i64, width: i64) -> Tensor {
+fn sines(count: i64, width: i64) -> Tensor {
     let (sines, cosines) = (width - width / 2, width / 2);
     let float = (Kind::Float, Device::Cpu);
     let exponent = Tensor::arange(sines, float) / sines.max(1) as f64;
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_line_is_the_transformers_formula() {
-        let waves = Positions::Line(5).waves(7);
+        let waves = Positions::Sequence(5).sinusoidal(7);
         assert_eq!(waves.size(), [5, 7]);
         for (place, column) in [(0, 0), (3, 1), (4, 3), (4, 6)] {
             let (frequency, phase) = (column % 4, column / 4);
@@ -74,12 +75,13 @@ mod tests {
     #[test]
     fn on_a_grid_one_half_tells_the_row_and_one_the_column() {
         let (rows, columns, width) = (3, 4, 10);
-        let waves = Positions::Grid { rows, columns }.waves(width).view([rows, columns, width]);
+        let waves =
+            Positions::Grid { rows, columns }.sinusoidal(width).view([rows, columns, width]);
         let same = |a: Tensor, b: Tensor| a.equal(&b);
         let (down, across) = (waves.narrow(2, 0, 5), waves.narrow(2, 5, 5));
         assert!(same(down.select(1, 0), down.select(1, 3)));
         assert!(same(across.select(0, 0), across.select(0, 2)));
         assert!(!same(down.select(0, 0), down.select(0, 1)));
-        assert!(same(across.select(0, 0), super::waves(columns, 5)));
+        assert!(same(across.select(0, 0), super::sines(columns, 5)));
     }
 }

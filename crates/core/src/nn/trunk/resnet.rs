@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::{Error, Result};
-use crate::nn::layers::{BatchNorm2d, Conv2d, Statistics};
+use crate::nn::layers::{BatchNorm2d, BatchNormStats, Conv2d};
 use crate::weights::VarBuilder;
 
 /// Which convolutions a block has.
@@ -222,13 +222,13 @@ impl ResNet {
     }
 
     /// Decides whether the norms' statistics move.
-    pub fn set_statistics(&self, statistics: Statistics) {
+    pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         for block in self.stages.iter().flatten() {
             let past = match &block.past {
                 Past::Projected(layer) => Some(layer),
                 Past::Same | Past::Padded { .. } => None,
             };
-            block.layers.iter().chain(past).for_each(|l| l.norm.set_statistics(statistics));
+            block.layers.iter().chain(past).for_each(|l| l.norm.set_batch_norm_stats(statistics));
         }
     }
 
@@ -254,7 +254,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::model::{Anatomy, Freeze};
+    use crate::model::{Freeze, ModelOutline};
     use crate::weights::{Fresh, Origin};
 
     fn config(block: Block, shortcut: Shortcut) -> ResNetConfig {
@@ -272,7 +272,7 @@ mod tests {
         assert!(!store.variables()["trunk.stages.0.0.norm1.running_mean"].requires_grad());
         for (trains, moves) in [(false, false), (true, true)] {
             let freeze = if trains { Freeze::nothing() } else { "trunk".parse().unwrap() };
-            freeze.apply(&store, Anatomy { depth: 2, embedder: Origin::Pretrained }).unwrap();
+            freeze.apply(&store, ModelOutline { depth: 2, embedder: Origin::Pretrained }).unwrap();
             let before = mean();
             assert_eq!(net.forward(&x, true).size(), [2, 16, 3, 3]);
             assert_eq!(mean() != before, moves);

@@ -8,7 +8,7 @@ use super::resnet::{ResNet, ResNetConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
 use crate::nn::features::{FeatureShape, Features};
-use crate::nn::layers::Statistics;
+use crate::nn::layers::BatchNormStats;
 use crate::weights::VarBuilder;
 
 /// What a trunk is built from.
@@ -87,10 +87,10 @@ impl Trunk {
     }
 
     /// Decides whether the statistics of batch norms move, where there are such.
-    pub fn set_statistics(&self, statistics: Statistics) {
+    pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
             Self::Transformer(_) => {}
-            Self::ResNet(r) => r.set_statistics(statistics),
+            Self::ResNet(r) => r.set_batch_norm_stats(statistics),
         }
     }
 

@@ -11,7 +11,7 @@ use super::source::SourceFeatures;
 use crate::error::{Error, Result};
 use crate::loader::{Mode, RawInputs, Samples, load_batches};
 use crate::modality::Modality;
-use crate::model::{Model, Trains, is_statistic};
+use crate::model::{Model, TrainableGuard, is_running_stat};
 use crate::random::Rng;
 use crate::train::{AdamW, Curve, Schedule, clip_factor};
 
@@ -195,7 +195,7 @@ impl<M: Modality> Measure<'_, M> {
 }
 
 /// Lets the fresh parameters of the embedder alone train, until what comes back is dropped.
-fn only_fresh_embedder(model: &Model) -> Result<Trains> {
+fn only_fresh_embedder(model: &Model) -> Result<TrainableGuard> {
     let fresh = &model.report().fresh;
     let ours = |name: &str| {
         name.starts_with("embed.") && fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok()
@@ -205,9 +205,9 @@ fn only_fresh_embedder(model: &Model) -> Result<Trains> {
                        fine-tune";
         return Err(setting(problem.into()));
     }
-    let before = Trains::now(model);
+    let before = TrainableGuard::now(model);
     for (name, tensor) in model.store().variables() {
-        let _ = tensor.set_requires_grad(ours(&name) && !is_statistic(&name));
+        let _ = tensor.set_requires_grad(ours(&name) && !is_running_stat(&name));
     }
     Ok(before)
 }

@@ -15,7 +15,7 @@ use crate::model::Model;
 use crate::data::Input;
 use crate::data::Item;
 use crate::error::Cause;
-use crate::error::Place;
+use crate::error::Location;
 use crate::family::Pretrained;
 use crate::loader::ReadMode;
 use crate::nn::Batch;
@@ -152,14 +152,14 @@ impl Modality for Waves {
         Batch { x: Tensor::zeros([1, 4, 3], (Kind::Float, Device::Cpu)), attention_mask: None }
     }
     fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
-        let config = FrameEmbedderConfig { features: 3, positions: Positions::Line(4) };
+        let config = FrameEmbedderConfig { features: 3, positions: Positions::Sequence(4) };
         Ok(Box::new(FrameEmbedder::new(at, config, form)?))
     }
 }
 
 fn waves(count: usize) -> Samples {
     let item = |i: usize| {
-        let place = Place { path: "waves".into(), line: Some(i as u64) };
+        let place = Location { path: "waves".into(), line: Some(i as u64) };
         Item { target: Target::Class(i % 2), ..Item::text(i.to_string(), place) }
     };
     let items: Vec<Item> = (0..count).map(item).collect();

@@ -99,7 +99,7 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
     let batch = Batch { x, attention_mask: Some(mask) };
     for source in ["text/tests/fixtures/tiny-bert", "text/tests/fixtures/tiny-gpt2"] {
         let frames = |at: VarBuilder<'_>, form| {
-            let config = FrameEmbedderConfig { features: 5, positions: Positions::Line(8) };
+            let config = FrameEmbedderConfig { features: 5, positions: Positions::Sequence(8) };
             Box::new(FrameEmbedder::new(at, config, form).unwrap()) as Box<dyn Embedder>
         };
         let (moments, features) = matched(source, frames, &batch);
