@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crosstune_core::{
-    CacheBudget, Dataset, FitOptions, Fitted, Freeze, LoadParts, MEMORY, Modality, Model, Phase,
-    PhaseStart, Pretrained, Samples, Splits, SweepEnd, find_rate, fit,
+    CacheBudget, DEFAULT_MEMORY, Dataset, FitOptions, FitReport, Freeze, LoadParts, Modality,
+    Model, Phase, PhaseStart, Pretrained, Samples, Splits, SweepEnd, find_lr, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -16,7 +16,7 @@ use crate::support::{root, seeded, tiny_bert, train};
 struct Tuned {
     before: HashMap<String, Tensor>,
     after: HashMap<String, Tensor>,
-    course: Fitted,
+    course: FitReport,
 }
 
 impl Tuned {
@@ -53,7 +53,7 @@ fn ready(held_out: f64, freeze: &str) -> (Model, TextSettings, Splits) {
     data.hold_out(held_out, 0).unwrap();
     let mut sentences = TextSettings::default();
     let embedder = sentences.adopt(&source).unwrap();
-    let (splits, _) = Splits::read(&mut sentences, &data, MEMORY, || ()).unwrap();
+    let (splits, _) = Splits::read(&mut sentences, &data, DEFAULT_MEMORY, || ()).unwrap();
     let spec = TextSettings::spec(&source, embedder, data.labels);
     let key_map = source.source().unwrap();
     let source = Some((&key_map, LoadParts::Body));
@@ -71,7 +71,7 @@ fn options(epochs: usize) -> FitOptions {
 }
 
 /// The figures of the course, without the times.
-fn figures(course: &Fitted) -> Vec<(f64, Option<f64>)> {
+fn figures(course: &FitReport) -> Vec<(f64, Option<f64>)> {
     course.epochs.iter().map(|e| (e.train_loss, e.validation_loss)).collect()
 }
 
@@ -84,8 +84,8 @@ fn what_is_kept_of_frozen_parts_is_what_they_compute() {
             tuned("nothing", &FitOptions { phases, room, ..options(3) }).course
         };
         // One epoch is computed as it comes.
-        let again = run(vec![phase(1), phase(1), phase(1)], MEMORY);
-        let memory = run(vec![phase(3)], MEMORY);
+        let again = run(vec![phase(1), phase(1), phase(1)], DEFAULT_MEMORY);
+        let memory = run(vec![phase(3)], DEFAULT_MEMORY);
         let half = run(vec![phase(3)], 5_000);
         let file = run(vec![phase(3)], 0);
         assert_eq!(figures(&memory), figures(&file), "{freeze}");
@@ -192,7 +192,7 @@ fn a_good_rate_is_found_and_nothing_is_changed() {
     };
     let trained = trains();
     let find = |options: &FitOptions, to| {
-        find_rate(&model, &sentences, &splits.train, options, 1e-6, to, 80).unwrap()
+        find_lr(&model, &sentences, &splits.train, options, 1e-6, to, 80).unwrap()
     };
     let curve = find(&options(4), 1e3);
     assert_eq!(curve.end, SweepEnd::Diverged);
@@ -233,7 +233,7 @@ fn a_sweep_that_cannot_be_made_is_one_line() {
     let (model, sentences, splits) = ready(0.2, "nothing");
     let said = |from, to, steps| {
         let train = &splits.train;
-        let curve = find_rate(&model, &sentences, train, &options(1), from, to, steps);
+        let curve = find_lr(&model, &sentences, train, &options(1), from, to, steps);
         curve.unwrap_err().to_string()
     };
     assert!(said(0., 1., 100).starts_with("--find-lr: rates go from one above 0"));

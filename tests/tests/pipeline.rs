@@ -3,8 +3,8 @@
 use std::fs;
 
 use crosstune_core::{
-    Dataset, FitOptions, LoadParts, MEMORY, Mix, Modality, Model, Order, Pretrained, ReadMode,
-    Samples, Splits, evaluate, fit,
+    DEFAULT_MEMORY, Dataset, FitOptions, LoadParts, Mix, Modality, Model, Order, Pretrained,
+    ReadMode, Samples, Splits, evaluate, fit,
 };
 use crosstune_image::ImageSettings;
 use tch::Device;
@@ -69,7 +69,7 @@ fn what_is_read_again_is_what_was_kept() {
         let test = evaluate(&model, &pictures, &splits.test, 32).unwrap();
         (splits.train.in_memory(), test)
     };
-    let (all, kept) = run(MEMORY);
+    let (all, kept) = run(DEFAULT_MEMORY);
     // A picture of 8 × 8 pixels has 64 bytes: the scale is measured on all 60, the test split is
     // read again.
     let (same, again) = run(60 * 64);

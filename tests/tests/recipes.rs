@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crosstune_core::{
-    Choices, Dataset, FeatureShape, FitOptions, LoadParts, MEMORY, Modality, Model, Pretrained,
-    Recipe, Samples, Splits, fit,
+    DEFAULT_MEMORY, Dataset, FeatureShape, FitOptions, LoadParts, Modality, Model, Overrides,
+    Pretrained, Recipe, Samples, Splits, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -25,7 +25,7 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     let embedder = sentences.adopt(&source).unwrap();
     let layout = TextSettings::layout();
     let data = Dataset::open(folder.join("sentences.tsv"), &layout).unwrap();
-    let (splits, _) = Splits::read(&mut sentences, &data, MEMORY, || ()).unwrap();
+    let (splits, _) = Splits::read(&mut sentences, &data, DEFAULT_MEMORY, || ()).unwrap();
     let spec = TextSettings::spec(&source, embedder, data.labels);
     let key_map = source.source().unwrap();
     let source = Some((&key_map, LoadParts::Body));
@@ -38,7 +38,7 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
         }
     });
 
-    let choices = Choices { pretrained_lr: Some(1e-3), ..Choices::default() };
+    let choices = Overrides { pretrained_lr: Some(1e-3), ..Overrides::default() };
     let form = FeatureShape::Sequence { width: 32 };
     let plan = Recipe::LpFt.plan(model.outline(), form, 9, choices).unwrap();
     let batch_size = data.train.len();

@@ -12,19 +12,19 @@
 use std::{env, fs, path::PathBuf, time::Instant};
 
 use crosstune_audio::{AudioOptions, AudioSettings, Recording};
-use crosstune_core::{Cause, Input, Modality};
+use crosstune_core::{BoxError, Input, Modality};
 use rayon::{ThreadPoolBuilder, prelude::*};
 use tch::{Kind, Tensor};
 
 /// How many are read before the clock starts.
 const WARM: usize = 100;
 
-fn main() -> Result<(), Cause> {
+fn main() -> Result<(), BoxError> {
     let args: Vec<String> = env::args().skip(1).collect();
     let [folder, threads] = &args[..] else { return Err("usage: inputs FOLDER THREADS".into()) };
     let threads = threads.parse()?;
     let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_, Cause>>()?;
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_, BoxError>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "wav"));
     paths.sort();
     let rate = paths.first().ok_or("no WAV files")?;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Cause> {
         ..AudioOptions::default()
     })?;
     let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let read = |paths: &[PathBuf]| -> Result<Vec<Tensor>, Cause> {
+    let read = |paths: &[PathBuf]| -> Result<Vec<Tensor>, BoxError> {
         pool.install(|| {
             paths.par_iter().map(|path| audio.read(&Input::File(path.clone()))).collect()
         })

@@ -1,6 +1,6 @@
 //! From a recording to a sample: read, cut, varied.
 
-use crosstune_core::{Cause, Input, Rng};
+use crosstune_core::{BoxError, Input, Rng};
 use tch::Tensor;
 
 use crate::{
@@ -31,7 +31,7 @@ enum Kept {
 
 impl Hearing<'_> {
     /// [`Modality::read`](crosstune_core::Modality::read): of [`Long::Windows`], `[W, …]`.
-    pub(crate) fn read(&self, input: &Input) -> Result<Tensor, Cause> {
+    pub(crate) fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
         let (samples, frames) = (self.hear(input)?, self.options.frames());
         Ok(match self.options.long {
             Long::Cut => self.front_end.compute(samples, frames),
@@ -50,7 +50,7 @@ impl Hearing<'_> {
     }
 
     /// [`Modality::read_for_training`](crosstune_core::Modality::read_for_training).
-    pub(crate) fn read_for_training(&self, input: &Input) -> Result<Tensor, Cause> {
+    pub(crate) fn read_for_training(&self, input: &Input) -> Result<Tensor, BoxError> {
         let samples = self.hear(input)?;
         Ok(match self.keeps() {
             Kept::Samples => Tensor::from_slice(&samples),
@@ -101,7 +101,7 @@ impl Hearing<'_> {
 
     /// The samples of a recording, at the rate of the front end, where it is cut off no more than are
     /// heard.
-    fn hear(&self, input: &Input) -> Result<Vec<f32>, Cause> {
+    fn hear(&self, input: &Input) -> Result<Vec<f32>, BoxError> {
         let &AudioOptions { long, trim_db, .. } = self.options;
         let rate = self.front_end.sample_rate();
         let recording = open(input)?;
@@ -148,7 +148,7 @@ impl Hearing<'_> {
 }
 
 /// The recording that an input is, its header read.
-pub(crate) fn open(input: &Input) -> Result<Recording, Cause> {
+pub(crate) fn open(input: &Input) -> Result<Recording, BoxError> {
     match input {
         Input::File(path) => Ok(Recording::open(path)?),
         Input::Bytes { bytes, .. } => Ok(Recording::from_bytes(bytes.clone())?),

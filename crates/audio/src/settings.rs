@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use crosstune_core::{
-    Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
+    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
     FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Preview, Result, Rng,
     StemConfig, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
 };
@@ -212,11 +212,11 @@ impl Modality for AudioSettings {
         *self = settled;
     }
 
-    fn read(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
         self.hearing().read(input)
     }
 
-    fn read_for_training(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read_for_training(&self, input: &Input) -> Result<Tensor, BoxError> {
         self.hearing().read_for_training(input)
     }
 
@@ -235,15 +235,15 @@ impl Modality for AudioSettings {
         }
     }
 
-    fn size(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+    fn size(&self, input: &Input) -> Result<Vec<f64>, BoxError> {
         Ok(vec![open(input)?.seconds()?])
     }
 
-    fn preview(&self, input: &Input) -> Result<Preview, Cause> {
+    fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
         spectrogram(open(input)?)
     }
 
-    fn preview_audio(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
+    fn preview_audio(&self, input: &Input) -> Result<Option<Vec<u8>>, BoxError> {
         clip(open(input)?).map(Some)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{f64::consts::PI, io::Cursor};
 
-use crosstune_core::{Cause, Preview};
+use crosstune_core::{BoxError, Preview};
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::{
@@ -22,7 +22,7 @@ const RANGE: f32 = 18.42;
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn spectrogram(recording: Recording) -> Result<Preview, Cause> {
+pub(crate) fn spectrogram(recording: Recording) -> Result<Preview, BoxError> {
     let rate = recording.sample_rate();
     // What lies behind that would be an error to read, and is too long to look at.
     let samples = recording.read(LONGEST as usize)?;
@@ -52,7 +52,7 @@ const PLAYED: usize = 10;
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn clip(recording: Recording) -> Result<Vec<u8>, Cause> {
+pub(crate) fn clip(recording: Recording) -> Result<Vec<u8>, BoxError> {
     let rate = recording.sample_rate();
     let samples = recording.read(PLAYED * rate as usize)?;
     let mut file = Cursor::new(vec![]);

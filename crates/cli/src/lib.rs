@@ -40,7 +40,7 @@ pub fn run<A: ModalityArgs>() -> ExitCode {
         Ok(code) => code,
         Err(e) => {
             eprintln!("error: {}", describe(&e));
-            let misuse = e.downcast_ref::<Error>().is_some_and(Error::is_misuse);
+            let misuse = e.downcast_ref::<Error>().is_some_and(Error::is_usage_error);
             ExitCode::from(if misuse { 2 } else { 1 })
         }
     }

@@ -7,7 +7,7 @@ use std::{fmt, io};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of any crate, as it travels inside [`Error`].
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Every failure of this crate. The message is one line; [`std::error::Error::source`] keeps the cause.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +96,7 @@ pub enum Error {
     },
     /// A parameter was trained that a publisher's models do without.
     #[error("models of {key_map} have no place for our `{ours}`; export as TorchScript")]
-    Homeless {
+    NotRepresentable {
         /// Our parameter.
         ours: String,
         /// The key map.
@@ -138,7 +138,7 @@ pub enum Error {
     },
     /// Parameters that should have stood still did not: a fault of this program.
     #[error("frozen parameters changed during training; please report this")]
-    Thawed,
+    FrozenChanged,
     /// A model on a hub could not be had.
     #[error("{reference}: {problem}")]
     Hub {
@@ -147,7 +147,7 @@ pub enum Error {
         /// What went wrong and what to do about it.
         problem: String,
         /// What the network or the server said.
-        source: Option<Cause>,
+        source: Option<BoxError>,
     },
     /// A modality's own failure outside of reading samples.
     #[error("{context}")]
@@ -155,7 +155,7 @@ pub enum Error {
         /// What was being done.
         context: String,
         /// What went wrong.
-        source: Cause,
+        source: BoxError,
     },
     /// libtorch refused an operation.
     #[error("libtorch")]
@@ -165,7 +165,7 @@ pub enum Error {
 impl Error {
     /// Whether the caller asked for something impossible, as opposed to a failure on the way.
     /// The binaries exit with 2 for the first and 1 for the second.
-    pub fn is_misuse(&self) -> bool {
+    pub fn is_usage_error(&self) -> bool {
         matches!(self, Self::Path { .. } | Self::Setting { .. })
     }
 
@@ -198,7 +198,7 @@ pub struct BadSample {
     /// Where it was found.
     pub place: Location,
     /// What is wrong with it.
-    pub cause: Cause,
+    pub cause: BoxError,
 }
 
 impl fmt::Display for BadSample {

@@ -44,14 +44,14 @@ pub mod train;
 pub mod transfer;
 
 pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplicates};
-pub use error::{BadSample, Cause, Error, Location, Result};
+pub use error::{BadSample, BoxError, Error, Location, Result};
 pub use family::{Pretrained, PretrainedConfig, PretrainedHead};
 pub use libtorch::MatmulPrecision;
-pub use loader::{Balance, CacheBudget, MEMORY, Order, ReadMode, Samples, Splits};
+pub use loader::{Balance, CacheBudget, DEFAULT_MEMORY, Order, ReadMode, Samples, Splits};
 pub use modality::{Modality, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
-    Activation, AttentionKind, Batch, BatchNormStats, Bias, Block, ClassTokens, Classifier,
+    Activation, AttentionKind, Batch, BatchNormStats, Bias, BlockKind, ClassTokens, Classifier,
     CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder,
     FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement,
     PatchEmbedderConfig, Pool, Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage,
@@ -65,10 +65,12 @@ pub use run::RunWriter;
 pub use spec::Spec;
 pub use task::{Metrics, Objective, Target, TargetScale, Task, TaskConfig};
 pub use train::{
-    AdamW, Curve, EpochRecord, FitOptions, Fitted, Mix, Phase, PhaseStart, Progress, RateCurve,
-    RatePoint, Schedule, SweepEnd, Tuner, find_rate, fit,
+    AdamW, EpochRecord, FitOptions, FitReport, LrCurve, LrPoint, Mix, Phase, PhaseStart, Progress,
+    Schedule, ScheduleKind, SweepEnd, Trainer, find_lr, fit,
 };
-pub use transfer::{Choices, Init, Moments, Plan, Recipe, SourceFeatures, init_from_data};
+pub use transfer::{
+    Moments, Overrides, Recipe, RecipePlan, SourceFeatures, WeightInit, init_from_data,
+};
 #[cfg(feature = "hub")]
 pub use weights::hub;
 pub use weights::{

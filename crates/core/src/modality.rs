@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tch::Tensor;
 
 use crate::data::{Input, InputKind, Item, Layout};
-use crate::error::{Cause, Result};
+use crate::error::{BoxError, Result};
 use crate::family::Pretrained;
 use crate::files;
 use crate::nn::{Batch, Embedder, EmbedderConfig, FeatureShape, HeadConfig, Pool};
@@ -54,14 +54,14 @@ pub trait Modality:
     ///
     /// # Errors
     /// What is wrong with the input, in one line without its path, which the caller adds.
-    fn read(&self, input: &Input) -> Result<Tensor, Cause>;
+    fn read(&self, input: &Input) -> Result<Tensor, BoxError>;
 
     /// Reads one input to train on, with all that [`vary`](Self::augment) draws from: a picture before it
     /// is cropped, a recording before it is cut.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn read_for_training(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read_for_training(&self, input: &Input) -> Result<Tensor, BoxError> {
         self.read(input)
     }
 
@@ -87,7 +87,7 @@ pub trait Modality:
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn verify(&self, input: &Input) -> Result<(), Cause> {
+    fn verify(&self, input: &Input) -> Result<(), BoxError> {
         self.read(input).map(drop)
     }
 
@@ -96,7 +96,7 @@ pub trait Modality:
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn size(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+    fn size(&self, input: &Input) -> Result<Vec<f64>, BoxError> {
         let _ = input;
         Ok(vec![])
     }
@@ -105,7 +105,7 @@ pub trait Modality:
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn preview(&self, input: &Input) -> Result<Preview, Cause> {
+    fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
         Ok(match input {
             Input::File(path) => Preview::Text(path.display().to_string()),
             Input::Bytes { name, .. } => Preview::Text(name.clone()),
@@ -118,7 +118,7 @@ pub trait Modality:
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn preview_audio(&self, input: &Input) -> Result<Option<Vec<u8>>, Cause> {
+    fn preview_audio(&self, input: &Input) -> Result<Option<Vec<u8>>, BoxError> {
         let _ = input;
         Ok(None)
     }

@@ -19,7 +19,7 @@ use std::{
     time::Instant,
 };
 
-use crosstune_core::{Cause, Input, Modality};
+use crosstune_core::{BoxError, Input, Modality};
 use crosstune_image::{Channels, ImageOptions, ImageSettings};
 use serde_json::json;
 use tch::Tensor;
@@ -27,7 +27,7 @@ use tch::Tensor;
 /// Pictures in a batch.
 const BATCH: usize = 16;
 
-fn main() -> Result<(), Cause> {
+fn main() -> Result<(), BoxError> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [folder, size, workers] = &args[..] else {
         return Err("usage: prepare FOLDER SIZE WORKERS".into());
@@ -78,7 +78,7 @@ fn main() -> Result<(), Cause> {
 
 /// Prepares every `step`-th file; returns the sum of the pictures' means, and the seconds that this
 /// thread had a processor.
-fn prepare(settings: &ImageSettings, files: &[Input], step: usize) -> Result<(f64, f64), Cause> {
+fn prepare(settings: &ImageSettings, files: &[Input], step: usize) -> Result<(f64, f64), BoxError> {
     let start = cpu()?;
     let mine: Vec<&Input> = files.iter().step_by(step).collect();
     let mut sum = 0.;
@@ -92,13 +92,13 @@ fn prepare(settings: &ImageSettings, files: &[Input], step: usize) -> Result<(f6
 }
 
 /// The seconds that this thread has had a processor, as Linux tells.
-fn cpu() -> Result<f64, Cause> {
+fn cpu() -> Result<f64, BoxError> {
     let stat = fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(stat.split(' ').next().unwrap_or_default().parse::<f64>()? / 1e9)
 }
 
 /// All JPEG files below a folder.
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Cause> {
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), BoxError> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

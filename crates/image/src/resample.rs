@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crosstune_core::Cause;
+use crosstune_core::BoxError;
 use fast_image_resize::{
     CropBox, FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, SrcCropping,
     images::{Image, ImageRef},
@@ -65,7 +65,7 @@ impl Resample {
         part: CropBox,
         to: (u32, u32),
         pixel: PixelType,
-    ) -> Result<Vec<u8>, Cause> {
+    ) -> Result<Vec<u8>, BoxError> {
         let (filter, reach) = self.filter();
         let samples = ImageRef::new(from.0, from.1, samples, pixel)?;
         let Some(reach) = reach else { return convolve(&samples, part, to, filter) };
@@ -98,7 +98,7 @@ fn convolve(
     part: CropBox,
     to: (u32, u32),
     filter: FilterType,
-) -> Result<Vec<u8>, Cause> {
+) -> Result<Vec<u8>, BoxError> {
     thread_local! {
         // It keeps the memory that it works in.
         static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());

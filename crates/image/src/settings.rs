@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crosstune_core::{
-    Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Origin,
+    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Origin,
     Pretrained, Preview, Result, Rng, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
 };
 use serde::{Deserialize, Serialize};
@@ -166,13 +166,13 @@ impl Modality for ImageSettings {
         self.scale = Normalization::halves(self.geometry.channels.count());
     }
 
-    fn read(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
         Ok(sample(self.picture(input)?.fit(&self.geometry)?)?)
     }
 
     /// The whole picture, `[C, H, W]`, if crops are to be drawn from it, scaled down where it is more
     /// than twice as large as the model sees it; else as [`read`](Self::read) does.
-    fn read_for_training(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read_for_training(&self, input: &Input) -> Result<Tensor, BoxError> {
         if self.augment.crop.is_none() {
             return self.read(input);
         }
@@ -197,12 +197,12 @@ impl Modality for ImageSettings {
         !self.augment.is_none()
     }
 
-    fn size(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+    fn size(&self, input: &Input) -> Result<Vec<f64>, BoxError> {
         let Header { width, height, .. } = header(input)?;
         Ok(vec![width.into(), height.into()])
     }
 
-    fn preview(&self, input: &Input) -> Result<Preview, Cause> {
+    fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
         let picture = self.colours(input, Channels::Rgb)?;
         let picture = picture.thumbnail(SHOWN)?;
         let (width, height) = (picture.width(), picture.height());

@@ -7,7 +7,7 @@ use std::{
 
 use crosstune_core::{
     Device, FeatureShape, Features, FitOptions, Freeze, Input, LoadParts, Modality, Model, Origin,
-    Pretrained, Resampling, Reshaped, RunWriter, TrunkConfig, Tuner, run, seed, weights::resize,
+    Pretrained, Resampling, Reshaped, RunWriter, Trainer, TrunkConfig, run, seed, weights::resize,
 };
 use crosstune_image::{Channels, Geometry, ImageOptions, ImageSettings, Margin, Resample};
 use tch::{Kind, Tensor};
@@ -75,8 +75,8 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
     let model = model(source, &settings, origin);
     Freeze::nothing().apply(model.store(), model.outline()).unwrap();
     let options = FitOptions::default();
-    let mut tuner = Tuner::new(&model, &options, 1);
-    tuner.step(&batch, &Tensor::from_slice(&[0i64, 1])).unwrap();
+    let mut trainer = Trainer::new(&model, &options, 1);
+    trainer.step(&batch, &Tensor::from_slice(&[0i64, 1])).unwrap();
     let was = before.store().variables();
     for (name, tensor) in model.store().variables() {
         let fixed = name.ends_with("attn.k.bias"); // Softmax does not see it.

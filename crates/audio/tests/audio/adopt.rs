@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::{
     Batch, Checkpoint, Device, FitOptions, Freeze, Fresh, Input, LoadParts, Modality, Model,
-    Origin, Pretrained, Tuner, VarBuilder, WeightSource, seed,
+    Origin, Pretrained, Trainer, VarBuilder, WeightSource, seed,
 };
 use tch::{Tensor, nn::VarStore};
 
@@ -55,7 +55,7 @@ fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     let before: Vec<(String, Tensor)> =
         model.store().variables().into_iter().map(|(name, x)| (name, x.copy())).collect();
     let options = FitOptions::default();
-    let step = Tuner::new(&model, &options, 1).step(&batch, &Tensor::from_slice(&[0_i64, 1]));
+    let step = Trainer::new(&model, &options, 1).step(&batch, &Tensor::from_slice(&[0_i64, 1]));
     assert!(step.unwrap().loss.is_finite());
     for (name, value) in before {
         // A softmax does not see what is added to all of its scores, and the bias of the keys is.

@@ -1,7 +1,7 @@
 //! The options of training, as clap reads them.
 
 use clap::{Args, ValueEnum};
-use crosstune_core::{Balance, Choices, Curve, FitOptions, MatmulPrecision, Mix, Order};
+use crosstune_core::{Balance, FitOptions, MatmulPrecision, Mix, Order, Overrides, ScheduleKind};
 
 use super::{compute::DeviceArg, transfer::TransferArgs};
 
@@ -120,8 +120,8 @@ impl FitArgs {
     }
 
     /// What is given in place of a recipe's own.
-    pub(crate) fn choices(&self, transfer: &TransferArgs) -> Choices {
-        Choices {
+    pub(crate) fn choices(&self, transfer: &TransferArgs) -> Overrides {
+        Overrides {
             init: transfer.init.map(Into::into),
             freeze: transfer.freeze.clone(),
             lora: transfer.lora(),
@@ -145,7 +145,7 @@ pub(crate) enum CurveArg {
     Constant,
 }
 
-impl From<CurveArg> for Curve {
+impl From<CurveArg> for ScheduleKind {
     fn from(arg: CurveArg) -> Self {
         match arg {
             CurveArg::Cosine => Self::Cosine,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use crosstune_core::{BatchNormStats, Freeze, Init, Lora, Pool, Recipe};
+use crosstune_core::{BatchNormStats, Freeze, Lora, Pool, Recipe, WeightInit};
 
 use super::source::WeightsArgs;
 
@@ -88,7 +88,7 @@ pub(crate) enum InitArg {
     Shuffled,
 }
 
-impl From<InitArg> for Init {
+impl From<InitArg> for WeightInit {
     fn from(arg: InitArg) -> Self {
         match arg {
             InitArg::Pretrained => Self::Pretrained,

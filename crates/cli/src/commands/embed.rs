@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use crosstune_core::{
     Error, Modality, Origin, SourceFeatures,
-    predict::{Stage, features},
+    predict::{FeatureLevel, features},
 };
 
 use crate::{
@@ -64,7 +64,7 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     let looked = look(of.modality.clone(), &data, args.samples.skip_bad)?;
     let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
     let size = args.compute.batch_size.get();
-    let features = features(&model, &looked.modality, &looked.plain, Stage::Embedded, size)?;
+    let features = features(&model, &looked.modality, &looked.plain, FeatureLevel::Embedded, size)?;
     SourceFeatures::labelled(&features, &looked.plain.classes()).save(&args.out)?;
     let samples = A::Modality::SAMPLES;
     if looked.skipped > 0 {

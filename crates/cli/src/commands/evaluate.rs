@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use crosstune_core::files::read_json;
 use crosstune_core::{
-    Dataset, Error, MEMORY, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
+    DEFAULT_MEMORY, Dataset, Error, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
 };
 
 use crate::{
@@ -52,7 +52,9 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let items = data::evaluation(&args.data, &layout, labels, "DATA")?;
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) =
-        Samples::read(&modality, &items, ReadMode::Inference, &mut { MEMORY }, || bar.inc(1));
+        Samples::read(&modality, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || {
+            bar.inc(1)
+        });
     bar.finish_and_clear();
     if !bad.is_empty() && (!args.skip_bad || samples.is_empty()) {
         return Err(Error::BadSamples(bad).into());

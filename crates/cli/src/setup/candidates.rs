@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Device, Error, Input, LoadParts, MEMORY, Modality, Model, Origin,
+    BadSample, DEFAULT_MEMORY, Dataset, Device, Error, Input, LoadParts, Modality, Model, Origin,
     Pretrained, ReadMode, Samples, Task,
 };
 
@@ -79,7 +79,7 @@ pub(crate) fn look<M: Modality>(
     data: &Dataset,
     skip_bad: bool,
 ) -> Result<Looked<M>> {
-    let mut memory = MEMORY;
+    let mut memory = DEFAULT_MEMORY;
     let bar = progress::reading(2 * data.train.len(), M::SAMPLES);
     let mut read = |modality: &M, reading| {
         Samples::read(modality, &data.train, reading, &mut memory, || bar.inc(1))
@@ -88,7 +88,7 @@ pub(crate) fn look<M: Modality>(
     refuse(bad, &kept, skip_bad)?;
     let (plain, bad) = read(&modality, ReadMode::Inference);
     bar.finish_and_clear();
-    modality.fit_normalization(&kept.some(usize::MAX));
+    modality.fit_normalization(&kept.in_memory_subset(usize::MAX));
     let readable = |&at: &usize| bad.iter().all(|b| b.place != data.train[at].place);
     let places = (0..data.train.len()).filter(readable).collect();
     let skipped = refuse(bad, &plain, skip_bad)?;

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Dataset, Device, Init, LoadParts, MatmulPrecision, Modality, Model, ModelOutline, Moments,
-    Origin, Plan, Pretrained, SourceFeatures, Splits, init_from_data,
+    Dataset, Device, LoadParts, MatmulPrecision, Modality, Model, ModelOutline, Moments, Origin,
+    Pretrained, RecipePlan, SourceFeatures, Splits, WeightInit, init_from_data,
     transfer::{AlignOptions, AlignReport, align},
 };
 
@@ -18,7 +18,7 @@ pub(crate) struct Job<'a> {
     pub(crate) args: &'a TransferArgs,
     pub(crate) source: Pretrained,
     pub(crate) outline: ModelOutline,
-    pub(crate) plan: Plan,
+    pub(crate) plan: RecipePlan,
     joint: OnceCell<Option<Moments>>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Job<'a> {
         let choices = fit.choices(args);
         let plan = args.recipe.plan(outline, trunk.accepts(), fit.options().epochs, choices)?;
         plan.freeze.check(outline)?;
-        if plan.init != Init::Random {
+        if plan.init != WeightInit::Random {
             // An architecture alone says so before any data is read.
             source.source()?;
         }
@@ -57,7 +57,7 @@ impl<'a> Job<'a> {
     /// decides what is fresh.
     pub(crate) fn model<M: Modality>(
         &self,
-        plan: &Plan,
+        plan: &RecipePlan,
         modality: &M,
         data: &Dataset,
         splits: &Splits,
@@ -79,7 +79,7 @@ impl<'a> Job<'a> {
             spec.trunk = spec.trunk.with_dropout(share);
         }
         spec.lora = plan.lora.clone();
-        let weights = (plan.init != Init::Random).then(|| source.source()).transpose()?;
+        let weights = (plan.init != WeightInit::Random).then(|| source.source()).transpose()?;
         let parts = match args.head {
             HeadArg::New => LoadParts::Body,
             HeadArg::Kept => LoadParts::BodyAndHead,
@@ -87,11 +87,11 @@ impl<'a> Job<'a> {
         let from = weights.as_ref().map(|weights| (weights, parts));
         let model = Model::new(spec, modality, from, device)?;
         let model = model.with_batch_norm_stats(args.statistics.into());
-        if plan.init == Init::Shuffled {
+        if plan.init == WeightInit::Shuffled {
             model.shuffle();
         }
         // What is to be aligned finds its place by itself, and what is pretrained has it.
-        let matched = plan.init == Init::Pretrained
+        let matched = plan.init == WeightInit::Pretrained
             && outline.embedder == Origin::Fresh
             && !args.no_match
             && !plan.align;
@@ -139,8 +139,8 @@ impl<'a> Job<'a> {
     }
 
     /// Whether a plan makes the embedder at random.
-    pub(crate) fn is_fresh(&self, plan: &Plan) -> bool {
-        self.outline.embedder == Origin::Fresh || plan.init == Init::Random
+    pub(crate) fn is_fresh(&self, plan: &RecipePlan) -> bool {
+        self.outline.embedder == Origin::Fresh || plan.init == WeightInit::Random
     }
 }
 

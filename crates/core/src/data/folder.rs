@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::found::{Found, Words};
+use super::found::{Found, RawTarget};
 use super::item::{Input, Split};
 use super::layout::Layout;
 use super::manifest;
@@ -80,7 +80,7 @@ fn by_class(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
     }
     let mut found = vec![];
     for class in classes {
-        let label = Words::of(&name(&class)?, layout);
+        let label = RawTarget::of(&name(&class)?, layout);
         let files = files(&class, layout)?;
         if files.is_empty() {
             return Err(data(
@@ -107,7 +107,7 @@ fn by_pattern(root: &Path, layout: &Layout, pattern: &regex::Regex) -> Result<Ve
     for path in files {
         let name = name(&path)?;
         let label = pattern.captures(&name).and_then(|c| c.name("label").or_else(|| c.get(1)));
-        let Some(label) = label.map(|m| Words::of(m.as_str(), layout)) else {
+        let Some(label) = label.map(|m| RawTarget::of(m.as_str(), layout)) else {
             unmatched.push(name);
             continue;
         };
@@ -127,7 +127,7 @@ fn by_pattern(root: &Path, layout: &Layout, pattern: &regex::Regex) -> Result<Ve
     Ok(found)
 }
 
-fn file(path: PathBuf, label: Words, split: Option<Split>) -> Found {
+fn file(path: PathBuf, label: RawTarget, split: Option<Split>) -> Found {
     let place = Location { path: path.clone(), line: None };
     Found { input: Input::File(path), place, label, split, group: None }
 }

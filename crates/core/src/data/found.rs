@@ -12,7 +12,7 @@ use crate::task::Task;
 pub(super) struct Found {
     pub(super) input: Input,
     pub(super) place: Location,
-    pub(super) label: Words,
+    pub(super) label: RawTarget,
     /// `None` where the data set has no splits of its own.
     pub(super) split: Option<Split>,
     /// Whose it is, where it matters.
@@ -21,7 +21,7 @@ pub(super) struct Found {
 
 /// A target as it was found.
 #[derive(Debug, Clone)]
-pub(super) enum Words {
+pub(super) enum RawTarget {
     /// The names of the labels that apply.
     Labels(Vec<String>),
     /// What stands in columns of which each is a label or a value.
@@ -33,7 +33,7 @@ pub(super) enum Words {
     },
 }
 
-impl Words {
+impl RawTarget {
     /// What a folder's name, a part of a file's name or one cell says.
     pub(super) fn of(text: &str, layout: &Layout) -> Self {
         match layout.task {

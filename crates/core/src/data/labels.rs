@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::found::{Found, Words};
+use super::found::{Found, RawTarget};
 use super::item::Item;
 use crate::error::{Error, Result};
 use crate::task::{Target, Task};
@@ -17,14 +17,14 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
     let Some(first) = train.first() else {
         return refused("the training split is empty".into());
     };
-    if let Words::Cells { columns, .. } = &first.label {
+    if let RawTarget::Cells { columns, .. } = &first.label {
         return Ok(columns.to_vec());
     }
     let names: BTreeSet<&str> = train
         .iter()
         .flat_map(|found| match &found.label {
-            Words::Labels(names) => names.as_slice(),
-            Words::Cells { columns, .. } => columns,
+            RawTarget::Labels(names) => names.as_slice(),
+            RawTarget::Cells { columns, .. } => columns,
         })
         .map(String::as_str)
         .collect();
@@ -82,7 +82,7 @@ pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<
 }
 
 /// One target, or all that is wrong with its words.
-fn target(task: Task, words: &Words, labels: &[String]) -> Result<Target, Vec<String>> {
+fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Vec<String>> {
     let number = |name: &String| {
         labels.iter().position(|label| label == name).ok_or_else(|| {
             format!(
@@ -93,15 +93,15 @@ fn target(task: Task, words: &Words, labels: &[String]) -> Result<Target, Vec<St
         })
     };
     match (task, words) {
-        (Task::SingleLabel, Words::Labels(names)) => {
+        (Task::SingleLabel, RawTarget::Labels(names)) => {
             let name = names.first().cloned().unwrap_or_default();
             number(&name).map(Target::Class).map_err(|problem| vec![problem])
         }
-        (Task::MultiLabel, Words::Labels(names)) => {
+        (Task::MultiLabel, RawTarget::Labels(names)) => {
             let numbers = all(names.iter().map(number))?;
             Ok(Target::Labels((0..labels.len()).map(|label| numbers.contains(&label)).collect()))
         }
-        (Task::MultiLabel, Words::Cells { columns, cells }) => {
+        (Task::MultiLabel, RawTarget::Cells { columns, cells }) => {
             let applies = |(column, cell): (&String, &String)| {
                 Ok((number(column)?, truth(cell).ok_or_else(|| unusable(column, cell, "0 or 1"))?))
             };
@@ -109,21 +109,23 @@ fn target(task: Task, words: &Words, labels: &[String]) -> Result<Target, Vec<St
             let applies = |label| numbers.contains(&(label, true));
             Ok(Target::Labels((0..labels.len()).map(applies).collect()))
         }
-        (Task::Regression, Words::Cells { columns, cells }) if columns.len() == labels.len() => {
+        (Task::Regression, RawTarget::Cells { columns, cells })
+            if columns.len() == labels.len() =>
+        {
             let finite = |(column, cell): (&String, &String)| {
                 let value = cell.trim().parse::<f64>().ok().filter(|value| value.is_finite());
                 value.ok_or_else(|| unusable(column, cell, "a finite number"))
             };
             all(columns.iter().zip(cells).map(finite)).map(Target::Values)
         }
-        (_, Words::Cells { columns, .. }) => Err(vec![format!(
+        (_, RawTarget::Cells { columns, .. }) => Err(vec![format!(
             "{} ({}), but the training split has {} ({})",
             counted(columns.len()),
             columns.join(", "),
             labels.len(),
             labels.join(", ")
         )]),
-        (Task::Regression, Words::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
+        (Task::Regression, RawTarget::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::encoding;
-use super::found::{Found, Words};
+use super::found::{Found, RawTarget};
 use super::item::{Input, Split};
 use super::layout::{InputKind, Layout};
 use super::table::{Cell, Fault, Kind, Row, Table};
@@ -358,11 +358,11 @@ fn sample(
         Some(_) => false,
     };
     let label = match (layout.task, &columns.labels[..]) {
-        (Task::SingleLabel, &[at, ..]) => Words::of(cell(at, "label")?, layout),
+        (Task::SingleLabel, &[at, ..]) => RawTarget::of(cell(at, "label")?, layout),
         (Task::MultiLabel, &[at]) => match row.cells.get(at) {
-            Some(Cell::List(labels)) => Words::Labels(labels.clone()),
-            _ if blank(at) => Words::Labels(vec![]),
-            _ => Words::of(cell(at, "label")?, layout),
+            Some(Cell::List(labels)) => RawTarget::Labels(labels.clone()),
+            _ if blank(at) => RawTarget::Labels(vec![]),
+            _ => RawTarget::of(cell(at, "label")?, layout),
         },
         (_, labels) => {
             let what = layout.task.answer();
@@ -371,7 +371,7 @@ fn sample(
                 false => cell(at, what).map(str::to_string),
             };
             let cells = labels.iter().map(text).collect::<Result<_>>()?;
-            Words::Cells { columns: columns.label_names.clone(), cells }
+            RawTarget::Cells { columns: columns.label_names.clone(), cells }
         }
     };
     let split = match columns.split {

@@ -214,7 +214,7 @@ fn what_is_wrong_is_said_with_its_place() {
 #[test]
 fn a_path_that_is_not_there_is_wrong_use() {
     let error = Dataset::open(Path::new("no/such/folder"), &pictures()).unwrap_err();
-    assert!(error.is_misuse());
+    assert!(error.is_usage_error());
     assert_eq!(error.to_string(), "--data: no/such/folder: no such file or folder");
 }
 

@@ -3,8 +3,8 @@
 
 use super::family::{Family, PretrainedConfig, PretrainedHead, count, shape};
 use crate::nn::{
-    Block, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig, StemNorm,
-    StemPool, TrunkConfig,
+    BlockKind, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig,
+    StemNorm, StemPool, TrunkConfig,
 };
 use crate::weights::{KeyMap, TensorTransform, absent, same};
 
@@ -28,7 +28,7 @@ pub(super) const HONK: Family = Family {
             trunk: TrunkConfig::ResNet(ResNetConfig {
                 in_channels: channels,
                 stages: vec![stage],
-                block: Block::Keyword,
+                block: BlockKind::Keyword,
                 shortcut: Shortcut::Projected,
             }),
             embedder: EmbedderConfig::Stem(StemConfig {

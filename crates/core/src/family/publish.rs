@@ -6,9 +6,10 @@ use super::family::Family;
 use super::vit::{DINOV2_IN_MEMORY, IN_MEMORY, TEACHERS};
 use crate::error::{Error, Result};
 use crate::nn::{
-    Activation, AttentionKind, Bias, Block, EmbedderConfig, HeadConfig, LayerScale, NormPlacement,
-    PatchEmbedderConfig, Pool, ResNetConfig, Shortcut, StemConfig, StemNorm, StemPool,
-    TokenEmbedderConfig, TransformerConfig, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
+    Activation, AttentionKind, Bias, BlockKind, EmbedderConfig, HeadConfig, LayerScale,
+    NormPlacement, PatchEmbedderConfig, Pool, ResNetConfig, Shortcut, StemConfig, StemNorm,
+    StemPool, TokenEmbedderConfig, TransformerConfig, TrunkConfig, WaveformEmbedderConfig,
+    WaveformNorm,
 };
 use crate::spec::Spec;
 use crate::weights::{KeyMap, KeyRule};
@@ -286,9 +287,9 @@ fn resnet(r: &ResNetConfig, stem: &StemConfig) -> Option<Value> {
         && r.shortcut == Shortcut::Projected
         && r.stages.iter().skip(1).all(|stage| stage.stride == 2);
     let layer = match r.block {
-        Block::Basic => "basic",
-        Block::Bottleneck => "bottleneck",
-        Block::Keyword => return None,
+        BlockKind::Basic => "basic",
+        BlockKind::Bottleneck => "bottleneck",
+        BlockKind::Keyword => return None,
     };
     if !published {
         return None;

@@ -7,8 +7,8 @@ use super::defaults;
 use super::family::{Family, PretrainedConfig, PretrainedHead, count, shape};
 use crate::error::Result;
 use crate::nn::{
-    Block, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig, StemNorm,
-    StemPool, TrunkConfig,
+    BlockKind, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig,
+    StemNorm, StemPool, TrunkConfig,
 };
 use crate::weights::{Checkpoint, KeyMap, same};
 
@@ -83,7 +83,7 @@ fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
         ResNetConfig {
             in_channels: out_channels,
             stages,
-            block: if bottleneck { Block::Bottleneck } else { Block::Basic },
+            block: if bottleneck { BlockKind::Bottleneck } else { BlockKind::Basic },
             shortcut: if projected { Shortcut::Projected } else { Shortcut::Padded },
         },
         StemConfig { in_channels, out_channels, kernel, stride, norm: StemNorm::Batch, pool },
@@ -119,8 +119,8 @@ pub(super) const RESNET_HF: Family = Family {
     from_config: |config, _| {
         let c: ResNetHfConfig = config.parse()?;
         let block = match c.layer_type.as_str() {
-            "basic" => Block::Basic,
-            "bottleneck" => Block::Bottleneck,
+            "basic" => BlockKind::Basic,
+            "bottleneck" => BlockKind::Bottleneck,
             other => {
                 let problem = format!("layer_type is {other:?}, expected basic or bottleneck");
                 return Err(config.refuse(problem));

@@ -7,7 +7,7 @@ pub(crate) mod samples;
 
 pub use cache::CacheBudget;
 pub use sampler::{Balance, Order, balanced_order};
-pub use samples::{MEMORY, ReadMode, Samples, Splits};
+pub use samples::{DEFAULT_MEMORY, ReadMode, Samples, Splits};
 
 pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use tch::Tensor;
 
 use crate::data::{Dataset, Input, Item};
-use crate::error::{BadSample, Cause, Error, Result};
+use crate::error::{BadSample, BoxError, Error, Result};
 use crate::modality::Modality;
 use crate::random::Rng;
 use crate::task::Target;
@@ -15,13 +15,13 @@ use crate::task::Target;
 /// again whenever they are needed.
 #[derive(Debug, Default)]
 pub struct Samples {
-    held: Vec<Held>,
+    held: Vec<Slot>,
     targets: Vec<Target>,
 }
 
 /// A sample that can be had at any time.
 #[derive(Debug)]
-enum Held {
+enum Slot {
     Memory(Shared),
     Item(Item),
 }
@@ -44,7 +44,7 @@ pub enum ReadMode {
 }
 
 impl ReadMode {
-    fn of<M: Modality>(self, modality: &M, input: &Input) -> Result<Tensor, Cause> {
+    fn of<M: Modality>(self, modality: &M, input: &Input) -> Result<Tensor, BoxError> {
         match self {
             Self::Training => modality.read_for_training(input),
             Self::Inference => modality.read(input),
@@ -53,7 +53,7 @@ impl ReadMode {
 }
 
 /// How many bytes of samples are kept in memory if nobody says otherwise.
-pub const MEMORY: usize = 4 << 30;
+pub const DEFAULT_MEMORY: usize = 4 << 30;
 
 /// So many are read before it is decided which of them are kept.
 const READ_AT_ONCE: usize = 256;
@@ -72,7 +72,7 @@ impl Samples {
     ) -> (Self, Vec<BadSample>) {
         let mut order: Vec<usize> = (0..items.len()).collect();
         order.shuffle(&mut Rng::seed_from_u64(0));
-        let mut held: Vec<Option<Result<Held, Cause>>> = items.iter().map(|_| None).collect();
+        let mut held: Vec<Option<Result<Slot, BoxError>>> = items.iter().map(|_| None).collect();
         for some in order.chunks(READ_AT_ONCE) {
             let read = |&at: &usize| {
                 let tensor = reading.of(modality, &items[at].input);
@@ -85,9 +85,9 @@ impl Samples {
                     match memory.checked_sub(bytes) {
                         Some(left) => {
                             *memory = left;
-                            Held::Memory(Shared(tensor))
+                            Slot::Memory(Shared(tensor))
                         }
-                        None => Held::Item(items[at].clone()),
+                        None => Slot::Item(items[at].clone()),
                     }
                 }));
             }
@@ -127,15 +127,15 @@ impl Samples {
 
     /// The number of those that are kept in memory.
     pub fn in_memory(&self) -> usize {
-        self.held.iter().filter(|h| matches!(h, Held::Memory(_))).count()
+        self.held.iter().filter(|h| matches!(h, Slot::Memory(_))).count()
     }
 
     /// Those that are kept in memory, at most `limit`, from evenly among them.
-    pub fn some(&self, limit: usize) -> Vec<Tensor> {
+    pub fn in_memory_subset(&self, limit: usize) -> Vec<Tensor> {
         let step = self.in_memory().div_ceil(limit.max(1)).max(1);
         let tensors = self.held.iter().filter_map(|held| match held {
-            Held::Memory(Shared(tensor)) => Some(tensor.shallow_clone()),
-            Held::Item(_) => None,
+            Slot::Memory(Shared(tensor)) => Some(tensor.shallow_clone()),
+            Slot::Item(_) => None,
         });
         tensors.step_by(step).collect()
     }
@@ -148,8 +148,8 @@ impl Samples {
         reading: ReadMode,
     ) -> Result<Tensor> {
         match &self.held[at] {
-            Held::Memory(Shared(tensor)) => Ok(tensor.shallow_clone()),
-            Held::Item(item) => reading.of(modality, &item.input).map_err(|cause| {
+            Slot::Memory(Shared(tensor)) => Ok(tensor.shallow_clone()),
+            Slot::Item(item) => reading.of(modality, &item.input).map_err(|cause| {
                 Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }])
             }),
         }
@@ -158,8 +158,8 @@ impl Samples {
     /// The size of one sample, as far as it is known without reading it again.
     pub(crate) fn length(&self, at: usize) -> usize {
         match &self.held[at] {
-            Held::Memory(Shared(tensor)) => tensor.numel(),
-            Held::Item(_) => 0,
+            Slot::Memory(Shared(tensor)) => tensor.numel(),
+            Slot::Item(_) => 0,
         }
     }
 }
@@ -178,7 +178,7 @@ pub struct Splits {
 impl Splits {
     /// Lets the settings look at the training inputs, reads all splits, and measures the training
     /// samples: all that has to happen before a model is built. Returns what could not be read
-    /// beside what could. At most `memory` bytes of samples are kept (see [`MEMORY`]). `done` is
+    /// beside what could. At most `memory` bytes of samples are kept (see [`DEFAULT_MEMORY`]). `done` is
     /// told of each item, from any thread.
     ///
     /// # Errors
@@ -210,7 +210,7 @@ impl Splits {
                 },
             });
         }
-        modality.fit_normalization(&train.some(usize::MAX));
+        modality.fit_normalization(&train.in_memory_subset(usize::MAX));
         Ok((Self { train, validation, test }, bad))
     }
 }

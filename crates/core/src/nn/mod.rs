@@ -27,6 +27,6 @@ pub use layers::{
 pub use pool::Pool;
 pub use position::Positions;
 pub use trunk::{
-    Block, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig,
+    BlockKind, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig,
     Trunk, TrunkConfig,
 };

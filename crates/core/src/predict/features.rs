@@ -10,7 +10,7 @@ use crate::nn::{Batch, Pool};
 
 /// Where in a model features are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum FeatureLevel {
     /// What the embedder hands to the trunk, the mean over its places.
     Embedded,
     /// What the trunk hands to the head, pooled as the model pools it.
@@ -27,7 +27,7 @@ pub fn features<M: Modality>(
     model: &Model,
     modality: &M,
     samples: &Samples,
-    stage: Stage,
+    stage: FeatureLevel,
     batch_size: usize,
 ) -> Result<Tensor> {
     let order: Vec<usize> = (0..samples.len()).collect();
@@ -48,7 +48,7 @@ pub fn features<M: Modality>(
 }
 
 /// The same of each row of a batch, `at_once` at a time: windows make batches long.
-fn rows(model: &Model, batch: &Batch, stage: Stage, at_once: i64) -> Tensor {
+fn rows(model: &Model, batch: &Batch, stage: FeatureLevel, at_once: i64) -> Tensor {
     let encoder = model.classifier().encoder();
     let count = batch.x.size()[0];
     let part = |from: i64| {
@@ -59,8 +59,8 @@ fn rows(model: &Model, batch: &Batch, stage: Stage, at_once: i64) -> Tensor {
         };
         let part = part.to_device(model.classifier().device());
         let features = tch::no_grad(|| match stage {
-            Stage::Embedded => Pool::Mean.forward(&encoder.embed(&part, false)),
-            Stage::Pooled => encoder.forward(&part, false),
+            FeatureLevel::Embedded => Pool::Mean.forward(&encoder.embed(&part, false)),
+            FeatureLevel::Pooled => encoder.forward(&part, false),
         });
         features.to_device(Device::Cpu).to_kind(Kind::Double)
     };

@@ -5,7 +5,7 @@ mod features;
 mod score;
 
 pub use evaluate::evaluate;
-pub use features::{Stage, features};
+pub use features::{FeatureLevel, features};
 pub use score::score;
 
 pub(crate) use evaluate::evaluate_feed;

@@ -117,7 +117,7 @@ fn what_a_task_has_no_use_for_is_refused() {
         match (options.check_for(task), said) {
             (Ok(()), None) => {}
             (Err(e), Some(said)) => {
-                assert!(e.is_misuse() && e.to_string().starts_with(said), "{e}")
+                assert!(e.is_usage_error() && e.to_string().starts_with(said), "{e}")
             }
             (checked, said) => panic!("{task}: {checked:?}, expected {said:?}"),
         }

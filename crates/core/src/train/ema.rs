@@ -7,7 +7,7 @@ use crate::model::Model;
 /// Valpola 2017, §3): `a ← d·a + (1 − d)·w`, where `d` is at most `decay` and `(1 + t) / (10 + t)`
 /// in the first steps, so that the beginning is soon forgotten. Statistics are averaged likewise.
 #[derive(Debug)]
-pub(super) struct Average {
+pub(super) struct Ema {
     decay: f64,
     steps: u32,
     /// Values and their averages; the other way round while `inside`.
@@ -16,7 +16,7 @@ pub(super) struct Average {
     inside: bool,
 }
 
-impl Average {
+impl Ema {
     /// Begins with the values of now.
     pub(super) fn new(model: &Model, moving: &[String], decay: f64) -> Self {
         Self { decay, steps: 0, values: Snapshot::of(model, moving), inside: false }
@@ -34,14 +34,14 @@ impl Average {
     }
 
     /// Gives the model the averages, and keeps its own values meanwhile.
-    pub(super) fn enter(&mut self) {
+    pub(super) fn swap_in(&mut self) {
         if !self.inside {
             self.swap();
         }
     }
 
     /// Gives the model its own values back.
-    pub(super) fn leave(&mut self) {
+    pub(super) fn swap_out(&mut self) {
         if self.inside {
             self.swap();
         }

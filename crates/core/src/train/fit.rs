@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::auto_freeze::AutoFreeze;
 use super::cached::CachedFeatures;
-use super::frozen::Fingerprint;
+use super::frozen::FrozenHash;
 use super::options::FitOptions;
 use super::phase::{Phase, PhaseStart};
-use super::record::{Fitted, Progress};
-use super::training::Run;
+use super::record::{FitReport, Progress};
+use super::training::Training;
 use crate::error::Result;
 use crate::loader::{RawInputs, Samples};
 use crate::modality::Modality;
@@ -33,18 +33,18 @@ pub fn fit<M: Modality>(
     validation: &Samples,
     options: &FitOptions,
     observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
-) -> Result<Fitted> {
+) -> Result<FitReport> {
     options.check()?;
     options.check_for(model.spec().task)?;
     let start = Instant::now();
     let moving = moving(model, options)?;
-    let fingerprint = Fingerprint::new(model, &moving)?;
+    let frozen_hash = FrozenHash::new(model, &moving)?;
     let inputs = [train, validation].map(|samples| RawInputs { modality, samples });
-    let mut run = Run::new(model, &inputs, options, &moving);
+    let mut run = Training::new(model, &inputs, options, &moving);
     for (at, phase) in phases(options).iter().enumerate() {
         if !options.phases.is_empty() {
             phase.freeze.apply(model.store(), model.outline())?;
-            run.tuner.begin(phase, new_steps(options, at, train.len()));
+            run.trainer.begin(phase, new_steps(options, at, train.len()));
         }
         let mut freeze = phase.freeze.clone();
         let mut kept = CachedFeatures::new(model, &inputs, options, phase.epochs, observe)?;
@@ -58,27 +58,27 @@ pub fn fit<M: Modality>(
             if run.best.is_some() && options.patience.is_some_and(|p| unrewarded >= p) {
                 break;
             }
-            let settled = run.tuner.auto_freeze.as_mut().and_then(AutoFreeze::interval);
+            let settled = run.trainer.auto_freeze.as_mut().and_then(AutoFreeze::interval);
             if let Some(part) = settled.filter(|_| epochs_left > 0) {
                 freeze = freeze.and(&Freeze::below(part));
                 freeze.apply(model.store(), model.outline())?;
-                run.tuner.refrozen();
+                run.trainer.refrozen();
                 if model.cut_point() > kept.cut {
                     kept = CachedFeatures::new(model, &inputs, options, epochs_left, observe)?;
                 }
             }
         }
     }
-    if let Some(average) = &mut run.tuner.average {
-        average.enter();
+    if let Some(average) = &mut run.trainer.average {
+        average.swap_in();
     }
     let (epochs, best) = (run.epochs, run.best);
     let best_epoch = best.as_ref().map_or(epochs.len(), |b| b.epoch);
     if let Some(best) = best {
         best.restore();
     }
-    let frozen = fingerprint.check(model)?;
-    Ok(Fitted { epochs, best_epoch, frozen, seconds: start.elapsed().as_secs_f64() })
+    let frozen = frozen_hash.check(model)?;
+    Ok(FitReport { epochs, best_epoch, frozen, seconds: start.elapsed().as_secs_f64() })
 }
 
 /// The phases of a training.

@@ -8,12 +8,12 @@ use crate::model::Model;
 
 /// A hash over named tensors.
 #[derive(Debug)]
-pub(super) struct Fingerprint {
+pub(super) struct FrozenHash {
     names: Vec<String>,
     digest: String,
 }
 
-impl Fingerprint {
+impl FrozenHash {
     /// Of everything in the model but `moving`.
     pub(super) fn new(model: &Model, moving: &[String]) -> Result<Self> {
         let mut names: Vec<String> = model.store().variables().into_keys().collect();
@@ -30,7 +30,7 @@ impl Fingerprint {
     pub(super) fn check(self, model: &Model) -> Result<String> {
         match digest(model, &self.names)? == self.digest {
             true => Ok(self.digest),
-            false => Err(Error::Thawed),
+            false => Err(Error::FrozenChanged),
         }
     }
 }

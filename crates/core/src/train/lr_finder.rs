@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::optim::Curve;
+use super::optim::ScheduleKind;
 use super::options::FitOptions;
 use super::snapshot::Snapshot;
-use super::training::{Run, ready};
+use super::training::{Training, ready};
 use crate::error::{Error, Result};
 use crate::loader::{Mode, RawInputs, Samples, load_batches};
 use crate::modality::Modality;
@@ -14,7 +14,7 @@ use crate::model::{Model, TrainableGuard};
 
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct RatePoint {
+pub struct LrPoint {
     /// The learning rate of fresh parameters. That of pretrained ones is in the options' proportion.
     pub rate: f64,
     /// The mean loss over the step's samples, before the step.
@@ -35,9 +35,9 @@ pub enum SweepEnd {
 
 /// The loss over the learning rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RateCurve {
+pub struct LrCurve {
     /// By rising rate.
-    pub points: Vec<RatePoint>,
+    pub points: Vec<LrPoint>,
     /// How it ended.
     pub end: SweepEnd,
     /// The rate at which the smooth loss falls fastest, if it falls: a good rate to train at.
@@ -71,7 +71,7 @@ const FALL: f64 = 0.01;
 /// # Errors
 /// If a rate, the number of steps or an option cannot be used, if there are no samples, or if the loss
 /// is no number from the start.
-pub fn find_rate<M: Modality>(
+pub fn find_lr<M: Modality>(
     model: &Model,
     modality: &M,
     train: &Samples,
@@ -79,7 +79,7 @@ pub fn find_rate<M: Modality>(
     from: f64,
     to: f64,
     steps: usize,
-) -> Result<RateCurve> {
+) -> Result<LrCurve> {
     let rates = rates(from, to, steps)?;
     options.check()?;
     options.check_for(model.spec().task)?;
@@ -89,7 +89,7 @@ pub fn find_rate<M: Modality>(
     // Before a phase says what trains.
     let _before = Before::new(model);
     let options = FitOptions {
-        schedule: Curve::Constant,
+        schedule: ScheduleKind::Constant,
         warmup: 0.,
         ema: None,
         auto_freeze: None,
@@ -100,9 +100,9 @@ pub fn find_rate<M: Modality>(
         phase.freeze.apply(model.store(), model.outline())?;
     }
     let inputs = [train, train].map(|samples| RawInputs { modality, samples });
-    let mut run = Run::new(model, &inputs, &options, &[]);
+    let mut run = Training::new(model, &inputs, &options, &[]);
     if let Some(phase) = options.phases.first() {
-        run.tuner.begin(phase, None);
+        run.trainer.begin(phase, None);
     }
     let (mut sweep, mut epoch) = (Sweep::new(rates, options.accumulate), 0);
     while sweep.is_on() {
@@ -137,7 +137,7 @@ fn rates(from: f64, to: f64, steps: usize) -> Result<Vec<f64>> {
     Ok((0..steps).map(|at| from * (to / from).powf(share(at))).collect())
 }
 
-impl Run<'_> {
+impl Training<'_> {
     /// Goes through batches of an epoch, each `accumulate` of them at the sweep's next rate.
     fn sweep<M: Modality>(
         &mut self,
@@ -146,13 +146,13 @@ impl Run<'_> {
         epoch: usize,
         sweep: &mut Sweep,
     ) -> Result<()> {
-        let (model, tuner, options, mut at) = (self.model, &mut self.tuner, self.options, 0);
+        let (model, trainer, options, mut at) = (self.model, &mut self.trainer, self.options, 0);
         let purpose = Mode::Train { seed: options.seed, epoch };
         load_batches(train, lists, purpose, |chosen, prepared| {
             let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
             at += 1;
-            tuner.set_rate(sweep.rate());
-            let step = tuner.step(&batch, &targets)?;
+            trainer.set_rate(sweep.rate());
+            let step = trainer.step(&batch, &targets)?;
             sweep.add(step.loss, chosen.len());
             match sweep.burst() {
                 true => Err(Error::Diverged {
@@ -171,7 +171,7 @@ struct Sweep {
     rates: Vec<f64>,
     /// Batches in a step.
     batches: usize,
-    points: Vec<RatePoint>,
+    points: Vec<LrPoint>,
     /// The sum of the losses of the step under way, and its samples and batches.
     step: (f64, usize, usize),
     /// The mean of the losses so far as if there had been zeros before.
@@ -208,7 +208,7 @@ impl Sweep {
         self.step = (0., 0, 0);
         self.mean = MEMORY * self.mean + (1. - MEMORY) * loss;
         let zeros = MEMORY.powi(self.points.len() as i32 + 1);
-        self.points.push(RatePoint { rate: self.rate(), loss, smooth: self.mean / (1. - zeros) });
+        self.points.push(LrPoint { rate: self.rate(), loss, smooth: self.mean / (1. - zeros) });
     }
 
     fn burst(&self) -> bool {
@@ -217,9 +217,9 @@ impl Sweep {
         self.step.2 == 0 && self.points.len() > WARM && last.smooth > BURST * least
     }
 
-    fn curve(self) -> RateCurve {
+    fn curve(self) -> LrCurve {
         let (steepest, least) = read(&self.points).unzip();
-        RateCurve {
+        LrCurve {
             end: self.end.unwrap_or(SweepEnd::Last),
             steepest,
             tenth_of_least: least.map(|rate| rate / 10.),
@@ -230,9 +230,9 @@ impl Sweep {
 
 /// The rates at which the smooth loss falls fastest and at which it is least; `None` if it never falls
 /// by more than a [`FALL`].
-fn read(points: &[RatePoint]) -> Option<(f64, f64)> {
+fn read(points: &[LrPoint]) -> Option<(f64, f64)> {
     let points = points.get(WARM..)?;
-    let by_loss = |a: &&RatePoint, b: &&RatePoint| a.smooth.total_cmp(&b.smooth);
+    let by_loss = |a: &&LrPoint, b: &&LrPoint| a.smooth.total_cmp(&b.smooth);
     let least = points.iter().min_by(by_loss)?;
     if least.smooth >= points.first()?.smooth * (1. - FALL) {
         return None;

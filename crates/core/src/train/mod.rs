@@ -16,10 +16,10 @@ mod trainer;
 mod training;
 
 pub use fit::fit;
-pub use lr_finder::{RateCurve, RatePoint, SweepEnd, find_rate};
+pub use lr_finder::{LrCurve, LrPoint, SweepEnd, find_lr};
 pub use mixup::Mix;
-pub use optim::{AdamW, Curve, Schedule, clip_factor};
+pub use optim::{AdamW, Schedule, ScheduleKind, clip_factor};
 pub use options::FitOptions;
 pub use phase::{Phase, PhaseStart};
-pub use record::{EpochRecord, Fitted, Progress};
-pub use trainer::{Step, Tuner, peak_rate};
+pub use record::{EpochRecord, FitReport, Progress};
+pub use trainer::{StepOutput, Trainer, peak_lr};

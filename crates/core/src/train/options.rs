@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::mixup::Mix;
-use super::optim::Curve;
+use super::optim::ScheduleKind;
 use super::phase::Phase;
 use crate::error::{Error, Result};
 use crate::loader::{Balance, CacheBudget, Order};
@@ -26,7 +26,7 @@ pub struct FitOptions {
     /// The share of all steps in which the rate rises.
     pub warmup: f64,
     /// How it goes on.
-    pub schedule: Curve,
+    pub schedule: ScheduleKind,
     /// The factor by which the rate of pretrained parameters falls from part to part downwards; 1:
     /// it does not.
     pub layer_decay: f64,
@@ -78,7 +78,7 @@ impl Default for FitOptions {
             lr: 3e-3,
             pretrained_lr: 1e-4,
             warmup: 0.1,
-            schedule: Curve::Cosine,
+            schedule: ScheduleKind::Cosine,
             layer_decay: 1.,
             weight_decay: 0.01,
             clip_grad: 1.,

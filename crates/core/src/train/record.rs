@@ -53,7 +53,7 @@ pub enum Progress<'a> {
 
 /// The course of a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fitted {
+pub struct FitReport {
     /// The epochs that were run.
     pub epochs: Vec<EpochRecord>,
     /// The epoch whose parameters the model has now, counted from 1.

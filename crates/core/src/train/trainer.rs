@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 
 use super::auto_freeze::AutoFreeze;
-use super::ema::Average;
+use super::ema::Ema;
 use super::optim::{AdamW, Schedule, clip_factor};
 use super::options::FitOptions;
 use super::phase::Phase;
@@ -16,7 +16,7 @@ use crate::task::Objective;
 
 /// A step's result.
 #[derive(Debug, Clone, Copy)]
-pub struct Step {
+pub struct StepOutput {
     /// The mean loss of the batch; see [`Objective::loss`].
     pub loss: f64,
     /// Answers that are the target, or its largest part; see [`Objective::correct`].
@@ -25,12 +25,7 @@ pub struct Step {
 
 /// The peak rate of a parameter that trains, of the peaks of fresh and of pretrained parameters; the
 /// latter falls from part to part downwards by a factor (Howard and Ruder 2018, §3.2).
-pub fn peak_rate(
-    model: &Model,
-    layer_decay: f64,
-    [lr, pretrained_lr]: [f64; 2],
-    name: &str,
-) -> f64 {
+pub fn peak_lr(model: &Model, layer_decay: f64, [lr, pretrained_lr]: [f64; 2], name: &str) -> f64 {
     let fresh = &model.report().fresh;
     if fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok() {
         return lr;
@@ -46,7 +41,7 @@ pub fn peak_rate(
 
 /// A model in training: the optimizer and the schedule.
 #[derive(Debug)]
-pub struct Tuner<'m> {
+pub struct Trainer<'m> {
     model: &'m Model,
     optimizer: AdamW,
     schedule: Schedule,
@@ -60,7 +55,7 @@ pub struct Tuner<'m> {
     pending: Option<Pending>,
     /// What pretrained parameters were at first, where they are held to it.
     start: BTreeMap<String, Tensor>,
-    pub(super) average: Option<Average>,
+    pub(super) average: Option<Ema>,
     pub(super) auto_freeze: Option<AutoFreeze>,
 }
 
@@ -71,7 +66,7 @@ struct Pending {
     batches: usize,
 }
 
-impl<'m> Tuner<'m> {
+impl<'m> Trainer<'m> {
     /// A tuner for `total` steps of what [`Freeze::apply`](crate::model::Freeze::apply) left trainable.
     pub fn new(model: &'m Model, options: &'m FitOptions, total: usize) -> Self {
         let fresh = &model.report().fresh;
@@ -81,7 +76,7 @@ impl<'m> Tuner<'m> {
             start.retain(|name, _| !is_running_stat(name) && fresh.binary_search(name).is_err());
             start.values_mut().for_each(|value| *value = value.detach().copy());
         }
-        let mut tuner = Self {
+        let mut trainer = Self {
             model,
             optimizer: AdamW::new(model.store(), |_| 0., |_| 1.),
             schedule: Schedule::new(options.schedule, options.warmup, total),
@@ -98,21 +93,21 @@ impl<'m> Tuner<'m> {
             average: None,
             auto_freeze: None,
         };
-        tuner.set_rates(options.lr, options.pretrained_lr);
-        tuner
+        trainer.set_rates(options.lr, options.pretrained_lr);
+        trainer
     }
 
-    /// Sets the rates of all parameters; see [`peak_rate`].
+    /// Sets the rates of all parameters; see [`peak_lr`].
     fn set_rates(&mut self, lr: f64, pretrained_lr: f64) {
         let (model, decay) = (self.model, self.options.layer_decay);
-        let rate = |name: &str| peak_rate(model, decay, [lr, pretrained_lr], name) / lr;
+        let rate = |name: &str| peak_lr(model, decay, [lr, pretrained_lr], name) / lr;
         // What is held to its start does not decay to zero.
         let decay = |name: &str| match self.start.contains_key(name) {
             true => 0.,
             false => self.options.weight_decay,
         };
         self.lr = lr;
-        self.optimizer.retune(self.model.store(), decay, rate);
+        self.optimizer.set_rates(self.model.store(), decay, rate);
     }
 
     /// Begins a phase, whose freezing has been applied. `total`: the steps of a schedule that begins
@@ -126,7 +121,7 @@ impl<'m> Tuner<'m> {
         if let Some(total) = total {
             self.schedule = Schedule::new(options.schedule, options.warmup, total);
             self.steps = 0;
-            self.optimizer.restart();
+            self.optimizer.reset_state();
         }
     }
 
@@ -137,7 +132,7 @@ impl<'m> Tuner<'m> {
 
     /// Goes on with another set of parameters that train.
     pub(super) fn refrozen(&mut self) {
-        self.optimizer.regroup();
+        self.optimizer.refresh_groups();
     }
 
     /// Lets samples of each class or label count so much; see [`Objective::with_weights`].
@@ -151,7 +146,7 @@ impl<'m> Tuner<'m> {
     ///
     /// # Errors
     /// If the loss is not a number.
-    pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<Step> {
+    pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<StepOutput> {
         self.step_from(batch, CutPoint::Inputs, targets)
     }
 
@@ -161,7 +156,7 @@ impl<'m> Tuner<'m> {
         batch: &Batch,
         cut: CutPoint,
         targets: &Tensor,
-    ) -> Result<Step> {
+    ) -> Result<StepOutput> {
         let classifier = self.model.classifier();
         // What lies below all that trains does as in prediction, and needs no gradients.
         let lowest = self.model.cut_point();
@@ -171,7 +166,7 @@ impl<'m> Tuner<'m> {
             classifier.forward_from(batch, cut, true)
         };
         let loss = self.objective.loss(&logits, targets);
-        let step = Step {
+        let step = StepOutput {
             loss: loss.double_value(&[]),
             correct: self.objective.correct(&logits, targets),
         };

@@ -7,11 +7,11 @@ use rand::seq::SliceRandom;
 use tch::Tensor;
 
 use super::auto_freeze::AutoFreeze;
-use super::ema::Average;
+use super::ema::Ema;
 use super::mixup::Mix;
 use super::options::FitOptions;
 use super::record::{Best, EpochRecord, Progress};
-use super::trainer::Tuner;
+use super::trainer::Trainer;
 use crate::error::Result;
 use crate::loader::{
     Balance, BatchSource, Mode, Order, PreparedBatch, RawInputs, Samples, balanced_order,
@@ -26,8 +26,8 @@ use crate::random::Rng;
 use crate::task::{Metrics, class_weights};
 
 /// A training under way.
-pub(super) struct Run<'m> {
-    pub(super) tuner: Tuner<'m>,
+pub(super) struct Training<'m> {
+    pub(super) trainer: Trainer<'m>,
     pub(super) model: &'m Model,
     pub(super) options: &'m FitOptions,
     rng: Rng,
@@ -38,7 +38,7 @@ pub(super) struct Run<'m> {
     pub(super) best: Option<Best>,
 }
 
-impl<'m> Run<'m> {
+impl<'m> Training<'m> {
     pub(super) fn new<M: Modality>(
         model: &'m Model,
         [train, _]: &[RawInputs<'_, M>; 2],
@@ -46,18 +46,18 @@ impl<'m> Run<'m> {
         moving: &[String],
     ) -> Self {
         let samples = train.samples;
-        let mut tuner = Tuner::new(model, options, options.steps(samples.len()));
+        let mut trainer = Trainer::new(model, options, options.steps(samples.len()));
         if options.balance == Balance::Weights {
             let classes = model.spec().labels.len();
             let weights = class_weights::weights(samples.targets(), classes);
-            tuner = tuner.with_class_weights(Tensor::from_slice(&weights));
+            trainer = trainer.with_class_weights(Tensor::from_slice(&weights));
         }
-        tuner.average = options.ema.map(|decay| Average::new(model, moving, decay));
+        trainer.average = options.ema.map(|decay| Ema::new(model, moving, decay));
         let depth = model.outline().depth;
-        tuner.auto_freeze = options.auto_freeze.map(|share| AutoFreeze::new(depth, share));
+        trainer.auto_freeze = options.auto_freeze.map(|share| AutoFreeze::new(depth, share));
         let most = options.max_steps.map(|steps| steps.saturating_mul(options.accumulate));
         Self {
-            tuner,
+            trainer,
             model,
             options,
             rng: Rng::seed_from_u64(options.seed),
@@ -95,15 +95,15 @@ impl<'m> Run<'m> {
         let steps = lists.len();
         lists.truncate(self.batches_left);
         self.batches_left -= lists.len();
-        let tuner = &mut self.tuner;
-        if let Some(average) = &mut tuner.average {
-            average.leave();
+        let trainer = &mut self.trainer;
+        if let Some(average) = &mut trainer.average {
+            average.swap_out();
         }
         let (mut loss, mut correct, mut seen, mut at) = (0., None, 0, 0);
         let purpose = Mode::Train { seed: options.seed, epoch };
         load_batches(train, &lists, purpose, |chosen, prepared| {
             let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
-            let step = tuner.step_from(&batch, train.cut_point(), &targets)?;
+            let step = trainer.step_from(&batch, train.cut_point(), &targets)?;
             loss += step.loss * chosen.len() as f64;
             correct = step.correct.map(|more| correct.unwrap_or(0) + more);
             seen += chosen.len();
@@ -116,9 +116,9 @@ impl<'m> Run<'m> {
                 accuracy: correct.map(|correct| correct as f64 / seen as f64),
             })
         })?;
-        tuner.flush()?;
-        if let Some(average) = &mut tuner.average {
-            average.enter();
+        trainer.flush()?;
+        if let Some(average) = &mut trainer.average {
+            average.swap_in();
         }
         let score = || evaluate_feed(model, validation, options.batch_size);
         let scored = (!validation.samples().is_empty()).then(score).transpose()?;

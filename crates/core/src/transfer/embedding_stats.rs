@@ -354,7 +354,7 @@ pub fn init_from_data<M: Modality>(
         return;
     }
     let some: Vec<Tensor> = train
-        .some(SAMPLES)
+        .in_memory_subset(SAMPLES)
         .iter()
         .map(|kept| modality.augment(kept, &mut Rng::seed_from_u64(0)))
         .collect();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::model::{Freeze, ModelOutline};
 use crate::nn::FeatureShape;
-use crate::train::{Curve, FitOptions, Phase, PhaseStart};
+use crate::train::{FitOptions, Phase, PhaseStart, ScheduleKind};
 use crate::weights::{Lora, Origin};
 
 /// A way of putting a pretrained model to a new task, with defaults of its own.
@@ -44,7 +44,7 @@ pub enum Recipe {
 /// Where a model's parameters come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Init {
+pub enum WeightInit {
     /// From the source.
     Pretrained,
     /// They are made at random: the source gives the architecture alone.
@@ -56,9 +56,9 @@ pub enum Init {
 
 /// What a recipe comes to for one model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct RecipePlan {
     /// Whether the source's parameters are taken.
-    pub init: Init,
+    pub init: WeightInit,
     /// What stands still, in the first phase if there are several.
     pub freeze: Freeze,
     /// What trains when, if that changes.
@@ -70,7 +70,7 @@ pub struct Plan {
     /// See [`FitOptions::layer_decay`].
     pub layer_decay: f64,
     /// See [`FitOptions::schedule`].
-    pub schedule: Curve,
+    pub schedule: ScheduleKind,
     /// The adapters beside linear layers.
     pub lora: Option<Lora>,
     /// Whether a fresh embedder is brought near to the source's own first; see [`orca`](crate::transfer::align::align).
@@ -79,20 +79,20 @@ pub struct Plan {
 
 /// What a person chooses in place of a recipe's defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Choices {
-    /// In place of [`Plan::init`].
-    pub init: Option<Init>,
-    /// In place of [`Plan::freeze`], where the recipe has no phases.
+pub struct Overrides {
+    /// In place of [`RecipePlan::init`].
+    pub init: Option<WeightInit>,
+    /// In place of [`RecipePlan::freeze`], where the recipe has no phases.
     pub freeze: Option<Freeze>,
-    /// In place of [`Plan::lr`].
+    /// In place of [`RecipePlan::lr`].
     pub lr: Option<f64>,
-    /// In place of [`Plan::pretrained_lr`].
+    /// In place of [`RecipePlan::pretrained_lr`].
     pub pretrained_lr: Option<f64>,
-    /// In place of [`Plan::layer_decay`].
+    /// In place of [`RecipePlan::layer_decay`].
     pub layer_decay: Option<f64>,
-    /// In place of [`Plan::schedule`].
-    pub schedule: Option<Curve>,
-    /// In place of [`Plan::lora`].
+    /// In place of [`RecipePlan::schedule`].
+    pub schedule: Option<ScheduleKind>,
+    /// In place of [`RecipePlan::lora`].
     pub lora: Option<Lora>,
 }
 
@@ -134,11 +134,11 @@ impl Recipe {
         outline: ModelOutline,
         form: FeatureShape,
         epochs: usize,
-        choices: Choices,
-    ) -> Result<Plan> {
+        choices: Overrides,
+    ) -> Result<RecipePlan> {
         let init = choices.init.unwrap_or(match self {
-            Self::Scratch => Init::Random,
-            _ => Init::Pretrained,
+            Self::Scratch => WeightInit::Random,
+            _ => WeightInit::Pretrained,
         });
         if self == Self::Orca && outline.embedder == Origin::Pretrained {
             let problem = "orca aligns a fresh embedder, but the source was trained on such inputs \
@@ -181,10 +181,10 @@ impl Recipe {
         };
         let (layer_decay, schedule) = match self {
             // The paper's factor of 2.6, and its slanted triangle.
-            Self::Gradual => (1. / 2.6, Curve::Linear),
-            _ => (1., Curve::Cosine),
+            Self::Gradual => (1. / 2.6, ScheduleKind::Linear),
+            _ => (1., ScheduleKind::Cosine),
         };
-        Ok(Plan {
+        Ok(RecipePlan {
             init,
             freeze,
             phases,
@@ -200,7 +200,7 @@ impl Recipe {
     /// Rates that were good on a grid: of fresh and of pretrained parameters.
     fn rates(
         self,
-        init: Init,
+        init: WeightInit,
         outline: ModelOutline,
         form: FeatureShape,
         freeze: &Freeze,
@@ -213,7 +213,7 @@ impl Recipe {
             (Self::LinearProbe, ..) => (1e-2, 1e-2),
             // Batch norms bear high rates.
             (_, _, _, true) if planes => (3e-3, 3e-3),
-            (_, Init::Random, _, true) => (3e-4, 3e-4),
+            (_, WeightInit::Random, _, true) => (3e-4, 3e-4),
             (Self::Lora, ..) => (1e-3, 1e-3),
             (Self::LpFt, _, Origin::Fresh, _) => (3e-3, 3e-4),
             (Self::LpFt, _, Origin::Pretrained, _) => (1e-2, 1e-4),
@@ -226,7 +226,7 @@ impl Recipe {
     }
 }
 
-impl Plan {
+impl RecipePlan {
     /// Puts what the plan decides into the options.
     pub fn apply(&self, options: FitOptions) -> FitOptions {
         FitOptions {
@@ -297,9 +297,9 @@ mod tests {
 
     const SEQUENCE: FeatureShape = FeatureShape::Sequence { width: 4 };
 
-    fn plan(recipe: Recipe, embedder: Origin, epochs: usize) -> Plan {
+    fn plan(recipe: Recipe, embedder: Origin, epochs: usize) -> RecipePlan {
         recipe
-            .plan(ModelOutline { depth: 2, embedder }, SEQUENCE, epochs, Choices::default())
+            .plan(ModelOutline { depth: 2, embedder }, SEQUENCE, epochs, Overrides::default())
             .unwrap()
     }
 
@@ -334,9 +334,9 @@ mod tests {
         // A fresh embedder trains from the first.
         assert_eq!(plan(Recipe::LpFt, Origin::Fresh, 5).phases[0].freeze.to_string(), "trunk");
         let outline = ModelOutline { depth: 2, embedder: Origin::Fresh };
-        let error = Recipe::LpFt.plan(outline, SEQUENCE, 1, Choices::default()).unwrap_err();
+        let error = Recipe::LpFt.plan(outline, SEQUENCE, 1, Overrides::default()).unwrap_err();
         assert!(error.to_string().contains("at least 2"), "{error}");
-        let choices = Choices { freeze: Some(Freeze::nothing()), ..Choices::default() };
+        let choices = Overrides { freeze: Some(Freeze::nothing()), ..Overrides::default() };
         let error = Recipe::Gradual.plan(outline, SEQUENCE, 3, choices).unwrap_err();
         assert!(error.to_string().starts_with("--freeze: "), "{error}");
     }

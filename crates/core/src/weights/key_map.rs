@@ -150,7 +150,10 @@ impl KeyMap {
                     // A key's bias adds the same to all scores of a query: the softmax takes it away.
                     let plain = transform.apply(&[], &value.size())?.to_device(value.device());
                     if !name.ends_with(".k.bias") && value != plain {
-                        return Err(Error::Homeless { ours: name.clone(), key_map: self.name });
+                        return Err(Error::NotRepresentable {
+                            ours: name.clone(),
+                            key_map: self.name,
+                        });
                     }
                 }
             }

@@ -15,7 +15,7 @@
 extern crate self as crosstune_core;
 
 /// As in the library.
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[path = "../../src/picture/mod.rs"]
 mod picture;

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io};
 
-use crosstune_core::Cause;
+use crosstune_core::BoxError;
 use image::{ImageError, ImageFormat};
 
 use super::limits::{MAX_FILE, MAX_PIXELS};
@@ -50,10 +50,10 @@ pub enum PictureError {
     CutOff,
     /// The file contradicts its format.
     #[error("the picture is damaged")]
-    Damaged(#[source] Cause),
+    Damaged(#[source] BoxError),
     /// The file uses a rare part of its format.
     #[error("a rare kind of picture that is not read, so convert it")]
-    Rare(#[source] Cause),
+    Rare(#[source] BoxError),
     /// A crop that is empty or does not lie in the scaled picture.
     #[error("a crop of {size} pixels does not fit a picture scaled to {resize} pixels")]
     Crop {
@@ -64,7 +64,7 @@ pub enum PictureError {
     },
     /// The picture could not be scaled.
     #[error("cannot scale the picture")]
-    Resize(#[source] Cause),
+    Resize(#[source] BoxError),
     /// The input is a text.
     #[error("a picture must be a file, but this is a text")]
     Text,

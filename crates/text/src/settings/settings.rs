@@ -3,8 +3,8 @@
 use std::{borrow::Cow, fs, path::Path};
 
 use crosstune_core::{
-    Batch, Cause, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item, Location,
-    Modality, Origin, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
+    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item,
+    Location, Modality, Origin, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
     files::{read_json, write_json},
     modality::PREPROCESSING,
 };
@@ -85,7 +85,7 @@ impl TextSettings {
     }
 
     /// One text as numbers.
-    fn single(&self, text: &str) -> Result<Tensor, Cause> {
+    fn single(&self, text: &str) -> Result<Tensor, BoxError> {
         short(text)?;
         let ids = match &self.reader {
             Reader::None => return Err(TextError::NoTokenizer.into()),
@@ -96,7 +96,7 @@ impl TextSettings {
     }
 
     /// Two texts as numbers.
-    fn pair(&self, [first, second]: &[String; 2]) -> Result<Tensor, Cause> {
+    fn pair(&self, [first, second]: &[String; 2]) -> Result<Tensor, BoxError> {
         short(first)?;
         short(second)?;
         let ids = match &self.reader {
@@ -182,7 +182,7 @@ impl Modality for TextSettings {
         }
     }
 
-    fn read(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
         match input {
             Input::Pair(pair) => self.pair(pair),
             _ if self.sentences == Sentences::Pair => Err(TextError::Single.into()),
@@ -191,17 +191,17 @@ impl Modality for TextSettings {
         }
     }
 
-    fn verify(&self, input: &Input) -> Result<(), Cause> {
+    fn verify(&self, input: &Input) -> Result<(), BoxError> {
         // Without a model there is no tokenizer yet, but the text is there.
         Ok(texts(input).map(drop)?)
     }
 
-    fn size(&self, input: &Input) -> Result<Vec<f64>, Cause> {
+    fn size(&self, input: &Input) -> Result<Vec<f64>, BoxError> {
         let count: usize = texts(input)?.iter().map(|text| text.chars().count()).sum();
         Ok(vec![count as f64])
     }
 
-    fn preview(&self, input: &Input) -> Result<Preview, Cause> {
+    fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
         let text = texts(input)?.join("\t");
         let end = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         Ok(Preview::Text(end.map_or(text.clone(), |end| format!("{}…", &text[..end]))))

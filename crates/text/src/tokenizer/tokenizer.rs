@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
-use crosstune_core::{Cause, Error, Result, error::one_line, files::write_json};
+use crosstune_core::{BoxError, Error, Result, error::one_line, files::write_json};
 use serde_json::json;
 use tokenizers::{PostProcessor, TruncationParams};
 
@@ -33,7 +33,7 @@ impl Tokenizer {
     /// between the special ones.
     pub fn open(folder: &Path, max_length: u32) -> Result<Self> {
         let path = folder.join(TOKENIZER);
-        let broken = |e: Cause| Error::Malformed {
+        let broken = |e: BoxError| Error::Malformed {
             path: path.clone(),
             problem: format!("not a tokenizer that can be used ({})", one_line(e.as_ref())),
         };
@@ -99,7 +99,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// If the tokenizer has no token for a part of the text, nor one for the unknown.
-    pub fn encode(&self, text: &str) -> Result<Vec<i64>, Cause> {
+    pub fn encode(&self, text: &str) -> Result<Vec<i64>, BoxError> {
         let encoding = self.0.tokenizer.encode_fast(text, true)?;
         Ok(encoding.get_ids().iter().map(|&id| id.into()).collect())
     }
@@ -110,7 +110,7 @@ impl Tokenizer {
     /// # Errors
     /// As [`encode`](Self::encode), and if there is no room for a token of each beside the special
     /// ones.
-    pub fn encode_pair(&self, first: &str, second: &str) -> Result<(Vec<i64>, Vec<i64>), Cause> {
+    pub fn encode_pair(&self, first: &str, second: &str) -> Result<(Vec<i64>, Vec<i64>), BoxError> {
         let special = self.0.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(true));
         let max = self.0.max_length as usize;
         // The library would subtract the one from the other unchecked.

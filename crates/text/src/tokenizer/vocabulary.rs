@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crosstune_core::{Cause, Error, Result, data::encoding, error::one_line, files::read_json};
+use crosstune_core::{BoxError, Error, Result, data::encoding, error::one_line, files::read_json};
 use tokenizers::{
     Tokenizer,
     models::{
@@ -181,8 +181,8 @@ struct Templates {
 }
 
 impl Templates {
-    fn processor(self) -> Result<TemplateProcessing, Cause> {
-        let template = |text: String| Template::try_from(text).map_err(Cause::from);
+    fn processor(self) -> Result<TemplateProcessing, BoxError> {
+        let template = |text: String| Template::try_from(text).map_err(BoxError::from);
         let processor = TemplateProcessing::builder()
             .single(template(self.single)?)
             .pair(template(self.pair)?)
@@ -215,7 +215,7 @@ fn text(path: &Path) -> Result<String> {
         .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })
 }
 
-fn broken(path: &Path) -> impl Fn(Cause) -> Error + '_ {
+fn broken(path: &Path) -> impl Fn(BoxError) -> Error + '_ {
     move |e| Error::Malformed {
         path: PathBuf::from(path),
         problem: format!("not a vocabulary that can be used ({})", one_line(e.as_ref())),

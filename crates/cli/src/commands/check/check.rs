@@ -6,7 +6,7 @@ use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Item, Location, Modality, Target, Task,
     data::{Duplicate, Split, duplicates},
-    error::Cause,
+    error::BoxError,
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -123,7 +123,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
 /// The sizes of all items that can be read, and the others.
 fn read<M: Modality>(modality: &M, items: &[&Item]) -> (Vec<Vec<f64>>, Vec<BadSample>) {
     let bar = progress::reading(items.len(), M::SAMPLES);
-    let look = |item: &&Item| -> Result<Vec<f64>, Cause> {
+    let look = |item: &&Item| -> Result<Vec<f64>, BoxError> {
         let size = modality.verify(&item.input).and_then(|()| modality.size(&item.input));
         bar.inc(1);
         size

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use crosstune_core::{
-    CacheBudget, Choices, Dataset, Error, FitOptions, Init, Metrics, Modality, Plan, Progress,
-    Recipe, Samples, Splits, evaluate, fit, task::ClassificationMetrics,
+    CacheBudget, Dataset, Error, FitOptions, Metrics, Modality, Overrides, Progress, Recipe,
+    RecipePlan, Samples, Splits, WeightInit, evaluate, fit, task::ClassificationMetrics,
 };
 use crosstune_report::{ArmKind, Exhibit, Point, Run, Trial};
 
@@ -78,27 +78,27 @@ impl<'a, M: Modality> Bench<'a, M> {
     }
 
     /// What an arm does at a rate.
-    fn plan(&self, kind: ArmKind, lr: f64, epochs: usize) -> Result<Plan> {
+    fn plan(&self, kind: ArmKind, lr: f64, epochs: usize) -> Result<RecipePlan> {
         let Job { args, outline, plan, source, .. } = self.job;
         let form = source.family().trunk.accepts();
         let pretrained_lr = Some(lr * plan.pretrained_lr / plan.lr);
-        let choices = Choices { lr: Some(lr), pretrained_lr, ..self.fit.choices(args) };
+        let choices = Overrides { lr: Some(lr), pretrained_lr, ..self.fit.choices(args) };
         let plan = |recipe: Recipe, init, choices| {
-            recipe.plan(*outline, form, epochs, Choices { init: Some(init), ..choices })
+            recipe.plan(*outline, form, epochs, Overrides { init: Some(init), ..choices })
         };
         let mut plan = match kind {
             ArmKind::Transfer => plan(args.recipe, self.job.plan.init, choices)?,
-            ArmKind::RandomFrozen => plan(args.recipe, Init::Random, choices)?,
-            ArmKind::Shuffled => plan(args.recipe, Init::Shuffled, choices)?,
+            ArmKind::RandomFrozen => plan(args.recipe, WeightInit::Random, choices)?,
+            ArmKind::Shuffled => plan(args.recipe, WeightInit::Shuffled, choices)?,
             ArmKind::Scratch => {
                 let schedule = choices.schedule;
-                let own = Choices {
+                let own = Overrides {
                     lr: Some(lr),
                     pretrained_lr: Some(lr),
                     schedule,
                     ..Default::default()
                 };
-                plan(Recipe::Scratch, Init::Random, own)?
+                plan(Recipe::Scratch, WeightInit::Random, own)?
             }
         };
         // A control has no source to be brought near to.
@@ -106,7 +106,7 @@ impl<'a, M: Modality> Bench<'a, M> {
         Ok(plan)
     }
 
-    fn options(&self, plan: &Plan, seed: u64, epochs: usize) -> FitOptions {
+    fn options(&self, plan: &RecipePlan, seed: u64, epochs: usize) -> FitOptions {
         let room = Some(CacheBudget { memory: self.memory, ..CacheBudget::default() });
         plan.apply(FitOptions { epochs, seed, patience: None, room, ..self.fit.options() })
     }
@@ -147,7 +147,7 @@ impl<'a, M: Modality> Bench<'a, M> {
         rates.iter().map(one).collect()
     }
 
-    fn build(&self, plan: &Plan, drawn: &Drawn<M>, seed: u64) -> Result<Built> {
+    fn build(&self, plan: &RecipePlan, drawn: &Drawn<M>, seed: u64) -> Result<Built> {
         self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, self.fit.device.0)
     }
 

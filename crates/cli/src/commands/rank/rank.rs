@@ -7,7 +7,7 @@ use crosstune_core::{
     Dataset, Error, Modality, Moments, Origin, Target,
     error::one_line,
     init_from_data,
-    predict::Stage,
+    predict::FeatureLevel,
     transfer::{LEAST_FOLDS, Probe, logme, probe},
 };
 use serde::Serialize;
@@ -167,7 +167,7 @@ fn measure<A: ModalityArgs>(
         let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
         init_from_data(&model, &looked.modality, &looked.kept, joint.as_ref());
         let size = args.compute.batch_size.get();
-        let stage = Stage::Pooled;
+        let stage = FeatureLevel::Pooled;
         let features = crosstune_core::predict::features(
             &model,
             &looked.modality,

@@ -1,8 +1,8 @@
 //! What a training says on the way.
 
 use crosstune_core::{
-    CutPoint, Dataset, EpochRecord, FitOptions, Init, LoadReport, Metrics, Modality, Model, Plan,
-    Pretrained, Task, transfer::AlignReport,
+    CutPoint, Dataset, EpochRecord, FitOptions, LoadReport, Metrics, Modality, Model, Pretrained,
+    RecipePlan, Task, WeightInit, transfer::AlignReport,
 };
 use indicatif::ProgressBar;
 
@@ -65,16 +65,16 @@ pub(super) fn say_data<M: Modality>(data: &Dataset) {
     }
 }
 
-pub(super) fn say_model(model: &Model, plan: &Plan, is_fresh: bool, n: Parameters) {
+pub(super) fn say_model(model: &Model, plan: &RecipePlan, is_fresh: bool, n: Parameters) {
     let embedder = match is_fresh {
         false => "pretrained embedder",
         true if model.cut_point() > CutPoint::Inputs => "fresh embedder, which stays random",
         true => "fresh embedder",
     };
     let trunk = match plan.init {
-        Init::Pretrained => "pretrained trunk",
-        Init::Random => "random trunk (control)",
-        Init::Shuffled => "shuffled trunk (control)",
+        WeightInit::Pretrained => "pretrained trunk",
+        WeightInit::Random => "random trunk (control)",
+        WeightInit::Shuffled => "shuffled trunk (control)",
     };
     say("model", format!("{embedder}, {trunk}, fresh head; {}", model.report()));
     let (all, freeze) = (count(n.trained + n.frozen), &plan.freeze);

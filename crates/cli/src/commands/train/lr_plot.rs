@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crosstune_core::{RateCurve, RatePoint, SweepEnd};
+use crosstune_core::{LrCurve, LrPoint, SweepEnd};
 use crosstune_report::axes::{Area, Axes, Range, round_step};
 
 /// The size of the picture.
@@ -26,7 +26,7 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}\
 
 /// The loss over the learning rate as SVG, on its own: the rate on a logarithmic axis, a point for the
 /// loss of each step, a line for the smooth loss, and the rates that are suggested.
-pub(crate) fn plot(curve: &RateCurve) -> String {
+pub(crate) fn plot(curve: &LrCurve) -> String {
     let axes = axes(&curve.points);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" \
@@ -46,7 +46,7 @@ pub(crate) fn plot(curve: &RateCurve) -> String {
         let (x, y) = (axes.x(point.rate), axes.y(point.loss));
         let _ = write!(svg, "<circle class=\"step\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2\"/>");
     }
-    let at = |point: &RatePoint| format!("{:.1} {:.1}", axes.x(point.rate), axes.y(point.smooth));
+    let at = |point: &LrPoint| format!("{:.1} {:.1}", axes.x(point.rate), axes.y(point.smooth));
     let line: Vec<_> = curve.points.iter().map(at).collect();
     let _ = write!(svg, "<path class=\"smooth\" d=\"M{}\"/></g>", line.join("L"));
     marks(&mut svg, &axes, curve);
@@ -63,7 +63,7 @@ pub(crate) fn plot(curve: &RateCurve) -> String {
 }
 
 /// The curve for who cannot see it.
-fn said(curve: &RateCurve) -> String {
+fn said(curve: &LrCurve) -> String {
     match (curve.steepest, curve.tenth_of_least) {
         (Some(steepest), Some(tenth)) => format!(
             "The loss falls fastest at a learning rate of {steepest:.1e}; a tenth of the rate at \
@@ -73,7 +73,7 @@ fn said(curve: &RateCurve) -> String {
     }
 }
 
-fn ended(curve: &RateCurve) -> &'static str {
+fn ended(curve: &LrCurve) -> &'static str {
     match (curve.steepest, curve.end) {
         (None, _) => "it never falls",
         (Some(_), SweepEnd::Diverged) => "ends where it bursts",
@@ -82,7 +82,7 @@ fn ended(curve: &RateCurve) -> &'static str {
 }
 
 /// Where rates and losses lie in the picture: so that all of the line is seen, and what points fit.
-fn axes(points: &[RatePoint]) -> Axes {
+fn axes(points: &[LrPoint]) -> Axes {
     let ends = |values: &mut dyn Iterator<Item = f64>| {
         values
             .filter(|value| value.is_finite())
@@ -145,7 +145,7 @@ fn grid(svg: &mut String, axes: &Axes) {
 
 /// A line at each suggested rate, with its name above: at two heights, so that no line goes
 /// through a name.
-fn marks(svg: &mut String, axes: &Axes, curve: &RateCurve) {
+fn marks(svg: &mut String, axes: &Axes, curve: &LrCurve) {
     let suggested = [
         ("steepest", "falls fastest", curve.steepest),
         ("tenth", "a tenth of the best", curve.tenth_of_least),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 use anyhow::{Context, Result};
 use crosstune_core::{
     Error, FitOptions, Modality, Model, Progress, Reshaped, Samples, Splits, files::replace, fit,
-    train::peak_rate,
+    train::peak_lr,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -14,7 +14,7 @@ use crate::{args::setting, process};
 
 /// What becomes of each tensor, what trains at which rate, and what it will cost.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Plan {
+pub(super) struct TrainPlan {
     /// The version that made it.
     version: String,
     recipe: String,
@@ -56,7 +56,7 @@ struct Estimate {
     memory_mib: Option<f64>,
 }
 
-impl Plan {
+impl TrainPlan {
     /// Of a model that is ready to train. Puts its freezing through all phases, and back.
     pub(super) fn new(model: &Model, recipe: &str, options: &FitOptions) -> Result<Self> {
         let moving = || -> Vec<String> {
@@ -81,7 +81,7 @@ impl Plan {
             let fresh = report.fresh.binary_search(&name).is_ok();
             let rates =
                 courses.iter().map(|(trained, lr, pretrained_lr)| match trained.contains(&name) {
-                    true => peak_rate(model, options.layer_decay, [*lr, *pretrained_lr], &name),
+                    true => peak_lr(model, options.layer_decay, [*lr, *pretrained_lr], &name),
                     false => 0.,
                 });
             let from = if fresh { "fresh" } else { "source" }.into();

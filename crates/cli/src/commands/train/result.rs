@@ -1,8 +1,8 @@
 //! `result.json`: what a training leaves beside its model.
 
 use crosstune_core::{
-    BatchNormStats, FitOptions, Fitted, Freeze, Init, LoadReport, MatmulPrecision, Metrics, Recipe,
-    transfer::AlignReport,
+    BatchNormStats, FitOptions, FitReport, Freeze, LoadReport, MatmulPrecision, Metrics, Recipe,
+    WeightInit, transfer::AlignReport,
 };
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ pub(super) struct RunResult {
     pub(super) weights: String,
     pub(super) data: String,
     pub(super) recipe: Recipe,
-    pub(super) init: Init,
+    pub(super) init: WeightInit,
     pub(super) freeze: Freeze,
     pub(super) statistics: BatchNormStats,
     /// What ORCA's first stage came to.
@@ -24,7 +24,7 @@ pub(super) struct RunResult {
     pub(super) samples: Counts,
     pub(super) parameters: Parameters,
     pub(super) loaded: LoadReport,
-    pub(super) course: Fitted,
+    pub(super) course: FitReport,
     /// On the validation split, with the parameters that were kept.
     pub(super) validation: Option<Metrics>,
     /// On the test split.

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, CacheBudget, Dataset, Error, FitOptions, Fitted, Modality, Model, Progress,
-    RunWriter, Splits, evaluate, files::replace, find_rate, fit,
+    BadSample, CacheBudget, Dataset, Error, FitOptions, FitReport, Modality, Model, Progress,
+    RunWriter, Splits, evaluate, files::replace, find_lr, fit,
 };
 
 use super::{
@@ -57,17 +57,17 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     say_phases(&options);
     let recipe = args.transfer.recipe;
     if let Some(path) = &args.hold_to {
-        plan::Plan::new(&model, recipe.name(), &options)?.hold_to(path)?;
+        plan::TrainPlan::new(&model, recipe.name(), &options)?.hold_to(path)?;
     }
     if let Some(path) = &args.plan {
-        let planned = plan::Plan::new(&model, recipe.name(), &options)?;
+        let planned = plan::TrainPlan::new(&model, recipe.name(), &options)?;
         let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
         planned.write(path)?;
         say("planned", path.display());
         return Ok(());
     }
     if let Some(path) = &args.find_lr {
-        let curve = find_rate(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
+        let curve = find_lr(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
         replace(path, lr_plot::plot(&curve))?;
         let rate = |rate: Option<f64>| rate.map_or("none".into(), |rate| format!("{rate:.1e}"));
         let (steepest, careful) = (rate(curve.steepest), rate(curve.tenth_of_least));
@@ -161,7 +161,7 @@ fn fitted<M: Modality>(
     splits: &Splits,
     options: &FitOptions,
     run: &RunWriter,
-) -> Result<(Fitted, f64, f64)> {
+) -> Result<(FitReport, f64, f64)> {
     let batches = splits.train.len().div_ceil(options.batch_size) * options.epochs;
     let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
     let bar = progress::training(batches.min(most));

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 use crate::family::pretrained::Pretrained;
-use crate::nn::Block;
+use crate::nn::BlockKind;
 use crate::weights::{Lora, WeightSource, write_tensors};
 
 /// Opens a file of this name and contents.
@@ -28,7 +28,7 @@ fn a_design_says_what_differs_from_the_usual() {
     assert_eq!(source.family().trunk, TrunkConfig::Transformer(want));
     assert!(!source.has_weights());
     let error = source.source().unwrap_err();
-    assert!(error.is_misuse() && error.to_string().contains("--init random"), "{error}");
+    assert!(error.is_usage_error() && error.to_string().contains("--init random"), "{error}");
 
     let text = r#"{"trunk": {"resnet": {"planes": 8, "shortcut": "padded",
         "stages": [{"blocks": 1, "width": 8, "stride": 1}]}}}"#;
@@ -36,7 +36,7 @@ fn a_design_says_what_differs_from_the_usual() {
     let TrunkConfig::ResNet(trunk) = &source.family().trunk else {
         unreachable!("a ResNet was asked for");
     };
-    assert_eq!((trunk.in_channels, trunk.block), (8, Block::Basic));
+    assert_eq!((trunk.in_channels, trunk.block), (8, BlockKind::Basic));
 }
 
 #[test]

@@ -4,6 +4,6 @@ mod resnet;
 mod transformer;
 mod trunk;
 
-pub use resnet::{Block, ResNet, ResNetConfig, Shortcut, Stage};
+pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stage};
 pub use transformer::{LayerScale, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};

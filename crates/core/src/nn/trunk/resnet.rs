@@ -12,7 +12,7 @@ use crate::weights::VarBuilder;
 /// Which convolutions a block has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Block {
+pub enum BlockKind {
     /// Two of 3 × 3, each normalised.
     Basic,
     /// One of 1 × 1 to a quarter of the channels, one of 3 × 3, which makes the step, and one of 1 × 1
@@ -53,7 +53,7 @@ pub struct ResNetConfig {
     /// The stages.
     pub stages: Vec<Stage>,
     /// The kind of all blocks.
-    pub block: Block,
+    pub block: BlockKind,
     /// How inputs are handed on.
     pub shortcut: Shortcut,
 }
@@ -71,9 +71,11 @@ impl ResNetConfig {
             || !self.stages.iter().all(positive)
         {
             "stages, their blocks, channels and strides must be at least 1"
-        } else if self.block == Block::Bottleneck && self.stages.iter().any(|s| s.width % 4 != 0) {
+        } else if self.block == BlockKind::Bottleneck
+            && self.stages.iter().any(|s| s.width % 4 != 0)
+        {
             "a bottleneck's channels must be a multiple of 4"
-        } else if self.block == Block::Keyword && self.stages.len() > 1 {
+        } else if self.block == BlockKind::Keyword && self.stages.len() > 1 {
             "a keyword spotter has one stage"
         } else {
             return Ok(());
@@ -122,7 +124,7 @@ enum Past {
 
 #[derive(Debug)]
 struct ResidualBlock {
-    kind: Block,
+    kind: BlockKind,
     layers: Vec<Layer>,
     past: Past,
 }
@@ -137,11 +139,11 @@ impl ResidualBlock {
     ) -> Result<Self> {
         let (one, two, three) = (["conv1", "norm1"], ["conv2", "norm2"], ["conv3", "norm3"]);
         let layers = match config.block {
-            Block::Basic | Block::Keyword => vec![
+            BlockKind::Basic | BlockKind::Keyword => vec![
                 Layer::new(at, one, (c_in, c_out), 3, stride)?,
                 Layer::new(at, two, (c_out, c_out), 3, 1)?,
             ],
-            Block::Bottleneck => vec![
+            BlockKind::Bottleneck => vec![
                 Layer::new(at, one, (c_in, c_out / 4), 1, 1)?,
                 Layer::new(at, two, (c_out / 4, c_out / 4), 3, stride)?,
                 Layer::new(at, three, (c_out / 4, c_out), 1, 1)?,
@@ -171,7 +173,7 @@ impl ResidualBlock {
                 thin.constant_pad_nd([0, 0, 0, 0, before, behind])
             }
         };
-        if let (Block::Keyword, [first, second]) = (self.kind, self.layers.as_slice()) {
+        if let (BlockKind::Keyword, [first, second]) = (self.kind, self.layers.as_slice()) {
             let y = first.norm.forward(&first.conv.forward(&x).relu_(), train);
             let sum = second.conv.forward(&y).relu() + past;
             return (second.norm.forward(&sum, train), sum);
@@ -257,7 +259,7 @@ mod tests {
     use crate::model::{Freeze, ModelOutline};
     use crate::weights::{Fresh, Origin};
 
-    fn config(block: Block, shortcut: Shortcut) -> ResNetConfig {
+    fn config(block: BlockKind, shortcut: Shortcut) -> ResNetConfig {
         let stage = |width, stride| Stage { blocks: 2, width, stride };
         ResNetConfig { in_channels: 8, stages: vec![stage(8, 1), stage(16, 2)], block, shortcut }
     }
@@ -266,7 +268,7 @@ mod tests {
     fn frozen_statistics_stand_still_and_others_move() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let root = VarBuilder::root(&store, &fresh).sub("trunk");
-        let net = ResNet::new(&root, config(Block::Basic, Shortcut::Projected)).unwrap();
+        let net = ResNet::new(&root, config(BlockKind::Basic, Shortcut::Projected)).unwrap();
         let x = Tensor::randn([2, 8, 6, 6], (Kind::Float, Device::Cpu)) + 3.;
         let mean = || store.variables()["trunk.stages.0.0.norm1.running_mean"].copy();
         assert!(!store.variables()["trunk.stages.0.0.norm1.running_mean"].requires_grad());
@@ -286,7 +288,7 @@ mod tests {
     fn a_padded_shortcut_has_no_parameters_and_keeps_every_other_place() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let root = VarBuilder::root(&store, &fresh);
-        let config = config(Block::Basic, Shortcut::Padded);
+        let config = config(BlockKind::Basic, Shortcut::Padded);
         let block = ResidualBlock::new(&root, &config, 8, 16, 2).unwrap();
         assert!(store.variables().keys().all(|name| !name.contains("shortcut")));
         // With convolutions of zeros, what comes out is what is handed on.
@@ -306,7 +308,7 @@ mod tests {
     fn a_contradiction_is_named() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let root = VarBuilder::root(&store, &fresh);
-        let mut narrow = config(Block::Bottleneck, Shortcut::Projected);
+        let mut narrow = config(BlockKind::Bottleneck, Shortcut::Projected);
         narrow.stages[1].width = 6;
         let error = ResNet::new(&root, narrow).unwrap_err();
         assert!(error.to_string().contains("a multiple of 4"), "{error}");

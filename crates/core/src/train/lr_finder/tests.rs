@@ -9,7 +9,7 @@ fn loss(rate: f64, at: f64) -> f64 {
 }
 
 /// A sweep over losses, until it ends.
-fn swept(from: f64, to: f64, steps: usize, loss: impl Fn(f64) -> f64) -> RateCurve {
+fn swept(from: f64, to: f64, steps: usize, loss: impl Fn(f64) -> f64) -> LrCurve {
     let mut sweep = Sweep::new(rates(from, to, steps).unwrap(), 1);
     while sweep.is_on() {
         sweep.add(loss(sweep.rate()), 8);

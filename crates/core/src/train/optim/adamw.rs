@@ -46,12 +46,12 @@ impl AdamW {
     ) -> Self {
         let (params, trained, groups) = (vec![], vec![], vec![]);
         let mut new = Self { params, trained, groups, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
-        new.retune(store, weight_decay, rate);
+        new.set_rates(store, weight_decay, rate);
         new
     }
 
     /// Sets other rates, and goes on with what trains in `store` now.
-    pub fn retune(
+    pub fn set_rates(
         &mut self,
         store: &VarStore,
         weight_decay: impl Fn(&str) -> f64,
@@ -69,19 +69,19 @@ impl AdamW {
             p.rate = rate(&p.name);
             p.decay = if p.value.dim() > 1 { weight_decay(&p.name) } else { 0. };
         }
-        self.regroup();
+        self.refresh_groups();
     }
 
     /// Forgets all gradients so far, as a new optimizer has seen none.
-    pub fn restart(&mut self) {
+    pub fn reset_state(&mut self) {
         for param in &mut self.params {
             (param.means, param.steps) = (None, 0);
         }
-        self.regroup();
+        self.refresh_groups();
     }
 
     /// Looks again at which of the parameters train.
-    pub fn regroup(&mut self) {
+    pub fn refresh_groups(&mut self) {
         let trains = |&at: &usize| self.params[at].value.requires_grad();
         self.trained = (0..self.params.len()).filter(trains).collect();
         self.groups.clear();

@@ -4,4 +4,4 @@ mod adamw;
 mod schedule;
 
 pub use adamw::{AdamW, clip_factor};
-pub use schedule::{Curve, Schedule};
+pub use schedule::{Schedule, ScheduleKind};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The course of the learning rate behind its warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Curve {
+pub enum ScheduleKind {
     /// Half a cosine down to zero (Loshchilov and Hutter 2017).
     #[default]
     Cosine,
@@ -23,7 +23,7 @@ pub enum Curve {
 /// A rate for each step, as a share of the peak.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule {
-    curve: Curve,
+    curve: ScheduleKind,
     /// Steps in which the rate rises.
     warmup: usize,
     total: usize,
@@ -31,7 +31,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// A course of `total` steps, the share `warmup` of which the rate rises in.
-    pub fn new(curve: Curve, warmup: f64, total: usize) -> Self {
+    pub fn new(curve: ScheduleKind, warmup: f64, total: usize) -> Self {
         Self { curve, warmup: (total as f64 * warmup).ceil() as usize, total }
     }
 
@@ -42,7 +42,7 @@ impl Schedule {
         fn cosine(from: f64, to: f64, share: f64) -> f64 {
             to + (from - to) / 2. * (1. + (PI * share).cos())
         }
-        if curve == Curve::OneCycle {
+        if curve == ScheduleKind::OneCycle {
             // As PyTorch counts: the last step of the rise and the last of all are whole numbers.
             let (start, end) = (1. / 25., 1. / 25. / 1e4);
             let (peak, last) = (warmup.saturating_sub(1), total.saturating_sub(1));
@@ -60,9 +60,9 @@ impl Schedule {
         let (past, all) = (step - warmup, total.saturating_sub(warmup).max(1));
         let share = (past as f64 / all as f64).min(1.);
         match curve {
-            Curve::Cosine | Curve::OneCycle => cosine(1., 0., share),
-            Curve::Linear => 1. - share,
-            Curve::Constant => 1.,
+            ScheduleKind::Cosine | ScheduleKind::OneCycle => cosine(1., 0., share),
+            ScheduleKind::Linear => 1. - share,
+            ScheduleKind::Constant => 1.,
         }
     }
 }
@@ -71,22 +71,22 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn rates(curve: Curve, warmup: f64, total: usize) -> Vec<f64> {
+    fn rates(curve: ScheduleKind, warmup: f64, total: usize) -> Vec<f64> {
         let schedule = Schedule::new(curve, warmup, total);
         (0..total).map(|s| schedule.at(s)).collect()
     }
 
     #[test]
     fn the_rate_rises_and_falls() {
-        let cosine = rates(Curve::Cosine, 4. / 24., 24);
+        let cosine = rates(ScheduleKind::Cosine, 4. / 24., 24);
         assert_eq!(cosine[0], 0.25);
         assert_eq!(cosine[3], 1.);
         assert_eq!(cosine[4], 1.);
         assert!((cosine[14] - 0.5).abs() < 1e-12);
         assert!(cosine[23] > 0. && cosine[23] < 0.01);
-        let linear = rates(Curve::Linear, 4. / 24., 24);
+        let linear = rates(ScheduleKind::Linear, 4. / 24., 24);
         assert_eq!((linear[3], linear[14]), (1., 0.5));
-        assert_eq!(rates(Curve::Constant, 0., 3), [1.; 3]);
+        assert_eq!(rates(ScheduleKind::Constant, 0., 3), [1.; 3]);
     }
 
     /// Against `torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=10, pct_start=0.3)`.
@@ -104,7 +104,7 @@ mod tests {
             0.049_519_368_0,
             4e-6,
         ];
-        for (got, want) in rates(Curve::OneCycle, 0.3, 10).into_iter().zip(want) {
+        for (got, want) in rates(ScheduleKind::OneCycle, 0.3, 10).into_iter().zip(want) {
             assert!((got - want).abs() < 1e-9, "{got} {want}");
         }
     }

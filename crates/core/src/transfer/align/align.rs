@@ -13,7 +13,7 @@ use crate::loader::{Mode, RawInputs, Samples, load_batches};
 use crate::modality::Modality;
 use crate::model::{Model, TrainableGuard, is_running_stat};
 use crate::random::Rng;
-use crate::train::{AdamW, Curve, Schedule, clip_factor};
+use crate::train::{AdamW, Schedule, ScheduleKind, clip_factor};
 
 /// How to align.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,13 +121,13 @@ pub fn align<M: Modality>(
         modality,
         train,
         classes: &classes,
-        source: source.some(&drawn, options.source_samples),
+        source: source.in_memory_subset(&drawn, options.source_samples),
         options,
     };
     let before = measure.distance()?;
 
     let total = options.epochs * train.len().div_ceil(options.batch_size);
-    let schedule = Schedule::new(Curve::Cosine, 0.1, total);
+    let schedule = Schedule::new(ScheduleKind::Cosine, 0.1, total);
     let mut optimizer = AdamW::new(model.store(), |_| 0., |_| 1.);
     let (mut step, mut epochs) = (0, vec![]);
     for epoch in 1..=options.epochs {
@@ -139,7 +139,7 @@ pub fn align<M: Modality>(
             let batch = prepared.batch.to_device(model.classifier().device());
             let targets: Vec<i64> = chosen.iter().map(|&at| classes[at]).collect();
             drawn.shuffle(&mut rng);
-            let some = source.some(&drawn, options.source_samples);
+            let some = source.in_memory_subset(&drawn, options.source_samples);
             let embedded = model.classifier().encoder().embed(&batch, true);
             let distance = some.distance(&embedded, &targets, &options.distance)?;
             let value = distance.double_value(&[]);

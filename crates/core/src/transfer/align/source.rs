@@ -98,7 +98,7 @@ impl SourceFeatures {
     }
 
     /// At most so many of the samples, the ones that `order` names first.
-    pub(super) fn some(&self, order: &[usize], limit: usize) -> Self {
+    pub(super) fn in_memory_subset(&self, order: &[usize], limit: usize) -> Self {
         match self {
             Self::Gaussian { mean, std } => {
                 Self::Gaussian { mean: mean.shallow_clone(), std: std.shallow_clone() }

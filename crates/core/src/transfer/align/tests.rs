@@ -14,7 +14,7 @@ use crate::model::Model;
 // use super::*;
 use crate::data::Input;
 use crate::data::Item;
-use crate::error::Cause;
+use crate::error::BoxError;
 use crate::error::Location;
 use crate::family::Pretrained;
 use crate::loader::ReadMode;
@@ -139,7 +139,7 @@ impl Modality for Waves {
     fn adopt(&mut self, _: &Pretrained) -> Result<Origin> {
         Ok(Origin::Fresh)
     }
-    fn read(&self, input: &Input) -> Result<Tensor, Cause> {
+    fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
         let Input::Text(text) = input else { return Err("not a text".into()) };
         let number: i64 = text.parse()?;
         let (waves, _) = case(4 * (number + 1), 3, 2, 0., 0.7);
@@ -244,7 +244,7 @@ fn what_cannot_be_aligned_is_named() {
 #[test]
 fn at_its_own_moments_the_distance_is_nothing() {
     let (model, train) = (model(), waves(16));
-    let samples = train.some(16);
+    let samples = train.in_memory_subset(16);
     let batch = Waves.batch(&samples.iter().collect::<Vec<_>>());
     let embedded = tch::no_grad(|| model.classifier().encoder().embed(&batch, false));
     let Features::Sequence(sequence) = &embedded else { panic!("not a sequence") };

@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use memmap2::{Mmap, MmapMut, MmapOptions, UncheckedAdvice};
 use tch::{Device, Kind, Tensor};
 
-use super::format::{Order, Packing, Stored, inflate};
+use super::format::{ByteOrder, Packing, Stored, inflate};
 use crate::error::{Error, Result};
 use crate::libtorch::{blob, threads};
 
@@ -74,7 +74,7 @@ impl Mapped {
         let (size, bytes) = (stored.size(), stored.size() * stored.span());
         let from = stored.block.range.start + stored.start;
         let as_is = stored.block.packing == Packing::Plain
-            && (stored.order == Order::NATIVE || size == 1)
+            && (stored.order == ByteOrder::NATIVE || size == 1)
             && kind != Kind::Bool;
         if as_is && bytes >= MAPPED_FROM {
             let memory = if from.is_multiple_of(size) {
@@ -98,7 +98,7 @@ impl Mapped {
                 inflate(packed, (len, crc), stored.start, out).map_err(|p| self.malformed(p))?;
             }
         }
-        if stored.order != Order::NATIVE {
+        if stored.order != ByteOrder::NATIVE {
             let part = if kind == Kind::ComplexFloat { size / 2 } else { size };
             out.chunks_exact_mut(part).for_each(<[u8]>::reverse);
         }

@@ -16,7 +16,7 @@ use ureq::{Agent, Body};
 
 use super::reference::{Reference, check_file, is_commit};
 use super::settings::Settings;
-use crate::error::{Cause, Error, Result};
+use crate::error::{BoxError, Error, Result};
 
 /// How long the hub may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -183,7 +183,7 @@ impl<'a> Client<'a> {
     }
 
     /// An error that names the reference.
-    pub(super) fn error(&self, problem: impl Into<String>, source: Option<Cause>) -> Error {
+    pub(super) fn error(&self, problem: impl Into<String>, source: Option<BoxError>) -> Error {
         Error::Hub { reference: self.reference.to_string(), problem: problem.into(), source }
     }
 
@@ -198,7 +198,7 @@ impl<'a> Client<'a> {
     }
 
     /// Something answers that is no hub.
-    fn no_hub(&self, what: &str, cause: Option<Cause>) -> Error {
+    fn no_hub(&self, what: &str, cause: Option<BoxError>) -> Error {
         let endpoint = &self.settings.endpoint;
         self.error(format!("{endpoint} does not answer as a hub does: {what}; check HF_ENDPOINT and the network"), cause)
     }

@@ -12,7 +12,7 @@ use ureq::http::StatusCode;
 use super::cache::{Cache, incomplete};
 use super::client::{Announced, Client};
 use super::event::Event;
-use crate::error::{Cause, Error, Result};
+use crate::error::{BoxError, Error, Result};
 
 /// How often a connection may fail in a row without a new byte.
 const TRIES: usize = 3;
@@ -57,7 +57,7 @@ struct Download<'a> {
 /// Why the bytes ended before their time.
 enum Cut {
     /// The connection's fault: another try may help.
-    Connection(Cause),
+    Connection(BoxError),
     /// Anything else.
     Failure(Error),
 }

@@ -205,7 +205,7 @@ mod tests {
         ] {
             let error = text.parse::<Reference>().unwrap_err();
             assert!(error.to_string().contains(said), "{error} does not say {said}");
-            assert!(error.is_misuse(), "{text}");
+            assert!(error.is_usage_error(), "{text}");
         }
     }
 

@@ -197,7 +197,7 @@ mod tests {
 
         let error = with(&[("HF_TOKEN", "hf_a\nhf_secret")]).err().unwrap();
         assert!(error.to_string().contains("the token from HF_TOKEN has characters"), "{error}");
-        assert!(!error.to_string().contains("secret") && error.is_misuse());
+        assert!(!error.to_string().contains("secret") && error.is_usage_error());
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         {
             let error = with(&[("HF_ENDPOINT", wrong)]).err().unwrap();
             assert!(error.to_string().contains("is not the URL of a hub"), "{error}");
-            assert!(error.is_misuse());
+            assert!(error.is_usage_error());
             // Offline, nobody asks.
             assert!(with(&[("HF_ENDPOINT", wrong), ("HF_HUB_OFFLINE", "1")]).is_ok());
         }

@@ -3,13 +3,13 @@
 use super::*;
 
 /// A curve that falls around 1e-3 and bursts behind 1e-1.
-fn curve() -> RateCurve {
+fn curve() -> LrCurve {
     let point = |at: i32| {
         let rate = 1e-6 * 10f64.powf(f64::from(at) / 16.);
         let smooth = 0.4 + 1.9 / (1. + (rate / 1e-3).powi(2)) + (rate / 0.15).powi(2);
-        RatePoint { rate, loss: smooth + 0.2 * f64::from(at).sin(), smooth }
+        LrPoint { rate, loss: smooth + 0.2 * f64::from(at).sin(), smooth }
     };
-    RateCurve {
+    LrCurve {
         points: (0..89).map(point).collect(),
         end: SweepEnd::Diverged,
         steepest: Some(8e-4),
@@ -63,14 +63,14 @@ fn the_line_is_seen_whole_and_points_stay_outside_if_they_are() {
 
 #[test]
 fn a_curve_that_does_not_fall_is_drawn_without_marks() {
-    let point = |at: i32| RatePoint { rate: 1e-3 * f64::from(at), loss: 2., smooth: 2. };
+    let point = |at: i32| LrPoint { rate: 1e-3 * f64::from(at), loss: 2., smooth: 2. };
     let points = (1..5).map(point).collect();
-    let flat = RateCurve { points, end: SweepEnd::Last, steepest: None, tenth_of_least: None };
+    let flat = LrCurve { points, end: SweepEnd::Last, steepest: None, tenth_of_least: None };
     let svg = plot(&flat);
     assert!(!svg.contains("class=\"mark") && svg.contains("it never falls"), "{svg}");
     assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     assert!(svg.contains(">2e-3</text>"), "few powers of ten have labels between");
-    let none = RateCurve { points: vec![], ..flat };
+    let none = LrCurve { points: vec![], ..flat };
     assert!(!plot(&none).contains("NaN"));
 }
 

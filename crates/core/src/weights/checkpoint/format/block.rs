@@ -13,7 +13,7 @@ pub(crate) const MOST_DEFLATED: usize = 1032;
 
 /// Where a record lies in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Block {
+pub(crate) struct ByteRange {
     /// Its bytes in the file, which are known to be there.
     pub(crate) range: Range<usize>,
     /// What they have to be put through.
@@ -34,7 +34,7 @@ pub(crate) enum Packing {
     },
 }
 
-impl Block {
+impl ByteRange {
     /// The number of bytes when unpacked.
     pub(crate) fn len(&self) -> usize {
         match self.packing {

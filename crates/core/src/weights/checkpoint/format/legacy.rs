@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::block::{Block, Packing};
+use super::block::{ByteRange, Packing};
 use super::contents::{Contents, Format};
 use super::limits::quote;
 use super::pickle::{Node, StorageRef, Value, machine};
-use super::stored::{Order, size};
+use super::stored::{ByteOrder, size};
 use super::{names, torch};
 
 /// A pickle of the number 0x1950a86a20f9469cfc6c.
@@ -48,7 +48,7 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
             format!("the storage {} is cut off or of another length; fetch it again", quote(key))
         })?;
         at = range.end;
-        if blocks.insert(key, Block { range, packing: Packing::Plain }).is_some() {
+        if blocks.insert(key, ByteRange { range, packing: Packing::Plain }).is_some() {
             return Err(format!("the storage {} is there twice", quote(key)));
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
         let block = blocks.get(storage.key).cloned();
         block.ok_or_else(|| format!("no storage {}", quote(storage.key)))
     };
-    torch::contents(Format::TorchLegacy, &heap, names::name(&heap, root)?, Order::Little, block)
+    torch::contents(Format::TorchLegacy, &heap, names::name(&heap, root)?, ByteOrder::Little, block)
 }
 
 /// The bytes of the storage at `at`, which must have as many elements as the pickle says.

@@ -24,4 +24,4 @@ pub use contents::{Format, ONLY};
 
 pub(crate) use block::{Packing, inflate};
 pub(crate) use limits::quote;
-pub(crate) use stored::{Order, Stored};
+pub(crate) use stored::{ByteOrder, Stored};

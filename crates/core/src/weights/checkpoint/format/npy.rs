@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use safetensors::Dtype;
 
-use super::block::{Block, Packing};
+use super::block::{ByteRange, Packing};
 use super::contents::{Contents, Format, ONLY};
 use super::limits::{MOST_DIMENSIONS, quote};
-use super::stored::{Order, Storage, Stored, column_strides, numel, size};
+use super::stored::{ByteOrder, Storage, Stored, column_strides, numel, size};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
@@ -23,7 +23,7 @@ pub(super) enum Array {
 /// Reads a file of one array.
 pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
     let (mut tensors, mut skipped) = (BTreeMap::new(), BTreeMap::new());
-    let block = Block { range: 0..data.len(), packing: Packing::Plain };
+    let block = ByteRange { range: 0..data.len(), packing: Packing::Plain };
     match array(&data[..data.len().min(LONGEST_HEADER)], block)? {
         Array::Tensor(stored) => {
             tensors.insert(ONLY.into(), stored);
@@ -36,7 +36,7 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
 }
 
 /// The array of a block whose first [`LONGEST_HEADER`] bytes are `head`.
-pub(super) fn array(head: &[u8], block: Block) -> Result<Array, String> {
+pub(super) fn array(head: &[u8], block: ByteRange) -> Result<Array, String> {
     let broken = || "not a whole npy array; write it again".to_owned();
     let rest = head.strip_prefix(MAGIC).ok_or_else(broken)?;
     let (text, rest) = match rest {
@@ -132,7 +132,7 @@ fn tuple(text: &str) -> Option<Vec<usize>> {
 
 /// The type of an array's elements.
 enum Element {
-    Known(Order, Dtype),
+    Known(ByteOrder, Dtype),
     Object,
     Other,
 }
@@ -143,10 +143,10 @@ fn element(descr: &str) -> Element {
         return Element::Object;
     }
     let (order, name) = match descr.split_at_checked(1) {
-        Some(("<", name)) => (Order::Little, name),
-        Some((">", name)) => (Order::Big, name),
-        Some(("|" | "=", name)) => (Order::NATIVE, name),
-        _ => (Order::NATIVE, descr),
+        Some(("<", name)) => (ByteOrder::Little, name),
+        Some((">", name)) => (ByteOrder::Big, name),
+        Some(("|" | "=", name)) => (ByteOrder::NATIVE, name),
+        _ => (ByteOrder::NATIVE, descr),
     };
     let dtype = match name {
         "b1" | "?" => Dtype::BOOL,

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use safetensors::Dtype;
 use serde::Deserialize;
 
-use super::block::{Block, Packing};
+use super::block::{ByteRange, Packing};
 use super::contents::{Contents, Format, insert};
 use super::header;
 use super::header::Members;
 use super::limits::quote;
-use super::stored::{Order, Storage, Stored, numel, size};
+use super::stored::{ByteOrder, Storage, Stored, numel, size};
 
 /// The longest header, the same bound as that of the library that writes these files.
 const LONGEST_HEADER: usize = 100_000_000;
@@ -55,8 +55,8 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
             skipped.insert(name, format!("tensor of {dtype:?}, which libtorch lacks"));
             continue;
         };
-        let block = Block { range: base + from..base + to, packing: Packing::Plain };
-        let storage = Storage { block, start: 0, len: len / size, order: Order::Little };
+        let block = ByteRange { range: base + from..base + to, packing: Packing::Plain };
+        let storage = Storage { block, start: 0, len: len / size, order: ByteOrder::Little };
         let stored = Stored::rows(dtype, shape, storage)?;
         insert(&mut tensors, name, stored)?;
     }

@@ -2,7 +2,7 @@
 
 use safetensors::Dtype;
 
-use super::block::Block;
+use super::block::ByteRange;
 use super::limits::MOST_DIMENSIONS;
 
 /// A tensor in a file. Every element lies within its block.
@@ -17,21 +17,21 @@ pub(crate) struct Stored {
     /// Where the first element begins in the unpacked block, in bytes.
     pub(crate) start: usize,
     /// The order of the bytes of an element.
-    pub(crate) order: Order,
+    pub(crate) order: ByteOrder,
     /// Where the bytes are.
-    pub(crate) block: Block,
+    pub(crate) block: ByteRange,
 }
 
 /// The order of the bytes of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum ByteOrder {
     /// The lowest first.
     Little,
     /// The highest first.
     Big,
 }
 
-impl Order {
+impl ByteOrder {
     /// The order of this machine.
     pub(crate) const NATIVE: Self =
         if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
@@ -41,13 +41,13 @@ impl Order {
 #[derive(Debug, Clone)]
 pub(crate) struct Storage {
     /// The block.
-    pub(crate) block: Block,
+    pub(crate) block: ByteRange,
     /// Where the first element begins in the unpacked block, in bytes.
     pub(crate) start: usize,
     /// The number of elements.
     pub(crate) len: usize,
     /// The order of the bytes of an element.
-    pub(crate) order: Order,
+    pub(crate) order: ByteOrder,
 }
 
 impl Stored {

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::block::Block;
+use super::block::ByteRange;
 use super::contents::{Contents, Format};
 use super::limits::quote;
 use super::names::Named;
 use super::pickle::{Heap, StorageRef, machine};
-use super::stored::{Order, Storage, Stored, size};
+use super::stored::{ByteOrder, Storage, Stored, size};
 use super::zip::Archive;
 use super::{names, stored};
 
@@ -42,9 +42,9 @@ pub(super) fn read(archive: &Archive<'_>) -> Result<Contents, String> {
         ));
     }
     let order = match record("byteorder").map(|block| archive.head(block, 6)).transpose()? {
-        None => Order::Little,
-        Some(order) if *order == *b"little" => Order::Little,
-        Some(order) if *order == *b"big" => Order::Big,
+        None => ByteOrder::Little,
+        Some(order) if *order == *b"little" => ByteOrder::Little,
+        Some(order) if *order == *b"big" => ByteOrder::Big,
         Some(_) => return Err("its byteorder is neither little nor big".into()),
     };
     let data = archive.head(block, block.len())?;
@@ -63,8 +63,8 @@ pub(super) fn contents<'a>(
     format: Format,
     heap: &Heap<'a>,
     Named { tensors: named, skipped }: Named<'_>,
-    order: Order,
-    block: impl Fn(&StorageRef<'a>) -> Result<Block, String>,
+    order: ByteOrder,
+    block: impl Fn(&StorageRef<'a>) -> Result<ByteRange, String>,
 ) -> Result<Contents, String> {
     let mut tensors = BTreeMap::new();
     for (name, tensor) in named {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::block::{Block, MOST_DEFLATED, Packing};
+use super::block::{ByteRange, MOST_DEFLATED, Packing};
 use super::limits::quote;
 
 const END: &[u8] = b"PK\x05\x06";
@@ -35,7 +35,7 @@ const LONGEST_NAME: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Archive<'a> {
     data: &'a [u8],
-    records: BTreeMap<&'a str, Block>,
+    records: BTreeMap<&'a str, ByteRange>,
 }
 
 impl<'a> Archive<'a> {
@@ -80,17 +80,17 @@ impl<'a> Archive<'a> {
     }
 
     /// The records in alphabetical order.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (&'a str, &Block)> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (&'a str, &ByteRange)> {
         self.records.iter().map(|(name, block)| (*name, block))
     }
 
     /// One record.
-    pub(crate) fn get(&self, name: &str) -> Option<&Block> {
+    pub(crate) fn get(&self, name: &str) -> Option<&ByteRange> {
         self.records.get(name)
     }
 
     /// The first bytes of a block when unpacked, `most` of them or as many as there are.
-    pub(crate) fn head(&self, block: &Block, most: usize) -> Result<Cow<'a, [u8]>, String> {
+    pub(crate) fn head(&self, block: &ByteRange, most: usize) -> Result<Cow<'a, [u8]>, String> {
         block.head(self.data, most)
     }
 }
@@ -151,7 +151,7 @@ struct Header<'a> {
 
 impl Header<'_> {
     /// Where the record's bytes are, which lie before the directory.
-    fn block(&self, data: &[u8], directory: usize) -> Result<Block, String> {
+    fn block(&self, data: &[u8], directory: usize) -> Result<ByteRange, String> {
         if self.flags & 1 != 0 {
             return Err("is encrypted".into());
         }
@@ -171,9 +171,9 @@ impl Header<'_> {
         let range = start..end;
         let len = usize::try_from(self.unpacked).map_err(|_| "is too large")?;
         match self.method {
-            0 if len == range.len() => Ok(Block { range, packing: Packing::Plain }),
+            0 if len == range.len() => Ok(ByteRange { range, packing: Packing::Plain }),
             8 if len / MOST_DEFLATED <= range.len() => {
-                Ok(Block { range, packing: Packing::Deflated { len, crc: self.crc } })
+                Ok(ByteRange { range, packing: Packing::Deflated { len, crc: self.crc } })
             }
             0 | 8 => Err(format!("says that its {} bytes are {len}", range.len())),
             other => Err(format!("is packed by method {other}; pack it again, stored or deflated")),
