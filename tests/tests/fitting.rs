@@ -16,7 +16,7 @@ use crate::support::{root, seeded, tiny_bert, train};
 struct Tuned {
     before: HashMap<String, Tensor>,
     after: HashMap<String, Tensor>,
-    course: FitReport,
+    history: FitReport,
 }
 
 impl Tuned {
@@ -40,8 +40,8 @@ fn tuned_without(held_out: f64, freeze: &str, options: &FitOptions) -> Tuned {
     let (model, sentences, splits) = ready(held_out, freeze);
     let before = values(&model);
     let (train, validation) = (&splits.train, &splits.validation);
-    let course = fit(&model, &sentences, train, validation, options, &mut |_| Ok(())).unwrap();
-    Tuned { before, after: values(&model), course }
+    let history = fit(&model, &sentences, train, validation, options, &mut |_| Ok(())).unwrap();
+    Tuned { before, after: values(&model), history }
 }
 
 /// A tiny BERT with a fresh head and some sentences, of which a share is held out.
@@ -70,9 +70,9 @@ fn options(epochs: usize) -> FitOptions {
     FitOptions { epochs, batch_size: 8, lr: 1e-2, pretrained_lr: 1e-3, ..Default::default() }
 }
 
-/// The figures of the course, without the times.
-fn figures(course: &FitReport) -> Vec<(f64, Option<f64>)> {
-    course.epochs.iter().map(|e| (e.train_loss, e.validation_loss)).collect()
+/// The figures of the history, without the times.
+fn figures(history: &FitReport) -> Vec<(f64, Option<f64>)> {
+    history.epochs.iter().map(|e| (e.train_loss, e.validation_loss)).collect()
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_is_kept_of_frozen_parts_is_what_they_compute() {
         let phase = |epochs| Phase::of(freeze.parse().unwrap(), epochs);
         let run = |phases, memory| {
             let room = Some(CacheBudget { memory, ..CacheBudget::default() });
-            tuned("nothing", &FitOptions { phases, room, ..options(3) }).course
+            tuned("nothing", &FitOptions { phases, room, ..options(3) }).history
         };
         // One epoch is computed as it comes.
         let again = run(vec![phase(1), phase(1), phase(1)], DEFAULT_MEMORY);
@@ -120,9 +120,9 @@ fn batches_together_are_one_batch() {
 fn an_average_is_what_is_evaluated_and_kept() {
     let run = |ema| tuned_without(0., "nothing", &FitOptions { ema, ..options(2) });
     let (plain, forgetful, slow) = (run(None), run(Some(0.)), run(Some(0.9999)));
-    assert_eq!(figures(&plain.course), figures(&forgetful.course), "it forgets all but the last");
+    assert_eq!(figures(&plain.history), figures(&forgetful.history), "it forgets all but the last");
     assert!(plain.after.iter().all(|(name, t)| *t == forgetful.after[name]));
-    let train = |t: &Tuned| t.course.epochs[1].train_loss;
+    let train = |t: &Tuned| t.history.epochs[1].train_loss;
     assert_eq!(train(&plain), train(&slow), "the average does not train");
     assert!(slow.moved("trunk.") < plain.moved("trunk."));
 }
@@ -157,8 +157,8 @@ fn what_has_settled_is_frozen() {
         tuned("nothing", &FitOptions { auto_freeze: settle, patience: None, ..options(6) })
     };
     let (all, some) = (run(None), run(Some(0.9)));
-    assert_eq!(figures(&all.course)[..2], figures(&some.course)[..2], "two epochs to compare");
-    assert_ne!(figures(&all.course), figures(&some.course));
+    assert_eq!(figures(&all.history)[..2], figures(&some.history)[..2], "two epochs to compare");
+    assert_ne!(figures(&all.history), figures(&some.history));
     assert!(some.moved("embed.") < all.moved("embed."));
 }
 
@@ -218,8 +218,8 @@ fn a_good_rate_is_found_and_nothing_is_changed() {
         let (model, sentences, splits) = ready(0.2, "trunk.blocks.0.*");
         let none = Samples::default();
         let options = FitOptions { lr, pretrained_lr: lr / 10., ..options(6) };
-        let course = fit(&model, &sentences, &splits.train, &none, &options, &mut |_| Ok(()));
-        course.unwrap().epochs.last().unwrap().train_loss
+        let history = fit(&model, &sentences, &splits.train, &none, &options, &mut |_| Ok(()));
+        history.unwrap().epochs.last().unwrap().train_loss
     };
     for rate in [curve.steepest.unwrap(), curve.tenth_of_least.unwrap()] {
         let found = loss(rate);

@@ -88,7 +88,7 @@ fn memory_holds_what_fits_and_no_more() {
         Samples::read(&pictures, &data.test, ReadMode::Inference, &mut memory, || ());
     assert!(bad.is_empty());
     assert_eq!((samples.len(), samples.in_memory(), memory), (data.test.len(), 10, 63));
-    assert_eq!(samples.some(4).len(), 4);
+    assert_eq!(samples.in_memory_subset(4).len(), 4);
     // Not the first ten, which would all be of one class.
     let targets: Vec<_> = data.test.iter().map(|i| i.target.clone()).collect();
     assert_eq!(samples.targets(), targets);

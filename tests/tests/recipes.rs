@@ -44,15 +44,15 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     let batch_size = data.train.len();
     let options = plan.apply(FitOptions { epochs: 9, batch_size, ..FitOptions::default() });
     let none = Samples::default();
-    let course = fit(&model, &sentences, &splits.train, &none, &options, &mut |_| Ok(())).unwrap();
+    let history = fit(&model, &sentences, &splits.train, &none, &options, &mut |_| Ok(())).unwrap();
 
-    let losses: Vec<_> = course.epochs.iter().map(|epoch| epoch.train_loss).collect();
+    let losses: Vec<_> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
     let off = |of: &Tensor, name: &str| {
         (of - &expected[name]).abs().max().to_kind(Kind::Double).double_value(&[])
     };
     let far = off(&Tensor::from_slice(&losses), "losses");
     assert!(far < 1e-5, "{far}: {losses:?}");
-    let samples = splits.train.some(batch_size);
+    let samples = splits.train.in_memory_subset(batch_size);
     let batch = sentences.batch(&samples.iter().collect::<Vec<_>>());
     let far = off(&tch::no_grad(|| model.classifier().forward(&batch, false)), "logits");
     assert!(far < 1e-5, "{far}");

@@ -91,7 +91,7 @@ fn row(task: &Task, results: &[Value]) -> Result<[String; 9]> {
         results.iter().map(|r| number(r, "/test/accuracy")).collect::<Result<_>>()?;
     let percent = |share: f64| format!("{:.1} %", 100. * share);
     let gain = |control: f64| format!("{:+.1}", 100. * (accuracy[0] - control));
-    let epochs = results[0]["course"]["epochs"].as_array().map_or(0, Vec::len);
+    let epochs = results[0]["history"]["epochs"].as_array().map_or(0, Vec::len);
     let million = |n: f64| format!("{:.2} M", n / 1e6);
     Ok([
         format!("text → {} ({})", task.modality, task.title),
@@ -101,7 +101,7 @@ fn row(task: &Task, results: &[Value]) -> Result<[String; 9]> {
         gain(accuracy[1]),
         gain(accuracy[2]),
         epochs.to_string(),
-        format!("{:.0}", number(&results[0], "/course/seconds")?),
+        format!("{:.0}", number(&results[0], "/history/seconds")?),
         format!(
             "{} / {}",
             million(number(&results[0], "/parameters/trained")?),

@@ -211,7 +211,7 @@ fn readme(source: &Source, result: &Value) -> Result<String> {
         source.modality,
         count("/parameters/trained")?,
         count("/samples/train")?,
-        result.pointer("/course/epochs").and_then(Value::as_array).map_or(0, Vec::len),
+        result.pointer("/history/epochs").and_then(Value::as_array).map_or(0, Vec::len),
         count("/samples/test")?,
         100. * accuracy(result)?,
         source.modality,
@@ -243,7 +243,7 @@ mod tests {
     fn a_shipped_model_says_its_terms() {
         let result = json!({
             "parameters": {"trained": 12}, "samples": {"train": 3, "test": 4},
-            "course": {"epochs": [1, 2]}, "test": {"accuracy": 0.5},
+            "history": {"epochs": [1, 2]}, "test": {"accuracy": 0.5},
         });
         let text = readme(&SOURCES[1], &result).unwrap();
         assert!(text.contains("12 parameters") && text.contains("in 2 epochs"), "{text}");

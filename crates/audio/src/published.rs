@@ -27,11 +27,23 @@ const USUAL_RATE: u32 = 16_000;
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Adopted {
     /// wav2vec2, HuBERT.
-    Waveform { hears: WaveformConfig, embedder: WaveformEmbedderConfig },
+    Waveform {
+        #[serde(alias = "hears")]
+        front_end: WaveformConfig,
+        embedder: WaveformEmbedderConfig,
+    },
     /// Whisper.
-    Whisper { hears: WhisperConfig, embedder: FrameStemConfig },
+    Whisper {
+        #[serde(alias = "hears")]
+        front_end: WhisperConfig,
+        embedder: FrameStemConfig,
+    },
     /// AST.
-    Kaldi { hears: KaldiConfig, embedder: PatchEmbedderConfig },
+    Kaldi {
+        #[serde(alias = "hears")]
+        front_end: KaldiConfig,
+        embedder: PatchEmbedderConfig,
+    },
     /// honk.
     Cepstra { embedder: StemConfig },
 }
@@ -85,7 +97,7 @@ impl Adopted {
             EmbedderConfig::Waveform(embedder) => {
                 let published = Published::open(&path)?;
                 let masked = embedder.norm == WaveformNorm::Layer;
-                let hears = WaveformConfig {
+                let front_end = WaveformConfig {
                     sample_rate: published.rate(),
                     level: match published.normalises() {
                         true => Level::Normalised,
@@ -96,17 +108,17 @@ impl Adopted {
                         false => Ends::Silent,
                     },
                 };
-                Self::Waveform { hears, embedder }
+                Self::Waveform { front_end, embedder }
             }
             EmbedderConfig::Frames(embedder) => {
                 let published = Published::open(&path)?;
-                let hears = WhisperConfig {
+                let front_end = WhisperConfig {
                     sample_rate: published.rate(),
                     fft: published.n_fft.unwrap_or(400),
                     hop: published.hop_length.unwrap_or(160),
                     bands: bands("feature_size", published.feature_size, embedder.bands)?,
                 };
-                Self::Whisper { hears, embedder }
+                Self::Whisper { front_end, embedder }
             }
             EmbedderConfig::Patches(embedder) => {
                 let published = Published::open(&path)?;
@@ -118,14 +130,14 @@ impl Adopted {
                     ),
                     false => (0., 0.5),
                 };
-                let hears = KaldiConfig {
+                let front_end = KaldiConfig {
                     sample_rate: published.rate(),
                     bands: bands("num_mel_bins", published.num_mel_bins, embedder.size[0])?,
                     mean,
                     scale: 2. * std,
                     window: KaldiWindow::Hanning,
                 };
-                Self::Kaldi { hears, embedder }
+                Self::Kaldi { front_end, embedder }
             }
             // Published as a bare table of tensors, with nothing beside it.
             EmbedderConfig::Stem(embedder) => Self::Cepstra { embedder },
@@ -144,11 +156,11 @@ impl Adopted {
     /// If a size cannot be.
     pub(crate) fn front_end(&self) -> Result<FrontEnd, MelError> {
         Ok(match self {
-            Self::Waveform { hears, embedder } => {
-                FrontEnd::Waveform(Waveform::new(*hears, &embedder.convolutions))
+            Self::Waveform { front_end, embedder } => {
+                FrontEnd::Waveform(Waveform::new(*front_end, &embedder.convolutions))
             }
-            Self::Whisper { hears, .. } => FrontEnd::Whisper(WhisperMel::new(*hears)?),
-            Self::Kaldi { hears, .. } => FrontEnd::Kaldi(KaldiMel::new(*hears)?),
+            Self::Whisper { front_end, .. } => FrontEnd::Whisper(WhisperMel::new(*front_end)?),
+            Self::Kaldi { front_end, .. } => FrontEnd::Kaldi(KaldiMel::new(*front_end)?),
             Self::Cepstra { .. } => FrontEnd::Cepstra(Cepstra::new()),
         })
     }
@@ -171,14 +183,14 @@ impl Adopted {
         let ms = |samples: usize, rate: u32| samples as f64 * 1000. / f64::from(rate);
         // Window, hop and bands.
         let (rate, shape) = match self {
-            Self::Waveform { hears, .. } => (hears.sample_rate, None),
-            Self::Whisper { hears, .. } => {
-                let &WhisperConfig { sample_rate, fft, hop, bands } = hears;
+            Self::Waveform { front_end, .. } => (front_end.sample_rate, None),
+            Self::Whisper { front_end, .. } => {
+                let &WhisperConfig { sample_rate, fft, hop, bands } = front_end;
                 (sample_rate, Some((ms(fft, sample_rate), ms(hop, sample_rate), bands)))
             }
-            Self::Kaldi { hears, .. } => {
+            Self::Kaldi { front_end, .. } => {
                 let (window, hop) = (KaldiMel::WINDOW_MS, KaldiMel::HOP_MS);
-                (hears.sample_rate, Some((f64::from(window), f64::from(hop), hears.bands)))
+                (front_end.sample_rate, Some((f64::from(window), f64::from(hop), front_end.bands)))
             }
             Self::Cepstra { .. } => {
                 let rate = Cepstra::SAMPLE_RATE;
@@ -191,10 +203,10 @@ impl Adopted {
             None => (None, None, None),
         };
         Ok(AudioOptions {
-            sample_rate: settle("--sample-rate", asked.sample_rate, Some(rate))?,
-            window_ms: settle("--window-ms", asked.window_ms, window)?,
-            hop_ms: settle("--hop-ms", asked.hop_ms, hop)?,
-            bands: settle("--bands", asked.bands, bands)?,
+            sample_rate: resolve("--sample-rate", asked.sample_rate, Some(rate))?,
+            window_ms: resolve("--window-ms", asked.window_ms, window)?,
+            hop_ms: resolve("--hop-ms", asked.hop_ms, hop)?,
+            bands: resolve("--bands", asked.bands, bands)?,
             frames: self.length(asked.frames)?,
             ..asked
         })
@@ -233,22 +245,22 @@ impl Adopted {
     /// no such front end.
     pub(crate) fn extractor(&self, options: &AudioOptions) -> Option<Value> {
         Some(match self {
-            Self::Waveform { hears, .. } => json!({
+            Self::Waveform { front_end, .. } => json!({
                 "feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1,
-                "sampling_rate": hears.sample_rate, "padding_value": 0.,
-                "do_normalize": hears.level == Level::Normalised,
-                "return_attention_mask": hears.ends == Ends::Masked,
+                "sampling_rate": front_end.sample_rate, "padding_value": 0.,
+                "do_normalize": front_end.level == Level::Normalised,
+                "return_attention_mask": front_end.ends == Ends::Masked,
             }),
-            Self::Whisper { hears, .. } => json!({
-                "feature_extractor_type": "WhisperFeatureExtractor", "feature_size": hears.bands,
-                "sampling_rate": hears.sample_rate, "n_fft": hears.fft, "hop_length": hears.hop,
+            Self::Whisper { front_end, .. } => json!({
+                "feature_extractor_type": "WhisperFeatureExtractor", "feature_size": front_end.bands,
+                "sampling_rate": front_end.sample_rate, "n_fft": front_end.fft, "hop_length": front_end.hop,
                 // transformers counts in whole seconds: other lengths have to be cut to fit.
-                "chunk_length": (options.frames() * hears.hop).div_ceil(hears.sample_rate as usize),
+                "chunk_length": (options.frames() * front_end.hop).div_ceil(front_end.sample_rate as usize),
             }),
-            Self::Kaldi { hears, .. } => json!({
-                "feature_extractor_type": "ASTFeatureExtractor", "num_mel_bins": hears.bands,
-                "sampling_rate": hears.sample_rate, "max_length": options.frames(),
-                "do_normalize": true, "mean": hears.mean, "std": hears.scale / 2.,
+            Self::Kaldi { front_end, .. } => json!({
+                "feature_extractor_type": "ASTFeatureExtractor", "num_mel_bins": front_end.bands,
+                "sampling_rate": front_end.sample_rate, "max_length": options.frames(),
+                "do_normalize": true, "mean": front_end.mean, "std": front_end.scale / 2.,
             }),
             Self::Cepstra { .. } => return None,
         })
@@ -284,11 +296,11 @@ impl Adopted {
     /// The same with the embedder as a run of ours has it, which was fitted to `frames` frames.
     pub(crate) fn fitted(self, frames: i64) -> Self {
         match self {
-            Self::Whisper { hears, embedder } => {
-                Self::Whisper { hears, embedder: fewer_positions(&embedder, frames) }
+            Self::Whisper { front_end, embedder } => {
+                Self::Whisper { front_end, embedder: fewer_positions(&embedder, frames) }
             }
-            Self::Kaldi { hears, embedder } => {
-                Self::Kaldi { hears, embedder: shortened(&embedder, frames) }
+            Self::Kaldi { front_end, embedder } => {
+                Self::Kaldi { front_end, embedder: shortened(&embedder, frames) }
             }
             other => other,
         }
@@ -310,7 +322,7 @@ fn size(n: i64) -> usize {
 }
 
 /// What the pretrained model needs, unless a person chose otherwise. `None`: it has no such thing.
-pub(crate) fn settle<T: PartialEq + Display>(
+pub(crate) fn resolve<T: PartialEq + Display>(
     setting: &'static str,
     asked: Option<T>,
     needed: Option<T>,

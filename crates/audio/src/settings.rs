@@ -17,7 +17,7 @@ use crate::{
     features::{FrontEnd, Padding},
     long::Long,
     options::{AudioOptions, FrameFeatures},
-    published::{Adopted, settle},
+    published::{Adopted, resolve},
     recording::Recording,
     sample::{Hearing, open},
     scale::Normalization,
@@ -37,7 +37,7 @@ pub struct AudioSettings {
     scale: Option<Normalization>,
     adopted: Option<Adopted>,
     /// How frames lie for a model that was not trained on sound.
-    lie: Lie,
+    layout: FrameLayout,
     /// Whether a run of ours is taken over, with its scale.
     embedder: Origin,
     /// Made of the options or of what was adopted, once.
@@ -60,14 +60,14 @@ struct Saved {
     scale: Option<Normalization>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     adopted: Option<Adopted>,
-    #[serde(default)]
-    lie: Lie,
+    #[serde(default, alias = "lie")]
+    layout: FrameLayout,
 }
 
 /// How frames lie for a model that was not trained on sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Lie {
+enum FrameLayout {
     /// In a sequence, as long as the recordings are.
     #[default]
     Sequence,
@@ -98,8 +98,8 @@ impl AudioSettings {
         };
         let front_end = front_end
             .map_err(|e| Error::Setting { setting: "--window-ms", problem: e.to_string() })?;
-        let (lie, embedder) = (Lie::default(), Origin::Fresh);
-        Ok(Self { options, scale: None, adopted, lie, embedder, front_end })
+        let (layout, embedder) = (FrameLayout::default(), Origin::Fresh);
+        Ok(Self { options, scale: None, adopted, layout, embedder, front_end })
     }
 
     /// Hears as a run of ours did, and meets its trunk, which takes `form`, as that did.
@@ -112,31 +112,31 @@ impl AudioSettings {
         }
         // A table of positions is of one length; planes are of any.
         let frames = match form {
-            FeatureShape::Sequence { .. } => settle("--frames", asked.frames, Some(frames))?,
+            FeatureShape::Sequence { .. } => resolve("--frames", asked.frames, Some(frames))?,
             FeatureShape::FeatureMap { .. } => asked.frames.or(Some(frames)),
         };
         let has = &run.options;
         let options = AudioOptions {
-            sample_rate: settle("--sample-rate", asked.sample_rate, has.sample_rate)?,
-            features: settle("--features", asked.features, Some(has.features()))?,
-            window_ms: settle("--window-ms", asked.window_ms, Some(has.window_ms()))?,
-            hop_ms: settle("--hop-ms", asked.hop_ms, Some(has.hop_ms()))?,
-            bands: settle("--bands", asked.bands, Some(has.bands()))?,
+            sample_rate: resolve("--sample-rate", asked.sample_rate, has.sample_rate)?,
+            features: resolve("--features", asked.features, Some(has.features()))?,
+            window_ms: resolve("--window-ms", asked.window_ms, Some(has.window_ms()))?,
+            hop_ms: resolve("--hop-ms", asked.hop_ms, Some(has.hop_ms()))?,
+            bands: resolve("--bands", asked.bands, Some(has.bands()))?,
             coefficients: match has.features() {
                 FrameFeatures::Mfcc => {
-                    settle("--coefficients", asked.coefficients, Some(has.coefficients()))?
+                    resolve("--coefficients", asked.coefficients, Some(has.coefficients()))?
                 }
                 FrameFeatures::LogMel | FrameFeatures::Fbank => asked.coefficients,
             },
             frames,
             ..asked
         };
-        let lie = match run.lie {
-            Lie::Picture(Some(stem)) => Lie::Picture(Some(of_one_channel(stem))),
+        let layout = match run.layout {
+            FrameLayout::Picture(Some(stem)) => FrameLayout::Picture(Some(of_one_channel(stem))),
             other => other,
         };
         let embedder = Origin::Pretrained;
-        *self = Self { scale: run.scale, lie, embedder, ..Self::with(options, None)? };
+        *self = Self { scale: run.scale, layout, embedder, ..Self::with(options, None)? };
         Ok(embedder)
     }
 
@@ -171,19 +171,19 @@ impl Modality for AudioSettings {
             true => Some(Adopted::of(source)?),
             false => None,
         };
-        let lie = match (source.family().trunk.accepts(), &source.family().embedder) {
-            _ if adopted.is_some() => Lie::Sequence,
-            (FeatureShape::Sequence { .. }, _) => Lie::Sequence,
+        let layout = match (source.family().trunk.accepts(), &source.family().embedder) {
+            _ if adopted.is_some() => FrameLayout::Sequence,
+            (FeatureShape::Sequence { .. }, _) => FrameLayout::Sequence,
             (FeatureShape::FeatureMap { .. }, EmbedderConfig::Stem(stem)) => {
-                Lie::Picture(Some(*stem))
+                FrameLayout::Picture(Some(*stem))
             }
-            (FeatureShape::FeatureMap { .. }, _) => Lie::Picture(None),
+            (FeatureShape::FeatureMap { .. }, _) => FrameLayout::Picture(None),
         };
-        let origin = match (&adopted, lie) {
-            (None, Lie::Sequence | Lie::Picture(None)) => Origin::Fresh,
-            (Some(_), _) | (None, Lie::Picture(Some(_))) => Origin::Pretrained,
+        let origin = match (&adopted, layout) {
+            (None, FrameLayout::Sequence | FrameLayout::Picture(None)) => Origin::Fresh,
+            (Some(_), _) | (None, FrameLayout::Picture(Some(_))) => Origin::Pretrained,
         };
-        *self = Self { lie, ..Self::with(self.options.clone(), adopted)? };
+        *self = Self { layout, ..Self::with(self.options.clone(), adopted)? };
         Ok(origin)
     }
 
@@ -199,8 +199,8 @@ impl Modality for AudioSettings {
         let options = AudioOptions { sample_rate: Some(rate), ..self.options.clone() };
         // It does not fail: options that hold at one rate hold at all.
         let Ok(settled) = Self::with(options, self.adopted.clone()) else { return };
-        let (scale, lie, embedder) = (self.scale.clone(), self.lie, self.embedder);
-        let mut settled = Self { scale, lie, embedder, ..settled };
+        let (scale, layout, embedder) = (self.scale.clone(), self.layout, self.embedder);
+        let mut settled = Self { scale, layout, embedder, ..settled };
         let mut lengths: Vec<usize> = headers
             .iter()
             .map(|&(from, samples)| {
@@ -283,7 +283,7 @@ impl Modality for AudioSettings {
             Some(padded) => x.masked_fill(&padded, 0.),
             None => x,
         };
-        if self.lie != Lie::Sequence {
+        if self.layout != FrameLayout::Sequence {
             let missing = self.options.frames() as i64 - longest;
             return Batch {
                 x: x.pad([0, 0, 0, missing.max(0)], "constant", 0.),
@@ -316,7 +316,7 @@ impl Modality for AudioSettings {
         };
         let mask = match self.front_end.padding() {
             Padding::Full | Padding::Silent => None,
-            Padding::Masked if self.lie != Lie::Sequence => None,
+            Padding::Masked if self.layout != FrameLayout::Sequence => None,
             Padding::Masked => Some(Tensor::ones(&x.size()[..2], (Kind::Bool, Device::Cpu))),
         };
         Batch { x, attention_mask: mask }
@@ -335,9 +335,9 @@ impl Modality for AudioSettings {
                 Box::new(FrameEmbedder::new(at, config, form)?)
             }
             FeatureShape::FeatureMap { channels } => {
-                let from = match self.lie {
-                    Lie::Picture(Some(stem)) => stem,
-                    Lie::Picture(None) | Lie::Sequence => fresh_stem(channels),
+                let from = match self.layout {
+                    FrameLayout::Picture(Some(stem)) => stem,
+                    FrameLayout::Picture(None) | FrameLayout::Sequence => fresh_stem(channels),
                 };
                 let to = of_one_channel(from);
                 Box::new(SpectrogramStem::new(&at, &from, &to, Sides::BandsByFrames, form)?)
@@ -364,16 +364,16 @@ fn usual_length(lengths: &mut [usize]) -> Option<usize> {
 }
 
 impl From<AudioSettings> for Saved {
-    fn from(AudioSettings { options, scale, adopted, lie, .. }: AudioSettings) -> Self {
-        Self { options, scale, adopted, lie }
+    fn from(AudioSettings { options, scale, adopted, layout, .. }: AudioSettings) -> Self {
+        Self { options, scale, adopted, layout }
     }
 }
 
 impl TryFrom<Saved> for AudioSettings {
     type Error = Error;
 
-    fn try_from(Saved { options, scale, adopted, lie }: Saved) -> Result<Self> {
-        let settled = Self { scale, lie, ..Self::with(options, adopted)? };
+    fn try_from(Saved { options, scale, adopted, layout }: Saved) -> Result<Self> {
+        let settled = Self { scale, layout, ..Self::with(options, adopted)? };
         let width = settled.front_end.width();
         if let Some(Normalization { mean, std }) = &settled.scale
             && (mean.len() != width

@@ -69,7 +69,7 @@ pub use train::{
     Schedule, ScheduleKind, SweepEnd, Trainer, find_lr, fit,
 };
 pub use transfer::{
-    Moments, Overrides, Recipe, RecipePlan, SourceFeatures, WeightInit, init_from_data,
+    EmbeddingStats, Overrides, Recipe, RecipePlan, SourceFeatures, WeightInit, init_from_data,
 };
 #[cfg(feature = "hub")]
 pub use weights::hub;

@@ -9,7 +9,7 @@ use crosstune_core::{Error, Result};
 
 use crate::{
     augment::{Augment, Policy},
-    geometry::Fit,
+    geometry::CropMode,
     options::ImageOptions,
     picture::{Background, Channels},
     resample::Resample,
@@ -35,7 +35,7 @@ pub struct ImageArgs {
     /// Crop the longer side of a picture that is no square, or squash it [default: the model's; or
     /// crop]
     #[arg(long, value_parser = PossibleValuesParser::new(["crop", "squash"]).map(fit))]
-    pub fit: Option<Fit>,
+    pub crop_mode: Option<CropMode>,
     /// Scale pictures with this filter, antialiased [default: the model's; or bilinear]
     #[arg(long, value_parser = PossibleValuesParser::new(Resample::ALL.map(Resample::name)).try_map(resample))]
     pub resample: Option<Resample>,
@@ -81,8 +81,8 @@ fn channels(count: String) -> Channels {
     if count == "1" { Channels::Grey } else { Channels::Rgb }
 }
 
-fn fit(name: String) -> Fit {
-    if name == "squash" { Fit::Squash } else { Fit::Crop }
+fn fit(name: String) -> CropMode {
+    if name == "squash" { CropMode::Squash } else { CropMode::Crop }
 }
 
 fn resample(name: String) -> Result<Resample, String> {
@@ -120,8 +120,9 @@ impl TryFrom<ImageArgs> for ImageSettings {
 
     fn try_from(args: ImageArgs) -> Result<Self> {
         let augment = args.augmentation();
-        let ImageArgs { size, patch, channels, fit, resample, background, .. } = args;
-        let asked = ImageOptions { size, patch, channels, fit, resample, ..Default::default() };
+        let ImageArgs { size, patch, channels, crop_mode, resample, background, .. } = args;
+        let asked =
+            ImageOptions { size, patch, channels, crop_mode, resample, ..Default::default() };
         Self::new(asked)?.with_background(background).with_augment(augment)
     }
 }
@@ -178,7 +179,7 @@ mod tests {
     fn how_pictures_are_scaled_is_what_is_asked_for() {
         let got = settings("--fit squash --resample bicubic --background #102030").unwrap();
         let geometry = got.geometry();
-        assert_eq!((geometry.fit, geometry.resample), (Fit::Squash, Resample::Bicubic));
+        assert_eq!((geometry.crop_mode, geometry.resample), (CropMode::Squash, Resample::Bicubic));
         assert_eq!(got.background(), Background([16, 32, 48]));
     }
 }

@@ -8,7 +8,7 @@ use crate::{picture::Channels, resample::Resample};
 /// How a picture that is no square becomes one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fit {
+pub enum CropMode {
     /// Its shorter side is scaled, and what the longer one has too much is cut off at both ends.
     #[default]
     Crop,
@@ -42,8 +42,8 @@ pub struct Geometry {
     #[serde(default)]
     pub resample: Resample,
     /// How a picture that is no square becomes one.
-    #[serde(default)]
-    pub fit: Fit,
+    #[serde(default, alias = "fit")]
+    pub crop_mode: CropMode,
     /// Where a margin of half a pixel goes.
     #[serde(default)]
     pub margin: Margin,
@@ -64,8 +64,8 @@ impl Geometry {
     /// Of pictures whose middle `size` pixels are seen once the shorter side is scaled to `resize`
     /// bilinearly.
     pub fn new(size: u32, resize: u32, patch: Option<u32>, channels: Channels) -> Self {
-        let (resample, fit, margin) = (Resample::Bilinear, Fit::Crop, Margin::Even);
-        Self { size, resize, patch, channels, resample, fit, margin }
+        let (resample, crop_mode, margin) = (Resample::Bilinear, CropMode::Crop, Margin::Even);
+        Self { size, resize, patch, channels, resample, crop_mode, margin }
     }
 
     /// The number of patches; `None`: the model takes pictures whole.

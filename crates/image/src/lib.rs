@@ -35,7 +35,7 @@ pub use augment::{Augment, Policy};
 #[cfg(feature = "cli")]
 pub use cli::ImageArgs;
 pub use embed::PatchEmbedder;
-pub use geometry::{Fit, Geometry, Margin};
+pub use geometry::{CropMode, Geometry, Margin};
 pub use options::ImageOptions;
 pub use picture::{Background, Channels, Picture, PictureError};
 pub use resample::Resample;

@@ -3,7 +3,7 @@
 use crosstune_core::{Error, Result};
 
 use crate::{
-    geometry::{Fit, Geometry, Margin, neighbours, undivided},
+    geometry::{CropMode, Geometry, Margin, neighbours, undivided},
     picture::Channels,
     resample::Resample,
 };
@@ -27,7 +27,7 @@ pub struct ImageOptions {
     /// The filter that pictures are scaled with. Left open to the pictures: bilinear.
     pub resample: Option<Resample>,
     /// How a picture that is no square becomes one. Left open to the pictures: by a crop.
-    pub fit: Option<Fit>,
+    pub crop_mode: Option<CropMode>,
     /// Where a margin of half a pixel goes. Left open to the pictures: to even.
     pub margin: Option<Margin>,
 }
@@ -107,7 +107,7 @@ impl ImageOptions {
     }
 
     /// Settles what is left open for a model that is new to pictures. The options are valid.
-    pub(crate) fn settle(&self, seen: Seen, taken: Taken) -> Geometry {
+    pub(crate) fn resolve(&self, seen: Seen, taken: Taken) -> Geometry {
         let side = seen.size.map(|(width, height)| width.min(height));
         let side = side.filter(|&side| side <= SMALL).unwrap_or(USUAL_SIZE);
         let (size, patch) = match (taken, self.size, self.patch) {
@@ -128,7 +128,7 @@ impl ImageOptions {
             patch,
             channels: self.channels.unwrap_or(stored),
             resample: self.resample.unwrap_or_default(),
-            fit: self.fit.unwrap_or_default(),
+            crop_mode: self.crop_mode.unwrap_or_default(),
             margin: self.margin.unwrap_or_default(),
         }
     }
@@ -138,7 +138,7 @@ impl ImageOptions {
     ///
     /// # Errors
     /// If the model's patches do not divide the size that is asked for, or if it has none.
-    pub(crate) fn settle_as(&self, model: Geometry) -> Result<Geometry> {
+    pub(crate) fn resolve_as(&self, model: Geometry) -> Result<Geometry> {
         let (size, patch) = match (model.patch, self.size, self.patch) {
             (None, _, Some(_)) => return Err(patchless()),
             (None, size, None) => (size.unwrap_or(model.size), None),
@@ -168,7 +168,7 @@ impl ImageOptions {
             patch,
             channels: self.channels.unwrap_or(model.channels),
             resample: self.resample.unwrap_or(model.resample),
-            fit: self.fit.unwrap_or(model.fit),
+            crop_mode: self.crop_mode.unwrap_or(model.crop_mode),
             margin: self.margin.unwrap_or(model.margin),
         })
     }
@@ -182,14 +182,14 @@ fn patchless() -> Error {
 /// A geometry leaves nothing open.
 impl From<Geometry> for ImageOptions {
     fn from(geometry: Geometry) -> Self {
-        let Geometry { size, resize, patch, channels, resample, fit, margin } = geometry;
+        let Geometry { size, resize, patch, channels, resample, crop_mode, margin } = geometry;
         Self {
             size: Some(size),
             resize: Some(resize),
             patch,
             channels: Some(channels),
             resample: Some(resample),
-            fit: Some(fit),
+            crop_mode: Some(crop_mode),
             margin: Some(margin),
         }
     }

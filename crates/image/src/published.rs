@@ -11,7 +11,7 @@ use crosstune_core::{
 use serde::Deserialize;
 
 use crate::{
-    geometry::{Fit, Geometry, Margin},
+    geometry::{CropMode, Geometry, Margin},
     picture::Channels,
     resample::Resample,
     scale::Normalization,
@@ -72,8 +72,8 @@ impl Published {
     }
 
     /// The same for another size, to which a side of `resize` is cut.
-    fn sized(mut self, size: u32, resize: u32, fit: Fit) -> Self {
-        self.geometry = Geometry { size, resize, fit, ..self.geometry };
+    fn sized(mut self, size: u32, resize: u32, crop_mode: CropMode) -> Self {
+        self.geometry = Geometry { size, resize, crop_mode, ..self.geometry };
         self
     }
 
@@ -166,15 +166,15 @@ impl Processor {
     fn published(self, usual: Published, path: &Path) -> Result<Published> {
         let side = |size: Option<Size>| size.map(|size| size.side(path)).transpose();
         let crop = side(self.crop_size.filter(|_| self.do_center_crop != Some(false)))?;
-        let fit = self.fit();
-        let (size, resize, fit) = match (side(self.size)?, crop) {
-            (None, None) => (usual.geometry.size, usual.geometry.resize, usual.geometry.fit),
-            (Some(edge), Some(crop)) => (crop, edge.max(crop), fit),
-            (None, Some(crop)) => (crop, crop, fit),
+        let crop_mode = self.fit();
+        let (size, resize, crop_mode) = match (side(self.size)?, crop) {
+            (None, None) => (usual.geometry.size, usual.geometry.resize, usual.geometry.crop_mode),
+            (Some(edge), Some(crop)) => (crop, edge.max(crop), crop_mode),
+            (None, Some(crop)) => (crop, crop, crop_mode),
             (Some(edge), None) if self.crop_pct.is_some() && edge >= WHOLE => {
-                (edge, edge, Fit::Squash)
+                (edge, edge, CropMode::Squash)
             }
-            (Some(edge), None) => (edge, cut(edge, self.crop_pct, path)?, fit),
+            (Some(edge), None) => (edge, cut(edge, self.crop_pct, path)?, crop_mode),
         };
         let resample = match self.resample {
             None => usual.geometry.resample,
@@ -198,24 +198,24 @@ impl Processor {
             let ours = |v: f32| (f64::from(v) / (255. * factor)) as f32;
             values.map(|values| values.into_iter().map(ours).collect())
         };
-        let mut published = usual.sized(size, resize, fit);
+        let mut published = usual.sized(size, resize, crop_mode);
         published.geometry.resample = resample;
         published.geometry.margin = Margin::Down;
         published.scaled(ours(mean), ours(std), path)
     }
 
     /// What the size is the size of.
-    fn fit(&self) -> Fit {
+    fn fit(&self) -> CropMode {
         let class = self.image_processor_type.as_deref().unwrap_or_default();
         match self.size {
-            Some(Size::Sides { .. }) => Fit::Squash,
+            Some(Size::Sides { .. }) => CropMode::Squash,
             Some(Size::Side(_))
                 if self.crop_pct.is_none()
                     && !BY_SHORTER_SIDE.iter().any(|name| class.starts_with(name)) =>
             {
-                Fit::Squash
+                CropMode::Squash
             }
-            _ => Fit::Crop,
+            _ => CropMode::Crop,
         }
     }
 }
@@ -267,15 +267,15 @@ impl TimmConfig {
             None if size == usual.geometry.size => usual.geometry.resize,
             share => cut(size, share, path)?,
         };
-        let fit = match self.crop_mode.as_deref() {
-            None | Some("center") => Fit::Crop,
-            Some("squash") => Fit::Squash,
+        let crop_mode = match self.crop_mode.as_deref() {
+            None | Some("center") => CropMode::Crop,
+            Some("squash") => CropMode::Squash,
             Some(mode) => {
                 let problem = format!("the crop_mode `{mode}` is not supported: center or squash");
                 return Err(malformed(path, problem));
             }
         };
-        let mut published = usual.sized(size, resize, fit);
+        let mut published = usual.sized(size, resize, crop_mode);
         if let Some(name) = self.interpolation {
             // Models that were trained with several are asked bilinearly.
             let name = if name == "random" { "bilinear" } else { &name };

@@ -3,7 +3,7 @@
 use fast_image_resize::{CropBox, PixelType};
 
 use crate::{
-    geometry::{Fit, Geometry, Margin},
+    geometry::{CropMode, Geometry, Margin},
     picture::{Channels, Picture, PictureError},
     resample::Resample,
 };
@@ -19,14 +19,14 @@ impl Picture {
     /// # Errors
     /// If `size` is 0 or more than `resize`.
     pub fn fit(self, geometry: &Geometry) -> Result<Self, PictureError> {
-        let Geometry { size, resize, resample, fit, margin, .. } = *geometry;
+        let Geometry { size, resize, resample, crop_mode, margin, .. } = *geometry;
         if size < 1 || size > resize {
             return Err(PictureError::Crop { resize, size });
         }
         if (self.width, self.height) == (size, size) && resize == size {
             return Ok(self);
         }
-        let (width, height) = scaled(self.width, self.height, resize, fit);
+        let (width, height) = scaled(self.width, self.height, resize, crop_mode);
         let (left, wide) = shown(self.width, width, size, margin);
         let (top, high) = shown(self.height, height, size, margin);
         let part = CropBox { left, top, width: wide, height: high };
@@ -69,11 +69,11 @@ impl Picture {
 }
 
 /// The width and height of a picture once it is scaled, before the crop.
-pub(crate) fn scaled(width: u32, height: u32, resize: u32, fit: Fit) -> (u64, u64) {
+pub(crate) fn scaled(width: u32, height: u32, resize: u32, crop_mode: CropMode) -> (u64, u64) {
     // The longer side is rounded down, as torchvision and transformers do it.
-    let side = |length: u32| match fit {
-        Fit::Crop => u64::from(resize) * u64::from(length) / u64::from(width.min(height)),
-        Fit::Squash => resize.into(),
+    let side = |length: u32| match crop_mode {
+        CropMode::Crop => u64::from(resize) * u64::from(length) / u64::from(width.min(height)),
+        CropMode::Squash => resize.into(),
     };
     (side(width), side(height))
 }
@@ -116,10 +116,10 @@ mod tests {
             (1, 10_001, 224, 224, Even, (0., 1.)),
             (10_001, 1, 224, 224, Even, (5_000., 1.)),
         ] {
-            let (side, _) = scaled(length, other, resize, Fit::Crop);
+            let (side, _) = scaled(length, other, resize, CropMode::Crop);
             assert_eq!(shown(length, side, size, margin), expected, "{length} by {other}");
         }
-        assert_eq!(scaled(640, 427, 9, Fit::Squash), (9, 9));
+        assert_eq!(scaled(640, 427, 9, CropMode::Squash), (9, 9));
     }
 
     fn square(resize: u32, size: u32) -> Geometry {
@@ -136,8 +136,8 @@ mod tests {
         for (width, height) in [(1, 1), (1, 65_535), (3, 7), (7, 3), (101, 99), (640, 427)] {
             for (resize, size) in [(1, 1), (7, 7), (64, 57), (225, 224)] {
                 for resample in Resample::ALL {
-                    for fit in [Fit::Crop, Fit::Squash] {
-                        let geometry = Geometry { resample, fit, ..square(resize, size) };
+                    for crop_mode in [CropMode::Crop, CropMode::Squash] {
+                        let geometry = Geometry { resample, crop_mode, ..square(resize, size) };
                         let fitted = grey(width, height).fit(&geometry).unwrap();
                         assert_eq!((fitted.width(), fitted.height()), (size, size));
                         assert!(fitted.samples().iter().all(|&sample| sample == 9));

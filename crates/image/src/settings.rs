@@ -12,8 +12,8 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::{
     augment::Augment,
-    embed::Meeting,
-    geometry::{Fit, Geometry},
+    embed::EmbedderSource,
+    geometry::{CropMode, Geometry},
     options::{ImageOptions, Seen, Taken},
     picture::{Background, Channels, Header, Picture, PictureError},
     published::Published,
@@ -30,7 +30,7 @@ use crate::{
 #[serde(into = "Saved", try_from = "Saved")]
 pub struct ImageSettings {
     asked: ImageOptions,
-    meeting: Meeting,
+    embedder_source: EmbedderSource,
     geometry: Geometry,
     scale: Normalization,
     background: Background,
@@ -52,14 +52,14 @@ impl ImageSettings {
 
     /// For a trunk that is new to pictures.
     fn fresh(asked: ImageOptions, taken: Taken) -> Self {
-        let meeting = match taken {
-            Taken::InPatches => Meeting::Patches,
-            Taken::Whole => Meeting::Stem,
+        let embedder_source = match taken {
+            Taken::InPatches => EmbedderSource::Patches,
+            Taken::Whole => EmbedderSource::Stem,
         };
-        let geometry = asked.settle(Seen::default(), taken);
+        let geometry = asked.resolve(Seen::default(), taken);
         let scale = Normalization::halves(geometry.channels.count());
         let (background, augment) = (Background::default(), Augment::default());
-        Self { asked, meeting, geometry, scale, background, augment }
+        Self { asked, embedder_source, geometry, scale, background, augment }
     }
 
     /// The same with another colour behind transparent pixels.
@@ -100,11 +100,11 @@ impl ImageSettings {
 
     /// Prepares pictures as a run of ours did, and meets its trunk, which takes `form`, as that did.
     fn take_over(&mut self, run: Self, form: FeatureShape) -> Result<Origin> {
-        let geometry = self.asked.settle_as(run.geometry)?;
-        let meeting = run.meeting.trained(form, &run.geometry, &geometry)?;
+        let geometry = self.asked.resolve_as(run.geometry)?;
+        let embedder_source = run.embedder_source.trained(form, &run.geometry, &geometry)?;
         let scale = run.scale.of_channels(geometry.channels.count());
         let Self { asked, background, augment, .. } = *self;
-        *self = Self { asked, meeting, geometry, scale, background, augment };
+        *self = Self { asked, embedder_source, geometry, scale, background, augment };
         Ok(Origin::Pretrained)
     }
 
@@ -141,28 +141,28 @@ impl Modality for ImageSettings {
         if let Some(run) = source.run_for(Self::NAME) {
             return self.take_over(Self::open(run)?, source.family().trunk.accepts());
         }
-        let (asked, meeting) = (self.asked, Meeting::of(source, Self::NAME)?);
-        if !meeting.is_pretrained() {
-            asked.validate_for(meeting.taken())?;
+        let (asked, embedder_source) = (self.asked, EmbedderSource::of(source, Self::NAME)?);
+        if !embedder_source.is_pretrained() {
+            asked.validate_for(embedder_source.taken())?;
             let Self { background, augment, .. } = *self;
-            *self = Self { background, augment, ..Self::fresh(asked, meeting.taken()) };
+            *self = Self { background, augment, ..Self::fresh(asked, embedder_source.taken()) };
             return Ok(Origin::Fresh);
         }
         let published = Published::of(source)?;
-        let geometry = asked.settle_as(published.geometry)?;
+        let geometry = asked.resolve_as(published.geometry)?;
         let scale = published.scale.of_channels(geometry.channels.count());
         let Self { background, augment, .. } = *self;
-        *self = Self { asked, meeting, geometry, scale, background, augment };
+        *self = Self { asked, embedder_source, geometry, scale, background, augment };
         Ok(Origin::Pretrained)
     }
 
     fn survey(&mut self, train: &[&Input]) {
-        if self.meeting.is_pretrained() {
+        if self.embedder_source.is_pretrained() {
             return;
         }
         let step = train.len().div_ceil(SURVEYED).max(1);
         let headers = train.iter().step_by(step).filter_map(|input| header(input).ok());
-        self.geometry = self.asked.settle(seen(headers), self.meeting.taken());
+        self.geometry = self.asked.resolve(seen(headers), self.embedder_source.taken());
         self.scale = Normalization::halves(self.geometry.channels.count());
     }
 
@@ -182,7 +182,7 @@ impl Modality for ImageSettings {
         if width.min(height) <= enough {
             return Ok(sample(picture)?);
         }
-        let (width, height) = resize::scaled(width, height, enough, Fit::Crop);
+        let (width, height) = resize::scaled(width, height, enough, CropMode::Crop);
         Ok(sample(picture.to((width as u32, height as u32), self.geometry.resample)?)?)
     }
 
@@ -210,7 +210,7 @@ impl Modality for ImageSettings {
     }
 
     fn fit_normalization(&mut self, train: &[Tensor]) {
-        if !train.is_empty() && !self.meeting.is_pretrained() {
+        if !train.is_empty() && !self.embedder_source.is_pretrained() {
             self.scale = Normalization::measure(self.geometry.channels, train);
         }
     }
@@ -226,24 +226,24 @@ impl Modality for ImageSettings {
     }
 
     fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
-        self.meeting.embedder(at, &self.geometry, form)
+        self.embedder_source.embedder(at, &self.geometry, form)
     }
 
     fn pretrained_embedder(&self) -> Option<EmbedderConfig> {
-        self.meeting.saved(&self.geometry)
+        self.embedder_source.saved(&self.geometry)
     }
 
     fn embedder_config(&self, form: FeatureShape) -> Option<EmbedderConfig> {
-        self.meeting.config(&self.geometry, form)
+        self.embedder_source.config(&self.geometry, form)
     }
 
     fn save_pretrained(&self, folder: &Path) -> Result<Map<String, Value>> {
-        let Geometry { size, resize, resample, fit, channels, .. } = self.geometry;
-        let (class, before) = match fit {
+        let Geometry { size, resize, resample, crop_mode, channels, .. } = self.geometry;
+        let (class, before) = match crop_mode {
             // The class that scales the shorter side and crops, as we do. Only a margin of half a
             // pixel may come out otherwise: transformers rounds it down, torchvision to even.
-            Fit::Crop => ("BitImageProcessor", json!({"shortest_edge": resize})),
-            Fit::Squash => ("DeiTImageProcessor", json!({"height": resize, "width": resize})),
+            CropMode::Crop => ("BitImageProcessor", json!({"shortest_edge": resize})),
+            CropMode::Squash => ("DeiTImageProcessor", json!({"height": resize, "width": resize})),
         };
         let processor = json!({
             "image_processor_type": class,
@@ -315,8 +315,8 @@ struct Saved {
 
 impl From<ImageSettings> for Saved {
     fn from(settings: ImageSettings) -> Self {
-        let ImageSettings { meeting, geometry, scale, background, augment, .. } = settings;
-        Self { geometry, scale, background, augment, embedder: meeting.saved(&geometry) }
+        let ImageSettings { embedder_source, geometry, scale, background, augment, .. } = settings;
+        Self { geometry, scale, background, augment, embedder: embedder_source.saved(&geometry) }
     }
 }
 
@@ -331,8 +331,8 @@ impl TryFrom<Saved> for ImageSettings {
         let asked = ImageOptions::from(geometry);
         asked.validate()?;
         augment.validate()?;
-        let meeting = Meeting::opened(embedder, &geometry)?;
-        Ok(Self { asked, meeting, geometry, scale, background, augment })
+        let embedder_source = EmbedderSource::opened(embedder, &geometry)?;
+        Ok(Self { asked, embedder_source, geometry, scale, background, augment })
     }
 }
 

@@ -6,7 +6,7 @@ use support::{fixture, formats};
 
 use crosstune_core::Checkpoint;
 use crosstune_image::{
-    Background, Channels, Fit, Geometry, ImageOptions, ImageSettings, Picture, PictureError,
+    Background, Channels, CropMode, Geometry, ImageOptions, ImageSettings, Picture, PictureError,
     Resample,
 };
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
@@ -64,7 +64,7 @@ fn scaling_and_cropping_agree_with_torchvision() {
             panic!("{name}");
         };
         let resample = Resample::ALL.into_iter().find(|r| r.name() == filter).unwrap();
-        let fit = if fit == "squash" { Fit::Squash } else { Fit::Crop };
+        let fit = if fit == "squash" { CropMode::Squash } else { CropMode::Crop };
         let geometry = geometry(resize.parse().unwrap(), size.parse().unwrap(), resample, fit);
         let picture = decode(&png(&shape, &input), channels(&shape)).unwrap();
         let (most, mean) = difference(picture.fit(&geometry).unwrap().samples(), &expected);
@@ -72,13 +72,13 @@ fn scaling_and_cropping_agree_with_torchvision() {
     }
 }
 
-fn geometry(resize: u32, size: u32, resample: Resample, fit: Fit) -> Geometry {
+fn geometry(resize: u32, size: u32, resample: Resample, fit: CropMode) -> Geometry {
     let asked = ImageOptions {
         size: Some(size),
         resize: Some(resize),
         patch: Some(size),
         resample: Some(resample),
-        fit: Some(fit),
+        crop_mode: Some(fit),
         ..ImageOptions::default()
     };
     *ImageSettings::new(asked).unwrap().geometry()

@@ -35,8 +35,8 @@ pub struct Comparison {
     /// The transfer and its controls, one of each kind at most.
     pub arms: Vec<Arm>,
     /// The transfer's worst errors, the most confident first.
-    #[serde(default)]
-    pub exhibits: Vec<Exhibit>,
+    #[serde(default, alias = "exhibits")]
+    pub error_examples: Vec<ErrorExample>,
 }
 
 /// Pretrained weights.
@@ -186,7 +186,7 @@ pub struct Point {
 /// A sample of the test set that was answered wrongly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Exhibit {
+pub struct ErrorExample {
     /// The arm that answered.
     pub arm: ArmKind,
     /// The size of its training set.

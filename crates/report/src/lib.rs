@@ -26,7 +26,8 @@ mod write;
 
 pub use blob::Blob;
 pub use comparison::{
-    Answer, Arm, ArmKind, Budget, Comparison, Exhibit, Media, Point, Run, Source, Target, Trial,
+    Answer, Arm, ArmKind, Budget, Comparison, ErrorExample, Media, Point, Run, Source, Target,
+    Trial,
 };
 pub use error::{Error, Result};
 pub use html::html;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::{
     blob::Blob,
-    comparison::{ArmKind, Comparison, Exhibit, Media, Run},
+    comparison::{ArmKind, Comparison, ErrorExample, Media, Run},
     error::{Error, Result},
 };
 
@@ -57,8 +57,8 @@ fn comparison(c: &Comparison) -> Result<()> {
             }
         }
     }
-    for (number, shown) in c.exhibits.iter().enumerate() {
-        exhibit(c, shown).map_err(at(&format!("exhibit {}", number + 1)))?;
+    for (number, shown) in c.error_examples.iter().enumerate() {
+        example(c, shown).map_err(at(&format!("exhibit {}", number + 1)))?;
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ fn confusion(c: &Comparison, run: &Run) -> Check {
     })
 }
 
-fn exhibit(c: &Comparison, shown: &Exhibit) -> Check {
+fn example(c: &Comparison, shown: &ErrorExample) -> Check {
     let class = |what: &str, class: usize| {
         check(class < c.labels.len(), || {
             format!("{what} is {class}, but there are {} labels", c.labels.len())
@@ -134,7 +134,7 @@ fn exhibit(c: &Comparison, shown: &Exhibit) -> Check {
         arm.runs.iter().any(|run| run.size == shown.size && run.seed == shown.seed)
     });
     check(known, || {
-        let Exhibit { arm, size, seed, .. } = shown;
+        let ErrorExample { arm, size, seed, .. } = shown;
         format!("there is no run of {arm} with size {size} and seed {seed}")
     })?;
     match &shown.media {

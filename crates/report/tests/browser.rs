@@ -147,9 +147,9 @@ fn hostile_names_are_text() -> Result {
     for text in [&mut c.recipe, &mut c.freeze, &mut c.version, &mut c.machine, &mut c.made] {
         *text = HOSTILE.into();
     }
-    c.exhibits[0].place = HOSTILE.into();
-    c.exhibits[1].media = Media::Text(HOSTILE.repeat(30));
-    c.exhibits[2].place = "folder/".repeat(60);
+    c.error_examples[0].place = HOSTILE.into();
+    c.error_examples[1].media = Media::Text(HOSTILE.repeat(30));
+    c.error_examples[2].place = "folder/".repeat(60);
     with(&Matrix::new(vec![c])?, |page| {
         audit(page, "hostile", &["body"])?;
         assert_eq!(page.evaluate("typeof window.caught")?, json!("undefined"));

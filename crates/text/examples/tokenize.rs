@@ -10,7 +10,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf, time::Instant};
 
-use crosstune_core::{Item, Location, MEMORY, Modality, Pretrained, ReadMode, Samples};
+use crosstune_core::{DEFAULT_MEMORY, Item, Location, Modality, Pretrained, ReadMode, Samples};
 use crosstune_text::TextSettings;
 use serde_json::json;
 
@@ -35,8 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..=TIMES {
         let start = Instant::now();
         let (samples, bad) =
-            Samples::read(&settings, &items, ReadMode::Inference, &mut { MEMORY }, || ());
-        let batch = settings.batch(&samples.some(usize::MAX).iter().collect::<Vec<_>>());
+            Samples::read(&settings, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || ());
+        let batch =
+            settings.batch(&samples.in_memory_subset(usize::MAX).iter().collect::<Vec<_>>());
         times.push(start.elapsed().as_secs_f64());
         if let Some(bad) = bad.first() {
             return Err(bad.to_string().into());

@@ -48,7 +48,7 @@ impl<M: Modality> Candidate<M> {
 
 /// Training samples, read for one or several models that prepare their inputs alike.
 #[derive(Debug)]
-pub(crate) struct Looked<M> {
+pub(crate) struct ReadSamples<M> {
     /// The settings, with the scale of the samples.
     pub(crate) modality: M,
     /// What training would vary: a fresh embedder is settled on it.
@@ -78,7 +78,7 @@ pub(crate) fn look<M: Modality>(
     mut modality: M,
     data: &Dataset,
     skip_bad: bool,
-) -> Result<Looked<M>> {
+) -> Result<ReadSamples<M>> {
     let mut memory = DEFAULT_MEMORY;
     let bar = progress::reading(2 * data.train.len(), M::SAMPLES);
     let mut read = |modality: &M, reading| {
@@ -92,7 +92,7 @@ pub(crate) fn look<M: Modality>(
     let readable = |&at: &usize| bad.iter().all(|b| b.place != data.train[at].place);
     let places = (0..data.train.len()).filter(readable).collect();
     let skipped = refuse(bad, &plain, skip_bad)?;
-    Ok(Looked { modality, kept, plain, places, skipped })
+    Ok(ReadSamples { modality, kept, plain, places, skipped })
 }
 
 fn refuse(bad: Vec<BadSample>, read: &Samples, skip_bad: bool) -> Result<usize> {

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Dataset, Device, LoadParts, MatmulPrecision, Modality, Model, ModelOutline, Moments, Origin,
-    Pretrained, RecipePlan, SourceFeatures, Splits, WeightInit, init_from_data,
+    Dataset, Device, EmbeddingStats, LoadParts, MatmulPrecision, Modality, Model, ModelOutline,
+    Origin, Pretrained, RecipePlan, SourceFeatures, Splits, WeightInit, init_from_data,
     transfer::{AlignOptions, AlignReport, align},
 };
 
@@ -14,15 +14,15 @@ use crate::args::{FitArgs, HeadArg, TransferArgs, setting};
 
 /// A source that has met the modality, and what is to be done with it.
 #[derive(Debug)]
-pub(crate) struct Job<'a> {
+pub(crate) struct TransferJob<'a> {
     pub(crate) args: &'a TransferArgs,
     pub(crate) source: Pretrained,
     pub(crate) outline: ModelOutline,
     pub(crate) plan: RecipePlan,
-    joint: OnceCell<Option<Moments>>,
+    joint: OnceCell<Option<EmbeddingStats>>,
 }
 
-impl<'a> Job<'a> {
+impl<'a> TransferJob<'a> {
     /// Opens the source, lets the modality adopt it, and plans. From here on, the process multiplies
     /// as exactly as was asked.
     pub(crate) fn open<M: Modality>(
@@ -130,11 +130,11 @@ impl<'a> Job<'a> {
     }
 
     /// What the trunk was trained to receive, told by the weights once for all models.
-    fn joint(&self) -> Result<Option<&Moments>> {
+    fn joint(&self) -> Result<Option<&EmbeddingStats>> {
         if let Some(joint) = self.joint.get() {
             return Ok(joint.as_ref());
         }
-        let joint = Moments::of(&self.source)?;
+        let joint = EmbeddingStats::of(&self.source)?;
         Ok(self.joint.get_or_init(|| joint).as_ref())
     }
 

@@ -24,21 +24,21 @@ use crate::weights::{WeightSource, lora};
 
 /// Mean and deviation of what a source's own embedder hands to its trunk.
 #[derive(Debug)]
-pub struct Moments {
+pub struct EmbeddingStats {
     /// `[1, D]` or, where the places of the sequence differ, `[T, D]`; f32 on the CPU.
     mean: Tensor,
     /// Over the inputs, likewise.
     std: Tensor,
-    last: Last,
+    output: Output,
 }
 
 /// What an embedder does last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
+enum Output {
     /// Nothing, or something linear: moments are those of what it emits.
     Linear,
     /// It cuts off what is below zero: moments are those of what comes in there.
-    Rectifier,
+    Relu,
 }
 
 /// Tokens that stand for a vocabulary.
@@ -50,7 +50,7 @@ const NEIGHBOURS: f64 = 0.95;
 
 const CHANNELS: f64 = 0.9;
 
-impl Moments {
+impl EmbeddingStats {
     /// Measures the embedder that a source was trained with, by its weights alone:
     ///
     /// - tokens: the sum of the tables of tokens and positions, normalised where the model does so,
@@ -69,28 +69,26 @@ impl Moments {
         let family = pretrained.family();
         let source = &pretrained.source()?;
         let width = family.trunk.accepts().width();
-        let of_norm = |last| {
+        let of_norm = |output| {
             let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[width]);
             Ok(get("weight")?.zip(get("bias")?).map(|(weight, bias)| Self {
                 mean: bias.unsqueeze(0),
                 std: weight.abs().unsqueeze(0),
-                last,
+                output,
             }))
         };
         match &family.embedder {
             EmbedderConfig::Tokens(c) => of_tokens(source, c, width),
             EmbedderConfig::Patches(c) => of_patches(source, c, width),
-            EmbedderConfig::Stem(StemConfig { norm: StemNorm::Batch, .. }) => {
-                of_norm(Last::Rectifier)
-            }
+            EmbedderConfig::Stem(StemConfig { norm: StemNorm::Batch, .. }) => of_norm(Output::Relu),
             // Ours end in a norm, too, as far as they make sequences.
             EmbedderConfig::FromModality
                 if matches!(family.trunk.accepts(), FeatureShape::Sequence { .. }) =>
             {
-                of_norm(Last::Linear)
+                of_norm(Output::Linear)
             }
             EmbedderConfig::Waveform(c) if c.output_norm == NormPlacement::Post => {
-                of_norm(Last::Linear)
+                of_norm(Output::Linear)
             }
             EmbedderConfig::Stem(_)
             | EmbedderConfig::Waveform(_)
@@ -101,9 +99,9 @@ impl Moments {
 
     /// Mean and deviation of what the trunk receives, over all places: each `[D]`. What a rectifier
     /// leaves is that of a normal distribution.
-    pub fn received(&self) -> (Tensor, Tensor) {
+    pub fn trunk_input(&self) -> (Tensor, Tensor) {
         let (mean, std) = self.overall();
-        if self.last == Last::Linear {
+        if self.output == Output::Linear {
             return (mean, std);
         }
         let std = std.clamp_min(f64::from(f32::EPSILON));
@@ -142,7 +140,7 @@ impl Moments {
     /// Brings a fresh embedder to these moments on a batch, by parameters of its own that end it:
     /// its table of positions, as far as the source's own reaches, and its norm. What else it has,
     /// and what is not `fresh` (by our names), stays.
-    pub(crate) fn impose(
+    pub(crate) fn match_to(
         &self,
         encoder: &Encoder,
         parameters: &HashMap<String, Tensor>,
@@ -163,15 +161,15 @@ impl Moments {
             return;
         }
         let (mean, std) = (mean.to_device(weight.device()), std.to_device(weight.device()));
-        match (self.last, encoder.embed(batch, false)) {
+        match (self.output, encoder.embed(batch, false)) {
             // A norm of planes leaves each with the deviation of its weight and the mean of its bias.
-            (Last::Rectifier, Features::FeatureMap(_)) => {
+            (Output::Relu, Features::FeatureMap(_)) => {
                 weight.copy_(&std);
                 bias.copy_(&mean);
             }
-            (Last::Linear, Features::Sequence(_)) => {
+            (Output::Linear, Features::Sequence(_)) => {
                 let scale = || {
-                    let (now, spread) = measured(&encoder.embed(batch, false));
+                    let (now, spread) = feature_stats(&encoder.embed(batch, false));
                     // Channels that are the same everywhere cannot be stretched.
                     let stretch = &std / spread.clamp_min(LEAST);
                     bias.shallow_clone().copy_(&(&mean - (now - &bias) * &stretch));
@@ -212,7 +210,7 @@ const STEEPEST: f64 = 0.02;
 const LEAST: f64 = 1e-3;
 
 /// Mean and deviation of each channel over all places that hold data: each `[D]`.
-pub(crate) fn measured(features: &Features) -> (Tensor, Tensor) {
+pub(crate) fn feature_stats(features: &Features) -> (Tensor, Tensor) {
     let x = match features {
         Features::FeatureMap(x) => x.transpose(0, 1).flatten(1, 3).tr(),
         Features::Sequence(Sequence { x, attention_mask: mask }) => {
@@ -243,7 +241,7 @@ fn of_tokens(
     source: &WeightSource<'_>,
     c: &TokenEmbedderConfig,
     width: i64,
-) -> Result<Option<Moments>> {
+) -> Result<Option<EmbeddingStats>> {
     let get = |name: &str, rows| tensor(source, name, &[rows, width]);
     let Some((tokens, positions)) =
         get("embed.token.weight", c.vocabulary)?.zip(get("embed.position.weight", c.positions)?)
@@ -268,11 +266,11 @@ fn of_tokens(
         let over = [0i64].as_slice();
         let mean = places + tokens.mean_dim(over, true, None);
         let std = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
-        return Ok(Some(Moments { mean, std, last: Last::Linear }));
+        return Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }));
     };
     let (mean, std) = normed_sums(&tokens, &places, eps);
     let (mean, std) = (mean * &weight + bias, std * weight.abs());
-    Ok(Some(Moments { mean, std, last: Last::Linear }))
+    Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }))
 }
 
 /// Mean and deviation over all tokens `[N, D]` of their sums with each place `[P, D]`, brought to a mean
@@ -304,7 +302,7 @@ fn of_patches(
     source: &WeightSource<'_>,
     c: &PatchEmbedderConfig,
     width: i64,
-) -> Result<Option<Moments>> {
+) -> Result<Option<EmbeddingStats>> {
     let [rows, columns] = c.grid();
     let places = rows * columns;
     let before = c.tokens.count();
@@ -323,7 +321,7 @@ fn of_patches(
         None::<i64>,
     );
     let std = spread.clamp_min(0.).sqrt().unsqueeze(0).expand_as(&mean).contiguous();
-    Ok(Some(Moments { mean, std, last: Last::Linear }))
+    Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }))
 }
 
 /// Correlations along a line of pixels, `[length, length]`.
@@ -345,7 +343,7 @@ pub fn init_from_data<M: Modality>(
     model: &Model,
     modality: &M,
     train: &Samples,
-    joint: Option<&Moments>,
+    stats: Option<&EmbeddingStats>,
 ) {
     const SAMPLES: usize = 512;
     let fresh = &model.report().fresh;
@@ -362,8 +360,8 @@ pub fn init_from_data<M: Modality>(
     let batch = batch.to_device(model.classifier().device());
     let encoder = model.classifier().encoder();
     encoder.init_from_data(&batch);
-    if let Some(moments) = joint {
-        moments.impose(encoder, &model.store().variables(), fresh, &batch);
+    if let Some(stats) = stats {
+        stats.match_to(encoder, &model.store().variables(), fresh, &batch);
     }
 }
 

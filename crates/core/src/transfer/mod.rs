@@ -6,6 +6,6 @@ mod rank;
 mod recipe;
 
 pub use align::{AlignOptions, AlignReport, Covariance, Otdd, SourceFeatures, align};
-pub use embedding_stats::{Moments, init_from_data};
+pub use embedding_stats::{EmbeddingStats, init_from_data};
 pub use rank::{LEAST_FOLDS, Logistic, Probe, logme, probe};
 pub use recipe::{Overrides, Recipe, RecipePlan, WeightInit};

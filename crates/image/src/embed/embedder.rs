@@ -13,7 +13,7 @@ use crate::{
 
 /// The embedder that a source is met with.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Meeting {
+pub(crate) enum EmbedderSource {
     /// Fresh patches: its trunk takes a sequence, and never saw pictures.
     Patches,
     /// A fresh stem: its trunk takes planes, and never saw pictures.
@@ -26,7 +26,7 @@ pub(crate) enum Meeting {
     TrainedPatches,
 }
 
-impl Meeting {
+impl EmbedderSource {
     /// What a source needs, which is of pictures if it is of this modality.
     ///
     /// # Errors

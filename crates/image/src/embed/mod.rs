@@ -3,5 +3,5 @@
 mod embedder;
 mod patches;
 
-pub(crate) use embedder::Meeting;
+pub(crate) use embedder::EmbedderSource;
 pub use patches::PatchEmbedder;

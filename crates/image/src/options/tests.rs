@@ -9,7 +9,7 @@ pub(crate) const OPEN: ImageOptions = ImageOptions {
     patch: None,
     channels: None,
     resample: None,
-    fit: None,
+    crop_mode: None,
     margin: None,
 };
 
@@ -38,7 +38,7 @@ fn what_is_open_is_settled_by_the_pictures() {
         let options = ImageOptions { size, patch, ..OPEN };
         options.validate().unwrap();
         options.validate_for(Taken::InPatches).unwrap();
-        let geometry = options.settle(Seen { size: pictures, grey: false }, Taken::InPatches);
+        let geometry = options.resolve(Seen { size: pictures, grey: false }, Taken::InPatches);
         let patch = geometry.divided().unwrap();
         assert_eq!((geometry.size, patch), expected, "{options:?} {pictures:?}");
         assert_eq!(geometry.resize, geometry.size);
@@ -46,20 +46,20 @@ fn what_is_open_is_settled_by_the_pictures() {
         let again = ImageOptions::from(geometry);
         again.validate().unwrap();
         let other = Seen { size: seen(9, 9), grey: true };
-        assert_eq!(again.settle(other, Taken::InPatches), geometry);
+        assert_eq!(again.resolve(other, Taken::InPatches), geometry);
     }
 }
 
 #[test]
 fn a_model_that_takes_pictures_whole_takes_them_as_they_are() {
-    let settle = |options: ImageOptions, width, height| {
+    let resolve = |options: ImageOptions, width, height| {
         options.validate_for(Taken::Whole).unwrap();
-        options.settle(Seen { size: Some((width, height)), grey: true }, Taken::Whole)
+        options.resolve(Seen { size: Some((width, height)), grey: true }, Taken::Whole)
     };
     let whole = Geometry::new(31, 31, None, Channels::Grey);
-    assert_eq!(settle(OPEN, 31, 33), whole);
-    assert_eq!(settle(ImageOptions { size: Some(31), ..OPEN }, 500, 500), whole);
-    assert_eq!(settle(OPEN, 500, 500).size, 224);
+    assert_eq!(resolve(OPEN, 31, 33), whole);
+    assert_eq!(resolve(ImageOptions { size: Some(31), ..OPEN }, 500, 500), whole);
+    assert_eq!(resolve(OPEN, 500, 500).size, 224);
     assert_eq!((whole.patches(), whole.divided().is_err()), (None, true));
 }
 
@@ -77,18 +77,19 @@ fn a_model_of_pictures_settles_what_is_open() {
     ] {
         let options = ImageOptions { size, patch, ..OPEN };
         options.validate().unwrap();
-        assert_eq!(options.settle_as(model).unwrap(), expected, "{options:?}");
+        assert_eq!(options.resolve_as(model).unwrap(), expected, "{options:?}");
     }
     let asked = ImageOptions { channels: Some(Channels::Grey), resize: Some(300), ..OPEN };
     let asked = ImageOptions { size: Some(224), ..asked };
     let expected = Geometry { channels: Channels::Grey, resize: 300, ..vit };
-    assert_eq!(asked.settle_as(vit).unwrap(), expected);
-    let (resample, fit, margin) = (Resample::Bicubic, Fit::Squash, Margin::Down);
-    let squashed = Geometry { resample, fit, margin, ..vit };
-    assert_eq!(OPEN.settle_as(squashed).unwrap(), squashed);
-    let asked = ImageOptions { resample: Some(Resample::Lanczos), fit: Some(Fit::Crop), ..OPEN };
+    assert_eq!(asked.resolve_as(vit).unwrap(), expected);
+    let (resample, crop_mode, margin) = (Resample::Bicubic, CropMode::Squash, Margin::Down);
+    let squashed = Geometry { resample, crop_mode, margin, ..vit };
+    assert_eq!(OPEN.resolve_as(squashed).unwrap(), squashed);
+    let asked =
+        ImageOptions { resample: Some(Resample::Lanczos), crop_mode: Some(CropMode::Crop), ..OPEN };
     let expected = Geometry { margin, resample: Resample::Lanczos, ..vit };
-    assert_eq!(asked.settle_as(squashed).unwrap(), expected);
+    assert_eq!(asked.resolve_as(squashed).unwrap(), expected);
     for (size, patch, model, problem) in [
         (
             Some(100),
@@ -104,7 +105,7 @@ fn a_model_of_pictures_settles_what_is_open() {
             "--patch: the model takes pictures whole, not in patches; leave it out",
         ),
     ] {
-        let error = ImageOptions { size, patch, ..OPEN }.settle_as(model).unwrap_err();
+        let error = ImageOptions { size, patch, ..OPEN }.resolve_as(model).unwrap_err();
         assert_eq!(error.to_string(), problem);
     }
 }
@@ -112,10 +113,10 @@ fn a_model_of_pictures_settles_what_is_open() {
 #[test]
 fn grey_is_kept_unless_colour_is_asked_for() {
     let grey = Seen { size: None, grey: true };
-    assert_eq!(OPEN.settle(grey, Taken::Whole).channels, Channels::Grey);
-    assert_eq!(OPEN.settle(Seen::default(), Taken::InPatches).channels, Channels::Rgb);
+    assert_eq!(OPEN.resolve(grey, Taken::Whole).channels, Channels::Grey);
+    assert_eq!(OPEN.resolve(Seen::default(), Taken::InPatches).channels, Channels::Rgb);
     let asked = ImageOptions { channels: Some(Channels::Rgb), ..OPEN };
-    assert_eq!(asked.settle(grey, Taken::InPatches).channels, Channels::Rgb);
+    assert_eq!(asked.resolve(grey, Taken::InPatches).channels, Channels::Rgb);
 }
 
 #[test]

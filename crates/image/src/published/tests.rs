@@ -101,7 +101,7 @@ fn processors_of_transformers_are_read() {
 
 #[test]
 fn sizes_are_of_both_sides_or_of_the_shorter() {
-    use Fit::{Crop, Squash};
+    use CropMode::{Crop, Squash};
     let (bicubic, bilinear) = (Resample::Bicubic, Resample::Bilinear);
     for (json, expected) in [
         (r#"{"size": {"height": 96, "width": 96}, "resample": 3}"#, (Squash, bicubic)),
@@ -115,9 +115,9 @@ fn sizes_are_of_both_sides_or_of_the_shorter() {
         ("{}", (Crop, bilinear)),
     ] {
         let processor: Processor = serde_json::from_str(json).unwrap();
-        let Geometry { fit, resample, margin, .. } =
+        let Geometry { crop_mode, resample, margin, .. } =
             processor.published(usual(), Path::new("p")).unwrap().geometry;
-        assert_eq!((fit, resample, margin), (expected.0, expected.1, Margin::Down), "{json}");
+        assert_eq!((crop_mode, resample, margin), (expected.0, expected.1, Margin::Down), "{json}");
     }
 }
 

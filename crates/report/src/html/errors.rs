@@ -3,7 +3,7 @@
 use super::escape::{Escaped, Name};
 use crate::{
     blob::Blob,
-    comparison::{Answer, Comparison, Exhibit, Media},
+    comparison::{Answer, Comparison, ErrorExample, Media},
     words,
 };
 
@@ -14,8 +14,8 @@ const SMALL: u32 = 96;
 
 /// The exhibits, if there are any.
 pub(super) fn part(c: &Comparison) -> String {
-    let Some(first) = c.exhibits.first() else { return String::new() };
-    let shown: String = c.exhibits.iter().map(|exhibit| error(c, exhibit)).collect();
+    let Some(first) = c.error_examples.first() else { return String::new() };
+    let shown: String = c.error_examples.iter().map(|example| error(c, example)).collect();
     format!(
         "<h3>Worst errors of the {}, {} {}</h3>\n<div class=\"errors\">\n{shown}</div>\n",
         words::arm(first.arm),
@@ -24,27 +24,27 @@ pub(super) fn part(c: &Comparison) -> String {
     )
 }
 
-fn error(c: &Comparison, exhibit: &Exhibit) -> String {
-    let truth = &c.labels[exhibit.truth];
+fn error(c: &Comparison, example: &ErrorExample) -> String {
+    let truth = &c.labels[example.truth];
     let answer = |answer: &Answer| {
         let label = Name(&c.labels[answer.class]);
         let share = words::percent(f64::from(answer.probability));
-        let yes = if answer.class == exhibit.truth { " class=\"yes\"" } else { "" };
+        let yes = if answer.class == example.truth { " class=\"yes\"" } else { "" };
         format!("<li{yes}><span>{label}</span><span>{share} %</span></li>")
     };
-    let answers: String = exhibit.answers.iter().take(3).map(answer).collect();
+    let answers: String = example.answers.iter().take(3).map(answer).collect();
     format!(
         "<figure class=\"error\">{}<figcaption><strong>{}</strong>, but answered:\
          <ol class=\"answers\">{answers}</ol><code>{}</code></figcaption></figure>\n",
-        media(exhibit, truth),
+        media(example, truth),
         Name(truth),
-        Name(&exhibit.place),
+        Name(&example.place),
     )
 }
 
-fn media(exhibit: &Exhibit, truth: &str) -> String {
-    let place = Escaped(&exhibit.place);
-    match &exhibit.media {
+fn media(example: &ErrorExample, truth: &str) -> String {
+    let place = Escaped(&example.place);
+    match &example.media {
         Media::Picture { png } => {
             let small = if width(png).is_some_and(|width| width <= SMALL) { "small" } else { "" };
             let alt = format!("{place}, which is {}", Escaped(truth));

@@ -59,8 +59,8 @@ fn hostile_names_stay_text() {
     for text in [&mut c.recipe, &mut c.freeze, &mut c.version, &mut c.machine, &mut c.made] {
         *text = hostile.into();
     }
-    c.exhibits[0].place = hostile.into();
-    c.exhibits[1].media = Media::Text(hostile.repeat(20));
+    c.error_examples[0].place = hostile.into();
+    c.error_examples[1].media = Media::Text(hostile.repeat(20));
     let page = page(c);
     assert_well_formed(&page);
     assert!(!page.contains("<script"));

@@ -26,7 +26,7 @@ fn small(arms: &[(ArmKind, &[Small])]) -> Comparison {
     };
     c.arms = arms.iter().map(arm).collect();
     c.test_samples = 4;
-    c.exhibits.clear();
+    c.error_examples.clear();
     c.validate().expect("a valid comparison");
     c
 }

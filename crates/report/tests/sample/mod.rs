@@ -2,8 +2,8 @@
 //! seeds, and errors of all three kinds.
 
 use crosstune_report::{
-    Answer, Arm, ArmKind, Budget, Comparison, Exhibit, Matrix, Media, Point, Run, Source, Target,
-    Trial,
+    Answer, Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Media, Point, Run, Source,
+    Target, Trial,
 };
 
 /// The sizes of training set and their epochs.
@@ -57,7 +57,8 @@ pub(crate) fn comparison(source: [&str; 3], target: [&str; 3]) -> Comparison {
         _ => 0.002,
     };
     let arms = ArmKind::ALL.map(|kind| arm(kind, gain, labels.len(), &mut chance)).to_vec();
-    let exhibits = (0..6).map(|at| exhibit(target[1], at, labels.len(), &mut chance)).collect();
+    let error_examples =
+        (0..6).map(|at| example(target[1], at, labels.len(), &mut chance)).collect();
     Comparison {
         source: Source {
             name: source[0].into(),
@@ -79,7 +80,7 @@ pub(crate) fn comparison(source: [&str; 3], target: [&str; 3]) -> Comparison {
         made: "2026-11-24".into(),
         machine: "2 cores of an x86_64".into(),
         arms,
-        exhibits,
+        error_examples,
     }
 }
 
@@ -163,7 +164,7 @@ fn confusion(classes: usize, accuracy: f64, chance: &mut Chance) -> (Vec<Vec<u32
     (confusion, TEST_SAMPLES as u32 - wrong)
 }
 
-fn exhibit(modality: &str, at: usize, classes: usize, chance: &mut Chance) -> Exhibit {
+fn example(modality: &str, at: usize, classes: usize, chance: &mut Chance) -> ErrorExample {
     let truth = at % classes;
     let first = 0.99 - 0.04 * at as f32;
     let answers = vec![
@@ -181,7 +182,7 @@ fn exhibit(modality: &str, at: usize, classes: usize, chance: &mut Chance) -> Ex
         )),
     };
     let place = format!("{modality}/test/{at:04}");
-    Exhibit { arm: ArmKind::Transfer, size: 2700, seed: 0, place, truth, answers, media }
+    ErrorExample { arm: ArmKind::Transfer, size: 2700, seed: 0, place, truth, answers, media }
 }
 
 /// A PNG of soft colours.

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use crosstune_core::{
-    BadSample, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MEMORY, Modality,
-    Model, Origin, Pretrained, ReadMode, RunWriter, Samples, Target, evaluate, fit, run, seed,
+    BadSample, DEFAULT_MEMORY, Device, FitOptions, Freeze, Input, Item, LoadParts, Location,
+    Modality, Model, Origin, Pretrained, ReadMode, RunWriter, Samples, Target, evaluate, fit, run,
+    seed,
 };
 use crosstune_text::{TextSettings, Units};
 
@@ -30,7 +31,7 @@ fn items() -> Vec<Item> {
 }
 
 fn read(settings: &TextSettings, items: &[Item]) -> (Samples, Vec<BadSample>) {
-    Samples::read(settings, items, ReadMode::Inference, &mut { MEMORY }, || ())
+    Samples::read(settings, items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || ())
 }
 
 /// Trains on a trunk, and returns the share that the reopened model gets right.
@@ -58,7 +59,7 @@ fn learnt(source: &str, units: Units, epochs: usize) -> f64 {
     RunWriter::create(&place, false).unwrap().finish(&model, &settings, &()).unwrap();
     let (opened, settings) = run::open::<TextSettings>(&place, Device::Cpu).unwrap();
     let (again, _) = read(&settings, &items);
-    assert_eq!(again.some(usize::MAX), samples.some(usize::MAX));
+    assert_eq!(again.in_memory_subset(usize::MAX), samples.in_memory_subset(usize::MAX));
     evaluate(&opened, &settings, &again, 8).unwrap().primary_metric()
 }
 

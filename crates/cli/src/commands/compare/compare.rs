@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use crosstune_core::{Dataset, Error, Freeze, Modality, Task};
 use crosstune_report::{
-    Arm, ArmKind, Budget, Comparison, Exhibit, Matrix, Source, Summary, Target,
+    Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Source, Summary, Target,
 };
 
 use super::{
     args::{CompareArgs, Control},
     machine,
-    trial::{self, Bench},
+    trial::{self, Experiment},
 };
 use crate::{
     args::{ModalityArgs, setting},
@@ -19,7 +19,7 @@ use crate::{
         format::{count, percent},
         say,
     },
-    setup::job::Job,
+    setup::job::TransferJob,
 };
 
 pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
@@ -33,16 +33,17 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         }
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
-    let job = Job::open(&args.transfer, &args.fit, &mut modality)?;
+    let job = TransferJob::open(&args.transfer, &args.fit, &mut modality)?;
     let data = dataset(&args)?;
     let mut kinds = vec![ArmKind::Transfer];
     kinds.extend(controls(&args.controls, &job.plan.freeze));
     kinds.dedup();
-    let bench = Bench::new(&job, &args.fit, modality, &data, args.memory.0, args.points.get())?;
+    let bench =
+        Experiment::new(&job, &args.fit, modality, &data, args.memory.0, args.points.get())?;
 
     let mut arms: Vec<Arm> =
         kinds.iter().map(|&kind| Arm { kind, trials: vec![], runs: vec![] }).collect();
-    let (mut budgets, mut exhibits) = (vec![], vec![]);
+    let (mut budgets, mut error_examples) = (vec![], vec![]);
     for (number, size) in args.per_class.iter().enumerate() {
         let epochs = size.epochs.unwrap_or(args.fit.options().epochs);
         let subset = bench.subset(size.per_class, 0)?;
@@ -74,9 +75,9 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
                 let accuracy = percent(run.accuracy);
                 say("run", format!("{}, seed {seed}: accuracy {accuracy}", arm.kind));
                 arm.runs.push(run);
-                exhibits.extend(wrong.into_iter().map(|e: Exhibit| {
+                error_examples.extend(wrong.into_iter().map(|e: ErrorExample| {
                     let place = below(&args.samples.data, &e.place).into();
-                    Exhibit { place, ..e }
+                    ErrorExample { place, ..e }
                 }));
             }
         }
@@ -104,7 +105,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         made: machine::today(),
         machine: machine::describe(args.fit.device.0, args.fit.matmul_precision.into()),
         arms,
-        exhibits,
+        error_examples,
     };
     let matrix = Matrix::new(vec![comparison])?;
     let files = crosstune_report::write(&matrix, &args.out)?;

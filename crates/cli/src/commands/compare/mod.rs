@@ -4,7 +4,7 @@ mod args;
 // The file that does what the command says is called as the command is.
 #[allow(clippy::module_inception)]
 mod compare;
-mod exhibits;
+mod error_examples;
 mod machine;
 mod trial;
 

@@ -5,17 +5,17 @@ use crosstune_core::{
     CacheBudget, Dataset, Error, FitOptions, Metrics, Modality, Overrides, Progress, Recipe,
     RecipePlan, Samples, Splits, WeightInit, evaluate, fit, task::ClassificationMetrics,
 };
-use crosstune_report::{ArmKind, Exhibit, Point, Run, Trial};
+use crosstune_report::{ArmKind, ErrorExample, Point, Run, Trial};
 
-use super::exhibits;
+use super::error_examples;
 use crate::{
     args::FitArgs,
-    setup::job::{Built, Job},
+    setup::job::{Built, TransferJob},
 };
 
 /// What all trainings of a comparison share.
-pub(super) struct Bench<'a, M> {
-    job: &'a Job<'a>,
+pub(super) struct Experiment<'a, M> {
+    job: &'a TransferJob<'a>,
     fit: &'a FitArgs,
     /// Before it looked at any training set.
     modality: M,
@@ -26,15 +26,15 @@ pub(super) struct Bench<'a, M> {
 }
 
 /// A training set, read and prepared.
-pub(super) struct Drawn<M> {
+pub(super) struct TrainingSet<M> {
     data: Dataset,
     modality: M,
     splits: Splits,
 }
 
-impl<'a, M: Modality> Bench<'a, M> {
+impl<'a, M: Modality> Experiment<'a, M> {
     pub(super) fn new(
-        job: &'a Job<'a>,
+        job: &'a TransferJob<'a>,
         fit: &'a FitArgs,
         modality: M,
         data: &'a Dataset,
@@ -57,29 +57,29 @@ impl<'a, M: Modality> Bench<'a, M> {
     }
 
     /// A part of the training set to choose rates with. The test split is not looked at.
-    pub(super) fn held_out(&self, mut data: Dataset, share: f64) -> Result<Drawn<M>> {
+    pub(super) fn held_out(&self, mut data: Dataset, share: f64) -> Result<TrainingSet<M>> {
         data.test.clear();
         data.hold_out(share, 0)?;
         self.read(data)
     }
 
     /// The training set of a seed, with the test split.
-    pub(super) fn drawn(&self, per_class: Option<usize>, seed: u64) -> Result<Drawn<M>> {
+    pub(super) fn drawn(&self, per_class: Option<usize>, seed: u64) -> Result<TrainingSet<M>> {
         self.read(self.subset(per_class, seed)?)
     }
 
-    fn read(&self, data: Dataset) -> Result<Drawn<M>> {
+    fn read(&self, data: Dataset) -> Result<TrainingSet<M>> {
         let mut modality = self.modality.clone();
         let (splits, bad) = Splits::read(&mut modality, &data, self.memory, || ())?;
         if !bad.is_empty() {
             return Err(Error::BadSamples(bad).into());
         }
-        Ok(Drawn { data, modality, splits })
+        Ok(TrainingSet { data, modality, splits })
     }
 
     /// What an arm does at a rate.
     fn plan(&self, kind: ArmKind, lr: f64, epochs: usize) -> Result<RecipePlan> {
-        let Job { args, outline, plan, source, .. } = self.job;
+        let TransferJob { args, outline, plan, source, .. } = self.job;
         let form = source.family().trunk.accepts();
         let pretrained_lr = Some(lr * plan.pretrained_lr / plan.lr);
         let choices = Overrides { lr: Some(lr), pretrained_lr, ..self.fit.choices(args) };
@@ -115,7 +115,7 @@ impl<'a, M: Modality> Bench<'a, M> {
     pub(super) fn trials(
         &self,
         kind: ArmKind,
-        held: &Drawn<M>,
+        held: &TrainingSet<M>,
         size: usize,
         rates: &[f64],
         epochs: usize,
@@ -124,7 +124,7 @@ impl<'a, M: Modality> Bench<'a, M> {
             let plan = self.plan(kind, lr, epochs)?;
             let options = self.options(&plan, 0, epochs);
             let Built { model, .. } = self.build(&plan, held, 0)?;
-            let Drawn { modality, splits, .. } = held;
+            let TrainingSet { modality, splits, .. } = held;
             let trained = fit(
                 &model,
                 modality,
@@ -147,7 +147,7 @@ impl<'a, M: Modality> Bench<'a, M> {
         rates.iter().map(one).collect()
     }
 
-    fn build(&self, plan: &RecipePlan, drawn: &Drawn<M>, seed: u64) -> Result<Built> {
+    fn build(&self, plan: &RecipePlan, drawn: &TrainingSet<M>, seed: u64) -> Result<Built> {
         self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, self.fit.device.0)
     }
 
@@ -155,16 +155,16 @@ impl<'a, M: Modality> Bench<'a, M> {
     pub(super) fn run(
         &self,
         kind: ArmKind,
-        drawn: &Drawn<M>,
+        drawn: &TrainingSet<M>,
         rate: &Trial,
         seed: u64,
         epochs: usize,
         shown: usize,
-    ) -> Result<(Run, Vec<Exhibit>)> {
+    ) -> Result<(Run, Vec<ErrorExample>)> {
         let plan = self.plan(kind, rate.lr, epochs)?;
         let options = self.options(&plan, seed, epochs);
         let Built { model, trained, frozen, .. } = self.build(&plan, drawn, seed)?;
-        let Drawn { data, modality, splits } = drawn;
+        let TrainingSet { data, modality, splits } = drawn;
         let test = || evaluate(&model, modality, &splits.test, options.batch_size);
         let mut curve = vec![Point {
             epoch: 0,
@@ -209,9 +209,9 @@ impl<'a, M: Modality> Bench<'a, M> {
         };
         let wrong = match shown {
             0 => vec![],
-            most => exhibits::worst(&model, modality, &data.test, &splits.test, most)?,
+            most => error_examples::worst(&model, modality, &data.test, &splits.test, most)?,
         };
-        let exhibit = |(place, truth, answers, media)| Exhibit {
+        let example = |(place, truth, answers, media)| ErrorExample {
             arm: kind,
             size,
             seed,
@@ -220,7 +220,7 @@ impl<'a, M: Modality> Bench<'a, M> {
             answers,
             media,
         };
-        Ok((run, wrong.into_iter().map(exhibit).collect()))
+        Ok((run, wrong.into_iter().map(example).collect()))
     }
 }
 

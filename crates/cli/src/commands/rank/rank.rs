@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Instant};
 
 use anyhow::{Result, bail};
 use crosstune_core::{
-    Dataset, Error, Modality, Moments, Origin, Target,
+    Dataset, EmbeddingStats, Error, Modality, Origin, Target,
     error::one_line,
     init_from_data,
     predict::FeatureLevel,
@@ -19,7 +19,7 @@ use crate::{
         format::{count, percent, seconds},
         print, print_json, say,
     },
-    setup::candidates::{Candidate, Looked, dataset, look},
+    setup::candidates::{Candidate, ReadSamples, dataset, look},
 };
 
 /// What is known of one source.
@@ -146,7 +146,7 @@ fn prepared_by<M: Modality>(modality: &M) -> Result<Vec<u8>> {
 fn measure<A: ModalityArgs>(
     args: &RankArgs<A>,
     data: &Dataset,
-    looked: &Looked<A::Modality>,
+    looked: &ReadSamples<A::Modality>,
     of: &Candidate<A::Modality>,
 ) -> Result<Ranked> {
     let start = Instant::now();
@@ -158,7 +158,7 @@ fn measure<A: ModalityArgs>(
         Origin::Pretrained => 1,
     };
     let joint = match of.embedder {
-        Origin::Fresh if !args.no_match => Moments::of(&of.source)?,
+        Origin::Fresh if !args.no_match => EmbeddingStats::of(&of.source)?,
         _ => None,
     };
     let (mut logmes, mut probes) = (vec![], vec![]);

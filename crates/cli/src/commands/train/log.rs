@@ -142,7 +142,7 @@ pub(super) fn say_result(result: &RunResult) {
         score(e, "test");
     }
     let memory = result.cost.peak_memory_mib.map(|m| format!(", {m:.0} MiB at most"));
-    let best = result.course.best_epoch;
-    let kept = format!("epoch {best} of {} kept", result.course.epochs.len());
+    let best = result.history.best_epoch;
+    let kept = format!("epoch {best} of {} kept", result.history.epochs.len());
     say("cost", format!("{}; {kept}{}", seconds(result.cost.seconds), memory.unwrap_or_default()));
 }

@@ -24,7 +24,7 @@ pub(super) struct RunResult {
     pub(super) samples: Counts,
     pub(super) parameters: Parameters,
     pub(super) loaded: LoadReport,
-    pub(super) course: FitReport,
+    pub(super) history: FitReport,
     /// On the validation split, with the parameters that were kept.
     pub(super) validation: Option<Metrics>,
     /// On the test split.

@@ -20,7 +20,7 @@ use crate::{
     args::{LAYOUT, ModalityArgs, setting},
     output::{format::percent, progress, say},
     process,
-    setup::job::{Built, Job},
+    setup::job::{Built, TransferJob},
 };
 
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
@@ -29,7 +29,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         return Err(setting("--validation", "must be a share from 0 to below 1"));
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
-    let job = Job::open(&args.transfer, &args.fit, &mut modality)?;
+    let job = TransferJob::open(&args.transfer, &args.fit, &mut modality)?;
     let mut options = job.plan.apply(args.fit.options());
     options.check()?;
     let task = args.samples.layout.task().unwrap_or_default();
@@ -77,7 +77,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     }
     let Some(run) = run else { return Err(setting("--out", "name the run folder to make")) };
 
-    let (course, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
+    let (history, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
     let evaluate = |samples: &crosstune_core::Samples| {
         let score = || evaluate(&model, &modality, samples, options.batch_size);
         (!samples.is_empty()).then(score).transpose()
@@ -111,7 +111,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             threads: tch::get_num_threads(),
         },
         options,
-        course,
+        history,
     };
     run.json(LAYOUT, &args.samples.layout)?;
     run.finish(&model, &modality, &result)?;
@@ -168,7 +168,7 @@ fn fitted<M: Modality>(
     let first_batch = process::age().as_secs_f64();
     let (mut last, mut times, mut kept) = (Instant::now(), vec![], 0);
     let (train, validation) = (&splits.train, &splits.validation);
-    let course = fit(model, modality, train, validation, options, &mut |p| {
+    let history = fit(model, modality, train, validation, options, &mut |p| {
         match p {
             Progress::Cached { samples } => {
                 kept += samples;
@@ -192,5 +192,5 @@ fn fitted<M: Modality>(
     bar.finish_and_clear();
     times.sort_by(f64::total_cmp);
     let median = times.get(times.len() / 2).copied().unwrap_or_default();
-    Ok((course?, first_batch, median))
+    Ok((history?, first_batch, median))
 }

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::otdd::Otdd;
 use crate::error::{Error, Result};
 use crate::nn::{Features, Pool};
-use crate::transfer::embedding_stats::{Moments, measured};
+use crate::transfer::embedding_stats::{EmbeddingStats, feature_stats};
 use crate::weights::{Checkpoint, write_tensors};
 
 /// The embedded features of a source.
@@ -30,9 +30,9 @@ pub enum SourceFeatures {
     },
 }
 
-impl From<&Moments> for SourceFeatures {
-    fn from(moments: &Moments) -> Self {
-        let (mean, std) = moments.received();
+impl From<&EmbeddingStats> for SourceFeatures {
+    fn from(stats: &EmbeddingStats) -> Self {
+        let (mean, std) = stats.trunk_input();
         let double = |x: Tensor| x.to_kind(Kind::Double);
         Self::Gaussian { mean: double(mean), std: double(std) }
     }
@@ -138,7 +138,7 @@ impl SourceFeatures {
                 by.distance((&embedded, targets), (features, own))
             }
             Self::Gaussian { mean, std } => {
-                let (now, spread) = measured(embedded);
+                let (now, spread) = feature_stats(embedded);
                 let off = (double(now) - mean).square() + (double(spread) - std).square();
                 Ok(off.sum(Kind::Double))
             }

@@ -13,8 +13,8 @@ fn fixture(name: &str) -> Pretrained {
     Pretrained::open(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-fn moments(name: &str) -> Option<Moments> {
-    Moments::of(&fixture(name)).unwrap()
+fn stats(name: &str) -> Option<EmbeddingStats> {
+    EmbeddingStats::of(&fixture(name)).unwrap()
 }
 
 fn near(got: &Tensor, at: &[i64], want: f64) {
@@ -25,23 +25,23 @@ fn near(got: &Tensor, at: &[i64], want: f64) {
 /// Against NumPy in f64, over the whole vocabulary.
 #[test]
 fn tokens_are_measured_place_by_place() {
-    let bert = moments("text/tests/fixtures/tiny-bert").unwrap();
+    let bert = stats("text/tests/fixtures/tiny-bert").unwrap();
     assert_eq!(bert.mean.size(), [64, 32]);
     near(&bert.mean, &[3, 5], -0.584_437_664_482_621);
     near(&bert.std, &[3, 5], 0.755_964_211_071_420);
-    let (mean, std) = bert.received();
+    let (mean, std) = bert.trunk_input();
     near(&mean, &[5], -0.514_647_982_701_799);
     near(&std, &[5], 1.238_129_771_207_07);
-    let gpt2 = moments("text/tests/fixtures/tiny-gpt2").unwrap();
+    let gpt2 = stats("text/tests/fixtures/tiny-gpt2").unwrap();
     near(&gpt2.mean, &[3, 5], -0.639_570_317_479_471);
     near(&gpt2.std, &[3, 5], 0.422_019_369_244_157);
-    near(&gpt2.received().1, &[5], 0.540_632_890_559_135);
+    near(&gpt2.trunk_input().1, &[5], 0.540_632_890_559_135);
 }
 
 /// Against NumPy: the Kronecker product of the three correlations, written out.
 #[test]
 fn patches_are_measured_by_their_kernel() {
-    let vit = moments("image/tests/fixtures/tiny-vit").unwrap();
+    let vit = stats("image/tests/fixtures/tiny-vit").unwrap();
     assert_eq!(vit.mean.size(), [16, 32]);
     near(&vit.mean, &[2, 5], -0.105_541_461_147_367);
     near(&vit.std, &[2, 5], 1.173_210_789_209_223);
@@ -50,9 +50,9 @@ fn patches_are_measured_by_their_kernel() {
 /// Against the numerical integral (SciPy's `quad`) over a rectified normal distribution.
 #[test]
 fn planes_are_measured_behind_their_rectifier() {
-    let resnet = moments("image/tests/fixtures/tiny-resnet-cifar/resnet.th").unwrap();
+    let resnet = stats("image/tests/fixtures/tiny-resnet-cifar/resnet.th").unwrap();
     near(&resnet.mean, &[0, 1], 0.032_656_077_295_542);
-    let (mean, std) = resnet.received();
+    let (mean, std) = resnet.trunk_input();
     near(&mean, &[1], 0.292_212_063_233_413);
     near(&std, &[1], 0.414_403_149_807_953);
 }
@@ -65,7 +65,7 @@ fn what_the_weights_do_not_tell_is_not_made_up() {
         ("audio/tests/fixtures/tiny-wav2vec2", true),
         ("audio/tests/fixtures/tiny-wav2vec2-large", false),
     ] {
-        assert_eq!(moments(name).is_some(), told, "{name}");
+        assert_eq!(stats(name).is_some(), told, "{name}");
     }
 }
 
@@ -74,7 +74,7 @@ fn matched(
     source: &str,
     embedder: impl FnOnce(VarBuilder<'_>, FeatureShape) -> Box<dyn Embedder>,
     batch: &Batch,
-) -> (Moments, Features) {
+) -> (EmbeddingStats, Features) {
     tch::manual_seed(1);
     let pretrained = fixture(source);
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
@@ -83,11 +83,11 @@ fn matched(
     let embedder = embedder(root.sub("embed"), trunk.accepts());
     let encoder = Encoder::join(embedder, trunk, Pool::Mean).unwrap();
     encoder.init_from_data(batch);
-    let moments = Moments::of(&pretrained).unwrap().unwrap();
+    let stats = EmbeddingStats::of(&pretrained).unwrap().unwrap();
     let report = LoadReport::new(None, &fresh);
-    moments.impose(&encoder, &store.variables(), &report.fresh, batch);
+    stats.match_to(&encoder, &store.variables(), &report.fresh, batch);
     let features = tch::no_grad(|| encoder.embed(batch, false));
-    (moments, features)
+    (stats, features)
 }
 
 #[test]
@@ -102,14 +102,14 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
             let config = FrameEmbedderConfig { features: 5, positions: Positions::Sequence(8) };
             Box::new(FrameEmbedder::new(at, config, form).unwrap()) as Box<dyn Embedder>
         };
-        let (moments, features) = matched(source, frames, &batch);
-        let ((mean, std), (want, spread)) = (measured(&features), moments.received());
+        let (stats, features) = matched(source, frames, &batch);
+        let ((mean, std), (want, spread)) = (feature_stats(&features), stats.trunk_input());
         let off = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
         assert!(off(&mean, &want) < 1e-5, "{source}: {}", off(&mean, &want));
         // A place further in is told from the first as the source tells it.
         let Features::Sequence(sequence) = &features else { panic!("not a sequence") };
-        let error = moments.off(sequence).square().mean(Kind::Float).double_value(&[]);
-        let pattern = &moments.mean.narrow(0, 0, 8) - moments.received().0;
+        let error = stats.off(sequence).square().mean(Kind::Float).double_value(&[]);
+        let pattern = &stats.mean.narrow(0, 0, 8) - stats.trunk_input().0;
         let all = pattern.square().mean(Kind::Float).double_value(&[]);
         assert!(error < 0.2 * all, "{source}: {error} of {all}");
         assert!(off(&std, &spread) < 1e-5, "{source}: {}", off(&std, &spread));
@@ -132,8 +132,8 @@ fn fresh_planes_come_at_the_scale_of_a_stem() {
     };
     let batch = Batch { x, attention_mask: None };
     let source = "image/tests/fixtures/tiny-resnet-cifar/resnet.th";
-    let (moments, features) = matched(source, stem, &batch);
-    let ((mean, std), (want, spread)) = (measured(&features), moments.received());
+    let (stats, features) = matched(source, stem, &batch);
+    let ((mean, std), (want, spread)) = (feature_stats(&features), stats.trunk_input());
     // As far as what the convolution makes of random pixels is normally distributed.
     assert!((mean - want).abs().max().double_value(&[]) < 0.02);
     assert!((std - spread).abs().max().double_value(&[]) < 0.02);
