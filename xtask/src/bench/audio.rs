@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::{Options, figure, output, peer};
+use super::measure::{figure, output, peer};
+use super::options::Options;
 use crate::{paths, process};
 
 /// How often each side has its turn, if nobody says.

@@ -8,7 +8,8 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::{Options, figure, median, output, peer};
+use super::measure::{figure, median, output, peer};
+use super::options::Options;
 use crate::{minilm, paths, process};
 
 /// How often each side has its turn, if nobody says.

@@ -1,0 +1,26 @@
+//! The task: the parts that were asked for, one after another.
+
+use anyhow::Result;
+
+use super::options::{Part, parse};
+use super::{audio, image, load, text, train};
+use crate::setup;
+
+/// Runs the task.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let options = parse(args)?;
+    setup::ensure()?;
+    for (i, part) in options.parts.iter().enumerate() {
+        if i > 0 {
+            println!();
+        }
+        match part {
+            Part::Audio => audio::run(&options)?,
+            Part::Load => load::run(&options)?,
+            Part::Text => text::run(&options)?,
+            Part::Train => train::run(&options)?,
+            Part::Image => image::run(&options)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What the benchmark is asked for.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+/// What `cargo xtask bench` takes.
+const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
+  FOLDER, for all but load, holds images/cifar10, photos/clothing, speech/fsdd and text/sst2; what is
+  not there is left out.
+  PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
+
+/// A part of the benchmark.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    Audio,
+    Load,
+    Text,
+    Train,
+    Image,
+}
+
+pub(super) struct Options {
+    pub(super) parts: &'static [Part],
+    pub(super) data: PathBuf,
+    pub(super) python: String,
+    /// How often each side has its turn; each part has a number of its own.
+    pub(super) rounds: Option<usize>,
+    pub(super) steps: usize,
+}
+
+pub(super) fn parse(args: &[String]) -> Result<Options> {
+    let (mut only, mut data, mut rounds) = (None, None, None);
+    let (mut python, mut steps) = ("python3".to_owned(), 40);
+    let mut args = args.iter();
+    while let Some(option) = args.next() {
+        let value = args.next().with_context(|| format!("{option} needs a value\n{USAGE}"))?;
+        match option.as_str() {
+            "--only" => only = Some(value.as_str()),
+            "--data" => data = Some(PathBuf::from(value)),
+            "--python" => python = value.clone(),
+            "--rounds" => rounds = Some(value.parse::<usize>().context("--rounds")?.max(1)),
+            "--steps" => steps = value.parse().context("--steps")?,
+            _ => bail!("there is no option {option}\n{USAGE}"),
+        }
+    }
+    let parts: &[Part] = match only {
+        None => &[Part::Load, Part::Audio, Part::Image, Part::Text, Part::Train],
+        Some("audio") => &[Part::Audio],
+        Some("load") => &[Part::Load],
+        Some("text") => &[Part::Text],
+        Some("train") => &[Part::Train],
+        Some("image") => &[Part::Image],
+        Some(other) => bail!("there is no benchmark `{other}`\n{USAGE}"),
+    };
+    if data.is_none() && *parts != [Part::Load] {
+        bail!("all but load needs --data\n{USAGE}");
+    }
+    Ok(Options { parts, data: data.unwrap_or_default(), python, rounds, steps: steps.max(2) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_checked() {
+        let parse =
+            |line: &str| parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(parse("--data d --steps 9").map(|o| o.steps).ok(), Some(9));
+        assert_eq!(parse("--only load").map(|o| o.parts).ok(), Some(&[Part::Load][..]));
+        assert!(parse("--steps 9").is_err());
+        assert!(parse("--only train").is_err());
+        assert!(parse("--only image").is_err());
+        assert!(parse("--only lunch --data d").is_err());
+        assert!(parse("--data d --speed 9").is_err());
+    }
+}
