@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::build::{self, Profile};
 use crate::{minilm, paths, process, setup};
 
 /// One of the three transfers, on the samples that ship with a modality's crate.
@@ -39,7 +39,7 @@ const ARMS: [&str; 3] = ["transfer", "scratch", "random-frozen"];
 pub(crate) fn run() -> Result<()> {
     setup::ensure()?;
     let weights = minilm::fetch()?;
-    process::run(process::cargo().args(["build", "--workspace", "--bins", "--features", "cli"]))?;
+    build::binaries(Profile::Dev)?;
     let begun = Instant::now();
     let mut rows = vec![];
     for task in &TASKS {
@@ -70,8 +70,7 @@ fn train(task: &Task, arm: &str, weights: &Path) -> Result<Value> {
     let freeze = if arm == "scratch" { "nothing" } else { FREEZE };
     let init = if arm == "transfer" { "pretrained" } else { "random" };
     let samples = paths::root().join("crates").join(task.modality).join("samples/digits");
-    let binary = paths::target().join(format!("debug/crosstune-{}", task.modality));
-    let mut binary = Command::new(binary);
+    let mut binary = build::binary(Profile::Dev, task.modality);
     binary.arg("train").arg("--weights").arg(weights).arg("--data").arg(samples);
     binary.args(["--freeze", freeze, "--init", init, "--validation", "0"]).args(task.options);
     binary.arg("--out").arg(&out).arg("--overwrite");

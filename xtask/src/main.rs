@@ -6,6 +6,7 @@
 mod archive;
 mod bench;
 mod browser;
+mod build;
 mod cache;
 mod demo;
 mod doctor;

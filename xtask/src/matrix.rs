@@ -4,13 +4,13 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
-    process::Command,
     time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
 use crosstune_report::{Matrix, write};
 
+use crate::build::{self, Profile};
 use crate::{minilm, paths, process, setup};
 
 /// How the task is called.
@@ -37,14 +37,7 @@ struct Options {
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = parse(args)?;
     setup::ensure()?;
-    process::run(process::cargo().args([
-        "build",
-        "--release",
-        "--workspace",
-        "--bins",
-        "--features",
-        "cli",
-    ]))?;
+    build::binaries(Profile::Release)?;
     let begun = Instant::now();
     for source in MODALITIES {
         for target in MODALITIES {
@@ -76,7 +69,7 @@ fn report_of(options: &Options, name: &str) -> PathBuf {
 
 /// One direction, by the binary, as a person would.
 fn compare(options: &Options, source: &str, target: &str) -> Result<()> {
-    let mut binary = Command::new(paths::target().join(format!("release/crosstune-{target}")));
+    let mut binary = build::binary(Profile::Release, target);
     binary.arg("compare").arg("--weights").arg(weights(options.data.as_deref(), source)?);
     let usual = task(options.data.as_deref(), source, target);
     binary.args(without(usual, &options.more)).args(&options.more);

@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::build::{self, Profile};
 use crate::{paths, process, setup};
 
 /// What `cargo xtask pretrain` takes.
@@ -120,8 +120,7 @@ struct Options {
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = parse(args)?;
     setup::ensure()?;
-    let build = ["build", "--release", "--workspace", "--bins", "--features", "cli"];
-    process::run(process::cargo().args(build))?;
+    build::binaries(Profile::Release)?;
     for source in SOURCES.iter().filter(|s| options.only.as_deref().is_none_or(|o| o == s.modality))
     {
         let trained = paths::runs().join("pretrained").join(source.modality);
@@ -162,8 +161,7 @@ fn train(source: &Source, options: &Options, out: &Path) -> Result<Value> {
         (false, _) => options.data.join(source.data),
     };
     let design = paths::root().join("xtask/designs").join(source.design);
-    let binary = paths::target().join(format!("release/crosstune-{}", source.modality));
-    let mut binary = Command::new(binary);
+    let mut binary = build::binary(Profile::Release, source.modality);
     binary.args(["train", "--recipe", "scratch", "--weights"]).arg(design);
     binary.arg("--data").arg(data).args(match source.modality {
         "image" => &PICTURES[..],

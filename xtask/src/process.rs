@@ -7,11 +7,22 @@ use anyhow::{Context, Result, bail};
 
 use crate::paths;
 
-/// The cargo that runs this task, in the clone's root.
+/// The cargo that runs this task, in the clone's root. It does not hear what it told this task of its
+/// own package: build scripts that ask for the same variables, as ring's does, would run again each time
+/// that it comes from a shell or from here, and all that depends on them be compiled again.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(paths::root());
+    for (name, _) in env::vars_os().filter(|(name, _)| is_of_a_package(&name.to_string_lossy())) {
+        cargo.env_remove(name);
+    }
     cargo
+}
+
+/// Whether cargo sets a variable of this name for each package.
+fn is_of_a_package(name: &str) -> bool {
+    let one = ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
+    name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_") || one.contains(&name)
 }
 
 /// Runs a program whose output the person sees, and fails when it does.
@@ -48,6 +59,23 @@ pub(crate) fn first_line(words: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_within_cargo_is_as_from_a_shell() {
+        // Cargo runs this test, so it has told it of xtask.
+        assert!(env::var_os("CARGO_PKG_NAME").is_some());
+        let cargo = cargo();
+        let removed =
+            |name: &str| cargo.get_envs().any(|(key, value)| key == name && value.is_none());
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR"] {
+            assert!(removed(name), "{name}");
+        }
+        for name in
+            ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "CARGO_PROFILE_DEV_DEBUG"]
+        {
+            assert!(!is_of_a_package(name), "{name}");
+        }
+    }
 
     #[test]
     fn asks_for_a_line_or_gets_none() {

@@ -3,21 +3,20 @@
 use anyhow::Result;
 
 use crate::browser;
+use crate::build::EVERYTHING;
 use crate::process;
 use crate::setup;
 
-/// What the workspace's tests cover: the binaries are behind the feature `cli`.
-const EVERYTHING: [&str; 3] = ["--workspace", "--features", "cli"];
-
-/// Runs the task: sets up what is missing, builds the binaries that the integration tests run,
-/// then runs all tests, or what the arguments choose of them.
+/// Runs the task: sets up what is missing, then runs all tests, or what the arguments choose of them.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     setup::ensure()?;
-    // Tests are built along with the binaries, so that both see their dependencies with the same
-    // features and nothing is built twice.
-    let build = ["build", "--bins", "--tests"];
-    process::run(process::cargo().args(build).args(EVERYTHING).args(profile(args)))?;
+    // A package that is named has features of its own, so for it all of this would be built twice.
     let whole = if names_a_package(args) { &[][..] } else { &EVERYTHING[..] };
+    if !whole.is_empty() {
+        // The binaries that the integration tests run are built along with the tests.
+        let build = ["build", "--bins", "--tests"];
+        process::run(process::cargo().args(build).args(whole).args(profile(args)))?;
+    }
     let mut test = process::cargo();
     test.arg("test").args(whole).args(args);
     // The tests of the report look for one themselves, but not in the cache.

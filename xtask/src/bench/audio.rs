@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::measure::{figure, output, peer};
 use super::options::Options;
-use crate::{paths, process};
+use crate::{build, paths};
 
 /// How often each side has its turn, if nobody says.
 const ROUNDS: usize = 9;
@@ -24,8 +24,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         println!("recordings left out: no {DATA} in {}", options.data.display());
         return Ok(());
     }
-    let build = ["build", "--release", "--package", "crosstune-audio", "--example", "inputs"];
-    process::run(process::cargo().args(build))?;
+    let example = build::example("inputs")?;
     let run = |mut command: Command, threads: usize| -> Result<Value> {
         command.arg(&folder).arg(threads.to_string());
         let text = output(&mut command)?;
@@ -38,7 +37,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     for _ in 0..rounds {
         let (mut our_turn, mut their_turn) = ([0.; 2], [0.; 2]);
         for (i, threads) in [1, 2].into_iter().enumerate() {
-            let inputs = Command::new(paths::target().join("release/examples/inputs"));
+            let inputs = Command::new(&example);
             let our = run(inputs, threads)?;
             let mut python = Command::new(&options.python);
             python.arg(paths::root().join("xtask/scripts/inputs_audio.py"));

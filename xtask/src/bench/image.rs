@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::measure::{figure, median, output, peer};
 use super::options::Options;
-use crate::{paths, process};
+use crate::{build, paths};
 
 /// How often each side has its turn, if nobody says.
 const ROUNDS: usize = 5;
@@ -25,8 +25,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         println!("image: left out: no {PHOTOS} in {}", options.data.display());
         return Ok(());
     }
-    let build = ["build", "--release", "--package", "crosstune-image", "--example", "prepare"];
-    process::run(process::cargo().args(build))?;
+    let example = build::example("prepare")?;
     let script = paths::root().join("xtask/scripts/inputs_image.py");
     let rounds = options.rounds.unwrap_or(ROUNDS);
     println!(
@@ -53,7 +52,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         let mut ours = vec![];
         let mut theirs = peers.map(|_| vec![]);
         for _ in 0..rounds {
-            let mut command = Command::new(paths::target().join("release/examples/prepare"));
+            let mut command = Command::new(&example);
             // As our binaries set it for themselves: freed memory is kept.
             command.env("MALLOC_MMAP_MAX_", "0").env("MALLOC_TRIM_THRESHOLD_", "2000000000");
             let our = run(command)?;

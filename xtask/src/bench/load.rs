@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::measure::{figure, median, output, peer};
 use super::options::Options;
-use crate::{minilm, paths, process};
+use crate::{build, minilm, paths};
 
 /// How often each side has its turn, if nobody says.
 const ROUNDS: usize = 9;
@@ -71,8 +71,7 @@ struct Cost {
 /// Runs all jobs.
 pub(super) fn run(options: &Options) -> Result<()> {
     let Some(torch) = peer(&options.python, &["safetensors.torch"]) else { return Ok(()) };
-    let build = ["build", "--release", "--package", "crosstune-core", "--example", "load"];
-    process::run(process::cargo().args(build))?;
+    let example = build::example("load")?;
     let script = paths::root().join("xtask/scripts/load.py");
     let folder = Folder::new()?;
     for form in ["zip", "legacy"] {
@@ -109,7 +108,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         let (mut ours, mut theirs) = (vec![], vec![]);
         let mut used = 0.;
         for _ in 0..rounds {
-            let our = run(Command::new(paths::target().join("release/examples/load")))?;
+            let our = run(Command::new(&example))?;
             let mut python = Command::new(&options.python);
             python.arg(&script).arg(job.peer);
             let their = run(python)?;

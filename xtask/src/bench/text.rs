@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::measure::{figure, median, output, peer};
 use super::options::Options;
-use crate::{minilm, paths, process};
+use crate::{build, minilm, paths};
 
 /// How often each side has its turn, if nobody says.
 const ROUNDS: usize = 5;
@@ -31,8 +31,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     let Some(torch) = peer(&options.python, &["transformers"]) else { return Ok(()) };
-    let build = ["build", "--release", "--package", "crosstune-text", "--example", "tokenize"];
-    process::run(process::cargo().args(build))?;
+    let example = build::example("tokenize")?;
     let model = minilm::fetch()?;
     let rounds = options.rounds.unwrap_or(ROUNDS);
     println!(
@@ -44,7 +43,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     for threads in if all > 1 { vec![1, all] } else { vec![1] } {
         let (mut ours, mut theirs) = (vec![], vec![]);
         for _ in 0..rounds {
-            let our = Command::new(paths::target().join("release/examples/tokenize"));
+            let our = Command::new(&example);
             let our = turn(our, threads, &model, &files)?;
             let mut python = Command::new(&options.python);
             python.arg(paths::root().join("xtask/scripts/inputs_text.py"));

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::measure::{figure, median, output, peer};
 use super::options::Options;
-use crate::{minilm, paths, process};
+use crate::build::{self, Profile};
+use crate::{minilm, paths};
 
 /// How often each side has its turn, if nobody says.
 const ROUNDS: usize = 3;
@@ -58,8 +59,7 @@ struct Cost {
 pub(super) fn run(options: &Options) -> Result<()> {
     let Some(torch) = peer(&options.python, &["torchaudio", "transformers"]) else { return Ok(()) };
     let weights = minilm::fetch()?;
-    let build = ["build", "--release", "--workspace", "--bins", "--features", "cli"];
-    process::run(process::cargo().args(build))?;
+    build::binaries(Profile::Release)?;
     let rounds = options.rounds.unwrap_or(ROUNDS);
     println!(
         "ours against PyTorch {torch}: medians of {rounds} rounds of {} steps, by turns; a ratio above 1 is in our favour\n",
@@ -103,8 +103,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
 
 fn our_run(job: &Job, options: &Options, weights: &Path) -> Result<Cost> {
     let out = paths::runs().join("bench");
-    let binary = paths::target().join(format!("release/crosstune-{}", job.name));
-    let mut command = Command::new(binary);
+    let mut command = build::binary(Profile::Release, job.name);
     command.arg("train").arg("--weights").arg(weights);
     command.arg("--data").arg(options.data.join(job.data));
     command.args(["--freeze", job.freeze, "--epochs", "1", "--validation", "0"]);
