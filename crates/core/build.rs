@@ -21,6 +21,10 @@ print(importlib.metadata.version('torch'))";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // docs.rs has no libtorch, and documentation links nothing.
+    if variable("DOCS_RS").is_some() {
+        return;
+    }
     let found = find().and_then(|Libtorch { lib, include, version }| {
         // Should the folder go, this script runs again and says so.
         println!("cargo::rerun-if-changed={}", lib.display());
