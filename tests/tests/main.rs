@@ -7,6 +7,7 @@ mod export;
 mod fitting;
 mod freezing;
 mod hub;
+mod outside;
 mod pipeline;
 mod planes;
 mod rank;

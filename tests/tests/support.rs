@@ -105,17 +105,34 @@ pub(crate) fn root() -> PathBuf {
 fn binary(modality: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.current_dir(root()).args(["build", "--workspace", "--bins", "--features", "cli"]);
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
+        let (mut build, folder) = build();
+        build.current_dir(root()).args(["--workspace", "--exclude", "xtask"]);
+        build.args(["--bins", "--features", "cli"]);
         assert!(build.status().expect("cargo runs").success());
-        // This test is `target/PROFILE/deps/tests-HASH`.
-        let test = std::env::current_exe().expect("this test is a file");
-        test.ancestors().nth(2).expect("it lies in a profile's folder").to_path_buf()
+        folder
     });
     folder.join(format!("crosstune-{modality}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// `cargo build` with the profile of this test, and the folder that it puts binaries in.
+pub(crate) fn build() -> (Command, PathBuf) {
+    let mut build = Command::new(env!("CARGO"));
+    build.arg("build");
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    // What cargo has told this test of its package is not for other packages' build scripts: those
+    // that ask for it, as ring's does, would run again, and all that depends on them be built again.
+    for (name, _) in std::env::vars_os() {
+        let of_a_package = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+        let told = name.to_string_lossy();
+        if told == "OUT_DIR" || of_a_package.iter().any(|prefix| told.starts_with(prefix)) {
+            build.env_remove(name);
+        }
+    }
+    // This test is `target/PROFILE/deps/tests-HASH`.
+    let test = std::env::current_exe().expect("this test is a file");
+    (build, test.ancestors().nth(2).expect("it lies in a profile's folder").to_path_buf())
 }
 
 /// Builds something with what libtorch draws at random decided by a seed. libtorch has one source of
