@@ -8,7 +8,7 @@ use super::source::Crate;
 /// The arrows between the children of a folder, each with the file and line of one such import.
 type Arrows<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (&'a str, usize)>>;
 
-/// The shortest circle through each file or folder, told once.
+/// The shortest circles through files or folders, each told once.
 pub(super) fn faults(krate: &Crate) -> Vec<Fault> {
     let mut folders: BTreeMap<Vec<&str>, Arrows<'_>> = BTreeMap::new();
     let places = krate.files.iter().flat_map(|file| {
@@ -31,8 +31,17 @@ pub(super) fn faults(krate: &Crate) -> Vec<Fault> {
     for (folder, arrows) in &folders {
         let circles: BTreeSet<Vec<&str>> =
             arrows.keys().filter_map(|from| circle(arrows, from)).collect();
+        let mut circles: Vec<_> = circles.into_iter().collect();
+        circles.sort_by_key(Vec::len);
+        // One arrow may close many circles: only the shortest of them is told.
+        let mut told = BTreeSet::new();
         for circle in circles {
-            faults.push(fault(&krate.folder, folder, arrows, &circle));
+            let next = circle.iter().cycle().skip(1);
+            let round: Vec<_> = circle.iter().zip(next).collect();
+            if round.iter().all(|(from, to)| !told.contains(&(**from, **to))) {
+                faults.push(fault(&krate.folder, folder, arrows, &circle));
+            }
+            told.extend(round.into_iter().map(|(&from, &to)| (from, to)));
         }
     }
     faults
@@ -127,5 +136,16 @@ mod tests {
         let back = "use super::a::A;";
         let two = [("d/a.rs", text), ("d/b.rs", back), ("d/c.rs", back)];
         assert_eq!(circles(&two).len(), 2);
+        // All three go by the same arrow, from `a` to `d`.
+        let one = [
+            ("d/a.rs", "use super::d::D;"),
+            ("d/b.rs", back),
+            ("d/c.rs", back),
+            ("d/d.rs", "use super::{a::A, b::B, c::C};"),
+        ];
+        assert_eq!(
+            circles(&one),
+            ["c/src/d/a.rs:1: a circle in d: a -> d (d/a.rs:1) -> a (d/d.rs:1)"]
+        );
     }
 }
