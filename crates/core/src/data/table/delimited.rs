@@ -1,21 +1,22 @@
-//! CSV (RFC 4180) and TSV.
+//! CSV (RFC 4180), and TSV, which is the same with tabs. `csv-core` takes the quotes off; what it would
+//! let pass is refused.
 
 use std::io::BufRead;
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
 use super::lines::Lines;
 use super::row::{Cell, Fault, Kind, Row};
 
 /// All rows with something in them.
 pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, kind: Kind) -> Result<Vec<Row>, Fault> {
-    let mut rows = vec![];
-    while let Some(mut record) = Record::begin(lines)? {
-        let cells = match kind {
-            Kind::Tsv => record.split(),
-            _ => record.quoted(lines)?,
-        };
-        if cells.iter().any(|cell| !cell.trim().is_empty()) {
-            let cells = cells.into_iter().map(Cell::Text).collect();
-            rows.push(Row { line: record.line, cells });
+    let (mut record, mut rows) = (Record::new(kind), vec![]);
+    while record.next_line(lines)? {
+        record.before = 0;
+        let (line, cells) = (lines.number, record.cells(lines)?);
+        let empty = |cell: &Cell| matches!(cell, Cell::Text(text) if text.trim().is_empty());
+        if !cells.iter().all(empty) {
+            rows.push(Row { line, cells });
         }
     }
     Ok(rows)
@@ -23,89 +24,106 @@ pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, kind: Kind) -> Result<Vec<R
 
 /// A record: one line, or more where quoted cells go on in the next.
 struct Record {
-    /// The line that it begins in.
-    line: u64,
-    text: String,
+    kind: Kind,
+    delimiter: char,
+    quotes: Reader,
+    /// The line that is looked at, with a line feed.
+    line: String,
+    /// As many bytes have the record's lines before that.
+    before: usize,
+    /// Room for a cell without its quotes.
+    bare: Vec<u8>,
 }
 
 impl Record {
-    fn begin<R: BufRead>(lines: &mut Lines<R>) -> Result<Option<Self>, Fault> {
-        let Some(text) = lines.next()?.map(str::to_string) else { return Ok(None) };
-        Ok(Some(Self { line: lines.number, text }))
+    fn new(kind: Kind) -> Self {
+        let delimiter = if kind == Kind::Tsv { '\t' } else { ',' };
+        let quotes = ReaderBuilder::new()
+            .delimiter(delimiter as u8)
+            // `Lines` has cut at those that end a line.
+            .terminator(Terminator::Any(b'\n'))
+            .build();
+        Self { kind, delimiter, quotes, line: String::new(), before: 0, bare: vec![0; 256] }
     }
 
-    fn split(&self) -> Vec<String> {
-        self.text.split('\t').map(str::to_string).collect()
+    fn next_line<R: BufRead>(&mut self, lines: &mut Lines<R>) -> Result<bool, Fault> {
+        let Some(line) = lines.next()? else { return Ok(false) };
+        self.line.clear();
+        self.line.push_str(line);
+        self.line.push('\n');
+        Ok(true)
     }
 
-    /// The cells, parted by commas. A quote that does not begin a cell is a part of its text.
-    fn quoted<R: BufRead>(&mut self, lines: &mut Lines<R>) -> Result<Vec<String>, Fault> {
+    /// The cells. A quote that does not begin a cell is a part of its text.
+    fn cells<R: BufRead>(&mut self, lines: &mut Lines<R>) -> Result<Vec<Cell>, Fault> {
         let (mut cells, mut at) = (vec![], 0);
-        loop {
-            let number = cells.len() + 1;
-            let cell = match self.text[at..].strip_prefix('"') {
-                Some(_) => self.behind_quote(&mut at, number, lines)?,
-                None => {
-                    let rest = &self.text[at..];
-                    let cell = &rest[..rest.find(',').unwrap_or(rest.len())];
-                    if cell.contains('\r') {
-                        return Err(Fault::new(
-                            lines.number,
-                            "a carriage return in the middle of the line; end lines with line \
-                             feeds, and quote texts of several lines",
-                        ));
-                    }
-                    at += cell.len();
-                    cell.to_string()
-                }
-            };
-            cells.push(cell);
-            match self.text[at..].strip_prefix(',') {
-                Some(_) => at += 1,
-                None => return Ok(cells),
-            }
+        while at < self.line.len() {
+            cells.push(Cell::Text(match self.line[at..].starts_with('"') {
+                true => self.quoted(&mut at, cells.len() + 1, lines)?,
+                false => self.plain(&mut at, lines.number)?,
+            }));
         }
+        Ok(cells)
     }
 
-    /// The cell whose opening quote stands at `at`, which moves behind its closing quote.
-    fn behind_quote<R: BufRead>(
+    /// The cell that begins at `at`, which moves behind what ends it.
+    fn plain(&self, at: &mut usize, line: u64) -> Result<String, Fault> {
+        let rest = &self.line[*at..self.line.len() - 1];
+        let cell = &rest[..rest.find(self.delimiter).unwrap_or(rest.len())];
+        if self.kind == Kind::Csv && cell.contains('\r') {
+            return Err(Fault::new(
+                line,
+                "a carriage return in the middle of the line; end lines with line feeds, and \
+                 quote texts of several lines",
+            ));
+        }
+        *at += cell.len() + 1;
+        Ok(cell.to_string())
+    }
+
+    /// The same of a cell that begins with a quote.
+    fn quoted<R: BufRead>(
         &mut self,
         at: &mut usize,
         number: usize,
         lines: &mut Lines<R>,
     ) -> Result<String, Fault> {
-        let (opened, mut cell) = (lines.number, String::new());
-        *at += 1;
+        let opened = lines.number;
+        // As many bytes has the cell in the file, with what ends it, and without its quotes.
+        let (mut whole, mut bare) = (0, 0);
         loop {
-            let rest = &self.text[*at..];
-            let Some(quote) = rest.find('"') else {
-                cell += rest;
-                *at = self.text.len();
-                self.go_on(lines, number, opened)?;
-                continue;
-            };
-            cell += &rest[..quote];
-            *at += quote + 1;
-            match self.text[*at..].bytes().next() {
-                Some(b'"') => {
-                    cell.push('"');
-                    *at += 1;
-                }
-                None | Some(b',') => return Ok(cell),
-                Some(_) => {
-                    return Err(Fault::new(
-                        lines.number,
-                        format!(
-                            "text behind the closing quote of cell {number}, which line {opened} \
-                             opens; write a quote within quotes twice"
-                        ),
-                    ));
+            let rest = &self.line.as_bytes()[*at..];
+            // Room for the end of one cell: it stops there. (`read_field` copies byte by byte.)
+            let (result, read, written, ends) =
+                self.quotes.read_record(rest, &mut self.bare[bare..], &mut [0]);
+            (*at, whole, bare) = (*at + read, whole + read, bare + written);
+            match result {
+                _ if ends > 0 => break,
+                ReadRecordResult::OutputFull => self.bare.resize(2 * self.bare.len(), 0),
+                // A line ends within quotes.
+                _ => {
+                    self.go_on(lines, number, opened)?;
+                    *at = 0;
                 }
             }
         }
+        let cell = &self.bare[..bare];
+        let within = cell.iter().filter(|&&byte| byte == b'"').count();
+        // The library takes all quotes off of `"a"b`, too.
+        if whole != bare + within + 3 || !self.line[..*at - 1].ends_with('"') {
+            return Err(Fault::new(
+                lines.number,
+                format!(
+                    "text behind the closing quote of cell {number}, which line {opened} opens; \
+                     write a quote within quotes twice"
+                ),
+            ));
+        }
+        // Of a text, quotes alone were left out.
+        Ok(String::from_utf8_lossy(cell).into_owned())
     }
 
-    /// Adds the next line, for a quote that is still open.
+    /// Goes to the next line, for a quote that is still open.
     fn go_on<R: BufRead>(
         &mut self,
         lines: &mut Lines<R>,
@@ -116,16 +134,13 @@ impl Record {
         let unclosed = |why: String| {
             Fault::new(opened, format!("the quote that opens cell {number} is not closed{why}"))
         };
-        match lines.next()? {
-            None => Err(unclosed(" before the end of the file".into())),
-            Some(line) if self.text.len() + 1 + line.len() > longest => {
+        self.before += self.line.len();
+        match self.next_line(lines)? {
+            false => Err(unclosed(" before the end of the file".into())),
+            true if self.before + self.line.len() - 1 > longest => {
                 Err(unclosed(format!(" within {longest} bytes")))
             }
-            Some(line) => {
-                self.text.push('\n');
-                self.text += line;
-                Ok(())
-            }
+            true => Ok(()),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Fault {
 pub(crate) enum Kind {
     /// Comma-separated values (RFC 4180).
     Csv,
-    /// Tab-separated values. Quotes are part of the text, as in GLUE's files.
+    /// Tab-separated values, quoted as comma-separated ones are.
     Tsv,
     /// A JSON object in each line.
     JsonLines,

@@ -43,6 +43,55 @@ fn csv_is_that_of_rfc_4180() {
 }
 
 #[test]
+fn tsv_is_quoted_as_csv_is() {
+    // As pandas writes it: a tab, a line feed and quotes within a cell.
+    let text = "text\tlabel\n\"a\tb\nsays \"\"c\"\"\"\tx\r\nd\t\"y\"\n\"\"\"e\"\"\"\tz\n";
+    assert_eq!(read("t.tsv", text, &texts()), ["x:a\tb\nsays \"c\"", "y:d", "z:\"e\""]);
+    // A quote that does not begin a cell is a part of its text, as to Python's `csv`.
+    let text = "a 5\" disk\tx\nb \"c\"\ty\nit's 6\"\tz\n";
+    assert_eq!(read("t.tsv", text, &texts()), ["x:a 5\" disk", "y:b \"c\"", "z:it's 6\""]);
+}
+
+#[test]
+fn lines_are_counted_behind_quoted_line_feeds() {
+    for (name, text) in [
+        ("t.csv", "\"a\nb\r\n\nc\",x\nd,y\n\n\"e\n\",\n"),
+        ("t.tsv", "\"a\nb\r\n\nc\"\tx\nd\ty\n\n\"e\n\"\t\n"),
+    ] {
+        let root = folder(&[(name, text)]);
+        let message = Dataset::open(root.path().join(name), &texts()).unwrap_err().to_string();
+        assert!(message.contains(":7: the row has no label in column 2 of 2"), "{message}");
+        let whole = text.replace("\n\",\n", "\",z\n").replace("\n\"\t\n", "\"\tz\n");
+        let root = folder(&[(name, &whole)]);
+        let data = Dataset::open(root.path().join(name), &texts()).unwrap();
+        assert_eq!(shown(&data.train, &data.labels), ["x:a\nb\n\nc", "y:d", "z:e"]);
+        let lines: Vec<_> = data.train.iter().map(|item| item.place.line).collect();
+        assert_eq!(lines, [Some(1), Some(5), Some(7)]);
+    }
+}
+
+#[test]
+fn a_record_is_as_long_as_the_bound_and_no_longer() {
+    let layout = Layout { longest_line: 40, ..texts() };
+    for (name, separator) in [("t.csv", ','), ("t.tsv", '\t')] {
+        // Two lines of 20 and 19 bytes, and what is between them.
+        let fits =
+            format!("a{separator}x\n\"{}\n{}\"{separator}y\n", "b".repeat(19), "c".repeat(16));
+        let expected = format!("y:{}\n{}", "b".repeat(19), "c".repeat(16));
+        assert_eq!(read(name, &fits, &layout), ["x:a", &expected]);
+        let root = folder(&[(name, &fits.replace("c\"", "cc\""))]);
+        let message = Dataset::open(root.path().join(name), &layout).unwrap_err().to_string();
+        let problem = ":2: the quote that opens cell 1 is not closed within 40 bytes";
+        assert!(message.ends_with(&format!("{name}{problem}")), "{message}");
+    }
+    // Much longer than what a cell has room for at first.
+    let long = "long \"\"text\"\"\n".repeat(1000);
+    let expected = format!("x:{}", long.trim_end().replace("\"\"", "\""));
+    let text = format!("\"{long}\"\tx\nb\ty\n");
+    assert_eq!(read("t.tsv", &text, &texts()), [&expected, "y:b"]);
+}
+
+#[test]
 fn pairs_have_a_second_column() {
     let layout = Layout { pair_column: Some("hypothesis".into()), ..texts() };
     let csv = "text,hypothesis,label\na,b,1\nc,d,0\n";
