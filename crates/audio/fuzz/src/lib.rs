@@ -8,7 +8,7 @@
 //!
 //! Decoding knows no libtorch, so neither does the target: it compiles the same files.
 
-#[allow(dead_code, reason = "the target uses a part of what the crate does")]
+#[allow(dead_code, unused_imports, reason = "the target uses a part of what the crate does")]
 #[path = "../../src/recording/mod.rs"]
 mod recording;
 
