@@ -272,21 +272,21 @@ impl Adopted {
     /// As the embedder.
     pub(crate) fn embedder(
         &self,
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         frames: i64,
         form: FeatureShape,
     ) -> Result<Box<dyn Embedder>> {
         Ok(match self {
-            Self::Waveform { embedder, .. } => Box::new(WaveformEmbedder::new(at, embedder, form)?),
+            Self::Waveform { embedder, .. } => Box::new(WaveformEmbedder::new(vb, embedder, form)?),
             Self::Whisper { embedder, .. } => {
-                Box::new(FrameStem::new(at, &fewer_positions(embedder, frames), form)?)
+                Box::new(FrameStem::new(vb, &fewer_positions(embedder, frames), form)?)
             }
             Self::Kaldi { embedder, .. } => {
                 let shorter = shortened(embedder, frames);
-                Box::new(SpectrogramPatches::new(at, embedder, &shorter, form)?)
+                Box::new(SpectrogramPatches::new(vb, embedder, &shorter, form)?)
             }
             Self::Cepstra { embedder } => {
-                Box::new(SpectrogramStem::new(at, embedder, embedder, Sides::FramesByBands, form)?)
+                Box::new(SpectrogramStem::new(vb, embedder, embedder, Sides::FramesByBands, form)?)
             }
         })
     }

@@ -161,7 +161,7 @@ impl Modality for AudioSettings {
     const NAME: &'static str = "audio";
     const SAMPLES: &'static str = "recordings";
     const EXTENSIONS: &'static [&'static str] = Recording::EXTENSIONS;
-    const EXTENT: &'static [&'static str] = &["length, seconds"];
+    const SIZE: &'static [&'static str] = &["length, seconds"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
@@ -322,17 +322,17 @@ impl Modality for AudioSettings {
         Batch { x, attention_mask: mask }
     }
 
-    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, vb: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         let frames = self.options.frames() as i64;
         if let Some(adopted) = &self.adopted {
-            return adopted.embedder(&at, frames, form);
+            return adopted.embedder(&vb, frames, form);
         }
         Ok(match form {
             FeatureShape::Sequence { .. } => {
                 let features = self.front_end.width() as i64;
                 let config =
                     FrameEmbedderConfig { features, positions: Positions::Sequence(frames) };
-                Box::new(FrameEmbedder::new(at, config, form)?)
+                Box::new(FrameEmbedder::new(vb, config, form)?)
             }
             FeatureShape::FeatureMap { channels } => {
                 let from = match self.layout {
@@ -340,7 +340,7 @@ impl Modality for AudioSettings {
                     FrameLayout::Picture(None) | FrameLayout::Sequence => fresh_stem(channels),
                 };
                 let to = of_one_channel(from);
-                Box::new(SpectrogramStem::new(&at, &from, &to, Sides::BandsByFrames, form)?)
+                Box::new(SpectrogramStem::new(&vb, &from, &to, Sides::BandsByFrames, form)?)
             }
         })
     }

@@ -169,6 +169,11 @@ impl Error {
         matches!(self, Self::Path { .. } | Self::Setting { .. })
     }
 
+    /// A setting, as a person writes it, has a value that cannot be used.
+    pub fn setting(setting: &'static str, problem: impl Into<String>) -> Self {
+        Self::Setting { setting, problem: problem.into() }
+    }
+
     /// For `map_err` on file operations.
     pub fn io(path: impl Into<PathBuf>, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

@@ -35,6 +35,11 @@ fn remove(partial: &Path) {
     let _ = fs::remove_file(partial);
 }
 
+/// A digest in hexadecimal.
+pub(crate) fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Reads a JSON file.
 ///
 /// # Errors

@@ -23,8 +23,8 @@ use crate::weights::{Origin, VarBuilder};
 ///
 /// In the order of use: [`adopt`](Self::adopt) once per source, [`survey`](Self::survey) once per
 /// training set, [`read_for_training`](Self::read_for_training) once per training sample and [`read`](Self::read) once per other
-/// one (in parallel), [`standardise`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
-/// model, [`vary`](Self::augment) once per training sample and epoch, [`batch`](Self::batch) at every step.
+/// one (in parallel), [`fit_normalization`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
+/// model, [`augment`](Self::augment) once per training sample and epoch, [`batch`](Self::batch) at every step.
 pub trait Modality:
     Debug + Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
 {
@@ -36,8 +36,10 @@ pub trait Modality:
     const INPUTS: InputKind = InputKind::Files;
     /// Endings of the files that are samples, in lower case, without the dot.
     const EXTENSIONS: &'static [&'static str];
-    /// What [`extent`](Self::size) measures, with units: `width, pixels`.
-    const EXTENT: &'static [&'static str] = &[];
+    /// PEFT's task of a classifier for such inputs, `SEQ_CLS`; `None`: it has none.
+    const PEFT_TASK: Option<&'static str> = None;
+    /// What [`size`](Self::size) measures, with units: `width, pixels`.
+    const SIZE: &'static [&'static str] = &[];
 
     /// Takes over what a pretrained source publishes about inputs of this modality (a tokenizer,
     /// say), and tells where the embedder's parameters come from: [`Origin::Pretrained`] if the
@@ -56,7 +58,7 @@ pub trait Modality:
     /// What is wrong with the input, in one line without its path, which the caller adds.
     fn read(&self, input: &Input) -> Result<Tensor, BoxError>;
 
-    /// Reads one input to train on, with all that [`vary`](Self::augment) draws from: a picture before it
+    /// Reads one input to train on, with all that [`augment`](Self::augment) draws from: a picture before it
     /// is cropped, a recording before it is cut.
     ///
     /// # Errors
@@ -72,7 +74,7 @@ pub trait Modality:
         kept.shallow_clone()
     }
 
-    /// Whether [`vary`](Self::augment) makes anything but the same sample.
+    /// Whether [`augment`](Self::augment) makes anything but the same sample.
     fn augments(&self) -> bool {
         false
     }
@@ -91,7 +93,7 @@ pub trait Modality:
         self.read(input).map(drop)
     }
 
-    /// The size of an input, a number for each of [`EXTENT`](Self::EXTENT), with as little reading as
+    /// The size of an input, a number for each of [`SIZE`](Self::SIZE), with as little reading as
     /// that takes.
     ///
     /// # Errors
@@ -135,11 +137,11 @@ pub trait Modality:
     /// where batches may have one, to trace a model with.
     fn example(&self) -> Batch;
 
-    /// Builds the embedder at `at` that turns batches into features of `form`.
+    /// Builds the embedder at `vb` that turns batches into features of `form`.
     ///
     /// # Errors
-    /// If no embedder of this modality emits `form`, or if the source of `at` lacks a tensor.
-    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>>;
+    /// If no embedder of this modality emits `form`, or if the source of `vb` lacks a tensor.
+    fn embedder(&self, vb: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>>;
 
     /// The embedder that the adopted source was trained with, fitted to these settings; `None`: the
     /// embedder is fresh.

@@ -48,19 +48,19 @@ impl RunWriter {
         let place = place.into();
         if place.file_name().is_none() {
             let problem = format!("{}: expected the path of a new folder", place.display());
-            return Err(Error::Setting { setting: "--out", problem });
+            return Err(Error::setting("--out", problem));
         }
         if place.exists() && !replace {
             let problem =
                 format!("{} exists; name another folder, or add --overwrite", place.display());
-            return Err(Error::Setting { setting: "--out", problem });
+            return Err(Error::setting("--out", problem));
         }
         if place.exists() && !place.join(SPEC).exists() {
             let problem = format!(
                 "{} is not a run folder, so it is not overwritten; name another",
                 place.display()
             );
-            return Err(Error::Setting { setting: "--out", problem });
+            return Err(Error::setting("--out", problem));
         }
         let partial = beside(&place);
         if partial.exists() {

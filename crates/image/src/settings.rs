@@ -135,7 +135,7 @@ impl Modality for ImageSettings {
     const SAMPLES: &'static str = "pictures";
     const EXTENSIONS: &'static [&'static str] =
         &["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"];
-    const EXTENT: &'static [&'static str] = &["width, pixels", "height, pixels"];
+    const SIZE: &'static [&'static str] = &["width, pixels", "height, pixels"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
@@ -225,8 +225,8 @@ impl Modality for ImageSettings {
         Batch { x: Tensor::zeros(shape, (Kind::Float, Device::Cpu)), attention_mask: None }
     }
 
-    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
-        self.embedder_source.embedder(at, &self.geometry, form)
+    fn embedder(&self, vb: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
+        self.embedder_source.embedder(vb, &self.geometry, form)
     }
 
     fn pretrained_embedder(&self) -> Option<EmbedderConfig> {

@@ -33,7 +33,7 @@ impl Conv1d {
     /// `weight [c_out, c_in / groups, kernel]`, fresh as He et al. (2015) have it, over what comes
     /// in, and `bias [c_out]`, fresh at 0.
     pub(super) fn new(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         [c_in, c_out]: [i64; 2],
         sliding: Sliding,
         bias: Bias,
@@ -41,9 +41,9 @@ impl Conv1d {
         let shape = [c_out, c_in / sliding.groups, sliding.kernel];
         let stdev = (2. / (shape[1] * shape[2]) as f64).sqrt();
         Ok(Self {
-            weight: at.param("weight", &shape, Init::Randn { mean: 0., stdev })?,
+            weight: vb.param("weight", &shape, Init::Randn { mean: 0., stdev })?,
             bias: match bias {
-                Bias::With => Some(at.param("bias", &[c_out], Init::Const(0.))?),
+                Bias::With => Some(vb.param("bias", &[c_out], Init::Const(0.))?),
                 Bias::Without => None,
             },
             sliding,

@@ -21,12 +21,12 @@ pub struct FrameStem {
 
 impl FrameStem {
     /// Parameters `conv1.weight [D, F, 3]`, `conv2.weight [D, D, 3]`, a `bias [D]` for each, and
-    /// `position [positions, D]`, below `at`. Of a source that has more positions, the first are
+    /// `position [positions, D]`, below `vb`. Of a source that has more positions, the first are
     /// taken.
     ///
     /// # Errors
     /// If `form` is not a sequence, if the stem would be empty, or if a parameter cannot be made.
-    pub fn new(at: &VarBuilder<'_>, config: &FrameStemConfig, form: FeatureShape) -> Result<Self> {
+    pub fn new(vb: &VarBuilder<'_>, config: &FrameStemConfig, form: FeatureShape) -> Result<Self> {
         let &FrameStemConfig { bands, positions, dropout } = config;
         let width = form.sequence("its embedder makes a sequence")?;
         if bands < 1 || positions < 1 {
@@ -35,7 +35,7 @@ impl FrameStem {
         }
         let conv = |name, c_in, stride| {
             let sliding = Sliding { padding: 1, ..Sliding::new(3, stride) };
-            Conv1d::new(&at.sub(name), [c_in, width], sliding, Bias::With)
+            Conv1d::new(&vb.sub(name), [c_in, width], sliding, Bias::With)
         };
         let first = |table: &Tensor| {
             let longer = table.dim() == 2 && table.size()[0] > positions;
@@ -44,7 +44,7 @@ impl FrameStem {
         Ok(Self {
             conv1: conv("conv1", bands, 1)?,
             conv2: conv("conv2", width, 2)?,
-            position: at.param_reshaped("position", &[positions, width], &first, || {
+            position: vb.param_reshaped("position", &[positions, width], &first, || {
                 Positions::Sequence(positions).sinusoidal(width)
             })?,
             dropout,

@@ -40,12 +40,12 @@ impl SpectrogramPatches {
     /// # Errors
     /// As [`TokenPatchEmbedder::new`].
     pub fn new(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         from: &PatchEmbedderConfig,
         to: &PatchEmbedderConfig,
         form: FeatureShape,
     ) -> Result<Self> {
-        let patches = TokenPatchEmbedder::new(at.clone(), from, to, form)?;
+        let patches = TokenPatchEmbedder::new(vb.clone(), from, to, form)?;
         Ok(Self { patches, length: to.size[1] })
     }
 }
@@ -79,13 +79,13 @@ impl SpectrogramStem {
     /// # Errors
     /// As [`StemEmbedder::new`].
     pub fn new(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         from: &StemConfig,
         to: &StemConfig,
         sides: Sides,
         form: FeatureShape,
     ) -> Result<Self> {
-        Ok(Self { stem: StemEmbedder::new(at.clone(), from, to, form)?, sides })
+        Ok(Self { stem: StemEmbedder::new(vb.clone(), from, to, form)?, sides })
     }
 }
 

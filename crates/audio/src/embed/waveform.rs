@@ -51,12 +51,12 @@ impl WaveformEmbedder {
     /// convolutions have one and `convs.N.norm.{weight,bias} [C']` where they have a norm,
     /// `feature_norm.{weight,bias} [C]` where there is one, `project.weight [D, C]`,
     /// `project.bias [D]`, `position.weight [D, D / groups, kernel]`, `position.bias [D]` and, if
-    /// the trunk does not normalise at its end, `norm.{weight,bias} [D]`, below `at`.
+    /// the trunk does not normalise at its end, `norm.{weight,bias} [D]`, below `vb`.
     ///
     /// # Errors
     /// If `form` is not a sequence, if a convolution cannot be, or if a parameter cannot be made.
     pub fn new(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         config: &WaveformEmbedderConfig,
         form: FeatureShape,
     ) -> Result<Self> {
@@ -74,23 +74,23 @@ impl WaveformEmbedder {
         }
         let (mut convs, mut channels) = (vec![], 1);
         for (i, &[out, kernel, stride]) in c.convolutions.iter().enumerate() {
-            let at = at.sub("convs").sub(i);
+            let vb = vb.sub("convs").sub(i);
             let bias = if c.bias { Bias::With } else { Bias::Without };
             let sliding = Sliding::new(kernel, stride);
-            let conv = Conv1d::new(&at.sub("conv"), [channels, out], sliding, bias)?;
-            let at = at.sub("norm");
+            let conv = Conv1d::new(&vb.sub("conv"), [channels, out], sliding, bias)?;
+            let vb = vb.sub("norm");
             let norm = match c.norm {
                 WaveformNorm::Group if i == 0 => Norm::Channels {
-                    weight: at.param("weight", &[out], Init::Const(1.))?,
-                    bias: at.param("bias", &[out], Init::Const(0.))?,
+                    weight: vb.param("weight", &[out], Init::Const(1.))?,
+                    bias: vb.param("bias", &[out], Init::Const(0.))?,
                 },
                 WaveformNorm::Group => Norm::Without,
-                WaveformNorm::Layer => Norm::Places(LayerNorm::new(&at, out, EPS)?),
+                WaveformNorm::Layer => Norm::Places(LayerNorm::new(&vb, out, EPS)?),
             };
             convs.push(Layer { conv, norm });
             channels = out;
         }
-        let norm = |name, width| LayerNorm::new(&at.sub(name), width, c.eps);
+        let norm = |name, width| LayerNorm::new(&vb.sub(name), width, c.eps);
         let sliding = Sliding {
             padding: c.position_kernel / 2,
             groups: c.position_groups,
@@ -102,8 +102,8 @@ impl WaveformEmbedder {
                 true => Some(norm("feature_norm", channels)?),
                 false => None,
             },
-            project: Linear::new(&at.sub("project"), channels, width)?,
-            position: Conv1d::new(&at.sub("position"), [width, width], sliding, Bias::With)?,
+            project: Linear::new(&vb.sub("project"), channels, width)?,
+            position: Conv1d::new(&vb.sub("position"), [width, width], sliding, Bias::With)?,
             norm: match c.output_norm {
                 NormPlacement::Post => Some(norm("norm", width)?),
                 NormPlacement::Pre => None,

@@ -13,14 +13,14 @@ use crate::fixture;
 /// Correct runs differ by at most 2e-6; a wrong epsilon or GELU shows by more.
 const WITHIN: f64 = 5e-6;
 
-fn embedder(at: &VarBuilder<'_>, config: &EmbedderConfig, form: FeatureShape) -> Box<dyn Embedder> {
+fn embedder(vb: &VarBuilder<'_>, config: &EmbedderConfig, form: FeatureShape) -> Box<dyn Embedder> {
     match config {
-        EmbedderConfig::Patches(c) => Box::new(SpectrogramPatches::new(at, c, c, form).unwrap()),
+        EmbedderConfig::Patches(c) => Box::new(SpectrogramPatches::new(vb, c, c, form).unwrap()),
         EmbedderConfig::Stem(c) => {
-            Box::new(SpectrogramStem::new(at, c, c, Sides::FramesByBands, form).unwrap())
+            Box::new(SpectrogramStem::new(vb, c, c, Sides::FramesByBands, form).unwrap())
         }
-        EmbedderConfig::Frames(c) => Box::new(FrameStem::new(at, c, form).unwrap()),
-        EmbedderConfig::Waveform(c) => Box::new(WaveformEmbedder::new(at, c, form).unwrap()),
+        EmbedderConfig::Frames(c) => Box::new(FrameStem::new(vb, c, form).unwrap()),
+        EmbedderConfig::Waveform(c) => Box::new(WaveformEmbedder::new(vb, c, form).unwrap()),
         other => panic!("not of sound: {other:?}"),
     }
 }
@@ -58,11 +58,11 @@ impl Rebuilt {
         let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
         let embedder = embedder(&root.sub("embed"), &family.embedder, trunk.accepts());
         let encoder = Encoder::join(embedder, trunk, family.head.pool).unwrap();
-        let at = root.sub("head");
+        let vb = root.sub("head");
         let head = pretrained
             .classes()
             .unwrap()
-            .map(|classes| Head::new(&at, family.head.config, encoder.width(), classes).unwrap());
+            .map(|classes| Head::new(&vb, family.head.config, encoder.width(), classes).unwrap());
         let report = LoadReport::new(Some(&source), &fresh);
         assert_eq!(report.fresh, Vec::<String>::new());
         Self { encoder, head, report, expected }

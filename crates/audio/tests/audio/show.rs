@@ -9,7 +9,7 @@ use crate::{fixture, spec, tone, write};
 fn an_extent_is_in_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let audio = AudioSettings::default();
-    assert_eq!(AudioSettings::EXTENT, ["length, seconds"]);
+    assert_eq!(AudioSettings::SIZE, ["length, seconds"]);
     let path = write(folder.path(), "a.wav", spec(8000), tone(440., 8000, 6000));
     assert_eq!(audio.size(&Input::File(path)).unwrap(), [0.75]);
     let flac = Input::File(fixture("files/tone.flac"));

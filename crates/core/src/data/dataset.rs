@@ -90,7 +90,7 @@ impl Dataset {
     pub fn limit_per_class(&mut self, limit: usize, seed: u64) -> Result<()> {
         if self.task != Task::SingleLabel {
             let problem = format!("{} gives no class of its own to each sample", self.task);
-            return Err(Error::Setting { setting: "--limit-per-class", problem });
+            return Err(Error::setting("--limit-per-class", problem));
         }
         split::limit_per_class(&mut self.train, limit, seed);
         Ok(())
@@ -127,7 +127,7 @@ impl Dataset {
     /// If the data set has a test split, if there is no such fold, or if one would be empty or have
     /// all samples of a class.
     pub fn fold(&mut self, folds: usize, fold: usize, seed: u64) -> Result<()> {
-        let refused = |setting, problem: String| Err(Error::Setting { setting, problem });
+        let refused = |setting, problem: String| Err(Error::setting(setting, problem));
         if folds < 2 {
             return refused("--folds", format!("{folds} folds; two are the least"));
         }
@@ -197,10 +197,7 @@ pub fn evaluation(
 
 fn gather(path: &Path, layout: &Layout, option: &'static str) -> Result<Vec<Found>> {
     if !path.exists() {
-        return Err(Error::Setting {
-            setting: option,
-            problem: format!("{}: no such file or folder", path.display()),
-        });
+        return Err(Error::setting(option, format!("{}: no such file or folder", path.display())));
     }
     if path.is_dir() { folder::gather(path, layout) } else { manifest::gather(path, layout) }
 }

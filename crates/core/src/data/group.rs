@@ -18,7 +18,7 @@ pub(super) fn by_pattern(found: &mut [Found], pattern: &Regex) -> Result<()> {
             Input::Bytes { name, .. } => Some(name.as_str()),
             Input::Text(_) | Input::Pair(_) => {
                 let problem = "texts have no names; --group-column tells whose they are";
-                return Err(Error::Setting { setting: GROUP_PATTERN, problem: problem.into() });
+                return Err(Error::setting(GROUP_PATTERN, problem));
             }
         };
         let name = name.ok_or_else(|| bad("the name is not UTF-8; rename it".into()))?;

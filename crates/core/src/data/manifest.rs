@@ -127,14 +127,14 @@ impl Names<'_> {
         let Some(first) = found.next() else { return Ok(None) };
         match found.find(|&other| self.names[other] == self.names[first]) {
             None => Ok(Some(first)),
-            Some(_) => Err(Error::Setting {
-                setting: option,
-                problem: format!(
+            Some(_) => Err(Error::setting(
+                option,
+                format!(
                     "{} has several columns {:?}; give the number of one, counted from 1",
                     self.path.display(),
                     self.names[first]
                 ),
-            }),
+            )),
         }
     }
 
@@ -169,7 +169,7 @@ impl Names<'_> {
             let at = self.given(&Some(column.clone()), OPTION)?;
             if at.is_some_and(|at| columns.contains(&at)) {
                 let problem = format!("names the column {column:?} twice");
-                return Err(Error::Setting { setting: OPTION, problem });
+                return Err(Error::setting(OPTION, problem));
             }
             columns.extend(at);
         }
@@ -179,7 +179,7 @@ impl Names<'_> {
     fn missing(&self, what: &str, option: &'static str) -> Error {
         let problem =
             format!("{} has {what}; its columns are: {}", self.path.display(), self.list());
-        Error::Setting { setting: option, problem }
+        Error::setting(option, problem)
     }
 
     fn list(&self) -> String {
@@ -265,7 +265,7 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
     };
     let clash = |setting, what| {
         let problem = format!("{}: the column of the {what} is that of the inputs", path.display());
-        Err(Error::Setting { setting, problem })
+        Err(Error::setting(setting, problem))
     };
     match (labels.contains(&input), pair) {
         (true, _) => return clash("--label-column", "labels"),
@@ -273,7 +273,7 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
         (_, Some(_)) if layout.inputs == InputKind::Files => {
             let (path, samples) = (path.display(), layout.samples);
             let problem = format!("{path}: {samples} come one by one, not in pairs");
-            return Err(Error::Setting { setting: "--pair-column", problem });
+            return Err(Error::setting("--pair-column", problem));
         }
         _ => {}
     }

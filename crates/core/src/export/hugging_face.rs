@@ -50,7 +50,7 @@ pub(super) fn rescale(ours: &mut BTreeMap<String, Tensor>, spec: &Spec) -> Resul
         .map(|name| ours.get(name).map(|t| t.detach().to_device(Device::Cpu)))
     else {
         let problem = "its head has no bias, which values with a mean need; export as torchscript";
-        return Err(Error::Setting { setting: "--format hf", problem: problem.into() });
+        return Err(Error::setting("--format hf", problem));
     };
     let bias = scales.undo(&bias);
     let weight = scales.stretch(&weight);

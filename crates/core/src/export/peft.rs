@@ -70,7 +70,7 @@ pub fn peft<M: Modality>(
     let prefixed = |(name, value)| (format!("base_model.model.{name}"), value);
     let config = json!({
         "peft_type": "LORA",
-        "task_type": (M::NAME == "text").then_some("SEQ_CLS"),
+        "task_type": M::PEFT_TASK,
         "base_model_name_or_path": name.0,
         "revision": name.1,
         "r": lora.rank,
@@ -102,7 +102,7 @@ fn refused(why: &str) -> Error {
     let why = why.split("; export as").next().unwrap_or(why);
     let problem =
         format!("{why}; --format hf, safetensors and torchscript have the adapters merged");
-    Error::Setting { setting: "--format peft", problem }
+    Error::setting("--format peft", problem)
 }
 
 /// Checks that all but adapters and head is as the base has it: nothing else is in an adapter.

@@ -135,14 +135,14 @@ fn completed<T: DeserializeOwned>(config: &Config, given: &Value, usual: Value) 
 
 /// The error that there are no weights to start from.
 pub(super) fn no_weights(path: &Path) -> Error {
-    Error::Setting {
-        setting: "--weights",
-        problem: format!(
+    Error::setting(
+        "--weights",
+        format!(
             "{} is an architecture without weights: --init random, or --recipe scratch, trains it \
              from the start",
             path.display()
         ),
-    }
+    )
 }
 
 #[cfg(test)]

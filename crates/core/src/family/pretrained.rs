@@ -54,7 +54,7 @@ impl Pretrained {
                 "{name}, but {folder} is a run of the family {}; leave it out",
                 spec.family
             );
-            return Err(Error::Setting { setting: "--family", problem });
+            return Err(Error::setting("--family", problem));
         }
         let (family, kind) = (PretrainedConfig::of_run(&spec), Kind::Run(Box::new(spec)));
         Ok(Self { checkpoint, family, kind })
@@ -96,7 +96,7 @@ impl Pretrained {
     pub fn with_dropout(mut self, share: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&share) {
             let problem = format!("{share} is not a share from 0 to below 1");
-            return Err(Error::Setting { setting: "--dropout", problem });
+            return Err(Error::setting("--dropout", problem));
         }
         self.family.trunk = self.family.trunk.with_dropout(share);
         self.family.embedder = self.family.embedder.with_dropout(share);

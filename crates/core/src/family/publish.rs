@@ -89,9 +89,11 @@ fn class(family: &str, pool: Pool) -> Option<Class> {
 /// # Errors
 /// If no class of transformers has these parts.
 pub fn publish(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result<Published> {
-    let refused = |why: String| Error::Setting {
-        setting: "--format hf",
-        problem: format!("{why}; export as torchscript, which takes every model"),
+    let refused = |why: String| {
+        Error::setting(
+            "--format hf",
+            format!("{why}; export as torchscript, which takes every model"),
+        )
     };
     let class = class(&spec.family, spec.pool).ok_or_else(|| {
         refused(format!("transformers has no class for the family {}", spec.family))

@@ -56,8 +56,7 @@ impl PretrainedConfig {
         let names = || FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
         if let Some(name) = name {
             let problem = || format!("{name:?} is not known; the known families are {}", names());
-            let found = Family::named(name)
-                .ok_or_else(|| Error::Setting { setting: "--family", problem: problem() })?;
+            let found = Family::named(name).ok_or_else(|| Error::setting("--family", problem()))?;
             return match config.filter(|config| (found.matches_config)(config)) {
                 Some(config) => (found.from_config)(&config, checkpoint),
                 None => found.infer(checkpoint),
@@ -90,9 +89,8 @@ impl PretrainedConfig {
     }
 
     pub(super) fn key_map(&self) -> Result<KeyMap> {
-        let found = Family::named(&self.name).ok_or_else(|| Error::Setting {
-            setting: "family",
-            problem: format!("{:?} is not known to this version", self.name),
+        let found = Family::named(&self.name).ok_or_else(|| {
+            Error::setting("family", format!("{:?} is not known to this version", self.name))
         })?;
         Ok(found.key_map)
     }

@@ -9,6 +9,7 @@ use memmap2::MmapOptions;
 use tch::{Device, Kind, Tensor};
 
 use super::batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
+use super::sampler::chunks;
 use super::samples::{Samples, Shared};
 use crate::error::{Error, Result};
 use crate::libtorch::blob;
@@ -71,7 +72,7 @@ impl<'s> FeatureCache<'s> {
         let mut order: Vec<usize> = (0..samples.len()).collect();
         // Alike in length, so that little is padded.
         order.sort_by_key(|&at| samples.length(at));
-        let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
+        let lists: Vec<_> = chunks(&order, batch_size);
         let purposes: Vec<_> = match views {
             AugmentedViews::Train { seed, count } => {
                 (1..=count.max(1)).map(|epoch| Mode::Train { seed, epoch }).collect()

@@ -7,8 +7,8 @@ pub(crate) mod samples;
 
 pub use cache::CacheBudget;
 pub use sampler::{Balance, Order, balanced_order};
-pub use samples::{DEFAULT_MEMORY, ReadMode, Samples, Splits};
+pub use samples::{DEFAULT_MEMORY, ReadMode, Samples, Splits, refuse_bad};
 
 pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};
-pub(crate) use sampler::by_length;
+pub(crate) use sampler::{by_length, chunks};

@@ -8,6 +8,11 @@ use crate::random::Rng;
 #[cfg(doc)]
 use crate::random::seed;
 
+/// The batches of an order of samples: `size` indices each, the last perhaps fewer.
+pub(crate) fn chunks(order: &[usize], size: usize) -> Vec<Vec<usize>> {
+    order.chunks(size.max(1)).map(<[_]>::to_vec).collect()
+}
+
 /// Batches of samples of about the same length, in random order. `order` is cut into stretches of
 /// many batches, and each is sorted by itself: most of the chance is left.
 pub(crate) fn by_length(
@@ -21,7 +26,7 @@ pub(crate) fn by_length(
     for stretch in order.chunks(size * BATCHES) {
         let mut stretch = stretch.to_vec();
         stretch.sort_by_key(|&at| train.length(at));
-        lists.extend(stretch.chunks(size).map(<[_]>::to_vec));
+        lists.extend(chunks(&stretch, size));
     }
     lists.shuffle(rng);
     lists

@@ -164,6 +164,18 @@ impl Samples {
     }
 }
 
+/// The number of samples that could not be read; an error with all of them, unless they are to be
+/// skipped and others are left in `samples`.
+///
+/// # Errors
+/// [`Error::BadSamples`].
+pub fn refuse_bad(bad: Vec<BadSample>, samples: &Samples, skip: bool) -> Result<usize> {
+    match bad.is_empty() || (skip && !samples.is_empty()) {
+        true => Ok(bad.len()),
+        false => Err(Error::BadSamples(bad)),
+    }
+}
+
 /// The samples of a data set, prepared by settings that fit its training split.
 #[derive(Debug)]
 pub struct Splits {

@@ -88,7 +88,7 @@ impl Freeze {
     /// If `below:N` or `top:N` counts more parts than the trunk has.
     pub fn check(&self, outline: ModelOutline) -> Result<()> {
         match self.0.iter().find_map(|set| set.beyond(outline.depth)) {
-            Some(problem) => Err(Error::Setting { setting: "--freeze", problem }),
+            Some(problem) => Err(Error::setting("--freeze", problem)),
             None => Ok(()),
         }
     }
@@ -108,7 +108,7 @@ impl Freeze {
                     None => "the names are Crosstune's, which --plan FILE writes down".to_owned(),
                 };
                 let problem = format!("no parameter is called {glob}; {help}");
-                return Err(Error::Setting { setting: "--freeze", problem });
+                return Err(Error::setting("--freeze", problem));
             }
         }
         let (mut trained, mut frozen) = (0, 0);
@@ -226,9 +226,8 @@ impl FromStr for Freeze {
         if text.trim() == "nothing" {
             return Ok(Self::nothing());
         }
-        text.split(',').map(term).collect::<Option<_>>().map(Self).ok_or_else(|| Error::Setting {
-            setting: "--freeze",
-            problem: format!("{text:?} is not known; expected {FREEZE_SYNTAX}"),
+        text.split(',').map(term).collect::<Option<_>>().map(Self).ok_or_else(|| {
+            Error::setting("--freeze", format!("{text:?} is not known; expected {FREEZE_SYNTAX}"))
         })
     }
 }

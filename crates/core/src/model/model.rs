@@ -63,19 +63,19 @@ impl Model {
                 *parts == LoadParts::All || spec.embedder == Origin::Pretrained
             });
             let classes = spec.labels.len();
-            let at = root.sub("trunk").with_source(body).adapted(adapting.as_ref());
-            let trunk = Trunk::new(&at, &spec.trunk)?;
+            let vb = root.sub("trunk").with_source(body).adapted(adapting.as_ref());
+            let trunk = Trunk::new(&vb, &spec.trunk)?;
             // What is fresh trains in full.
             let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
-            let at = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
-            let encoder = Encoder::join(modality.embedder(at, trunk.accepts())?, trunk, spec.pool)?;
-            let at = root.sub("head");
-            let at = match source {
-                None | Some((_, LoadParts::Body)) => at,
-                Some((source, LoadParts::BodyAndHead)) => at.with_matching(Some(source)),
-                Some((source, LoadParts::All)) => at.with_source(Some(source)),
+            let vb = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
+            let encoder = Encoder::join(modality.embedder(vb, trunk.accepts())?, trunk, spec.pool)?;
+            let vb = root.sub("head");
+            let vb = match source {
+                None | Some((_, LoadParts::Body)) => vb,
+                Some((source, LoadParts::BodyAndHead)) => vb.with_matching(Some(source)),
+                Some((source, LoadParts::All)) => vb.with_source(Some(source)),
             };
-            let head = Head::new(&at, spec.head, encoder.width(), classes)?;
+            let head = Head::new(&vb, spec.head, encoder.width(), classes)?;
             Classifier::new(encoder, head)
         };
         if let Some(adapting) = &adapting {
@@ -91,7 +91,7 @@ impl Model {
     /// scale of a pretrained model and loses what it learnt.
     pub fn shuffle(&self) {
         let mut taken: Vec<_> = self.store.variables().into_iter().collect();
-        taken.retain(|(name, _)| self.report.fresh.binary_search(name).is_err());
+        taken.retain(|(name, _)| !self.report.is_fresh(name));
         // A hash map has no order, and one source of randomness serves all.
         taken.sort_by(|(a, _), (b, _)| a.cmp(b));
         let _still = tch::no_grad_guard();

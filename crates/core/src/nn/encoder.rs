@@ -45,7 +45,7 @@ impl Encoder {
         }
         if !pool.takes(accepts) {
             let problem = format!("{pool} does not pool {accepts}; choose mean");
-            return Err(Error::Setting { setting: "--pool", problem });
+            return Err(Error::setting("--pool", problem));
         }
         Ok(Self { embedder, trunk, pool })
     }

@@ -44,6 +44,16 @@ pub struct Sequence {
     pub attention_mask: Option<Tensor>,
 }
 
+/// The mean of `x`, `[B, T, D]`, over one of its first two dimensions, of what `mask`, `[B, T]`, says
+/// holds data; 0 where nothing does.
+pub(crate) fn masked_mean(x: &Tensor, mask: Option<&Tensor>, dim: i64) -> Tensor {
+    let over = [dim];
+    let Some(mask) = mask else { return x.mean_dim(over.as_slice(), false, None) };
+    let mask = mask.unsqueeze(-1).to_kind(x.kind());
+    let count = mask.sum_dim_intlist(over.as_slice(), false, None).clamp_min(1);
+    (x * mask).sum_dim_intlist(over.as_slice(), false, None) / count
+}
+
 /// What an embedder hands to a trunk, and a trunk to a pool.
 #[derive(Debug)]
 pub enum Features {
@@ -100,10 +110,7 @@ impl FeatureShape {
     }
 
     fn refused(self, why: &str) -> Error {
-        Error::Setting {
-            setting: "--weights",
-            problem: format!("the trunk takes {self}, but {why}"),
-        }
+        Error::setting("--weights", format!("the trunk takes {self}, but {why}"))
     }
 }
 

@@ -50,28 +50,28 @@ pub struct Head {
 
 impl Head {
     /// Parameters `norm.{weight,bias}` and `dense.{weight,bias}` where there are such layers, and
-    /// `weight [classes, D]` and, unless it does without, `bias [classes]`, below `at`.
+    /// `weight [classes, D]` and, unless it does without, `bias [classes]`, below `vb`.
     ///
     /// # Errors
-    /// If the source of `at` lacks a tensor or has it in another shape.
+    /// If the source of `vb` lacks a tensor or has it in another shape.
     pub fn new(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         config: HeadConfig,
         width: i64,
         classes: usize,
     ) -> Result<Self> {
         let norm =
-            config.norm.map(|eps| LayerNorm::new(&at.sub("norm"), width, eps)).transpose()?;
+            config.norm.map(|eps| LayerNorm::new(&vb.sub("norm"), width, eps)).transpose()?;
         let dense = match config.dense {
             Some(dense) => {
-                Some((Linear::new(&at.sub("dense"), width, dense.width)?, dense.activation))
+                Some((Linear::new(&vb.sub("dense"), width, dense.width)?, dense.activation))
             }
             None => None,
         };
         let width = config.dense.map_or(width, |dense| dense.width);
         let out = match config.bias {
-            Bias::With => Linear::new(at, width, classes as i64)?,
-            Bias::Without => Linear::unbiased(at, width, classes as i64)?,
+            Bias::With => Linear::new(vb, width, classes as i64)?,
+            Bias::Without => Linear::unbiased(vb, width, classes as i64)?,
         };
         Ok(Self { norm, dense, out })
     }

@@ -15,8 +15,8 @@ pub use attention::AttentionKind;
 pub use classifier::Classifier;
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig,
-    TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    PatchEmbedderConfig, PositionedNorm, StemConfig, StemEmbedder, StemNorm, StemPool,
+    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence};
@@ -30,3 +30,5 @@ pub use trunk::{
     BlockKind, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig,
     Trunk, TrunkConfig,
 };
+
+pub(crate) use features::masked_mean;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::features::{FeatureShape, Features, Sequence};
+use super::features::{FeatureShape, Features, Sequence, masked_mean};
 
 /// How a trunk's output becomes one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,13 +53,16 @@ impl Pool {
         match self {
             Self::First => x.select(1, 0),
             Self::Last => last(x, mask),
-            Self::Mean => mean(x, mask),
+            Self::Mean => masked_mean(x, mask, 1),
             Self::FirstTwo => Tensor::cat(&[x.select(1, 0), x.select(1, 1)], 1),
             Self::MeanOfFirstTwo => x.narrow(1, 0, 2).mean_dim([1].as_slice(), false, None),
             Self::FirstAndMean => {
                 let rest = x.size()[1] - 1;
                 let mask = mask.map(|mask| mask.narrow(1, 1, rest));
-                Tensor::cat(&[x.select(1, 0), mean(&x.narrow(1, 1, rest), mask.as_ref())], 1)
+                Tensor::cat(
+                    &[x.select(1, 0), masked_mean(&x.narrow(1, 1, rest), mask.as_ref(), 1)],
+                    1,
+                )
             }
         }
     }
@@ -69,13 +72,6 @@ fn last(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
     let Some(mask) = mask else { return x.select(1, -1) };
     let last = mask.sum_dim_intlist([1].as_slice(), true, Kind::Int64) - 1;
     x.take_along_dim(&last.clamp_min(0).unsqueeze(-1), 1).squeeze_dim(1)
-}
-
-fn mean(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
-    let Some(mask) = mask else { return x.mean_dim([1].as_slice(), false, None) };
-    let mask = mask.unsqueeze(-1).to_kind(x.kind());
-    let kept = mask.sum_dim_intlist([1].as_slice(), false, None).clamp_min(1);
-    (x * mask).sum_dim_intlist([1].as_slice(), false, None) / kept
 }
 
 impl fmt::Display for Pool {

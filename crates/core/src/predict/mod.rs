@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod features;
+mod rows;
 mod score;
 
 pub use evaluate::evaluate;

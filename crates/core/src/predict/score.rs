@@ -2,11 +2,12 @@
 
 use tch::{Kind, Tensor};
 
+use super::rows::{each_chunk, per_sample};
 use crate::error::Result;
-use crate::loader::{BatchSource, Mode, RawInputs, Samples, load_batches};
+use crate::loader::{BatchSource, Mode, RawInputs, Samples, chunks, load_batches};
 use crate::modality::Modality;
 use crate::model::Model;
-use crate::nn::{Batch, Classifier, CutPoint};
+use crate::nn::Batch;
 use crate::task::Task;
 
 /// Hands a model's answers on all samples, `[samples, answers]`, f32 on the CPU, to `consume`, with the
@@ -34,20 +35,15 @@ pub(super) fn score_feed(
     mut consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
 ) -> Result<()> {
     let (task, model) = (model.spec().task, model.classifier());
-    let order: Vec<usize> = (0..feed.samples().len()).collect();
-    let lists: Vec<_> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
+    let lists = chunks(&(0..feed.samples().len()).collect::<Vec<_>>(), batch_size);
     load_batches(feed, &lists, Mode::Eval, |chosen, prepared| {
-        let logits = logits(model, &prepared.batch, feed.cut_point(), batch_size as i64);
+        let forward = |batch: &Batch| model.forward_from(batch, feed.cut_point(), false);
+        let logits = each_chunk(&prepared.batch, batch_size, model.device(), forward);
         let answers = match task {
             Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
             Task::MultiLabel | Task::Regression => logits.to_kind(Kind::Float),
         };
-        let answers = if prepared.rows.iter().all(|&rows| rows == 1) {
-            answers
-        } else {
-            let parts = answers.split_with_sizes(&prepared.rows, 0);
-            Tensor::stack(&parts.iter().map(|part| mean(task, part)).collect::<Vec<_>>(), 0)
-        };
+        let answers = per_sample(answers, &prepared.rows, |part| mean(task, part));
         consume(chosen, &answers)
     })
 }
@@ -62,23 +58,6 @@ fn mean(task: Task, answers: &Tensor) -> Tensor {
         Task::MultiLabel => mean(answers.log_sigmoid()) - mean((-answers).log_sigmoid()),
         Task::Regression => answers.mean_dim([0].as_slice(), false, Kind::Float),
     }
-}
-
-/// The logits of each row of a batch, `at_once` at a time.
-fn logits(model: &Classifier, batch: &Batch, cut: CutPoint, at_once: i64) -> Tensor {
-    let rows = batch.x.size()[0];
-    let part = |from: i64| {
-        let narrow = |x: &Tensor| x.narrow(0, from, at_once.min(rows - from));
-        let part = Batch {
-            x: narrow(&batch.x),
-            attention_mask: batch.attention_mask.as_ref().map(narrow),
-        };
-        let logits =
-            tch::no_grad(|| model.forward_from(&part.to_device(model.device()), cut, false));
-        logits.to_device(tch::Device::Cpu)
-    };
-    let step = usize::try_from(at_once).unwrap_or(1).max(1);
-    Tensor::cat(&(0..rows).step_by(step).map(part).collect::<Vec<_>>(), 0)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl TargetScale {
                 ),
                 false => format!("the training samples have too large numbers as {name:?}"),
             };
-            Err(Error::Setting { setting: "--data", problem })
+            Err(Error::setting("--data", problem))
         };
         (0..values).map(scale).collect()
     }

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
 
 use crate::error::{Error, Result};
+use crate::files::hexadecimal;
 use crate::model::Model;
 
 /// A hash over named tensors.
@@ -44,7 +45,7 @@ fn digest(model: &Model, names: &[String]) -> Result<String> {
             update(&mut hash, tensor)?;
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&hash.finalize()))
 }
 
 fn update(hash: &mut Sha256, tensor: &Tensor) -> Result<()> {

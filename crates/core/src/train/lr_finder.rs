@@ -84,7 +84,7 @@ pub fn find_lr<M: Modality>(
     options.check()?;
     options.check_for(model.spec().task)?;
     if train.is_empty() {
-        return Err(setting("there is nothing to train on"));
+        return Err(Error::setting("--find-lr", "there is nothing to train on"));
     }
     // Before a phase says what trains.
     let _before = Before::new(model);
@@ -119,19 +119,19 @@ pub fn find_lr<M: Modality>(
     Ok(sweep.curve())
 }
 
-fn setting(problem: &str) -> Error {
-    Error::Setting { setting: "--find-lr", problem: problem.into() }
-}
-
 /// Rates from one to the other, evenly on a logarithmic scale.
 fn rates(from: f64, to: f64, steps: usize) -> Result<Vec<f64>> {
     if !(from > 0. && from < to && to.is_finite()) {
-        return Err(setting(&format!(
-            "rates go from one above 0 to a larger one, not from {from:e} to {to:e}"
-        )));
+        return Err(Error::setting(
+            "--find-lr",
+            &format!("rates go from one above 0 to a larger one, not from {from:e} to {to:e}"),
+        ));
     }
     if steps < FEWEST {
-        return Err(setting(&format!("{steps} steps; at least {FEWEST} are needed")));
+        return Err(Error::setting(
+            "--find-lr",
+            &format!("{steps} steps; at least {FEWEST} are needed"),
+        ));
     }
     let share = |at: usize| at as f64 / (steps - 1) as f64;
     Ok((0..steps).map(|at| from * (to / from).powf(share(at))).collect())

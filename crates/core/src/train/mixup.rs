@@ -53,10 +53,10 @@ impl Mix {
 fn blend(batch: &Batch, share: f64) -> Result<Batch> {
     let x = &batch.x;
     if x.kind() == Kind::Int64 {
-        return Err(Error::Setting {
-            setting: "--mixup",
-            problem: "token ids cannot be mixed; leave it out for sentences".into(),
-        });
+        return Err(Error::setting(
+            "--mixup",
+            "token ids cannot be mixed; leave it out for sentences",
+        ));
     }
     // What either has data in holds data.
     let mask = batch.attention_mask.as_ref().map(|mask| mask.logical_or(&mask.flip([0])));
@@ -67,10 +67,10 @@ fn blend(batch: &Batch, share: f64) -> Result<Batch> {
 fn cut_in(batch: &Batch, share: f64, rng: &mut Rng) -> Result<(Batch, f64)> {
     let x = &batch.x;
     let &[_, _, height, width] = &x.size()[..] else {
-        return Err(Error::Setting {
-            setting: "--cutmix",
-            problem: "only pictures can be cut; leave it out, or use --mixup".into(),
-        });
+        return Err(Error::setting(
+            "--cutmix",
+            "only pictures can be cut; leave it out, or use --mixup",
+        ));
     };
     // Where the rectangle, of the same shape as the picture, has its middle; what sticks out of the
     // picture is cut off, as in the paper's code.

@@ -150,7 +150,7 @@ impl FitOptions {
             ("--label-smoothing", share(self.label_smoothing), "must be a share from 0 to below 1"),
         ];
         match problems.into_iter().find(|(_, fine, _)| !fine) {
-            Some((setting, _, problem)) => Err(Error::Setting { setting, problem: problem.into() }),
+            Some((setting, _, problem)) => Err(Error::setting(setting, problem)),
             None => Ok(()),
         }
     }
@@ -174,7 +174,7 @@ impl FitOptions {
         match problems.into_iter().find(|(_, wrong, _)| *wrong) {
             Some((setting, _, needed)) => {
                 let problem = format!("it needs {needed}, which {task} does not have");
-                Err(Error::Setting { setting, problem })
+                Err(Error::setting(setting, problem))
             }
             None => Ok(()),
         }

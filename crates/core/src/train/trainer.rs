@@ -26,8 +26,7 @@ pub struct StepOutput {
 /// The peak rate of a parameter that trains, of the peaks of fresh and of pretrained parameters; the
 /// latter falls from part to part downwards by a factor (Howard and Ruder 2018, §3.2).
 pub fn peak_lr(model: &Model, layer_decay: f64, [lr, pretrained_lr]: [f64; 2], name: &str) -> f64 {
-    let fresh = &model.report().fresh;
-    if fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok() {
+    if model.report().is_fresh(name) {
         return lr;
     }
     let depth = model.spec().trunk.depth();
@@ -69,11 +68,10 @@ struct Pending {
 impl<'m> Trainer<'m> {
     /// A tuner for `total` steps of what [`Freeze::apply`](crate::model::Freeze::apply) left trainable.
     pub fn new(model: &'m Model, options: &'m FitOptions, total: usize) -> Self {
-        let fresh = &model.report().fresh;
         let mut start = BTreeMap::new();
         if options.l2_sp > 0. {
             start = model.store().variables().into_iter().collect();
-            start.retain(|name, _| !is_running_stat(name) && fresh.binary_search(name).is_err());
+            start.retain(|name, _| !is_running_stat(name) && !model.report().is_fresh(name));
             start.values_mut().for_each(|value| *value = value.detach().copy());
         }
         let mut trainer = Self {

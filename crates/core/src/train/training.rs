@@ -15,7 +15,7 @@ use super::trainer::Trainer;
 use crate::error::Result;
 use crate::loader::{
     Balance, BatchSource, Mode, Order, PreparedBatch, RawInputs, Samples, balanced_order,
-    by_length, load_batches,
+    by_length, chunks, load_batches,
 };
 use crate::modality::Modality;
 use crate::model::Model;
@@ -77,7 +77,7 @@ impl<'m> Training<'m> {
             self.order.shuffle(&mut self.rng);
         }
         match self.options.order {
-            Order::Shuffled => self.order.chunks(size).map(<[_]>::to_vec).collect(),
+            Order::Shuffled => chunks(&self.order, size),
             Order::ByLength => by_length(train, &self.order, size, &mut self.rng),
         }
     }

@@ -15,12 +15,13 @@ use crate::family::Pretrained;
 use crate::loader::Samples;
 use crate::modality::Modality;
 use crate::model::Model;
+use crate::nn::masked_mean;
 use crate::nn::{
     Batch, EmbedderConfig, Encoder, FeatureShape, Features, NormPlacement, PatchEmbedderConfig,
     Sequence, StemConfig, StemNorm, TokenEmbedderConfig,
 };
 use crate::random::Rng;
-use crate::weights::{WeightSource, lora};
+use crate::weights::{LoadReport, WeightSource, lora};
 
 /// Mean and deviation of what a source's own embedder hands to its trunk.
 #[derive(Debug)]
@@ -126,32 +127,28 @@ impl EmbeddingStats {
     /// How far the means of the places of a sequence are from these: `[T, D]`. A place that holds no
     /// data anywhere is where it should be.
     fn off(&self, now: &Sequence) -> Tensor {
-        let over = [0i64].as_slice();
         let want = self.mean.to_device(now.x.device()).narrow(0, 0, now.x.size()[1]);
-        let Some(mask) = &now.attention_mask else {
-            return want - now.x.mean_dim(over, false, None);
-        };
-        let mask = mask.unsqueeze(-1).to_kind(Kind::Float);
-        let count = mask.sum_dim_intlist(over, false, None);
-        let mean = (&now.x * mask).sum_dim_intlist(over, false, None) / count.clamp_min(1.);
-        (want - mean) * count.gt(0.)
+        let off = want - masked_mean(&now.x, now.attention_mask.as_ref(), 0);
+        match &now.attention_mask {
+            Some(mask) => off * mask.any_dim(0, false).unsqueeze(-1),
+            None => off,
+        }
     }
 
     /// Brings a fresh embedder to these moments on a batch, by parameters of its own that end it:
     /// its table of positions, as far as the source's own reaches, and its norm. What else it has,
-    /// and what is not `fresh` (by our names), stays.
+    /// and what is not new by the `report`, stays.
     pub(crate) fn match_to(
         &self,
         encoder: &Encoder,
         parameters: &HashMap<String, Tensor>,
-        fresh: &[String],
+        report: &LoadReport,
         batch: &Batch,
     ) {
         let _guard = tch::no_grad_guard();
         let own = |leaf: &str| {
             let name = format!("embed.{leaf}");
-            let fresh = fresh.binary_search(&name).is_ok();
-            parameters.get(&name).filter(|_| fresh).map(Tensor::shallow_clone)
+            parameters.get(&name).filter(|_| report.is_fresh(&name)).map(Tensor::shallow_clone)
         };
         let (Some(mut weight), Some(mut bias)) = (own("norm.weight"), own("norm.bias")) else {
             return;
@@ -346,9 +343,9 @@ pub fn init_from_data<M: Modality>(
     stats: Option<&EmbeddingStats>,
 ) {
     const SAMPLES: usize = 512;
-    let fresh = &model.report().fresh;
+    let report = model.report();
     let embedder = |name: &&String| name.starts_with("embed.") && !lora::is_adapter(name);
-    if !fresh.iter().any(|name| embedder(&name)) || train.is_empty() {
+    if !report.fresh.iter().any(|name| embedder(&name)) || train.is_empty() {
         return;
     }
     let some: Vec<Tensor> = train
@@ -361,7 +358,7 @@ pub fn init_from_data<M: Modality>(
     let encoder = model.classifier().encoder();
     encoder.init_from_data(&batch);
     if let Some(stats) = stats {
-        stats.match_to(encoder, &model.store().variables(), fresh, &batch);
+        stats.match_to(encoder, &model.store().variables(), report, &batch);
     }
 }
 

@@ -143,13 +143,13 @@ impl Recipe {
         if self == Self::Orca && outline.embedder == Origin::Pretrained {
             let problem = "orca aligns a fresh embedder, but the source was trained on such inputs \
                            and brings its own; take fine-tune";
-            return Err(Error::Setting { setting: "--recipe", problem: problem.into() });
+            return Err(Error::setting("--recipe", problem));
         }
         let lora = match self {
             Self::Lora => Some(choices.lora.unwrap_or_default()),
             _ if choices.lora.is_some() => {
-                let problem = "it belongs to the recipe lora; add --recipe lora".into();
-                return Err(Error::Setting { setting: "--lora-…", problem });
+                let problem = "it belongs to the recipe lora; add --recipe lora";
+                return Err(Error::setting("--lora-…", problem));
             }
             _ => None,
         };
@@ -168,7 +168,7 @@ impl Recipe {
         };
         if choices.freeze.is_some() && matches!(self, Self::LpFt | Self::Gradual) {
             let problem = format!("the recipe {self} decides what stands still when; leave it out");
-            return Err(Error::Setting { setting: "--freeze", problem });
+            return Err(Error::setting("--freeze", problem));
         }
         let freeze = choices.freeze.unwrap_or(freeze);
         let usual = self.rates(init, outline, form, &freeze);
@@ -244,8 +244,8 @@ impl RecipePlan {
 fn probe_then_all(freeze: &Freeze, epochs: usize, pretrained_lr: f64) -> Result<Vec<Phase>> {
     let probe = epochs / 2;
     if probe == 0 {
-        let problem = "the recipe lp-ft needs at least 2: one to probe, one to fine-tune".into();
-        return Err(Error::Setting { setting: "--epochs", problem });
+        let problem = "the recipe lp-ft needs at least 2: one to probe, one to fine-tune";
+        return Err(Error::setting("--epochs", problem));
     }
     let first = Phase::of(freeze.clone(), probe);
     let lr = Some(pretrained_lr);
@@ -281,12 +281,11 @@ impl FromStr for Recipe {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|recipe| recipe.name() == text).ok_or_else(|| Error::Setting {
-            setting: "--recipe",
-            problem: format!(
-                "{text:?} is not known; expected {}",
-                Self::ALL.map(Self::name).join(", ")
-            ),
+        Self::ALL.into_iter().find(|recipe| recipe.name() == text).ok_or_else(|| {
+            Error::setting(
+                "--recipe",
+                format!("{text:?} is not known; expected {}", Self::ALL.map(Self::name).join(", ")),
+            )
         })
     }
 }

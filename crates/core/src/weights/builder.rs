@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn a_name_is_used_once() {
         let (store, fresh) = (nn::VarStore::new(Device::Cpu), Fresh::default());
-        let at = VarBuilder::root(&store, &fresh).sub("head");
-        assert!(at.param("weight", &[2], Init::Const(0.)).is_ok());
-        let again = at.param("weight", &[2], Init::Const(0.)).unwrap_err();
+        let vb = VarBuilder::root(&store, &fresh).sub("head");
+        assert!(vb.param("weight", &[2], Init::Const(0.)).is_ok());
+        let again = vb.param("weight", &[2], Init::Const(0.)).unwrap_err();
         assert_eq!(again.to_string(), "the parameter `head.weight` is declared twice");
         assert_eq!(LoadReport::new(None, &fresh).fresh, ["head.weight"]);
     }

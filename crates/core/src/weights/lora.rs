@@ -73,7 +73,7 @@ impl Lora {
         } else {
             return Ok(());
         };
-        Err(Error::Setting { setting, problem })
+        Err(Error::setting(setting, problem))
     }
 }
 
@@ -116,7 +116,7 @@ impl<'l> Adapting<'l> {
         } else {
             format!("{glob} finds no layer; there are {}", kinds(&layers).join(", "))
         };
-        Err(Error::Setting { setting: TARGETS, problem })
+        Err(Error::setting(TARGETS, problem))
     }
 }
 

@@ -104,21 +104,21 @@ impl EmbedderSource {
     /// Builds the embedder, for pictures of this geometry.
     pub(crate) fn embedder(
         &self,
-        at: VarBuilder<'_>,
+        vb: VarBuilder<'_>,
         geometry: &Geometry,
         form: FeatureShape,
     ) -> Result<Box<dyn Embedder>> {
         Ok(match (self, form) {
             (Self::PretrainedPatches(from), _) => {
-                Box::new(TokenPatchEmbedder::new(at, from, &patches(from, geometry), form)?)
+                Box::new(TokenPatchEmbedder::new(vb, from, &patches(from, geometry), form)?)
             }
             (Self::PretrainedStem(from), _) => {
-                Box::new(StemEmbedder::new(at, from, &stem(from, geometry), form)?)
+                Box::new(StemEmbedder::new(vb, from, &stem(from, geometry), form)?)
             }
-            (_, FeatureShape::Sequence { .. }) => Box::new(PatchEmbedder::new(at, geometry, form)?),
+            (_, FeatureShape::Sequence { .. }) => Box::new(PatchEmbedder::new(vb, geometry, form)?),
             (_, FeatureShape::FeatureMap { channels }) => {
                 let stem = fresh_stem(geometry, channels);
-                Box::new(StemEmbedder::new(at, &stem, &stem, form)?)
+                Box::new(StemEmbedder::new(vb, &stem, &stem, form)?)
             }
         })
     }

@@ -23,14 +23,14 @@ impl PatchEmbedder {
     /// # Errors
     /// If `form` is not a sequence, if the geometry has no patch that divides its size, or if a
     /// parameter cannot be made.
-    pub fn new(at: VarBuilder<'_>, geometry: &Geometry, form: FeatureShape) -> Result<Self> {
+    pub fn new(vb: VarBuilder<'_>, geometry: &Geometry, form: FeatureShape) -> Result<Self> {
         let patch = i64::from(geometry.divided()?);
         let across = i64::from(geometry.size) / patch;
         let config = FrameEmbedderConfig {
             features: geometry.channels.count() as i64 * patch * patch,
             positions: Positions::Grid { rows: across, columns: across },
         };
-        Ok(Self { frames: FrameEmbedder::new(at, config, form)?, patch })
+        Ok(Self { frames: FrameEmbedder::new(vb, config, form)?, patch })
     }
 
     /// `[B, C, H, W]` to `[B, T, C · P · P]`: in a patch, the channels are outermost, as in the

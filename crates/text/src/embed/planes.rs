@@ -22,12 +22,12 @@ const ROWS: i64 = 32;
 const LEAST: i64 = 32;
 
 impl SymbolImage {
-    /// Parameters `token.weight [count, E]` and those of [`StemEmbedder::new`], below `at`, for
+    /// Parameters `token.weight [count, E]` and those of [`StemEmbedder::new`], below `vb`, for
     /// `count` symbols in texts of at most `longest`.
     ///
     /// # Errors
     /// If there are no symbols, if `form` is not of planes, or if a parameter cannot be made.
-    pub fn new(at: &VarBuilder<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
+    pub fn new(vb: &VarBuilder<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
         let out_channels = form.feature_map("these symbols become a feature map")?;
         if count < 1 {
             let problem = "an embedder of no symbols is empty".into();
@@ -37,8 +37,8 @@ impl SymbolImage {
         let stem = StemConfig { in_channels: 1, out_channels, kernel: 3, stride: 1, norm, pool };
         let normal = Init::Randn { mean: 0., stdev: 1. };
         Ok(Self {
-            symbol: at.sub("token").param("weight", &[count, ROWS], normal)?,
-            stem: StemEmbedder::new(at.clone(), &stem, &stem, form)?,
+            symbol: vb.sub("token").param("weight", &[count, ROWS], normal)?,
+            stem: StemEmbedder::new(vb.clone(), &stem, &stem, form)?,
             width: longest.max(LEAST),
         })
     }
@@ -76,9 +76,9 @@ mod tests {
     #[test]
     fn a_text_is_the_same_planes_in_any_batch() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-        let at = VarBuilder::root(&store, &fresh);
+        let vb = VarBuilder::root(&store, &fresh);
         let planes =
-            SymbolImage::new(&at, 10, 40, FeatureShape::FeatureMap { channels: 4 }).unwrap();
+            SymbolImage::new(&vb, 10, 40, FeatureShape::FeatureMap { channels: 4 }).unwrap();
         let embed = |x: Tensor, mask: Option<Tensor>| match planes
             .embed(&Batch { x, attention_mask: mask }, false)
         {

@@ -23,13 +23,13 @@ pub struct TokenEmbedder {
 
 impl TokenEmbedder {
     /// Parameters `token.weight [vocabulary, D]`, `position.weight [positions, D]` and, as far as the
-    /// model has them, `segment.weight [segments, D]` and `norm.{weight,bias} [D]`, below `at`.
+    /// model has them, `segment.weight [segments, D]` and `norm.{weight,bias} [D]`, below `vb`.
     ///
     /// # Errors
     /// If `form` is not a sequence, if the embedder would be empty, or if a parameter cannot be
     /// made.
     pub fn new(
-        at: VarBuilder<'_>,
+        vb: VarBuilder<'_>,
         config: &TokenEmbedderConfig,
         form: FeatureShape,
     ) -> Result<Self> {
@@ -46,7 +46,7 @@ impl TokenEmbedder {
         }
         // As BERT is initialised.
         let vectors = |name, count| {
-            at.sub(name).param("weight", &[count, width], Init::Randn { mean: 0., stdev: 0.02 })
+            vb.sub(name).param("weight", &[count, width], Init::Randn { mean: 0., stdev: 0.02 })
         };
         Ok(Self {
             token: vectors("token", vocabulary)?,
@@ -56,7 +56,7 @@ impl TokenEmbedder {
                 segments => Some(vectors("segment", segments)?),
             },
             norm: match config.eps {
-                Some(eps) => Some(LayerNorm::new(&at.sub("norm"), width, eps)?),
+                Some(eps) => Some(LayerNorm::new(&vb.sub("norm"), width, eps)?),
                 None => None,
             },
             first_position,
@@ -116,8 +116,8 @@ mod tests {
             dropout: 0.5,
         };
         let form = FeatureShape::Sequence { width: 16 };
-        let at = VarBuilder::root(&store, &fresh);
-        let embedder = TokenEmbedder::new(at.sub("embed"), &config, form).unwrap();
+        let vb = VarBuilder::root(&store, &fresh);
+        let embedder = TokenEmbedder::new(vb.sub("embed"), &config, form).unwrap();
         let names: Vec<_> = {
             let mut names: Vec<_> = store.variables().into_keys().collect();
             names.sort();
@@ -140,6 +140,6 @@ mod tests {
         assert_eq!(zeros(false), 0);
         assert!((64..192).contains(&zeros(true)), "half of 256 numbers");
         let empty = TokenEmbedderConfig { first_position: 8, ..config };
-        assert!(TokenEmbedder::new(at.sub("other"), &empty, form).is_err());
+        assert!(TokenEmbedder::new(vb.sub("other"), &empty, form).is_err());
     }
 }

@@ -149,7 +149,8 @@ impl Modality for TextSettings {
     const SAMPLES: &'static str = "sentences";
     const INPUTS: InputKind = InputKind::Texts;
     const EXTENSIONS: &'static [&'static str] = &["txt"];
-    const EXTENT: &'static [&'static str] = &["length, characters"];
+    const PEFT_TASK: Option<&'static str> = Some("SEQ_CLS");
+    const SIZE: &'static [&'static str] = &["length, characters"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
@@ -247,17 +248,17 @@ impl Modality for TextSettings {
         Batch { x, attention_mask: mask }
     }
 
-    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, vb: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         Ok(match &self.reader {
-            Reader::Tokens { embedder, .. } => Box::new(TokenEmbedder::new(at, embedder, form)?),
+            Reader::Tokens { embedder, .. } => Box::new(TokenEmbedder::new(vb, embedder, form)?),
             Reader::Symbols(symbols) => {
                 let (count, longest) = (symbols.count(), symbols.longest().into());
                 match form {
                     FeatureShape::Sequence { .. } => {
-                        Box::new(SymbolEmbedder::new(&at, count, longest, form)?)
+                        Box::new(SymbolEmbedder::new(&vb, count, longest, form)?)
                     }
                     FeatureShape::FeatureMap { .. } => {
-                        Box::new(SymbolImage::new(&at, count, longest, form)?)
+                        Box::new(SymbolImage::new(&vb, count, longest, form)?)
                     }
                 }
             }

@@ -99,7 +99,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         samples: Counts::of(&data, |_| true),
         classes: classes(&data),
         values: Distribution::of(&data),
-        sizes: A::Modality::EXTENT
+        sizes: A::Modality::SIZE
             .iter()
             .enumerate()
             .filter_map(|(at, &name)| {

@@ -18,8 +18,8 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    pub(crate) fn new(at: &VarBuilder<'_>, width: i64, heads: i64) -> Result<Self> {
-        let linear = |name| Linear::normal(&at.sub(name), width, width, INIT);
+    pub(crate) fn new(vb: &VarBuilder<'_>, width: i64, heads: i64) -> Result<Self> {
+        let linear = |name| Linear::normal(&vb.sub(name), width, width, INIT);
         Ok(Self { q: linear("q")?, k: linear("k")?, v: linear("v")?, out: linear("out")?, heads })
     }
 

@@ -3,27 +3,21 @@
 use tch::Tensor;
 
 use super::embedder::Embedder;
+use super::positioned::PositionedNorm;
 use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
-use crate::nn::layers::{LayerNorm, Linear};
+use crate::nn::layers::Linear;
 use crate::nn::position::Positions;
 use crate::weights::VarBuilder;
 
 /// Vectors to a sequence, for data that a sequence trunk never saw: `[B, T, F]` is projected to
-/// `[B, T, D]`, positions are added, and a layer norm brings the sum to the scale at which
-/// transformers receive their own embeddings (ViT, Dosovitskiy et al. 2021, §3.1; the norm as in
-/// BERT's embedder). Positions are learned, but start as sines and cosines, a good deal smaller than
-/// the projected frames: they tell one place from another from the first step on.
+/// `[B, T, D]` (ViT, Dosovitskiy et al. 2021, §3.1), and a [`PositionedNorm`] follows.
 #[derive(Debug)]
 pub struct FrameEmbedder {
     project: Linear,
-    position: Tensor,
-    norm: LayerNorm,
+    positioned: PositionedNorm,
     width: i64,
 }
-
-/// The amplitude of fresh positions; projected frames have a deviation of 0.58.
-const POSITION_SCALE: f64 = 0.3;
 
 /// The least variance of a direction, as a share of the mean, that whitening goes by.
 const LEAST_VARIANCE: f64 = 0.01;
@@ -39,32 +33,29 @@ pub struct FrameEmbedderConfig {
 
 impl FrameEmbedder {
     /// Parameters `project.weight [D, F]`, `project.bias [D]`, `position [1, positions, D]`,
-    /// `norm.weight [D]`, `norm.bias [D]` below `at`.
+    /// `norm.weight [D]`, `norm.bias [D]` below `vb`.
     ///
     /// # Errors
     /// If `form` is not a sequence, or a parameter cannot be made.
     pub fn new(
-        at: VarBuilder<'_>,
+        vb: VarBuilder<'_>,
         config: FrameEmbedderConfig,
         form: FeatureShape,
     ) -> Result<Self> {
         let width = form.sequence("frames are a sequence")?;
         let positions = config.positions.count();
         if config.features < 1 || positions < 1 {
-            return Err(Error::Setting {
-                setting: "frames",
-                problem: format!(
+            return Err(Error::setting(
+                "frames",
+                format!(
                     "an embedder of {positions} positions of {} features is empty",
                     config.features
                 ),
-            });
+            ));
         }
         Ok(Self {
-            project: Linear::new(&at.sub("project"), config.features, width)?,
-            position: at.param_or("position", &[1, positions, width], || {
-                config.positions.sinusoidal(width).unsqueeze(0) * POSITION_SCALE
-            })?,
-            norm: LayerNorm::new(&at.sub("norm"), width, 1e-12)?,
+            project: Linear::new(&vb.sub("project"), config.features, width)?,
+            positioned: PositionedNorm::new(&vb, config.positions, width)?,
             width,
         })
     }
@@ -96,10 +87,9 @@ impl FrameEmbedder {
     /// Embeds frames `[B, T, F]` of which `mask` (`[B, T]`, bool) tells the real ones. What lies
     /// behind the last position is cut off.
     pub fn forward(&self, frames: &Tensor, mask: Option<&Tensor>) -> Sequence {
-        let length = frames.size()[1].min(self.position.size()[1]);
-        let x =
-            self.project.forward(&frames.narrow(1, 0, length)) + self.position.narrow(1, 0, length);
-        Sequence { x: self.norm.forward(&x), attention_mask: mask.map(|k| k.narrow(1, 0, length)) }
+        let length = frames.size()[1].min(self.positioned.positions());
+        let x = self.positioned.forward(&self.project.forward(&frames.narrow(1, 0, length)));
+        Sequence { x, attention_mask: mask.map(|mask| mask.narrow(1, 0, length)) }
     }
 }
 

@@ -4,6 +4,7 @@ mod config;
 mod embedder;
 mod frames;
 mod patches;
+mod positioned;
 mod stem;
 
 pub use config::{
@@ -13,4 +14,5 @@ pub use config::{
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};
 pub use patches::TokenPatchEmbedder;
+pub use positioned::PositionedNorm;
 pub use stem::StemEmbedder;

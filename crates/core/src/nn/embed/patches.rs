@@ -29,15 +29,15 @@ pub struct TokenPatchEmbedder {
 impl TokenPatchEmbedder {
     /// Parameters `project.weight [D, C, P, Q]`, `project.bias [D]`, `class [1, 1, D]`,
     /// `distillation [1, 1, D]` where there is such a token, and `position [1, tokens + N, D]`, below
-    /// `at`. `from` is the embedder that the source of `at` has, `to` the one that is wanted: where
+    /// `vb`. `from` is the embedder that the source of `vb` has, `to` the one that is wanted: where
     /// channels, patches or the grid differ, [`surgery`] brings the source's tensors to the wanted
     /// shapes.
     ///
     /// # Errors
     /// If `form` is not a sequence, if patches do not fit their inputs, if the two differ in their
-    /// tokens, or if the source of `at` lacks a tensor.
+    /// tokens, or if the source of `vb` lacks a tensor.
     pub fn new(
-        at: VarBuilder<'_>,
+        vb: VarBuilder<'_>,
         from: &PatchEmbedderConfig,
         to: &PatchEmbedderConfig,
         form: FeatureShape,
@@ -54,25 +54,25 @@ impl TokenPatchEmbedder {
             let resized = resize::patch_kernel(recoloured.as_ref().unwrap_or(kernel), to.patch)?;
             Ok(resized.or(recoloured))
         };
-        let project = at.sub("project");
+        let project = vb.sub("project");
         let weight = project.param_reshaped("weight", &shape, &reshape, || {
-            nn::init(uniform, &shape, at.device())
+            nn::init(uniform, &shape, vb.device())
         })?;
         let bias = project.param("bias", &[width], uniform)?;
 
         // As ViT is initialised.
         let normal = Init::Randn { mean: 0., stdev: 0.02 };
-        let mut tokens = vec![at.param("class", &[1, 1, width], normal)?];
+        let mut tokens = vec![vb.param("class", &[1, 1, width], normal)?];
         if to.tokens == ClassTokens::ClassAndDistillation {
-            tokens.push(at.param("distillation", &[1, 1, width], normal)?);
+            tokens.push(vb.param("distillation", &[1, 1, width], normal)?);
         }
         let before = to.tokens.count();
         let (old, new) = (from.grid(), to.grid());
         let shape = [1, before + new[0] * new[1], width];
         let reshape =
             |table: &Tensor| resize::position_embedding(table, before, old, new, to.resampling);
-        let position = at.param_reshaped("position", &shape, &reshape, || {
-            nn::init(normal, &shape, at.device())
+        let position = vb.param_reshaped("position", &shape, &reshape, || {
+            nn::init(normal, &shape, vb.device())
         })?;
         let &PatchEmbedderConfig { stride, dropout, .. } = to;
         Ok(Self { weight, bias, tokens, position, stride, dropout, width })
@@ -105,7 +105,7 @@ impl Embedder for TokenPatchEmbedder {
 }
 
 fn check(from: &PatchEmbedderConfig, to: &PatchEmbedderConfig) -> Result<()> {
-    let problem = |problem| Err(Error::Setting { setting: "--patch", problem });
+    let problem = |problem| Err(Error::setting("--patch", problem));
     for config in [from, to] {
         let &PatchEmbedderConfig { channels, size, patch, stride, .. } = config;
         let fits = |i: usize| patch[i] >= 1 && stride[i] >= 1 && patch[i] <= size[i];

@@ -20,15 +20,15 @@ pub struct StemEmbedder {
 
 impl StemEmbedder {
     /// Parameters `conv.weight [out_channels, C, K, K]` and, where there is a norm,
-    /// `norm.{weight,bias,running_mean,running_var} [out_channels]`, below `at`. `from` is the stem that the
-    /// source of `at` has, `to` the one that is wanted: they may differ in channels, to which
+    /// `norm.{weight,bias,running_mean,running_var} [out_channels]`, below `vb`. `from` is the stem that the
+    /// source of `vb` has, `to` the one that is wanted: they may differ in channels, to which
     /// [`surgery`] brings the kernel, in stride and in pool.
     ///
     /// # Errors
     /// If `form` is other than the channels of `to`, if the kernels or the norms of the two differ, or
-    /// if the source of `at` lacks a tensor.
+    /// if the source of `vb` lacks a tensor.
     pub fn new(
-        at: VarBuilder<'_>,
+        vb: VarBuilder<'_>,
         from: &StemConfig,
         to: &StemConfig,
         form: FeatureShape,
@@ -44,21 +44,18 @@ impl StemEmbedder {
         let empty = matches!(pool, StemPool::Mean(sides) if sides.iter().any(|&side| side < 1));
         let same = (out_channels, kernel, norm) == (from.out_channels, from.kernel, from.norm);
         if in_channels < 1 || kernel < 1 || stride < 1 || empty || !same {
-            return Err(Error::Setting {
-                setting: "stem",
-                problem: format!("{to:?} cannot be made of {from:?}"),
-            });
+            return Err(Error::setting("stem", format!("{to:?} cannot be made of {from:?}")));
         }
         let reshape = |kernel: &Tensor| resize::input_channels(kernel, in_channels);
         let conv = Conv2d::reshaped(
-            &at.sub("conv"),
+            &vb.sub("conv"),
             (in_channels, out_channels),
             kernel,
             stride,
             &reshape,
         )?;
         let norm = match norm {
-            StemNorm::Batch => Some(BatchNorm2d::new(&at.sub("norm"), out_channels)?),
+            StemNorm::Batch => Some(BatchNorm2d::new(&vb.sub("norm"), out_channels)?),
             StemNorm::Without => None,
         };
         Ok(Self { conv, norm, config: *to })

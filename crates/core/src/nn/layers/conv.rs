@@ -19,18 +19,18 @@ impl Conv2d {
     /// over what comes out). The edges are padded by half a kernel: at a stride of 1, planes keep
     /// their size.
     pub fn new(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         c_in: i64,
         c_out: i64,
         kernel: i64,
         stride: i64,
     ) -> Result<Self> {
-        Self::reshaped(at, (c_in, c_out), kernel, stride, &|_| Ok(None))
+        Self::reshaped(vb, (c_in, c_out), kernel, stride, &|_| Ok(None))
     }
 
     /// The same, where `reshape` may bring the source's weight to the shape that is wanted.
     pub(crate) fn reshaped(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         (c_in, c_out): (i64, i64),
         kernel: i64,
         stride: i64,
@@ -38,8 +38,8 @@ impl Conv2d {
     ) -> Result<Self> {
         let stdev = (2. / (c_out * kernel * kernel) as f64).sqrt();
         let shape = [c_out, c_in, kernel, kernel];
-        let weight = at.param_reshaped("weight", &shape, reshape, || {
-            nn::init(Init::Randn { mean: 0., stdev }, &shape, at.device())
+        let weight = vb.param_reshaped("weight", &shape, reshape, || {
+            nn::init(Init::Randn { mean: 0., stdev }, &shape, vb.device())
         })?;
         Ok(Self { weight, stride, padding: kernel / 2 })
     }

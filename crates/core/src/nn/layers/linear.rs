@@ -18,30 +18,30 @@ pub struct Linear {
 impl Linear {
     /// `weight [d_out, d_in]` and `bias [d_out]`, uniform within `1/√d_in` as in PyTorch (tch's own
     /// default is about 2.45 times wider).
-    pub fn new(at: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Self> {
+    pub fn new(vb: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Self> {
         let init = uniform(d_in);
         Ok(Self {
-            weight: at.param("weight", &[d_out, d_in], init)?,
-            bias: Some(at.param("bias", &[d_out], init)?),
-            adapter: Adapter::new(at, d_in, d_out)?,
+            weight: vb.param("weight", &[d_out, d_in], init)?,
+            bias: Some(vb.param("bias", &[d_out], init)?),
+            adapter: Adapter::new(vb, d_in, d_out)?,
         })
     }
 
     /// The same without a bias: `y = x Wᵀ`.
-    pub fn unbiased(at: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Self> {
+    pub fn unbiased(vb: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Self> {
         Ok(Self {
-            weight: at.param("weight", &[d_out, d_in], uniform(d_in))?,
+            weight: vb.param("weight", &[d_out, d_in], uniform(d_in))?,
             bias: None,
-            adapter: Adapter::new(at, d_in, d_out)?,
+            adapter: Adapter::new(vb, d_in, d_out)?,
         })
     }
 
     /// The same with an initialisation for the weight and zero for the bias when they are fresh.
-    pub(crate) fn normal(at: &VarBuilder<'_>, d_in: i64, d_out: i64, stdev: f64) -> Result<Self> {
+    pub(crate) fn normal(vb: &VarBuilder<'_>, d_in: i64, d_out: i64, stdev: f64) -> Result<Self> {
         Ok(Self {
-            weight: at.param("weight", &[d_out, d_in], Init::Randn { mean: 0., stdev })?,
-            bias: Some(at.param("bias", &[d_out], Init::Const(0.))?),
-            adapter: Adapter::new(at, d_in, d_out)?,
+            weight: vb.param("weight", &[d_out, d_in], Init::Randn { mean: 0., stdev })?,
+            bias: Some(vb.param("bias", &[d_out], Init::Const(0.))?),
+            adapter: Adapter::new(vb, d_in, d_out)?,
         })
     }
 

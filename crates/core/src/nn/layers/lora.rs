@@ -20,17 +20,17 @@ pub(crate) struct Adapter {
 impl Adapter {
     /// Parameters `lora_a [rank, d_in]`, fresh as PEFT has it (uniform within `1/√d_in`), and `lora_b
     /// [d_out, rank]`, fresh at zero; `None` if the layer at `at` is no target.
-    pub(crate) fn new(at: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Option<Self>> {
-        let Some(lora) = at.adapting().and_then(|adapting| adapting.of(&at.name())) else {
+    pub(crate) fn new(vb: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Option<Self>> {
+        let Some(lora) = vb.adapting().and_then(|adapting| adapting.of(&vb.name())) else {
             return Ok(None);
         };
         let bound = (d_in as f64).sqrt().recip();
         let uniform = Init::Uniform { lo: -bound, up: bound };
         // No publisher's model has adapters; a run folder of ours has.
-        let at = at.ours_or_fresh();
+        let vb = vb.ours_or_fresh();
         Ok(Some(Self {
-            a: at.param(A, &[lora.rank, d_in], uniform)?,
-            b: at.param(B, &[d_out, lora.rank], Init::Const(0.))?,
+            a: vb.param(A, &[lora.rank, d_in], uniform)?,
+            b: vb.param(B, &[d_out, lora.rank], Init::Const(0.))?,
             scale: lora.scale(),
             dropout: lora.dropout,
         }))

@@ -19,10 +19,10 @@ pub struct LayerNorm {
 
 impl LayerNorm {
     /// `weight [width]`, fresh at 1, and `bias [width]`, fresh at 0.
-    pub fn new(at: &VarBuilder<'_>, width: i64, eps: f64) -> Result<Self> {
+    pub fn new(vb: &VarBuilder<'_>, width: i64, eps: f64) -> Result<Self> {
         Ok(Self {
-            weight: at.param("weight", &[width], Init::Const(1.))?,
-            bias: at.param("bias", &[width], Init::Const(0.))?,
+            weight: vb.param("weight", &[width], Init::Const(1.))?,
+            bias: vb.param("bias", &[width], Init::Const(0.))?,
             eps,
         })
     }
@@ -64,13 +64,13 @@ impl BatchNorm2d {
     const MOMENTUM: f64 = 0.1;
 
     /// Parameters `weight` and `bias`, buffers `running_mean` and `running_var`, each `[channels]`.
-    pub fn new(at: &VarBuilder<'_>, channels: i64) -> Result<Self> {
+    pub fn new(vb: &VarBuilder<'_>, channels: i64) -> Result<Self> {
         Ok(Self {
             statistics: Cell::default(),
-            weight: at.param("weight", &[channels], Init::Const(1.))?,
-            bias: at.param("bias", &[channels], Init::Const(0.))?,
-            running_mean: at.buffer("running_mean", &[channels], Init::Const(0.))?,
-            running_var: at.buffer("running_var", &[channels], Init::Const(1.))?,
+            weight: vb.param("weight", &[channels], Init::Const(1.))?,
+            bias: vb.param("bias", &[channels], Init::Const(0.))?,
+            running_mean: vb.buffer("running_mean", &[channels], Init::Const(0.))?,
+            running_var: vb.buffer("running_var", &[channels], Init::Const(1.))?,
         })
     }
 

@@ -80,7 +80,7 @@ impl ResNetConfig {
         } else {
             return Ok(());
         };
-        Err(Error::Setting { setting: "resnet", problem: problem.into() })
+        Err(Error::setting("resnet", problem))
     }
 }
 
@@ -94,15 +94,15 @@ struct Layer {
 impl Layer {
     /// `names` are those of the convolution and of the norm.
     fn new(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         names: [&str; 2],
         (c_in, c_out): (i64, i64),
         kernel: i64,
         stride: i64,
     ) -> Result<Self> {
         Ok(Self {
-            conv: Conv2d::new(&at.sub(names[0]), c_in, c_out, kernel, stride)?,
-            norm: BatchNorm2d::new(&at.sub(names[1]), c_out)?,
+            conv: Conv2d::new(&vb.sub(names[0]), c_in, c_out, kernel, stride)?,
+            norm: BatchNorm2d::new(&vb.sub(names[1]), c_out)?,
         })
     }
 
@@ -131,7 +131,7 @@ struct ResidualBlock {
 
 impl ResidualBlock {
     fn new(
-        at: &VarBuilder<'_>,
+        vb: &VarBuilder<'_>,
         config: &ResNetConfig,
         c_in: i64,
         c_out: i64,
@@ -140,21 +140,21 @@ impl ResidualBlock {
         let (one, two, three) = (["conv1", "norm1"], ["conv2", "norm2"], ["conv3", "norm3"]);
         let layers = match config.block {
             BlockKind::Basic | BlockKind::Keyword => vec![
-                Layer::new(at, one, (c_in, c_out), 3, stride)?,
-                Layer::new(at, two, (c_out, c_out), 3, 1)?,
+                Layer::new(vb, one, (c_in, c_out), 3, stride)?,
+                Layer::new(vb, two, (c_out, c_out), 3, 1)?,
             ],
             BlockKind::Bottleneck => vec![
-                Layer::new(at, one, (c_in, c_out / 4), 1, 1)?,
-                Layer::new(at, two, (c_out / 4, c_out / 4), 3, stride)?,
-                Layer::new(at, three, (c_out / 4, c_out), 1, 1)?,
+                Layer::new(vb, one, (c_in, c_out / 4), 1, 1)?,
+                Layer::new(vb, two, (c_out / 4, c_out / 4), 3, stride)?,
+                Layer::new(vb, three, (c_out / 4, c_out), 1, 1)?,
             ],
         };
         let past = match config.shortcut {
             _ if c_in == c_out && stride == 1 => Past::Same,
             Shortcut::Padded => Past::Padded { stride, channels: c_out - c_in },
             Shortcut::Projected => {
-                let at = at.sub("shortcut");
-                Past::Projected(Layer::new(&at, ["conv", "norm"], (c_in, c_out), 1, stride)?)
+                let vb = vb.sub("shortcut");
+                Past::Projected(Layer::new(&vb, ["conv", "norm"], (c_in, c_out), 1, stride)?)
             }
         };
         Ok(Self { kind: config.block, layers, past })
@@ -201,16 +201,16 @@ impl ResNet {
     /// changes the shape.
     ///
     /// # Errors
-    /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
-    pub fn new(at: &VarBuilder<'_>, config: ResNetConfig) -> Result<Self> {
+    /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
+    pub fn new(vb: &VarBuilder<'_>, config: ResNetConfig) -> Result<Self> {
         config.validate()?;
         let (mut stages, mut channels) = (vec![], config.in_channels);
         for (i, stage) in config.stages.iter().enumerate() {
             let mut blocks = vec![];
             for j in 0..stage.blocks {
                 let stride = if j == 0 { stage.stride } else { 1 };
-                let at = at.sub("stages").sub(i).sub(j);
-                blocks.push(ResidualBlock::new(&at, &config, channels, stage.width, stride)?);
+                let vb = vb.sub("stages").sub(i).sub(j);
+                blocks.push(ResidualBlock::new(&vb, &config, channels, stage.width, stride)?);
                 channels = stage.width;
             }
             stages.push(blocks);

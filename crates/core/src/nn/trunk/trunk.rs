@@ -59,14 +59,14 @@ pub enum Trunk {
 }
 
 impl Trunk {
-    /// Builds the trunk at `at` (`trunk` in a model), from its source or fresh.
+    /// Builds the trunk at `vb` (`trunk` in a model), from its source or fresh.
     ///
     /// # Errors
     /// As the trunk that is built.
-    pub fn new(at: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
+    pub fn new(vb: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
-            TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(at, c.clone())?),
-            TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(at, c.clone())?),
+            TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
+            TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(vb, c.clone())?),
         })
     }
 

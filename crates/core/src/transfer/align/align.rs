@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::otdd::Otdd;
 use super::source::SourceFeatures;
 use crate::error::{Error, Result};
-use crate::loader::{Mode, RawInputs, Samples, load_batches};
+use crate::loader::{Mode, RawInputs, Samples, chunks, load_batches};
 use crate::modality::Modality;
 use crate::model::{Model, TrainableGuard, is_running_stat};
 use crate::random::Rng;
 use crate::train::{AdamW, Schedule, ScheduleKind, clip_factor};
+
+/// What the messages name.
+const ALIGN: &str = "--recipe orca";
 
 /// How to align.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,14 +60,10 @@ impl AlignOptions {
             (self.distance.rounds > 0, "Sinkhorn's iteration needs a round at least"),
         ];
         match problems.into_iter().find(|(good, _)| !good) {
-            Some((_, problem)) => Err(setting(problem.into())),
+            Some((_, problem)) => Err(Error::setting(ALIGN, problem)),
             None => Ok(()),
         }
     }
-}
-
-fn setting(problem: String) -> Error {
-    Error::Setting { setting: "--recipe orca", problem }
 }
 
 /// What aligning came to.
@@ -99,11 +98,14 @@ pub fn align<M: Modality>(
     options.check()?;
     let width = model.spec().trunk.accepts().width();
     if source.width() != width {
-        return Err(setting(format!(
-            "the source's features have the width {}, but its trunk takes the width {width}: take \
+        return Err(Error::setting(
+            ALIGN,
+            format!(
+                "the source's features have the width {}, but its trunk takes the width {width}: take \
              those that `embed` wrote of these weights",
-            source.width()
-        )));
+                source.width()
+            ),
+        ));
     }
     let trained = only_fresh_embedder(model)?;
     let start = Instant::now();
@@ -111,7 +113,7 @@ pub fn align<M: Modality>(
     let mut rng = Rng::seed_from_u64(options.seed);
     let classes = train.classes();
     if classes.len() != train.len() {
-        return Err(setting("classes are aligned, and these samples have none".into()));
+        return Err(Error::setting(ALIGN, "classes are aligned, and these samples have none"));
     }
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut drawn: Vec<usize> = (0..source.len()).collect();
@@ -132,7 +134,7 @@ pub fn align<M: Modality>(
     let (mut step, mut epochs) = (0, vec![]);
     for epoch in 1..=options.epochs {
         order.shuffle(&mut rng);
-        let lists: Vec<_> = order.chunks(options.batch_size).map(<[_]>::to_vec).collect();
+        let lists: Vec<_> = chunks(&order, options.batch_size);
         let (mut sum, mut count) = (0., 0.);
         let purpose = Mode::Train { seed: options.seed, epoch };
         load_batches(&feed, &lists, purpose, |chosen, prepared| {
@@ -196,14 +198,12 @@ impl<M: Modality> Measure<'_, M> {
 
 /// Lets the fresh parameters of the embedder alone train, until what comes back is dropped.
 fn only_fresh_embedder(model: &Model) -> Result<TrainableGuard> {
-    let fresh = &model.report().fresh;
-    let ours = |name: &str| {
-        name.starts_with("embed.") && fresh.binary_search_by(|f| f.as_str().cmp(name)).is_ok()
-    };
-    if !fresh.iter().any(|name| ours(name)) {
+    let report = model.report();
+    let ours = |name: &str| name.starts_with("embed.") && report.is_fresh(name);
+    if !report.fresh.iter().any(|name| ours(name)) {
         let problem = "the embedder is the source's own, so there is nothing to align; take \
                        fine-tune";
-        return Err(setting(problem.into()));
+        return Err(Error::setting(ALIGN, problem));
     }
     let before = TrainableGuard::now(model);
     for (name, tensor) in model.store().variables() {

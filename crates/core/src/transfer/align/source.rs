@@ -79,8 +79,8 @@ impl SourceFeatures {
     /// If they have no labels, or the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let Self::Labelled { features, targets } = self else {
-            let problem = "moments alone are not written; they come from the weights".into();
-            return Err(Error::Setting { setting: "--out", problem });
+            let problem = "moments alone are not written; they come from the weights";
+            return Err(Error::setting("--out", problem));
         };
         let tensors = [
             ("features".to_string(), features.shallow_clone()),

@@ -151,9 +151,9 @@ impl Modality for Waves {
     fn example(&self) -> Batch {
         Batch { x: Tensor::zeros([1, 4, 3], (Kind::Float, Device::Cpu)), attention_mask: None }
     }
-    fn embedder(&self, at: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
+    fn embedder(&self, vb: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         let config = FrameEmbedderConfig { features: 3, positions: Positions::Sequence(4) };
-        Ok(Box::new(FrameEmbedder::new(at, config, form)?))
+        Ok(Box::new(FrameEmbedder::new(vb, config, form)?))
     }
 }
 

@@ -85,7 +85,7 @@ fn matched(
     encoder.init_from_data(batch);
     let stats = EmbeddingStats::of(&pretrained).unwrap().unwrap();
     let report = LoadReport::new(None, &fresh);
-    stats.match_to(&encoder, &store.variables(), &report.fresh, batch);
+    stats.match_to(&encoder, &store.variables(), &report, batch);
     let features = tch::no_grad(|| encoder.embed(batch, false));
     (stats, features)
 }
@@ -98,9 +98,9 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
     let _ = mask.narrow(0, 0, 32).narrow(1, 4, 4).fill_(0);
     let batch = Batch { x, attention_mask: Some(mask) };
     for source in ["text/tests/fixtures/tiny-bert", "text/tests/fixtures/tiny-gpt2"] {
-        let frames = |at: VarBuilder<'_>, form| {
+        let frames = |vb: VarBuilder<'_>, form| {
             let config = FrameEmbedderConfig { features: 5, positions: Positions::Sequence(8) };
-            Box::new(FrameEmbedder::new(at, config, form).unwrap()) as Box<dyn Embedder>
+            Box::new(FrameEmbedder::new(vb, config, form).unwrap()) as Box<dyn Embedder>
         };
         let (stats, features) = matched(source, frames, &batch);
         let ((mean, std), (want, spread)) = (feature_stats(&features), stats.trunk_input());
@@ -119,7 +119,7 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
 #[test]
 fn fresh_planes_come_at_the_scale_of_a_stem() {
     let x = Tensor::randn([32, 1, 12, 12], (Kind::Float, Device::Cpu)) * 3. + 1.;
-    let stem = |at: VarBuilder<'_>, form| {
+    let stem = |vb: VarBuilder<'_>, form| {
         let config = StemConfig {
             in_channels: 1,
             out_channels: 4,
@@ -128,7 +128,7 @@ fn fresh_planes_come_at_the_scale_of_a_stem() {
             norm: StemNorm::Batch,
             pool: StemPool::Without,
         };
-        Box::new(StemEmbedder::new(at, &config, &config, form).unwrap()) as Box<dyn Embedder>
+        Box::new(StemEmbedder::new(vb, &config, &config, form).unwrap()) as Box<dyn Embedder>
     };
     let batch = Batch { x, attention_mask: None };
     let source = "image/tests/fixtures/tiny-resnet-cifar/resnet.th";

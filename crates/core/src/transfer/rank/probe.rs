@@ -47,7 +47,7 @@ pub fn probe(features: &Tensor, targets: &[i64], classes: usize, parts: &[usize]
             "{} samples make {count} folds, but {LEAST_FOLDS} that are not empty are the least",
             targets.len()
         );
-        return Err(Error::Setting { setting: "--folds", problem });
+        return Err(Error::setting("--folds", problem));
     }
     let mut probe = Probe {
         accuracy: 0.,

@@ -19,3 +19,5 @@ pub use format::{Format, ONLY};
 
 #[cfg(feature = "hub")]
 pub(crate) use find::PUBLISHED;
+#[cfg(feature = "hub")]
+pub(crate) use format::index::shards;

@@ -13,6 +13,7 @@ use super::cache::{Cache, incomplete};
 use super::client::{Announced, Client};
 use super::event::Event;
 use crate::error::{BoxError, Error, Result};
+use crate::files::hexadecimal;
 
 /// How often a connection may fail in a row without a new byte.
 const TRIES: usize = 3;
@@ -187,7 +188,7 @@ fn sha256(path: &Path) -> std::io::Result<String> {
     let (mut file, mut hash, mut chunk) = (File::open(path)?, Sha256::new(), vec![0; CHUNK]);
     loop {
         match file.read(&mut chunk)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hexadecimal(&hash.finalize())),
             n => hash.update(&chunk[..n]),
         }
     }

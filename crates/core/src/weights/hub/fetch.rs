@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::cache::Cache;
 use super::client::Client;
+use super::download;
 use super::event::Event;
-use super::reference::{Reference, SCHEME};
+use super::reference::{Reference, SCHEME, check_file};
 use super::settings::{Network, Settings};
-use super::{download, reference};
 use crate::error::{Error, Result};
-use crate::weights::checkpoint::{CONFIG, PREPROCESSOR, PUBLISHED};
+use crate::weights::checkpoint::{self, CONFIG, PREPROCESSOR, PUBLISHED};
 
 /// The end of an index's name.
 const INDEX: &str = ".index.json";
@@ -120,18 +118,13 @@ fn is_whole(path: &Path) -> bool {
 
 /// The files that an index of weights names, beside it.
 fn shards(index: &Path) -> Result<BTreeSet<String>> {
-    #[derive(Deserialize)]
-    struct Index {
-        weight_map: std::collections::BTreeMap<String, String>,
-    }
     let malformed = |problem: String| Error::Malformed { path: index.to_path_buf(), problem };
     let text = fs::read(index).map_err(Error::io(index, "read"))?;
-    let index: Index = serde_json::from_slice(&text)
-        .map_err(|e| malformed(format!("not an index of weights ({e})")))?;
-    for shard in index.weight_map.values() {
-        reference::check_file(shard).map_err(malformed)?;
+    let shards = checkpoint::shards(&text).map_err(malformed)?;
+    for shard in shards.keys() {
+        check_file(shard).map_err(malformed)?;
     }
-    Ok(index.weight_map.into_values().collect())
+    Ok(shards.into_keys().collect())
 }
 
 /// A file beside another of a repository.

@@ -121,25 +121,25 @@ impl Settings {
                 && u.query().is_none()
         };
         if !uri.as_ref().is_some_and(usable) {
-            return Err(Error::Setting {
-                setting: "HF_ENDPOINT",
-                problem: format!(
+            return Err(Error::setting(
+                "HF_ENDPOINT",
+                format!(
                     "`{}` is not the URL of a hub, such as {HUGGING_FACE}",
                     self.endpoint.escape_debug()
                 ),
-            });
+            ));
         }
         if let Some(token) = &self.token
             && !token.value.chars().all(|c| c.is_ascii_graphic())
         {
-            return Err(Error::Setting {
-                setting: "HF_TOKEN",
-                problem: format!(
+            return Err(Error::setting(
+                "HF_TOKEN",
+                format!(
                     "the token from {} has characters that no token has; copy it again from \
                      {}/settings/tokens",
                     token.from, self.endpoint
                 ),
-            });
+            ));
         }
         Ok(())
     }

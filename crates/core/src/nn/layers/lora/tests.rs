@@ -18,9 +18,9 @@ fn built(dropout: f64, targets: &[&str]) -> Result<(VarStore, Transformer)> {
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let adapting = Adapting::new(&lora);
     let transformer = {
-        let at = VarBuilder::root(&store, &fresh).sub("trunk").adapted(Some(&adapting));
+        let vb = VarBuilder::root(&store, &fresh).sub("trunk").adapted(Some(&adapting));
         let config = TransformerConfig { heads: 4, mlp: 32, ..TransformerConfig::of(16, 2) };
-        Transformer::new(&at, config)?
+        Transformer::new(&vb, config)?
     };
     adapting.check(store.variables().keys().map(String::as_str))?;
     Ok((store, transformer))

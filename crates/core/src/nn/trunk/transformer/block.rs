@@ -22,13 +22,13 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn new(at: &VarBuilder<'_>, c: &TransformerConfig) -> Result<Self> {
-        let mlp = at.sub("mlp");
-        let scale = |name| at.param(name, &[c.width], Init::Const(1.));
+    pub(super) fn new(vb: &VarBuilder<'_>, c: &TransformerConfig) -> Result<Self> {
+        let mlp = vb.sub("mlp");
+        let scale = |name| vb.param(name, &[c.width], Init::Const(1.));
         Ok(Self {
-            norm1: LayerNorm::new(&at.sub("norm1"), c.width, c.eps)?,
-            attn: Attention::new(&at.sub("attn"), c.width, c.heads)?,
-            norm2: LayerNorm::new(&at.sub("norm2"), c.width, c.eps)?,
+            norm1: LayerNorm::new(&vb.sub("norm1"), c.width, c.eps)?,
+            attn: Attention::new(&vb.sub("attn"), c.width, c.heads)?,
+            norm2: LayerNorm::new(&vb.sub("norm2"), c.width, c.eps)?,
             up: Linear::normal(&mlp.sub("up"), c.width, c.mlp, INIT)?,
             down: Linear::normal(&mlp.sub("down"), c.mlp, c.width, INIT)?,
             scales: match c.layer_scale {

@@ -75,6 +75,6 @@ impl TransformerConfig {
         } else {
             return Ok(());
         };
-        Err(Error::Setting { setting: "transformer", problem })
+        Err(Error::setting("transformer", problem))
     }
 }

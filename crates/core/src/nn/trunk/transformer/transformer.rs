@@ -26,14 +26,14 @@ impl Transformer {
     /// normalise before.
     ///
     /// # Errors
-    /// If the configuration contradicts itself, or the source of `at` lacks a tensor.
-    pub fn new(at: &VarBuilder<'_>, config: TransformerConfig) -> Result<Self> {
+    /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
+    pub fn new(vb: &VarBuilder<'_>, config: TransformerConfig) -> Result<Self> {
         config.validate()?;
         let blocks = (0..config.depth)
-            .map(|i| Block::new(&at.sub("blocks").sub(i), &config))
+            .map(|i| Block::new(&vb.sub("blocks").sub(i), &config))
             .collect::<Result<_>>()?;
         let norm = match config.norm_placement {
-            NormPlacement::Pre => Some(LayerNorm::new(&at.sub("norm"), config.width, config.eps)?),
+            NormPlacement::Pre => Some(LayerNorm::new(&vb.sub("norm"), config.width, config.eps)?),
             NormPlacement::Post => None,
         };
         Ok(Self { config, blocks, norm })

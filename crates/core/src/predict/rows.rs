@@ -1,0 +1,35 @@
+//! The rows of a batch, some at a time, and what several rows of one sample come to: windows make
+//! batches long.
+
+use tch::{Device, Tensor};
+
+use crate::nn::Batch;
+
+/// What `compute` makes of all rows of a batch, `at_once` at a time, on `device` and without
+/// gradients: `[rows, …]` on the CPU.
+pub(super) fn each_chunk(
+    batch: &Batch,
+    at_once: usize,
+    device: Device,
+    compute: impl Fn(&Batch) -> Tensor,
+) -> Tensor {
+    let rows = batch.x.size()[0];
+    let step = at_once.max(1);
+    let chunk = |from: i64| {
+        let narrow = |x: &Tensor| x.narrow(0, from, (step as i64).min(rows - from));
+        let attention_mask = batch.attention_mask.as_ref().map(narrow);
+        let chunk = Batch { x: narrow(&batch.x), attention_mask }.to_device(device);
+        tch::no_grad(|| compute(&chunk)).to_device(Device::Cpu)
+    };
+    Tensor::cat(&(0..rows).step_by(step).map(chunk).collect::<Vec<_>>(), 0)
+}
+
+/// One row for each sample, of which `rows` tells how many it has: `combine` makes it of several,
+/// `[rows, …]`.
+pub(super) fn per_sample(all: Tensor, rows: &[i64], combine: impl Fn(&Tensor) -> Tensor) -> Tensor {
+    if rows.iter().all(|&rows| rows == 1) {
+        return all;
+    }
+    let parts = all.split_with_sizes(rows, 0);
+    Tensor::stack(&parts.iter().map(combine).collect::<Vec<_>>(), 0)
+}
