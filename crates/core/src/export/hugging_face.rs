@@ -26,7 +26,7 @@ pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> 
     let merged = model.merged(modality)?;
     let model = merged.as_ref().unwrap_or(model);
     let embedder = modality.pretrained_embedder();
-    let published = publish::publish(model.spec(), embedder.as_ref())?;
+    let published = publish::to_hugging_face(model.spec(), embedder.as_ref())?;
     let mut ours: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
     rescale(&mut ours, model.spec())?;
     let mut theirs = published.key_map.publish(&ours)?;

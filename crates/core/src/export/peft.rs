@@ -44,7 +44,7 @@ pub fn peft<M: Modality>(
     let Some(lora) = &spec.lora else {
         return Err(refused("this model has no adapters: it was not trained with LoRA"));
     };
-    let published = publish::publish(spec, modality.pretrained_embedder().as_ref())
+    let published = publish::to_hugging_face(spec, modality.pretrained_embedder().as_ref())
         .map_err(|error| refused(&error.to_string()))?;
     let key_map = published.key_map;
     if key_map.name != spec.family {

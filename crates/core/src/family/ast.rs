@@ -2,10 +2,14 @@
 //! overlapping patches of a spectrogram.
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::defaults;
-use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
-use super::vit::BODY;
+use super::family::{
+    Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
+    uncounted_heads,
+};
+use super::vit::{BODY, IN_MEMORY};
 use crate::nn::{
     AttentionKind, ClassTokens, EmbedderConfig, HeadConfig, NormPlacement, PatchEmbedderConfig,
     Pool, TransformerConfig, TrunkConfig,
@@ -14,13 +18,7 @@ use crate::weights::{KeyMap, Resampling, same};
 
 pub(super) const AST: Family = Family {
     name: "ast",
-    key_map: KeyMap {
-        name: "ast",
-        prefixes: &["audio_spectrogram_transformer."],
-        // It is a DeiT.
-        body: BODY,
-        head: &[same("head.norm", "classifier.layernorm"), same("head", "classifier.dense")],
-    },
+    key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("audio-spectrogram-transformer"),
     from_config: |config, _| {
         let c: AstConfig = config.parse()?;
@@ -59,6 +57,34 @@ pub(super) const AST: Family = Family {
         })
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&HUGGING_FACE),
+};
+
+const KEY_MAP: KeyMap = KeyMap {
+    name: "ast",
+    prefixes: &["audio_spectrogram_transformer."],
+    // It is a DeiT.
+    body: BODY,
+    head: &[same("head.norm", "classifier.layernorm"), same("head", "classifier.dense")],
+};
+
+const HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new("ASTForAudioClassification", Pool::MeanOfFirstTwo, HeadKind::Normed)],
+    key_map: KEY_MAP,
+    in_memory: IN_MEMORY,
+    to_config: |built| {
+        let t = built.transformer(NormPlacement::Pre, AttentionKind::Bidirectional)?;
+        let EmbedderConfig::Patches(e) = built.embedder else { return None };
+        Some(json!({
+            "model_type": "audio-spectrogram-transformer", "hidden_size": t.width,
+            "num_hidden_layers": t.depth, "num_attention_heads": t.heads,
+            "intermediate_size": t.mlp, "hidden_act": activation(t.activation),
+            "layer_norm_eps": t.eps, "hidden_dropout_prob": t.dropout,
+            "attention_probs_dropout_prob": t.dropout, "num_mel_bins": e.size[0],
+            "max_length": e.size[1], "patch_size": e.patch[0], "frequency_stride": e.stride[0],
+            "time_stride": e.stride[1], "qkv_bias": true,
+        }))
+    },
 };
 
 /// `ASTConfig`.

@@ -2,10 +2,14 @@
 //! class for a task. MiniLM (Wang et al. 2020) is one, too.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::config::Config;
 use super::defaults;
-use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
+use super::family::{
+    Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
+    uncounted_heads,
+};
 use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
@@ -15,23 +19,55 @@ use crate::weights::{KeyMap, KeyRule, same};
 
 pub(super) const BERT: Family = Family {
     name: "bert",
-    key_map: KeyMap {
-        name: "bert",
-        prefixes: &["bert.", ""],
-        body: BODY,
-        head: &[
-            same("head.dense", "bert.pooler.dense"),
-            same("head.dense", "pooler.dense"),
-            same("head", "classifier"),
-        ],
-    },
+    key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("bert"),
     from_config: |config, _| {
         let labels = config.labels()?;
         Ok(BertConfig::read(config)?.family("bert", 0, labels))
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&HUGGING_FACE),
 };
+
+const KEY_MAP: KeyMap = KeyMap {
+    name: "bert",
+    prefixes: &["bert.", ""],
+    body: BODY,
+    head: &[
+        same("head.dense", "bert.pooler.dense"),
+        same("head.dense", "pooler.dense"),
+        same("head", "classifier"),
+    ],
+};
+
+const HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new(
+        "BertForSequenceClassification",
+        Pool::First,
+        HeadKind::Dense(Activation::Tanh),
+    )],
+    key_map: KEY_MAP,
+    in_memory: &[],
+    to_config: |built| fields("bert", built).filter(|(_, e)| e.first_position == 0).map(|(f, _)| f),
+};
+
+/// The fields of `BertConfig` and `RobertaConfig`, with the embedder that they tell of.
+pub(super) fn fields<'b>(
+    model_type: &str,
+    built: Built<'b>,
+) -> Option<(Value, &'b TokenEmbedderConfig)> {
+    let t = built.transformer(NormPlacement::Post, AttentionKind::Bidirectional)?;
+    let EmbedderConfig::Tokens(e) = built.embedder else { return None };
+    let fields = json!({
+        "model_type": model_type, "hidden_size": t.width, "num_hidden_layers": t.depth,
+        "num_attention_heads": t.heads, "intermediate_size": t.mlp,
+        "hidden_act": activation(t.activation), "layer_norm_eps": t.eps,
+        "hidden_dropout_prob": t.dropout, "attention_probs_dropout_prob": t.dropout,
+        "vocab_size": e.vocabulary, "max_position_embeddings": e.positions,
+        "type_vocab_size": e.segments,
+    });
+    Some((fields, e))
+}
 
 /// The names inside `BertModel` and `RobertaModel`.
 pub(super) const BODY: &[KeyRule] = &[

@@ -2,9 +2,13 @@
 //! segments.
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::defaults;
-use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
+use super::family::{
+    Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
+    uncounted_heads,
+};
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TokenEmbedderConfig, TransformerConfig, TrunkConfig,
@@ -13,24 +17,7 @@ use crate::weights::{KeyMap, same};
 
 pub(super) const DISTILBERT: Family = Family {
     name: "distilbert",
-    key_map: KeyMap {
-        name: "distilbert",
-        prefixes: &["distilbert.", ""],
-        body: &[
-            same("trunk.blocks.{}.attn.q", "transformer.layer.{}.attention.q_lin"),
-            same("trunk.blocks.{}.attn.k", "transformer.layer.{}.attention.k_lin"),
-            same("trunk.blocks.{}.attn.v", "transformer.layer.{}.attention.v_lin"),
-            same("trunk.blocks.{}.attn.out", "transformer.layer.{}.attention.out_lin"),
-            same("trunk.blocks.{}.norm1", "transformer.layer.{}.sa_layer_norm"),
-            same("trunk.blocks.{}.mlp.up", "transformer.layer.{}.ffn.lin1"),
-            same("trunk.blocks.{}.mlp.down", "transformer.layer.{}.ffn.lin2"),
-            same("trunk.blocks.{}.norm2", "transformer.layer.{}.output_layer_norm"),
-            same("embed.token", "embeddings.word_embeddings"),
-            same("embed.position", "embeddings.position_embeddings"),
-            same("embed.norm", "embeddings.LayerNorm"),
-        ],
-        head: &[same("head.dense", "pre_classifier"), same("head", "classifier")],
-    },
+    key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("distilbert"),
     from_config: |config, _| {
         let c: DistilBertConfig = config.parse()?;
@@ -64,6 +51,46 @@ pub(super) const DISTILBERT: Family = Family {
         })
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&HUGGING_FACE),
+};
+
+const KEY_MAP: KeyMap = KeyMap {
+    name: "distilbert",
+    prefixes: &["distilbert.", ""],
+    body: &[
+        same("trunk.blocks.{}.attn.q", "transformer.layer.{}.attention.q_lin"),
+        same("trunk.blocks.{}.attn.k", "transformer.layer.{}.attention.k_lin"),
+        same("trunk.blocks.{}.attn.v", "transformer.layer.{}.attention.v_lin"),
+        same("trunk.blocks.{}.attn.out", "transformer.layer.{}.attention.out_lin"),
+        same("trunk.blocks.{}.norm1", "transformer.layer.{}.sa_layer_norm"),
+        same("trunk.blocks.{}.mlp.up", "transformer.layer.{}.ffn.lin1"),
+        same("trunk.blocks.{}.mlp.down", "transformer.layer.{}.ffn.lin2"),
+        same("trunk.blocks.{}.norm2", "transformer.layer.{}.output_layer_norm"),
+        same("embed.token", "embeddings.word_embeddings"),
+        same("embed.position", "embeddings.position_embeddings"),
+        same("embed.norm", "embeddings.LayerNorm"),
+    ],
+    head: &[same("head.dense", "pre_classifier"), same("head", "classifier")],
+};
+
+const HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new(
+        "DistilBertForSequenceClassification",
+        Pool::First,
+        HeadKind::Dense(Activation::Relu),
+    )],
+    key_map: KEY_MAP,
+    in_memory: &[],
+    to_config: |built| {
+        let t = built.transformer(NormPlacement::Post, AttentionKind::Bidirectional)?;
+        let EmbedderConfig::Tokens(e) = built.embedder else { return None };
+        Some(json!({
+            "model_type": "distilbert", "dim": t.width, "n_layers": t.depth, "n_heads": t.heads,
+            "hidden_dim": t.mlp, "activation": activation(t.activation), "dropout": t.dropout,
+            "attention_dropout": t.dropout, "vocab_size": e.vocabulary,
+            "max_position_embeddings": e.positions,
+        }))
+    },
 };
 
 /// It is not in the file.

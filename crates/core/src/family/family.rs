@@ -1,11 +1,15 @@
 //! What a family is, and what is known of one of its models.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::config::Config;
 use crate::error::Result;
-use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
-use crate::weights::{Checkpoint, KeyMap};
+use crate::nn::{
+    Activation, AttentionKind, Bias, EmbedderConfig, HeadConfig, LayerScale, NormPlacement, Pool,
+    TransformerConfig, TrunkConfig,
+};
+use crate::weights::{Checkpoint, KeyMap, KeyRule};
 
 /// What is known of one model of a family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +47,105 @@ pub(super) struct Family {
     pub(super) from_config: fn(&Config, &Checkpoint) -> Result<PretrainedConfig>,
     /// Tells the model from its tensors alone, or what they do not tell.
     pub(super) from_tensors: fn(&Checkpoint) -> Result<PretrainedConfig, &'static str>,
+    /// How transformers saves such models; `None`: it has no class for them.
+    pub(super) hugging_face: Option<&'static HuggingFace>,
+}
+
+/// The way back: how transformers saves the models of a family.
+pub(super) struct HuggingFace {
+    /// Its classes. They differ in their pools.
+    pub(super) classes: &'static [Class],
+    /// Its names.
+    pub(super) key_map: KeyMap,
+    /// The modules that transformers 5 renames in memory, while it saves the old names.
+    pub(super) in_memory: &'static [KeyRule],
+    /// The fields of `config.json`; `None`: none of its models is built so.
+    pub(super) to_config: fn(Built<'_>) -> Option<Value>,
+}
+
+/// One class of transformers that our parts make up.
+pub(super) struct Class {
+    pub(super) name: &'static str,
+    pub(super) pool: Pool,
+    pub(super) head: HeadKind,
+    /// The names of its head, where they are others than the family's.
+    pub(super) head_names: Option<&'static [KeyRule]>,
+}
+
+impl Class {
+    /// A class whose head has the family's names.
+    pub(super) const fn new(name: &'static str, pool: Pool, head: HeadKind) -> Self {
+        Self { name, pool, head, head_names: None }
+    }
+}
+
+/// What a class has between its pool and its last layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeadKind {
+    Linear,
+    Unbiased,
+    Normed,
+    Dense(Activation),
+}
+
+impl HeadKind {
+    /// `None`: no class has such a head.
+    pub(super) fn of(head: &HeadConfig) -> Option<Self> {
+        match (head.norm, head.dense, head.bias) {
+            (None, None, Bias::With) => Some(Self::Linear),
+            (None, None, Bias::Without) => Some(Self::Unbiased),
+            (Some(_), None, Bias::With) => Some(Self::Normed),
+            (None, Some(dense), Bias::With) => Some(Self::Dense(dense.activation)),
+            _ => None,
+        }
+    }
+}
+
+/// A model that is to be saved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Built<'b> {
+    pub(super) trunk: &'b TrunkConfig,
+    pub(super) embedder: &'b EmbedderConfig,
+    pub(super) head: &'b HeadConfig,
+}
+
+impl<'b> Built<'b> {
+    /// The trunk, if it is a transformer that normalises and attends so; without layer scale.
+    pub(super) fn transformer(
+        self,
+        norm_placement: NormPlacement,
+        attention: AttentionKind,
+    ) -> Option<&'b TransformerConfig> {
+        self.scaled(norm_placement, attention, LayerScale::Without)
+    }
+
+    /// The same with or without layer scale.
+    pub(super) fn scaled(
+        self,
+        norm_placement: NormPlacement,
+        attention: AttentionKind,
+        layer_scale: LayerScale,
+    ) -> Option<&'b TransformerConfig> {
+        let TrunkConfig::Transformer(t) = self.trunk else { return None };
+        let built = (t.norm_placement, t.attention, t.layer_scale);
+        (built == (norm_placement, attention, layer_scale)).then_some(t)
+    }
+
+    /// The width of the head's hidden layer.
+    pub(super) fn projected(self) -> Option<i64> {
+        self.head.dense.map(|dense| dense.width)
+    }
+}
+
+/// transformers' name of an activation.
+pub(super) fn activation(activation: Activation) -> &'static str {
+    match activation {
+        Activation::Identity => "linear",
+        Activation::Relu => "relu",
+        Activation::Tanh => "tanh",
+        Activation::Gelu => "gelu",
+        Activation::GeluTanh => "gelu_new",
+    }
 }
 
 /// What tensors alone do not tell of most transformers.

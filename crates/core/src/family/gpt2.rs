@@ -2,9 +2,13 @@
 //! it; weights are stored transposed, and query, key and value in one.
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::defaults;
-use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
+use super::family::{
+    Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
+    uncounted_heads,
+};
 use crate::nn::{
     AttentionKind, Bias, EmbedderConfig, HeadConfig, NormPlacement, Pool, TokenEmbedderConfig,
     TransformerConfig, TrunkConfig,
@@ -13,40 +17,7 @@ use crate::weights::{KeyMap, TensorTransform, same, transformed};
 
 pub(super) const GPT2: Family = Family {
     name: "gpt2",
-    key_map: KeyMap {
-        name: "gpt2",
-        prefixes: &["transformer.", ""],
-        body: &[
-            transformed(
-                "trunk.blocks.{}.attn.q",
-                "h.{}.attn.c_attn",
-                TensorTransform::TransposedQkvSlice(0),
-            ),
-            transformed(
-                "trunk.blocks.{}.attn.k",
-                "h.{}.attn.c_attn",
-                TensorTransform::TransposedQkvSlice(1),
-            ),
-            transformed(
-                "trunk.blocks.{}.attn.v",
-                "h.{}.attn.c_attn",
-                TensorTransform::TransposedQkvSlice(2),
-            ),
-            transformed(
-                "trunk.blocks.{}.attn.out",
-                "h.{}.attn.c_proj",
-                TensorTransform::Transposed,
-            ),
-            same("trunk.blocks.{}.norm1", "h.{}.ln_1"),
-            transformed("trunk.blocks.{}.mlp.up", "h.{}.mlp.c_fc", TensorTransform::Transposed),
-            transformed("trunk.blocks.{}.mlp.down", "h.{}.mlp.c_proj", TensorTransform::Transposed),
-            same("trunk.blocks.{}.norm2", "h.{}.ln_2"),
-            same("trunk.norm", "ln_f"),
-            same("embed.token", "wte"),
-            same("embed.position", "wpe"),
-        ],
-        head: &[same("head", "score")],
-    },
+    key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("gpt2"),
     from_config: |config, _| {
         let c: Gpt2Config = config.parse()?;
@@ -82,6 +53,54 @@ pub(super) const GPT2: Family = Family {
         })
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&HUGGING_FACE),
+};
+
+const KEY_MAP: KeyMap = KeyMap {
+    name: "gpt2",
+    prefixes: &["transformer.", ""],
+    body: &[
+        transformed(
+            "trunk.blocks.{}.attn.q",
+            "h.{}.attn.c_attn",
+            TensorTransform::TransposedQkvSlice(0),
+        ),
+        transformed(
+            "trunk.blocks.{}.attn.k",
+            "h.{}.attn.c_attn",
+            TensorTransform::TransposedQkvSlice(1),
+        ),
+        transformed(
+            "trunk.blocks.{}.attn.v",
+            "h.{}.attn.c_attn",
+            TensorTransform::TransposedQkvSlice(2),
+        ),
+        transformed("trunk.blocks.{}.attn.out", "h.{}.attn.c_proj", TensorTransform::Transposed),
+        same("trunk.blocks.{}.norm1", "h.{}.ln_1"),
+        transformed("trunk.blocks.{}.mlp.up", "h.{}.mlp.c_fc", TensorTransform::Transposed),
+        transformed("trunk.blocks.{}.mlp.down", "h.{}.mlp.c_proj", TensorTransform::Transposed),
+        same("trunk.blocks.{}.norm2", "h.{}.ln_2"),
+        same("trunk.norm", "ln_f"),
+        same("embed.token", "wte"),
+        same("embed.position", "wpe"),
+    ],
+    head: &[same("head", "score")],
+};
+
+const HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new("GPT2ForSequenceClassification", Pool::Last, HeadKind::Unbiased)],
+    key_map: KEY_MAP,
+    in_memory: &[],
+    to_config: |built| {
+        let t = built.transformer(NormPlacement::Pre, AttentionKind::Causal)?;
+        let EmbedderConfig::Tokens(e) = built.embedder else { return None };
+        Some(json!({
+            "model_type": "gpt2", "n_embd": t.width, "n_layer": t.depth, "n_head": t.heads,
+            "n_inner": t.mlp, "activation_function": activation(t.activation),
+            "layer_norm_epsilon": t.eps, "resid_pdrop": t.dropout, "attn_pdrop": t.dropout,
+            "embd_pdrop": e.dropout, "vocab_size": e.vocabulary, "n_positions": e.positions,
+        }))
+    },
 };
 
 #[derive(Deserialize)]

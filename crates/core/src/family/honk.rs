@@ -43,6 +43,7 @@ pub(super) const HONK: Family = Family {
             head: PretrainedHead { pool: Pool::Mean, config: HeadConfig::default(), labels: None },
         })
     },
+    hugging_face: None,
 };
 
 const DIALECT: KeyMap = KeyMap {

@@ -2,9 +2,12 @@
 //! ones for CIFAR, and transformers'.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::defaults;
-use super::family::{Family, PretrainedConfig, PretrainedHead, count, shape};
+use super::family::{
+    Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, count, shape,
+};
 use crate::error::Result;
 use crate::nn::{
     BlockKind, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig,
@@ -26,6 +29,7 @@ pub(super) const RESNET: Family = Family {
         Ok(family)
     },
     from_tensors: resnet,
+    hugging_face: Some(&HUGGING_FACE),
 };
 
 const DIALECT: KeyMap = KeyMap {
@@ -92,29 +96,7 @@ fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
 
 pub(super) const RESNET_HF: Family = Family {
     name: "resnet-hf",
-    key_map: KeyMap {
-        name: "resnet-hf",
-        prefixes: &["resnet.", ""],
-        body: &[
-            same("trunk.stages.{}.{}.conv1", "encoder.stages.{}.layers.{}.layer.0.convolution"),
-            same("trunk.stages.{}.{}.conv2", "encoder.stages.{}.layers.{}.layer.1.convolution"),
-            same("trunk.stages.{}.{}.conv3", "encoder.stages.{}.layers.{}.layer.2.convolution"),
-            same("trunk.stages.{}.{}.norm1", "encoder.stages.{}.layers.{}.layer.0.normalization"),
-            same("trunk.stages.{}.{}.norm2", "encoder.stages.{}.layers.{}.layer.1.normalization"),
-            same("trunk.stages.{}.{}.norm3", "encoder.stages.{}.layers.{}.layer.2.normalization"),
-            same(
-                "trunk.stages.{}.{}.shortcut.conv",
-                "encoder.stages.{}.layers.{}.shortcut.convolution",
-            ),
-            same(
-                "trunk.stages.{}.{}.shortcut.norm",
-                "encoder.stages.{}.layers.{}.shortcut.normalization",
-            ),
-            same("embed.conv", "embedder.embedder.convolution"),
-            same("embed.norm", "embedder.embedder.normalization"),
-        ],
-        head: &[same("head", "classifier.1")],
-    },
+    key_map: HF_NAMES,
     matches_config: |config| config.model_type() == Some("resnet"),
     from_config: |config, _| {
         let c: ResNetHfConfig = config.parse()?;
@@ -154,7 +136,68 @@ pub(super) const RESNET_HF: Family = Family {
         Ok(family)
     },
     from_tensors: |_| Err("its blocks cannot be told apart"),
+    hugging_face: Some(&HUGGING_FACE),
 };
+
+const HF_NAMES: KeyMap = KeyMap {
+    name: "resnet-hf",
+    prefixes: &["resnet.", ""],
+    body: &[
+        same("trunk.stages.{}.{}.conv1", "encoder.stages.{}.layers.{}.layer.0.convolution"),
+        same("trunk.stages.{}.{}.conv2", "encoder.stages.{}.layers.{}.layer.1.convolution"),
+        same("trunk.stages.{}.{}.conv3", "encoder.stages.{}.layers.{}.layer.2.convolution"),
+        same("trunk.stages.{}.{}.norm1", "encoder.stages.{}.layers.{}.layer.0.normalization"),
+        same("trunk.stages.{}.{}.norm2", "encoder.stages.{}.layers.{}.layer.1.normalization"),
+        same("trunk.stages.{}.{}.norm3", "encoder.stages.{}.layers.{}.layer.2.normalization"),
+        same(
+            "trunk.stages.{}.{}.shortcut.conv",
+            "encoder.stages.{}.layers.{}.shortcut.convolution",
+        ),
+        same(
+            "trunk.stages.{}.{}.shortcut.norm",
+            "encoder.stages.{}.layers.{}.shortcut.normalization",
+        ),
+        same("embed.conv", "embedder.embedder.convolution"),
+        same("embed.norm", "embedder.embedder.normalization"),
+    ],
+    head: &[same("head", "classifier.1")],
+};
+
+const HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new("ResNetForImageClassification", Pool::Mean, HeadKind::Linear)],
+    key_map: HF_NAMES,
+    in_memory: &[],
+    to_config,
+};
+
+/// The fields of `ResNetConfig`.
+fn to_config(built: Built<'_>) -> Option<Value> {
+    let (TrunkConfig::ResNet(r), EmbedderConfig::Stem(stem)) = (built.trunk, built.embedder) else {
+        return None;
+    };
+    let published = stem.kernel == 7
+        && stem.stride == 2
+        && stem.norm == StemNorm::Batch
+        && stem.pool == StemPool::Max
+        && r.shortcut == Shortcut::Projected
+        && r.stages.iter().skip(1).all(|stage| stage.stride == 2);
+    let layer = match r.block {
+        BlockKind::Basic => "basic",
+        BlockKind::Bottleneck => "bottleneck",
+        BlockKind::Keyword => return None,
+    };
+    if !published {
+        return None;
+    }
+    let sizes: Vec<i64> = r.stages.iter().map(|stage| stage.width).collect();
+    let depths: Vec<usize> = r.stages.iter().map(|stage| stage.blocks).collect();
+    Some(json!({
+        "model_type": "resnet", "embedding_size": r.in_channels, "hidden_sizes": sizes,
+        "depths": depths, "layer_type": layer, "hidden_act": "relu",
+        "num_channels": stem.in_channels, "downsample_in_bottleneck": false,
+        "downsample_in_first_stage": r.stages.first()?.stride == 2,
+    }))
+}
 
 /// `ResNetConfig` of transformers.
 #[derive(Deserialize)]

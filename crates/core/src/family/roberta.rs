@@ -1,18 +1,16 @@
 //! RoBERTa as transformers saves it (Liu et al. 2019): BERT with positions from 2 on and another
 //! head.
 
-use super::bert::{BODY, BertConfig};
-use super::family::{Family, uncounted_heads};
+use serde_json::json;
+
+use super::bert::{BODY, BertConfig, fields};
+use super::family::{Class, Family, HeadKind, HuggingFace, uncounted_heads};
+use crate::nn::{Activation, Pool};
 use crate::weights::{KeyMap, same};
 
 pub(super) const ROBERTA: Family = Family {
     name: "roberta",
-    key_map: KeyMap {
-        name: "roberta",
-        prefixes: &["roberta.", ""],
-        body: BODY,
-        head: &[same("head.dense", "classifier.dense"), same("head", "classifier.out_proj")],
-    },
+    key_map: KEY_MAP,
     matches_config: |config| {
         matches!(config.model_type(), Some("roberta" | "xlm-roberta" | "camembert"))
     },
@@ -22,4 +20,30 @@ pub(super) const ROBERTA: Family = Family {
         Ok(BertConfig::read(config)?.family("roberta", config.pad_token()? + 1, labels))
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&HUGGING_FACE),
+};
+
+const KEY_MAP: KeyMap = KeyMap {
+    name: "roberta",
+    prefixes: &["roberta.", ""],
+    body: BODY,
+    head: &[same("head.dense", "classifier.dense"), same("head", "classifier.out_proj")],
+};
+
+const HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new(
+        "RobertaForSequenceClassification",
+        Pool::First,
+        HeadKind::Dense(Activation::Tanh),
+    )],
+    key_map: KEY_MAP,
+    in_memory: &[],
+    to_config: |built| {
+        let (mut fields, e) = fields("roberta", built)?;
+        if e.first_position < 1 {
+            return None;
+        }
+        fields["pad_token_id"] = json!(e.first_position - 1);
+        Some(fields)
+    },
 };

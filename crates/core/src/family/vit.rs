@@ -2,11 +2,13 @@
 //! et al. 2023) as transformers saves them, and ViT as timm does.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::config::Config;
 use super::defaults;
 use super::family::{
-    Family, PretrainedConfig, PretrainedHead, UNCOUNTED_HEADS, count, shape, uncounted_heads,
+    Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, UNCOUNTED_HEADS,
+    activation, count, shape, uncounted_heads,
 };
 use crate::error::Result;
 use crate::nn::{
@@ -19,27 +21,32 @@ use crate::weights::{
 
 pub(super) const VIT: Family = Family {
     name: "vit",
-    key_map: KeyMap {
-        name: "vit",
-        prefixes: &["vit.", ""],
-        body: BODY,
-        head: &[same("head", "classifier")],
-    },
+    key_map: VIT_NAMES,
     matches_config: |config| config.model_type() == Some("vit"),
     from_config: |config, _| {
         VitConfig::read(config)?.family("vit", ClassTokens::Class, Pool::First)
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&VIT_HUGGING_FACE),
+};
+
+const VIT_NAMES: KeyMap = KeyMap {
+    name: "vit",
+    prefixes: &["vit.", ""],
+    body: BODY,
+    head: &[same("head", "classifier")],
+};
+
+const VIT_HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new("ViTForImageClassification", Pool::First, HeadKind::Linear)],
+    key_map: VIT_NAMES,
+    in_memory: IN_MEMORY,
+    to_config: |built| plain_fields("vit", built),
 };
 
 pub(super) const DEIT: Family = Family {
     name: "deit",
-    key_map: KeyMap {
-        name: "deit",
-        prefixes: &["deit."],
-        body: BODY,
-        head: &[same("head", "classifier"), TEACHERS],
-    },
+    key_map: DEIT_NAMES,
     matches_config: |config| config.model_type() == Some("deit"),
     from_config: |config, _| {
         // With a teacher, each of the two tokens has a head of its own.
@@ -48,31 +55,34 @@ pub(super) const DEIT: Family = Family {
         VitConfig::read(config)?.family("deit", ClassTokens::ClassAndDistillation, pool)
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&DEIT_HUGGING_FACE),
+};
+
+const DEIT_NAMES: KeyMap = KeyMap {
+    name: "deit",
+    prefixes: &["deit."],
+    body: BODY,
+    head: &[same("head", "classifier"), TEACHERS],
+};
+
+const DEIT_HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[
+        Class::new("DeiTForImageClassification", Pool::First, HeadKind::Linear),
+        Class {
+            name: "DeiTForImageClassificationWithTeacher",
+            pool: Pool::FirstTwo,
+            head: HeadKind::Linear,
+            head_names: Some(&[TEACHERS]),
+        },
+    ],
+    key_map: DEIT_NAMES,
+    in_memory: IN_MEMORY,
+    to_config: |built| plain_fields("deit", built),
 };
 
 pub(super) const DINOV2: Family = Family {
     name: "dinov2",
-    key_map: KeyMap {
-        name: "dinov2",
-        prefixes: &["dinov2.", ""],
-        body: &[
-            same("trunk.blocks.{}.scale1", "encoder.layer.{}.layer_scale1.lambda1"),
-            same("trunk.blocks.{}.scale2", "encoder.layer.{}.layer_scale2.lambda1"),
-            same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
-            same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
-            same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
-            same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.output.dense"),
-            same("trunk.blocks.{}.norm1", "encoder.layer.{}.norm1"),
-            same("trunk.blocks.{}.norm2", "encoder.layer.{}.norm2"),
-            same("trunk.blocks.{}.mlp.up", "encoder.layer.{}.mlp.fc1"),
-            same("trunk.blocks.{}.mlp.down", "encoder.layer.{}.mlp.fc2"),
-            same("trunk.norm", "layernorm"),
-            same("embed.project", "embeddings.patch_embeddings.projection"),
-            same("embed.position", "embeddings.position_embeddings"),
-            same("embed.class", "embeddings.cls_token"),
-        ],
-        head: &[same("head", "classifier")],
-    },
+    key_map: DINOV2_NAMES,
     matches_config: |config| config.model_type() == Some("dinov2"),
     from_config: |config, _| {
         let c = VitConfig::read(config)?;
@@ -85,6 +95,44 @@ pub(super) const DINOV2: Family = Family {
         Ok(family)
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&DINOV2_HUGGING_FACE),
+};
+
+const DINOV2_NAMES: KeyMap = KeyMap {
+    name: "dinov2",
+    prefixes: &["dinov2.", ""],
+    body: &[
+        same("trunk.blocks.{}.scale1", "encoder.layer.{}.layer_scale1.lambda1"),
+        same("trunk.blocks.{}.scale2", "encoder.layer.{}.layer_scale2.lambda1"),
+        same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
+        same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
+        same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
+        same("trunk.blocks.{}.attn.out", "encoder.layer.{}.attention.output.dense"),
+        same("trunk.blocks.{}.norm1", "encoder.layer.{}.norm1"),
+        same("trunk.blocks.{}.norm2", "encoder.layer.{}.norm2"),
+        same("trunk.blocks.{}.mlp.up", "encoder.layer.{}.mlp.fc1"),
+        same("trunk.blocks.{}.mlp.down", "encoder.layer.{}.mlp.fc2"),
+        same("trunk.norm", "layernorm"),
+        same("embed.project", "embeddings.patch_embeddings.projection"),
+        same("embed.position", "embeddings.position_embeddings"),
+        same("embed.class", "embeddings.cls_token"),
+    ],
+    head: &[same("head", "classifier")],
+};
+
+const DINOV2_HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new("Dinov2ForImageClassification", Pool::FirstAndMean, HeadKind::Linear)],
+    key_map: DINOV2_NAMES,
+    in_memory: DINOV2_IN_MEMORY,
+    to_config: |built| {
+        let (mut fields, t) = fields("dinov2", built, LayerScale::Learned)?;
+        if t.mlp % t.width != 0 {
+            return None;
+        }
+        fields["mlp_ratio"] = json!(t.mlp / t.width);
+        fields["use_mask_token"] = json!(false);
+        Some(fields)
+    },
 };
 
 pub(super) const TIMM_VIT: Family = Family {
@@ -104,6 +152,7 @@ pub(super) const TIMM_VIT: Family = Family {
         Ok(family)
     },
     from_tensors: |checkpoint| timm_vit(checkpoint, None),
+    hugging_face: Some(&VIT_HUGGING_FACE),
 };
 
 /// The heads of a DeiT with a teacher.
@@ -313,4 +362,32 @@ fn timm_vit(checkpoint: &Checkpoint, heads: Option<i64>) -> Result<PretrainedCon
         }),
         head: PretrainedHead { pool: Pool::First, config: HeadConfig::default(), labels: None },
     })
+}
+
+/// The fields of `ViTConfig` and `DeiTConfig`.
+fn plain_fields(model_type: &str, built: Built<'_>) -> Option<Value> {
+    let (mut fields, t) = fields(model_type, built, LayerScale::Without)?;
+    fields["intermediate_size"] = json!(t.mlp);
+    Some(fields)
+}
+
+/// What the configurations have in common, with the trunk that they tell of.
+fn fields<'b>(
+    model_type: &str,
+    built: Built<'b>,
+    scale: LayerScale,
+) -> Option<(Value, &'b TransformerConfig)> {
+    let t = built.scaled(NormPlacement::Pre, AttentionKind::Bidirectional, scale)?;
+    let EmbedderConfig::Patches(e) = built.embedder else { return None };
+    if e.size[0] != e.size[1] || e.patch[0] != e.patch[1] || e.stride != e.patch {
+        return None;
+    }
+    let fields = json!({
+        "model_type": model_type, "hidden_size": t.width, "num_hidden_layers": t.depth,
+        "num_attention_heads": t.heads, "hidden_act": activation(t.activation),
+        "layer_norm_eps": t.eps, "hidden_dropout_prob": t.dropout,
+        "attention_probs_dropout_prob": t.dropout, "image_size": e.size[0],
+        "patch_size": e.patch[0], "num_channels": e.channels, "qkv_bias": true,
+    });
+    Some((fields, t))
 }

@@ -1,10 +1,13 @@
 //! wav2vec 2.0 (Baevski et al. 2020) and HuBERT (Hsu et al. 2021) as transformers saves them.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::config::Config;
 use super::defaults;
-use super::family::{Family, PretrainedConfig, PretrainedHead};
+use super::family::{
+    Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
+};
 use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
@@ -14,19 +17,38 @@ use crate::weights::{KeyMap, KeyRule, TensorTransform, same, transformed};
 
 pub(super) const WAV2VEC2: Family = Family {
     name: "wav2vec2",
-    key_map: KeyMap { name: "wav2vec2", prefixes: &["wav2vec2.", ""], body: BODY, head: HEAD },
+    key_map: WAV2VEC2_NAMES,
     matches_config: |config| config.model_type() == Some("wav2vec2"),
     from_config: |config, _| read(config, "wav2vec2"),
     from_tensors: |_| Err("the strides of its convolutions cannot be told"),
+    hugging_face: Some(&WAV2VEC2_HUGGING_FACE),
 };
+
+const WAV2VEC2_NAMES: KeyMap =
+    KeyMap { name: "wav2vec2", prefixes: &["wav2vec2.", ""], body: BODY, head: HEAD };
 
 pub(super) const HUBERT: Family = Family {
     name: "hubert",
-    key_map: KeyMap { name: "hubert", prefixes: &["hubert.", ""], body: BODY, head: HEAD },
+    key_map: HUBERT_NAMES,
     matches_config: |config| config.model_type() == Some("hubert"),
     from_config: |config, _| read(config, "hubert"),
     from_tensors: |_| Err("the strides of its convolutions cannot be told"),
+    hugging_face: Some(&HUBERT_HUGGING_FACE),
 };
+
+const WAV2VEC2_HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new(
+        "Wav2Vec2ForSequenceClassification",
+        Pool::Mean,
+        HeadKind::Dense(Activation::Identity),
+    )],
+    key_map: WAV2VEC2_NAMES,
+    in_memory: &[],
+    to_config: |built| fields("wav2vec2", built),
+};
+
+const HUBERT_NAMES: KeyMap =
+    KeyMap { name: "hubert", prefixes: &["hubert.", ""], body: BODY, head: HEAD };
 
 const BODY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layers.{}.attention.q_proj"),
@@ -54,6 +76,17 @@ const NEW: TensorTransform = TensorTransform::WeightNorm {
     g: "parametrizations.weight.original0",
     v: "parametrizations.weight.original1",
     dim: 2,
+};
+
+const HUBERT_HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new(
+        "HubertForSequenceClassification",
+        Pool::Mean,
+        HeadKind::Dense(Activation::Identity),
+    )],
+    key_map: HUBERT_NAMES,
+    in_memory: &[],
+    to_config: |built| fields("hubert", built),
 };
 
 const OLD: TensorTransform = TensorTransform::WeightNorm { g: "weight_g", v: "weight_v", dim: 2 };
@@ -174,4 +207,31 @@ fn read(config: &Config, name: &str) -> Result<PretrainedConfig> {
             labels: config.labels()?,
         },
     })
+}
+
+/// The fields of `Wav2Vec2Config` and `HubertConfig`.
+fn fields(model_type: &str, built: Built<'_>) -> Option<Value> {
+    let TrunkConfig::Transformer(t) = built.trunk else { return None };
+    let t = built.transformer(t.norm_placement, AttentionKind::Bidirectional)?;
+    let EmbedderConfig::Waveform(e) = built.embedder else { return None };
+    let column = |i: usize| e.convolutions.iter().map(|c| c[i]).collect::<Vec<_>>();
+    Some(json!({
+        "model_type": model_type, "hidden_size": t.width, "num_hidden_layers": t.depth,
+        "num_attention_heads": t.heads, "intermediate_size": t.mlp,
+        "hidden_act": activation(t.activation), "layer_norm_eps": t.eps,
+        "hidden_dropout": t.dropout,
+        "do_stable_layer_norm": t.norm_placement == NormPlacement::Pre,
+        "conv_dim": column(0), "conv_kernel": column(1), "conv_stride": column(2),
+        "num_feat_extract_layers": e.convolutions.len(), "conv_bias": e.bias,
+        "feat_extract_norm": match e.norm {
+            WaveformNorm::Group => "group",
+            WaveformNorm::Layer => "layer",
+        },
+        "feat_proj_layer_norm": e.feature_norm, "num_conv_pos_embeddings": e.position_kernel,
+        "num_conv_pos_embedding_groups": e.position_groups,
+        "classifier_proj_size": built.projected()?,
+        // Nothing was masked in training, so there is no vector to mask with.
+        "mask_time_prob": 0., "mask_feature_prob": 0.,
+        "vocab_size": 32,
+    }))
 }

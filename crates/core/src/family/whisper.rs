@@ -1,9 +1,13 @@
 //! The encoder of Whisper (Radford et al. 2022) as transformers saves it.
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::defaults;
-use super::family::{Family, PretrainedConfig, PretrainedHead, uncounted_heads};
+use super::family::{
+    Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
+    uncounted_heads,
+};
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, FrameStemConfig, HeadConfig, NormPlacement,
     Pool, TransformerConfig, TrunkConfig,
@@ -12,28 +16,7 @@ use crate::weights::{KeyMap, TensorTransform, absent, same};
 
 pub(super) const WHISPER: Family = Family {
     name: "whisper",
-    key_map: KeyMap {
-        name: "whisper",
-        prefixes: &["encoder.", "model.encoder."],
-        body: &[
-            // First what wav2vec2, whose encoder has the same names, does not have.
-            same("trunk.blocks.{}.mlp.up", "layers.{}.fc1"),
-            same("trunk.blocks.{}.mlp.down", "layers.{}.fc2"),
-            same("trunk.blocks.{}.attn.q", "layers.{}.self_attn.q_proj"),
-            // It would add the same to all of a query's scores, which the softmax takes away.
-            absent("trunk.blocks.{}.attn.k.bias", TensorTransform::Zeros),
-            same("trunk.blocks.{}.attn.k", "layers.{}.self_attn.k_proj"),
-            same("trunk.blocks.{}.attn.v", "layers.{}.self_attn.v_proj"),
-            same("trunk.blocks.{}.attn.out", "layers.{}.self_attn.out_proj"),
-            same("trunk.blocks.{}.norm1", "layers.{}.self_attn_layer_norm"),
-            same("trunk.blocks.{}.norm2", "layers.{}.final_layer_norm"),
-            same("trunk.norm", "layer_norm"),
-            same("embed.conv1", "conv1"),
-            same("embed.conv2", "conv2"),
-            same("embed.position", "embed_positions.weight"),
-        ],
-        head: &[same("head.dense", "projector"), same("head", "classifier")],
-    },
+    key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("whisper"),
     from_config: |config, _| {
         let c: WhisperConfig = config.parse()?;
@@ -68,6 +51,51 @@ pub(super) const WHISPER: Family = Family {
         })
     },
     from_tensors: uncounted_heads,
+    hugging_face: Some(&HUGGING_FACE),
+};
+
+const KEY_MAP: KeyMap = KeyMap {
+    name: "whisper",
+    prefixes: &["encoder.", "model.encoder."],
+    body: &[
+        // First what wav2vec2, whose encoder has the same names, does not have.
+        same("trunk.blocks.{}.mlp.up", "layers.{}.fc1"),
+        same("trunk.blocks.{}.mlp.down", "layers.{}.fc2"),
+        same("trunk.blocks.{}.attn.q", "layers.{}.self_attn.q_proj"),
+        // It would add the same to all of a query's scores, which the softmax takes away.
+        absent("trunk.blocks.{}.attn.k.bias", TensorTransform::Zeros),
+        same("trunk.blocks.{}.attn.k", "layers.{}.self_attn.k_proj"),
+        same("trunk.blocks.{}.attn.v", "layers.{}.self_attn.v_proj"),
+        same("trunk.blocks.{}.attn.out", "layers.{}.self_attn.out_proj"),
+        same("trunk.blocks.{}.norm1", "layers.{}.self_attn_layer_norm"),
+        same("trunk.blocks.{}.norm2", "layers.{}.final_layer_norm"),
+        same("trunk.norm", "layer_norm"),
+        same("embed.conv1", "conv1"),
+        same("embed.conv2", "conv2"),
+        same("embed.position", "embed_positions.weight"),
+    ],
+    head: &[same("head.dense", "projector"), same("head", "classifier")],
+};
+
+const HUGGING_FACE: HuggingFace = HuggingFace {
+    classes: &[Class::new(
+        "WhisperForAudioClassification",
+        Pool::Mean,
+        HeadKind::Dense(Activation::Identity),
+    )],
+    key_map: KEY_MAP,
+    in_memory: &[],
+    to_config: |built| {
+        let t = built.transformer(NormPlacement::Pre, AttentionKind::Bidirectional)?;
+        let EmbedderConfig::Frames(e) = built.embedder else { return None };
+        Some(json!({
+            "model_type": "whisper", "d_model": t.width, "encoder_layers": t.depth,
+            "encoder_attention_heads": t.heads, "encoder_ffn_dim": t.mlp,
+            "activation_function": activation(t.activation), "dropout": t.dropout,
+            "num_mel_bins": e.bands, "max_source_positions": e.positions,
+            "classifier_proj_size": built.projected()?,
+        }))
+    },
 };
 
 /// `WhisperConfig`, the encoder's part.
