@@ -5,6 +5,7 @@ mod compare;
 mod errors;
 mod export;
 mod fitting;
+mod format_1;
 mod freezing;
 mod hub;
 mod outside;
