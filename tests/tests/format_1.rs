@@ -18,13 +18,11 @@ fn a_run_with_an_adapter_answers_as_it_did() {
     let expected = read(&fs::read_to_string(old.join("predicted.jsonl")).unwrap());
     assert!(!got.is_empty() && got.len() == expected.len());
     for (got, expected) in got.iter().zip(&expected) {
-        for (got, expected) in ["0", "1", "2"].iter().enumerate().map(|(at, _)| {
-            let label = |line: &Value| line["labels"][at].clone();
-            (label(got), label(expected))
-        }) {
+        for at in 0..3 {
+            let (got, expected) = (&got["labels"][at], &expected["labels"][at]);
             assert_eq!(got["label"], expected["label"]);
             let p = |answer: &Value| answer["probability"].as_f64().unwrap();
-            assert!((p(&got) - p(&expected)).abs() < 1e-5, "{got}, not {expected}");
+            assert!((p(got) - p(expected)).abs() < 1e-5, "{got}, not {expected}");
         }
     }
 }

@@ -10,7 +10,7 @@ mod freezing;
 mod hub;
 mod outside;
 mod pipeline;
-mod planes;
+mod feature_maps;
 mod rank;
 mod recipes;
 mod runs;

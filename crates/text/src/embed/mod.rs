@@ -1,10 +1,10 @@
 //! The embedders of sentences: the pretrained model's own, and a fresh one for trunks that never saw
 //! text.
 
-mod planes;
+mod symbol_image;
 mod symbols;
 mod tokens;
 
-pub use planes::SymbolImage;
+pub use symbol_image::SymbolImage;
 pub use symbols::SymbolEmbedder;
 pub use tokens::TokenEmbedder;
