@@ -1,4 +1,4 @@
-//! Which parameters stand still: a pure function of our names, written in a small language.
+//! Which parameters are frozen: a pure function of our names, written in a small language.
 //!
 //! ```text
 //! set    = term { "," term }          all of these together
@@ -23,9 +23,9 @@ use crate::weights::{Origin, names};
 /// A set of parameters that do not train: `trunk`, `trunk-but-norms`, `embedder,below:4`,
 /// `not top:2`.
 ///
-/// What is fresh (the head, and the embedder of a source of another modality) stands still only
-/// where it is named: as `head`, `embedder`, `everything` or by a glob. `not biases` freezes all
-/// that is pretrained but the biases, and leaves a fresh head alone.
+/// New parameters (the head, and the embedder of a source of another modality) are frozen only
+/// where they are named: by `head`, `embedder`, `everything` or a glob. `not biases` freezes all
+/// pretrained parameters but the biases, and leaves a new head alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Freeze(Vec<Set>);
@@ -38,7 +38,7 @@ enum Set {
     Head,
     /// The trunk's first parts, and a pretrained embedder, which lies below them.
     Below(usize),
-    /// The trunk's last parts, with the norm behind them.
+    /// The trunk's last parts, with the final norm.
     Top(usize),
     Kind(Kind),
     Glob(String),
@@ -55,18 +55,18 @@ enum Kind {
     Mlp,
 }
 
-/// What `--freeze` takes, for help texts and messages.
-pub const FREEZE_SYNTAX: &str = "nothing, everything, embedder, trunk, head, below:N, top:N, \
-    norms, biases, attention, mlp, a glob such as trunk.blocks.*.attn.q.*, `not X`, `X-but-Y`, or \
-    several with commas between";
+/// The syntax of `--freeze`, for help texts and messages.
+pub const FREEZE_SYNTAX: &str = "nothing (or none), everything, embedder, trunk, head, below:N, \
+    top:N, norms, biases, attention, mlp, a glob such as trunk.blocks.*.attn.q.*, `not X`, \
+    `X-but-Y`, or several with commas between";
 
 impl Freeze {
-    /// Nothing stands still.
+    /// Nothing is frozen.
     pub fn nothing() -> Self {
         Self::default()
     }
 
-    /// All of some sets that are known to be written well.
+    /// The union of sets whose syntax is known to be correct.
     pub(crate) fn set(terms: &[&str]) -> Self {
         Self(terms.iter().filter_map(|text| term(text)).collect())
     }
@@ -76,8 +76,8 @@ impl Freeze {
         Self(vec![Set::Below(parts)])
     }
 
-    /// Whether the parameter trains. Statistics ([`VarBuilder::buffer`](crate::weights::VarBuilder::buffer)) are no
-    /// parameters and never do.
+    /// Whether the parameter trains. Running statistics
+    /// ([`VarBuilder::buffer`](crate::weights::VarBuilder::buffer)) are no parameters and never do.
     pub fn trains(&self, name: &str, outline: ModelOutline) -> bool {
         !is_running_stat(name) && !self.0.iter().any(|set| set.holds(name, outline))
     }
@@ -93,11 +93,11 @@ impl Freeze {
         }
     }
 
-    /// Sets `requires_grad` of every parameter, which is the one truth about what trains, and
-    /// returns the numbers of trained and of frozen values.
+    /// Sets `requires_grad` of every parameter, which alone decides what trains, and returns the
+    /// numbers of trained and of frozen values.
     ///
     /// # Errors
-    /// If a glob is the name of no parameter.
+    /// If a glob matches no parameter.
     pub fn apply(&self, store: &VarStore, outline: ModelOutline) -> Result<(usize, usize)> {
         let variables = store.variables();
         for glob in self.0.iter().flat_map(Set::globs) {
@@ -120,7 +120,7 @@ impl Freeze {
         Ok((trained, frozen))
     }
 
-    /// All that stands still here or there.
+    /// The union of both sets.
     pub fn and(&self, other: &Self) -> Self {
         let new = other.0.iter().filter(|set| !self.0.contains(set));
         Self(self.0.iter().chain(new).cloned().collect())
@@ -129,21 +129,21 @@ impl Freeze {
 
 impl Set {
     fn holds(&self, name: &str, outline: ModelOutline) -> bool {
-        let place = ModelPart::of(name, outline.depth);
-        // Kinds, depths and complements are of what is pretrained.
-        let pretrained = match place {
+        let part = ModelPart::of(name, outline.depth);
+        // Kinds, depths and complements are of pretrained parameters.
+        let pretrained = match part {
             ModelPart::Embedder => outline.embedder == Origin::Pretrained,
             ModelPart::Trunk(_) => true,
             ModelPart::Head => false,
         };
         match self {
             Self::Everything => true,
-            Self::Embedder => place == ModelPart::Embedder,
-            Self::Trunk => matches!(place, ModelPart::Trunk(_)),
-            Self::Head => place == ModelPart::Head,
-            Self::Below(n) => pretrained && place < ModelPart::Trunk(*n),
-            Self::Top(n) => match place {
-                ModelPart::Trunk(part) => *n > 0 && part + n >= outline.depth,
+            Self::Embedder => part == ModelPart::Embedder,
+            Self::Trunk => matches!(part, ModelPart::Trunk(_)),
+            Self::Head => part == ModelPart::Head,
+            Self::Below(n) => pretrained && part < ModelPart::Trunk(*n),
+            Self::Top(n) => match part {
+                ModelPart::Trunk(index) => *n > 0 && index + n >= outline.depth,
                 _ => false,
             },
             Self::Kind(kind) => pretrained && kind.holds(name),
@@ -223,7 +223,7 @@ impl FromStr for Freeze {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        if text.trim() == "nothing" {
+        if matches!(text.trim(), "nothing" | "none") {
             return Ok(Self::nothing());
         }
         text.split(',').map(term).collect::<Option<_>>().map(Self).ok_or_else(|| {
@@ -259,7 +259,7 @@ fn factor(text: &str) -> Option<Set> {
         "biases" => Set::Kind(Kind::Biases),
         "attention" => Set::Kind(Kind::Attention),
         "mlp" => Set::Kind(Kind::Mlp),
-        // Our names have dots; a word without one and without a star is a slip of the pen.
+        // Our names have dots; a word without a dot and without a star is a typing error.
         _ if text.contains(['.', '*']) && !text.contains(char::is_whitespace) => {
             Set::Glob(text.into())
         }

@@ -24,6 +24,7 @@ const OWN: ModelOutline = ModelOutline { depth: 2, embedder: Origin::Pretrained 
 fn each_set_freezes_its_names() {
     for (freeze, outline, trains) in [
         ("nothing", FRESH, "111111111"),
+        ("none", FRESH, "111111111"),
         ("everything", FRESH, "000000000"),
         ("trunk", FRESH, "110000011"),
         ("trunk-but-norms", FRESH, "110100111"),
