@@ -1,4 +1,4 @@
-//! All that a model's architecture depends on, and the file that says so.
+//! A model's specification: all that its architecture depends on, as `spec.json` holds it.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
 use crate::task::{Target, TargetScale, Task, TaskConfig};
 use crate::weights::{Lora, Origin};
 
-/// All that a model's architecture depends on, beside the modality's settings.
+/// All that a model's architecture depends on, besides the modality's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// The version of this file's format.
@@ -19,33 +19,33 @@ pub struct Spec {
     pub modality: String,
     /// The family that the trunk came from: `bert`.
     pub family: String,
-    /// Whether the embedder came with the trunk.
+    /// Whether the embedder is pretrained with the trunk or new.
     pub embedder: Origin,
-    /// How the embedder is built, as far as a model for another modality can make use of it.
+    /// The embedder's configuration, as far as a model for another modality can use it.
     #[serde(default = "from_modality", skip_serializing_if = "is_from_modality")]
     pub embedder_config: EmbedderConfig,
     /// The trunk.
     pub trunk: TrunkConfig,
-    /// How the trunk's output becomes one vector.
+    /// How the trunk's output is pooled to one vector.
     pub pool: Pool,
-    /// What stands between that vector and the logits.
+    /// The layers between that vector and the logits.
     #[serde(default)]
     pub head: HeadConfig,
-    /// The adapters beside linear layers of what is pretrained, if there are any.
+    /// The adapters on pretrained linear layers, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lora: Option<Lora>,
-    /// What it is asked.
+    /// The task.
     #[serde(default)]
     pub task: Task,
     /// The classes, the labels or the names of the values, in the order of the logits.
     pub labels: Vec<String>,
-    /// The scale of each value, where the logits are deviations from a mean.
+    /// The scale of each value, where the logits are in standard deviations from its mean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scales: Vec<TargetScale>,
 }
 
 impl Spec {
-    /// The same for another task, with the scales that the values of the training samples have.
+    /// The same for another task, with the scales of the values in the training samples.
     ///
     /// # Errors
     /// If a value is the same in all of them.
@@ -58,17 +58,18 @@ impl Spec {
     }
 
     /// The same with another pool and another head: those that a source came with
-    /// ([`PretrainedHead`](crate::family::PretrainedHead)), for [`LoadParts::BodyAndHead`].
+    /// ([`PretrainedHead`](crate::family::PretrainedHead)), for
+    /// [`LoadParts::BodyAndHead`](crate::model::LoadParts::BodyAndHead).
     pub fn with_head(self, pool: Pool, head: HeadConfig) -> Self {
         Self { pool, head, ..self }
     }
 
-    /// What of it the task depends on.
+    /// The part of it that the task depends on.
     pub fn task_config(&self) -> TaskConfig<'_> {
         TaskConfig { task: self.task, labels: &self.labels, scales: &self.scales }
     }
 
-    /// Whether a folder is a run folder: whether it has such a file.
+    /// Whether a folder is a run folder: whether it has a `spec.json`.
     pub fn is_at(folder: &Path) -> bool {
         folder.join(SPEC).is_file()
     }
@@ -108,6 +109,6 @@ fn is_from_modality(config: &EmbedderConfig) -> bool {
 /// The file in a run folder that holds a specification.
 pub const SPEC: &str = "spec.json";
 
-/// The version that [`Spec::format`] has now. In 1, fields and choices had other names, which are
-/// read as well.
+/// The version that [`Spec::format`] has now. Format 1 has other names for some fields and choices;
+/// it is read as well.
 pub const FORMAT: u32 = 2;

@@ -17,11 +17,12 @@ use crate::weights::{CONFIG, WEIGHTS, write_tensors};
 
 /// Writes a folder in Hugging Face layout that transformers opens with `from_pretrained`:
 /// `config.json`, `model.safetensors`, and what the modality keeps beside them (a tokenizer, a
-/// `preprocessor_config.json`). Adapters are merged, here and in all but [`peft()`].
+/// `preprocessor_config.json`). Adapters are merged, here and in all but
+/// [`peft()`](crate::export::peft()).
 ///
 /// # Errors
-/// If no class of transformers has the model's parts, if what was trained has no place in that class,
-/// or if a file cannot be written. Nothing half-written stays.
+/// If no class of transformers has the model's parts, if what was trained has no place in that
+/// class, or if a file cannot be written. Nothing half-written stays.
 pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> Result<()> {
     let merged = model.merged(modality)?;
     let model = merged.as_ref().unwrap_or(model);
@@ -59,8 +60,8 @@ pub(super) fn rescale(ours: &mut BTreeMap<String, Tensor>, spec: &Spec) -> Resul
     Ok(())
 }
 
-/// PyTorch keeps a count of batches beside the statistics of a batch norm. With a fixed momentum, as
-/// everywhere here, nothing reads it.
+/// PyTorch keeps a count of batches beside the statistics of a batch norm. With a fixed momentum,
+/// as everywhere here, nothing reads it.
 fn count_batches(theirs: &mut BTreeMap<String, Tensor>) {
     let norms: Vec<_> = theirs
         .keys()

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::task::Task;
 use crate::weights::{CONFIG, Checkpoint, WeightSource};
 
-/// A checkpoint whose family is known; or the model of a run folder, to be put to another task; or an
-/// architecture without weights, to be trained from the start.
+/// A checkpoint whose family is known; or the model of a run folder, to be put to another task; or
+/// an architecture without weights, to be trained from the start.
 #[derive(Debug)]
 pub struct Pretrained {
     checkpoint: Checkpoint,
@@ -24,9 +24,9 @@ impl Pretrained {
     /// `hf://org/name[@revision][/file]`, which is fetched first. The family is recognised by the
     /// `config.json` beside it or, where there is none, by the names and shapes of the tensors.
     ///
-    /// A run folder of ours ([`run`](crate::run)) is opened as what its model is now. A JSON file, or a
-    /// folder with nothing but a `config.json`, has no weights: it says how a model is built, as
-    /// transformers does or by a `trunk` of ours.
+    /// A run folder of ours ([`run`](crate::run)) is opened as what its model is now. A JSON file,
+    /// or a folder with nothing but a `config.json`, has no weights: it says how a model is built,
+    /// as transformers does or by a `trunk` of ours.
     ///
     /// # Errors
     /// If a file is missing or broken, if the family is not known, or if a model cannot be fetched.
@@ -127,7 +127,8 @@ impl Pretrained {
     }
 
     /// How many classes the checkpoint's own head tells apart; `None`: it has no head. Their names,
-    /// where they are published, are in [`PretrainedHead::labels`].
+    /// where they are published, are in
+    /// [`PretrainedHead::labels`](crate::family::PretrainedHead::labels).
     ///
     /// # Errors
     /// As [`source`](Self::source).

@@ -32,9 +32,9 @@ pub(crate) fn by_length(
     lists
 }
 
-/// An epoch's samples, as many as there are `targets`, so that all classes come alike (to within one
-/// sample): those of large classes not all, those of small ones several times, none again before all
-/// of its class had their turn.
+/// An epoch's samples, as many as there are `targets`, so that all classes come alike (to within
+/// one sample): those of large classes not all, those of small ones several times, none again
+/// before all of its class had their turn.
 pub fn balanced_order(targets: &[i64], rng: &mut Rng) -> Vec<usize> {
     let mut classes = std::collections::BTreeMap::<i64, Vec<usize>>::new();
     for (at, &target) in targets.iter().enumerate() {
@@ -69,7 +69,8 @@ pub enum Order {
     ByLength,
 }
 
-/// What is done about classes of different sizes; see [`balance`].
+/// What is done about classes of different sizes; see
+/// [`class_weights`](crate::task::class_weights).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Balance {

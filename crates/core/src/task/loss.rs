@@ -1,4 +1,4 @@
-//! The loss that teaches a task.
+//! The training loss of a task.
 
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -6,7 +6,7 @@ use super::config::TaskConfig;
 use super::scale::Scales;
 use super::task::Task;
 
-/// What a model's answers are measured by in training: the task with all that its loss depends on.
+/// The training objective of a model: its task with everything that the loss depends on.
 #[derive(Debug)]
 pub struct Objective {
     task: Task,
@@ -16,22 +16,23 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// The objective of a model. `smoothing` is the share of each target that is spread evenly over
-    /// all answers.
+    /// The objective of a model. `smoothing` is the fraction of each target that is spread evenly
+    /// over all classes or labels.
     pub fn new(config: TaskConfig<'_>, smoothing: f64, device: Device) -> Self {
         let scales = config.scales_on(device);
         Self { task: config.task, scales, smoothing, weights: None }
     }
 
-    /// Lets samples of each class count so much, `[classes]`, f32; of labels, those to which each
-    /// applies, against those to which it does not.
+    /// Sets weights of the classes, `[classes]`, f32; or, of labels, the weight of positive targets
+    /// relative to negative ones (PyTorch's `pos_weight`).
     pub fn with_weights(self, weights: Tensor) -> Self {
         Self { weights: Some(weights), ..self }
     }
 
-    /// The mean loss of a batch with logits `[B, answers]`. The targets are as [`Target::stack`] and
-    /// [`Mix::apply`](crate::train::Mix::apply) make them. It is the cross-entropy in nats of classes; that of
-    /// each label with its absence, on average; of values, the squared error in deviations.
+    /// The mean loss of a batch with logits `[B, answers]`. The targets are as
+    /// [`Target::stack`](crate::task::Target::stack) and [`Mix::apply`](crate::train::Mix::apply)
+    /// make them. Of classes it is the cross-entropy, in nats; of labels, the mean binary
+    /// cross-entropy; of values, the squared error in standard deviations.
     pub fn loss(&self, logits: &Tensor, targets: &Tensor) -> Tensor {
         let (weights, smoothing) = (self.weights.as_ref(), self.smoothing);
         match self.task {
@@ -53,8 +54,8 @@ impl Objective {
         }
     }
 
-    /// How many answers are the target, or its largest part: the class, or all labels. Values are
-    /// never right.
+    /// The number of correct predictions: the most likely class is the target, or its largest part;
+    /// or all labels are correct. `None` for values.
     pub fn correct(&self, logits: &Tensor, targets: &Tensor) -> Option<i64> {
         let correct = match self.task {
             Task::SingleLabel => {

@@ -1,4 +1,4 @@
-//! Fine-tuning: a short loop over epochs and phases.
+//! Fine-tuning: the loop over epochs and phases.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -15,17 +15,17 @@ use crate::loader::{RawInputs, Samples};
 use crate::modality::Modality;
 use crate::model::{Freeze, Model};
 
-/// Trains a model. With validation samples, the model ends with the parameters of the epoch that had
-/// the best [primary_metric](Metrics::primary_metric) in validation (of equals, the one with the lower loss), and a
-/// phase ends early after `patience` epochs without a better one; without them, it ends as the last
-/// epoch left it.
+/// Trains a model. With validation samples, the model ends with the parameters of the epoch that
+/// had the best [primary metric](crate::task::Metrics::primary_metric) in validation (of equals,
+/// the one with the lower loss), and a phase ends early after `patience` epochs without a better
+/// one; without them, it ends with those of the last epoch.
 ///
-/// What lies below everything that trains is computed once per sample and phase, and kept in the
-/// options' `room`; of samples that are varied only if the option `views` says how often, and never
-/// of samples that are mixed.
+/// The outputs of the frozen layers below everything that trains are computed once per sample and
+/// phase, and cached within the options' `room`; of augmented samples only if the option `views`
+/// asks for it, and never of samples that are mixed.
 ///
 /// # Errors
-/// If an option cannot be used, the loss stops being a number, or the observer fails.
+/// If an option cannot be used, the loss is not finite, or the observer fails.
 pub fn fit<M: Modality>(
     model: &Model,
     modality: &M,
@@ -40,39 +40,40 @@ pub fn fit<M: Modality>(
     let moving = moving(model, options)?;
     let frozen_hash = FrozenHash::new(model, &moving)?;
     let inputs = [train, validation].map(|samples| RawInputs { modality, samples });
-    let mut run = Training::new(model, &inputs, options, &moving);
+    let mut training = Training::new(model, &inputs, options, &moving);
     for (at, phase) in phases(options).iter().enumerate() {
         if !options.phases.is_empty() {
             phase.freeze.apply(model.store(), model.outline())?;
-            run.trainer.begin(phase, new_steps(options, at, train.len()));
+            training.trainer.begin(phase, new_steps(options, at, train.len()));
         }
         let mut freeze = phase.freeze.clone();
-        let mut kept = CachedFeatures::new(model, &inputs, options, phase.epochs, observe)?;
-        let begun = run.epochs.len();
+        let mut cached = CachedFeatures::new(model, &inputs, options, phase.epochs, observe)?;
+        let begun = training.epochs.len();
         for epochs_left in (0..phase.epochs).rev() {
-            if run.batches_left == 0 {
+            if training.batches_left == 0 {
                 break;
             }
-            run.epoch(kept.feeds(&inputs), &moving, observe)?;
-            let unrewarded = run.epochs.len() - run.best.as_ref().map_or(0, |b| b.epoch).max(begun);
-            if run.best.is_some() && options.patience.is_some_and(|p| unrewarded >= p) {
+            training.epoch(cached.feeds(&inputs), &moving, observe)?;
+            let unrewarded =
+                training.epochs.len() - training.best.as_ref().map_or(0, |b| b.epoch).max(begun);
+            if training.best.is_some() && options.patience.is_some_and(|p| unrewarded >= p) {
                 break;
             }
-            let settled = run.trainer.auto_freeze.as_mut().and_then(AutoFreeze::interval);
-            if let Some(part) = settled.filter(|_| epochs_left > 0) {
+            let stable = training.trainer.auto_freeze.as_mut().and_then(AutoFreeze::interval);
+            if let Some(part) = stable.filter(|_| epochs_left > 0) {
                 freeze = freeze.and(&Freeze::below(part));
                 freeze.apply(model.store(), model.outline())?;
-                run.trainer.refrozen();
-                if model.cut_point() > kept.cut {
-                    kept = CachedFeatures::new(model, &inputs, options, epochs_left, observe)?;
+                training.trainer.refrozen();
+                if model.cut_point() > cached.cut {
+                    cached = CachedFeatures::new(model, &inputs, options, epochs_left, observe)?;
                 }
             }
         }
     }
-    if let Some(average) = &mut run.trainer.average {
+    if let Some(average) = &mut training.trainer.average {
         average.swap_in();
     }
-    let (epochs, best) = (run.epochs, run.best);
+    let (epochs, best) = (training.epochs, training.best);
     let best_epoch = best.as_ref().map_or(epochs.len(), |b| b.epoch);
     if let Some(best) = best {
         best.restore();
@@ -100,7 +101,7 @@ fn new_steps(options: &FitOptions, at: usize, samples: usize) -> Option<usize> {
     Some(FitOptions { epochs, ..options.clone() }.steps(samples))
 }
 
-/// The names of all that moves in any phase.
+/// The names of all tensors that are updated in any phase.
 pub(super) fn moving(model: &Model, options: &FitOptions) -> Result<Vec<String>> {
     let names = || model.updated_tensors().into_iter().map(|(name, _)| name);
     if options.phases.is_empty() {

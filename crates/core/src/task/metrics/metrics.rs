@@ -1,4 +1,4 @@
-//! A model's figures, whatever its task.
+//! A model's metrics, whatever its task.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,15 +6,15 @@ use super::multi_label::MultiLabelMetrics;
 use super::regression::RegressionMetrics;
 use super::single_label::ClassificationMetrics;
 
-/// A model's result on labelled samples. In a file it is its figures alone.
+/// A model's metrics on labelled samples. In a file, only those of its task are written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Metrics {
-    /// Of one class for each sample.
+    /// One class for each sample.
     SingleLabel(ClassificationMetrics),
-    /// Of any number of labels.
+    /// Any number of labels.
     MultiLabel(MultiLabelMetrics),
-    /// Of numbers.
+    /// Numbers.
     Regression(RegressionMetrics),
 }
 
@@ -28,7 +28,8 @@ impl Metrics {
         }
     }
 
-    /// The mean loss, as [`Objective::loss`] without weights and smoothing.
+    /// The mean loss, as [`Objective::loss`](crate::task::Objective::loss) without weights and
+    /// smoothing.
     pub fn loss(&self) -> f64 {
         match self {
             Self::SingleLabel(e) => e.loss,
@@ -37,8 +38,8 @@ impl Metrics {
         }
     }
 
-    /// The one figure that epochs are compared by, the greater the better: accuracy, the macro F1 of
-    /// labels, the mean R² of values ([`Task::primary_metric`]).
+    /// The metric that epochs are compared by, higher is better: accuracy, the macro F1 of labels,
+    /// the mean R² of values ([`Task::primary_metric`](crate::task::Task::primary_metric)).
     pub fn primary_metric(&self) -> f64 {
         match self {
             Self::SingleLabel(e) => e.accuracy,
@@ -47,7 +48,7 @@ impl Metrics {
         }
     }
 
-    /// The share of answers that are right, all labels of a sample together; `None` of values.
+    /// The fraction of correct predictions, all labels of a sample together; `None` for values.
     pub fn accuracy(&self) -> Option<f64> {
         match self {
             Self::SingleLabel(e) => Some(e.accuracy),
