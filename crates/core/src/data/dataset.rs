@@ -10,23 +10,23 @@ use super::{folder, group, labels, manifest, split};
 use crate::error::{Error, Result};
 use crate::task::Task;
 
-/// Items in splits, and the labels that their numbers stand for.
+/// Items in splits, and the labels that their targets are indices into.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// The folder or table it was read from.
     pub path: PathBuf,
-    /// What is asked of them.
+    /// The task.
     pub task: Task,
-    /// The labels that the training split has, in order (numbers by size, else alphabetical; columns as
+    /// The labels of the training split, in order (numbers by size, else alphabetical; columns as
     /// they were named), or the names of its values.
     pub labels: Vec<String>,
-    /// What to learn from.
+    /// To train on.
     pub train: Vec<Item>,
-    /// What to choose by: the best epoch, the moment to stop.
+    /// To choose by: the best epoch, early stopping.
     pub validation: Vec<Item>,
-    /// What to report, never to choose by.
+    /// To report, never to choose by.
     pub test: Vec<Item>,
-    /// Files that are no samples, by their ending.
+    /// Files that are not samples: their extensions, and how many there are of each.
     pub ignored: Vec<(String, usize)>,
 }
 
@@ -35,7 +35,8 @@ impl Dataset {
     ///
     /// - a table (CSV, TSV, JSON Lines, with the feature `parquet` also Parquet) with a column of
     ///   inputs, one of labels, perhaps one named `split`;
-    /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of them
+    /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of
+    /// them
     ///   as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
     /// - a folder with tables alone, all of them parts of one;
     /// - a folder per class, below `train/`, `validation/`, `test/` or at the top;
@@ -77,7 +78,7 @@ impl Dataset {
         })
     }
 
-    /// Takes the test split from elsewhere, as [`evaluation`] reads it.
+    /// Replaces the test split by what [`evaluation`] reads from elsewhere.
     pub fn with_test(mut self, path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         self.test = evaluation(path, layout, &self.labels, "--eval-data")?;
         Ok(self)
@@ -86,7 +87,7 @@ impl Dataset {
     /// Keeps at most `limit` training items of every class, chosen by the seed.
     ///
     /// # Errors
-    /// If not each item has one class.
+    /// If an item has not exactly one class.
     pub fn limit_per_class(&mut self, limit: usize, seed: u64) -> Result<()> {
         if self.task != Task::SingleLabel {
             let problem = format!("{} gives no class of its own to each sample", self.task);
@@ -96,32 +97,34 @@ impl Dataset {
         Ok(())
     }
 
-    /// Moves a share of every class (of labels as nearly as it goes; of values, of all samples) from
-    /// training to validation, chosen by the seed; what is of one group stays together. A
-    /// data set that has a validation split of its own keeps it.
-    ///
+    /// Moves a fraction of every class (approximately, of labels; of values, of all samples) from
+    /// training to validation, chosen by the seed; a group is never split. A data set that has its
+    /// own validation split keeps it.
     /// # Errors
     /// If every group has all samples of some class.
-    pub fn hold_out(&mut self, share: f64, seed: u64) -> Result<()> {
-        if !self.validation.is_empty() || share <= 0. {
+    pub fn hold_out(&mut self, fraction: f64, seed: u64) -> Result<()> {
+        if !self.validation.is_empty() || fraction <= 0. {
             return Ok(());
         }
         self.validation = if self.train.iter().any(|item| item.group.is_some()) {
-            split::hold_out_groups(&mut self.train, share, seed).ok_or_else(|| Error::Setting {
-                setting: GROUP_PATTERN,
-                problem: "no group can be held out, for each has all samples of some class; take \
+            split::hold_out_groups(&mut self.train, fraction, seed).ok_or_else(|| {
+                Error::Setting {
+                    setting: GROUP_PATTERN,
+                    problem:
+                        "no group can be held out, for each has all samples of some class; take \
                           a finer pattern, or --validation 0"
-                    .into(),
+                            .into(),
+                }
             })?
         } else {
-            split::hold_out(&mut self.train, share, seed)
+            split::hold_out(&mut self.train, fraction, seed)
         };
         Ok(())
     }
 
-    /// Cuts the training samples into `folds` parts, of every class alike and what is of one group
-    /// together, and makes part number `fold`, counted from 1, the test split. The seed decides the
-    /// parts, so with every `fold` in turn each sample is tested once (k-fold cross-validation).
+    /// Splits the training samples into `folds` stratified parts, never splitting a group, and
+    /// makes part `fold`, counted from 1, the test split. The seed decides the parts, so that over
+    /// all `fold` each sample is tested once (k-fold cross-validation).
     ///
     /// # Errors
     /// If the data set has a test split, if there is no such fold, or if one would be empty or have
@@ -129,13 +132,13 @@ impl Dataset {
     pub fn fold(&mut self, folds: usize, fold: usize, seed: u64) -> Result<()> {
         let refused = |setting, problem: String| Err(Error::setting(setting, problem));
         if folds < 2 {
-            return refused("--folds", format!("{folds} folds; two are the least"));
+            return refused("--folds", format!("{folds}: must be at least 2"));
         }
         if !(1..=folds).contains(&fold) {
-            return refused("--fold", format!("{fold}, expected a number from 1 to {folds}"));
+            return refused("--fold", format!("{fold}: must be from 1 to {folds}"));
         }
         if !self.test.is_empty() {
-            let problem = "the data has a test split of its own, so there is none to be cut";
+            let problem = "the data has a test split of its own, so none is split off";
             return refused("--folds", problem.into());
         }
         let parts = split::folds(&self.train, folds, seed);
@@ -160,8 +163,8 @@ impl Dataset {
         Ok(())
     }
 
-    /// The fold of each training item, counted from 0: each fold has about the same share of every
-    /// class, and what is of one group is in one alone. The seed decides.
+    /// The fold of each training item, counted from 0: folds are stratified by class, and a group
+    /// is in one alone. The seed decides.
     pub fn folds(&self, folds: usize, seed: u64) -> Vec<usize> {
         split::folds(&self.train, folds, seed)
     }
@@ -177,8 +180,8 @@ impl Dataset {
     }
 }
 
-/// Reads items to evaluate a model with these labels on: the test split of a data set that has
-/// one, else all of it. `option` is what a person calls the path.
+/// Reads items to evaluate a model with these labels on: the test split of a data set that has one,
+/// else all of it. `option` is the command-line option of the path.
 ///
 /// # Errors
 /// As [`Dataset::open`], and if a label is not among `labels`.

@@ -1,4 +1,6 @@
-//! How to train.
+//! Training options.
+
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,62 +13,61 @@ use crate::loader::{Balance, CacheBudget, Order};
 use crate::random::seed;
 use crate::task::Task;
 
-/// How to train. The defaults are those of the binaries, which choose the two rates by what is fresh
-/// and what trains.
+/// Training options. The defaults are those of the binaries, which choose the two rates by which
+/// parameters are new and which train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitOptions {
     /// Passes over the training samples.
     pub epochs: usize,
     /// Samples in a step.
     pub batch_size: usize,
-    /// The peak learning rate of fresh parameters.
+    /// The peak learning rate of new parameters.
     pub lr: f64,
     /// The peak learning rate of pretrained parameters.
     pub pretrained_lr: f64,
-    /// The share of all steps in which the rate rises.
+    /// Warm-up, as a fraction of all steps.
     pub warmup: f64,
-    /// How it goes on.
+    /// The schedule after warm-up.
     pub schedule: ScheduleKind,
-    /// The factor by which the rate of pretrained parameters falls from part to part downwards; 1:
-    /// it does not.
+    /// Layer-wise learning-rate decay of pretrained parameters, per part from the top; 1: none.
     pub layer_decay: f64,
     /// Weight decay of matrices.
     pub weight_decay: f64,
-    /// The largest norm of a step's gradient.
+    /// The largest gradient norm of a step: larger ones are clipped to it.
     pub clip_grad: f64,
-    /// How strongly pretrained parameters are held to what they were (L2-SP, Li et al. 2018), in
-    /// place of weight decay; 0: not at all.
+    /// The strength of the penalty towards the pretrained weights (L2-SP, Li et al. 2018), instead
+    /// of weight decay; 0: none.
     pub l2_sp: f64,
-    /// Batches in a step: their gradients are averaged.
+    /// Batches in a step: gradient accumulation. Their gradients are averaged.
     pub accumulate: usize,
-    /// The decay of a moving average of the parameters, which is what is evaluated and kept.
+    /// The decay of a moving average (EMA) of the parameters, which is what is evaluated and saved.
     pub ema: Option<f64>,
-    /// Freeze what has settled (AutoFreeze, Liu et al. 2021): after each epoch, parts from below
-    /// whose gradients changed least, up to this share of the parts.
+    /// AutoFreeze (Liu et al. 2021): after each epoch, freeze the lowest parts whose gradient norms
+    /// have stabilised, up to this fraction of the parts.
     #[serde(alias = "settle")]
     pub auto_freeze: Option<f64>,
-    /// What trains when; none: all the time what the model was left with.
+    /// The phases; none: one, which trains what is trainable in the model.
     pub phases: Vec<Phase>,
-    /// Of samples that are varied, so many variations are put through frozen parts and kept; 0: they
-    /// are varied anew in each epoch, and nothing is kept.
+    /// Augmented views of each sample whose features are cached, to cycle through; 0: samples are
+    /// augmented anew in each epoch, and nothing is cached.
     pub views: usize,
-    /// End after this many steps, wherever they fall; `None`: after the last epoch.
+    /// Stop after this many steps, even within an epoch; `None`: after the last epoch.
     pub max_steps: Option<usize>,
-    /// Stop after this many epochs without a better validation accuracy; `None`: never.
+    /// Stop after this many epochs without a better validation score; `None`: never.
     pub patience: Option<usize>,
     /// The order of the training samples.
     pub order: Order,
-    /// What is done about classes of different sizes.
+    /// How class imbalance is handled.
     pub balance: Balance,
-    /// Mixing the samples of a batch.
+    /// mixup and CutMix.
     pub mix: Mix,
-    /// The share of each target that is spread evenly over all classes (Szegedy et al. 2016).
+    /// Label smoothing: the fraction of each target that is spread evenly over all classes (Szegedy
+    /// et al. 2016).
     pub label_smoothing: f64,
-    /// Where the outputs of frozen parts are kept; `None`: they are computed anew in every epoch.
+    /// The budget of the feature cache; `None`: frozen layers are computed again in every epoch.
     #[serde(skip)]
     pub room: Option<CacheBudget>,
-    /// Decides the fresh parameters (through [`seed`]), the order of samples, their variations and
-    /// dropout.
+    /// The random seed of new parameters (through [`seed`]), shuffling, augmentation and dropout.
     pub seed: u64,
 }
 
@@ -101,7 +102,7 @@ impl Default for FitOptions {
 }
 
 impl FitOptions {
-    /// All steps of a training on this many samples, if nothing stops it early.
+    /// The number of steps of a training on this many samples, if nothing stops it early.
     pub fn steps(&self, samples: usize) -> usize {
         let batches = samples.div_ceil(self.batch_size.max(1));
         let all = batches.div_ceil(self.accumulate.max(1)) * self.epochs;
@@ -115,47 +116,53 @@ impl FitOptions {
     pub fn check(&self) -> Result<()> {
         let positive = |x: f64| x > 0. && x.is_finite();
         let not_negative = |x: f64| x >= 0. && x.is_finite();
-        let share = |x: f64| (0.0..1.0).contains(&x);
-        let problems = [
-            ("--epochs", self.epochs > 0, "must be at least 1"),
-            ("--batch-size", self.batch_size > 0, "must be at least 1"),
-            ("--lr", positive(self.lr), "must be above 0"),
-            ("--pretrained-lr", positive(self.pretrained_lr), "must be above 0"),
-            ("--warmup", share(self.warmup), "must be a share from 0 to below 1"),
-            ("--weight-decay", not_negative(self.weight_decay), "must not be negative"),
-            ("--clip-grad", positive(self.clip_grad), "must be above 0"),
+        let fraction = |x: f64| (0.0..1.0).contains(&x);
+        let phases: usize = self.phases.iter().map(|phase| phase.epochs).sum();
+        let (ema, auto_freeze) = (self.ema.unwrap_or(0.), self.auto_freeze.unwrap_or(0.5));
+        let problems: [(_, &dyn Display, _, _); 18] = [
+            ("--epochs", &self.epochs, self.epochs > 0, AT_LEAST_1),
+            ("--batch-size", &self.batch_size, self.batch_size > 0, AT_LEAST_1),
+            ("--lr", &self.lr, positive(self.lr), ABOVE_0),
+            ("--pretrained-lr", &self.pretrained_lr, positive(self.pretrained_lr), ABOVE_0),
+            ("--warmup", &self.warmup, fraction(self.warmup), FRACTION),
+            ("--weight-decay", &self.weight_decay, not_negative(self.weight_decay), AT_LEAST_0),
+            ("--clip-grad", &self.clip_grad, positive(self.clip_grad), ABOVE_0),
             (
                 "--layer-decay",
+                &self.layer_decay,
                 self.layer_decay > 0. && self.layer_decay <= 1.,
                 "must be above 0 and at most 1",
             ),
-            ("--l2-sp", not_negative(self.l2_sp), "must not be negative"),
-            ("--accumulate", self.accumulate > 0, "must be at least 1"),
-            ("--ema", self.ema.is_none_or(share), "must be from 0 to below 1"),
+            ("--l2-sp", &self.l2_sp, not_negative(self.l2_sp), AT_LEAST_0),
+            ("--accumulate", &self.accumulate, self.accumulate > 0, AT_LEAST_1),
+            ("--ema", &ema, fraction(ema), FRACTION),
             (
                 "--settle",
-                self.auto_freeze.is_none_or(|x| x > 0. && x < 1.),
-                "must be between 0 and 1",
+                &auto_freeze,
+                auto_freeze > 0. && auto_freeze < 1.,
+                "must be above 0 and below 1",
             ),
             (
                 "--epochs",
-                self.phases.is_empty()
-                    || self.phases.iter().map(|s| s.epochs).sum::<usize>() == self.epochs,
-                "must be the sum of the phases'",
+                &self.epochs,
+                self.phases.is_empty() || phases == self.epochs,
+                "must be the sum of the phases' epochs",
             ),
-            ("--max-steps", self.max_steps != Some(0), "must be at least 1"),
-            ("--patience", self.patience != Some(0), "must be at least 1"),
-            ("--mixup", not_negative(self.mix.mixup), "must not be negative"),
-            ("--cutmix", not_negative(self.mix.cutmix), "must not be negative"),
-            ("--label-smoothing", share(self.label_smoothing), "must be a share from 0 to below 1"),
+            ("--max-steps", &0, self.max_steps != Some(0), AT_LEAST_1),
+            ("--patience", &0, self.patience != Some(0), AT_LEAST_1),
+            ("--mixup", &self.mix.mixup, not_negative(self.mix.mixup), AT_LEAST_0),
+            ("--cutmix", &self.mix.cutmix, not_negative(self.mix.cutmix), AT_LEAST_0),
+            ("--label-smoothing", &self.label_smoothing, fraction(self.label_smoothing), FRACTION),
         ];
-        match problems.into_iter().find(|(_, fine, _)| !fine) {
-            Some((setting, _, problem)) => Err(Error::setting(setting, problem)),
+        match problems.into_iter().find(|(_, _, fine, _)| !fine) {
+            Some((setting, value, _, problem)) => {
+                Err(Error::setting(setting, format!("{value}: {problem}")))
+            }
             None => Ok(()),
         }
     }
 
-    /// Checks that all options mean something for a task.
+    /// Checks that every option makes sense for a task.
     ///
     /// # Errors
     /// The first that does not.
@@ -180,3 +187,11 @@ impl FitOptions {
         }
     }
 }
+
+const AT_LEAST_0: &str = "must be at least 0";
+
+const AT_LEAST_1: &str = "must be at least 1";
+
+const ABOVE_0: &str = "must be above 0";
+
+const FRACTION: &str = "must be at least 0 and below 1";

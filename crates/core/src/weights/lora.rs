@@ -1,4 +1,4 @@
-//! LoRA (Hu et al. 2021): a linear layer keeps its weight and learns a small product beside it.
+//! LoRA (Hu et al. 2021): a linear layer keeps its weight and learns a low-rank product beside it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,15 +9,15 @@ use super::names;
 use crate::error::{Error, Result};
 
 /// Which linear layers get an adapter, and of what shape: `y = x Wᵀ + b + (α/r) · x Aᵀ Bᵀ`, with
-/// `A [r, d_in]` and `B [d_out, r]`. `B` starts at zero, so that training starts at the pretrained
-/// model.
+/// `A [r, d_in]` and `B [d_out, r]`. `B` is initialised to zero, so that training starts from the
+/// pretrained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lora {
     /// The rank `r` of the product.
     pub rank: i64,
-    /// The product counts `alpha / rank`.
+    /// α: the product is scaled by `alpha / rank`.
     pub alpha: f64,
-    /// The share of an adapter's inputs that is dropped in training.
+    /// The dropout probability of an adapter's inputs in training.
     pub dropout: f64,
     /// Globs on our names of linear layers in the trunk and in a pretrained embedder: `*.attn.q`.
     pub targets: Vec<String>,
@@ -35,7 +35,7 @@ impl Default for Lora {
     }
 }
 
-/// Whether a parameter is part of an adapter: `trunk.blocks.3.attn.q.lora_a`.
+/// Whether a parameter belongs to an adapter: `trunk.blocks.3.attn.q.lora_a`.
 pub fn is_adapter(name: &str) -> bool {
     adapted(name).is_some()
 }
@@ -63,11 +63,11 @@ impl Lora {
     /// Names the setting that cannot be used.
     pub fn check(&self) -> Result<()> {
         let (setting, problem) = if self.rank < 1 {
-            ("--lora-rank", format!("{} is not at least 1", self.rank))
+            ("--lora-rank", format!("{}: must be at least 1", self.rank))
         } else if self.alpha <= 0. || !self.alpha.is_finite() {
-            ("--lora-alpha", format!("{} is not above 0", self.alpha))
+            ("--lora-alpha", format!("{}: must be above 0", self.alpha))
         } else if !(0.0..1.0).contains(&self.dropout) {
-            ("--lora-dropout", format!("{} is not a share from 0 to below 1", self.dropout))
+            ("--lora-dropout", format!("{}: must be at least 0 and below 1", self.dropout))
         } else if self.targets.is_empty() {
             (TARGETS, "no layer is named; give globs such as *.attn.q".into())
         } else {
@@ -79,7 +79,7 @@ impl Lora {
 
 const TARGETS: &str = "--lora-targets";
 
-/// LoRA while a model is built: which linear layers came by.
+/// LoRA while a model is built: records the linear layers that are built.
 #[derive(Debug)]
 pub(crate) struct Adapting<'l> {
     lora: &'l Lora,
@@ -98,29 +98,29 @@ impl<'l> Adapting<'l> {
         lora.targets.iter().any(|glob| names::matches(glob, layer)).then_some(lora)
     }
 
-    /// Checks that every target was met by a linear layer. `parameters` are the names of all that was
-    /// built.
+    /// Checks that every target matches a linear layer. `parameters` are the names of all
+    /// parameters of the model.
     pub(crate) fn check<'n>(&self, parameters: impl Iterator<Item = &'n str>) -> Result<()> {
         let layers = self.layers.borrow();
         let met = |glob: &&String| layers.iter().any(|layer| names::matches(glob, layer));
         let Some(glob) = self.lora.targets.iter().find(|glob| !met(glob)) else { return Ok(()) };
         let mut modules = parameters.filter_map(|name| Some(name.rsplit_once('.')?.0));
         let problem = if layers.is_empty() {
-            format!("{glob} finds nothing: there is no linear layer to adapt in this model")
+            format!("{glob} matches nothing: this model has no linear layer to adapt")
         } else if let Some(other) = modules.find(|module| names::matches(glob, module)) {
             let why = match other.starts_with("trunk.") {
-                true => "is no linear layer",
-                false => "is no linear layer, or trains in full, as all that is fresh does",
+                true => "is not a linear layer",
+                false => "is not a linear layer, or is new and trains in full",
             };
-            format!("{glob} finds {other}, which {why}")
+            format!("{glob} matches {other}, which {why}")
         } else {
-            format!("{glob} finds no layer; there are {}", kinds(&layers).join(", "))
+            format!("{glob} matches no layer; there are {}", kinds(&layers).join(", "))
         };
         Err(Error::setting(TARGETS, problem))
     }
 }
 
-/// Names with a star for each number, every one once: `trunk.blocks.*.attn.q`.
+/// Names with a star for each number, without duplicates: `trunk.blocks.*.attn.q`.
 fn kinds(layers: &BTreeSet<String>) -> Vec<String> {
     let star = |word: &str| match word.parse::<usize>() {
         Ok(_) => "*".to_string(),

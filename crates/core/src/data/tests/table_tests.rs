@@ -162,9 +162,9 @@ fn a_speaker_is_on_one_side() {
     }
     assert_eq!(tested.len(), 6);
     for (folds, fold, said) in [
-        (1, 1, "--folds: 1 folds; two are the least"),
-        (3, 4, "--fold: 4, expected a number from 1 to 3"),
-        (3, 0, "--fold: 0, expected a number from 1 to 3"),
+        (1, 1, "--folds: 1: must be at least 2"),
+        (3, 4, "--fold: 4: must be from 1 to 3"),
+        (3, 0, "--fold: 0: must be from 1 to 3"),
         (7, 1, "--folds: fold 7 of 7 would be empty; take fewer"),
     ] {
         assert_eq!(data().fold(folds, fold, 1).unwrap_err().to_string(), said);

@@ -1,4 +1,4 @@
-//! Where adapters stand, what they compute and learn, and what cannot be adapted.
+//! Which layers get adapters, what they compute and learn, and what cannot be adapted.
 
 use tch::nn::VarStore;
 use tch::{Device, Kind};
@@ -126,19 +126,22 @@ fn what_cannot_be_adapted_is_named() {
     let error = |targets: &[&str]| built(0., targets).unwrap_err().to_string();
     assert_eq!(
         error(&["*.attn.q", "*.query"]),
-        "--lora-targets: *.query finds no layer; there are trunk.blocks.*.attn.k, \
+        "--lora-targets: *.query matches no layer; there are trunk.blocks.*.attn.k, \
          trunk.blocks.*.attn.out, trunk.blocks.*.attn.q, trunk.blocks.*.attn.v, \
          trunk.blocks.*.mlp.down, trunk.blocks.*.mlp.up"
     );
     assert_eq!(
         error(&["trunk.norm"]),
-        "--lora-targets: trunk.norm finds trunk.norm, which is no linear layer"
+        "--lora-targets: trunk.norm matches trunk.norm, which is not a linear layer"
     );
     assert!(error(&[]).contains("no layer is named"));
     for (lora, said) in [
-        (Lora { rank: 0, ..Lora::default() }, "--lora-rank: 0 is not at least 1"),
-        (Lora { alpha: 0., ..Lora::default() }, "--lora-alpha: 0 is not above 0"),
-        (Lora { dropout: 1., ..Lora::default() }, "--lora-dropout: 1 is not a share"),
+        (Lora { rank: 0, ..Lora::default() }, "--lora-rank: 0: must be at least 1"),
+        (Lora { alpha: 0., ..Lora::default() }, "--lora-alpha: 0: must be above 0"),
+        (
+            Lora { dropout: 1., ..Lora::default() },
+            "--lora-dropout: 1: must be at least 0 and below 1",
+        ),
     ] {
         let error = lora.check().unwrap_err().to_string();
         assert!(error.starts_with(said), "{error}");

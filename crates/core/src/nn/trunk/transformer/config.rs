@@ -6,18 +6,18 @@ use crate::error::{Error, Result};
 use crate::nn::attention::AttentionKind;
 use crate::nn::layers::{Activation, NormPlacement};
 
-/// Whether what a block adds is scaled, channel by channel (CaiT, Touvron et al. 2021, §2.1).
+/// Whether the residual branches are scaled per channel (CaiT, Touvron et al. 2021, §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LayerScale {
-    /// It is not.
+    /// They are not.
     #[default]
     Without,
     /// By learned factors: DINOv2.
     Learned,
 }
 
-/// Ten fields that tell the families apart.
+/// The shape of a transformer, and what tells the families apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransformerConfig {
     /// The length of a hidden state, `D`.
@@ -28,7 +28,7 @@ pub struct TransformerConfig {
     pub heads: i64,
     /// The width of the MLP's hidden layer.
     pub mlp: i64,
-    /// Where a block normalises.
+    /// Where a block has its norms.
     #[serde(alias = "norm")]
     pub norm_placement: NormPlacement,
     /// The MLP's activation.
@@ -39,9 +39,9 @@ pub struct TransformerConfig {
     pub attention: AttentionKind,
     /// The epsilon of all layer norms.
     pub eps: f64,
-    /// The share of activations dropped in training.
+    /// The dropout probability in training.
     pub dropout: f64,
-    /// Whether what a block adds is scaled.
+    /// Whether the residual branches are scaled.
     #[serde(default)]
     pub layer_scale: LayerScale,
 }
@@ -69,9 +69,9 @@ impl TransformerConfig {
         } else if self.width % self.heads != 0 {
             format!("{} heads do not divide the width {}", self.heads, self.width)
         } else if !(0.0..1.0).contains(&self.dropout) {
-            format!("the dropout {} is not in 0..1", self.dropout)
+            format!("dropout {}: must be at least 0 and below 1", self.dropout)
         } else if self.eps <= 0. {
-            format!("the epsilon {} is not positive", self.eps)
+            format!("eps {}: must be above 0", self.eps)
         } else {
             return Ok(());
         };

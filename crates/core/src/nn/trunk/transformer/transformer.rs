@@ -22,8 +22,7 @@ pub struct Transformer {
 
 impl Transformer {
     /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`,
-    /// `blocks.N.{scale1,scale2}` where what they add is scaled, and `norm.{weight,bias}` where they
-    /// normalise before.
+    /// `blocks.N.{scale1,scale2}` with layer scale, and `norm.{weight,bias}` with pre-norm.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
@@ -44,13 +43,12 @@ impl Transformer {
         &self.config
     }
 
-    /// `[B, T, D]` to `[B, T, D]`; places that hold no data are not looked at.
+    /// `[B, T, D]` to `[B, T, D]`; padding is masked.
     pub fn forward(&self, sequence: &Sequence, train: bool) -> Sequence {
         self.forward_range(sequence, 0..usize::MAX, train)
     }
 
-    /// What some blocks make of what those below them made; the norm behind all blocks counts as
-    /// one more.
+    /// The forward pass through some of the blocks; the final norm counts as one block more.
     pub fn forward_range(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
         let Sequence { x, attention_mask: mask } = sequence;
         let mask = mask.as_ref().map(|mask| {
@@ -87,7 +85,7 @@ mod tests {
         TransformerConfig { heads: 4, mlp: 32, norm_placement, attention, ..usual }
     }
 
-    /// Which of 5 places of the output change when the input changes from place 3 on.
+    /// Which of 5 positions of the output change when the input changes from position 3 on.
     fn changed(norm: NormPlacement, attention: AttentionKind, mask: Option<&Tensor>) -> Vec<bool> {
         tch::manual_seed(1);
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
@@ -104,13 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn a_place_sees_what_it_may() {
+    fn a_position_attends_to_what_it_may() {
         let mask = Tensor::from_slice(&[true, true, true, false, false]).view([1, 5]);
         for norm in [NormPlacement::Pre, NormPlacement::Post] {
             assert_eq!(changed(norm, AttentionKind::Bidirectional, None), [true; 5]);
             let before = [false, false, false, true, true];
             assert_eq!(changed(norm, AttentionKind::Causal, None), before);
-            // What holds no data sees itself, and is seen by nobody.
+            // Padding attends to itself, and nothing attends to it.
             assert_eq!(changed(norm, AttentionKind::Bidirectional, Some(&mask))[..3], before[..3]);
             assert_eq!(changed(norm, AttentionKind::Causal, Some(&mask))[..3], before[..3]);
         }
@@ -122,8 +120,11 @@ mod tests {
         for (bad, said) in [
             (TransformerConfig { heads: 3, ..good.clone() }, "3 heads do not divide the width 16"),
             (TransformerConfig { depth: 0, ..good.clone() }, "at least 1"),
-            (TransformerConfig { dropout: 1., ..good.clone() }, "the dropout 1 is not in 0..1"),
-            (TransformerConfig { eps: 0., ..good }, "the epsilon 0 is not positive"),
+            (
+                TransformerConfig { dropout: 1., ..good.clone() },
+                "dropout 1: must be at least 0 and below 1",
+            ),
+            (TransformerConfig { eps: 0., ..good }, "eps 0: must be above 0"),
         ] {
             let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
             let error = Transformer::new(&VarBuilder::root(&store, &fresh), bad).unwrap_err();
