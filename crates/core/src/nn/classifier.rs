@@ -6,7 +6,7 @@ use super::encoder::{CutPoint, Encoder};
 use super::features::Batch;
 use super::head::Head;
 
-/// A tower with a head.
+/// An encoder with a head.
 #[derive(Debug)]
 pub struct Classifier {
     encoder: Encoder,
@@ -14,17 +14,17 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Puts a head on a tower of whose width it is.
+    /// Puts a head on an encoder of the same width.
     pub fn new(encoder: Encoder, head: Head) -> Self {
         Self { encoder, head }
     }
 
-    /// The tower below the head.
+    /// The encoder below the head.
     pub fn encoder(&self) -> &Encoder {
         &self.encoder
     }
 
-    /// The device that the parameters live on.
+    /// The device of the parameters.
     pub fn device(&self) -> tch::Device {
         self.head.device()
     }
@@ -34,7 +34,7 @@ impl Classifier {
         self.head.forward(&self.encoder.forward(batch, train))
     }
 
-    /// Logits `[B, classes]` of what flows through a cut; `train` turns on dropout.
+    /// Logits `[B, classes]` from the activations at a cut point; `train` turns on dropout.
     pub fn forward_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Tensor {
         self.head.forward(&self.encoder.forward_from(batch, cut, train))
     }

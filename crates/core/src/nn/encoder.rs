@@ -1,4 +1,4 @@
-//! A tower: embedder, trunk and pool, joined once their forms are known to fit; and a head on top.
+//! The encoder: embedder, trunk and pool, joined once their feature shapes are known to fit.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -10,14 +10,15 @@ use super::pool::Pool;
 use super::trunk::Trunk;
 use crate::error::{Error, Result};
 
-/// A cut through a classifier. What flows through it is held as a [`Batch`], whatever it is.
+/// A cut point of a classifier. The activations there are held as a [`Batch`], whatever their
+/// shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CutPoint {
     /// Below everything: a batch of inputs.
     Inputs,
-    /// Below this part of the trunk: a sequence `[B, T, D]` or planes `[B, C, H, W]`. The trunk's
-    /// depth: below the norm behind its parts, if there is one.
+    /// Below this part of the trunk: a sequence `[B, T, D]` or a feature map `[B, C, H, W]`. The
+    /// trunk's depth: below its final norm, if there is one.
     Trunk(usize),
     /// Below the head: vectors `[B, D]`.
     Pooled,
@@ -32,11 +33,11 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Joins the three.
+    /// Joins embedder, trunk and pool.
     ///
     /// # Errors
-    /// If the embedder emits another form than the trunk accepts, or the pool does not take what the
-    /// trunk emits.
+    /// If the embedder emits features of another shape than the trunk accepts, or the pool does not
+    /// take what the trunk emits.
     pub fn join(embedder: Box<dyn Embedder>, trunk: Trunk, pool: Pool) -> Result<Self> {
         let (emits, accepts) = (embedder.emits(), trunk.accepts());
         if emits != accepts {
@@ -55,23 +56,23 @@ impl Encoder {
         self.pool.width(self.trunk.width())
     }
 
-    /// What the embedder makes of a batch.
+    /// The embedder's output.
     pub fn embed(&self, batch: &Batch, train: bool) -> Features {
         self.embedder.embed(batch, train)
     }
 
-    /// Fits the embedder's fresh parameters to a batch; see [`Embedder::init_from_data`].
+    /// Initialises the embedder's new parameters from a batch; see [`Embedder::init_from_data`].
     pub fn init_from_data(&self, batch: &Batch) {
         self.embedder.init_from_data(batch);
     }
 
-    /// Decides whether the statistics of batch norms move.
+    /// Decides whether batch-norm running statistics are updated.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         self.embedder.set_batch_norm_stats(statistics);
         self.trunk.set_batch_norm_stats(statistics);
     }
 
-    /// What the trunk makes of that.
+    /// The trunk's output.
     pub fn trunk_output(&self, batch: &Batch, train: bool) -> Features {
         self.trunk.forward(&self.embed(batch, train), train)
     }
@@ -81,8 +82,8 @@ impl Encoder {
         self.pool.forward(&self.trunk_output(batch, train))
     }
 
-    /// From inputs to what flows through a cut, without dropout, gradients or moving statistics:
-    /// what frozen parts do.
+    /// From inputs to the activations at a cut point, as frozen parts compute them: without
+    /// dropout, gradients or updates of running statistics.
     pub fn forward_to(&self, batch: &Batch, cut: CutPoint) -> Batch {
         let _frozen = tch::no_grad_guard();
         match cut {
@@ -99,7 +100,7 @@ impl Encoder {
         }
     }
 
-    /// From what flows through a cut to feature vectors `[B, D]`; `train` turns on dropout.
+    /// From the activations at a cut point to feature vectors `[B, D]`; `train` turns on dropout.
     pub fn forward_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Tensor {
         match cut {
             CutPoint::Inputs => self.forward(batch, train),

@@ -7,11 +7,10 @@ use super::layers::{Activation, LayerNorm, Linear};
 use crate::error::Result;
 use crate::weights::VarBuilder;
 
-/// What stands between a pooled vector and the logits. The default is nothing: a fresh head is one
-/// linear layer.
+/// The layers between a pooled vector and the logits. By default a head is one linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct HeadConfig {
-    /// The epsilon of a layer norm before all else: AST.
+    /// The epsilon of a layer norm before everything else: AST.
     pub norm: Option<f64>,
     /// A hidden layer.
     pub dense: Option<Dense>,
@@ -34,9 +33,9 @@ pub enum Bias {
 /// A hidden layer of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dense {
-    /// The length of what comes out.
+    /// The width of its output.
     pub width: i64,
-    /// What follows it.
+    /// The activation after it.
     pub activation: Activation,
 }
 
@@ -76,7 +75,7 @@ impl Head {
         Ok(Self { norm, dense, out })
     }
 
-    /// The device that the parameters live on.
+    /// The device of the parameters.
     pub fn device(&self) -> tch::Device {
         self.out.device()
     }

@@ -1,4 +1,4 @@
-//! Modules: a config, a struct, `new`, `forward`, and a test against the reference.
+//! Modules: each a config, a struct, `new`, `forward`, and a test against the reference.
 
 mod attention;
 mod classifier;

@@ -1,4 +1,4 @@
-//! Attention of many heads (Vaswani et al. 2017, 3.2).
+//! Multi-head attention (Vaswani et al. 2017, 3.2).
 
 use tch::{Device, Kind, Tensor};
 
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::nn::layers::{INIT, Linear, dropout};
 use crate::weights::VarBuilder;
 
-/// Attention of a sequence to itself.
+/// Self-attention.
 #[derive(Debug)]
 pub(crate) struct Attention {
     q: Linear,
@@ -23,46 +23,45 @@ impl Attention {
         Ok(Self { q: linear("q")?, k: linear("k")?, v: linear("v")?, out: linear("out")?, heads })
     }
 
-    /// `x [B, T, D]`; `mask` broadcasts to `[B, heads, T, T]`, true where a place may look;
-    /// `causal`, without a mask: at no later place.
+    /// `x [B, T, D]`; `mask` broadcasts to `[B, heads, T, T]`, true where a position may attend;
+    /// `causal`, used without a mask only: to no later position. `p` is the dropout of the weights.
     pub(crate) fn forward(
         &self,
         x: &Tensor,
         mask: Option<&Tensor>,
         causal: bool,
-        share: f64,
+        p: f64,
         train: bool,
     ) -> Tensor {
-        // The size of the batch is left open, so that a traced model takes any.
+        // The batch size is left open, so that a traced model takes any.
         let (t, d) = (x.size()[1], x.size()[2]);
         let split = |linear: &Linear| {
             linear.forward_t(x, train).view([-1, t, self.heads, d / self.heads]).transpose(1, 2)
         };
         let [q, k, v] = [&self.q, &self.k, &self.v].map(split);
         let causal = causal && mask.is_none();
-        let share = if train { share } else { 0. };
-        let y = if share > 0. && x.device() == Device::Cpu {
+        let p = if train { p } else { 0. };
+        let y = if p > 0. && x.device() == Device::Cpu {
             let causal = causal.then(|| causal_mask(t, x.device()));
-            dropping(&q, &k, &v, mask.or(causal.as_ref()), share)
+            dropping(&q, &k, &v, mask.or(causal.as_ref()), p)
         } else {
-            Tensor::scaled_dot_product_attention(&q, &k, &v, mask, share, causal, None, false)
+            Tensor::scaled_dot_product_attention(&q, &k, &v, mask, p, causal, None, false)
         };
         self.out.forward_t(&y.transpose(1, 2).reshape([-1, t, d]), train)
     }
 }
 
-/// What libtorch's `scaled_dot_product_attention` computes of `[B, heads, T, D / heads]` where it
-/// drops weights: on a CPU, it has no kernel of its own for that, and in its place many passes that
-/// this one does without.
-fn dropping(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, share: f64) -> Tensor {
+/// What libtorch's `scaled_dot_product_attention` computes of `[B, heads, T, D / heads]` with
+/// dropout `p`: on a CPU it has no fused kernel for that, and makes many passes that this saves.
+fn dropping(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, p: f64) -> Tensor {
     let scale = (q.size()[3] as f64).sqrt().recip();
     let scores = (q * scale).matmul(&k.transpose(-2, -1));
     let scores = match mask {
-        // Not infinity, of which a place that may look nowhere would make no number.
+        // Not infinity, of which the softmax of a fully masked position would make NaN.
         Some(mask) => scores.masked_fill(&mask.logical_not(), f64::from(f32::MIN)),
         None => scores,
     };
-    dropout(&scores.softmax(-1, Kind::Float), share, true).matmul(v)
+    dropout(&scores.softmax(-1, Kind::Float), p, true).matmul(v)
 }
 
 #[cfg(test)]
@@ -78,7 +77,7 @@ mod tests {
                 .view([2, 1, 1, 5]);
         let lower = causal_mask(5, Device::Cpu);
         for mask in [None, Some(&mask), Some(&lower)] {
-            // So small a share that it drops nothing.
+            // A `p` so small that it drops nothing.
             let ours = dropping(&q, &k, &v, mask, 1e-9);
             let theirs =
                 Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0., false, None, false);
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_may_look_nowhere_is_a_number() {
+    fn a_fully_masked_position_is_a_number() {
         let x = Tensor::ones([1, 1, 2, 4], (Kind::Float, Device::Cpu));
         let nowhere = Tensor::zeros([1, 1, 1, 2], (Kind::Bool, Device::Cpu));
         assert!(

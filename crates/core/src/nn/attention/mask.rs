@@ -1,9 +1,9 @@
-//! Who may look where.
+//! Attention masks.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-/// `[T, T]`, true where a place looks at itself or an earlier one.
+/// `[T, T]`, true where a position attends to itself or an earlier one.
 pub(crate) fn causal_mask(t: i64, device: Device) -> Tensor {
     Tensor::ones([t, t], (Kind::Bool, device)).tril(0)
 }

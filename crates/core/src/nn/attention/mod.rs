@@ -1,4 +1,4 @@
-//! Attention, and who may look where.
+//! Self-attention and its masks.
 
 mod attention;
 mod mask;

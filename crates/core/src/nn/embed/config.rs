@@ -1,4 +1,4 @@
-//! What the embedders of pretrained models are built from. The crates of the modalities build them.
+//! What the embedders of pretrained models are built from. The modalities' crates build them.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::weights::Resampling;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmbedderConfig {
-    /// Token vectors with positions: BERT, RoBERTa, DistilBERT, GPT-2.
+    /// Token and position embeddings: BERT, RoBERTa, DistilBERT, GPT-2.
     Tokens(TokenEmbedderConfig),
     /// Patches of pictures or of spectrograms: ViT, DeiT, DINOv2, AST.
     Patches(PatchEmbedderConfig),
@@ -20,20 +20,19 @@ pub enum EmbedderConfig {
     Frames(FrameStemConfig),
     /// Convolutions over the waveform: wav2vec2, HuBERT.
     Waveform(WaveformEmbedderConfig),
-    /// One of ours, which began fresh in a training, or none yet: the modality's own settings build
-    /// it.
+    /// One of ours, new in its training, or none yet: the modality's own settings build it.
     #[serde(alias = "ours")]
     FromModality,
 }
 
 impl EmbedderConfig {
-    /// The same embedder with another dropout.
-    pub(crate) fn with_dropout(mut self, share: f64) -> Self {
+    /// The same embedder with another dropout probability.
+    pub(crate) fn with_dropout(mut self, p: f64) -> Self {
         match &mut self {
-            Self::Tokens(c) => c.dropout = share,
-            Self::Patches(c) => c.dropout = share,
-            Self::Frames(c) => c.dropout = share,
-            Self::Waveform(c) => c.dropout = share,
+            Self::Tokens(c) => c.dropout = p,
+            Self::Patches(c) => c.dropout = p,
+            Self::Frames(c) => c.dropout = p,
+            Self::Waveform(c) => c.dropout = p,
             Self::Stem(_) | Self::FromModality => {}
         }
         self
@@ -45,16 +44,16 @@ impl EmbedderConfig {
 pub struct TokenEmbedderConfig {
     /// The number of tokens.
     pub vocabulary: i64,
-    /// Rows of the table of positions.
+    /// Rows of the position-embedding table.
     pub positions: i64,
-    /// The row of the first token: 0, but 2 for RoBERTa, which keeps two for padding.
+    /// The row of the first token: 0, but 2 for RoBERTa, which reserves two for padding.
     #[serde(default)]
     pub first_position: i64,
-    /// The number of segments (sentence A, sentence B); 0: none are added.
+    /// The number of segments (sentence A, sentence B); 0: no segment embeddings.
     pub segments: i64,
     /// The epsilon of the layer norm; `None`: there is none.
     pub eps: Option<f64>,
-    /// The share of activations dropped in training.
+    /// The dropout probability in training.
     pub dropout: f64,
 }
 
@@ -65,13 +64,13 @@ impl TokenEmbedderConfig {
     }
 }
 
-/// Vectors that stand before the patches.
+/// Tokens before the patches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClassTokens {
-    /// One for the class.
+    /// A class token.
     Class,
-    /// One for the class and one for the teacher's (DeiT, Touvron et al. 2021, §4).
+    /// A class and a distillation token (DeiT, Touvron et al. 2021, §4).
     ClassAndDistillation,
 }
 
@@ -95,18 +94,18 @@ pub struct PatchEmbedderConfig {
     pub size: [i64; 2],
     /// Sides of a patch, in pixels.
     pub patch: [i64; 2],
-    /// Steps from patch to patch, in pixels: less than a patch where patches overlap (AST).
+    /// Strides of the patches, in pixels: smaller than a patch where patches overlap (AST).
     pub stride: [i64; 2],
-    /// What stands before the patches.
+    /// The tokens before the patches.
     pub tokens: ClassTokens,
-    /// How positions are brought to another grid.
+    /// How position embeddings are resampled to another grid.
     pub resampling: Resampling,
-    /// The share of activations dropped in training.
+    /// The dropout probability in training.
     pub dropout: f64,
 }
 
 impl PatchEmbedderConfig {
-    /// Patches from top to bottom and from left to right.
+    /// The numbers of patches, from top to bottom and from left to right.
     pub fn grid(&self) -> [i64; 2] {
         std::array::from_fn(|i| (self.size[i] - self.patch[i]) / self.stride[i].max(1) + 1)
     }
@@ -115,19 +114,19 @@ impl PatchEmbedderConfig {
 /// The shape of a convolutional network's stem: its first convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StemConfig {
-    /// Channels of the input.
+    /// Input channels.
     #[serde(alias = "channels")]
     pub in_channels: i64,
-    /// Channels that come out.
+    /// Output channels.
     #[serde(alias = "planes")]
     pub out_channels: i64,
     /// The side of the kernel, in pixels.
     pub kernel: i64,
-    /// The step of the kernel, in pixels.
+    /// The stride of the kernel, in pixels.
     pub stride: i64,
-    /// Whether the channels are normalised.
+    /// Whether there is a norm.
     pub norm: StemNorm,
-    /// How the feature map is made smaller.
+    /// How the feature map is pooled.
     pub pool: StemPool,
 }
 
@@ -135,33 +134,33 @@ pub struct StemConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StemNorm {
-    /// Batch normalisation, then a rectifier: ResNet.
+    /// Batch normalisation, then ReLU: ResNet.
     Batch,
-    /// A rectifier alone: honk.
+    /// ReLU alone: honk.
     Without,
 }
 
-/// How a stem makes its feature map smaller.
+/// How a stem pools its feature map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StemPool {
     /// Not at all: ResNets for small pictures.
     Without,
-    /// The largest of 3 × 3, at every second place: ResNet.
+    /// Max pooling of 3 × 3 with stride 2: ResNet.
     Max,
-    /// The mean of so many rows and columns: honk.
+    /// Mean pooling over so many rows and columns: honk.
     Mean([i64; 2]),
 }
 
-/// The shape of Whisper's two convolutions over log-mel frames (Radford et al. 2022, §2.2): a kernel
-/// of 3 frames, the second at every other frame.
+/// The shape of Whisper's two convolutions over log-mel frames (Radford et al. 2022, §2.2): kernels
+/// of 3 frames, the second with stride 2.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FrameStemConfig {
-    /// Bands of a frame.
+    /// Mel bands of a frame.
     pub bands: i64,
-    /// The longest sequence, behind the convolutions.
+    /// The longest sequence, after the convolutions.
     pub positions: i64,
-    /// The share of activations dropped in training.
+    /// The dropout probability in training.
     pub dropout: f64,
 }
 
@@ -170,21 +169,21 @@ pub struct FrameStemConfig {
 pub struct WaveformEmbedderConfig {
     /// Channels, kernel and stride of each convolution, in samples of the one before.
     pub convolutions: Vec<[i64; 3]>,
-    /// What is normalised in the convolutions.
+    /// The norms in the convolutions.
     pub norm: WaveformNorm,
-    /// Where the blocks of the trunk normalise: if after, the sequence comes normalised.
+    /// Where the trunk's blocks have their norms: with post-norm, the sequence is normalised here.
     pub output_norm: NormPlacement,
     /// Whether the convolutions add a bias.
     pub bias: bool,
     /// Whether the features are normalised before they are projected: all but some HuBERTs.
     pub feature_norm: bool,
-    /// The kernel of the convolution that tells positions, in frames.
+    /// The kernel of the convolutional position embedding, in frames.
     pub position_kernel: i64,
     /// Groups of that convolution.
     pub position_groups: i64,
     /// The epsilon of the layer norms.
     pub eps: f64,
-    /// The share of activations dropped in training.
+    /// The dropout probability in training.
     pub dropout: f64,
 }
 
@@ -192,8 +191,8 @@ pub struct WaveformEmbedderConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WaveformNorm {
-    /// Each channel over time, behind the first convolution: base models.
+    /// Each channel over time, after the first convolution: base models.
     Group,
-    /// Each place over its channels, behind every convolution: large models.
+    /// Each position over its channels, after every convolution: large models.
     Layer,
 }

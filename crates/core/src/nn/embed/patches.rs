@@ -1,4 +1,4 @@
-//! Patches as pretrained models embed them: pictures (ViT, Dosovitskiy et al. 2021, §3.1) and
+//! Patch embeddings of pretrained models: of pictures (ViT, Dosovitskiy et al. 2021, §3.1) and of
 //! spectrograms (AST, Gong et al. 2021, §2.1).
 
 use tch::nn::Init;
@@ -11,9 +11,9 @@ use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
 use crate::nn::layers::dropout::dropout;
 use crate::weights::{VarBuilder, resize};
 
-/// Planes to a sequence: a convolution makes a vector of every patch, row by row; the class token,
-/// and the distillation token where there is one, stand before them; and each place adds its
-/// position. `[B, C, H, W]` to `[B, tokens + N, D]`, `N` the number of patches.
+/// `[B, C, H, W]` to a sequence `[B, tokens + N, D]` of the `N` patches: a convolution makes a
+/// vector of every patch, row by row; the class token, and the distillation token where there is
+/// one, come before them; and position embeddings are added.
 #[derive(Debug)]
 pub struct TokenPatchEmbedder {
     weight: Tensor,
@@ -28,9 +28,9 @@ pub struct TokenPatchEmbedder {
 
 impl TokenPatchEmbedder {
     /// Parameters `project.weight [D, C, P, Q]`, `project.bias [D]`, `class [1, 1, D]`,
-    /// `distillation [1, 1, D]` where there is such a token, and `position [1, tokens + N, D]`, below
-    /// `vb`. `from` is the embedder that the source of `vb` has, `to` the one that is wanted: where
-    /// channels, patches or the grid differ, [`surgery`] brings the source's tensors to the wanted
+    /// `distillation [1, 1, D]` where there is such a token, and `position [1, tokens + N, D]`,
+    /// below `vb`. `from` is the embedder in the source of `vb`, `to` the wanted one: where
+    /// channels, patches or the grid differ, [`resize`] brings the source's tensors to the wanted
     /// shapes.
     ///
     /// # Errors
@@ -78,18 +78,18 @@ impl TokenPatchEmbedder {
         Ok(Self { weight, bias, tokens, position, stride, dropout, width })
     }
 
-    /// `[B, C, H, W]`, of the sides that it was built for, to `[B, tokens + N, D]`; `train` turns on
+    /// `[B, C, H, W]`, of the size that it was built for, to `[B, tokens + N, D]`; `train` turns on
     /// dropout.
     pub fn forward(&self, x: &Tensor, train: bool) -> Sequence {
         let patches = x
             .conv2d(&self.weight, Some(&self.bias), self.stride, [0, 0], [1, 1], 1)
             .flatten(2, 3)
             .transpose(1, 2);
-        // Not by the size of the batch, so that a traced model takes any.
+        // Not by the batch size, so that a traced model takes any.
         let one = patches.narrow(1, 0, 1);
-        let mut places: Vec<_> = self.tokens.iter().map(|token| token.expand_as(&one)).collect();
-        places.push(patches);
-        let x = Tensor::cat(&places, 1) + &self.position;
+        let mut parts: Vec<_> = self.tokens.iter().map(|token| token.expand_as(&one)).collect();
+        parts.push(patches);
+        let x = Tensor::cat(&parts, 1) + &self.position;
         Sequence { x: dropout(&x, self.dropout, train), attention_mask: None }
     }
 }
@@ -111,7 +111,7 @@ fn check(from: &PatchEmbedderConfig, to: &PatchEmbedderConfig) -> Result<()> {
         let fits = |i: usize| patch[i] >= 1 && stride[i] >= 1 && patch[i] <= size[i];
         if channels < 1 || !fits(0) || !fits(1) {
             return problem(format!(
-                "patches of {} × {} in steps of {} × {} do not fit an input of {channels} × {} × {}",
+                "patches of {} × {} at strides of {} × {} do not fit an input of {channels} × {} × {}",
                 patch[0], patch[1], stride[0], stride[1], size[0], size[1]
             ));
         }

@@ -9,7 +9,7 @@ use crate::nn::features::{Batch, FeatureShape, Features};
 use crate::nn::layers::{BatchNorm2d, BatchNormStats, Conv2d};
 use crate::weights::{VarBuilder, resize};
 
-/// A convolution, normalised where the model does so, rectified and made smaller: `[B, C, H, W]` to
+/// A convolution, a norm where the model has one, ReLU and pooling: `[B, C, H, W]` to
 /// `[B, out_channels, H', W']`.
 #[derive(Debug)]
 pub struct StemEmbedder {
@@ -20,13 +20,13 @@ pub struct StemEmbedder {
 
 impl StemEmbedder {
     /// Parameters `conv.weight [out_channels, C, K, K]` and, where there is a norm,
-    /// `norm.{weight,bias,running_mean,running_var} [out_channels]`, below `vb`. `from` is the stem that the
-    /// source of `vb` has, `to` the one that is wanted: they may differ in channels, to which
-    /// [`surgery`] brings the kernel, in stride and in pool.
+    /// `norm.{weight,bias,running_mean,running_var} [out_channels]`, below `vb`. `from` is the stem
+    /// in the source of `vb`, `to` the wanted one: they may differ in channels, to which [`resize`]
+    /// brings the kernel, in stride and in pooling.
     ///
     /// # Errors
-    /// If `form` is other than the channels of `to`, if the kernels or the norms of the two differ, or
-    /// if the source of `vb` lacks a tensor.
+    /// If `form` is other than the channels of `to`, if the kernels or the norms of the two differ,
+    /// or if the source of `vb` lacks a tensor.
     pub fn new(
         vb: VarBuilder<'_>,
         from: &StemConfig,
@@ -61,8 +61,8 @@ impl StemEmbedder {
         Ok(Self { conv, norm, config: *to })
     }
 
-    /// `[B, C, H, W]` to `[B, out_channels, H', W']`; in training, a norm that trains uses the batch's
-    /// statistics.
+    /// `[B, C, H, W]` to `[B, out_channels, H', W']`; in training, a norm whose statistics are
+    /// updated normalises by the batch's.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         let x = self.conv.forward(x);
         let x = match &self.norm {
@@ -87,8 +87,8 @@ impl Embedder for StemEmbedder {
         Features::FeatureMap(self.forward(&batch.x, train))
     }
 
-    /// The norm's statistics become those of the batch, as far as they are fresh: before the first
-    /// step, predictions would else go by a mean of 0 and a variance of 1.
+    /// Sets the norm's running statistics to those of the batch, if they are new: else predictions
+    /// before the first step would use a mean of 0 and a variance of 1.
     fn init_from_data(&self, batch: &Batch) {
         if let Some(norm) = &self.norm {
             norm.measure(&tch::no_grad(|| self.conv.forward(&batch.x)));

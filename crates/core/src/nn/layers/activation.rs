@@ -7,8 +7,8 @@ use tch::Tensor;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
-    /// `x`: the projector in the heads of wav2vec2 and Whisper. Those average behind it, which is the
-    /// same, for it is linear.
+    /// `x`: the projector in the heads of wav2vec2 and Whisper. Those average after it, which is
+    /// the same, as it is linear.
     #[serde(alias = "without")]
     Identity,
     /// `max(x, 0)`.
@@ -33,7 +33,7 @@ impl Activation {
         }
     }
 
-    /// The activation of an MLP, as specifications of format 1 write it, too: there it was a GELU,
+    /// The activation of an MLP, also as specifications of format 1 write it: there it was a GELU,
     /// `exact` or by `tanh`.
     pub(crate) fn of_mlp<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use tch::{Tensor, nn};
 use crate::error::Result;
 use crate::weights::{Reshape, VarBuilder};
 
-/// A convolution over planes, without a bias: a norm follows that would take it away.
+/// A 2-D convolution without a bias: the norm that follows would cancel it.
 #[derive(Debug)]
 pub struct Conv2d {
     weight: Tensor,
@@ -15,9 +15,8 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// `weight [c_out, c_in, kernel, kernel]`, fresh as ResNets are initialised (He et al. 2015,
-    /// over what comes out). The edges are padded by half a kernel: at a stride of 1, planes keep
-    /// their size.
+    /// `weight [c_out, c_in, kernel, kernel]`, initialised as in ResNet (He et al. 2015, by
+    /// fan-out). The padding is half a kernel: at a stride of 1, feature maps keep their size.
     pub fn new(
         vb: &VarBuilder<'_>,
         c_in: i64,
@@ -28,7 +27,7 @@ impl Conv2d {
         Self::reshaped(vb, (c_in, c_out), kernel, stride, &|_| Ok(None))
     }
 
-    /// The same, where `reshape` may bring the source's weight to the shape that is wanted.
+    /// The same, where `reshape` may bring the source's weight to the wanted shape.
     pub(crate) fn reshaped(
         vb: &VarBuilder<'_>,
         (c_in, c_out): (i64, i64),

@@ -7,7 +7,7 @@ use super::lora::Adapter;
 use crate::error::Result;
 use crate::weights::VarBuilder;
 
-/// `y = x Wᵀ + b`, and what an adapter adds where [`Lora`](crate::weights::Lora) asks for one.
+/// `y = x Wᵀ + b`, plus the output of an adapter where [`Lora`](crate::weights::Lora) asks for one.
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
@@ -36,7 +36,7 @@ impl Linear {
         })
     }
 
-    /// The same with an initialisation for the weight and zero for the bias when they are fresh.
+    /// The same with normally distributed weights and zero biases where they are new.
     pub(crate) fn normal(vb: &VarBuilder<'_>, d_in: i64, d_out: i64, stdev: f64) -> Result<Self> {
         Ok(Self {
             weight: vb.param("weight", &[d_out, d_in], Init::Randn { mean: 0., stdev })?,
@@ -45,12 +45,12 @@ impl Linear {
         })
     }
 
-    /// Puts other values into the weight.
+    /// Overwrites the weight.
     pub(crate) fn set_weight(&self, weight: &Tensor) {
         tch::no_grad(|| self.weight.shallow_clone().copy_(weight));
     }
 
-    /// The device that the parameters live on.
+    /// The device of the parameters.
     pub fn device(&self) -> tch::Device {
         self.weight.device()
     }
@@ -70,11 +70,11 @@ impl Linear {
     }
 }
 
-/// The bounds of PyTorch's default for a sum over `fan_in` inputs.
+/// The bounds of PyTorch's default initialisation for `fan_in` inputs.
 fn uniform(fan_in: i64) -> Init {
     let bound = (fan_in as f64).sqrt().recip();
     Init::Uniform { lo: -bound, up: bound }
 }
 
-/// The deviation of fresh weights, as BERT and ViT are initialised.
+/// The standard deviation of new weights, as BERT and ViT are initialised.
 pub(crate) const INIT: f64 = 0.02;

@@ -1,4 +1,4 @@
-//! LoRA (Hu et al. 2021): a linear layer keeps its weight and learns a small product beside it.
+//! LoRA (Hu et al. 2021): a linear layer keeps its weight and learns a low-rank product beside it.
 
 use tch::Tensor;
 use tch::nn::Init;
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::weights::VarBuilder;
 use crate::weights::lora::{A, B};
 
-/// What stands beside the weight of one linear layer.
+/// The adapter of one linear layer.
 #[derive(Debug)]
 pub(crate) struct Adapter {
     a: Tensor,
@@ -18,15 +18,15 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
-    /// Parameters `lora_a [rank, d_in]`, fresh as PEFT has it (uniform within `1/√d_in`), and `lora_b
-    /// [d_out, rank]`, fresh at zero; `None` if the layer at `at` is no target.
+    /// Parameters `lora_a [rank, d_in]`, initialised as in PEFT (uniform within `1/√d_in`), and
+    /// `lora_b [d_out, rank]`, initialised to zero; `None` if the layer at `vb` is not a target.
     pub(crate) fn new(vb: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Option<Self>> {
         let Some(lora) = vb.adapting().and_then(|adapting| adapting.of(&vb.name())) else {
             return Ok(None);
         };
         let bound = (d_in as f64).sqrt().recip();
         let uniform = Init::Uniform { lo: -bound, up: bound };
-        // No publisher's model has adapters; a run folder of ours has.
+        // No publisher's model has adapters; a run folder of ours may.
         let vb = vb.ours_or_fresh();
         Ok(Some(Self {
             a: vb.param(A, &[lora.rank, d_in], uniform)?,

@@ -18,7 +18,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// `weight [width]`, fresh at 1, and `bias [width]`, fresh at 0.
+    /// `weight [width]`, initialised to 1, and `bias [width]`, initialised to 0.
     pub fn new(vb: &VarBuilder<'_>, width: i64, eps: f64) -> Result<Self> {
         Ok(Self {
             weight: vb.param("weight", &[width], Init::Const(1.))?,
@@ -33,23 +33,23 @@ impl LayerNorm {
     }
 }
 
-/// Whether the statistics of batch norms follow the batches of a training.
+/// Whether batch-norm running statistics are updated in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchNormStats {
-    /// Those of norms that train do, those of frozen ones stand still.
+    /// Those of trainable norms are, those of frozen norms are not.
     #[default]
     #[serde(alias = "with-norms")]
     FollowFreeze,
-    /// All stand still.
+    /// None are updated.
     #[serde(alias = "still")]
     Frozen,
-    /// All move.
+    /// All are updated.
     #[serde(alias = "moving")]
     Updating,
 }
 
-/// Batch normalisation of planes (Ioffe and Szegedy 2015).
+/// Batch normalisation of feature maps (Ioffe and Szegedy 2015).
 #[derive(Debug)]
 pub struct BatchNorm2d {
     statistics: Cell<BatchNormStats>,
@@ -74,7 +74,7 @@ impl BatchNorm2d {
         })
     }
 
-    /// Makes the running statistics those of planes `[B, channels, H, W]`.
+    /// Sets the running statistics to those of feature maps `[B, channels, H, W]`.
     pub(crate) fn measure(&self, x: &Tensor) {
         let over = [0i64, 2, 3].as_slice();
         tch::no_grad(|| {
@@ -83,15 +83,15 @@ impl BatchNorm2d {
         });
     }
 
-    /// Decides whether the statistics move.
+    /// Decides whether the running statistics are updated.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         self.statistics.set(statistics);
     }
 
-    /// `[B, channels, H, W]` to the same shape. Where statistics move, a training goes by the
-    /// batch's, and the running ones follow; else by the running ones, as prediction does.
+    /// `[B, channels, H, W]` to the same shape. Where running statistics are updated, training
+    /// normalises by the batch's; else by the running ones, as prediction does.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        let moves = match self.statistics.get() {
+        let updates = match self.statistics.get() {
             BatchNormStats::FollowFreeze => self.weight.requires_grad(),
             BatchNormStats::Frozen => false,
             BatchNormStats::Updating => true,
@@ -102,7 +102,7 @@ impl BatchNorm2d {
             Some(&self.bias),
             Some(&self.running_mean),
             Some(&self.running_var),
-            train && moves,
+            train && updates,
             Self::MOMENTUM,
             Self::EPS,
             true,
@@ -110,14 +110,14 @@ impl BatchNorm2d {
     }
 }
 
-/// Where a block normalises (Xiong et al. 2020).
+/// Where a block has its norms (Xiong et al. 2020).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NormPlacement {
-    /// Before attention and MLP, and once more at the end: ViT, GPT-2, Whisper.
+    /// Before attention and MLP, and once more at the end (pre-norm): ViT, GPT-2, Whisper.
     #[serde(alias = "before")]
     Pre,
-    /// After the residual sum: BERT.
+    /// After the residual sum (post-norm): BERT.
     #[serde(alias = "after")]
     Post,
 }

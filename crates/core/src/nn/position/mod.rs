@@ -1,4 +1,4 @@
-//! Positions.
+//! Position embeddings.
 
 mod sinusoidal;
 

@@ -1,12 +1,12 @@
-//! Where in a sequence: positions that start as sines and cosines.
+//! Sinusoidal position embeddings.
 
 use tch::{Device, Kind, Tensor};
 
-/// How the places of a sequence lie.
+/// The layout of the positions of a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Positions {
-    /// One behind the other: frames, tokens.
+    /// One after the other: frames, tokens.
     #[serde(alias = "line")]
     Sequence(i64),
     /// Row by row: patches.
@@ -19,7 +19,7 @@ pub enum Positions {
 }
 
 impl Positions {
-    /// The number of places.
+    /// The number of positions.
     pub fn count(self) -> i64 {
         match self {
             Self::Sequence(count) => count,
@@ -27,9 +27,9 @@ impl Positions {
         }
     }
 
-    /// A vector per place, `[count, width]`, in which near places are alike: along a line as in the
-    /// transformer (Vaswani et al. 2017, §3.5); on a grid, one half tells the row and the other the
-    /// column (He et al. 2022, MAE, appendix A.1).
+    /// Sinusoidal embeddings `[count, width]`: of a sequence as in the transformer (Vaswani et al.
+    /// 2017, §3.5); on a grid, one half encodes the row and the other the column (He et al. 2022,
+    /// MAE, appendix A.1).
     pub fn sinusoidal(self, width: i64) -> Tensor {
         match self {
             Self::Sequence(count) => sines(count, width),
@@ -60,20 +60,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_the_transformers_formula() {
+    fn a_sequence_is_the_transformers_formula() {
         let waves = Positions::Sequence(5).sinusoidal(7);
         assert_eq!(waves.size(), [5, 7]);
-        for (place, column) in [(0, 0), (3, 1), (4, 3), (4, 6)] {
+        for (position, column) in [(0, 0), (3, 1), (4, 3), (4, 6)] {
             let (frequency, phase) = (column % 4, column / 4);
-            let angle = place as f64 * 10_000f64.powf(-f64::from(frequency) / 4.);
+            let angle = position as f64 * 10_000f64.powf(-f64::from(frequency) / 4.);
             let want = if phase == 0 { angle.sin() } else { angle.cos() };
-            let got = waves.double_value(&[place, i64::from(column)]);
-            assert!((got - want).abs() < 1e-6, "{place}, {column}: {got}, not {want}");
+            let got = waves.double_value(&[position, i64::from(column)]);
+            assert!((got - want).abs() < 1e-6, "{position}, {column}: {got}, not {want}");
         }
     }
 
     #[test]
-    fn on_a_grid_one_half_tells_the_row_and_one_the_column() {
+    fn on_a_grid_one_half_encodes_the_row_and_one_the_column() {
         let (rows, columns, width) = (3, 4, 10);
         let waves =
             Positions::Grid { rows, columns }.sinusoidal(width).view([rows, columns, width]);

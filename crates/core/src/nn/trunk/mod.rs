@@ -1,4 +1,4 @@
-//! Trunks: the pretrained middle of a model, which knows no modality.
+//! Trunks: the pretrained body of a model, which knows no modality.
 
 mod resnet;
 mod transformer;

@@ -1,4 +1,4 @@
-//! The one residual network of convolutions (He et al. 2016) that serves every family of them.
+//! The one ResNet (He et al. 2016) that serves every family of them.
 
 use std::ops::Range;
 
@@ -15,51 +15,51 @@ use crate::weights::VarBuilder;
 pub enum BlockKind {
     /// Two of 3 × 3, each normalised.
     Basic,
-    /// One of 1 × 1 to a quarter of the channels, one of 3 × 3, which makes the step, and one of 1 × 1
-    /// back.
+    /// A 1 × 1 convolution to a quarter of the channels, a 3 × 3 one with the stride, and a 1 × 1
+    /// one back.
     Bottleneck,
-    /// Two of 3 × 3, rectified before they are normalised; what is handed on past the block is not
-    /// normalised (Tang and Lin 2018).
+    /// Two of 3 × 3, each followed by ReLU and then the norm; the shortcut carries the sum before
+    /// the norm (Tang and Lin 2018).
     Keyword,
 }
 
-/// How a block hands its input on where its output has another shape.
+/// How the shortcut brings a block's input to another shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shortcut {
-    /// By a normalised convolution of 1 × 1 (option B).
+    /// By a normalised 1 × 1 convolution (option B).
     Projected,
-    /// At every other position, with channels of zeros around (option A): no parameters.
+    /// By every other position, and zero channels on both sides (option A): no parameters.
     Padded,
 }
 
-/// Blocks of one size.
+/// A group of blocks with equal output shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// The number of blocks.
     pub blocks: usize,
-    /// Channels that come out.
+    /// Output channels.
     pub width: i64,
-    /// The step of the first block.
+    /// The stride of the first block.
     pub stride: i64,
 }
 
-/// The shape of a residual network behind its stem.
+/// The shape of a ResNet without its stem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResNetConfig {
-    /// Channels that come in.
+    /// Input channels.
     #[serde(alias = "planes")]
     pub in_channels: i64,
     /// The stages.
     pub stages: Vec<Stage>,
-    /// The kind of all blocks.
+    /// The kind of every block.
     pub block: BlockKind,
-    /// How inputs are handed on.
+    /// How shortcuts change the shape.
     pub shortcut: Shortcut,
 }
 
 impl ResNetConfig {
-    /// Planes that come out.
+    /// Output channels.
     pub fn width(&self) -> i64 {
         self.stages.last().map_or(self.in_channels, |stage| stage.width)
     }
@@ -160,15 +160,15 @@ impl ResidualBlock {
         Ok(Self { kind: config.block, layers, past })
     }
 
-    /// `x` is what the block looks at, `kept` what is handed on past it; both come back. They are
-    /// one, but in a keyword spotter.
-    fn forward(&self, x: Tensor, kept: &Tensor, train: bool) -> (Tensor, Tensor) {
+    /// `x` is the input of the convolutions, `carried` that of the shortcut; both outputs come
+    /// back. They differ only in a keyword spotter.
+    fn forward(&self, x: Tensor, carried: &Tensor, train: bool) -> (Tensor, Tensor) {
         let past = match &self.past {
-            Past::Same => kept.shallow_clone(),
-            Past::Projected(layer) => layer.forward(kept, train),
+            Past::Same => carried.shallow_clone(),
+            Past::Projected(layer) => layer.forward(carried, train),
             Past::Padded { stride, channels } => {
-                let size = kept.size();
-                let thin = kept.slice(2, 0, size[2], *stride).slice(3, 0, size[3], *stride);
+                let size = carried.size();
+                let thin = carried.slice(2, 0, size[2], *stride).slice(3, 0, size[3], *stride);
                 let (before, behind) = (channels / 2, channels - channels / 2);
                 thin.constant_pad_nd([0, 0, 0, 0, before, behind])
             }
@@ -197,8 +197,8 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// Parameters `stages.N.M.{conv1,norm1,conv2,norm2,…}`, with `shortcut.{conv,norm}` where a block
-    /// changes the shape.
+    /// Parameters `stages.N.M.{conv1,norm1,conv2,norm2,…}`, with `shortcut.{conv,norm}` where a
+    /// block changes the shape.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
@@ -223,7 +223,7 @@ impl ResNet {
         &self.config
     }
 
-    /// Decides whether the norms' statistics move.
+    /// Decides whether the norms' running statistics are updated.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         for block in self.stages.iter().flatten() {
             let past = match &block.past {
@@ -234,19 +234,19 @@ impl ResNet {
         }
     }
 
-    /// `[B, in_channels, H, W]` to `[B, width, H', W']`; in training, norms that train use the batch's
-    /// statistics.
+    /// `[B, in_channels, H, W]` to `[B, width, H', W']`; in training, norms whose statistics are
+    /// updated normalise by the batch's.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         self.forward_range(x, 0..usize::MAX, train)
     }
 
-    /// What some stages make of what those below them made. A keyword spotter has but one.
+    /// The forward pass through some of the stages. A keyword spotter has but one.
     pub fn forward_range(&self, x: &Tensor, parts: Range<usize>, train: bool) -> Tensor {
         let start = (x.shallow_clone(), x.shallow_clone());
         let count = self.stages.len();
         let stages = &self.stages[parts.start.min(count)..parts.end.min(count)];
         let blocks = stages.iter().flatten();
-        blocks.fold(start, |(x, kept), block| block.forward(x, &kept, train)).0
+        blocks.fold(start, |(x, carried), block| block.forward(x, &carried, train)).0
     }
 }
 
@@ -265,33 +265,33 @@ mod tests {
     }
 
     #[test]
-    fn frozen_statistics_stand_still_and_others_move() {
+    fn statistics_of_frozen_norms_are_not_updated_and_others_are() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let root = VarBuilder::root(&store, &fresh).sub("trunk");
         let net = ResNet::new(&root, config(BlockKind::Basic, Shortcut::Projected)).unwrap();
         let x = Tensor::randn([2, 8, 6, 6], (Kind::Float, Device::Cpu)) + 3.;
         let mean = || store.variables()["trunk.stages.0.0.norm1.running_mean"].copy();
         assert!(!store.variables()["trunk.stages.0.0.norm1.running_mean"].requires_grad());
-        for (trains, moves) in [(false, false), (true, true)] {
+        for (trains, updates) in [(false, false), (true, true)] {
             let freeze = if trains { Freeze::nothing() } else { "trunk".parse().unwrap() };
             freeze.apply(&store, ModelOutline { depth: 2, embedder: Origin::Pretrained }).unwrap();
             let before = mean();
             assert_eq!(net.forward(&x, true).size(), [2, 16, 3, 3]);
-            assert_eq!(mean() != before, moves);
+            assert_eq!(mean() != before, updates);
             let before = mean();
             let _ = net.forward(&x, false);
-            assert_eq!(mean(), before, "prediction moves nothing");
+            assert_eq!(mean(), before, "prediction updates nothing");
         }
     }
 
     #[test]
-    fn a_padded_shortcut_has_no_parameters_and_keeps_every_other_place() {
+    fn a_padded_shortcut_has_no_parameters_and_keeps_every_other_position() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let root = VarBuilder::root(&store, &fresh);
         let config = config(BlockKind::Basic, Shortcut::Padded);
         let block = ResidualBlock::new(&root, &config, 8, 16, 2).unwrap();
         assert!(store.variables().keys().all(|name| !name.contains("shortcut")));
-        // With convolutions of zeros, what comes out is what is handed on.
+        // With convolutions of zeros, the output is that of the shortcut.
         for (name, mut tensor) in store.variables() {
             if name.contains("conv") {
                 let _ = tch::no_grad(|| tensor.zero_());

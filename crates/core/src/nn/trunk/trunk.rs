@@ -1,4 +1,4 @@
-//! Trunks: the pretrained middle of a model, which knows no modality.
+//! The trunk of either kind, and what it is built from.
 
 use std::ops::Range;
 
@@ -22,8 +22,8 @@ pub enum TrunkConfig {
 }
 
 impl TrunkConfig {
-    /// The number of parts one above the other, which `below:N` counts: a transformer's blocks, a
-    /// residual network's stages.
+    /// The number of parts, in the order of the forward pass, which `below:N` counts: a
+    /// transformer's blocks, a residual network's stages.
     pub fn depth(&self) -> usize {
         match self {
             Self::Transformer(t) => t.depth,
@@ -31,7 +31,7 @@ impl TrunkConfig {
         }
     }
 
-    /// The form of what the trunk takes.
+    /// The shape of the features that the trunk takes.
     pub fn accepts(&self) -> FeatureShape {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.width },
@@ -39,7 +39,7 @@ impl TrunkConfig {
         }
     }
 
-    /// The same trunk with another dropout, if it has any.
+    /// The same trunk with another dropout probability, if it has any dropout.
     pub fn with_dropout(mut self, dropout: f64) -> Self {
         match &mut self {
             Self::Transformer(t) => t.dropout = dropout,
@@ -49,7 +49,7 @@ impl TrunkConfig {
     }
 }
 
-/// A closed set: a new family of trunks is a new variant, and the compiler lists what to change.
+/// A closed set: a new kind of trunk is a new variant, and the compiler lists what to change.
 #[derive(Debug)]
 pub enum Trunk {
     /// A transformer.
@@ -59,10 +59,10 @@ pub enum Trunk {
 }
 
 impl Trunk {
-    /// Builds the trunk at `vb` (`trunk` in a model), from its source or fresh.
+    /// Builds the trunk at `vb` (`trunk` in a model), from its source or new.
     ///
     /// # Errors
-    /// As the trunk that is built.
+    /// As [`Transformer::new`] and [`ResNet::new`].
     pub fn new(vb: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
             TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
@@ -70,7 +70,7 @@ impl Trunk {
         })
     }
 
-    /// The form of what [`forward`](Self::forward) takes.
+    /// The shape of the features that [`forward`](Self::forward) takes.
     pub fn accepts(&self) -> FeatureShape {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.config().width },
@@ -78,7 +78,7 @@ impl Trunk {
         }
     }
 
-    /// The width of what comes out: of a sequence's vectors, or the number of channels.
+    /// The width of the output: of a sequence's vectors, or the number of channels.
     pub fn width(&self) -> i64 {
         match self {
             Self::Transformer(t) => t.config().width,
@@ -86,7 +86,7 @@ impl Trunk {
         }
     }
 
-    /// Decides whether the statistics of batch norms move, where there are such.
+    /// Decides whether batch-norm running statistics are updated, where there are any.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
             Self::Transformer(_) => {}
@@ -103,8 +103,8 @@ impl Trunk {
         self.forward_range(features, 0..usize::MAX, train)
     }
 
-    /// What some of the parts make of what those below them made, counted as
-    /// [`TrunkConfig::depth`] does; a norm behind them all counts as one part more.
+    /// The forward pass through some of the parts, counted as [`TrunkConfig::depth`] does; a final
+    /// norm counts as one part more.
     ///
     /// # Panics
     /// As [`forward`](Self::forward).

@@ -17,7 +17,7 @@ pub(super) struct Block {
     norm2: LayerNorm,
     up: Linear,
     down: Linear,
-    /// Of what attention and MLP add, each `[D]`.
+    /// Layer scales of attention and MLP, each `[D]`.
     scales: Option<[Tensor; 2]>,
 }
 
