@@ -1,4 +1,4 @@
-//! From answers, batch by batch, to metrics.
+//! From predictions, batch by batch, to metrics.
 
 use tch::{Kind, Tensor};
 
@@ -9,7 +9,7 @@ use super::target::Target;
 use super::task::Task;
 use crate::error::Result;
 
-/// What answers come to, batch by batch.
+/// Accumulates the metrics of predictions, batch by batch.
 #[derive(Debug)]
 pub(crate) struct MetricAccumulator<'s> {
     config: TaskConfig<'s>,
@@ -19,9 +19,9 @@ pub(crate) struct MetricAccumulator<'s> {
     samples: usize,
     /// `confusion[true][predicted]`, of classes.
     confusion: Vec<Vec<u32>>,
-    /// A row for each sample: answers to all labels or values.
+    /// Of labels or values: the predictions, a row for each sample.
     answers: Vec<Vec<f64>>,
-    /// Likewise, what is true.
+    /// Of labels or values: the targets, a row for each sample.
     truth: Vec<Target>,
 }
 
@@ -39,7 +39,7 @@ impl<'s> MetricAccumulator<'s> {
         }
     }
 
-    /// Adds a batch: `answers` `[B, answers]` as [`score`] hands them out.
+    /// Adds a batch: predictions `[B, answers]` as [`score`] returns them.
     pub(crate) fn add<'t>(
         &mut self,
         answers: &Tensor,

@@ -1,11 +1,10 @@
-//! Classes of different sizes: weights for the loss, and an order of samples in which all classes
-//! come alike.
+//! Class imbalance: weights for the loss.
 
 use super::target::Target;
 
-/// Weights for [`Objective::with_weights`](crate::task::Objective::with_weights): of each class as
-/// [`class_weights`] has it; of each label, how many samples lack it for one that has it. `answers` is
-/// the number of classes or labels.
+/// Weights for [`Objective::with_weights`](crate::task::Objective::with_weights): of classes, as
+/// [`class_weights`] has them; of labels, the number of samples without the label for each one with
+/// it. `answers` is the number of classes or labels.
 pub fn weights(targets: &[Target], answers: usize) -> Vec<f32> {
     if targets.iter().any(|target| target.class().is_some()) {
         let classes = targets.iter().filter_map(Target::class).map(|class| class as i64);
@@ -16,8 +15,8 @@ pub fn weights(targets: &[Target], answers: usize) -> Vec<f32> {
     (0..answers).map(|label| weight(having(label))).collect()
 }
 
-/// A weight for each class, in inverse proportion to its size: one on average over the samples. A
-/// class without samples has 0.
+/// A weight for each class, inversely proportional to its size, with a mean of 1 over the samples.
+/// A class without samples has 0.
 pub fn class_weights(targets: &[i64], classes: usize) -> Vec<f32> {
     let mut counts = vec![0_usize; classes];
     targets.iter().for_each(|&class| counts[class as usize] += 1);
@@ -37,7 +36,8 @@ mod tests {
     #[test]
     fn weights_are_those_of_scikit_learn() {
         let labels = [0, 0, 0, 0, 0, 0, 2, 2];
-        // compute_class_weight("balanced", classes=[0, 2], y=labels); the middle class has nobody.
+        // compute_class_weight("balanced", classes=[0, 2], y=labels); the middle class has no
+        // samples.
         let weights = class_weights(&labels, 3);
         assert_eq!(weights, [8. / (2. * 6.), 0., 8. / (2. * 2.)]);
         let mean = labels.iter().map(|&class| weights[class as usize]).sum::<f32>() / 8.;
@@ -46,8 +46,8 @@ mod tests {
     }
 
     #[test]
-    fn labels_weigh_by_those_that_lack_them() {
-        // The `pos_weight` of PyTorch's documentation: 300 lack it, 100 have it.
+    fn labels_weigh_by_the_samples_without_them() {
+        // The `pos_weight` of PyTorch's documentation: 300 samples without the label, 100 with it.
         let has = |label: bool, other: bool| Target::Labels(vec![label, other]);
         let targets = [has(true, false), has(false, true), has(false, true), has(false, true)];
         assert_eq!(weights(&targets, 2), [3., 1. / 3.]);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_come_alike_and_none_twice_before_all_had_their_turn() {
+    fn classes_come_equally_often_and_no_sample_twice_before_all_came_once() {
         let targets: Vec<i64> = [vec![0; 90], vec![1; 4], vec![2; 7]].concat();
         let order = |seed| balanced_order(&targets, &mut ChaCha8Rng::seed_from_u64(seed));
         let epoch = order(1);
@@ -72,7 +72,7 @@ mod tests {
         }
         assert_eq!(order(1), epoch);
         assert_ne!(order(2), epoch);
-        // In no class's turn: the first third is not all of one.
+        // Classes are mixed: the first third is not all of one.
         let first: std::collections::BTreeSet<_> =
             epoch[..33].iter().map(|&i| targets[i]).collect();
         assert_eq!(first.len(), 3);

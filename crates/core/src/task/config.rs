@@ -1,30 +1,31 @@
-//! What of a model its task depends on.
+//! The part of a model's specification that its task depends on.
 
 use tch::{Device, Kind, Tensor};
 
 use super::scale::{Scales, TargetScale};
 use super::task::Task;
 
-/// What of a model's specification its task depends on: a view that
-/// [`Spec::task_config`](crate::spec::Spec::task_config) lends.
+/// The part of a model's specification that its task depends on: a view that
+/// [`Spec::task_config`](crate::spec::Spec::task_config) borrows.
 #[derive(Debug, Clone, Copy)]
 pub struct TaskConfig<'s> {
-    /// What is asked.
+    /// The task.
     pub task: Task,
     /// The classes, the labels or the names of the values, in the order of the logits.
     pub labels: &'s [String],
-    /// The scale of each value, where the logits are deviations from a mean.
+    /// The scale of each value, where the logits are in standard deviations from its mean.
     pub scales: &'s [TargetScale],
 }
 
 impl TaskConfig<'_> {
-    /// The scales for computing; `None` where answers are in the values' own units, or are no values.
+    /// The scales as tensors; `None` where predictions are in the values' own units, or are no
+    /// values.
     pub(crate) fn scales_on(self, device: Device) -> Option<Scales> {
         let scaled = self.task == Task::Regression && !self.scales.is_empty();
         scaled.then(|| Scales::new(self.scales, device))
     }
 
-    /// What a model answers on values, `[B, values]`, in the values' own units, f64.
+    /// A model's predictions of values, `[B, values]`, in the values' own units, f64.
     pub fn in_units(self, answers: &Tensor) -> Tensor {
         match self.scales_on(answers.device()) {
             Some(scales) => scales.undo(answers),

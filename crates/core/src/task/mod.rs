@@ -1,4 +1,4 @@
-//! What a model is asked: targets, losses, metrics. No model, no files.
+//! Tasks: targets, losses, metrics. No model, no files.
 
 mod accumulator;
 pub mod class_weights;

@@ -1,4 +1,4 @@
-//! Values in standard deviations from their mean.
+//! Regression targets in standard deviations from their mean.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -6,8 +6,8 @@ use tch::{Device, Kind, Tensor};
 use super::target::Target;
 use crate::error::{Error, Result};
 
-/// How large a value is and how much it varies in the training split. A model answers in deviations
-/// from the mean, so that all values count alike in the loss.
+/// The mean and standard deviation of a value in the training split. A model predicts in standard
+/// deviations from the mean, so that all values count alike in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TargetScale {
     /// In the value's unit.
@@ -18,10 +18,10 @@ pub struct TargetScale {
 }
 
 impl TargetScale {
-    /// Measures each value on the targets of the training samples; nothing where they have none.
+    /// Measures each value on the targets of the training samples; empty where they have none.
     ///
     /// # Errors
-    /// If a value is the same in all of them. `names` are what they are called.
+    /// If a value is constant. `names` are what the values are called.
     pub fn of(train: &[Target], names: &[String]) -> Result<Vec<Self>> {
         let rows: Vec<&[f64]> = train
             .iter()
@@ -51,7 +51,7 @@ impl TargetScale {
     }
 }
 
-/// The scales of all values, for computing.
+/// The scales of all values, as tensors.
 #[derive(Debug)]
 pub(crate) struct Scales {
     /// `[values]`, f64.
@@ -69,17 +69,17 @@ impl Scales {
         Self { mean: part(|s| s.mean), std: part(|s| s.std) }
     }
 
-    /// Values in their units, `[B, values]`, to what a model answers, f32.
+    /// Values in their units, `[B, values]`, to what a model predicts, f32.
     pub(super) fn apply(&self, values: &Tensor) -> Tensor {
         ((values - &self.mean) / &self.std).to_kind(Kind::Float)
     }
 
-    /// A head's weights `[values, D]` to those whose answers are in units, f64.
+    /// A head's weights `[values, D]` rescaled such that its outputs are in units, f64.
     pub(crate) fn stretch(&self, weight: &Tensor) -> Tensor {
         weight.to_kind(Kind::Double) * self.std.unsqueeze(-1)
     }
 
-    /// What a model answers to values in their units, f64.
+    /// What a model predicts to values in their units, f64.
     pub(crate) fn undo(&self, answers: &Tensor) -> Tensor {
         answers.to_kind(Kind::Double) * &self.std + &self.mean
     }

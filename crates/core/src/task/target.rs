@@ -1,11 +1,11 @@
-//! What a model is to answer, and how a batch of that is stacked.
+//! Targets, and how those of a batch are stacked.
 
 use tch::Tensor;
 
-/// What a model is to answer.
+/// What a model is to predict for a sample.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Target {
-    /// Not known: what is predicted.
+    /// Not known: the sample is to be predicted.
     #[default]
     Unknown,
     /// The class, an index into the data set's labels.
@@ -18,7 +18,7 @@ pub enum Target {
 
 impl Target {
     /// The targets of a batch: classes `[B]`, i64; labels `[B, labels]`, f32, 0 or 1; values
-    /// `[B, values]`, f64. What is not known stands as class 0.
+    /// `[B, values]`, f64. An unknown one counts as class 0.
     pub fn stack<'t>(targets: impl IntoIterator<Item = &'t Self>) -> Tensor {
         let targets: Vec<&Self> = targets.into_iter().collect();
         let rows = targets.len() as i64;
@@ -54,7 +54,7 @@ impl Target {
         }
     }
 
-    /// Whether it says something of the label or value of this index that a model can learn from.
+    /// Whether it is a positive example of the class or label, or has the value, of this index.
     pub fn has(&self, label: usize) -> bool {
         match self {
             Self::Unknown => false,
@@ -64,7 +64,7 @@ impl Target {
         }
     }
 
-    /// What of it a split is to have its share of: the class; each label that applies, or that none
+    /// The strata that splits are stratified by: the class; each label that applies, or that none
     /// does; of values nothing, so that all are alike.
     pub(crate) fn strata(&self) -> Vec<usize> {
         match self {

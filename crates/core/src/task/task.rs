@@ -1,26 +1,26 @@
-//! What a model is asked: one class, several labels, or numbers.
+//! Tasks: one class, several labels, or numbers.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What is asked of each input. The names in files are those of transformers' `problem_type`.
+/// The task of a model. The names in files are those of transformers' `problem_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Task {
-    /// Which one of the classes it is of.
+    /// One of the classes for each sample.
     #[default]
     #[serde(rename = "single_label_classification")]
     SingleLabel,
-    /// Which of the labels apply: any number of them.
+    /// Any number of labels for each sample.
     #[serde(rename = "multi_label_classification")]
     MultiLabel,
-    /// One number or several.
+    /// One number or several for each sample.
     #[serde(rename = "regression")]
     Regression,
 }
 
 impl Task {
-    /// What one of its answers is called, in the singular.
+    /// What one of its predictions is called, in the singular.
     pub fn answer(self) -> &'static str {
         match self {
             Self::SingleLabel => "class",
@@ -29,7 +29,7 @@ impl Task {
         }
     }
 
-    /// What [`Metrics::primary_metric`](crate::task::Metrics::primary_metric) is called.
+    /// The name of [`Metrics::primary_metric`](crate::task::Metrics::primary_metric).
     pub fn primary_metric(self) -> &'static str {
         match self {
             Self::SingleLabel => "accuracy",

@@ -20,7 +20,7 @@ use crate::train::FitOptions;
 use crate::train::Mix;
 use crate::weights::Origin;
 
-/// A specification of which the task is all that matters.
+/// A specification of which only the task matters.
 pub(crate) fn spec(task: Task, labels: &[&str], scales: Vec<TargetScale>) -> Spec {
     Spec {
         format: FORMAT,
@@ -44,7 +44,7 @@ fn near(loss: &Tensor, expected: f64) {
 }
 
 #[test]
-fn labels_are_measured_one_by_one() {
+fn labels_have_the_binary_cross_entropy() {
     let logits = Tensor::from_slice(&[0.5f32, -1., 2., 1.5, 0.25, -0.75]).view([2, 3]);
     let rows = [[true, false, false], [false, true, true]].map(|row| Target::Labels(row.to_vec()));
     let targets = Target::stack(&rows);
@@ -66,13 +66,13 @@ fn labels_are_measured_one_by_one() {
 }
 
 #[test]
-fn values_are_measured_in_deviations() {
+fn values_are_measured_in_standard_deviations() {
     let scales = vec![TargetScale { mean: 10., std: 2. }, TargetScale { mean: -1e9, std: 1e3 }];
     let spec = spec(Task::Regression, &["a", "b"], scales);
     let objective = Objective::new(spec.task_config(), 0., Device::Cpu);
     let targets = Target::stack(&[Target::Values(vec![12., -1e9 - 1e3])]);
     assert_eq!(targets.kind(), Kind::Double, "f32 has no digits for the second");
-    // One deviation above and one below; the answers are half a deviation off.
+    // One standard deviation above and one below; the predictions are off by half of one.
     let logits = Tensor::from_slice(&[1.5f32, -1.5]).view([1, 2]);
     near(&objective.loss(&logits, &targets), 0.25);
     assert_eq!(objective.correct(&logits, &targets), None);
@@ -82,7 +82,7 @@ fn values_are_measured_in_deviations() {
 }
 
 #[test]
-fn classes_keep_the_cross_entropy() {
+fn classes_have_the_cross_entropy() {
     let logits = Tensor::from_slice(&[0.5f32, -1., 2., 1.5, 0.25, -0.75]).view([2, 3]);
     let targets = Target::stack(&[Target::Class(2), Target::Class(1)]);
     let objective = Objective::new(

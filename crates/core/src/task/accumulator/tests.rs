@@ -1,4 +1,4 @@
-//! Figures against scikit-learn's and SciPy's, by `xtask/scripts/fixtures/metrics.py`.
+//! Metrics against scikit-learn's and SciPy's, by `xtask/scripts/fixtures/metrics.py`.
 
 use super::*;
 use crate::spec::Spec;
@@ -10,8 +10,8 @@ fn near(got: f64, expected: f64) {
     assert!((got - expected).abs() < 1e-8, "{got}, expected {expected}");
 }
 
-/// The figures of answers `[B, answers]` to targets, added in two batches.
-fn tallied(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Metrics {
+/// The metrics of predictions `[B, answers]`, added in two batches.
+fn accumulated(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Metrics {
     let mut tally = MetricAccumulator::new(spec.task_config());
     for (from, to) in [(0, 2), (2, targets.len())] {
         let part = answers.narrow(0, from as i64, (to - from) as i64);
@@ -21,7 +21,7 @@ fn tallied(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Metrics {
 }
 
 #[test]
-fn figures_follow_from_the_confusion() {
+fn metrics_follow_from_the_confusion() {
     let e = ClassificationMetrics::of(vec![vec![8, 2], vec![1, 9]], 0.5);
     assert_eq!(e.samples, 20);
     near(e.accuracy, 0.85);
@@ -29,7 +29,7 @@ fn figures_follow_from_the_confusion() {
 }
 
 #[test]
-fn figures_of_labels_are_those_of_scikit_learn() {
+fn metrics_of_labels_are_those_of_scikit_learn() {
     let probabilities = [
         [0.9, 0.2, 0.6, 0.1],
         [0.8, 0.6, 0.4, 0.1],
@@ -44,7 +44,7 @@ fn figures_of_labels_are_those_of_scikit_learn() {
     let flat: Vec<f64> = probabilities.into_iter().flatten().collect();
     let answers = Tensor::from_slice(&flat).view([6, 4]).logit(None::<f64>).to_kind(Kind::Double);
     let spec = spec(Task::MultiLabel, &["a", "b", "c", "d"], vec![]);
-    let e = tallied(&spec, &answers, &targets);
+    let e = accumulated(&spec, &answers, &targets);
     near(e.primary_metric(), 0.757_936_507_936_507_9);
     let Metrics::MultiLabel(e) = e else { panic!("{e:?}") };
     assert_eq!(e.samples, 6);
@@ -72,7 +72,7 @@ fn figures_of_labels_are_those_of_scikit_learn() {
 }
 
 #[test]
-fn figures_of_values_are_those_of_scikit_learn() {
+fn metrics_of_values_are_those_of_scikit_learn() {
     let scales = vec![TargetScale { mean: 2., std: 0.5 }, TargetScale { mean: 300., std: 50. }];
     let spec = spec(Task::Regression, &["a", "b"], scales);
     let answers = [[1.2, 300.], [2.9, 250.], [3.1, 260.], [2.9, 410.], [5.5, 380.]];
@@ -80,7 +80,7 @@ fn figures_of_values_are_those_of_scikit_learn() {
     let flat: Vec<f64> =
         answers.iter().flat_map(|[a, b]| [(a - 2.) / 0.5, (b - 300.) / 50.]).collect();
     let targets = truth.map(|row| Target::Values(row.to_vec()));
-    let e = tallied(&spec, &Tensor::from_slice(&flat).view([5, 2]), &targets);
+    let e = accumulated(&spec, &Tensor::from_slice(&flat).view([5, 2]), &targets);
     near(e.primary_metric(), 0.766_632_791_327_913_3);
     assert_eq!(e.accuracy(), None);
     let Metrics::Regression(e) = e else { panic!("{e:?}") };
@@ -103,7 +103,7 @@ fn figures_of_values_are_those_of_scikit_learn() {
 }
 
 #[test]
-fn what_does_not_vary_has_no_correlation() {
+fn a_constant_has_no_correlation() {
     let column = |answers: [f64; 3], truth| ("x".to_string(), answers.to_vec(), truth);
     let same = RegressionMetrics::of(&[column([1., 2., 3.], vec![2.; 3])], 3, 0.);
     assert_eq!((same.r2, same.pearson, same.spearman), (0., None, None));
@@ -114,7 +114,7 @@ fn what_does_not_vary_has_no_correlation() {
 }
 
 #[test]
-fn a_file_holds_the_figures_alone() {
+fn a_file_holds_the_metrics_alone() {
     let e = Metrics::SingleLabel(ClassificationMetrics::of(vec![vec![1, 1], vec![0, 2]], 0.25));
     let written = serde_json::to_string(&e).unwrap();
     assert!(

@@ -1,4 +1,4 @@
-//! How good a model is: numbers alone.
+//! Metrics: plain numbers.
 
 mod metrics;
 pub(super) mod multi_label;

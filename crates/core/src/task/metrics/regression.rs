@@ -1,19 +1,19 @@
-//! Figures of numbers.
+//! Metrics of regression.
 
 use serde::{Deserialize, Serialize};
 
-/// How good answers are that are numbers: the means over all values, and each by itself.
+/// Metrics of regression: the means over all values, and those of each value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RegressionMetrics {
     /// The number of samples.
     pub samples: usize,
-    /// The mean squared error in deviations of the training split.
+    /// The mean squared error in standard deviations of the training split.
     pub loss: f64,
     /// The mean squared error, in squared units.
     pub mse: f64,
     /// The mean absolute error, in units.
     pub mae: f64,
-    /// The coefficient of determination: the share of the variance that is explained.
+    /// The coefficient of determination: the fraction of the variance that is explained.
     pub r2: f64,
     /// Pearson's correlation; the mean over the values that have one.
     pub pearson: Option<f64>,
@@ -23,7 +23,7 @@ pub struct RegressionMetrics {
     pub values: Vec<ValueMetrics>,
 }
 
-/// How good the answers on one value are.
+/// Metrics of one value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValueMetrics {
     /// Its name.
@@ -32,16 +32,16 @@ pub struct ValueMetrics {
     pub mse: f64,
     /// The mean absolute error, in units.
     pub mae: f64,
-    /// The share of the variance that is explained, below 0 where the mean would be a better answer.
-    /// Where the truth does not vary: 1 if all answers are right, else 0.
+    /// The fraction of the variance that is explained, below 0 where predicting the mean would be
+    /// better. Where the truth is constant: 1 if all predictions are correct, else 0.
     pub r2: f64,
-    /// Pearson's correlation; `None`: one side does not vary.
+    /// Pearson's correlation; `None`: predictions or truth are constant.
     pub pearson: Option<f64>,
     /// Spearman's correlation, of ranks; likewise.
     pub spearman: Option<f64>,
 }
 
-/// The answers on one value: its name, answers and what is true, of all samples.
+/// One value: its name, the predictions and the targets of all samples.
 type Column = (String, Vec<f64>, Vec<f64>);
 
 impl RegressionMetrics {
@@ -90,7 +90,7 @@ fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
-/// Pearson's.
+/// Pearson's correlation.
 fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     let (mean_a, mean_b) = (mean(a), mean(b));
     let sum = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
@@ -100,7 +100,7 @@ fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     (scale > 0.).then(|| (sum(&|a, b| a * b) / scale).clamp(-1., 1.))
 }
 
-/// The place of each in the order of size, from 1; equals share the mean of theirs.
+/// The ranks by size, from 1; equal numbers get their mean rank.
 fn ranks(numbers: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..numbers.len()).collect();
     order.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b]));
