@@ -1,4 +1,4 @@
-//! Which parts have settled: AutoFreeze (Liu et al. 2021, §4.1).
+//! AutoFreeze (Liu et al. 2021, §4.1): which parts' gradient norms have stabilised.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,21 @@ use tch::Tensor;
 
 use crate::model::ModelPart;
 
-/// Watches how the gradients of each part change from one interval to the next.
+/// Watches how the gradient norm of each part changes from one interval to the next.
 #[derive(Debug)]
 pub(super) struct AutoFreeze {
     depth: usize,
-    /// The share of parts, those that change least, that count as settled.
-    share: f64,
+    /// The fraction of parts, those that change least, that count as stable.
+    fraction: f64,
     /// The sum of the gradients of this interval, by name.
     sums: BTreeMap<String, Tensor>,
-    /// The norm of the sum of the interval before, by part.
+    /// The gradient norm of the previous interval, by part.
     before: BTreeMap<ModelPart, f64>,
 }
 
 impl AutoFreeze {
-    pub(super) fn new(depth: usize, share: f64) -> Self {
-        Self { depth, share, sums: BTreeMap::new(), before: BTreeMap::new() }
+    pub(super) fn new(depth: usize, fraction: f64) -> Self {
+        Self { depth, fraction, sums: BTreeMap::new(), before: BTreeMap::new() }
     }
 
     pub(super) fn add<'n>(
@@ -40,9 +40,9 @@ impl AutoFreeze {
         }
     }
 
-    /// Ends an interval. From the second on, tells up to which part of the trunk all have settled,
-    /// for [`Freeze::below`](crate::model::Freeze::below): in the order from below, each part of which the
-    /// norm of the gradients changes by no more than the `share`-th quantile over all parts.
+    /// Ends an interval. From the second on, returns up to which part of the trunk all are stable,
+    /// for [`Freeze::below`](crate::model::Freeze::below): from the lowest up, the gradient norm of
+    /// each changes by no more than the `fraction`-th quantile over all parts.
     pub(super) fn interval(&mut self) -> Option<usize> {
         let mut squares = BTreeMap::<ModelPart, f64>::new();
         for (name, sum) in std::mem::take(&mut self.sums) {
@@ -53,21 +53,21 @@ impl AutoFreeze {
             squares.into_iter().map(|(p, s)| (p, s.sqrt())).collect();
         let changes: Vec<(ModelPart, f64)> = now
             .iter()
-            .filter_map(|(place, norm)| {
-                let before = *self.before.get(place)?;
-                Some((*place, (before - norm).abs() / before.max(f64::MIN_POSITIVE)))
+            .filter_map(|(part, norm)| {
+                let before = *self.before.get(part)?;
+                Some((*part, (before - norm).abs() / before.max(f64::MIN_POSITIVE)))
             })
             .collect();
         self.before = now;
         let mut sorted: Vec<f64> = changes.iter().map(|(_, change)| *change).collect();
         sorted.sort_by(f64::total_cmp);
-        let at = ((sorted.len() as f64 * self.share).ceil() as usize).checked_sub(1)?;
+        let at = ((sorted.len() as f64 * self.fraction).ceil() as usize).checked_sub(1)?;
         let limit = *sorted.get(at)?;
         changes
             .iter()
             .take_while(|(_, change)| *change <= limit)
-            .filter_map(|(place, _)| match place {
-                ModelPart::Trunk(part) => Some((part + 1).min(self.depth)),
+            .filter_map(|(part, _)| match part {
+                ModelPart::Trunk(index) => Some((index + 1).min(self.depth)),
                 ModelPart::Embedder => Some(0),
                 ModelPart::Head => None,
             })
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changes_least_from_below_has_settled() {
+    fn the_lowest_parts_that_change_least_are_stable() {
         let names = ["trunk.blocks.0.w", "trunk.blocks.1.w", "trunk.blocks.2.w", "head.weight"];
         let mut auto_freeze = AutoFreeze::new(3, 0.5);
         let mut interval = |norms: [f32; 4]| {
@@ -94,7 +94,7 @@ mod tests {
         // Changes: 0.1, 0.5, 0.2, 0.9; the median is 0.2, and part 1 is above it.
         assert_eq!(interval([1.1, 1.5, 1.2, 0.1]), Some(1));
         assert_eq!(interval([1.1, 1.5, 2.4, 0.2]), Some(2));
-        // The lowest part moves most: nothing has settled.
+        // The lowest part changes most: nothing is stable.
         assert_eq!(interval([9., 1.5, 2.4, 0.2]), None);
     }
 }

@@ -1,23 +1,24 @@
-//! An average of the parameters over the steps.
+//! The exponential moving average of the parameters.
 
 use super::snapshot::Snapshot;
 use crate::model::Model;
 
-/// The exponential moving average of what trains (Polyak and Juditsky 1992; as in Tarvainen and
-/// Valpola 2017, §3): `a ← d·a + (1 − d)·w`, where `d` is at most `decay` and `(1 + t) / (10 + t)`
-/// in the first steps, so that the beginning is soon forgotten. Statistics are averaged likewise.
+/// The exponential moving average of the trainable parameters (Polyak and Juditsky 1992; as in
+/// Tarvainen and Valpola 2017, §3): `a ← d·a + (1 − d)·w`, where `d` is the smaller of `decay` and
+/// `(1 + t) / (10 + t)`, so that the beginning is soon forgotten. Running statistics are averaged
+/// likewise.
 #[derive(Debug)]
 pub(super) struct Ema {
     decay: f64,
     steps: u32,
-    /// Values and their averages; the other way round while `inside`.
+    /// Values and their averages; swapped while `inside`.
     values: Snapshot,
     /// Whether the model has the averages.
     inside: bool,
 }
 
 impl Ema {
-    /// Begins with the values of now.
+    /// Starts from the present values.
     pub(super) fn new(model: &Model, moving: &[String], decay: f64) -> Self {
         Self { decay, steps: 0, values: Snapshot::of(model, moving), inside: false }
     }
@@ -33,7 +34,7 @@ impl Ema {
         });
     }
 
-    /// Gives the model the averages, and keeps its own values meanwhile.
+    /// Gives the model the averages, and stores its own values meanwhile.
     pub(super) fn swap_in(&mut self) {
         if !self.inside {
             self.swap();

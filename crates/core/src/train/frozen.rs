@@ -1,4 +1,4 @@
-//! The proof that what is frozen stays as it is.
+//! The proof that frozen tensors do not change.
 
 use sha2::{Digest, Sha256};
 use tch::{Device, Tensor};
@@ -15,7 +15,7 @@ pub(super) struct FrozenHash {
 }
 
 impl FrozenHash {
-    /// Of everything in the model but `moving`.
+    /// The hash of everything in the model but `moving`.
     pub(super) fn new(model: &Model, moving: &[String]) -> Result<Self> {
         let mut names: Vec<String> = model.store().variables().into_keys().collect();
         names.retain(|name| !moving.contains(name));
@@ -24,7 +24,7 @@ impl FrozenHash {
         Ok(Self { names, digest })
     }
 
-    /// Compares with what is there now, and gives the hash.
+    /// Compares with the present values, and returns the hash.
     ///
     /// # Errors
     /// If anything has changed.
@@ -51,7 +51,7 @@ fn digest(model: &Model, names: &[String]) -> Result<String> {
 fn update(hash: &mut Sha256, tensor: &Tensor) -> Result<()> {
     let tensor = tensor.detach().to_device(Device::Cpu).contiguous();
     let size = tensor.kind().elt_size_in_bytes();
-    // Piece by piece: a copy of the largest table would count in memory.
+    // In pieces: a copy of the largest table would cost memory.
     const PIECE: i64 = 1 << 16;
     let flat = tensor.view(-1);
     let mut bytes = vec![0; PIECE as usize * size];

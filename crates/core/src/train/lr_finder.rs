@@ -1,5 +1,5 @@
-//! The learning-rate finder (Smith 2017, *Cyclical Learning Rates for Training Neural Networks*, §3.3):
-//! a short training in which every step has a larger rate than the one before, until the loss bursts.
+//! The learning-rate finder (Smith 2017, *Cyclical Learning Rates for Training Neural Networks*,
+//! §3.3): a short training in which the rate rises with every step, until the loss diverges.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::model::{Model, TrainableGuard};
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LrPoint {
-    /// The learning rate of fresh parameters. That of pretrained ones is in the options' proportion.
+    /// The learning rate of new parameters. That of pretrained ones is in the options' proportion.
     pub rate: f64,
     /// The mean loss over the step's samples, before the step.
     pub loss: f64,
@@ -29,48 +29,48 @@ pub struct LrPoint {
 pub enum SweepEnd {
     /// At its last rate.
     Last,
-    /// The loss rose to a multiple of its least, or was no number any more.
+    /// The loss rose to a multiple of its minimum, or was not finite any more.
     Diverged,
 }
 
 /// The loss over the learning rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LrCurve {
-    /// By rising rate.
+    /// In order of rising rate.
     pub points: Vec<LrPoint>,
     /// How it ended.
     pub end: SweepEnd,
-    /// The rate at which the smooth loss falls fastest, if it falls: a good rate to train at.
+    /// The rate at which the smoothed loss falls fastest, if it falls: a good rate to train at.
     pub steepest: Option<f64>,
-    /// A tenth of the rate at which the smooth loss is least, if it falls: a careful choice.
+    /// A tenth of the rate at which the smoothed loss is least, if it falls: a cautious choice.
     pub tenth_of_least: Option<f64>,
 }
 
-/// What the mean of the losses so far counts at each step.
+/// The decay of the moving average of the losses.
 const MEMORY: f64 = 0.9;
 
-/// The steps at which that mean hangs on too few losses to be looked at.
+/// The first steps, at which that average rests on too few losses to be used.
 const WARM: usize = 10;
 
-/// The least number of steps of which a curve can be read.
+/// The fewest steps that a curve can be read from.
 const FEWEST: usize = 2 * WARM;
 
-/// The sweep ends where the loss is so many times the least.
+/// The sweep ends where the loss is so many times its minimum.
 const BURST: f64 = 4.;
 
-/// The share of the loss that it has to fall by.
+/// The fraction of the loss that it has to fall by.
 const FALL: f64 = 0.01;
 
-/// Trains with rates from `from` to `to`, of which each is the same multiple of the one before, one
-/// step each, until the smooth loss is four times its least, and says where it fell fastest. What
-/// trains is what does in the options' first phase, or what trains now; `accumulate` batches make a
-/// step. Schedule, patience, average and freezing of what has settled are left aside. Afterwards, all
-/// parameters and statistics are what they were, and what trained trains again; only libtorch's source
-/// of randomness has moved on.
+/// Sweeps the learning rate: trains one step at each rate from `from` to `to`, each the same
+/// multiple of the one before, until the smoothed loss is four times its minimum, and returns where
+/// it fell fastest. It trains what the options' first phase does or, without phases, what is
+/// trainable now; `accumulate` batches make a step. Schedule, patience, EMA and AutoFreeze are
+/// ignored. Afterwards, all parameters and running statistics are restored, and what was trainable
+/// is so again; only libtorch's generator has moved on.
 ///
 /// # Errors
-/// If a rate, the number of steps or an option cannot be used, if there are no samples, or if the loss
-/// is no number from the start.
+/// If a rate, the number of steps or an option cannot be used, if there are no samples, or if the
+/// loss is not finite from the start.
 pub fn find_lr<M: Modality>(
     model: &Model,
     modality: &M,
@@ -84,9 +84,9 @@ pub fn find_lr<M: Modality>(
     options.check()?;
     options.check_for(model.spec().task)?;
     if train.is_empty() {
-        return Err(Error::setting("--find-lr", "there is nothing to train on"));
+        return Err(Error::setting("--find-lr", "there are no training samples"));
     }
-    // Before a phase says what trains.
+    // Before a phase changes what is trainable.
     let _before = Before::new(model);
     let options = FitOptions {
         schedule: ScheduleKind::Constant,
@@ -100,16 +100,16 @@ pub fn find_lr<M: Modality>(
         phase.freeze.apply(model.store(), model.outline())?;
     }
     let inputs = [train, train].map(|samples| RawInputs { modality, samples });
-    let mut run = Training::new(model, &inputs, &options, &[]);
+    let mut training = Training::new(model, &inputs, &options, &[]);
     if let Some(phase) = options.phases.first() {
-        run.trainer.begin(phase, None);
+        training.trainer.begin(phase, None);
     }
     let (mut sweep, mut epoch) = (Sweep::new(rates, options.accumulate), 0);
     while sweep.is_on() {
         epoch += 1;
-        let mut lists = run.lists(train);
+        let mut lists = training.lists(train);
         lists.truncate(sweep.batches_left());
-        match run.sweep(&inputs[0], &lists, epoch, &mut sweep) {
+        match training.sweep(&inputs[0], &lists, epoch, &mut sweep) {
             Err(Error::Diverged { .. }) if !sweep.points.is_empty() => {
                 sweep.end = Some(SweepEnd::Diverged);
             }
@@ -119,12 +119,12 @@ pub fn find_lr<M: Modality>(
     Ok(sweep.curve())
 }
 
-/// Rates from one to the other, evenly on a logarithmic scale.
+/// Rates from one to the other, evenly spaced on a logarithmic scale.
 fn rates(from: f64, to: f64, steps: usize) -> Result<Vec<f64>> {
     if !(from > 0. && from < to && to.is_finite()) {
         return Err(Error::setting(
             "--find-lr",
-            &format!("rates go from one above 0 to a larger one, not from {from:e} to {to:e}"),
+            &format!("{from:e} to {to:e}: must be above 0 and rising"),
         ));
     }
     if steps < FEWEST {
@@ -133,12 +133,12 @@ fn rates(from: f64, to: f64, steps: usize) -> Result<Vec<f64>> {
             &format!("{steps} steps; at least {FEWEST} are needed"),
         ));
     }
-    let share = |at: usize| at as f64 / (steps - 1) as f64;
-    Ok((0..steps).map(|at| from * (to / from).powf(share(at))).collect())
+    let fraction = |at: usize| at as f64 / (steps - 1) as f64;
+    Ok((0..steps).map(|at| from * (to / from).powf(fraction(at))).collect())
 }
 
 impl Training<'_> {
-    /// Goes through batches of an epoch, each `accumulate` of them at the sweep's next rate.
+    /// Goes through the batches of an epoch, each `accumulate` of them at the sweep's next rate.
     fn sweep<M: Modality>(
         &mut self,
         train: &RawInputs<'_, M>,
@@ -147,8 +147,8 @@ impl Training<'_> {
         sweep: &mut Sweep,
     ) -> Result<()> {
         let (model, trainer, options, mut at) = (self.model, &mut self.trainer, self.options, 0);
-        let purpose = Mode::Train { seed: options.seed, epoch };
-        load_batches(train, lists, purpose, |chosen, prepared| {
+        let mode = Mode::Train { seed: options.seed, epoch };
+        load_batches(train, lists, mode, |chosen, prepared| {
             let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
             at += 1;
             trainer.set_rate(sweep.rate());
@@ -166,15 +166,15 @@ impl Training<'_> {
     }
 }
 
-/// A sweep under way.
+/// A sweep in progress.
 struct Sweep {
     rates: Vec<f64>,
     /// Batches in a step.
     batches: usize,
     points: Vec<LrPoint>,
-    /// The sum of the losses of the step under way, and its samples and batches.
+    /// The sum of the losses of the present step, and its samples and batches.
     step: (f64, usize, usize),
-    /// The mean of the losses so far as if there had been zeros before.
+    /// The moving average of the losses, biased towards zero by its start there.
     mean: f64,
     end: Option<SweepEnd>,
 }
@@ -192,7 +192,7 @@ impl Sweep {
         (self.rates.len() - self.points.len()) * self.batches - self.step.2
     }
 
-    /// The rate of the step under way.
+    /// The rate of the present step.
     fn rate(&self) -> f64 {
         self.rates[self.points.len().min(self.rates.len() - 1)]
     }
@@ -228,8 +228,8 @@ impl Sweep {
     }
 }
 
-/// The rates at which the smooth loss falls fastest and at which it is least; `None` if it never falls
-/// by more than a [`FALL`].
+/// The rates at which the smoothed loss falls fastest and at which it is least; `None` if it never
+/// falls by more than [`FALL`].
 fn read(points: &[LrPoint]) -> Option<(f64, f64)> {
     let points = points.get(WARM..)?;
     let by_loss = |a: &&LrPoint, b: &&LrPoint| a.smooth.total_cmp(&b.smooth);
@@ -237,7 +237,7 @@ fn read(points: &[LrPoint]) -> Option<(f64, f64)> {
     if least.smooth >= points.first()?.smooth * (1. - FALL) {
         return None;
     }
-    // Over several steps: from one to the next, chance has the say.
+    // Over several steps: from one to the next, noise dominates.
     let stretch = (points.len() / 8).clamp(1, WARM);
     let falls = points.windows(stretch + 1).filter_map(|some| {
         let (first, last) = (some.first()?, some.last()?);
@@ -251,7 +251,7 @@ fn read(points: &[LrPoint]) -> Option<(f64, f64)> {
     Some((steepest, least.rate))
 }
 
-/// All values of a model, and what trains; dropped, they are so again.
+/// All values of a model, and what is trainable; restored on drop.
 struct Before {
     values: Snapshot,
     _trains: TrainableGuard,

@@ -1,4 +1,4 @@
-//! Mixing the samples of a batch with each other, and their targets with them.
+//! mixup and CutMix: mixing the samples of a batch, and their targets.
 
 use rand::RngExt;
 use rand_distr::{Beta, Distribution};
@@ -10,7 +10,7 @@ use crate::nn::Batch;
 use crate::random::Rng;
 
 /// How samples of a batch are mixed with others of it; with both, one of the two at random. Each is
-/// the `α` of the distribution `Beta(α, α)` that shares are drawn from; 0: not at all.
+/// the `α` of the distribution `Beta(α, α)` that fractions are drawn from; 0: not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mix {
     /// mixup (Zhang et al. 2018): a weighted mean of two samples.
@@ -20,11 +20,11 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// Mixes each sample with its opposite in the batch, the first with the last. Classes `[B]`, i64,
-    /// become the share of each, `[B, classes]`, f32; labels and values are mixed as they are.
+    /// Mixes each sample with its opposite in the batch, the first with the last. Classes `[B]`,
+    /// i64, become soft targets `[B, classes]`, f32; labels and values are mixed as they are.
     ///
     /// # Errors
-    /// If the batch cannot be mixed so: token ids by mixup, anything but pictures by CutMix.
+    /// If the batch cannot be mixed: token ids by mixup, anything but pictures by CutMix.
     pub fn apply(
         &self,
         batch: &Batch,
@@ -37,20 +37,20 @@ impl Mix {
             (_, cut) => cut,
         };
         let alpha = if cut { self.cutmix } else { self.mixup };
-        let share = Beta::new(alpha, alpha).map_or(1., |beta| beta.sample(rng));
-        let (batch, share) =
-            if cut { cut_in(batch, share, rng)? } else { (blend(batch, share)?, share) };
+        let fraction = Beta::new(alpha, alpha).map_or(1., |beta| beta.sample(rng));
+        let (batch, fraction) =
+            if cut { cut_in(batch, fraction, rng)? } else { (blend(batch, fraction)?, fraction) };
         let own = match targets.kind() {
             Kind::Int64 => targets.one_hot(classes).to_kind(Kind::Float),
             _ => targets.shallow_clone(),
         };
-        let targets = &own * share + own.flip([0]) * (1. - share);
+        let targets = &own * fraction + own.flip([0]) * (1. - fraction);
         Ok((batch, targets))
     }
 }
 
-/// `share` of each sample and the rest of its opposite.
-fn blend(batch: &Batch, share: f64) -> Result<Batch> {
+/// `fraction` of each sample and the rest of its opposite.
+fn blend(batch: &Batch, fraction: f64) -> Result<Batch> {
     let x = &batch.x;
     if x.kind() == Kind::Int64 {
         return Err(Error::setting(
@@ -58,13 +58,13 @@ fn blend(batch: &Batch, share: f64) -> Result<Batch> {
             "token ids cannot be mixed; leave it out for sentences",
         ));
     }
-    // What either has data in holds data.
+    // A position with data in either holds data.
     let mask = batch.attention_mask.as_ref().map(|mask| mask.logical_or(&mask.flip([0])));
-    Ok(Batch { x: x * share + x.flip([0]) * (1. - share), attention_mask: mask })
+    Ok(Batch { x: x * fraction + x.flip([0]) * (1. - fraction), attention_mask: mask })
 }
 
-/// Each picture with a rectangle of its opposite, and the share that is left of it.
-fn cut_in(batch: &Batch, share: f64, rng: &mut Rng) -> Result<(Batch, f64)> {
+/// Each picture with a rectangle of its opposite, and the fraction of its own that is left.
+fn cut_in(batch: &Batch, fraction: f64, rng: &mut Rng) -> Result<(Batch, f64)> {
     let x = &batch.x;
     let &[_, _, height, width] = &x.size()[..] else {
         return Err(Error::setting(
@@ -72,10 +72,10 @@ fn cut_in(batch: &Batch, share: f64, rng: &mut Rng) -> Result<(Batch, f64)> {
             "only pictures can be cut; leave it out, or use --mixup",
         ));
     };
-    // Where the rectangle, of the same shape as the picture, has its middle; what sticks out of the
+    // The rectangle has the picture's aspect ratio and a random centre; what sticks out of the
     // picture is cut off, as in the paper's code.
     let mut span = |length: i64| {
-        let half = (length as f64 * (1. - share).sqrt() / 2.) as i64;
+        let half = (length as f64 * (1. - fraction).sqrt() / 2.) as i64;
         let middle = rng.random_range(0..length);
         let (from, to) = ((middle - half).max(0), (middle + half).min(length));
         (from, to - from)
@@ -84,8 +84,8 @@ fn cut_in(batch: &Batch, share: f64, rng: &mut Rng) -> Result<(Batch, f64)> {
     let part = |x: &Tensor| x.narrow(2, top, rows).narrow(3, left, columns);
     let mixed = x.copy();
     part(&mixed).copy_(&part(&x.flip([0])));
-    let share = 1. - (rows * columns) as f64 / (height * width) as f64;
-    Ok((Batch { x: mixed, attention_mask: None }, share))
+    let fraction = 1. - (rows * columns) as f64 / (height * width) as f64;
+    Ok((Batch { x: mixed, attention_mask: None }, fraction))
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    fn shares(targets: &Tensor) -> Vec<f64> {
+    fn fractions(targets: &Tensor) -> Vec<f64> {
         Vec::try_from(targets.flatten(0, -1).to_kind(Kind::Double)).unwrap()
     }
 
@@ -109,9 +109,9 @@ mod tests {
         for seed in 0..200 {
             let mut rng = Rng::seed_from_u64(seed);
             let (mixed, targets) = mix.apply(&batch, &classes, 2, &mut rng).unwrap();
-            let [a, b, c, d] = shares(&targets)[..] else { panic!("{targets}") };
-            // The second class has the value 1, so a sample's value is its share of that class.
-            let x = shares(&mixed.x);
+            let [a, b, c, d] = fractions(&targets)[..] else { panic!("{targets}") };
+            // The second class has the value 1, so a sample's value is its fraction of that class.
+            let x = fractions(&mixed.x);
             assert!((x[0] - b).abs() < 1e-6 && (x[1] - d).abs() < 1e-6);
             assert!((a + b - 1.).abs() < 1e-6 && (a - d).abs() < 1e-6 && (b - c).abs() < 1e-6);
             assert_eq!(
@@ -139,7 +139,7 @@ mod tests {
             let (mixed, targets) =
                 mix.apply(&batch, &classes, 2, &mut Rng::seed_from_u64(seed)).unwrap();
             let means = mixed.x.mean_dim([1, 2, 3].as_slice(), false, Kind::Double);
-            let (means, targets) = (shares(&means), shares(&targets));
+            let (means, targets) = (fractions(&means), fractions(&targets));
             assert!((means[0] - targets[1]).abs() < 1e-6 && (means[1] - targets[3]).abs() < 1e-6);
             let pure = mixed.x.eq(0.).logical_or(&mixed.x.eq(1.)).all();
             assert_eq!(pure, Tensor::from(true), "a pixel is of one of the two");

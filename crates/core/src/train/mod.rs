@@ -1,4 +1,4 @@
-//! Training: the loop, and all that it needs.
+//! Training: the loop, the optimizer and all that they need.
 
 mod auto_freeze;
 mod cached;

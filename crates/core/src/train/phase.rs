@@ -1,4 +1,4 @@
-//! A stretch of a training.
+//! Phases of a training.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,23 +6,23 @@ use crate::model::Freeze;
 #[cfg(doc)]
 use crate::random::seed;
 
-/// A stretch of a training.
+/// A phase of a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// What stands still.
+    /// The frozen parameters.
     pub freeze: Freeze,
-    /// Its length.
+    /// The number of epochs.
     pub epochs: usize,
-    /// The peak rate of fresh parameters, if another than the options'.
+    /// The peak rate of new parameters, if it differs from the options'.
     pub lr: Option<f64>,
-    /// The peak rate of pretrained parameters, if another than the options'.
+    /// The peak rate of pretrained parameters, if it differs from the options'.
     pub pretrained_lr: Option<f64>,
     /// What the schedule and the optimizer do.
     pub schedule: PhaseStart,
 }
 
 impl Phase {
-    /// A phase at the options' rates, in which the schedule goes on.
+    /// A phase at the options' rates, in which schedule and optimizer go on.
     pub fn of(freeze: Freeze, epochs: usize) -> Self {
         Self { freeze, epochs, lr: None, pretrained_lr: None, schedule: PhaseStart::Continue }
     }
@@ -35,7 +35,7 @@ pub enum PhaseStart {
     /// They go on.
     #[serde(alias = "on")]
     Continue,
-    /// They begin anew, as in a training of its own that ends where the next one begins.
+    /// They start again, as in a training of its own that ends where the next one starts.
     #[serde(alias = "anew")]
     Restart,
 }

@@ -1,4 +1,4 @@
-//! What a training tells, and what becomes of it.
+//! Reports of a training: its progress, its epochs and its result.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,20 +6,21 @@ use super::snapshot::Snapshot;
 use crate::model::Model;
 use crate::task::Metrics;
 
-/// What an epoch came to; a line of `metrics.jsonl`.
+/// The metrics of an epoch; a line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Counted from 1.
     pub epoch: usize,
     /// The mean loss over the epoch's steps, in training mode.
     pub train_loss: f64,
-    /// The share of right answers over the epoch's steps, in training mode; `None` of values.
+    /// The fraction of correct predictions over the epoch's steps, in training mode; `None` for
+    /// values.
     pub train_accuracy: Option<f64>,
     /// The loss on the validation split.
     pub validation_loss: Option<f64>,
-    /// The share of right answers on the validation split.
+    /// The fraction of correct predictions on the validation split.
     pub validation_accuracy: Option<f64>,
-    /// What the best epoch is chosen by; see [`Metrics::primary_metric`].
+    /// The score that the best epoch is chosen by; see [`Metrics::primary_metric`].
     #[serde(default)]
     pub validation_score: Option<f64>,
     /// Wall-clock time of the epoch, validation included.
@@ -29,9 +30,9 @@ pub struct EpochRecord {
 /// What an observer of [`fit`](crate::train::fit()) is told.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// Frozen parts have been computed for some samples, once and for all epochs of a phase.
+    /// The outputs of frozen layers were computed for some samples, once for all epochs of a phase.
     Cached {
-        /// Samples, new ones since the last time.
+        /// The number of samples since the last such report.
         samples: usize,
     },
     /// A step is done.
@@ -44,28 +45,28 @@ pub enum Progress<'a> {
         steps: usize,
         /// The mean loss of the epoch so far.
         loss: f64,
-        /// The share of right answers of the epoch so far; `None` of values.
+        /// The fraction of correct predictions of the epoch so far; `None` for values.
         accuracy: Option<f64>,
     },
     /// An epoch is done.
     Epoch(&'a EpochRecord),
 }
 
-/// The course of a training.
+/// The result of a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitReport {
-    /// The epochs that were run.
+    /// The epochs of the training.
     pub epochs: Vec<EpochRecord>,
     /// The epoch whose parameters the model has now, counted from 1.
     pub best_epoch: usize,
-    /// The SHA-256 over all parameters and statistics that never moved, in hexadecimal digits. It was
-    /// the same before and after.
+    /// The SHA-256 over all parameters and statistics that were never updated, in hexadecimal
+    /// digits. It was the same before and after.
     pub frozen: String,
     /// Wall-clock time.
     pub seconds: f64,
 }
 
-/// The best epoch so far, with a copy of what moves.
+/// The best epoch so far, with a copy of the tensors that are updated.
 pub(super) struct Best {
     pub(super) epoch: usize,
     primary_metric: f64,

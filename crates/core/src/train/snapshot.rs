@@ -1,21 +1,21 @@
-//! Values of a model, copied.
+//! Copies of a model's tensors.
 
 use tch::Tensor;
 
 use crate::model::Model;
 
-/// Parameters and statistics of a model with a copy of what they were.
+/// Parameters and running statistics of a model, with a copy of each.
 #[derive(Debug)]
 pub(super) struct Snapshot(Vec<(Tensor, Tensor)>);
 
 impl Snapshot {
-    /// Of those of these names.
+    /// Copies the tensors of these names.
     pub(super) fn of(model: &Model, names: &[String]) -> Self {
         let variables = model.store().variables();
         Self::new(names.iter().filter_map(|name| Some(variables.get(name)?.shallow_clone())))
     }
 
-    /// Of everything.
+    /// Copies all tensors.
     pub(super) fn whole(model: &Model) -> Self {
         Self::new(model.store().variables().into_values())
     }
@@ -28,12 +28,12 @@ impl Snapshot {
         Self(values.map(kept).collect())
     }
 
-    /// The values of now, each with its copy.
+    /// The present values, each with its copy.
     pub(super) fn pairs(&mut self) -> &mut [(Tensor, Tensor)] {
         &mut self.0
     }
 
-    /// Gives the model the copies back.
+    /// Restores the copies into the model.
     pub(super) fn restore(&mut self) {
         tch::no_grad(|| {
             for (value, copy) in &mut self.0 {
@@ -42,7 +42,7 @@ impl Snapshot {
         });
     }
 
-    /// Gives the model the copies, and keeps copies of what it had.
+    /// Puts the copies into the model, and stores copies of what it had.
     pub(super) fn swap(&mut self) {
         tch::no_grad(|| {
             for (value, copy) in &mut self.0 {

@@ -1,4 +1,4 @@
-//! One step after another.
+//! The trainer: one step after another.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use crate::model::{Model, ModelPart, is_running_stat};
 use crate::nn::{Batch, CutPoint};
 use crate::task::Objective;
 
-/// A step's result.
+/// The result of a step.
 #[derive(Debug, Clone, Copy)]
 pub struct StepOutput {
     /// The mean loss of the batch; see [`Objective::loss`].
     pub loss: f64,
-    /// Answers that are the target, or its largest part; see [`Objective::correct`].
+    /// Correct predictions; see [`Objective::correct`].
     pub correct: Option<i64>,
 }
 
-/// The peak rate of a parameter that trains, of the peaks of fresh and of pretrained parameters; the
-/// latter falls from part to part downwards by a factor (Howard and Ruder 2018, §3.2).
+/// The peak rate of a trainable parameter, given those of new and of pretrained parameters; the
+/// latter decays per part from the top (Howard and Ruder 2018, §3.2).
 pub fn peak_lr(model: &Model, layer_decay: f64, [lr, pretrained_lr]: [f64; 2], name: &str) -> f64 {
     if model.report().is_fresh(name) {
         return lr;
@@ -45,14 +45,14 @@ pub struct Trainer<'m> {
     optimizer: AdamW,
     schedule: Schedule,
     options: &'m FitOptions,
-    /// The peak rate of fresh parameters, to which all others are in proportion.
+    /// The peak rate of new parameters, to which all others are in proportion.
     lr: f64,
     objective: Objective,
     /// Steps of the schedule.
     steps: usize,
-    /// The sum of the gradients of the batches since the last step, each times its samples.
+    /// The sum of the gradients since the last step, each batch's times its samples.
     pending: Option<Pending>,
-    /// What pretrained parameters were at first, where they are held to it.
+    /// The initial values of pretrained parameters, where L2-SP needs them.
     start: BTreeMap<String, Tensor>,
     pub(super) average: Option<Ema>,
     pub(super) auto_freeze: Option<AutoFreeze>,
@@ -66,7 +66,8 @@ struct Pending {
 }
 
 impl<'m> Trainer<'m> {
-    /// A tuner for `total` steps of what [`Freeze::apply`](crate::model::Freeze::apply) left trainable.
+    /// A trainer for `total` steps of what [`Freeze::apply`](crate::model::Freeze::apply) left
+    /// trainable.
     pub fn new(model: &'m Model, options: &'m FitOptions, total: usize) -> Self {
         let mut start = BTreeMap::new();
         if options.l2_sp > 0. {
@@ -99,7 +100,7 @@ impl<'m> Trainer<'m> {
     fn set_rates(&mut self, lr: f64, pretrained_lr: f64) {
         let (model, decay) = (self.model, self.options.layer_decay);
         let rate = |name: &str| peak_lr(model, decay, [lr, pretrained_lr], name) / lr;
-        // What is held to its start does not decay to zero.
+        // L2-SP takes the place of weight decay.
         let decay = |name: &str| match self.start.contains_key(name) {
             true => 0.,
             false => self.options.weight_decay,
@@ -108,8 +109,8 @@ impl<'m> Trainer<'m> {
         self.optimizer.set_rates(self.model.store(), decay, rate);
     }
 
-    /// Begins a phase, whose freezing has been applied. `total`: the steps of a schedule that begins
-    /// with it, and the optimizer anew; `None`: those before go on.
+    /// Begins a phase, whose freezing has been applied. `total`: the steps of a schedule that
+    /// starts with it, and the optimizer with it; `None`: the present ones go on.
     pub(super) fn begin(&mut self, phase: &Phase, total: Option<usize>) {
         let options = self.options;
         self.set_rates(
@@ -123,24 +124,25 @@ impl<'m> Trainer<'m> {
         }
     }
 
-    /// Goes on with another peak rate of fresh parameters; all others stay in proportion.
+    /// Goes on with another peak rate of new parameters; all others stay in proportion.
     pub(super) fn set_rate(&mut self, lr: f64) {
         self.lr = lr;
     }
 
-    /// Goes on with another set of parameters that train.
+    /// Goes on with another set of trainable parameters.
     pub(super) fn refrozen(&mut self) {
         self.optimizer.refresh_groups();
     }
 
-    /// Lets samples of each class or label count so much; see [`Objective::with_weights`].
+    /// Sets weights of the classes or labels; see [`Objective::with_weights`].
     pub fn with_class_weights(self, weights: Tensor) -> Self {
         let weights = weights.to_device(self.model.classifier().device());
         Self { objective: self.objective.with_weights(weights), ..self }
     }
 
     /// One step on a batch with its targets, as [`Target::stack`](crate::task::Target::stack) or
-    /// [`Mix::apply`](crate::train::Mix::apply) makes them. With the option `accumulate`, only so many batches make a step.
+    /// [`Mix::apply`](crate::train::Mix::apply) makes them. With the option `accumulate`, that many
+    /// batches make a step.
     ///
     /// # Errors
     /// If the loss is not a number.
@@ -148,7 +150,7 @@ impl<'m> Trainer<'m> {
         self.step_from(batch, CutPoint::Inputs, targets)
     }
 
-    /// The same with what flows through a cut.
+    /// The same from the activations at a cut point.
     pub(super) fn step_from(
         &mut self,
         batch: &Batch,
@@ -156,7 +158,7 @@ impl<'m> Trainer<'m> {
         targets: &Tensor,
     ) -> Result<StepOutput> {
         let classifier = self.model.classifier();
-        // What lies below all that trains does as in prediction, and needs no gradients.
+        // What lies below everything that trains runs as in prediction, without gradients.
         let lowest = self.model.cut_point();
         let logits = if cut == CutPoint::Inputs && lowest > cut {
             classifier.forward_from(&classifier.encoder().forward_to(batch, lowest), lowest, true)
@@ -204,7 +206,7 @@ impl<'m> Trainer<'m> {
         if whole { self.flush() } else { Ok(()) }
     }
 
-    /// Makes a step of the batches that wait for one.
+    /// Makes a step of the accumulated batches, if there are any.
     pub(super) fn flush(&mut self) -> Result<()> {
         let Some(Pending { gradients, samples, .. }) = self.pending.take() else { return Ok(()) };
         let mean = gradients.into_iter().map(|mut g| match g.defined() {

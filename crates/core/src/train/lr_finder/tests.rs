@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The loss falls from 2 to 0.5 in about a decade around `at`, and bursts beyond a hundred times
+/// The loss falls from 2 to 0.5 in about a decade around `at`, and diverges beyond a hundred times
 /// that.
 fn loss(rate: f64, at: f64) -> f64 {
     0.5 + 1.5 / (1. + (rate / at).powi(2)) + (rate / at / 100.).powi(2)
@@ -25,7 +25,7 @@ fn the_steepest_and_the_least_are_where_they_are() {
     for at in [1e-4, 1e-3] {
         let curve = swept(1e-7, 10., 400, |rate| loss(rate, at));
         assert_eq!(curve.end, SweepEnd::Diverged);
-        // The mean of the last steps lags behind by ten steps, of which fifty are a decade.
+        // The moving average lags by ten steps; a decade has fifty.
         let steepest = curve.steepest.unwrap();
         assert!((0.7 * at..2.5 * at).contains(&steepest), "{steepest:e}, not {at:e}");
         let least = curve.tenth_of_least.unwrap() * 10.;
@@ -39,7 +39,7 @@ fn the_steepest_and_the_least_are_where_they_are() {
 }
 
 #[test]
-fn chance_does_not_hide_the_fall() {
+fn noise_does_not_hide_the_fall() {
     let noisy = |rate: f64| loss(rate, 1e-3) + 0.2 * (rate.ln() * 1e4).sin();
     let curve = swept(1e-7, 10., 100, noisy);
     let steepest = curve.steepest.unwrap();
@@ -47,7 +47,7 @@ fn chance_does_not_hide_the_fall() {
 }
 
 #[test]
-fn the_smooth_loss_is_the_mean_without_a_start_at_zero() {
+fn the_smoothed_loss_is_not_biased_by_its_start() {
     let curve = swept(1e-4, 1e-1, 20, |_| 3.);
     assert_eq!(curve.points.len(), 20);
     assert!(curve.points.iter().all(|point| (point.smooth - 3.).abs() < 1e-9));

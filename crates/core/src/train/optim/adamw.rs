@@ -7,14 +7,14 @@ use crate::error::Result;
 use crate::libtorch::{Moved, Step, fused_adamw};
 
 /// AdamW (Loshchilov and Hutter 2019) by PyTorch's fused kernel, which passes over the memory once.
-/// tch's own optimizer lacks it, shares one rate between all groups and keeps its state to itself;
-/// this one has a rate for each parameter, and parameters may stop to train and begin again.
+/// tch's own optimizer lacks it, has one rate for all groups and hides its state; here each
+/// parameter has a rate, and parameters may be frozen and unfrozen.
 #[derive(Debug)]
 pub struct AdamW {
     params: Vec<Param>,
-    /// Those that train, as indices into `params`.
+    /// The trainable ones, as indices into `params`.
     trained: Vec<usize>,
-    /// Those of them of equal rate, decay and age, as indices into `trained`.
+    /// Those with equal rate, decay and step count, as indices into `trained`.
     groups: Vec<Vec<usize>>,
     beta1: f64,
     beta2: f64,
@@ -25,9 +25,9 @@ pub struct AdamW {
 struct Param {
     name: String,
     value: Tensor,
-    /// The running mean of gradients and that of their squares, from the first step on.
+    /// The running means of the gradients and of their squares, from the first step on.
     means: Option<[Tensor; 2]>,
-    /// Steps that it was in.
+    /// The number of its steps.
     steps: i64,
     /// Multiplies the learning rate.
     rate: f64,
@@ -36,9 +36,9 @@ struct Param {
 }
 
 impl AdamW {
-    /// An optimizer for what trains in `store`. `rate` gives each parameter's multiple of the
-    /// learning rate, `weight_decay` its decay; biases, norms and other vectors do not decay, as is
-    /// usual.
+    /// An optimizer of the trainable parameters in `store`. `rate` gives each parameter's multiple
+    /// of the learning rate, `weight_decay` its decay; biases, norms and other vectors do not
+    /// decay, as is usual.
     pub fn new(
         store: &VarStore,
         weight_decay: impl Fn(&str) -> f64,
@@ -50,7 +50,7 @@ impl AdamW {
         new
     }
 
-    /// Sets other rates, and goes on with what trains in `store` now.
+    /// Sets other rates, and goes on with the parameters in `store` that are trainable now.
     pub fn set_rates(
         &mut self,
         store: &VarStore,
@@ -63,7 +63,7 @@ impl AdamW {
                 self.params.push(Param { name, value, means: None, steps: 0, rate, decay });
             }
         }
-        // A hash map has no order, and the norm of all gradients depends on the order of its sum.
+        // A hash map has no order, and the gradient norm depends on the order of its sum.
         self.params.sort_by(|a, b| a.name.cmp(&b.name));
         for p in &mut self.params {
             p.rate = rate(&p.name);
@@ -72,7 +72,7 @@ impl AdamW {
         self.refresh_groups();
     }
 
-    /// Forgets all gradients so far, as a new optimizer has seen none.
+    /// Resets the state to that of a new optimizer.
     pub fn reset_state(&mut self) {
         for param in &mut self.params {
             (param.means, param.steps) = (None, 0);
@@ -80,7 +80,7 @@ impl AdamW {
         self.refresh_groups();
     }
 
-    /// Looks again at which of the parameters train.
+    /// Updates which of the parameters are trainable.
     pub fn refresh_groups(&mut self) {
         let trains = |&at: &usize| self.params[at].value.requires_grad();
         self.trained = (0..self.params.len()).filter(trains).collect();
@@ -95,24 +95,24 @@ impl AdamW {
         }
     }
 
-    /// What trains, in the optimizer's order.
+    /// The trainable parameters, in the optimizer's order.
     pub fn trained(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.trained.iter().map(|&at| (self.params[at].name.as_str(), &self.params[at].value))
     }
 
-    /// The gradient of a loss by each parameter, in the optimizer's order. They are handed over
-    /// rather than added to `.grad`, which saves a pass to clear and a pass to add.
+    /// The gradient of a loss by each trainable parameter, in the optimizer's order. They are
+    /// returned rather than added to `.grad`, which saves a pass to clear and a pass to add.
     ///
     /// # Errors
-    /// If the loss does not depend on anything that trains.
+    /// If the loss does not depend on any trainable parameter.
     pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Tensor>> {
         let values: Vec<&Tensor> = self.trained.iter().map(|&at| &self.params[at].value).collect();
         Ok(Tensor::f_run_backward(&[loss], &values, false, false)?)
     }
 
-    /// Moves every parameter by its gradient, times `factor`: `w -= lr · m̂ / (√v̂ + eps)`, where
-    /// `m̂` and `v̂` are the means of gradients and of their squares, corrected for their start at
-    /// zero. A parameter without a gradient stands still.
+    /// Updates every parameter by its gradient times `factor`: `w -= lr · m̂ / (√v̂ + eps)`, where
+    /// `m̂` and `v̂` are the running means of gradients and of their squares, corrected for their
+    /// start at zero. A parameter without a gradient does not change.
     ///
     /// # Errors
     /// If libtorch refuses.
@@ -151,7 +151,7 @@ impl Param {
     }
 }
 
-/// The factor that brings the common norm of gradients down to `max`; 1 where it is not above.
+/// The factor that clips the joint norm of the gradients to `max`; 1 where it is not above.
 pub fn clip_factor(gradients: &[Tensor], max: f64) -> f64 {
     tch::no_grad(|| {
         let norms: Vec<_> = gradients.iter().filter(|g| g.defined()).map(Tensor::norm).collect();
@@ -194,7 +194,7 @@ mod tests {
         assert!((clip_factor(&gradients, 1.) - 0.2).abs() < 1e-6);
         assert_eq!(clip_factor(&gradients, 6.), 1.);
         assert_eq!(clip_factor(&[Tensor::new()], 1.), 1.);
-        // A first step of AdamW does not hang on the length; a second does.
+        // The first step of AdamW does not depend on the norm; the second does.
         let store = nn::VarStore::new(Device::Cpu);
         let w = store.root().add("w", Tensor::from_slice(&[0f32]), true);
         let mut adam = AdamW::new(&store, |_| 0., |_| 1.);

@@ -1,4 +1,4 @@
-//! The optimizer and its schedule.
+//! The optimizer and the learning-rate schedule.
 
 mod adamw;
 mod schedule;

@@ -1,46 +1,46 @@
-//! How the learning rate goes over the steps.
+//! Learning-rate schedules.
 
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-/// The course of the learning rate behind its warm-up.
+/// The learning-rate schedule after warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleKind {
     /// Half a cosine down to zero (Loshchilov and Hutter 2017).
     #[default]
     Cosine,
-    /// A line down to zero (Howard and Ruder 2018; Devlin et al. 2019).
+    /// Linear decay to zero (Howard and Ruder 2018; Devlin et al. 2019).
     Linear,
     /// A cosine up from a 25th of the peak and a cosine down to a 250,000th of it (Smith and Topin
     /// 2018, as PyTorch's `OneCycleLR` has it; momentum stays as it is).
     OneCycle,
-    /// The peak throughout.
+    /// Constant.
     Constant,
 }
 
-/// A rate for each step, as a share of the peak.
+/// The rate at each step, as a fraction of the peak.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule {
     curve: ScheduleKind,
-    /// Steps in which the rate rises.
+    /// Warm-up steps.
     warmup: usize,
     total: usize,
 }
 
 impl Schedule {
-    /// A course of `total` steps, the share `warmup` of which the rate rises in.
+    /// A schedule of `total` steps, of which the fraction `warmup` is warm-up.
     pub fn new(curve: ScheduleKind, warmup: f64, total: usize) -> Self {
         Self { curve, warmup: (total as f64 * warmup).ceil() as usize, total }
     }
 
-    /// The share of the peak rate at a step counted from 0.
+    /// The fraction of the peak rate at a step counted from 0.
     pub fn at(&self, step: usize) -> f64 {
         let Self { curve, warmup, total } = *self;
         /// Half a cosine from one value to another.
-        fn cosine(from: f64, to: f64, share: f64) -> f64 {
-            to + (from - to) / 2. * (1. + (PI * share).cos())
+        fn cosine(from: f64, to: f64, fraction: f64) -> f64 {
+            to + (from - to) / 2. * (1. + (PI * fraction).cos())
         }
         if curve == ScheduleKind::OneCycle {
             // As PyTorch counts: the last step of the rise and the last of all are whole numbers.
@@ -49,19 +49,19 @@ impl Schedule {
             return if step < peak {
                 cosine(start, 1., step as f64 / peak as f64)
             } else {
-                let share = (step - peak) as f64 / last.saturating_sub(peak).max(1) as f64;
-                cosine(1., end, share.min(1.))
+                let fraction = (step - peak) as f64 / last.saturating_sub(peak).max(1) as f64;
+                cosine(1., end, fraction.min(1.))
             };
         }
         if step < warmup {
-            // The first step moves, too: from 1 of `warmup`, not from 0.
+            // The first step counts, too: from 1 of `warmup`, not from 0.
             return (step + 1) as f64 / warmup as f64;
         }
         let (past, all) = (step - warmup, total.saturating_sub(warmup).max(1));
-        let share = (past as f64 / all as f64).min(1.);
+        let fraction = (past as f64 / all as f64).min(1.);
         match curve {
-            ScheduleKind::Cosine | ScheduleKind::OneCycle => cosine(1., 0., share),
-            ScheduleKind::Linear => 1. - share,
+            ScheduleKind::Cosine | ScheduleKind::OneCycle => cosine(1., 0., fraction),
+            ScheduleKind::Linear => 1. - fraction,
             ScheduleKind::Constant => 1.,
         }
     }
@@ -89,7 +89,8 @@ mod tests {
         assert_eq!(rates(ScheduleKind::Constant, 0., 3), [1.; 3]);
     }
 
-    /// Against `torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=10, pct_start=0.3)`.
+    /// Against
+    /// `torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=10, pct_start=0.3)`.
     #[test]
     fn one_cycle_is_pytorchs() {
         let want = [
