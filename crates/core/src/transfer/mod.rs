@@ -1,4 +1,4 @@
-//! How a pretrained model is adapted, and which one.
+//! Transfer: recipes, embedding statistics, alignment, and the ranking of source models.
 
 mod align;
 mod embedding_stats;

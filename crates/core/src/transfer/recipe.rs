@@ -1,4 +1,4 @@
-//! Recipes: what to train, when and at which rates, each from its paper.
+//! Recipes: what to train, when and at which learning rates, each from its paper.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,59 +11,61 @@ use crate::nn::FeatureShape;
 use crate::train::{FitOptions, Phase, PhaseStart, ScheduleKind};
 use crate::weights::{Lora, Origin};
 
-/// A way of putting a pretrained model to a new task, with defaults of its own.
+/// A way of adapting a pretrained model to a new task, with its own defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recipe {
-    /// All of it trains, what is pretrained more slowly.
+    /// Everything trains, pretrained parameters at a lower rate.
     #[default]
     FineTune,
-    /// The head alone trains (Alain and Bengio 2017). Below it everything stands still, a fresh
-    /// embedder too, so that all of it is computed only once.
+    /// The head alone trains (Alain and Bengio 2017). Everything below is frozen, a new embedder
+    /// too, so that features are computed only once.
     LinearProbe,
-    /// The head first, then all of it at a low rate (LP-FT, Kumar et al. 2022).
+    /// The head first, then everything at a low rate (LP-FT, Kumar et al. 2022).
     LpFt,
-    /// From the top, one part more trains in every epoch, and lower parts more slowly (ULMFiT,
-    /// Howard and Ruder 2018).
+    /// From the top, one part more is unfrozen in every epoch, and lower parts have lower rates
+    /// (ULMFiT, Howard and Ruder 2018).
     Gradual,
-    /// The trunk's norms train, its attention and MLPs stand still (Frozen Pretrained Transformer,
+    /// The trunk's norms train, its attention and MLPs are frozen (Frozen Pretrained Transformer,
     /// Lu et al. 2021).
     Fpt,
-    /// Adapters of low rank train beside linear layers that stand still (LoRA, Hu et al. 2021).
+    /// Low-rank adapters train beside frozen linear layers (LoRA, Hu et al. 2021).
     Lora,
-    /// Biases train, and all else that is pretrained stands still (BitFit, Ben Zaken et al. 2022).
+    /// Biases train, and all other pretrained parameters are frozen (BitFit, Ben Zaken et al.
+    /// 2022).
     #[serde(rename = "bitfit")]
     BitFit,
-    /// A fresh embedder is brought near to the source's own, then all of it trains (ORCA, Shen et al.
+    /// A new embedder is aligned with the source's own, then everything trains (ORCA, Shen et al.
     /// 2023).
     Orca,
-    /// Nothing is pretrained: the control.
+    /// Nothing is pretrained: a control.
     Scratch,
 }
 
-/// Where a model's parameters come from.
+/// How a model's parameters are initialised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightInit {
-    /// From the source.
+    /// With the source's.
     Pretrained,
-    /// They are made at random: the source gives the architecture alone.
+    /// At random: the source gives the architecture alone.
     Random,
-    /// From the source, but the values of each tensor change places ([`Model::shuffle`](crate::model::Model::shuffle)): the scale
-    /// is kept, and what was learnt is not.
+    /// With the source's, shuffled within each tensor
+    /// ([`Model::shuffle`](crate::model::Model::shuffle)): a control that keeps the scale and loses
+    /// what was learnt.
     Shuffled,
 }
 
-/// What a recipe comes to for one model.
+/// A recipe's plan for one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecipePlan {
-    /// Whether the source's parameters are taken.
+    /// How the parameters are initialised.
     pub init: WeightInit,
-    /// What stands still, in the first phase if there are several.
+    /// The frozen parameters, in the first phase if there are several.
     pub freeze: Freeze,
-    /// What trains when, if that changes.
+    /// The phases, if there are several.
     pub phases: Vec<Phase>,
-    /// The peak rate of fresh parameters.
+    /// The peak rate of new parameters.
     pub lr: f64,
     /// The peak rate of pretrained parameters.
     pub pretrained_lr: f64,
@@ -71,28 +73,29 @@ pub struct RecipePlan {
     pub layer_decay: f64,
     /// See [`FitOptions::schedule`].
     pub schedule: ScheduleKind,
-    /// The adapters beside linear layers.
+    /// The adapters of linear layers.
     pub lora: Option<Lora>,
-    /// Whether a fresh embedder is brought near to the source's own first; see [`orca`](crate::transfer::align::align).
+    /// Whether a new embedder is aligned with the source's own first; see
+    /// [`align`](crate::transfer::align::align()).
     pub align: bool,
 }
 
-/// What a person chooses in place of a recipe's defaults.
+/// What overrides a recipe's defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
-    /// In place of [`RecipePlan::init`].
+    /// Overrides [`RecipePlan::init`].
     pub init: Option<WeightInit>,
-    /// In place of [`RecipePlan::freeze`], where the recipe has no phases.
+    /// Overrides [`RecipePlan::freeze`], where the recipe has no phases.
     pub freeze: Option<Freeze>,
-    /// In place of [`RecipePlan::lr`].
+    /// Overrides [`RecipePlan::lr`].
     pub lr: Option<f64>,
-    /// In place of [`RecipePlan::pretrained_lr`].
+    /// Overrides [`RecipePlan::pretrained_lr`].
     pub pretrained_lr: Option<f64>,
-    /// In place of [`RecipePlan::layer_decay`].
+    /// Overrides [`RecipePlan::layer_decay`].
     pub layer_decay: Option<f64>,
-    /// In place of [`RecipePlan::schedule`].
+    /// Overrides [`RecipePlan::schedule`].
     pub schedule: Option<ScheduleKind>,
-    /// In place of [`RecipePlan::lora`].
+    /// Overrides [`RecipePlan::lora`].
     pub lora: Option<Lora>,
 }
 
@@ -110,7 +113,7 @@ impl Recipe {
         Self::Scratch,
     ];
 
-    /// The name that a person writes.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::FineTune => "fine-tune",
@@ -125,10 +128,10 @@ impl Recipe {
         }
     }
 
-    /// What it comes to for a model of this anatomy whose trunk takes `form`, in so many epochs.
+    /// The plan for a model of this outline whose trunk takes `form`, in so many epochs.
     ///
     /// # Errors
-    /// If the recipe itself decides what was chosen, or has no meaning for the model.
+    /// If the recipe itself decides what was overridden, or makes no sense for the model.
     pub fn plan(
         self,
         outline: ModelOutline,
@@ -141,7 +144,7 @@ impl Recipe {
             _ => WeightInit::Pretrained,
         });
         if self == Self::Orca && outline.embedder == Origin::Pretrained {
-            let problem = "orca aligns a fresh embedder, but the source was trained on such inputs \
+            let problem = "orca aligns a new embedder, but the source was trained on such inputs \
                            and brings its own; take fine-tune";
             return Err(Error::setting("--recipe", problem));
         }
@@ -157,7 +160,7 @@ impl Recipe {
         let freeze = match self {
             Self::FineTune | Self::Orca | Self::Scratch => Freeze::nothing(),
             Self::LinearProbe => below_head.clone(),
-            // A fresh embedder has to be found along with the head.
+            // A new embedder has to be trained along with the head.
             Self::LpFt | Self::Gradual if outline.embedder == Origin::Fresh => {
                 Freeze::set(&["trunk"])
             }
@@ -167,7 +170,8 @@ impl Recipe {
             Self::BitFit => Freeze::set(&["not biases"]),
         };
         if choices.freeze.is_some() && matches!(self, Self::LpFt | Self::Gradual) {
-            let problem = format!("the recipe {self} decides what stands still when; leave it out");
+            let problem =
+                format!("the recipe {self} decides what is frozen in each phase; leave it out");
             return Err(Error::setting("--freeze", problem));
         }
         let freeze = choices.freeze.unwrap_or(freeze);
@@ -180,7 +184,7 @@ impl Recipe {
             _ => vec![],
         };
         let (layer_decay, schedule) = match self {
-            // The paper's factor of 2.6, and its slanted triangle.
+            // The paper's factor of 2.6, and its slanted triangular schedule.
             Self::Gradual => (1. / 2.6, ScheduleKind::Linear),
             _ => (1., ScheduleKind::Cosine),
         };
@@ -197,7 +201,7 @@ impl Recipe {
         })
     }
 
-    /// Rates that were good on a grid: of fresh and of pretrained parameters.
+    /// Rates that were good in a grid search: of new and of pretrained parameters.
     fn rates(
         self,
         init: WeightInit,
@@ -208,16 +212,16 @@ impl Recipe {
         // Any matrix of the topmost part, which is the last to be frozen.
         let top = format!("trunk.blocks.{}.weight", outline.depth.saturating_sub(1));
         let trunk_trains = freeze.trains(&top, outline) && self != Self::LpFt;
-        let planes = matches!(form, FeatureShape::FeatureMap { .. });
+        let feature_map = matches!(form, FeatureShape::FeatureMap { .. });
         match (self, init, outline.embedder, trunk_trains) {
             (Self::LinearProbe, ..) => (1e-2, 1e-2),
-            // Batch norms bear high rates.
-            (_, _, _, true) if planes => (3e-3, 3e-3),
+            // Batch norms allow high rates.
+            (_, _, _, true) if feature_map => (3e-3, 3e-3),
             (_, WeightInit::Random, _, true) => (3e-4, 3e-4),
             (Self::Lora, ..) => (1e-3, 1e-3),
             (Self::LpFt, _, Origin::Fresh, _) => (3e-3, 3e-4),
             (Self::LpFt, _, Origin::Pretrained, _) => (1e-2, 1e-4),
-            // Norms at the most, which bear a high rate.
+            // At most norms, which allow a high rate.
             (_, _, Origin::Fresh, false) => (3e-3, 3e-3),
             (_, _, Origin::Pretrained, false) => (3e-3, 1e-3),
             (_, _, Origin::Fresh, true) => (3e-3, 3e-4),
@@ -227,7 +231,7 @@ impl Recipe {
 }
 
 impl RecipePlan {
-    /// Puts what the plan decides into the options.
+    /// Sets the options that the plan decides.
     pub fn apply(&self, options: FitOptions) -> FitOptions {
         FitOptions {
             lr: self.lr,
@@ -240,7 +244,7 @@ impl RecipePlan {
     }
 }
 
-/// Half of the epochs each; in the second, all of it at the rate of what is pretrained.
+/// Half of the epochs each; in the second phase, everything at the rate of pretrained parameters.
 fn probe_then_all(freeze: &Freeze, epochs: usize, pretrained_lr: f64) -> Result<Vec<Phase>> {
     let probe = epochs / 2;
     if probe == 0 {
@@ -254,7 +258,7 @@ fn probe_then_all(freeze: &Freeze, epochs: usize, pretrained_lr: f64) -> Result<
     Ok(vec![first, then])
 }
 
-/// The head alone in the first epoch, then one part more in each, then all of it.
+/// The head alone in the first epoch, then one part more in each, then everything.
 fn from_the_top(head_alone: &Freeze, outline: ModelOutline, epochs: usize) -> Vec<Phase> {
     let freeze = |epoch: usize| match epoch {
         0 => head_alone.clone(),
@@ -330,7 +334,7 @@ mod tests {
         assert_eq!(p.phases.iter().map(|p| p.epochs).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(p.phases[1].lr, Some(p.pretrained_lr));
         assert!(p.lr > 10. * p.pretrained_lr);
-        // A fresh embedder trains from the first.
+        // A new embedder trains from the first epoch on.
         assert_eq!(plan(Recipe::LpFt, Origin::Fresh, 5).phases[0].freeze.to_string(), "trunk");
         let outline = ModelOutline { depth: 2, embedder: Origin::Fresh };
         let error = Recipe::LpFt.plan(outline, SEQUENCE, 1, Overrides::default()).unwrap_err();

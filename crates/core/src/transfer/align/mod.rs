@@ -1,6 +1,6 @@
-//! ORCA (Shen et al. 2023, *Cross-Modal Fine-Tuning: Align then Refine*), its first stage: a fresh
-//! embedder is trained alone, until what it emits of the target's samples lies, class by class, as near
-//! to what the source's own embedder emits as it can. The second stage is fine-tuning.
+//! ORCA (Shen et al. 2023, *Cross-Modal Fine-Tuning: Align then Refine*), its first stage: a new
+//! embedder is trained alone until its output on the target's samples is as close as possible,
+//! class by class, to that of the source's own embedder. The second stage is fine-tuning.
 
 mod align;
 mod otdd;

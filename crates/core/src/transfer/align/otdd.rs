@@ -1,6 +1,7 @@
-//! The distance between two labelled data sets (OTDD, Alvarez-Melis and Fusi 2020, *Geometric Dataset
-//! Distances via Optimal Transport*): samples are carried from one to the other, where going from one
-//! class to another costs the distance between the two, taken as normal distributions (§4.1).
+//! The distance between two labelled data sets (OTDD, Alvarez-Melis and Fusi 2020, *Geometric
+//! Dataset Distances via Optimal Transport*): the cost of transporting the samples of one to the
+//! other, where the cost between two classes is the distance of the two as normal distributions
+//! (§4.1).
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -10,22 +11,22 @@ use crate::error::Result;
 /// How the distance is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Otdd {
-    /// What is known of how a class spreads.
+    /// The covariance of each class.
     pub covariance: Covariance,
-    /// The weight of the plan's entropy, as a share of the mean cost (Cuturi 2013): the larger, the
-    /// sooner it is found, and the more it mixes.
+    /// The weight of the plan's entropy, as a fraction of the mean cost (Cuturi 2013): the larger
+    /// it is, the sooner the plan converges, and the more it blurs.
     pub entropy: f64,
-    /// The most rounds of Sinkhorn's iteration.
+    /// The most Sinkhorn iterations.
     pub rounds: usize,
 }
 
-/// What is known of how a class spreads.
+/// The covariance matrix that is estimated for each class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Covariance {
-    /// All of it: the distance is Bures'.
+    /// The full matrix: the distance is Bures'.
     Full,
-    /// The variance of each feature.
+    /// The diagonal: the variance of each feature.
     Diagonal,
 }
 
@@ -35,10 +36,10 @@ impl Default for Otdd {
     }
 }
 
-/// The iteration ends where the marginals are off by less than this in all.
+/// The iteration ends where the marginals are off by less than this in total.
 const NEAR: f64 = 1e-7;
 
-/// Rounds between two looks at that.
+/// Iterations between two checks of that.
 const LOOK: usize = 10;
 
 /// The features of one class.
@@ -46,17 +47,17 @@ struct Class {
     label: i64,
     /// `[D]`.
     mean: Tensor,
-    /// Centred and divided by the root of their number, `[n, D]`: the covariance is `XᵀX`.
+    /// Centred and divided by the root of the number of samples, `[n, D]`: the covariance is `XᵀX`.
     root: Tensor,
 }
 
 impl Otdd {
-    /// The cost of carrying features `a [N, D]` to `b [M, D]`, both f64 with a label each: a scalar,
-    /// through which gradients reach both. A pair costs the square of its distance plus the square of
-    /// the Wasserstein distance of its classes. Covariances are divided by the number of samples.
+    /// The cost of transporting features `a [N, D]` to `b [M, D]`, both f64 with a label each: a
+    /// scalar, differentiable in both. The cost of a pair is its squared distance plus the squared
+    /// Wasserstein distance of its classes. Covariances are divided by the number of samples.
     ///
     /// # Errors
-    /// If libtorch refuses, as it does of features that are not numbers.
+    /// If libtorch refuses, as it does for features that are not finite.
     pub fn distance(
         &self,
         (a, a_labels): (&Tensor, &[i64]),
@@ -69,23 +70,23 @@ impl Otdd {
             rows.push(Tensor::f_stack(&row, 0)?);
         }
         let classes = Tensor::f_stack(&rows, 0)?;
-        let place = |of: &[Class], labels: &[i64]| {
+        let index = |of: &[Class], labels: &[i64]| {
             let at = |label| of.iter().position(|class| class.label == label).unwrap_or(0) as i64;
             Tensor::from_slice(&labels.iter().map(|&l| at(l)).collect::<Vec<_>>())
                 .to_device(a.device())
         };
         let classes = classes
-            .f_index_select(0, &place(&from, a_labels))?
-            .f_index_select(1, &place(&to, b_labels))?;
+            .f_index_select(0, &index(&from, a_labels))?
+            .f_index_select(1, &index(&to, b_labels))?;
         let cost = squares(a, b)? + classes;
-        // By the envelope theorem, the plan may stand still while the cost moves.
+        // By the envelope theorem, the plan may be constant while the cost is differentiated.
         let plan = tch::no_grad(|| self.plan(&cost.detach()))?;
         Ok((plan * cost).sum(Kind::Double))
     }
 
-    /// The square of the Wasserstein distance of two normal distributions. Of `Σ = XᵀX` and `YᵀY`,
-    /// `tr (Σ₁^½ Σ₂ Σ₁^½)^½` is the nuclear norm of `XYᵀ`, which has a gradient where the root of a
-    /// matrix of low rank has none.
+    /// The squared Wasserstein distance of two normal distributions. With `Σ₁ = XᵀX` and
+    /// `Σ₂ = YᵀY`, `tr (Σ₁^½ Σ₂ Σ₁^½)^½` is the nuclear norm of `XYᵀ`, which is differentiable
+    /// where the root of a matrix of low rank is not.
     fn between(&self, x: &Class, y: &Class) -> Result<Tensor> {
         let means = (&x.mean - &y.mean).square().sum(Kind::Double);
         Ok(means
@@ -104,8 +105,8 @@ impl Otdd {
             })
     }
 
-    /// The plan that carries evenly weighted rows to evenly weighted columns at the least `cost`, less
-    /// its entropy, by Sinkhorn's iteration on logarithms (Peyré and Cuturi 2019, §4.4).
+    /// The plan between uniformly weighted rows and columns that minimises `cost` less its entropy,
+    /// by Sinkhorn's iteration on logarithms (Peyré and Cuturi 2019, §4.4).
     fn plan(&self, cost: &Tensor) -> Result<Tensor> {
         let (n, m) = (cost.size()[0] as f64, cost.size()[1] as f64);
         let weight =
@@ -121,7 +122,7 @@ impl Otdd {
             if round % LOOK == 0 {
                 let columns = plan(&f, &g).sum_dim_intlist([0].as_slice(), false, Kind::Double);
                 let off = (columns - m.recip()).abs().sum(Kind::Double).double_value(&[]);
-                // Not a number is no nearer later.
+                // NaN does not converge.
                 if off.is_nan() || off < NEAR {
                     break;
                 }
@@ -148,12 +149,13 @@ fn classes(features: &Tensor, labels: &[i64]) -> Result<Vec<Class>> {
     names.into_iter().map(class).collect()
 }
 
-/// The deviation of each feature, `[D]`; away from zero, where the root has no gradient.
+/// The standard deviation of each feature, `[D]`; bounded away from zero, where the root has no
+/// gradient.
 fn std(root: &Tensor) -> Tensor {
     (root.square().sum_dim_intlist([0].as_slice(), false, Kind::Double) + 1e-12).sqrt()
 }
 
-/// The squares of the distances of all pairs, `[N, M]`.
+/// The squared distances of all pairs, `[N, M]`.
 fn squares(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let own = |x: &Tensor| x.square().sum_dim_intlist([1].as_slice(), false, Kind::Double);
     let crossed = a.f_matmul(&b.tr())?;

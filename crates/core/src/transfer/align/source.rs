@@ -1,4 +1,4 @@
-//! What a source's own embedder makes of inputs of its own modality: what a fresh embedder is aligned
+//! The source model's own input embeddings of its own modality: what a new embedder is aligned
 //! with.
 
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::nn::{Features, Pool};
 use crate::transfer::embedding_stats::{EmbeddingStats, feature_stats};
 use crate::weights::{Checkpoint, write_tensors};
 
-/// The embedded features of a source.
+/// The source model's own input embeddings.
 #[derive(Debug)]
 pub enum SourceFeatures {
-    /// Of samples with their classes: each the mean over the places that the embedder emits.
+    /// Of labelled samples: each the mean over the positions that the embedder emits.
     Labelled {
         /// `[N, D]`, f64.
         features: Tensor,
         /// The class of each.
         targets: Vec<i64>,
     },
-    /// As far as the source's weights tell: over all places, without classes.
+    /// Statistics estimated from the source's weights: over all positions, without classes.
     Gaussian {
         /// `[D]`, f64.
         mean: Tensor,
@@ -79,7 +79,7 @@ impl SourceFeatures {
     /// If they have no labels, or the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let Self::Labelled { features, targets } = self else {
-            let problem = "moments alone are not written; they come from the weights";
+            let problem = "statistics alone are not written; they are estimated from the weights";
             return Err(Error::setting("--out", problem));
         };
         let tensors = [
@@ -97,7 +97,7 @@ impl SourceFeatures {
         }
     }
 
-    /// At most so many of the samples, the ones that `order` names first.
+    /// At most `limit` of the samples, those that `order` names first.
     pub(super) fn in_memory_subset(&self, order: &[usize], limit: usize) -> Self {
         match self {
             Self::Gaussian { mean, std } => {
@@ -122,9 +122,9 @@ impl SourceFeatures {
         }
     }
 
-    /// How far embedded inputs, with their classes, are from these: the distance of data sets or,
-    /// without classes here, the square of the Wasserstein distance of two normal distributions whose
-    /// features vary independently.
+    /// The distance of embedded inputs, with their classes, from these: the distance of data sets
+    /// or, without classes here, the squared Wasserstein distance of two normal distributions with
+    /// independent features.
     pub(super) fn distance(
         &self,
         embedded: &Features,

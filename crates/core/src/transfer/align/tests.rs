@@ -86,7 +86,7 @@ fn labels_matter_and_their_names_do_not() {
     assert!(between(&mixed) > same + 0.1, "{} with other classes, {same}", between(&mixed));
 }
 
-/// The gradient by finite differences of the cost of the plan that is held still.
+/// The gradient, by finite differences of the cost of a constant plan.
 #[test]
 fn gradients_lead_down() {
     let (a, a_labels) = case(24, 3, 2, 0.8, 0.7);
@@ -190,7 +190,7 @@ fn model() -> Model {
 }
 
 #[test]
-fn aligning_moves_the_fresh_embedder_alone_and_nearer() {
+fn aligning_trains_the_new_embedder_alone_and_reduces_the_distance() {
     let train = waves(32);
     let (features, targets) = case(40, 8, 2, 2., 0.45);
     let by_weights = SourceFeatures::Gaussian { mean: features.get(0), std: features.get(1).abs() };
@@ -240,9 +240,9 @@ fn what_cannot_be_aligned_is_named() {
     assert!(error.to_string().starts_with("--recipe orca: "), "{error}");
 }
 
-/// The embedder's own measure, as the distance from moments takes it.
+/// The embedder's own statistics, measured as the distance measures them.
 #[test]
-fn at_its_own_moments_the_distance_is_nothing() {
+fn at_its_own_statistics_the_distance_is_zero() {
     let (model, train) = (model(), waves(16));
     let samples = train.in_memory_subset(16);
     let batch = Waves.batch(&samples.iter().collect::<Vec<_>>());

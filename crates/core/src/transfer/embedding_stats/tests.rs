@@ -1,5 +1,5 @@
-//! What the weights tell, against independent computations on the fixtures of other crates; and that a
-//! fresh embedder ends up there.
+//! Statistics estimated from weights, against independent computations on the fixtures of other
+//! crates; and that a new embedder ends up with them.
 
 use tch::nn::VarStore;
 
@@ -24,7 +24,7 @@ fn near(got: &Tensor, at: &[i64], want: f64) {
 
 /// Against NumPy in f64, over the whole vocabulary.
 #[test]
-fn tokens_are_measured_place_by_place() {
+fn tokens_are_measured_position_by_position() {
     let bert = stats("text/tests/fixtures/tiny-bert").unwrap();
     assert_eq!(bert.mean.size(), [64, 32]);
     near(&bert.mean, &[3, 5], -0.584_437_664_482_621);
@@ -47,9 +47,9 @@ fn patches_are_measured_by_their_kernel() {
     near(&vit.std, &[2, 5], 1.173_210_789_209_223);
 }
 
-/// Against the numerical integral (SciPy's `quad`) over a rectified normal distribution.
+/// Against the numerical integral (SciPy's `quad`) over a rectified normal distribution (ReLU).
 #[test]
-fn planes_are_measured_behind_their_rectifier() {
+fn feature_maps_are_measured_after_their_relu() {
     let resnet = stats("image/tests/fixtures/tiny-resnet-cifar/resnet.th").unwrap();
     near(&resnet.mean, &[0, 1], 0.032_656_077_295_542);
     let (mean, std) = resnet.trunk_input();
@@ -58,7 +58,7 @@ fn planes_are_measured_behind_their_rectifier() {
 }
 
 #[test]
-fn what_the_weights_do_not_tell_is_not_made_up() {
+fn what_cannot_be_estimated_is_not_made_up() {
     for (name, told) in [
         ("audio/tests/fixtures/tiny-honk/res8.pt", false),
         ("audio/tests/fixtures/tiny-whisper", false),
@@ -69,7 +69,7 @@ fn what_the_weights_do_not_tell_is_not_made_up() {
     }
 }
 
-/// A tower of a fresh embedder on a source's trunk, settled on `batch` and matched.
+/// An encoder of a new embedder on a source's trunk, initialised from `batch` and matched.
 fn matched(
     source: &str,
     embedder: impl FnOnce(VarBuilder<'_>, FeatureShape) -> Box<dyn Embedder>,
@@ -91,9 +91,9 @@ fn matched(
 }
 
 #[test]
-fn fresh_frames_come_at_the_scale_of_tokens() {
+fn new_frames_get_the_statistics_of_tokens() {
     let x = Tensor::randn([64, 8, 5], (Kind::Float, Device::Cpu));
-    // Half of the sequences end early; what lies behind does not count.
+    // Half of the sequences end early; padding does not count.
     let mask = Tensor::ones([64, 8], (Kind::Bool, Device::Cpu));
     let _ = mask.narrow(0, 0, 32).narrow(1, 4, 4).fill_(0);
     let batch = Batch { x, attention_mask: Some(mask) };
@@ -106,7 +106,7 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
         let ((mean, std), (want, spread)) = (feature_stats(&features), stats.trunk_input());
         let off = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
         assert!(off(&mean, &want) < 1e-5, "{source}: {}", off(&mean, &want));
-        // A place further in is told from the first as the source tells it.
+        // A later position differs from the first as in the source.
         let Features::Sequence(sequence) = &features else { panic!("not a sequence") };
         let error = stats.off(sequence).square().mean(Kind::Float).double_value(&[]);
         let pattern = &stats.mean.narrow(0, 0, 8) - stats.trunk_input().0;
@@ -117,7 +117,7 @@ fn fresh_frames_come_at_the_scale_of_tokens() {
 }
 
 #[test]
-fn fresh_planes_come_at_the_scale_of_a_stem() {
+fn new_feature_maps_get_the_statistics_of_a_stem() {
     let x = Tensor::randn([32, 1, 12, 12], (Kind::Float, Device::Cpu)) * 3. + 1.;
     let stem = |vb: VarBuilder<'_>, form| {
         let config = StemConfig {
@@ -134,7 +134,7 @@ fn fresh_planes_come_at_the_scale_of_a_stem() {
     let source = "image/tests/fixtures/tiny-resnet-cifar/resnet.th";
     let (stats, features) = matched(source, stem, &batch);
     let ((mean, std), (want, spread)) = (feature_stats(&features), stats.trunk_input());
-    // As far as what the convolution makes of random pixels is normally distributed.
+    // As far as the convolution's output for random pixels is normally distributed.
     assert!((mean - want).abs().max().double_value(&[]) < 0.02);
     assert!((std - spread).abs().max().double_value(&[]) < 0.02);
 }

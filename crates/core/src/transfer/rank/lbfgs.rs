@@ -4,25 +4,25 @@ use std::collections::VecDeque;
 
 use tch::Tensor;
 
-/// Steps that are remembered.
+/// Steps in the memory.
 const MEMORY: usize = 10;
 
-/// The share of the promised descent that a step has to bring (Armijo).
+/// The fraction of the predicted decrease that a step must bring (Armijo).
 const ENOUGH: f64 = 1e-4;
 
-/// So often is a step halved before it is given up.
+/// How often a step is halved before the search gives up.
 const HALVINGS: usize = 30;
 
-/// When to stop.
+/// The stopping criteria.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stop {
-    /// Where no number of the gradient is larger.
+    /// The largest absolute element of the gradient.
     pub(super) gradient: f64,
-    /// After so many steps.
+    /// The most steps.
     pub(super) steps: usize,
 }
 
-/// The minimum of `f`, which gives its value and gradient, from `x` on.
+/// Minimises `f`, which returns its value and gradient, starting from `x`.
 pub(super) fn minimise(
     mut x: Tensor,
     stop: Stop,
@@ -37,7 +37,7 @@ pub(super) fn minimise(
         }
         let direction = direction(&gradient, &memory);
         let slope = dot(&gradient, &direction);
-        // The first step goes no further than 1 in any number.
+        // The first step changes no element by more than 1.
         let mut length = if memory.is_empty() { steepest.recip().min(1.) } else { 1. };
         let mut found = None;
         for _ in 0..HALVINGS {
@@ -64,21 +64,21 @@ pub(super) fn minimise(
     x
 }
 
-/// Minus the inverse Hessian, as far as it is remembered, times the gradient.
+/// Minus the inverse Hessian, as approximated from the memory, times the gradient.
 fn direction(gradient: &Tensor, memory: &VecDeque<(Tensor, Tensor, f64)>) -> Tensor {
     let mut q = gradient.copy();
-    let mut shares = vec![];
+    let mut weights = vec![];
     for (step, bend, curvature) in memory.iter().rev() {
-        let share = dot(step, &q) / curvature;
-        q -= bend * share;
-        shares.push(share);
+        let weight = dot(step, &q) / curvature;
+        q -= bend * weight;
+        weights.push(weight);
     }
     if let Some((_, bend, curvature)) = memory.back() {
         q *= *curvature / dot(bend, bend);
     }
-    for ((step, bend, curvature), share) in memory.iter().zip(shares.into_iter().rev()) {
+    for ((step, bend, curvature), weight) in memory.iter().zip(weights.into_iter().rev()) {
         let back = dot(bend, &q) / curvature;
-        q += step * (share - back);
+        q += step * (weight - back);
     }
     -q
 }

@@ -1,8 +1,4 @@
-//! Which source suits a data set, told from one forward pass: the features that a model makes of
-//! labelled samples, and how well classes can be told apart by them.
-//!
-//! [`logme`] is the evidence of a linear model (You et al. 2021), [`probe()`] the accuracy of a
-//! cross-validated linear classifier. Neither sees what fine-tuning the trunk would add.
+//! Multinomial logistic regression on features.
 
 use tch::{Kind, Tensor};
 
@@ -13,20 +9,20 @@ pub(super) fn one_hot(targets: &[i64], classes: usize) -> Tensor {
     Tensor::from_slice(targets).one_hot(classes as i64).to_kind(Kind::Double)
 }
 
-/// A linear classifier on standardised features: weights `[D, classes]` above an offset for each class.
+/// A linear classifier on standardised features: weights `[D, classes]` and a bias for each class.
 #[derive(Debug)]
 pub struct Logistic {
-    /// Weights, and the offsets as the last row: `[D + 1, classes]`, f64.
+    /// Weights, and the biases as the last row: `[D + 1, classes]`, f64.
     weights: Tensor,
     mean: Tensor,
     std: Tensor,
 }
 
 impl Logistic {
-    /// Minimises the mean cross-entropy plus `l2 / 2` times the sum of squared weights (not of offsets),
-    /// on features `[N, D]`, f64, of which each is first brought to a mean of 0 and a deviation of 1. To
-    /// scikit-learn, `C` is `1 / (N · l2)`. `from` is where the search begins: a classifier of the same
-    /// features at another `l2`.
+    /// Minimises the mean cross-entropy plus `l2 / 2` times the sum of squared weights (not
+    /// biases), on features `[N, D]`, f64, which are first standardised. In scikit-learn's terms,
+    /// `C` is `1 / (N · l2)`. `from` is the starting point: a classifier of the same features at
+    /// another `l2`.
     pub fn fit(
         features: &Tensor,
         targets: &[i64],
@@ -37,7 +33,7 @@ impl Logistic {
         Self::fit_until(Stop { gradient: 1e-6, steps: 1000 }, features, targets, classes, l2, from)
     }
 
-    /// The same, until the search is near enough.
+    /// The same with a stopping criterion.
     pub(super) fn fit_until(
         stop: Stop,
         features: &Tensor,
@@ -48,7 +44,7 @@ impl Logistic {
     ) -> Self {
         let mean = features.mean_dim([0].as_slice(), true, None);
         let std = features.std_dim([0].as_slice(), false, true);
-        // A feature that is the same everywhere tells nothing and stays 0.
+        // A constant feature says nothing and stays 0.
         let std = std.where_self(&std.gt(0.), &std.ones_like());
         let x = with_offset(&((features - &mean) / &std));
         let labels = one_hot(targets, classes);
@@ -71,19 +67,19 @@ impl Logistic {
         Self { weights, mean, std }
     }
 
-    /// The logarithms of the probabilities of all classes, `[N, classes]`, of features `[N, D]`.
+    /// The log-probabilities of all classes, `[N, classes]`, of features `[N, D]`.
     pub fn scores(&self, features: &Tensor) -> Tensor {
         let x = with_offset(&((features - &self.mean) / &self.std));
         x.matmul(&self.weights).log_softmax(-1, Kind::Double)
     }
 
-    /// Weights of the standardised features, and offsets as the last row: `[D + 1, classes]`, f64.
+    /// Weights of the standardised features, and biases as the last row: `[D + 1, classes]`, f64.
     pub fn weights(&self) -> &Tensor {
         &self.weights
     }
 }
 
-/// A column of ones behind the features.
+/// Appends a column of ones to the features.
 fn with_offset(x: &Tensor) -> Tensor {
     Tensor::cat(&[x, &Tensor::ones([x.size()[0], 1], (Kind::Double, x.device()))], 1)
 }

@@ -1,5 +1,5 @@
-//! Which source suits a data set, told from one forward pass: the features that a model makes of
-//! labelled samples, and how well classes can be told apart by them.
+//! Which source suits a data set, from one forward pass: how well the features of a model separate
+//! the classes of labelled samples.
 //!
 //! [`logme`] is the evidence of a linear model (You et al. 2021), [`probe()`] the accuracy of a
 //! cross-validated linear classifier. Neither sees what fine-tuning the trunk would add.

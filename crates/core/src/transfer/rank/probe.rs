@@ -1,4 +1,4 @@
-//! The linear probe: how many samples a linear classifier on frozen features gets right.
+//! The linear probe: the accuracy of a linear classifier on frozen features.
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
@@ -7,35 +7,37 @@ use super::lbfgs::Stop;
 use super::logistic::Logistic;
 use crate::error::{Error, Result};
 
-/// A fold is scored and another one chooses the regularisation, so that a third is left to fit.
+/// One fold is scored, another one chooses the regularisation, and a third is left to fit.
 pub const LEAST_FOLDS: usize = 3;
 
 /// Strengths of the regularisation that are tried, strongest first.
 const STRENGTHS: [f64; 5] = [1., 1e-1, 1e-2, 1e-3, 1e-4];
 
-/// Near enough for an accuracy; scikit-learn stops there, too.
+/// Enough for an accuracy; scikit-learn stops there, too.
 const NEAR: Stop = Stop { gradient: 1e-4, steps: 200 };
 
-/// What a cross-validated linear probe came to.
+/// The result of a cross-validated linear probe.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Probe {
-    /// The share of right answers over all samples, each from a classifier that did not see it.
+    /// The fraction of correct predictions over all samples, each by a classifier not trained on
+    /// it.
     pub accuracy: f64,
-    /// The standard error of that, from the spread of the folds.
+    /// The standard error of that, from the spread over the folds.
     pub standard_error: f64,
     /// The accuracy of each fold.
     pub folds: Vec<f64>,
     /// The strength of the regularisation (as [`Logistic::fit`] has it) that each fold chose.
     pub l2: Vec<f64>,
-    /// Which samples were answered right.
+    /// Which samples were predicted correctly.
     #[serde(skip)]
     pub correct: Vec<bool>,
 }
 
 /// Cross-validates a [`Logistic`] on features `[N, D]`. `parts` is the fold of each sample, counted
-/// from 0: [`Dataset::folds`](crate::data::Dataset::folds) makes them stratified and keeps groups together.
-/// For each fold, the regularisation is the one with the lowest loss on the next fold when fitted to
-/// the others; then it is fitted to all but the fold itself, on which it is scored.
+/// from 0: [`Dataset::folds`](crate::data::Dataset::folds) makes them stratified and keeps groups
+/// together. For each fold, the regularisation is the one with the lowest loss on the next fold
+/// when fitted to the others; then the classifier is fitted to all but the fold itself and scored
+/// on it.
 ///
 /// # Errors
 /// If there are fewer than [`LEAST_FOLDS`] folds, or one is empty.
@@ -44,7 +46,7 @@ pub fn probe(features: &Tensor, targets: &[i64], classes: usize, parts: &[usize]
     let count = parts.iter().max().map_or(0, |last| last + 1);
     if count < LEAST_FOLDS || (0..count).any(|fold| !parts.contains(&fold)) {
         let problem = format!(
-            "{} samples make {count} folds, but {LEAST_FOLDS} that are not empty are the least",
+            "{} samples make {count} folds; at least {LEAST_FOLDS} that are not empty are needed",
             targets.len()
         );
         return Err(Error::setting("--folds", problem));
@@ -87,7 +89,7 @@ pub fn probe(features: &Tensor, targets: &[i64], classes: usize, parts: &[usize]
     Ok(probe)
 }
 
-/// The strength that does best on samples that were not fitted to.
+/// The strength with the lowest loss on held-out samples.
 fn strength(
     fit: &Tensor,
     fit_labels: &[i64],
@@ -103,7 +105,7 @@ fn strength(
         if loss < best.0 {
             best = (loss, l2);
         } else if loss > 1.5 * best.0 {
-            // It only becomes worse from here, and slower.
+            // From here on the loss only rises, and fits take longer.
             break;
         }
         last = Some(classifier);

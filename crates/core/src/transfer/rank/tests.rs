@@ -20,8 +20,8 @@ fn case(samples: i64, width: i64, classes: i64, shift: f64) -> (Tensor, Vec<i64>
     (wave + (class * 2. + j * 1.3).cos() * shift, targets)
 }
 
-/// Against the maximum over both precisions that Nelder-Mead finds (SciPy) of the evidence as Bishop
-/// (2006, §3.5.1) has it, by the determinant of the whole D × D matrix.
+/// Against the maximum over both precisions that Nelder-Mead finds (SciPy) of the evidence as
+/// Bishop (2006, §3.5.1) has it, by the determinant of the whole D × D matrix.
 #[test]
 fn logme_is_the_maximum_evidence() {
     for (samples, width, shift, want) in [
@@ -38,7 +38,7 @@ fn logme_is_the_maximum_evidence() {
 }
 
 #[test]
-fn features_that_are_no_numbers_are_an_error() {
+fn features_that_are_not_finite_are_an_error() {
     let (features, targets) = case(12, 4, 3, 0.6);
     assert!(logme(&(features * f64::NAN), &targets, 3).is_err());
 }
@@ -83,7 +83,7 @@ fn the_classifier_is_scikit_learns() {
 }
 
 #[test]
-fn the_probe_tells_what_can_be_told_apart() {
+fn the_probe_finds_separable_classes() {
     let parts: Vec<usize> = (0..120).map(|i| i / 3 % 4).collect();
     let (features, targets) = case(120, 6, 3, 4.);
     let clear = probe(&features, &targets, 3, &parts).unwrap();
@@ -93,14 +93,14 @@ fn the_probe_tells_what_can_be_told_apart() {
         targets.iter().zip(0..).map(|(t, i)| (t + i64::from(i % 5 == 0)) % 3).collect();
     let some = probe(&features, &wrong, 3, &parts).unwrap();
     assert!(some.accuracy > 0.7 && some.accuracy < 0.85, "{some:?}");
-    let right = some.correct.iter().filter(|&&right| right).count();
-    assert!((some.accuracy - right as f64 / 120.).abs() < 1e-12);
+    let correct = some.correct.iter().filter(|&&correct| correct).count();
+    assert!((some.accuracy - correct as f64 / 120.).abs() < 1e-12);
     // The mean over the folds, and its standard error, by hand.
     let mean = some.folds.iter().sum::<f64>() / 4.;
     assert!((mean - some.accuracy).abs() < 1e-12, "folds of one size: {some:?}");
     let variance = some.folds.iter().map(|f| (f - mean).powi(2)).sum::<f64>() / 3.;
     assert!((some.standard_error - (variance / 4.).sqrt()).abs() < 1e-12);
-    // Labels that features know nothing of: chance, within three standard errors.
+    // Labels that do not depend on the features: chance, within three standard errors.
     let (noise, _) = case(120, 6, 3, 0.);
     let shuffled: Vec<i64> = (0..120).map(|i| i * i * i / 7 % 3).collect();
     let chance = probe(&noise, &shuffled, 3, &parts).unwrap();
