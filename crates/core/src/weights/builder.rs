@@ -1,4 +1,4 @@
-//! Building and loading in one pass: a parameter is either taken from a source or made fresh.
+//! Building and loading in one pass: a parameter is loaded from a source or newly initialised.
 
 use tch::nn::Init;
 use tch::{Device, Tensor, nn};
@@ -8,7 +8,7 @@ use super::report::Fresh;
 use super::source::{Names, Reshape, WeightSource};
 use crate::error::{Error, Result};
 
-/// A place in the model's tree of names, and where the values below it come from.
+/// A path in the model's tree of names, and the source of the values below it.
 #[derive(Debug, Clone)]
 pub struct VarBuilder<'a> {
     path: nn::Path<'a>,
@@ -18,7 +18,7 @@ pub struct VarBuilder<'a> {
     adapting: Option<&'a Adapting<'a>>,
 }
 
-/// What becomes of a parameter that the source lacks or has in another shape.
+/// What happens to a parameter that the source lacks or has in another shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OnMissing {
     /// It is an error.
@@ -28,7 +28,8 @@ enum OnMissing {
 }
 
 impl<'a> VarBuilder<'a> {
-    /// The root of a store, everything below it fresh. `fresh` keeps the account.
+    /// The root of a store, with everything below it new. `fresh` records the names of new
+    /// parameters.
     pub fn root(store: &'a nn::VarStore, fresh: &'a Fresh) -> Self {
         Self {
             path: store.root(),
@@ -39,18 +40,18 @@ impl<'a> VarBuilder<'a> {
         }
     }
 
-    /// The same place, its values taken from a source.
+    /// The same path, its values loaded from a source.
     pub fn with_source(&self, source: Option<&'a WeightSource<'a>>) -> Self {
         Self { source, on_missing: OnMissing::Error, ..self.clone() }
     }
 
-    /// The same place, its values taken from a source as far as it has them in the shapes that are
-    /// wanted: the head of another number of classes keeps what lies below its last layer.
+    /// The same path, its values loaded from a source as far as it has them in the wanted shapes: a
+    /// head with another number of classes keeps the layers below its last.
     pub fn with_matching(&self, source: Option<&'a WeightSource<'a>>) -> Self {
         Self { source, on_missing: OnMissing::Init, ..self.clone() }
     }
 
-    /// The same place, whose linear layers get the adapters of LoRA where it says so.
+    /// The same path, whose linear layers get adapters where `adapting` says so.
     pub(crate) fn adapted(&self, adapting: Option<&'a Adapting<'a>>) -> Self {
         Self { adapting, ..self.clone() }
     }
@@ -60,29 +61,29 @@ impl<'a> VarBuilder<'a> {
         self.adapting
     }
 
-    /// The same place, its values taken from a source that is the very model that is built, or else
-    /// made fresh.
+    /// The same path, its values loaded from a source that is a checkpoint of this very model, or
+    /// else newly initialised.
     pub(crate) fn ours_or_fresh(&self) -> Self {
         let source = self.source.filter(|source| matches!(source.names, Names::Same));
         Self { source, ..self.clone() }
     }
 
-    /// The name of this place: `trunk.blocks.3.attn.q`.
+    /// The name of this path: `trunk.blocks.3.attn.q`.
     pub(crate) fn name(&self) -> String {
         self.path.components().collect::<Vec<_>>().join(".")
     }
 
-    /// The place `name` below this one.
+    /// The path `name` below this one.
     pub fn sub(&self, name: impl ToString) -> Self {
         Self { path: self.path.sub(name), ..self.clone() }
     }
 
-    /// The device that the parameters live on.
+    /// The device of the parameters.
     pub fn device(&self) -> Device {
         self.path.device()
     }
 
-    /// Where the values come from, if not fresh.
+    /// The source of the values, if they are not new.
     pub fn source(&self) -> Option<&'a WeightSource<'a>> {
         self.source
     }
@@ -95,7 +96,8 @@ impl<'a> VarBuilder<'a> {
         self.param_or(leaf, shape, || nn::init(init, shape, self.device()))
     }
 
-    /// The parameter `leaf` of this module, from the source or else a value of that shape; f32.
+    /// The parameter `leaf` of this module, from the source or else from `init`, a tensor of that
+    /// shape; f32.
     ///
     /// # Errors
     /// As [`param`](Self::param).
@@ -108,8 +110,8 @@ impl<'a> VarBuilder<'a> {
         self.add(leaf, shape, None, true, value)
     }
 
-    /// The same, where `reshape` may bring what a publisher has to the shape that is wanted. What we
-    /// saved ourselves has that shape.
+    /// The same, where `reshape` may bring a publisher's tensor to the wanted shape. What we saved
+    /// ourselves has that shape.
     ///
     /// # Errors
     /// As [`param`](Self::param), and if the source's shape cannot be brought to the wanted one.
@@ -123,7 +125,7 @@ impl<'a> VarBuilder<'a> {
         self.add(leaf, shape, Some(reshape), true, value)
     }
 
-    /// A tensor that belongs to the model but that no gradient moves: statistics.
+    /// A tensor of the model that gets no gradient: running statistics.
     ///
     /// # Errors
     /// As [`param`](Self::param).

@@ -1,7 +1,7 @@
-//! Key maps: tables that translate our names into a publisher's.
+//! Key maps: tables that translate our parameter names into a publisher's.
 //!
-//! A family of checkpoints is one table, in the family's own file. Our code never mentions a
-//! publisher's name elsewhere. The same table, read backwards, is the export.
+//! A family of checkpoints is one table, in the family's own file. A publisher's names occur
+//! nowhere else in our code. The same table, read backwards, is the export.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use tch::Tensor;
 
 use crate::error::{Error, Result};
 
-/// How one family of checkpoints names what we know by our names.
+/// How one family of checkpoints names our parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyMap {
     /// The name in messages.
     pub name: &'static str,
-    /// What a checkpoint may put before the names of its body, depending on the class that saved
-    /// it. Names of the head stand without.
+    /// The prefixes that a checkpoint may put before the names of its body, depending on the class
+    /// that saved it. Names of the head have none.
     pub prefixes: &'static [&'static str],
     /// The table of the body. Its first line must be one that every checkpoint of the family has.
     pub body: &'static [KeyRule],
@@ -23,11 +23,11 @@ pub struct KeyMap {
     pub head: &'static [KeyRule],
 }
 
-/// One line of a table: our module or parameter, theirs, and how the tensor fits. A line for a
-/// module serves every leaf (`weight`, `bias`) below it. `{}` stands for an index, the same on both
-/// sides; `{+1}` for the index counted from 1.
+/// One line of a table: our module or parameter, theirs, and how the tensor is transformed. A line
+/// for a module covers every leaf (`weight`, `bias`) below it. `{}` is an index, the same on both
+/// sides; `{+1}` the index counted from 1.
 ///
-/// Several lines for one of ours are spellings: the first that the checkpoint has counts.
+/// Several lines for one of ours are alternatives: the first that the checkpoint has counts.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyRule {
     ours: &'static str,
@@ -38,42 +38,41 @@ pub struct KeyRule {
 /// How a publisher's tensor becomes ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TensorTransform {
-    /// It is ours.
+    /// It is the same.
     Same,
-    /// A matrix is transposed, as in GPT-2's `Conv1D`; a vector is ours.
+    /// A matrix is transposed, as in GPT-2's `Conv1D`; a vector is the same.
     Transposed,
-    /// Ours is one of three that lie behind each other in the first dimension: query 0, key 1,
-    /// value 2.
+    /// Ours is one of three that are concatenated in the first dimension: query 0, key 1, value 2.
     QkvSlice(u8),
-    /// The same of a matrix that is transposed, too.
+    /// The same of a matrix that is also transposed.
     TransposedQkvSlice(u8),
-    /// `v · g / ‖v‖` of the two tensors of these names below theirs: weight normalisation
-    /// (Salimans and Kingma 2016).
+    /// Weight normalisation (Salimans and Kingma 2016): `v · g / ‖v‖` of the two tensors of these
+    /// names below theirs.
     WeightNorm {
-        /// The name of the length.
+        /// The name of the norm `g`.
         g: &'static str,
-        /// The name of the direction.
+        /// The name of the direction `v`.
         v: &'static str,
-        /// The dimension that has a length for each of its places.
+        /// The dimension that has a norm for each index.
         dim: i64,
     },
-    /// The mean of two heads, each on a token of its own: side by side, halved (DeiT, §4).
+    /// The mean of two heads, each on a token of its own: concatenated and halved (DeiT, §4).
     MeanOfHeads {
         /// The other head.
         second: &'static str,
     },
-    /// The publisher has none, which is the same as zeros.
+    /// The publisher has none, which is equivalent to zeros.
     Zeros,
-    /// The publisher has none, which is the same as ones.
+    /// The publisher has none, which is equivalent to ones.
     Ones,
 }
 
-/// A line for tensors that are ours as they are.
+/// A line for tensors that are the same.
 pub(crate) const fn same(ours: &'static str, theirs: &'static str) -> KeyRule {
     KeyRule { ours, theirs, transform: TensorTransform::Same }
 }
 
-/// A line for tensors that have to be fitted.
+/// A line for tensors that are transformed.
 pub(crate) const fn transformed(
     ours: &'static str,
     theirs: &'static str,
@@ -82,33 +81,34 @@ pub(crate) const fn transformed(
     KeyRule { ours, theirs, transform }
 }
 
-/// A line for a parameter of ours that the publisher does without.
+/// A line for a parameter of ours that the publisher does not have.
 pub(crate) const fn absent(ours: &'static str, transform: TensorTransform) -> KeyRule {
     KeyRule { ours, theirs: "", transform }
 }
 
-/// What one of our parameters is made of.
+/// What one of our parameters is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorSource {
-    /// The publisher's tensors, in the order that [`TensorTransform::apply`] takes them.
+    /// The publisher's tensors, in the order in which [`TensorTransform::apply`] takes them.
     pub parts: Vec<String>,
     /// How they become ours.
     pub transform: TensorTransform,
 }
 
 impl KeyMap {
-    /// What our parameter may be made of, the first choice first: `trunk.blocks.3.attn.q.weight`
-    /// of `bert.encoder.layer.3.attention.self.query.weight`. Empty if the table does not know it.
+    /// What our parameter may be made from, the first choice first: `trunk.blocks.3.attn.q.weight`
+    /// from `bert.encoder.layer.3.attention.self.query.weight`. Empty if the table has no line for
+    /// it.
     pub fn sources(&self, prefix: &str, ours: &str) -> Vec<TensorSource> {
-        let body = self.body.iter().filter_map(|rule| rule.recipe(prefix, ours));
-        body.chain(self.head.iter().filter_map(|rule| rule.recipe("", ours))).collect()
+        let body = self.body.iter().filter_map(|rule| rule.source(prefix, ours));
+        body.chain(self.head.iter().filter_map(|rule| rule.source("", ours))).collect()
     }
 
-    /// The publisher's tensors that ours make up, by the publisher's names: the table read backwards.
-    /// Of several spellings, the first one is written.
+    /// Our tensors as the publisher's, by the publisher's names: the table read backwards. Of
+    /// several alternatives, the first is written.
     ///
     /// # Errors
-    /// If the table has no name for one of ours, or no place for what was trained into it.
+    /// If the table has no name for one of ours, or the publisher's model cannot hold its values.
     pub fn publish(&self, ours: &BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>> {
         let prefix = self.prefixes.first().copied().unwrap_or_default();
         let (mut theirs, mut slices) = (BTreeMap::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
@@ -147,7 +147,8 @@ impl KeyMap {
                     }
                 }
                 (transform, _) => {
-                    // A key's bias adds the same to all scores of a query: the softmax takes it away.
+                    // A key's bias adds the same to all scores of a query, which the softmax
+                    // cancels.
                     let plain = transform.apply(&[], &value.size())?.to_device(value.device());
                     if !name.ends_with(".k.bias") && value != plain {
                         return Err(Error::NotRepresentable {
@@ -164,7 +165,7 @@ impl KeyMap {
         Ok(theirs)
     }
 
-    /// The prefix that the names of a checkpoint carry, or `None` if it is not of this family.
+    /// The prefix of a checkpoint's names, or `None` if it is not of this family.
     pub fn prefix<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Option<&'static str> {
         let first = self.body.first()?;
         let probe = fill(first.theirs, &[0, 0]);
@@ -181,7 +182,7 @@ impl KeyMap {
 }
 
 impl KeyRule {
-    fn recipe(&self, prefix: &str, ours: &str) -> Option<TensorSource> {
+    fn source(&self, prefix: &str, ours: &str) -> Option<TensorSource> {
         let (at, leaf) = match indices(self.ours, ours) {
             Some(at) => (at, String::new()),
             None => {
@@ -205,11 +206,11 @@ impl KeyRule {
 }
 
 impl TensorTransform {
-    /// Makes our tensor of the publisher's; `shape` is the one that is wanted, of which only those
-    /// that the publisher does without take notice.
+    /// Makes our tensor from the publisher's. `shape` is the wanted one, which matters only for
+    /// those that the publisher does not have.
     ///
     /// # Errors
-    /// If the tensors cannot be put together in this way.
+    /// If the tensors cannot be combined in this way.
     pub fn apply(self, parts: &[Tensor], shape: &[i64]) -> Result<Tensor> {
         let slice = |x: &Tensor, i: u8| {
             let size = x.size().first().copied().unwrap_or_default() / 3;
@@ -238,7 +239,7 @@ fn transposed(x: &Tensor) -> Tensor {
     }
 }
 
-/// The Euclidean lengths along all dimensions but one, which are kept with the size 1.
+/// The Euclidean norms along all dimensions but one; the others keep the size 1.
 fn lengths(x: &Tensor, dim: i64) -> Result<Tensor> {
     let over: Vec<i64> = (0..x.dim() as i64).filter(|&d| d != dim).collect();
     Ok(x.f_norm_scalaropt_dim(2, over.as_slice(), true)?)
@@ -257,7 +258,7 @@ fn indices(pattern: &str, name: &str) -> Option<Vec<usize>> {
     }
 }
 
-/// A pattern with indices in the place of `{}` and `{+1}`.
+/// A pattern with indices in place of `{}` and `{+1}`.
 fn fill(pattern: &str, at: &[usize]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
     for index in at {
@@ -340,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn tensors_are_fitted_and_the_table_read_backwards() {
+    fn tensors_are_transformed_and_the_table_read_backwards() {
         let x = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([6, 2]);
         let apply = |transform: TensorTransform, parts: &[&Tensor], shape: &[i64]| {
             let parts: Vec<_> = parts.iter().map(|p| p.shallow_clone()).collect();
@@ -373,7 +374,7 @@ mod tests {
         assert_eq!(theirs["second.weight"], &x.narrow(1, 1, 1) * 2.);
         let halves = apply(TensorTransform::MeanOfHeads { second: "" }, &[&x, &x], &[6, 4]);
         assert_eq!(halves.sum_dim_intlist(1, false, None), x.sum_dim_intlist(1, false, None));
-        // Columns of lengths 5 and 13, brought to 10 and 26.
+        // Columns of norms 5 and 13, scaled to 10 and 26.
         let v = Tensor::from_slice2(&[[3f32, 5.], [4., 12.]]);
         let g = Tensor::from_slice2(&[[10f32, 26.]]);
         let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };

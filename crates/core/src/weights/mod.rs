@@ -1,4 +1,4 @@
-//! From files to named tensors to parameters.
+//! Weights: from files to named tensors to parameters.
 
 mod builder;
 pub mod checkpoint;

@@ -1,9 +1,9 @@
-//! Our names: what patterns match, and which one was meant.
+//! Parameter names: globs, and the most similar name.
 
-/// Whether a glob is for a name: `*` stands for any run of characters, dots too, `?` for one.
+/// Whether a glob matches a name: `*` stands for any characters, dots too, `?` for one.
 pub fn matches(glob: &str, name: &str) -> bool {
     let (glob, name) = (glob.as_bytes(), name.as_bytes());
-    // Where to go on, in both, if the last star has to take one character more.
+    // Where to go on, in both, if the last star has to match one character more.
     let (mut at, mut from, mut star) = (0, 0, None);
     while from < name.len() {
         match glob.get(at) {
@@ -16,10 +16,10 @@ pub fn matches(glob: &str, name: &str) -> bool {
                 from += 1;
             }
             _ => match star {
-                Some((behind, taken)) => {
-                    star = Some((behind, taken + 1));
+                Some((behind, matched)) => {
+                    star = Some((behind, matched + 1));
                     at = behind;
-                    from = taken + 1;
+                    from = matched + 1;
                 }
                 None => return false,
             },
@@ -28,7 +28,7 @@ pub fn matches(glob: &str, name: &str) -> bool {
     glob[at..].iter().all(|&c| c == b'*')
 }
 
-/// The most similar of some names, if any is similar at all.
+/// The most similar of some names, if any is similar enough.
 pub(crate) fn nearest<'n>(name: &str, others: impl Iterator<Item = &'n str>) -> Option<String> {
     others
         .map(|other| (distance(name, other), other))

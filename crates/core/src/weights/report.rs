@@ -1,4 +1,4 @@
-//! What became of a checkpoint's tensors and of a model's parameters.
+//! Which tensors were loaded, which parameters are new, and which tensors are unused.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,31 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{Reshaped, WeightSource};
 
-/// Where a part's parameters come from.
+/// The origin of a part's parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// Taken from a checkpoint.
+    /// Loaded from a checkpoint.
     Pretrained,
-    /// Made at random.
+    /// Newly initialised.
     Fresh,
 }
 
-/// What became of a checkpoint's tensors and of a model's parameters.
+/// Which of a checkpoint's tensors were loaded, and which of a model's parameters are new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadReport {
-    /// The publisher's names of the tensors that became parameters.
+    /// The publisher's names of the loaded tensors.
     pub loaded: Vec<String>,
-    /// Our names of the parameters that were made fresh.
+    /// Our names of the new parameters.
     pub fresh: Vec<String>,
-    /// The publisher's names of the tensors that nobody asked for.
+    /// The publisher's names of the unused tensors.
     pub unused: Vec<String>,
-    /// Those of the taken ones that were brought to another shape.
+    /// The loaded tensors that were resized.
     pub reshaped: Vec<Reshaped>,
 }
 
 impl LoadReport {
-    /// The account for a store whose parameters came from `source` or were made fresh.
+    /// The report for a store whose parameters were loaded from `source` or newly initialised.
     pub fn new(source: Option<&WeightSource<'_>>, fresh: &Fresh) -> Self {
         let loaded = source.map(|s| s.loaded.borrow().clone()).unwrap_or_default();
         let unused = source
@@ -49,7 +49,7 @@ impl LoadReport {
         }
     }
 
-    /// Whether a parameter of ours was made fresh.
+    /// Whether a parameter of ours is new.
     pub fn is_fresh(&self, name: &str) -> bool {
         self.fresh.binary_search_by(|fresh| fresh.as_str().cmp(name)).is_ok()
     }
@@ -66,7 +66,7 @@ impl fmt::Display for LoadReport {
     }
 }
 
-/// The names of the parameters that were made at random.
+/// The names of the newly initialised parameters.
 #[derive(Debug, Default)]
 pub struct Fresh(RefCell<BTreeSet<String>>);
 

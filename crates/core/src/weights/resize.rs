@@ -1,11 +1,11 @@
-//! Surgery: pretrained tensors of an embedder brought to inputs of another shape.
+//! Resizing pretrained embedders to inputs of another shape.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::error::Result;
 
-/// How a table of positions is brought to another grid.
+/// How position embeddings are resampled to another grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resampling {
@@ -13,13 +13,13 @@ pub enum Resampling {
     Bicubic,
     /// The same, smoothed where the grid becomes coarser: timm.
     Antialiased,
-    /// The first rows and columns of a larger grid: AST, for a place is as far from the next one in
-    /// a short recording as in a long one.
+    /// The first rows and columns of a larger grid: AST, as positions are equally far apart in
+    /// short and in long recordings.
     Cut,
 }
 
 impl Resampling {
-    /// `[N, C, H, W]` to the sides `to`.
+    /// `[N, C, H, W]` to the size `to`.
     fn apply(self, x: &Tensor, to: [i64; 2]) -> Result<Tensor> {
         Ok(match self {
             Self::Bicubic => x.f_upsample_bicubic2d(to, false, None, None)?,
@@ -29,9 +29,9 @@ impl Resampling {
     }
 }
 
-/// A table of positions `[1, tokens + H · W, D]`, row by row, for a grid of other sides: `[1, tokens
-/// + H' · W', D]`. The positions of the tokens before the grid stay as they are. `None`: the grids are
-/// the same, the table is not of the grid `from`, or there is not enough of it to be cut.
+/// Resamples position embeddings `[1, tokens + H · W, D]`, row by row, to another grid:
+/// `[1, tokens + H' · W', D]`. Those of the tokens before the grid stay as they are. `None`: the
+/// grids are the same, the table does not belong to the grid `from`, or it is too small to be cut.
 pub fn position_embedding(
     table: &Tensor,
     tokens: i64,
@@ -40,9 +40,9 @@ pub fn position_embedding(
     by: Resampling,
 ) -> Result<Option<Tensor>> {
     let cells = from[0] * from[1];
-    let &[1, places, width] = table.size().as_slice() else { return Ok(None) };
+    let &[1, positions, width] = table.size().as_slice() else { return Ok(None) };
     let short = by == Resampling::Cut && (from[0] < to[0] || from[1] < to[1]);
-    if from == to || places != tokens + cells || short {
+    if from == to || positions != tokens + cells || short {
         return Ok(None);
     }
     let grid = table.narrow(1, tokens, cells).transpose(1, 2).reshape([1, width, from[0], from[1]]);
@@ -50,19 +50,18 @@ pub fn position_embedding(
     Ok(Some(Tensor::f_cat(&[table.narrow(1, 0, tokens), grid], 1)?))
 }
 
-/// The kernel of a patch embedding `[D, C, P, Q]` for patches of other sides: what it makes of a
-/// patch is as near as can be to what it made of that patch before it was resized. For that the
-/// kernel is multiplied by the pseudo-inverse of the resizing, which is bicubic and antialiased
-/// (FlexiViT, Beyer et al. 2023, §3.4). `None`: the sides are the same, or
-/// the kernel is not of patches.
+/// Resizes the kernel of a patch embedding `[D, C, P, Q]` to patches of another size, such that its
+/// output on a resized patch is as close as possible to that on the original one: the kernel is
+/// multiplied by the pseudo-inverse of the resize matrix, bicubic and antialiased (FlexiViT, Beyer
+/// et al. 2023, §3.4). `None`: the size is the same, or the kernel is not of patches.
 pub fn patch_kernel(kernel: &Tensor, to: [i64; 2]) -> Result<Option<Tensor>> {
     let &[width, channels, rows, columns] = kernel.size().as_slice() else { return Ok(None) };
     if [rows, columns] == to {
         return Ok(None);
     }
     let pixels = rows * columns;
-    // Every pixel resized by itself: the rows of the transposed matrix of the resizing. In f64, for
-    // the pseudo-inverse squares what is lost to rounding.
+    // Every pixel resized by itself: the rows of the transposed resize matrix. In f64, as the
+    // pseudo-inverse squares the rounding error.
     let each = Tensor::eye(pixels, (Kind::Double, kernel.device()));
     let resizing =
         Resampling::Antialiased.apply(&each.view([pixels, 1, rows, columns]), to)?.flatten(1, 3);
@@ -72,12 +71,13 @@ pub fn patch_kernel(kernel: &Tensor, to: [i64; 2]) -> Result<Option<Tensor>> {
     Ok(Some(resized.reshape([width, channels, to[0], to[1]]).to_kind(kernel.kind())))
 }
 
-/// The share of the largest singular value below which one counts as zero, as in f32.
+/// Singular values below this fraction of the largest count as zero, as in f32.
 const RANK_EPS: f64 = 1e-5;
 
-/// The kernel of a first convolution `[D, C, P, Q]` for inputs of another number of channels, as timm
-/// does it: for one, the sum, which is exact for grey inputs; else the channels in turn, scaled so
-/// that what comes out keeps its size. `None`: the numbers are the same, or the kernel is not of planes.
+/// Adapts the kernel of a first convolution `[D, C, P, Q]` to another number of input channels, as
+/// timm does: for one, the sum, which is exact for grey inputs; else the channels repeated and
+/// scaled such that the output keeps its scale. `None`: the numbers are the same, or the kernel is
+/// not 2-D.
 pub fn input_channels(kernel: &Tensor, to: i64) -> Result<Option<Tensor>> {
     let &[_, from, _, _] = kernel.size().as_slice() else { return Ok(None) };
     Ok(Some(match (from, to) {

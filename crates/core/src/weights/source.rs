@@ -1,4 +1,4 @@
-//! A checkpoint read through a key map; remembers what was taken.
+//! A checkpoint read through a key map.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use super::lora::{A, B, Lora};
 use super::names::nearest;
 use crate::error::{Error, Result};
 
-/// A checkpoint read through a key map. It remembers what was taken.
+/// A checkpoint read through a key map. It records which tensors were loaded.
 #[derive(Debug)]
 pub struct WeightSource<'c> {
     pub(super) checkpoint: &'c Checkpoint,
@@ -21,19 +21,19 @@ pub struct WeightSource<'c> {
     pub(super) reshaped: RefCell<Vec<Reshaped>>,
 }
 
-/// Whose names a checkpoint's tensors have.
+/// Whose names the checkpoint's tensors have.
 #[derive(Debug)]
 pub(super) enum Names {
-    /// Ours, of the very model that is built: each tensor is taken as it is.
+    /// Ours, of the very model that is built: each tensor is loaded as it is.
     Same,
-    /// Ours, of a model that another one is made from: shapes are fitted, and adapters of LoRA, whose
-    /// product counts so much, are added to the weights that they stand beside.
+    /// Ours, of a model that another one is made from: tensors may be resized, and LoRA products,
+    /// scaled by this, are added to the weights of their layers.
     Ours { adapters: Option<f64> },
     /// A publisher's, below a prefix.
     Theirs(KeyMap, &'static str),
 }
 
-/// Brings a publisher's tensor to the shape that is wanted; `None`: it stays as it is.
+/// Brings a publisher's tensor to the wanted shape; `None`: it stays as it is.
 pub type Reshape<'r> = &'r dyn Fn(&Tensor) -> Result<Option<Tensor>>;
 
 impl<'c> WeightSource<'c> {
@@ -52,13 +52,13 @@ impl<'c> WeightSource<'c> {
         Ok(Self::named(checkpoint, Names::Theirs(key_map, prefix)))
     }
 
-    /// A checkpoint of ours, as a run folder keeps it, of the very model that is built.
+    /// A checkpoint of ours, as in a run folder, of the very model that is built.
     pub fn ours(checkpoint: &'c Checkpoint) -> Self {
         Self::named(checkpoint, Names::Same)
     }
 
-    /// A checkpoint of ours that another model is made from: it is read as a publisher's is, and what
-    /// the adapters of a LoRA learned is added to the weights.
+    /// A checkpoint of ours that another model is made from: it is read as a publisher's is, and
+    /// LoRA products are merged into the weights.
     pub fn to_transfer(checkpoint: &'c Checkpoint, lora: Option<&Lora>) -> Self {
         Self::named(checkpoint, Names::Ours { adapters: lora.map(Lora::scale) })
     }
@@ -67,14 +67,14 @@ impl<'c> WeightSource<'c> {
         Self { checkpoint, names, loaded: RefCell::default(), reshaped: RefCell::default() }
     }
 
-    /// The shape of the tensor that ours is made of as it is, before anything is built.
+    /// The shape of the publisher's tensor for our parameter, before anything is built.
     pub fn shape(&self, ours: &str) -> Option<&[i64]> {
-        let recipe = self.recipe(ours).ok()?;
-        Some(&self.checkpoint.entry(recipe.parts.first()?)?.shape)
+        let source = self.source(ours).ok()?;
+        Some(&self.checkpoint.entry(source.parts.first()?)?.shape)
     }
 
-    /// The first of the spellings that the checkpoint has.
-    fn recipe(&self, ours: &str) -> Result<TensorSource> {
+    /// The first of the alternatives that the checkpoint has.
+    fn source(&self, ours: &str) -> Result<TensorSource> {
         let (sources, key_map) = match &self.names {
             Names::Same | Names::Ours { .. } => (
                 vec![TensorSource { parts: vec![ours.into()], transform: TensorTransform::Same }],
@@ -85,12 +85,12 @@ impl<'c> WeightSource<'c> {
         let Some(first) = sources.first() else {
             return Err(Error::Unmapped { ours: ours.into(), key_map });
         };
-        let lacks = |recipe: &TensorSource| {
-            recipe.parts.iter().find(|part| self.checkpoint.entry(part).is_none()).cloned()
+        let lacks = |source: &TensorSource| {
+            source.parts.iter().find(|part| self.checkpoint.entry(part).is_none()).cloned()
         };
         let missing = lacks(first);
-        match (sources.into_iter().find(|recipe| lacks(recipe).is_none()), missing) {
-            (Some(recipe), _) => Ok(recipe),
+        match (sources.into_iter().find(|source| lacks(source).is_none()), missing) {
+            (Some(source), _) => Ok(source),
             (None, theirs) => {
                 let (theirs, path) = (theirs.unwrap_or_default(), self.checkpoint.path().into());
                 let near = nearest(&theirs, self.checkpoint.entries().map(|(n, _)| n));
@@ -113,17 +113,17 @@ impl<'c> WeightSource<'c> {
         shape: &[i64],
         reshape: Option<Reshape<'_>>,
     ) -> Result<Tensor> {
-        let recipe = self.recipe(ours)?;
+        let source = self.source(ours)?;
         let parts: Vec<Tensor> =
-            recipe.parts.iter().map(|part| self.checkpoint.tensor(part)).collect::<Result<_>>()?;
-        let value = recipe.transform.apply(&parts, shape)?.to_kind(Kind::Float);
+            source.parts.iter().map(|part| self.checkpoint.tensor(part)).collect::<Result<_>>()?;
+        let value = source.transform.apply(&parts, shape)?.to_kind(Kind::Float);
         let value = match self.adapter(ours)? {
             Some(product) => value + product,
             None => value,
         };
-        let (theirs, got) = (recipe.parts.join(" and "), value.size());
-        // What we saved has the wanted shape. A publisher's may have to be reshaped even so: a grid of
-        // 4 × 4 has as many positions as one of 8 × 2.
+        let (theirs, got) = (source.parts.join(" and "), value.size());
+        // What we saved has the wanted shape. A publisher's may need resizing even if the shape is
+        // equal: a grid of 4 × 4 has as many positions as one of 8 × 2.
         let reshape = reshape.filter(|_| !matches!(self.names, Names::Same));
         let reshaped = reshape.map(|reshape| reshape(&value)).transpose()?.flatten();
         let value = match reshaped {
@@ -138,11 +138,11 @@ impl<'c> WeightSource<'c> {
             let (want, path) = (shape.to_vec(), self.checkpoint.path().into());
             return Err(Error::Shape { ours: ours.into(), theirs, path, want, got });
         }
-        self.loaded.borrow_mut().extend(recipe.parts);
+        self.loaded.borrow_mut().extend(source.parts);
         Ok(value)
     }
 
-    /// What an adapter adds to our weight of this name, if there is one: `(α/r) · B A`.
+    /// The product that an adapter adds to our weight of this name, if there is one: `(α/r) · B A`.
     fn adapter(&self, ours: &str) -> Result<Option<Tensor>> {
         let Names::Ours { adapters: Some(scale) } = self.names else { return Ok(None) };
         let Some(layer) = ours.strip_suffix(".weight") else { return Ok(None) };
@@ -156,7 +156,7 @@ impl<'c> WeightSource<'c> {
     }
 }
 
-/// A tensor that was brought to another shape.
+/// A tensor that was resized.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reshaped {
     /// The publisher's name.

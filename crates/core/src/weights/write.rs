@@ -1,4 +1,4 @@
-//! Named tensors to a file.
+//! Writes named tensors to a file.
 
 use std::borrow::Cow;
 use std::fs;
@@ -10,8 +10,8 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{Error, Result};
 use crate::files::beside;
 
-/// Writes named tensors to a safetensors file, counts as i64 and all else as f32, beside its place
-/// first.
+/// Writes named tensors to a safetensors file, counts as i64 and all else as f32: first under
+/// another name, then renamed.
 pub(crate) fn write_tensors(
     tensors: impl IntoIterator<Item = (String, Tensor)>,
     path: &Path,
@@ -20,7 +20,7 @@ pub(crate) fn write_tensors(
         .into_iter()
         .map(|(name, tensor)| Ok((name, Stored::new(&tensor)?)))
         .collect::<Result<_>>()?;
-    // transformers asks for it.
+    // transformers requires it.
     let metadata = Some([("format".to_string(), "pt".to_string())].into());
     let partial = beside(path);
     safetensors::serialize_to_file(tensors, metadata, &partial).map_err(|e| Error::Malformed {

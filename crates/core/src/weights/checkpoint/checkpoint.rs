@@ -13,10 +13,10 @@ use super::mapped::Mapped;
 use crate::error::{Error, Result};
 use crate::weights::names::nearest;
 
-/// A checkpoint: memory-mapped files of named tensors, and the folder that they were published in.
+/// A checkpoint: memory-mapped files of named tensors, and the folder they were published in.
 ///
-/// A file's format is recognised by its contents. Nothing that a file says is executed, and what
-/// it claims is checked against its length before memory is taken for it.
+/// A file's format is recognised by its contents. Nothing in a file is executed, and its claims are
+/// checked against its length before memory is allocated.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
@@ -90,7 +90,7 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// A checkpoint without tensors, beside an architecture at `path`.
+    /// A checkpoint without tensors, for an architecture at `path`.
     pub(crate) fn none(path: PathBuf) -> Self {
         Self::empty(path, Format::Safetensors)
     }
@@ -105,13 +105,13 @@ impl Checkpoint {
         Self { path, format, files: vec![], entries, skipped }
     }
 
-    /// Adds the file that the tensors added last are in.
+    /// Adds the file of the tensors added last.
     fn add_file(&mut self, file: Mapped) {
         file.release();
         self.files.push(file);
     }
 
-    /// Adds a tensor of the file that comes next.
+    /// Adds a tensor of the file that is added next.
     fn add(&mut self, name: String, stored: Stored) {
         match kind(stored.dtype) {
             Some(kind) => {
@@ -156,7 +156,7 @@ impl Checkpoint {
         self.entries.get(name)
     }
 
-    /// What else the file has a name for, and what it is: the epoch, an optimizer, a tensor of a
+    /// Other named contents of the file, and what they are: the epoch, an optimizer, a tensor of a
     /// type that libtorch lacks.
     pub fn skipped(&self) -> impl Iterator<Item = (&str, &str)> {
         self.skipped.iter().map(|(name, what)| (name.as_str(), what.as_str()))
@@ -164,20 +164,20 @@ impl Checkpoint {
 
     /// One tensor, contiguous, on the CPU and in the type it is stored in.
     ///
-    /// Where the file has it just so, it is no copy but a private map of the file: pages are read
-    /// when they are touched, and copied when they are written to. Each call makes a tensor of its
-    /// own; writing to it changes neither the file nor any other.
+    /// Where the file has it in that form, it is not a copy but a private map of the file: pages
+    /// are read when they are touched, and copied when they are written to. Each call makes an
+    /// independent tensor: writing to it changes neither the file nor any other.
     ///
     /// # Errors
     /// If there is no such tensor, or if its record is broken where [`Checkpoint::open`] did not
-    /// look: within what is packed.
+    /// look: within compressed data.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
         let Some(entry) = self.entries.get(name) else {
             let problem = match (
                 self.skipped.get(name),
                 nearest(name, self.entries.keys().map(String::as_str)),
             ) {
-                (Some(what), _) => format!("{} is no tensor but: {what}", quote(name)),
+                (Some(what), _) => format!("{} is not a tensor but: {what}", quote(name)),
                 (None, Some(near)) => {
                     format!("no tensor {} (did you mean {}?)", quote(name), quote(&near))
                 }
@@ -189,7 +189,7 @@ impl Checkpoint {
     }
 }
 
-/// The type of libtorch that elements are, if it has one.
+/// The libtorch type of elements, if there is one.
 fn kind(dtype: Dtype) -> Option<Kind> {
     Some(match dtype {
         Dtype::BOOL => Kind::Bool,

@@ -1,10 +1,4 @@
-//! Named tensors on disk, their shapes and types known before any of their data is touched.
-//!
-//! | file | holds |
-//! |---|---|
-//! | `find.rs` | which files a path means: a folder in Hugging Face layout, shards |
-//! | `format/` | a reader for each format, on bytes alone |
-//! | `mapped.rs`, `blob.rs`, `blob.cpp` | from bytes of a file to a tensor, without a copy |
+//! Which files a path means: a folder in Hugging Face layout, a file, or shards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,19 +11,19 @@ pub const WEIGHTS: &str = "model.safetensors";
 /// The file that a folder in Hugging Face layout keeps its architecture in.
 pub const CONFIG: &str = "config.json";
 
-/// The file that a folder in Hugging Face layout keeps the preparation of pictures or sound in.
+/// The file that a folder in Hugging Face layout keeps the preprocessing of pictures or sound in.
 pub const PREPROCESSOR: &str = "preprocessor_config.json";
 
-/// The files that a folder in Hugging Face layout may keep its weights in, whole or in shards that an
-/// index names, as tensors alone or pickled: the first one wins.
+/// The files that a folder in Hugging Face layout may keep its weights in, whole or in shards
+/// listed by an index, as safetensors or pickled: the first one wins.
 pub(crate) const PUBLISHED: [&str; 4] =
     [WEIGHTS, "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
-/// The endings that say of a file in a folder that it is a checkpoint. What it is, its contents
-/// say.
+/// The extensions that mark a file in a folder as a checkpoint. Its format is recognised by its
+/// contents.
 const ENDINGS: [&str; 8] = ["safetensors", "pt", "pth", "bin", "ckpt", "th", "npz", "npy"];
 
-/// The file that a path means, if it is a folder.
+/// The checkpoint file in a folder, or the path itself if it is a file.
 ///
 /// # Errors
 /// If there is none, or if there is more than one.
@@ -68,7 +62,7 @@ pub(super) fn file(given: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The files in a folder that are checkpoints by their endings, in alphabetical order.
+/// The files in a folder that are checkpoints by their extensions, in alphabetical order.
 fn by_ending(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
     let mut files: Vec<PathBuf> = entries

@@ -49,14 +49,14 @@ impl Mapped {
         &self.data
     }
 
-    /// Lets go of the pages that were looked at. The system maps many around each that is touched,
-    /// and all of them count as this process's.
+    /// Releases the pages that were touched. The system maps many around each, and all of them
+    /// count as this process's memory.
     pub(super) fn release(&self) {
         // SAFETY: a page of a shared, read-only map comes back from the file as it was.
         let _ = unsafe { self.data.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
-    /// A tensor of the file: contiguous, in memory of its own that may be written to.
+    /// A tensor of the file: contiguous, in its own memory, which may be written to.
     pub(super) fn tensor(&self, kind: Kind, shape: &[i64], stored: &Stored) -> Result<Tensor> {
         if stored.numel() == 0 {
             Ok(Tensor::f_zeros(shape, (kind, Device::Cpu))?)
@@ -103,23 +103,23 @@ impl Mapped {
             out.chunks_exact_mut(part).for_each(<[u8]>::reverse);
         }
         if kind == Kind::Bool {
-            // Every other byte is undefined behaviour as a bool, in C++ as in Rust.
+            // Any other byte is undefined behaviour as a bool, in C++ as in Rust.
             out.iter_mut().for_each(|b| *b = u8::from(*b != 0));
         }
         Ok(tensor)
     }
 
     /// Bytes of the file, mapped. Copied on write, page by page: the file never changes, and no two
-    /// maps share what was written.
+    /// maps share writes.
     fn map(&self, from: usize, bytes: usize) -> io::Result<MmapMut> {
         let mut options = MmapOptions::new();
         // SAFETY: as in `open`. Only the caller has this map.
         unsafe { options.offset(from as u64).len(bytes).map_copy(&self.file) }
     }
 
-    /// Bytes of the file, read into memory of their own: for elements that lie askew in the file,
-    /// as behind a legacy pickle. They are not copied from the map of the file, whose pages would
-    /// have to be mapped one by one and count beside the copy.
+    /// Bytes of the file, read into new memory: for elements that are not aligned in the file, as
+    /// after a legacy pickle. They are not copied from the map of the file, whose pages would have
+    /// to be mapped one by one and count beside the copy.
     fn read(&self, from: usize, bytes: usize) -> io::Result<MmapMut> {
         let mut memory = MmapMut::map_anon(bytes)?;
         // Without advice to take large pages. Getting the pages is most of the work, and large ones
@@ -134,7 +134,7 @@ impl Mapped {
             {
                 populate(chunk);
                 if let Err(e) = self.file.read_exact_at(chunk, (from + i * READ_AT_ONCE) as u64) {
-                    // Of several, the first.
+                    // The first of several errors.
                     let _ = failed.set(e);
                 }
             }
@@ -145,8 +145,8 @@ impl Mapped {
         }
     }
 
-    /// The error that a file is not what it should be. Its message is a line, whatever names the
-    /// file has in it.
+    /// The error that the file is malformed. Its message is one line, whatever names the file has
+    /// in it.
     pub(super) fn malformed(&self, problem: impl AsRef<str>) -> Error {
         const SHOWN: usize = 400;
         let printed = |c: char| if c.is_control() { ' ' } else { c };
@@ -155,8 +155,8 @@ impl Mapped {
     }
 }
 
-/// Gets the pages of fresh memory in one call, which takes two thirds of the time of a fault for
-/// each. `chunk` begins with a page.
+/// Gets the pages of new memory in one call, which takes two thirds of the time of a fault for
+/// each. `chunk` is page-aligned.
 #[cfg(target_os = "linux")]
 fn populate(chunk: &mut [u8]) {
     // SAFETY: the pages are the caller's alone, and keep what is in them.

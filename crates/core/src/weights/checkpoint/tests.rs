@@ -126,7 +126,7 @@ fn types_of_untyped_storages() {
     assert_eq!(Vec::<f32>::try_from(f8.to_kind(Kind::Float)).unwrap(), [1., -2.]);
     let error = checkpoint.tensor("u16").unwrap_err().to_string();
     assert!(
-        error.ends_with("`u16` is no tensor but: tensor of U16, which libtorch lacks"),
+        error.ends_with("`u16` is not a tensor but: tensor of U16, which libtorch lacks"),
         "{error}"
     );
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! models--org--name/blobs/ETAG                            a file's bytes
-//! models--org--name/blobs/ETAG.incomplete                 the first of them
+//! models--org--name/blobs/ETAG.incomplete                 those downloaded so far
 //! models--org--name/snapshots/COMMIT/config.json          a link to ../../blobs/ETAG
 //! models--org--name/refs/main                             COMMIT
 //! .locks/models--org--name/ETAG.lock                      held by whoever writes the blob
@@ -60,7 +60,7 @@ impl<'a> Cache<'a> {
         Some(commit.trim().to_owned()).filter(|commit| is_commit(commit))
     }
 
-    /// Notes what the reference's revision means now. A commit needs no note.
+    /// Records what the reference's revision means now. A commit needs no record.
     pub(super) fn note(&self, commit: &str) -> Result<()> {
         if self.commit().as_deref() == Some(commit) {
             return Ok(());
@@ -78,8 +78,8 @@ impl<'a> Cache<'a> {
         self.folder.join("refs").join(self.reference.revision())
     }
 
-    /// Waits until nobody else writes a blob, and keeps others from it while the result lives.
-    /// The system releases the lock when a process ends.
+    /// Waits until nobody else writes a blob, and locks it while the result lives. The system
+    /// releases the lock when a process ends.
     pub(super) fn lock(&self, etag: &str, mut waiting: impl FnMut()) -> Result<File> {
         let folder = self.folder.file_name().unwrap_or_default();
         let folder = self.root.join(".locks").join(folder);
@@ -89,7 +89,7 @@ impl<'a> Cache<'a> {
             self.try_io("make", made, fs::create_dir_all(made))?;
         }
         loop {
-            // Not truncated: it is another's as long as that one holds it.
+            // Not truncated: another process may hold it.
             let file = File::options().write(true).create(true).truncate(false).open(&path);
             let file = self.try_io("write", &path, file)?;
             match file.try_lock() {
@@ -100,8 +100,8 @@ impl<'a> Cache<'a> {
                 }
                 Err(TryLockError::Error(error)) => self.try_io("lock", &path, Err(error))?,
             }
-            // Python removes the file with the lock; what was then waited for has no name and
-            // keeps nobody out.
+            // Python removes the file with the lock; the removed file that was waited for locks
+            // nobody out.
             if path.exists() && !is_removed(&file) {
                 return Ok(file);
             }
@@ -120,12 +120,12 @@ impl<'a> Cache<'a> {
                 .map_err(|_| error),
             other => other,
         };
-        // Where links are not to be had, the file itself moves, as in Python.
+        // Where links are not available, the file itself is moved, as in Python.
         let placed = linked.or_else(|_| fs::rename(blob, pointer));
         self.try_io("write", pointer, placed)
     }
 
-    /// Turns a failure of the file system into one that names the reference and what helps.
+    /// Turns an I/O error into one that names the reference and what helps.
     pub(super) fn try_io<T>(&self, action: &str, path: &Path, result: io::Result<T>) -> Result<T> {
         result.map_err(|error| {
             let help = match error.kind() {
@@ -146,7 +146,7 @@ impl<'a> Cache<'a> {
     }
 }
 
-/// The file that a blob's bytes are collected in.
+/// The file in which a blob's bytes are collected.
 pub(super) fn incomplete(blob: &Path) -> PathBuf {
     with_suffix(blob, ".incomplete")
 }
@@ -157,7 +157,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The way from a folder to a file, both below the same root.
+/// The relative path from a folder to a file, both below the same root.
 fn relative(file: &Path, folder: &Path) -> PathBuf {
     let shared = file.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
     let up = folder.components().skip(shared).map(|_| Component::ParentDir);
@@ -180,7 +180,7 @@ fn is_removed(file: &File) -> bool {
     file.metadata().is_ok_and(|m| m.nlink() == 0)
 }
 
-/// Nothing that is open can be removed there.
+/// No open file can be removed there.
 #[cfg(windows)]
 fn is_removed(_: &File) -> bool {
     false

@@ -1,9 +1,10 @@
 //! The hub's HTTP interface: what a repository holds, what a file is, and its bytes.
 //!
 //! `hf-hub` says how the hub is addressed and asks what a repository holds. The bytes are fetched
-//! here, with the HTTP client that `hf-hub` itself uses: its own download shows a file in the
-//! cache before it could be checked, and tells neither a missing revision from a missing
-//! repository nor a stalled connection from a slow one.
+//! `hf-hub` knows the hub's addresses and lists a repository. The bytes are fetched here, with the
+//! HTTP client that `hf-hub` itself uses: its own download puts a file into the cache before it can
+//! be checked, and distinguishes neither a missing revision from a missing repository nor a stalled
+//! connection from a slow one.
 
 use std::time::Duration;
 
@@ -21,13 +22,13 @@ use crate::error::{BoxError, Error, Result};
 /// How long the hub may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// How long a connection may be silent before it counts as cut.
+/// How long a connection may be silent before it counts as broken.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// The longest list of a repository's files that is read, in bytes.
 const MOST_INFO: u64 = 64 << 20;
 
-/// How often the hub may point elsewhere before it says what a file is.
+/// The most redirections before the hub says what a file is.
 const MOST_REDIRECTS: usize = 5;
 
 /// One repository on the hub.
@@ -45,7 +46,7 @@ pub(super) struct Listing {
     pub(super) files: Vec<String>,
 }
 
-/// What the hub says of a file before it is fetched.
+/// What the hub announces of a file before it is fetched.
 pub(super) struct Announced {
     /// Its name in the cache: a hash of its bytes, and free of `/`.
     pub(super) etag: String,
@@ -105,7 +106,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// What a file of a commit is, without its bytes.
+    /// The announcement of a file of a commit, without its bytes.
     pub(super) fn announce(&self, file: &str, commit: &str) -> Result<Announced> {
         let mut url = self.url(file, commit);
         for _ in 0..MOST_REDIRECTS {
@@ -117,7 +118,7 @@ impl<'a> Client<'a> {
             let answer = answer.map_err(|e| self.unreachable(e))?;
             let status = answer.status();
             let header = |name: &str| header(answer.headers(), name);
-            // Large files lie elsewhere, but it is the hub that knows what they are.
+            // Large files are stored elsewhere, but it is the hub that knows what they are.
             if status.is_redirection() && header("X-Linked-Etag").is_none() {
                 let to = header("Location").and_then(|to| absolute(&url, to));
                 url = to.ok_or_else(|| self.no_hub("it points nowhere", None))?;
@@ -146,19 +147,19 @@ impl<'a> Client<'a> {
         Ok(Announced { etag: etag.to_owned(), size, sha256 })
     }
 
-    /// The bytes of a file from one on, from wherever the hub keeps them. A server may ignore
-    /// the wish and send all: the status tells.
+    /// The bytes of a file from `from` on, from wherever the hub stores them. A server may ignore
+    /// the range and send everything: the status tells.
     pub(super) fn bytes(
         &self,
         file: &str,
         commit: &str,
         from: u64,
     ) -> Result<Response<Body>, ureq::Error> {
-        // Compressed on the way, neither lengths nor places would be the file's.
+        // With compression, neither lengths nor offsets would be the file's.
         let mut request = self.agent.get(self.url(file, commit));
         request = request.header("Accept-Encoding", "identity");
         if let Some(token) = &self.settings.token {
-            // Kept from other hosts by the agent.
+            // The agent does not send it to other hosts.
             request = request.header("Authorization", token.header());
         }
         if from > 0 {
@@ -167,7 +168,7 @@ impl<'a> Client<'a> {
         request.call()
     }
 
-    /// The address of a file at a commit, which stays what it is while a branch moves.
+    /// The address of a file at a commit, which never changes, unlike a branch.
     fn url(&self, file: &str, commit: &str) -> String {
         let (endpoint, name) = (&self.settings.endpoint, self.reference.repository());
         format!("{endpoint}/{name}/resolve/{commit}/{}", percent_encoded(file))
@@ -187,7 +188,7 @@ impl<'a> Client<'a> {
         Error::Hub { reference: self.reference.to_string(), problem: problem.into(), source }
     }
 
-    /// The hub cannot be reached, or went silent.
+    /// The error that the hub cannot be reached, or went silent.
     fn unreachable(&self, cause: ureq::Error) -> Error {
         let problem = format!(
             "cannot reach {}; check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 if the \
@@ -197,13 +198,13 @@ impl<'a> Client<'a> {
         self.error(problem, Some(cause.into()))
     }
 
-    /// Something answers that is no hub.
+    /// The error that the answer is not a hub's.
     fn no_hub(&self, what: &str, cause: Option<BoxError>) -> Error {
         let endpoint = &self.settings.endpoint;
         self.error(format!("{endpoint} does not answer as a hub does: {what}; check HF_ENDPOINT and the network"), cause)
     }
 
-    /// The hub says no, to a file or to all.
+    /// The error that the hub refuses a file or everything.
     pub(super) fn refused(&self, answer: &Response<Body>, file: Option<&str>) -> Error {
         let (hub, name) = (&self.settings.endpoint, self.reference.repository());
         let header = |name: &str| header(answer.headers(), name);
@@ -252,7 +253,7 @@ impl<'a> Client<'a> {
                 (500.., _, _) => format!("the hub at {hub} fails ({status}); try again later"),
                 _ => format!("the hub at {hub} refuses ({status}); check HF_ENDPOINT"),
             },
-            // The server's own words, where it has some.
+            // The server's own message, where there is one.
             header("X-Error-Message")
                 .map(|words| words.chars().take(200).collect::<String>().into()),
         )
@@ -263,12 +264,12 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// An ETag without the marks around it.
+/// An ETag without its quotes.
 fn bare(etag: &str) -> &str {
     etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
 }
 
-/// Where a redirection leads that may name the host or not.
+/// The absolute address of a redirection, which may be relative.
 fn absolute(url: &str, location: &str) -> Option<String> {
     if location.starts_with("http://") || location.starts_with("https://") {
         return Some(location.into());
@@ -278,7 +279,7 @@ fn absolute(url: &str, location: &str) -> Option<String> {
     location.starts_with('/').then(|| root + location)
 }
 
-/// A path as an address holds it.
+/// A percent-encoded path.
 fn percent_encoded(path: &str) -> String {
     let mut text = String::new();
     for byte in path.bytes() {

@@ -1,4 +1,4 @@
-//! One file, from the hub into the cache: resumed where it was cut off, shown only when checked.
+//! Downloads one file into the cache: resumable, visible only when checked.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use super::event::Event;
 use crate::error::{BoxError, Error, Result};
 use crate::files::hexadecimal;
 
-/// How often a connection may fail in a row without a new byte.
+/// How often in a row a connection may fail without a new byte.
 const TRIES: usize = 3;
 
 /// How long to wait before the next try.
@@ -39,7 +39,7 @@ pub(super) fn provide(
     let announced = client.announce(file, commit)?;
     let blob = cache.blob(&announced.etag);
     let _lock = cache.lock(&announced.etag, || observe(Event::Waiting { file }))?;
-    // Whoever held the lock may have fetched it, or another commit has the same file.
+    // Another process may have fetched it meanwhile, or another commit has the same file.
     if !fs::metadata(&blob).is_ok_and(|blob| blob.len() == announced.size) {
         Download { client, cache, commit, file, announced: &announced }.run(&blob, observe)?;
     }
@@ -55,9 +55,9 @@ struct Download<'a> {
     announced: &'a Announced,
 }
 
-/// Why the bytes ended before their time.
+/// Why the bytes ended early.
 enum Cut {
-    /// The connection's fault: another try may help.
+    /// The connection failed: another try may help.
     Connection(BoxError),
     /// Anything else.
     Failure(Error),
@@ -99,7 +99,7 @@ impl Download<'_> {
                 }
             }
         }
-        // On disk before it has its name, so that a loss of power cannot leave half of it.
+        // On disk before it is renamed, so that a power failure cannot leave half of it.
         cache.try_io("write", &path, part.sync_all())?;
         self.check(&path)?;
         cache.try_io("write", blob, fs::rename(&path, blob))
@@ -109,7 +109,7 @@ impl Download<'_> {
         Ok(self.cache.try_io("read", path, part.metadata())?.len())
     }
 
-    /// Asks for the bytes from `done` on and adds those that come.
+    /// Requests the bytes from `done` on and appends them.
     fn append(
         &self,
         part: &mut File,
@@ -123,9 +123,9 @@ impl Download<'_> {
         let on_disk = |result| self.cache.try_io("write", path, result).map_err(Cut::Failure);
         let mut done = match answer.status() {
             StatusCode::PARTIAL_CONTENT if starts_at(&answer, done) => done,
-            // All of it, asked for or not.
+            // The whole file, requested or not.
             StatusCode::OK => 0,
-            // Another part than was asked for, or none: what is here does not fit what is there.
+            // Another range than was requested, or none: what is here does not fit what is there.
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 on_disk(part.set_len(0))?;
                 return Err(Cut::Connection("the hub has no bytes from there on".into()));
@@ -156,7 +156,7 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// Compares a whole file with what the hub says of it; one that differs is not kept.
+    /// Checks a complete file against the announcement; one that differs is removed.
     fn check(&self, path: &Path) -> Result<()> {
         let Some(wanted) = &self.announced.sha256 else { return Ok(()) };
         let found = self.cache.try_io("read", path, sha256(path))?;
@@ -177,7 +177,7 @@ impl Download<'_> {
     }
 }
 
-/// Whether an answer's bytes are those from `at` on.
+/// Whether an answer's bytes start at `at`.
 fn starts_at(answer: &ureq::http::Response<ureq::Body>, at: u64) -> bool {
     let range = answer.headers().get("Content-Range").and_then(|range| range.to_str().ok());
     range.is_some_and(|range| range.starts_with(&format!("bytes {at}-")))

@@ -1,21 +1,21 @@
-//! What a person is told while a model is fetched.
+//! Progress events of a download.
 
-/// What happens while a model is fetched.
+/// A progress event of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// Another process fetches this file; this one waits for it.
+    /// Another process is fetching this file; this one waits for it.
     Waiting {
         /// Its path in the repository.
         file: &'a str,
     },
-    /// A file has come this far. The first of these tells what an earlier attempt had left, the
-    /// last that all is here. There are none of a file that the cache has.
+    /// The progress of a file. The first event tells what an earlier attempt had left, the last
+    /// that the file is complete. There are none for a file in the cache.
     Bytes {
         /// Its path in the repository.
         file: &'a str,
-        /// The bytes that are here.
+        /// The bytes that have been fetched.
         done: u64,
-        /// The bytes that it has.
+        /// The file's size in bytes.
         size: u64,
     },
 }

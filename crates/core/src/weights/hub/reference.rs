@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// What a reference begins with.
+/// The prefix of a reference.
 pub const SCHEME: &str = "hf://";
 
-/// The revision that a reference without one means.
+/// The revision of a reference without one.
 const MAIN: &str = "main";
 
-/// A model on a hub, and perhaps one revision or one file of it.
+/// A model on a hub, optionally with a revision or a file.
 ///
 /// ```
 /// use crosstune_core::hub::Reference;
@@ -63,7 +63,7 @@ impl FromStr for Reference {
 
 fn parse(text: &str) -> Result<Reference, String> {
     let rest = text.strip_prefix(SCHEME).ok_or_else(|| format!("does not begin with {SCHEME}"))?;
-    // The `@` of a revision stands behind the name; one in a file's name means nothing.
+    // The `@` of a revision follows the name; one in a file's name has no meaning.
     let name_end = rest.match_indices('/').nth(1).map_or(rest.len(), |(at, _)| at);
     let (repository, revision, file) = match rest[..name_end].find('@') {
         Some(at) => {
@@ -86,7 +86,7 @@ fn parse(text: &str) -> Result<Reference, String> {
     Ok(Reference { repository: repository.into(), revision, file: file.map(Into::into) })
 }
 
-/// What is before a place, and what behind the character there.
+/// The text before an index, and the text after the character there.
 fn split(text: &str, at: Option<usize>) -> (&str, Option<&str>) {
     at.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])))
 }
@@ -119,7 +119,7 @@ fn check_repository(repository: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What git allows and an address can hold as it is. It becomes a path in the cache.
+/// What git allows and a URL can hold unescaped. It becomes a path in the cache.
 fn check_revision(revision: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+/".contains(c);
     let words = |word: &str| !word.is_empty() && !word.starts_with('.') && !word.contains("..");
@@ -129,7 +129,7 @@ fn check_revision(revision: &str) -> Result<(), String> {
     Err(format!("`{revision}` cannot be a revision"))
 }
 
-/// A path that stays in the repository, and in the cache's folder for it.
+/// A path that stays in the repository, and in its cache folder.
 pub(super) fn check_file(file: &str) -> Result<(), String> {
     let plain = |word: &str| !["", ".", ".."].contains(&word);
     if file.split('/').all(plain) && !file.contains(['\\', ':', '\0', '\n', '\r']) {
@@ -138,7 +138,7 @@ pub(super) fn check_file(file: &str) -> Result<(), String> {
     Err(format!("`{}` cannot be a file of a model", file.escape_debug()))
 }
 
-/// Whether a revision is the full hash of a commit, which always means the same.
+/// Whether a revision is the full hash of a commit, which never changes.
 pub(super) fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
 }

@@ -1,4 +1,4 @@
-//! What the environment says of hubs, in the names of Python's `huggingface_hub`.
+//! Settings from the environment, in the variables of Python's `huggingface_hub`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,39 +8,39 @@ use ureq::http::Uri;
 
 use crate::error::{Error, Result};
 
-/// The hub that is asked if the environment names no other.
+/// The hub, unless the environment names another.
 const HUGGING_FACE: &str = "https://huggingface.co";
 
-/// Where the hub and the cache are, and how the hub may be asked.
+/// Where the hub and the cache are, and how the hub may be used.
 pub(super) struct Settings {
     /// The hub's address, without a `/` at its end.
     pub(super) endpoint: String,
     /// The folder of `models--org--name`.
     pub(super) cache: PathBuf,
-    /// Who asks.
+    /// The access token.
     pub(super) token: Option<Token>,
-    /// Whether the hub is asked at all.
+    /// Whether the hub may be used at all.
     pub(super) network: Network,
 }
 
-/// Whether the hub is asked.
+/// Whether the network may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Network {
-    /// It is.
+    /// It may.
     Use,
-    /// Only the cache counts, because this variable says so.
+    /// Only the cache, because this variable says so.
     Forbidden(&'static str),
 }
 
-/// Proves to the hub who asks. It is never shown.
+/// An access token. It is never shown.
 pub(super) struct Token {
     value: String,
-    /// The variable or the file that it is from, for messages.
+    /// The variable or file that it comes from, for messages.
     pub(super) from: String,
 }
 
 impl Token {
-    /// The value of the header `Authorization`.
+    /// The value of the `Authorization` header.
     pub(super) fn header(&self) -> String {
         format!("Bearer {}", self.value)
     }
@@ -61,7 +61,7 @@ impl Settings {
     }
 
     fn read(get: &dyn Fn(&str) -> Option<OsString>, user: Option<PathBuf>) -> Result<Self> {
-        // An empty variable says nothing.
+        // An empty variable counts as unset.
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
         let text = |name: &str| get(name).map(|value| value.to_string_lossy().into_owned());
         let folder = |name: &str| {
@@ -83,7 +83,7 @@ impl Settings {
                           models are to be kept in"
                     .into(),
             })?;
-        // The first that is set decides.
+        // The first one that is set counts.
         let mut switches = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].into_iter();
         let network = match switches.find_map(|name| Some((name, text(name)?))) {
             Some((name, value)) if is_true(&value) => Network::Forbidden(name),
@@ -145,7 +145,7 @@ impl Settings {
     }
 }
 
-/// What `huggingface_hub` takes for yes.
+/// What `huggingface_hub` accepts as true.
 fn is_true(value: &str) -> bool {
     ["1", "ON", "YES", "TRUE"].contains(&value.to_uppercase().as_str())
 }

@@ -1,4 +1,4 @@
-//! A run of bytes in a file, as it is or deflated.
+//! A range of bytes in a file, stored or deflated.
 
 use std::borrow::Cow;
 use std::io;
@@ -8,26 +8,26 @@ use std::ops::Range;
 use flate2::CrcReader;
 use flate2::read::DeflateDecoder;
 
-/// Deflate makes nothing more than this many times smaller.
+/// Deflate compresses by at most this factor.
 pub(crate) const MOST_DEFLATED: usize = 1032;
 
 /// Where a record lies in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ByteRange {
-    /// Its bytes in the file, which are known to be there.
+    /// Its bytes in the file, checked to be there.
     pub(crate) range: Range<usize>,
-    /// What they have to be put through.
+    /// How they are compressed.
     pub(crate) packing: Packing,
 }
 
-/// How a block's bytes are stored.
+/// How a record's bytes are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Packing {
     /// As they are.
     Plain,
     /// Deflated.
     Deflated {
-        /// The number of bytes before, at most [`MOST_DEFLATED`] times those after.
+        /// The number of bytes when unpacked, at most [`MOST_DEFLATED`] times those in the file.
         len: usize,
         /// Their CRC-32.
         crc: u32,
@@ -75,7 +75,7 @@ pub(crate) fn inflate(
     let mut reader = CrcReader::new(DeflateDecoder::new(packed));
     io::copy(&mut (&mut reader).take(start as u64), &mut io::sink()).map_err(bad)?;
     reader.read_exact(out).map_err(bad)?;
-    // The rest only for the checksum, and only if there is as much as was said.
+    // The rest is read only for the checksum, and only if its length is as announced.
     let rest = (len - end) as u64;
     let read = io::copy(&mut (&mut reader).take(rest + 1), &mut io::sink());
     if read.map_err(bad)? != rest || reader.crc().sum() != crc {

@@ -1,4 +1,4 @@
-//! What a reader makes of a file: names, and views of its bytes.
+//! What a reader returns: names, and views of a file's bytes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ pub enum Format {
     TorchZip,
     /// The zip archive of `torch.jit.save`.
     TorchScript,
-    /// The row of pickles that `torch.save` wrote before PyTorch 1.6.
+    /// The sequence of pickles that `torch.save` wrote before PyTorch 1.6.
     TorchLegacy,
     /// NumPy's `.npz`.
     Npz,
@@ -24,7 +24,7 @@ pub enum Format {
     Npy,
 }
 
-/// The name of a tensor that its file gives no name.
+/// The name of a tensor in a file without names.
 pub const ONLY: &str = "tensor";
 
 impl fmt::Display for Format {
@@ -47,7 +47,7 @@ pub(crate) struct Contents {
     pub(crate) format: Format,
     /// The tensors by name.
     pub(crate) tensors: BTreeMap<String, Stored>,
-    /// What else has a name, and what it is.
+    /// Other named contents, and what they are.
     pub(crate) skipped: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! JSON objects from files that are not trusted: no name twice, no more than is sensible.
+//! JSON objects from untrusted files: no duplicate names, bounded size.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,8 +11,7 @@ use super::limits::{MOST_DIMENSIONS, MOST_TENSORS, quote};
 /// The member that describes the others.
 const METADATA: &str = "__metadata__";
 
-/// The members of an object, sorted by name, but for its metadata. A name that is there twice is
-/// an error.
+/// The members of an object, sorted by name, without its metadata. A duplicate name is an error.
 #[derive(Debug)]
 pub(crate) struct Members<T>(pub(crate) Vec<(String, T)>);
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a dict of tensors, or an attribute of a TorchScript module | its key |
 //! | dicts and lists in one another | their keys with dots between |
-//! | the weights of a training's checkpoint, under a key like `state_dict` ([`WRAPPERS`]) | as if they were alone |
+//! | the weights in a training checkpoint, under a key like `state_dict` ([`WRAPPERS`]) | as if they were alone |
 //! | `module.` before every name (`DataParallel`), or `_orig_mod.` (`torch.compile`) | left out |
 //! | the state of an optimizer | skipped |
 
@@ -14,7 +14,7 @@ use super::contents::ONLY;
 use super::limits::{MOST_TENSORS, quote};
 use super::pickle::{Heap, Node, TensorRef, Value};
 
-/// The keys that trainings keep a model's weights under, the surest first.
+/// The keys under which training checkpoints hold a model's weights, the most certain first.
 const WRAPPERS: [&str; 8] = [
     "state_dict",
     "model_state_dict",
@@ -26,16 +26,16 @@ const WRAPPERS: [&str; 8] = [
     "params",
 ];
 
-/// The prefixes that wrappers of a whole model put before each of its names.
+/// The prefixes that wrappers of a whole model add to each of its names.
 const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
 
 /// The deepest that containers may nest.
 const DEEPEST: usize = 64;
 
-/// As many values as are looked at, counting one that is in two places twice.
+/// The most values that are visited, counting each occurrence.
 const MOST_VALUES: usize = 1 << 21;
 
-/// As many bytes as all names together may have.
+/// The most bytes of all names together.
 const MOST_NAMES: usize = 16 << 20;
 
 /// The tensors and the other values by name.
@@ -62,7 +62,7 @@ pub(super) fn name<'a, 'h>(heap: &'h Heap<'a>, root: Value<'a>) -> Result<Named<
     }
     let mut named = walk.named;
     if matches!(heap.get(weights), Some(Node::Object(_))) {
-        // A module's settings, such as `training`, are nothing that could be missed.
+        // A module's settings, such as `training`, are not worth reporting.
         named.skipped.clear();
     }
     for prefix in PREFIXES {
@@ -74,7 +74,7 @@ pub(super) fn name<'a, 'h>(heap: &'h Heap<'a>, root: Value<'a>) -> Result<Named<
     Ok(named)
 }
 
-/// The weights within the checkpoint of a training; what is beside them is skipped.
+/// The weights in a training checkpoint; what is beside them is skipped.
 fn unwrap<'a>(
     heap: &Heap<'a>,
     root: Value<'a>,
@@ -111,7 +111,7 @@ struct Walk<'h, 'a> {
 }
 
 impl<'h, 'a> Walk<'h, 'a> {
-    /// Names all tensors below a value; whether there are any.
+    /// Names all tensors below a value; returns whether there are any.
     fn visit(&mut self, value: Value<'a>, path: &mut String, depth: usize) -> Result<bool, String> {
         self.count(1)?;
         if depth > DEEPEST {
@@ -147,7 +147,7 @@ impl<'h, 'a> Walk<'h, 'a> {
         }
     }
 
-    /// The same for what is in a container. Beside tensors, other values are noted.
+    /// The same for the items of a container. Beside tensors, other values are noted.
     fn children(
         &mut self,
         items: impl Iterator<Item = (Option<String>, Value<'a>)>,

@@ -11,10 +11,10 @@ use super::stored::{ByteOrder, Storage, Stored, column_strides, numel, size};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// As many bytes as a header may have, with the magic.
+/// The most bytes of a header, with the magic number.
 pub(super) const LONGEST_HEADER: usize = 1 << 14;
 
-/// An array, or the name of a type that no tensor has.
+/// An array, or the name of a type that libtorch lacks.
 pub(super) enum Array {
     Tensor(Stored),
     Other(String),
@@ -94,7 +94,7 @@ fn header(text: &str) -> Option<Header> {
                 (found, after) = if let Some(text) = value.strip_prefix('\'') {
                     text.split_once('\'')?
                 } else {
-                    // A record type, a list of tuples that may nest: no tensor whatever is in it.
+                    // A record type, a list of tuples that may nest: not a tensor in any case.
                     let end = value.find("'fortran_order'").or(value.find("'shape'"));
                     (value.starts_with('[')).then_some(())?;
                     value.split_at(end.unwrap_or(value.len()))

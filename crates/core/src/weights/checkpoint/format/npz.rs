@@ -11,7 +11,7 @@ use super::zip::Archive;
 /// Reads an archive.
 ///
 /// # Errors
-/// If no record of it is an array, or if one is broken or holds Python objects.
+/// If none of its records is an array, or if one is broken or holds Python objects.
 pub(super) fn read(archive: &Archive<'_>) -> Result<Contents, String> {
     let (mut tensors, mut skipped) = (BTreeMap::new(), BTreeMap::new());
     let mut arrays = 0;

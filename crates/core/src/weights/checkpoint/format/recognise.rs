@@ -1,10 +1,10 @@
-//! Which format bytes are of.
+//! Recognises a checkpoint's format.
 
 use super::contents::Contents;
 use super::zip::Archive;
 use super::{legacy, npy, npz, safetensors, torch};
 
-/// Reads the names and places of a file's tensors.
+/// Reads the names and positions of a file's tensors.
 pub(crate) fn read(data: &[u8]) -> Result<Contents, String> {
     match data {
         // A header of JSON behind its length, whose first byte may be any: 0x80, too, with which a
@@ -20,7 +20,7 @@ pub(crate) fn read(data: &[u8]) -> Result<Contents, String> {
         }
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::read(data),
         [0x80, ..] => legacy::read(data),
-        // The same with a length that cannot be, which the reader says.
+        // The same with an impossible length, which the reader reports.
         [.., _] if data.get(8) == Some(&b'{') && !is_text(data) => safetensors::read(data),
         _ => Err(stranger(data)),
     }
@@ -32,7 +32,7 @@ pub(crate) fn is_text(data: &[u8]) -> bool {
     !start.is_empty() && start.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
 }
 
-/// What is wrong with a file of no known format.
+/// What a file of an unknown format is.
 fn stranger(data: &[u8]) -> String {
     let sees = |magic: &[u8]| data.starts_with(magic);
     let is = if data.is_empty() {

@@ -1,11 +1,11 @@
-//! A tensor as it lies in a file: a strided view of a block.
+//! A stored tensor: a strided view of a block.
 
 use safetensors::Dtype;
 
 use super::block::ByteRange;
 use super::limits::MOST_DIMENSIONS;
 
-/// A tensor in a file. Every element lies within its block.
+/// A stored tensor. Every element lies within its block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
     /// The element type, of whole bytes.
@@ -37,7 +37,7 @@ impl ByteOrder {
         if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
 }
 
-/// The part of a block that a view may look at.
+/// The part of a block that a view may use.
 #[derive(Debug, Clone)]
 pub(crate) struct Storage {
     /// The block.
@@ -93,7 +93,7 @@ impl Stored {
         Ok(Self { dtype, shape, strides, start, order, block })
     }
 
-    /// An array whose last dimension runs fastest, and which fills its storage.
+    /// A contiguous array, in row-major order, which fills its storage.
     pub(crate) fn rows(dtype: Dtype, shape: Vec<usize>, storage: Storage) -> Result<Self, String> {
         let strides = row_strides(&shape);
         Self::new(dtype, shape, strides, 0, storage)
@@ -109,7 +109,7 @@ impl Stored {
         self.shape.iter().product()
     }
 
-    /// The number of elements from the first to the last, with those between that are not of it.
+    /// The number of elements from the first to the last in memory, gaps included.
     pub(crate) fn span(&self) -> usize {
         if self.numel() == 0 {
             return 0;
@@ -117,7 +117,7 @@ impl Stored {
         1 + self.shape.iter().zip(&self.strides).map(|(n, stride)| (n - 1) * stride).sum::<usize>()
     }
 
-    /// Whether the elements lie one after the other, the last dimension fastest.
+    /// Whether the elements are contiguous, in row-major order.
     pub(crate) fn is_contiguous(&self) -> bool {
         let rows = row_strides(&self.shape);
         self.shape.iter().zip(&self.strides).zip(rows).all(|((&n, &s), row)| n == 1 || s == row)
@@ -132,10 +132,10 @@ pub(crate) fn size(dtype: Dtype) -> Option<usize> {
 
 /// The number of elements, of a shape that libtorch can make.
 pub(crate) fn numel(shape: &[usize]) -> Result<usize, String> {
-    // Strides are computed as if nothing were empty.
+    // Strides are computed as if no dimension were 0.
     let product = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n.max(1)));
     match product {
-        // Leaves room for elements of 16 bytes.
+        // Leaves a margin for elements of 16 bytes.
         Some(n) if n <= isize::MAX as usize / 16 && shape.len() <= MOST_DIMENSIONS => {
             Ok(if shape.contains(&0) { 0 } else { n })
         }
@@ -143,7 +143,7 @@ pub(crate) fn numel(shape: &[usize]) -> Result<usize, String> {
     }
 }
 
-/// Strides with which the last dimension runs fastest, of a shape that [`numel`] passes.
+/// Strides of row-major order, of a shape that [`numel`] accepts.
 fn row_strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1_usize; shape.len()];
     for i in (1..shape.len()).rev() {
@@ -152,7 +152,7 @@ fn row_strides(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// Strides with which the first dimension runs fastest: Fortran's order.
+/// Strides of column-major order (Fortran's).
 pub(crate) fn column_strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1_usize; shape.len()];
     for i in 1..shape.len() {

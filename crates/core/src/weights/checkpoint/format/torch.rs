@@ -16,7 +16,7 @@ use super::{names, stored};
 
 const PICKLE: &str = "/data.pkl";
 
-/// The longest pickle that was deflated. As it is, a pickle is a part of the map of its file.
+/// The longest deflated pickle. A stored one is part of the file's map.
 const LONGEST_PICKLE: usize = 64 << 20;
 
 /// The folder of a PyTorch archive, if an archive is one.
@@ -58,7 +58,7 @@ pub(super) fn read(archive: &Archive<'_>) -> Result<Contents, String> {
     contents(format, &heap, names::name(&heap, root)?, order, blocks)
 }
 
-/// Puts each tensor of a pickle to the block of its storage.
+/// Assigns each tensor of a pickle the block of its storage.
 pub(super) fn contents<'a>(
     format: Format,
     heap: &Heap<'a>,
@@ -69,9 +69,9 @@ pub(super) fn contents<'a>(
     let mut tensors = BTreeMap::new();
     for (name, tensor) in named {
         let storage = heap.storage(tensor).ok_or("a tensor without a storage")?;
-        let place = || {
+        let stored = || {
             let block = block(&storage)?;
-            // A storage of bytes counts bytes.
+            // The length of an untyped storage is in bytes.
             let size = size(tensor.dtype).unwrap_or(1);
             let unit = storage.dtype.and_then(stored::size).unwrap_or(1);
             let whole = storage.len.checked_mul(unit);
@@ -87,7 +87,7 @@ pub(super) fn contents<'a>(
             let (shape, strides) = (tensor.shape.clone(), tensor.strides.clone());
             Stored::new(tensor.dtype, shape, strides, tensor.offset, storage)
         };
-        let stored = place().map_err(|problem| format!("{}: {problem}", quote(&name)))?;
+        let stored = stored().map_err(|problem| format!("{}: {problem}", quote(&name)))?;
         tensors.insert(name, stored);
     }
     Ok(Contents { format, tensors, skipped })

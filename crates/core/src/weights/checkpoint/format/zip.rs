@@ -1,7 +1,7 @@
 //! Zip archives, as far as checkpoints use them: records that are stored or deflated, zip64 too.
 //!
-//! The archive is read by its central directory, and nothing in it may contradict itself: the
-//! libraries at hand let a name come twice, or records overlap, and pick one silently.
+//! The archive is read by its central directory, and any contradiction is an error: the libraries
+//! at hand allow duplicate names and overlapping records, and pick one silently.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// Whether a name is sane, and stays inside of the archive on every system.
+/// Whether a name is sane, and stays inside the archive on every system.
 fn is_inside(name: &str) -> bool {
     let parts = || name.split(['/', '\\']);
     (1..=LONGEST_NAME).contains(&name.len())
@@ -160,7 +160,7 @@ impl Header<'_> {
             local.take(22)?;
             let (name, extra) = (local.u16()?, local.u16()?);
             let name = local.take(name.into())?;
-            // Who reads by the local headers must see the same record.
+            // Readers of the local headers must see the same record.
             (self.name.ok()?.as_bytes() == name).then_some(())?;
             Some(offset + 30 + name.len() + usize::from(extra))
         });

@@ -1,4 +1,4 @@
-//! What calling one of the known names makes. Nothing is executed: each case is written out here.
+//! What calling a known name makes. Nothing is executed: each case is written out here.
 
 use safetensors::Dtype;
 
@@ -21,7 +21,7 @@ pub(super) fn call<'a>(
     let Some(Node::Tuple(arguments)) = heap.get(arguments) else {
         return Err("its pickle calls a function with no tuple of arguments".into());
     };
-    // Also for the copies below.
+    // A clone also for the copies below.
     let arguments = arguments.clone();
     heap.charge(size_of_val(&arguments[..]))?;
     call_known(heap, function, &arguments)
@@ -87,8 +87,8 @@ pub(super) fn build<'a>(
     Ok(())
 }
 
-/// The storage that a persistent id names: `("storage", type, key, location, numel)`, in the
-/// oldest files with the place of a view in another storage behind it.
+/// The storage that a persistent id names: `("storage", type, key, location, numel)`, in the oldest
+/// files followed by the offset of a view into another storage.
 pub(super) fn storage<'a>(heap: &mut Heap<'a>, id: Value<'a>) -> Result<Value<'a>, String> {
     let storage = storage_ref(heap, id)
         .ok_or("refused: its pickle refers to something outside that is not a storage")?;
@@ -130,11 +130,11 @@ fn tensor<'a>(heap: &Heap<'a>, how: Rebuild, arguments: &[Value<'a>]) -> Option<
     let dtype = match (how, of.dtype, rest.get(2)) {
         (Rebuild::Untyped, _, Some(Value::Global(Global::Dtype(dtype)))) => *dtype,
         (Rebuild::Typed, Some(dtype), _) => dtype,
-        // Bytes that nobody says the type of.
+        // Bytes without a type.
         (Rebuild::Typed, None, _) => Dtype::U8,
         (Rebuild::Untyped, ..) => return None,
     };
-    // That the numbers are to be read as negated or conjugated.
+    // Whether the numbers are to be read as negated or conjugated.
     let metadata = rest.get(if how == Rebuild::Typed { 2 } else { 3 });
     match metadata.map(|&metadata| (metadata, heap.get(metadata))) {
         None | Some((Value::None, _)) => {}

@@ -4,7 +4,7 @@ use safetensors::Dtype;
 
 use crate::weights::checkpoint::format::limits::quote;
 
-/// What a name means to the machine.
+/// The meaning of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Global {
     /// `collections.OrderedDict`.
@@ -15,11 +15,11 @@ pub(crate) enum Global {
     Dtype(Dtype),
     /// A function that makes a tensor from a storage.
     Rebuild(Rebuild),
-    /// A function whose value is its first argument, as far as a tensor needs it.
+    /// A function that returns its first argument, as far as a tensor needs it.
     First,
     /// `_rebuild_from_type_v2(function, type, arguments, state)`.
     RebuildFromType,
-    /// `_codecs.encode`, which the second protocol makes bytes with.
+    /// `_codecs.encode`, which protocol 2 makes bytes with.
     Encode,
     /// A type or function whose values no tensor needs, by the name of the type.
     Inert(&'static str),
@@ -27,16 +27,16 @@ pub(crate) enum Global {
     Script,
 }
 
-/// How a tensor is made from a storage; what the arguments behind offset, shape and strides are.
+/// How a tensor is made from a storage; the arguments after offset, shape and strides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rebuild {
-    /// Nothing that matters.
+    /// Irrelevant.
     Typed,
     /// The third is the element type.
     Untyped,
 }
 
-/// What a name means, or why it is refused.
+/// The meaning of a name, or why it is refused.
 pub(super) fn find(module: &str, name: &str) -> Result<Global, String> {
     let torch = |name: &str| storage(name).or_else(|| dtype(name).map(Global::Dtype));
     let found = match (module, name) {

@@ -25,13 +25,13 @@ pub(crate) fn load(data: &[u8]) -> Result<(Value<'_>, Heap<'_>, usize), String> 
 struct Machine<'a> {
     heap: Heap<'a>,
     stack: Vec<Value<'a>>,
-    /// The heights of the stack at which tuples and the like begin.
+    /// The stack heights at which tuples and the like begin.
     marks: Vec<usize>,
     memo: HashMap<u32, Value<'a>>,
 }
 
 impl<'a> Machine<'a> {
-    /// Carries out one instruction. A value ends the pickle.
+    /// Executes one instruction. A value ends the pickle.
     fn step(&mut self, reader: &mut Reader<'a>) -> Result<Option<Value<'a>>, String> {
         match reader.u8()? {
             // PROTO, FRAME
@@ -176,7 +176,7 @@ impl<'a> Machine<'a> {
                 self.set_items(&items)?;
             }
 
-            // What is not plain.
+            // Other values.
             b'c' => {
                 let (module, name) = (reader.line()?, reader.line()?);
                 self.push(Value::Global(globals::find(module, name)?))?;
@@ -221,7 +221,7 @@ impl<'a> Machine<'a> {
         self.push(value)
     }
 
-    /// The values above the last mark that may be taken.
+    /// The number of values above the last mark.
     fn free(&self) -> usize {
         self.stack.len() - self.marks.last().copied().unwrap_or(0)
     }

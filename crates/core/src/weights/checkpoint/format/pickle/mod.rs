@@ -1,4 +1,4 @@
-//! A restricted machine for the pickles of PyTorch: it builds tensors' descriptions, containers
+//! A restricted pickle machine for PyTorch's files: it builds descriptions of tensors, containers
 //! and plain values, and nothing else.
 //!
 //! A pickle is a program. Python's own machine imports whatever the program names and calls it;

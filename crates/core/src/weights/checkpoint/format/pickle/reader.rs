@@ -1,6 +1,6 @@
-//! The bytes of a pickle, from the front on.
+//! The bytes of a pickle, read from the front.
 
-/// What is left to read.
+/// The remaining bytes.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     data: &'a [u8],
@@ -12,7 +12,7 @@ impl<'a> Reader<'a> {
         Self { data, at: 0 }
     }
 
-    /// How much was read.
+    /// The number of bytes read.
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// As many bytes as one of the numbers above said.
+    /// As many bytes as a number read before says.
     pub(super) fn bytes(&mut self, n: impl TryInto<usize>) -> Result<&'a [u8], String> {
         self.take(n.try_into().unwrap_or(usize::MAX))
     }

@@ -1,4 +1,4 @@
-//! What a pickle builds.
+//! The values that a pickle builds.
 
 use safetensors::Dtype;
 
@@ -35,11 +35,11 @@ pub(crate) enum Node<'a> {
 pub(crate) struct StorageRef<'a> {
     /// The name of the record with its bytes.
     pub(crate) key: &'a str,
-    /// The element type, unless it is one of bytes for tensors of any type.
+    /// The element type, unless it is a storage of bytes for tensors of any type.
     pub(crate) dtype: Option<Dtype>,
     /// The number of elements of the record.
     pub(crate) len: usize,
-    /// The elements of the record that this storage is: in the oldest files one may view another.
+    /// The elements of the record that this storage is: in the oldest files it may view another.
     pub(crate) part: (usize, usize),
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct TensorRef {
     pub(crate) strides: Vec<usize>,
 }
 
-/// What may be built in all, in bytes: some 10⁶ values.
+/// The most bytes that may be built: some 10⁶ values.
 const BUDGET: usize = 64 << 20;
 
 /// All nodes of a pickle.
@@ -74,8 +74,8 @@ impl<'a> Heap<'a> {
         Self { nodes: Vec::new(), budget: BUDGET }
     }
 
-    /// Accounts for memory that is about to be used. Nothing is ever given back, so this bounds
-    /// the time as well.
+    /// Accounts for memory that is about to be used. Nothing is ever given back, so that time is
+    /// bounded, too.
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), String> {
         let left = self.budget.checked_sub(bytes);
         self.budget = left.ok_or("its pickle builds more than any checkpoint needs")?;
@@ -135,7 +135,7 @@ impl<'a> Heap<'a> {
         })
     }
 
-    /// What a value is, in a word.
+    /// The kind of a value, in a word.
     pub(crate) fn describe(&self, value: Value<'a>) -> &'static str {
         match value {
             Value::None => "None",
