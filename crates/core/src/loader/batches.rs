@@ -1,4 +1,4 @@
-//! Batches, made ahead of the device, of inputs or of what frozen parts made of them.
+//! Batches, prepared ahead of the device, of inputs or of cached features.
 
 use std::sync::mpsc;
 use std::thread;
@@ -13,39 +13,39 @@ use crate::nn::{Batch, CutPoint};
 use crate::random::rng;
 use crate::task::Target;
 
-/// How many batches may wait for the device.
+/// How many batches are prepared ahead.
 const AHEAD: usize = 4;
 
 /// What batches are for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mode {
-    /// To learn from: each sample is varied.
+    /// Training: each sample is augmented.
     Train {
-        /// Decides the variations, with the epoch.
+        /// Decides the augmentation, with the epoch.
         seed: u64,
         /// Counted from 1.
         epoch: usize,
     },
-    /// To be asked about: each sample in its windows.
+    /// Evaluation: each sample in its windows.
     Eval,
 }
 
-/// Where batches come from.
+/// A source of batches.
 pub(crate) trait BatchSource: Sync {
     /// The samples, with their targets.
     fn samples(&self) -> &Samples;
-    /// Through which cut of a classifier its batches flow.
+    /// The cut point of a classifier that its batches belong to.
     fn cut_point(&self) -> CutPoint;
-    /// The rows of a batch that one sample makes.
+    /// The rows that one sample has in a batch.
     ///
     /// # Errors
-    /// If a sample that was not kept can no longer be read.
-    fn rows(&self, at: usize, purpose: Mode) -> Result<Vec<Tensor>>;
-    /// Puts rows together.
+    /// If a sample that is not in memory can no longer be read.
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>>;
+    /// Collates rows to a batch.
     fn batch(&self, rows: &[&Tensor]) -> Batch;
 }
 
-/// Inputs as they are.
+/// Batches of raw inputs.
 #[derive(Debug)]
 pub(crate) struct RawInputs<'a, M> {
     pub(crate) modality: &'a M,
@@ -61,12 +61,12 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
         CutPoint::Inputs
     }
 
-    fn rows(&self, at: usize, purpose: Mode) -> Result<Vec<Tensor>> {
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>> {
         let Self { modality, samples } = self;
-        match purpose {
+        match mode {
             Mode::Train { seed, epoch } => {
-                let kept = samples.get(*modality, at, ReadMode::Training)?;
-                Ok(vec![modality.augment(&kept, &mut rng(seed, epoch, at))])
+                let sample = samples.get(*modality, at, ReadMode::Training)?;
+                Ok(vec![modality.augment(&sample, &mut rng(seed, epoch, at))])
             }
             Mode::Eval => Ok(modality.windows(&samples.get(*modality, at, ReadMode::Inference)?)),
         }
@@ -77,10 +77,10 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
     }
 }
 
-/// Samples put together.
+/// A collated batch with its targets.
 #[derive(Debug)]
 pub(crate) struct PreparedBatch {
-    /// What flows through the feed's cut, on the CPU.
+    /// The activations at the source's cut point, on the CPU.
     pub(crate) batch: Batch,
     /// The target of each sample; see [`Target::stack`].
     pub(crate) targets: Tensor,
@@ -88,28 +88,28 @@ pub(crate) struct PreparedBatch {
     pub(crate) rows: Vec<i64>,
 }
 
-/// Makes a batch of each list of indices and hands them to `consume` in that order. Reading,
-/// varying and putting together go on in other threads meanwhile. What comes out depends on the
-/// arguments alone, not on the number of threads.
+/// Makes a batch of each list of indices and hands them to `consume` in that order. Loading,
+/// augmentation and collation run in background threads. The result depends on the arguments alone,
+/// not on the number of threads.
 ///
 /// # Errors
-/// If a sample that was not kept can no longer be read, or the first error of `consume`.
+/// If a sample that is not in memory can no longer be read, or the first error of `consume`.
 pub(crate) fn load_batches(
-    feed: &dyn BatchSource,
+    source: &dyn BatchSource,
     lists: &[Vec<usize>],
-    purpose: Mode,
+    mode: Mode,
     mut consume: impl FnMut(&[usize], PreparedBatch) -> Result<()>,
 ) -> Result<()> {
-    if feed.cut_point() > CutPoint::Inputs {
-        // There is nothing to read: handing it from thread to thread would cost more than it takes.
+    if source.cut_point() > CutPoint::Inputs {
+        // There is nothing to read: passing it between threads would cost more than it saves.
         return lists.iter().try_for_each(|list| {
-            let rows = list.iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
-            consume(list, together(feed, list, rows))
+            let rows = list.iter().map(|&at| source.rows(at, mode)).collect::<Result<_>>()?;
+            consume(list, together(source, list, rows))
         });
     }
-    // libtorch settles how many threads a thread's operations have when that is first asked for, by
-    // what any thread set last. So this one asks before the other sets it, and sets it back for
-    // those that come later.
+    // libtorch decides how many threads a thread's operations have when that thread first asks, by
+    // what any thread set last. So this one asks before the other sets it, and resets it for later
+    // threads.
     let threads = tch::get_num_threads();
     let done = thread::scope(|scope| {
         let (send, receive) = mpsc::sync_channel(AHEAD);
@@ -117,9 +117,9 @@ pub(crate) fn load_batches(
             // One: the device's own operations need the others.
             tch::set_num_threads(1);
             for list in lists {
-                let prepared = prepare(feed, list, purpose);
+                let prepared = prepare(source, list, mode);
                 let failed = prepared.is_err();
-                // The other end is gone where `consume` failed.
+                // The receiver is gone where `consume` failed.
                 if send.send(prepared).is_err() || failed {
                     return;
                 }
@@ -131,16 +131,16 @@ pub(crate) fn load_batches(
     done
 }
 
-fn prepare(feed: &dyn BatchSource, list: &[usize], purpose: Mode) -> Result<PreparedBatch> {
-    let rows = list.par_iter().map(|&at| feed.rows(at, purpose)).collect::<Result<_>>()?;
-    Ok(together(feed, list, rows))
+fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<PreparedBatch> {
+    let rows = list.par_iter().map(|&at| source.rows(at, mode)).collect::<Result<_>>()?;
+    Ok(together(source, list, rows))
 }
 
-/// The rows of the samples of a list as a batch.
-fn together(feed: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Tensor>>) -> PreparedBatch {
+/// Collates the rows of the samples of a list.
+fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Tensor>>) -> PreparedBatch {
     PreparedBatch {
-        batch: feed.batch(&rows.iter().flatten().collect::<Vec<_>>()),
-        targets: Target::stack(list.iter().map(|&at| &feed.samples().targets()[at])),
+        batch: source.batch(&rows.iter().flatten().collect::<Vec<_>>()),
+        targets: Target::stack(list.iter().map(|&at| &source.samples().targets()[at])),
         rows: rows.iter().map(|rows| rows.len() as i64).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! What frozen parts make of the samples, computed once.
+//! The feature cache: outputs of frozen layers, computed once.
 
 use std::fs::File;
 use std::io;
@@ -16,30 +16,30 @@ use crate::libtorch::blob;
 use crate::modality::Modality;
 use crate::nn::{Batch, Classifier, CutPoint};
 
-/// Where the outputs of frozen parts are kept.
+/// The budget of the feature cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheBudget {
-    /// So many bytes in memory.
+    /// Bytes in memory.
     pub memory: usize,
-    /// What is more goes into a file in this folder. It has no name, so that it goes with the
-    /// process whatever ends it.
+    /// The folder of a file for the rest. The file has no name, so that it is gone when the process
+    /// ends, however it ends.
     pub folder: PathBuf,
 }
 
 impl Default for CacheBudget {
-    /// A gigabyte, and the system's folder for temporary files.
+    /// 1 GiB, and the system's folder for temporary files.
     fn default() -> Self {
         Self { memory: 1 << 30, folder: std::env::temp_dir() }
     }
 }
 
-/// The samples as they flow through a cut. It borrows the samples and lives for one phase of a
-/// training, in which the parameters below the cut stand still: it cannot be stale.
+/// The activations of the samples at a cut point. It borrows the samples and lives for one phase of
+/// a training, in which the parameters below the cut point are frozen: it cannot be stale.
 #[derive(Debug)]
 pub(crate) struct FeatureCache<'s> {
     samples: &'s Samples,
     cut: CutPoint,
-    /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or planes
+    /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or a feature map
     /// `[C, H, W]`.
     views: Vec<Vec<Vec<Shared>>>,
 }
@@ -47,15 +47,15 @@ pub(crate) struct FeatureCache<'s> {
 /// What a [`FeatureCache`] is made for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AugmentedViews {
-    /// Training, in so many variations.
+    /// Training, with so many augmented views of each sample.
     Train { seed: u64, count: usize },
     /// Evaluation.
     Plain,
 }
 
 impl<'s> FeatureCache<'s> {
-    /// Computes everything once. `room` is lowered by what is used of it. `done` is told of the
-    /// number of samples after each batch.
+    /// Computes everything once. `budget` is lowered by what is used of it. `done` is called with
+    /// the number of samples after each batch.
     ///
     /// # Errors
     /// If a sample can no longer be read, or the file cannot be written.
@@ -65,37 +65,37 @@ impl<'s> FeatureCache<'s> {
         cut: CutPoint,
         views: AugmentedViews,
         batch_size: usize,
-        room: &mut CacheBudget,
+        budget: &mut CacheBudget,
         done: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Self> {
         let samples = inputs.samples;
         let mut order: Vec<usize> = (0..samples.len()).collect();
-        // Alike in length, so that little is padded.
+        // Of similar length, so that there is little padding.
         order.sort_by_key(|&at| samples.length(at));
         let lists: Vec<_> = chunks(&order, batch_size);
-        let purposes: Vec<_> = match views {
+        let modes: Vec<_> = match views {
             AugmentedViews::Train { seed, count } => {
                 (1..=count.max(1)).map(|epoch| Mode::Train { seed, epoch }).collect()
             }
             AugmentedViews::Plain => vec![Mode::Eval],
         };
-        let mut shelf = RowStore::default();
+        let mut store = RowStore::default();
         let mut all = vec![];
-        for purpose in purposes {
+        for mode in modes {
             let mut view: Vec<Vec<Row>> = (0..samples.len()).map(|_| vec![]).collect();
-            load_batches(inputs, &lists, purpose, |chosen, PreparedBatch { batch, rows, .. }| {
+            load_batches(inputs, &lists, mode, |chosen, PreparedBatch { batch, rows, .. }| {
                 let hidden = model.encoder().forward_to(&batch.to_device(model.device()), cut);
                 let mut made = apart(&hidden.to_device(Device::Cpu))?.into_iter();
                 for (&at, count) in chosen.iter().zip(rows) {
                     for row in made.by_ref().take(count as usize) {
-                        view[at].push(shelf.put(row, room)?);
+                        view[at].push(store.put(row, budget)?);
                     }
                 }
                 done(chosen.len())
             })?;
             all.push(view);
         }
-        let file = shelf.finish(&room.folder)?;
+        let file = store.finish(&budget.folder)?;
         let open = |row| {
             Shared(match (row, &file) {
                 (Row::Memory(tensor), _) => tensor,
@@ -124,9 +124,9 @@ impl BatchSource for FeatureCache<'_> {
         self.cut
     }
 
-    fn rows(&self, at: usize, purpose: Mode) -> Result<Vec<Tensor>> {
-        let view = match purpose {
-            // Epochs are counted from 1, and take turns in the views.
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>> {
+        let view = match mode {
+            // Epochs are counted from 1, and cycle through the views.
             Mode::Train { epoch, .. } => epoch.saturating_sub(1) % self.views.len(),
             Mode::Eval => 0,
         };
@@ -138,7 +138,7 @@ impl BatchSource for FeatureCache<'_> {
     }
 }
 
-/// The rows of a batch, each without what it was padded with.
+/// The rows of a batch, without padding.
 fn apart(batch: &Batch) -> Result<Vec<Tensor>> {
     let rows = batch.x.size()[0];
     let lengths = match &batch.attention_mask {
@@ -149,13 +149,13 @@ fn apart(batch: &Batch) -> Result<Vec<Tensor>> {
     };
     let row = |(at, length): (i64, i64)| {
         let row = batch.x.select(0, at);
-        // A copy: a view would keep the whole batch.
+        // A copy: a view would keep the whole batch in memory.
         if row.dim() == 2 { row.narrow(0, 0, length) } else { row }.copy()
     };
     Ok((0..rows).zip(lengths).map(row).collect())
 }
 
-/// Rows of one batch: sequences are padded with zeros to the longest, and masked.
+/// Collates rows: sequences are padded with zeros to the longest, and masked.
 fn together(rows: &[&Tensor]) -> Batch {
     let lengths: Vec<i64> = rows.iter().map(|row| row.size()[0]).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
@@ -163,11 +163,14 @@ fn together(rows: &[&Tensor]) -> Batch {
         return Batch { x: Tensor::stack(rows, 0), attention_mask: None };
     }
     let x = Tensor::pad_sequence(rows, true, 0., "right");
-    let places = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
-    Batch { x, attention_mask: Some(places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))) }
+    let positions = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
+    Batch {
+        x,
+        attention_mask: Some(positions.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))),
+    }
 }
 
-/// A row that was put away.
+/// A cached row.
 enum Row {
     Memory(Tensor),
     /// `from` counts in elements.
@@ -177,7 +180,7 @@ enum Row {
     },
 }
 
-/// Where rows are put away.
+/// Stores rows, in memory or in a file.
 #[derive(Default)]
 struct RowStore {
     file: Option<BufWriter<File>>,
@@ -186,17 +189,16 @@ struct RowStore {
 }
 
 impl RowStore {
-    fn put(&mut self, row: Tensor, room: &mut CacheBudget) -> Result<Row> {
+    fn put(&mut self, row: Tensor, budget: &mut CacheBudget) -> Result<Row> {
         let bytes = row.numel() * Kind::Float.elt_size_in_bytes();
-        if let Some(left) = room.memory.checked_sub(bytes) {
-            room.memory = left;
+        if let Some(left) = budget.memory.checked_sub(bytes) {
+            budget.memory = left;
             return Ok(Row::Memory(row));
         }
-        // The rest goes the same way, however small.
-        room.memory = 0;
+        // All later rows go to the file, however small.
+        budget.memory = 0;
         let from = self.written;
-        self.write(&row, &room.folder)
-            .map_err(Error::io(&room.folder, "keep frozen features in"))?;
+        self.write(&row, &budget.folder).map_err(Error::io(&budget.folder, "cache features in"))?;
         self.written += row.numel() as i64;
         Ok(Row::File { from, shape: row.size() })
     }
@@ -219,7 +221,7 @@ impl RowStore {
             // SAFETY: the file has no name, so that nobody else can change it.
             unsafe { MmapOptions::new().map_copy(&file) }
         };
-        let map = map().map_err(Error::io(folder, "map frozen features in"))?;
+        let map = map().map_err(Error::io(folder, "map cached features in"))?;
         blob::tensor(map, &[self.written], Kind::Float)
             .map(Some)
             .map_err(|problem| Error::Malformed { path: folder.to_path_buf(), problem })
