@@ -16,12 +16,13 @@ use crate::task::Target;
 /// Samples with the same contents, byte for byte; two or more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Duplicate {
-    /// Where they stand, each with its split and its target.
+    /// Where they are, each with its split and its target.
     pub places: Vec<(Split, Location, Target)>,
 }
 
 impl Duplicate {
-    /// Whether a model would be measured on what it was trained on, or chosen by it.
+    /// Whether the splits overlap: a model would be evaluated on samples that it was trained on or
+    /// chosen by.
     pub fn across_splits(&self) -> bool {
         self.places.iter().any(|(split, ..)| *split != self.places[0].0)
     }
@@ -32,8 +33,8 @@ impl Duplicate {
     }
 }
 
-/// All samples of a data set that occur several times, in the order of their first. Files that cannot
-/// be read are passed over.
+/// All samples of a data set that occur several times, in order of their first occurrence. Files
+/// that cannot be read are skipped.
 pub fn duplicates(data: &Dataset) -> Vec<Duplicate> {
     let items: Vec<(Split, &Item)> = data.items().collect();
     let hashes: Vec<_> = items.par_iter().map(|(_, item)| hash(&item.input).ok()).collect();
@@ -51,7 +52,7 @@ pub fn duplicates(data: &Dataset) -> Vec<Duplicate> {
     found
 }
 
-/// A hash of an input's contents that no two different ones share.
+/// A hash of an input's contents, different for different contents.
 fn hash(input: &Input) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     match input {
@@ -66,7 +67,7 @@ fn hash(input: &Input) -> io::Result<[u8; 32]> {
         }
         Input::Bytes { bytes, .. } => hasher.update(bytes),
         Input::Text(text) => hasher.update(text),
-        // No text has this byte, so a pair is none, and none is two pairs.
+        // No text has this byte, so that a pair and a text, or two different pairs, cannot collide.
         Input::Pair([first, second]) => {
             hasher.update(first);
             hasher.update([0xFF]);

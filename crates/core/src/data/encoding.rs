@@ -2,21 +2,21 @@
 
 use std::{fmt, str};
 
-/// Why bytes are no text: where, and what stands there.
+/// Why bytes are not text: where, and what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotText {
     /// The line, counted from 1.
     pub line: u64,
     /// The byte in that line, counted from 1.
     pub byte: usize,
-    /// What stands there.
+    /// What is there.
     pub what: Foreign,
 }
 
-/// What no text file in UTF-8 holds.
+/// What a UTF-8 text file cannot contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Foreign {
-    /// A byte that is no part of a character, as files in Latin-1 or Windows-1252 have them.
+    /// A byte that is not part of a character, as in files in Latin-1 or Windows-1252.
     Byte(u8),
     /// A zero byte: something other than text.
     Nul,
@@ -24,7 +24,7 @@ pub enum Foreign {
     Mark(&'static str),
 }
 
-/// What files in other encodings begin with; the longer marks before those that they begin with.
+/// What files in other encodings begin with; longer marks before their own prefixes.
 const MARKS: [(&[u8], &str); 4] = [
     (&[0xFF, 0xFE, 0, 0], "UTF-32"),
     (&[0, 0, 0xFE, 0xFF], "UTF-32"),
@@ -32,7 +32,7 @@ const MARKS: [(&[u8], &str); 4] = [
     (&[0xFE, 0xFF], "UTF-16"),
 ];
 
-/// UTF-8's byte order mark, which says nothing and is left out.
+/// UTF-8's byte order mark, which is left out.
 const MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 /// The text in a file's contents, without byte order mark.
@@ -51,7 +51,7 @@ pub(super) fn unmarked(start: &[u8]) -> Result<&[u8], NotText> {
     }
 }
 
-/// Lines that begin no file: a mark there is a character like any other.
+/// Lines after the first: a mark there is a character like any other.
 pub(super) fn line(bytes: &[u8]) -> Result<&str, NotText> {
     let (at, what) = match str::from_utf8(bytes) {
         Err(e) => (e.valid_up_to(), Foreign::Byte(bytes[e.valid_up_to()])),
@@ -67,7 +67,7 @@ pub(super) fn line(bytes: &[u8]) -> Result<&str, NotText> {
 }
 
 impl NotText {
-    /// What is wrong, for those who say the line themselves.
+    /// The problem, for callers that name the line themselves.
     pub(super) fn in_line(self) -> String {
         let byte = self.byte;
         match self.what {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_foreign_is_told_with_its_place() {
+    fn what_is_foreign_is_told_with_its_position() {
         for (file, message) in [
             (&b"caf\xE9"[..], "line 1: not UTF-8: byte 4 of the line is 0xE9; save it as UTF-8"),
             (

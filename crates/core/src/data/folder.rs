@@ -59,7 +59,7 @@ fn one_split(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
     if tables.is_empty() || children.iter().any(|c| c.is_dir()) {
         return by_class(root, layout);
     }
-    // Parts of one, each with a header of its own.
+    // Parts of one table, each with its own header.
     let parts: Vec<_> =
         tables.into_iter().map(|table| manifest::gather(table, layout)).collect::<Result<_>>()?;
     Ok(parts.into_iter().flatten().collect())
@@ -175,8 +175,8 @@ fn name(path: &Path) -> Result<String> {
     })
 }
 
-/// For messages: the endings of visible files that are neither samples nor tables that were read,
-/// with their numbers.
+/// For messages: the extensions of visible files that are neither samples nor tables that were
+/// read, and how many there are of each.
 pub(super) fn ignored(
     root: &Path,
     layout: &Layout,

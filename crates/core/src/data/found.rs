@@ -1,4 +1,4 @@
-//! Inputs as they were found, their targets still in words.
+//! Inputs as they were found, with their raw targets.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::layout::Layout;
 use crate::error::Location;
 use crate::task::Task;
 
-/// An input as it was found, its target still in words.
+/// An input as it was found, with its raw target.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) input: Input,
@@ -15,7 +15,7 @@ pub(super) struct Found {
     pub(super) label: RawTarget,
     /// `None` where the data set has no splits of its own.
     pub(super) split: Option<Split>,
-    /// Whose it is, where it matters.
+    /// Its group, where there are groups.
     pub(super) group: Option<String>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Found {
 pub(super) enum RawTarget {
     /// The names of the labels that apply.
     Labels(Vec<String>),
-    /// What stands in columns of which each is a label or a value.
+    /// The cells of columns of which each is a label or a value.
     Cells {
         /// The names of the columns.
         columns: Arc<[String]>,
@@ -34,7 +34,7 @@ pub(super) enum RawTarget {
 }
 
 impl RawTarget {
-    /// What a folder's name, a part of a file's name or one cell says.
+    /// The target in a folder's name, a part of a file's name or one cell.
     pub(super) fn of(text: &str, layout: &Layout) -> Self {
         match layout.task {
             Task::SingleLabel => Self::Labels(vec![text.into()]),

@@ -1,4 +1,4 @@
-//! Whose a sample is: a group whose samples stay together.
+//! Groups: samples that stay together when data is split.
 
 use regex::Regex;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// The option that finds groups, for messages.
 pub(super) const GROUP_PATTERN: &str = "--group-pattern";
 
-/// Finds the group of each in the name of its file.
+/// Finds the group of each sample in its file name.
 pub(super) fn by_pattern(found: &mut [Found], pattern: &Regex) -> Result<()> {
     for one in found {
         let bad = |problem| Error::Data { path: one.place.to_string().into(), problem };
@@ -17,7 +17,7 @@ pub(super) fn by_pattern(found: &mut [Found], pattern: &Regex) -> Result<()> {
             Input::File(path) => path.file_name().and_then(|name| name.to_str()),
             Input::Bytes { name, .. } => Some(name.as_str()),
             Input::Text(_) | Input::Pair(_) => {
-                let problem = "texts have no names; --group-column tells whose they are";
+                let problem = "texts have no file names; give --group-column";
                 return Err(Error::setting(GROUP_PATTERN, problem));
             }
         };

@@ -1,4 +1,4 @@
-//! Inputs, what a model is to answer, and the split that they are in.
+//! Inputs with their targets, and splits.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use crate::task::Target;
 /// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Split {
-    /// What to learn from.
+    /// To train on.
     Train,
-    /// What to choose by.
+    /// To choose by.
     Validation,
-    /// What to report.
+    /// To report.
     Test,
 }
 
@@ -29,7 +29,7 @@ impl Split {
         }
     }
 
-    /// The split that a table's file stem names, which may say what part of it: `train`,
+    /// The split that a table's file stem names, possibly with a shard: `train`,
     /// `train-00000-of-00002`.
     pub(super) fn of_stem(stem: &str) -> Option<Self> {
         let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -58,16 +58,16 @@ impl fmt::Display for Split {
 pub enum Input {
     /// A file of the modality.
     File(PathBuf),
-    /// A file of the modality that a table holds.
+    /// The contents of such a file, from a table.
     Bytes {
-        /// What it was called; empty where the table does not tell. It says nothing of the format.
+        /// Its name; empty where the table has none. It says nothing about the format.
         name: String,
-        /// All that is in it.
+        /// Its contents.
         bytes: Arc<[u8]>,
     },
     /// A text, as a table or a line of a file holds it.
     Text(String),
-    /// Two texts that are asked about together.
+    /// Two texts that are classified together.
     Pair([String; 2]),
 }
 
@@ -92,9 +92,9 @@ pub struct Item {
     pub input: Input,
     /// Where it was found.
     pub place: Location,
-    /// What a model is to answer.
+    /// What a model is to predict.
     pub target: Target,
-    /// Whose it is: what is one's stays on one side where samples are held out.
+    /// Its group (a speaker, say): a group is never split between training and held-out data.
     pub group: Option<String>,
 }
 

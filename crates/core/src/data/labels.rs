@@ -1,4 +1,4 @@
-//! From the words of a data set to targets.
+//! From raw targets to targets.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,10 +8,10 @@ use super::item::Item;
 use crate::error::{Error, Result};
 use crate::task::{Target, Task};
 
-/// How many things that are wrong one message lists.
+/// How many problems one message lists.
 const LISTED: usize = 10;
 
-/// The labels, or the names of the values, that the training split has.
+/// The labels, or the names of the values, of the training split.
 pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
     let refused = |problem: String| Err(Error::Data { path: path.to_path_buf(), problem });
     let Some(first) = train.first() else {
@@ -34,17 +34,17 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
     }
     match (task, &labels[..]) {
         (Task::SingleLabel, [one]) => {
-            refused(format!("all samples have the label {one:?}; two classes are the least"))
+            refused(format!("all samples have the label {one:?}; at least two classes are needed"))
         }
         (Task::MultiLabel, []) => refused("no training sample has a label".into()),
         _ => Ok(labels),
     }
 }
 
-/// Turns words into targets.
+/// Turns raw targets into targets.
 ///
 /// # Errors
-/// All words that cannot be, each with its place.
+/// Lists all that cannot be used, each with its location.
 pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<Vec<Item>> {
     let (mut items, mut wrong) = (Vec::with_capacity(found.len()), vec![]);
     for found in found {
@@ -81,7 +81,7 @@ pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<
     })
 }
 
-/// One target, or all that is wrong with its words.
+/// One target, or all problems with it.
 fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Vec<String>> {
     let number = |name: &String| {
         labels.iter().position(|label| label == name).ok_or_else(|| {

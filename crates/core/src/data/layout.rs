@@ -1,4 +1,4 @@
-//! How a data set is to be read.
+//! The layout of a data set: how it is to be read.
 
 use std::path::Path;
 
@@ -15,42 +15,42 @@ pub enum InputKind {
     Texts,
 }
 
-/// How to read a data set: what its samples are and where their labels stand.
+/// How to read a data set: what its samples are and where their labels are.
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// What the inputs are.
     pub inputs: InputKind,
-    /// What is asked of them.
+    /// The task.
     pub task: Task,
-    /// What they are called in messages, in the plural.
+    /// What samples are called in messages, in the plural.
     pub samples: &'static str,
-    /// Endings of the files that are samples, in lower case, without the dot.
+    /// Extensions of the files that are samples, in lower case, without the dot.
     pub extensions: &'static [&'static str],
-    /// Finds the label in a file's name: its group `label`, or else its first group.
+    /// Finds the label in a file name: the capture group `label`, else the first one.
     pub label_pattern: Option<Regex>,
-    /// Files whose names it matches are the test split.
+    /// Files whose names match are the test split.
     pub test_pattern: Option<Regex>,
-    /// Finds in a file's name whose it is, a speaker's, say: its group `group`, else its first group,
-    /// else all that it matches. What is one's stays on one side where samples are held out.
+    /// Finds the group (a speaker, say) in a file name: the capture group `group`, else the first
+    /// one, else the whole match. A group is never split between training and held-out data.
     pub group_pattern: Option<Regex>,
     /// The table's column of inputs: a name of its header, or a number counted from 1.
     pub input_column: Option<String>,
     /// The table's column of second sentences, where a sample is a pair.
     pub pair_column: Option<String>,
-    /// The table's column of labels. For several labels or for values it may be several, with commas
-    /// between: of labels, each has 0 or 1.
+    /// The table's column of labels. For several labels or for values it may be several, separated
+    /// by commas: of labels, each has 0 or 1.
     pub label_column: Option<String>,
-    /// What stands between two labels of one sample.
+    /// The separator between two labels of one sample.
     pub label_separator: String,
-    /// The table's column that tells whose a sample is; see [`group_pattern`](Self::group_pattern).
+    /// The table's column of groups; see [`group_pattern`](Self::group_pattern).
     pub group_column: Option<String>,
     /// The longest line of a table, and the longest of its records, in bytes. A longer one is an
-    /// error, so that no file fills the memory.
+    /// error, so that no file exhausts memory.
     pub longest_line: usize,
 }
 
 impl Layout {
-    /// The layout for samples of these kinds, everything else left to be found out: see
+    /// The layout for samples of these kinds, with everything else detected: see
     /// [`Modality::layout`](crate::modality::Modality::layout).
     pub fn new(
         inputs: InputKind,

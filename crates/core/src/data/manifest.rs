@@ -13,7 +13,7 @@ use super::table::{Cell, Fault, Kind, Row, Table};
 use crate::error::{Error, Location, Result};
 use crate::task::Task;
 
-/// Column names that are understood without being told.
+/// Column names that are recognised.
 const FILE_NAMES: &[&str] =
     &["path", "file", "file_name", "filename", "image", "img", "audio", "picture", "recording"];
 
@@ -39,7 +39,7 @@ pub(super) fn is_table(path: &Path) -> bool {
 struct Columns {
     /// Whether the first row holds the names.
     header: bool,
-    /// As many cells as a row may have.
+    /// The most cells that a row may have.
     most: Option<usize>,
     input: usize,
     pair: Option<usize>,
@@ -203,7 +203,7 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
     };
     let names = written.iter().map(|name| name.to_lowercase()).collect();
     let names = Names { path, names, written };
-    // A column given by number says nothing about a header; one given by name needs it.
+    // A column given by number says nothing about a header; one given by name requires it.
     let options = [&layout.input_column, &layout.pair_column, &layout.group_column];
     let given = options.into_iter().flatten().map(String::as_str);
     let labels = layout.label_column.iter().flat_map(|all| all.split(',').chain([all.as_str()]));
@@ -248,11 +248,11 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
         None if !named => 0,
         None => match names.known(inputs, "--input-column")? {
             Some(input) => input,
-            // Where there is no choice, a name tells nothing.
+            // With a single column left, its name does not matter.
             None => {
-                let taken: BTreeSet<_> =
+                let used: BTreeSet<_> =
                     [split, pair].into_iter().flatten().chain(labels.iter().copied()).collect();
-                let free: Vec<_> = (0..width).filter(|column| !taken.contains(column)).collect();
+                let free: Vec<_> = (0..width).filter(|column| !used.contains(column)).collect();
                 match free[..] {
                     [one] => one,
                     _ => {
@@ -272,7 +272,7 @@ fn columns(path: &Path, table: &Table, layout: &Layout) -> Result<Columns> {
         (_, Some(pair)) if pair == input => return clash("--pair-column", "second sentences"),
         (_, Some(_)) if layout.inputs == InputKind::Files => {
             let (path, samples) = (path.display(), layout.samples);
-            let problem = format!("{path}: {samples} come one by one, not in pairs");
+            let problem = format!("{path}: {samples} have no pairs");
             return Err(Error::setting("--pair-column", problem));
         }
         _ => {}
@@ -330,7 +330,7 @@ fn sample(
         }
     };
     let sentence = |at: usize, what: &str| match row.cells.get(at) {
-        // Some writers do not say that their bytes are a text.
+        // Some writers do not mark their texts as such.
         Some(Cell::File { name: None, bytes }) => {
             let text = encoding::decode(bytes);
             text.map(str::to_string).map_err(|e| bad(format!("the {what}: {e}")))
@@ -353,7 +353,8 @@ fn sample(
     let blank = |at: usize| match row.cells.get(at) {
         Some(Cell::Text(text)) => text.trim().is_empty(),
         Some(Cell::Missing) => true,
-        // Where rows are lines, one that ends early is broken; where they are objects, it has nothing.
+        // Where rows are lines, one that ends early is broken; where they are objects, it has no
+        // such key.
         None => columns.most.is_none(),
         Some(_) => false,
     };

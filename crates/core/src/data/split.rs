@@ -9,33 +9,38 @@ use rand_chacha::ChaCha8Rng;
 use super::item::Item;
 use crate::task::Target;
 
-/// Takes a share of every class away from `items` (at least one of each class that has two or
-/// more) and returns it; both keep the order of the items.
-pub(super) fn hold_out(items: &mut Vec<Item>, share: f64, seed: u64) -> Vec<Item> {
+/// Removes a fraction of every class from `items` (at least one of each class that has two or more)
+/// and returns it; both keep the order of the items.
+pub(super) fn hold_out(items: &mut Vec<Item>, fraction: f64, seed: u64) -> Vec<Item> {
     if items.iter().any(|item| matches!(item.target, Target::Labels(_))) {
         // One item may be of several classes, as a group is.
-        return hold_out_groups(items, share, seed).unwrap_or_default();
+        return hold_out_groups(items, fraction, seed).unwrap_or_default();
     }
     let mut chosen = vec![false; items.len()];
     for class in by_class(items, seed) {
-        let n = ((class.len() as f64 * share).round() as usize).clamp(1, class.len());
+        let n = ((class.len() as f64 * fraction).round() as usize).clamp(1, class.len());
         let n = if class.len() < 2 { 0 } else { n.min(class.len() - 1) };
         class[..n].iter().for_each(|&i| chosen[i] = true);
     }
     partition(items, &chosen)
 }
 
-/// The same of whole groups, none of which has all samples of a class: as near to the share of every
-/// class as adding one after the other comes, in random order. `None` if there is no such group.
-pub(super) fn hold_out_groups(items: &mut Vec<Item>, share: f64, seed: u64) -> Option<Vec<Item>> {
+/// The same with whole groups, none of which has all samples of a class: as close to the fraction
+/// of every class as greedily adding groups in random order comes. `None` if there is no such
+/// group.
+pub(super) fn hold_out_groups(
+    items: &mut Vec<Item>,
+    fraction: f64,
+    seed: u64,
+) -> Option<Vec<Item>> {
     let sizes = sizes(items);
     let mut held = vec![0; sizes.len()];
     let mut chosen = vec![false; items.len()];
-    // How much farther from the share we are with a group than without it; `None`: it may not be.
+    // How much farther from the fraction we are with a group than without it; `None`: not allowed.
     let farther = |held: &[usize], group: &Group| -> Option<f64> {
         let farther = group.classes.iter().map(|(&class, &more)| {
             let (all, held) = (sizes[class] as f64, held[class]);
-            let off = |held: usize| (held as f64 / all - share).powi(2);
+            let off = |held: usize| (held as f64 / all - fraction).powi(2);
             (held + more < sizes[class]).then(|| off(held + more) - off(held))
         });
         farther.sum()
@@ -51,7 +56,7 @@ pub(super) fn hold_out_groups(items: &mut Vec<Item>, share: f64, seed: u64) -> O
         }
     }
     if held.iter().all(|&held| held == 0) {
-        // All are larger than the share: the one that comes nearest.
+        // All are larger than the fraction: the one that comes closest.
         let near = groups.iter().filter_map(|group| Some((farther(&held, group)?, group)));
         let (_, group) = near.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
         take(group, &mut held);
@@ -59,22 +64,22 @@ pub(super) fn hold_out_groups(items: &mut Vec<Item>, share: f64, seed: u64) -> O
     Some(partition(items, &chosen))
 }
 
-/// The fold of every item, counted from 0: every fold has about the same share of every class, and a
-/// group is in one alone. The largest groups are given away first, each to the fold that has the
-/// least of its classes (as scikit-learn's `StratifiedGroupKFold` does).
+/// The fold of every item, counted from 0: folds are stratified by class, and a group is in one
+/// alone. The largest groups are assigned first, each to the fold that has the least of its classes
+/// (as scikit-learn's `StratifiedGroupKFold` does).
 pub(super) fn folds(items: &[Item], folds: usize, seed: u64) -> Vec<usize> {
     let sizes = sizes(items);
-    let mut shares = vec![vec![0.; sizes.len()]; folds];
+    let mut fractions = vec![vec![0.; sizes.len()]; folds];
     let mut counts = vec![0; folds];
     let mut of = vec![0; items.len()];
     let mut groups = groups(items, seed);
     groups.sort_by_key(|group| std::cmp::Reverse(group.members.len()));
     for group in groups {
-        // What the sum of squared shares, over folds and classes, grows by.
+        // What the sum of squared fractions, over folds and classes, grows by.
         let grows = |fold: usize| -> f64 {
             let more = group.classes.iter().map(|(&class, &count)| {
                 let more = count as f64 / sizes[class] as f64;
-                more * (2. * shares[fold][class] + more)
+                more * (2. * fractions[fold][class] + more)
             });
             more.sum()
         };
@@ -82,7 +87,7 @@ pub(super) fn folds(items: &[Item], folds: usize, seed: u64) -> Vec<usize> {
             .min_by(|&a, &b| grows(a).total_cmp(&grows(b)).then_with(|| counts[a].cmp(&counts[b])));
         let fold = least.unwrap_or_default();
         for (&class, &count) in &group.classes {
-            shares[fold][class] += count as f64 / sizes[class] as f64;
+            fractions[fold][class] += count as f64 / sizes[class] as f64;
         }
         counts[fold] += group.members.len();
         group.members.iter().for_each(|&at| of[at] = fold);
@@ -94,11 +99,11 @@ pub(super) fn folds(items: &[Item], folds: usize, seed: u64) -> Vec<usize> {
 #[derive(Default)]
 struct Group {
     members: Vec<usize>,
-    /// How many there are of each class.
+    /// The number of items of each class.
     classes: BTreeMap<usize, usize>,
 }
 
-/// All groups, in random order. An item of no group is one by itself.
+/// All groups, in random order. An item without a group is one by itself.
 fn groups(items: &[Item], seed: u64) -> Vec<Group> {
     let (mut named, mut alone) = (BTreeMap::<&str, Group>::new(), vec![]);
     for (at, item) in items.iter().enumerate() {
@@ -120,7 +125,7 @@ fn groups(items: &[Item], seed: u64) -> Vec<Group> {
     groups
 }
 
-/// How many items every class has.
+/// The number of items of every class.
 fn sizes(items: &[Item]) -> Vec<usize> {
     let classes: Vec<usize> = items.iter().flat_map(|item| item.target.strata()).collect();
     let mut sizes = vec![0; classes.iter().max().map_or(0, |most| most + 1)];
@@ -148,9 +153,10 @@ fn by_class(items: &[Item], seed: u64) -> Vec<Vec<usize>> {
     by_class
 }
 
-/// Takes those away that are marked; both keep the order of the items.
-pub(super) fn partition(items: &mut Vec<Item>, taken: &[bool]) -> Vec<Item> {
-    let (out, kept): (Vec<_>, Vec<_>) = items.drain(..).zip(taken).partition(|(_, taken)| **taken);
+/// Removes and returns the marked items; both keep the order of the items.
+pub(super) fn partition(items: &mut Vec<Item>, marked: &[bool]) -> Vec<Item> {
+    let (out, kept): (Vec<_>, Vec<_>) =
+        items.drain(..).zip(marked).partition(|(_, marked)| **marked);
     *items = kept.into_iter().map(|(item, _)| item).collect();
     out.into_iter().map(|(item, _)| item).collect()
 }
@@ -172,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn every_class_gives_its_share() {
+    fn every_class_gives_its_fraction() {
         let mut train = items(&[100, 20, 2, 1]);
         let held = hold_out(&mut train, 0.1, 7);
         assert_eq!(counts(&held, 4), [10, 2, 1, 0]);
@@ -196,7 +202,7 @@ mod tests {
         assert_eq!(counts(&train, 3), [5, 5, 2]);
     }
 
-    /// Every speaker says every digit as often, but one, who says much.
+    /// Every speaker says every digit equally often, except one, who says more.
     fn spoken() -> Vec<Item> {
         let all = (0..6).flat_map(|who| {
             (0..4).flat_map(move |digit| {
@@ -217,14 +223,14 @@ mod tests {
 
     #[test]
     fn a_group_is_never_on_both_sides() {
-        for share in [0.01, 0.1, 0.3, 0.5] {
+        for fraction in [0.01, 0.1, 0.3, 0.5] {
             for seed in 0..8 {
                 let mut train = spoken();
-                let held = hold_out_groups(&mut train, share, seed).unwrap();
+                let held = hold_out_groups(&mut train, fraction, seed).unwrap();
                 assert!(speakers(&held).is_disjoint(&speakers(&train)));
                 assert_eq!(held.len() + train.len(), spoken().len());
                 let got = held.len() as f64 / 96.;
-                assert!((got - share).abs() <= 0.125, "{got} held out, not {share}");
+                assert!((got - fraction).abs() <= 0.125, "{got} held out, not {fraction}");
             }
         }
         let alone: Vec<Item> = (0..2)

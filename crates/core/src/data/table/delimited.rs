@@ -1,5 +1,5 @@
-//! CSV (RFC 4180), and TSV, which is the same with tabs. `csv-core` takes the quotes off; what it would
-//! let pass is refused.
+//! CSV (RFC 4180), and TSV, which is the same with tabs. `csv-core` takes the quotes off; what it
+//! would let pass is refused.
 
 use std::io::BufRead;
 
@@ -8,7 +8,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use super::lines::Lines;
 use super::row::{Cell, Fault, Kind, Row};
 
-/// All rows with something in them.
+/// All rows that are not empty.
 pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, kind: Kind) -> Result<Vec<Row>, Fault> {
     let (mut record, mut rows) = (Record::new(kind), vec![]);
     while record.next_line(lines)? {
@@ -27,11 +27,11 @@ struct Record {
     kind: Kind,
     delimiter: char,
     quotes: Reader,
-    /// The line that is looked at, with a line feed.
+    /// The present line, with a line feed.
     line: String,
-    /// As many bytes have the record's lines before that.
+    /// The bytes of the record's earlier lines.
     before: usize,
-    /// Room for a cell without its quotes.
+    /// A buffer for a cell without its quotes.
     bare: Vec<u8>,
 }
 
@@ -40,7 +40,7 @@ impl Record {
         let delimiter = if kind == Kind::Tsv { '\t' } else { ',' };
         let quotes = ReaderBuilder::new()
             .delimiter(delimiter as u8)
-            // `Lines` has cut at those that end a line.
+            // `Lines` has removed those that end a line.
             .terminator(Terminator::Any(b'\n'))
             .build();
         Self { kind, delimiter, quotes, line: String::new(), before: 0, bare: vec![0; 256] }
@@ -54,7 +54,7 @@ impl Record {
         Ok(true)
     }
 
-    /// The cells. A quote that does not begin a cell is a part of its text.
+    /// The cells. A quote that does not begin a cell is part of its text.
     fn cells<R: BufRead>(&mut self, lines: &mut Lines<R>) -> Result<Vec<Cell>, Fault> {
         let (mut cells, mut at) = (vec![], 0);
         while at < self.line.len() {
@@ -66,7 +66,7 @@ impl Record {
         Ok(cells)
     }
 
-    /// The cell that begins at `at`, which moves behind what ends it.
+    /// The cell that begins at `at`, which moves past its end.
     fn plain(&self, at: &mut usize, line: u64) -> Result<String, Fault> {
         let rest = &self.line[*at..self.line.len() - 1];
         let cell = &rest[..rest.find(self.delimiter).unwrap_or(rest.len())];
@@ -89,11 +89,12 @@ impl Record {
         lines: &mut Lines<R>,
     ) -> Result<String, Fault> {
         let opened = lines.number;
-        // As many bytes has the cell in the file, with what ends it, and without its quotes.
+        // The bytes of the cell in the file, with its end, and without its quotes.
         let (mut whole, mut bare) = (0, 0);
         loop {
             let rest = &self.line.as_bytes()[*at..];
-            // Room for the end of one cell: it stops there. (`read_field` copies byte by byte.)
+            // A buffer for the end of one cell only: it stops there. (`read_field` copies byte by
+            // byte.)
             let (result, read, written, ends) =
                 self.quotes.read_record(rest, &mut self.bare[bare..], &mut [0]);
             (*at, whole, bare) = (*at + read, whole + read, bare + written);
@@ -119,11 +120,11 @@ impl Record {
                 ),
             ));
         }
-        // Of a text, quotes alone were left out.
+        // Only quotes were removed from a text.
         Ok(String::from_utf8_lossy(cell).into_owned())
     }
 
-    /// Goes to the next line, for a quote that is still open.
+    /// Goes to the next line, where a quote is still open.
     fn go_on<R: BufRead>(
         &mut self,
         lines: &mut Lines<R>,

@@ -11,7 +11,7 @@ use serde::de::{
 use super::lines::Lines;
 use super::row::{Cell, Fault, Row};
 
-/// The columns, in the order in which they first occur, and the rows.
+/// The columns, in order of first occurrence, and the rows.
 pub(super) fn read<R: BufRead>(lines: &mut Lines<R>) -> Result<(Vec<String>, Vec<Row>), Fault> {
     let (mut names, mut numbers, mut rows) = (vec![], HashMap::<String, usize>::new(), vec![]);
     while let Some(text) = lines.next()? {
@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// As many columns as a table may have; no more are looked through for each key.
+/// The most columns of a table; each key is searched for among them.
 const MOST_KEYS: usize = 1000;
 
 impl<'de> Deserialize<'de> for Cell {
@@ -129,7 +129,7 @@ impl<'de> Visitor<'de> for Value {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
         if self.in_list {
-            // As deep as it may be.
+            // Nested as deep as the parser allows.
             while list.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(Cell::Other("a list"));
         }

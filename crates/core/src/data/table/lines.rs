@@ -5,7 +5,7 @@ use std::io::{BufRead, Read};
 use super::row::Fault;
 use crate::data::encoding;
 
-/// Reads a file line by line; counts the lines.
+/// Reads a file line by line and counts the lines.
 pub(super) struct Lines<R> {
     reader: R,
     /// The most bytes that a line may have.
@@ -20,10 +20,10 @@ impl<R: BufRead> Lines<R> {
         Self { reader, longest, number: 0, buffer: vec![] }
     }
 
-    /// The next line, without what ends it.
+    /// The next line, without its end.
     pub(super) fn next(&mut self) -> Result<Option<&str>, Fault> {
         self.buffer.clear();
-        // Room for the line's end, by which one sees that the line was not cut.
+        // With the line's end, which shows that the line was not cut.
         let most = self.longest as u64 + 2;
         let number = self.number + 1;
         let mut piece = self.reader.by_ref().take(most);

@@ -1,5 +1,5 @@
-//! Tables in files, as they stand there: rows of cells. What the columns mean is not known here, nor
-//! is libtorch, so that fuzz targets can compile these files by themselves.
+//! Tables in files: rows of cells. The meaning of columns is not known here, nor is libtorch, so
+//! that fuzz targets can compile these files by themselves.
 
 mod delimited;
 mod json;

@@ -1,4 +1,4 @@
-//! Parquet files as Hugging Face's `datasets` writes them: texts, labels whose names stand in the
+//! Parquet files as Hugging Face's `datasets` writes them: texts, labels whose names are in the
 //! file's metadata, and files as structs `{bytes, path}`.
 
 use std::fs::File;
@@ -16,21 +16,21 @@ use serde_json::Value;
 
 use super::row::{Cell, Fault, Row};
 
-/// A file whose footer was read.
+/// A file whose footer has been read.
 pub(super) struct Reader {
     file: SerializedFileReader<File>,
-    /// The names of the classes of each column that has some.
+    /// The class names of each column that has some.
     classes: Vec<Option<Vec<String>>>,
     budget: u64,
 }
 
-/// What rows may take in memory, for each byte of the file, and whatever its size: more than
-/// compression gives of anything but a file that was made to fill the memory.
+/// The most memory of the rows, for each byte of the file: more than compression achieves, except
+/// in a file that was made to exhaust memory.
 const BLOW_UP: u64 = 256;
 
 const AT_LEAST: u64 = 256 << 20;
 
-/// What a cell takes beside its contents, in bytes.
+/// What a cell takes besides its contents, in bytes.
 const CELL: u64 = 64;
 
 impl Reader {
@@ -63,7 +63,7 @@ impl Reader {
         }
         let mut chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
         if chunks.any(|chunk| !lies_within(chunk, size)) {
-            let problem = "not a Parquet file that can be read (its footer names places outside of \
+            let problem = "not a Parquet file that can be read (its footer names offsets outside of \
                            it); write it anew";
             return Err(Fault::new(None, problem));
         }
@@ -82,7 +82,7 @@ impl Reader {
         self.file.metadata().file_metadata().schema().get_fields()
     }
 
-    /// All rows, with the cells of these columns alone.
+    /// All rows, with the cells of these columns only.
     pub(super) fn rows(&self, columns: &[usize]) -> Result<Vec<Row>, Fault> {
         guarded(|| self.read(columns))
     }
@@ -125,7 +125,7 @@ impl Reader {
             && let Some(number) = integer(field)
         {
             return match usize::try_from(number) {
-                // What stands for no label.
+                // The encoding of a missing label.
                 Err(_) if number == -1 => Ok(Cell::Missing),
                 Ok(at) if at < classes.len() => Ok(Cell::Text(classes[at].clone())),
                 _ => Err(format!("the class {number}, but {} are named", classes.len())),
@@ -164,7 +164,7 @@ impl std::fmt::Debug for Reader {
     }
 }
 
-/// Whether a column's part lies where it says; the library takes it for granted.
+/// Whether a column chunk lies where it says; the library takes it for granted.
 fn lies_within(chunk: &ColumnChunkMetaData, size: u64) -> bool {
     let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
     let end = start.checked_add(chunk.compressed_size());
@@ -174,7 +174,7 @@ fn lies_within(chunk: &ColumnChunkMetaData, size: u64) -> bool {
         && end.and_then(|end| u64::try_from(end).ok()).is_some_and(|end| end <= size)
 }
 
-/// Damage at which the library panics rather than say so is an error like any other.
+/// Turns panics of the library on damaged files into errors.
 fn guarded<T>(read: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Fault::new(None, "not a Parquet file that can be read (damaged); write it anew"))
@@ -195,8 +195,8 @@ fn integer(field: &Field) -> Option<i64> {
     }
 }
 
-/// `datasets` keeps pictures and recordings as `{bytes, path}`: where the bytes are in the table, the
-/// path is but a name.
+/// `datasets` stores pictures and recordings as `{bytes, path}`: where the table has the bytes, the
+/// path is only a name.
 fn file(fields: &Fields) -> Cell {
     let (mut bytes, mut path) = (None, None);
     for (key, value) in fields.get_column_iter() {
@@ -223,7 +223,7 @@ fn size(cell: &Cell) -> u64 {
     }
 }
 
-/// What `datasets` says of the columns, null if there is nothing.
+/// What `datasets` says about the columns, null if there is nothing.
 fn features(file: &SerializedFileReader<File>) -> Result<Value, Fault> {
     let said = file.metadata().file_metadata().key_value_metadata();
     let said = said.into_iter().flatten().find(|pair| pair.key == "huggingface");

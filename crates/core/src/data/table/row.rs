@@ -1,4 +1,4 @@
-//! What tables are made of: rows of cells, and what is wrong with them.
+//! Rows of cells, and what is wrong with a table.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,31 +6,31 @@ use std::sync::Arc;
 /// A row, which may have fewer cells than the table has columns.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Row {
-    /// The line that it begins in, or the number of the row where there are no lines, from 1.
+    /// The line where it begins, or the number of the row where there are no lines, from 1.
     pub(crate) line: u64,
     pub(crate) cells: Vec<Cell>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cell {
-    /// Nothing, or what stands for it.
+    /// Nothing, or an encoding of it.
     Missing,
     /// A text, a number, a truth value.
     Text(String),
     /// A file in the table.
     #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "Parquet alone holds files"))]
     File {
-        /// What it was called.
+        /// Its name.
         name: Option<String>,
         bytes: Arc<[u8]>,
     },
     /// Several texts, numbers or truth values.
     List(Vec<String>),
-    /// What has no use here, and what it is called: `an object`.
+    /// A value without use here, and what it is called: `an object`.
     Other(&'static str),
 }
 
-/// What is wrong with a table.
+/// A problem with a table.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Fault {
     /// The line or the row.
@@ -44,7 +44,7 @@ impl Fault {
     }
 }
 
-/// What a file is, by its ending.
+/// The kind of a table, by its file extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Comma-separated values (RFC 4180).

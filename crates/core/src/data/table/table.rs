@@ -9,7 +9,7 @@ use super::parquet;
 use super::row::{Fault, Kind, Row};
 use super::{delimited, json};
 
-/// A table whose column names are known, as far as it has any.
+/// A table whose column names are known, if it has any.
 #[derive(Debug)]
 pub(crate) struct Table {
     /// The names of the columns; `None` where the first row may hold them.
@@ -25,7 +25,7 @@ enum Body {
 }
 
 impl Table {
-    /// Opens a table: reads it, or of a Parquet file what its columns are. Lines and records longer
+    /// Opens a table: reads it, or of a Parquet file only the columns. Lines and records longer
     /// than `longest`, in bytes, are not read.
     pub(crate) fn open(file: File, kind: Kind, longest: usize) -> Result<Self, Fault> {
         match kind {
@@ -51,7 +51,7 @@ impl Table {
         }
     }
 
-    /// The first row of a table that is read already.
+    /// The first row of a table that has been read.
     pub(crate) fn first(&self) -> Option<&Row> {
         match &self.body {
             Body::Rows(rows) => rows.first(),

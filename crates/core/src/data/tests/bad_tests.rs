@@ -169,7 +169,7 @@ fn columns_that_are_not_there_or_twice() {
         (
             "path,other,label\na,b,1\n",
             Layout { pair_column: column("other"), ..pictures() },
-            ("--pair-column", "pictures come one by one"),
+            ("--pair-column", "pictures have no pairs"),
         ),
         (
             "text,label\na,1\n",

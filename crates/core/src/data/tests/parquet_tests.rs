@@ -121,7 +121,7 @@ fn a_file_that_is_cut_anywhere_is_refused() {
         for end in (0..whole.len()).step_by(7) {
             assert!(said(&whole[..end]).is_some(), "{name} cut at {end} is read");
         }
-        // Without its beginning, all places are wrong.
+        // Without its beginning, all offsets are wrong.
         assert!(said(&whole[100..]).is_some());
     }
 }
@@ -130,7 +130,7 @@ fn a_file_that_is_cut_anywhere_is_refused() {
 fn a_footer_that_names_places_outside_is_refused() {
     // A negative offset, which fuzzing found.
     let message = said(&fs::read(fixture("negative.parquet")).unwrap()).unwrap();
-    assert!(message.contains("its footer names places outside of it"), "{message}");
+    assert!(message.contains("its footer names offsets outside of it"), "{message}");
 }
 
 #[test]
