@@ -1,16 +1,16 @@
 //! Times the loading of a checkpoint; `cargo xtask bench --only load` runs it against Python.
 //!
 //! ```text
-//! cargo run --release -p crosstune-core --example load -- CHECKPOINT SHARE open|sum
+//! cargo run --release -p crosstune-core --example load -- CHECKPOINT FRACTION open|sum
 //! ```
 //!
-//! It hands over the first SHARE of the tensors, in the order of their names: 1 is all, 0.1 a tenth.
+//! It loads the first FRACTION of the tensors, in the order of their names: 1 is all, 0.1 a tenth.
 //! `open` leaves their data alone, `sum` adds up each tensor. It prints one JSON object: seconds
 //! from before the file is opened to the last tensor or sum; the tensors and their bytes; the total
-//! of the sums; and by how much the process grew: at its peak, with what it has mapped of files,
-//! and in memory of its own at the end, while all the tensors live.
+//! of the sums; and by how much the process grew: at its peak, mapped files included, and in
+//! anonymous memory at the end, while all the tensors are alive.
 
-// What it finds out is its output.
+// Its output is its result.
 #![allow(clippy::print_stdout)]
 
 use std::{error::Error, fs, time::Instant};
@@ -21,22 +21,22 @@ use tch::{Device, Kind, Tensor};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [path, share, work] = &args[..] else {
-        return Err("usage: load CHECKPOINT SHARE open|sum".into());
+    let [path, fraction, work] = &args[..] else {
+        return Err("usage: load CHECKPOINT FRACTION open|sum".into());
     };
-    let share: f64 = share.parse()?;
+    let fraction: f64 = fraction.parse()?;
     let sum = match work.as_str() {
         "open" => false,
         "sum" => true,
         other => return Err(format!("`{other}` is neither open nor sum").into()),
     };
-    // libtorch's threads start with the first large sum, which is not the file's fault.
+    // libtorch's threads start with the first large sum: their start is not part of loading.
     let _ = Tensor::f_zeros([1 << 20], (Kind::Float, Device::Cpu))?.f_sum(Kind::Float)?;
     let before = (memory("VmRSS:")?, memory("RssAnon:")?);
 
     let start = Instant::now();
     let checkpoint = Checkpoint::open(path)?;
-    let count = (share * checkpoint.entries().count() as f64).ceil() as usize;
+    let count = (fraction * checkpoint.entries().count() as f64).ceil() as usize;
     let names = checkpoint.entries().take(count).map(|(name, _)| name);
     let mut total = 0.;
     let mut tensors = Vec::with_capacity(count);
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A figure of this process in bytes, as Linux keeps it.
+/// A field of this process's status, as Linux reports it, in bytes.
 fn memory(field: &str) -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(field));

@@ -4,7 +4,7 @@
 //!  photo.jpg  clip.wav  "a sentence"          config.json + model.safetensors
 //!      │ Modality::read (rayon)                       │ Pretrained::open (mapped, lazy)
 //!      ▼                                              ▼
-//!   Samples ── Modality::batch ──► Batch       named tensors ── Dialect (a table of names)
+//!   Samples ── Modality::batch ──► Batch       named tensors ── KeyMap (a table of names)
 //!                                    │                │
 //!                                    ▼                ▼
 //!                                Embedder ────────► Trunk ────────► Pool ─────► Head ──► logits
@@ -12,10 +12,10 @@
 //!                                 pretrained)       frozen by a Freeze)
 //! ```
 //!
-//! An [`Embedder`] turns one modality's [`Batch`] into the form that a [`Trunk`] takes. A trunk is
-//! pretrained and knows no modality. So any source goes to any target: choose the embedder of the
-//! target's modality that emits what the source's trunk accepts; [`Encoder::join`] checks that it
-//! does.
+//! An [`Embedder`] turns one modality's [`Batch`] into the features that a [`Trunk`] accepts. A
+//! trunk is pretrained and knows no modality. So any source goes to any target: choose an embedder
+//! of the target's modality that emits what the source's trunk accepts; [`Encoder::join`] checks
+//! that it does.
 //!
 //! All parameters live in one store under our own names (`embed.…`, `trunk.blocks.3.attn.q.weight`,
 //! `head.weight`); a publisher's names exist only in [key maps](weights::key_map). This crate knows
@@ -23,7 +23,7 @@
 //! [`Dataset`] to [`fit()`] and to run folders ([`run`]).
 #![deny(missing_docs)]
 
-// In the order of the rule: a room imports only from those above it.
+// In order of dependency: a module imports only from those above it.
 pub mod error;
 pub mod random;
 pub mod files;
@@ -78,5 +78,5 @@ pub use weights::{
     TensorTransform, VarBuilder, WeightSource, checkpoint,
 };
 
-/// Where tensors live, from tch.
+/// Where tensors are stored, from tch.
 pub use tch::Device;

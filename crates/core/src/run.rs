@@ -1,4 +1,4 @@
-//! Run folders: everything that a tuned model is.
+//! Run folders: everything that a fine-tuned model consists of.
 //!
 //! | file | holds |
 //! |---|---|
@@ -28,49 +28,51 @@ const LABELS: &str = "labels.json";
 
 const METRICS: &str = "metrics.jsonl";
 
-/// The file that tells how the run came about.
+/// The file with the options and results of the training.
 pub const RESULT: &str = "result.json";
 
-/// A run folder in the making. It grows beside its place, as `.NAME.partial`, and takes the place
-/// when it is whole; dropped before that, it leaves nothing.
+/// A run folder in the making. It is written next to its destination, as `.NAME.partial`, and moved
+/// there when it is complete; dropped before that, it leaves nothing.
 #[derive(Debug)]
 pub struct RunWriter {
-    place: PathBuf,
+    destination: PathBuf,
     partial: PathBuf,
 }
 
 impl RunWriter {
-    /// Begins a run folder that is to be at `place`.
+    /// Begins a run folder whose destination is `folder`.
     ///
     /// # Errors
     /// If something is there already and is not to be replaced, or if no folder can be made there.
-    pub fn create(place: impl Into<PathBuf>, replace: bool) -> Result<Self> {
-        let place = place.into();
-        if place.file_name().is_none() {
-            let problem = format!("{}: expected the path of a new folder", place.display());
+    pub fn create(folder: impl Into<PathBuf>, replace: bool) -> Result<Self> {
+        let destination = folder.into();
+        if destination.file_name().is_none() {
+            let problem = format!("{}: expected the path of a new folder", destination.display());
             return Err(Error::setting("--out", problem));
         }
-        if place.exists() && !replace {
-            let problem =
-                format!("{} exists; name another folder, or add --overwrite", place.display());
-            return Err(Error::setting("--out", problem));
-        }
-        if place.exists() && !place.join(SPEC).exists() {
+        if destination.exists() && !replace {
             let problem = format!(
-                "{} is not a run folder, so it is not overwritten; name another",
-                place.display()
+                "{} exists; name another folder, or add --overwrite",
+                destination.display()
             );
             return Err(Error::setting("--out", problem));
         }
-        let partial = beside(&place);
+        if destination.exists() && !destination.join(SPEC).exists() {
+            let problem = format!(
+                "{} is not a run folder, so it is not overwritten; name another",
+                destination.display()
+            );
+            return Err(Error::setting("--out", problem));
+        }
+        let partial = beside(&destination);
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(Error::io(&partial, "remove"))?;
         }
         fs::create_dir_all(&partial).map_err(Error::io(&partial, "create"))?;
-        Ok(Self { place, partial })
+        Ok(Self { destination, partial })
     }
 
-    /// The folder as it grows.
+    /// The folder while it is written.
     pub fn folder(&self) -> &Path {
         &self.partial
     }
@@ -89,7 +91,7 @@ impl RunWriter {
         write_json(&self.partial.join(name), value)
     }
 
-    /// Writes the model, its settings and the result, and puts the folder in its place.
+    /// Writes the model, its settings and the result, and moves the folder to its destination.
     pub fn finish<M: Modality, R: Serialize>(
         self,
         model: &Model,
@@ -101,21 +103,22 @@ impl RunWriter {
         write_json(&self.partial.join(RESULT), result)?;
         modality.save(&self.partial)?;
         model.save(&self.partial.join(WEIGHTS))?;
-        if self.place.exists() {
-            fs::remove_dir_all(&self.place).map_err(Error::io(&self.place, "replace"))?;
+        if self.destination.exists() {
+            fs::remove_dir_all(&self.destination)
+                .map_err(Error::io(&self.destination, "replace"))?;
         }
-        fs::rename(&self.partial, &self.place).map_err(Error::io(&self.place, "write"))
+        fs::rename(&self.partial, &self.destination).map_err(Error::io(&self.destination, "write"))
     }
 }
 
 impl Drop for RunWriter {
     fn drop(&mut self) {
-        // Gone already when the run was finished; and if it stays, the next run removes it.
+        // Gone already when the folder was finished; and if it stays, the next training removes it.
         let _ = fs::remove_dir_all(&self.partial);
     }
 }
 
-/// Opens the tuned model of a run folder with its modality's settings.
+/// Opens the fine-tuned model of a run folder with its modality's settings.
 ///
 /// # Errors
 /// If it is not a run folder, of another modality, or if a file is missing or broken.

@@ -1,4 +1,4 @@
-//! PyTorch's fused kernel of AdamW.
+//! PyTorch's fused AdamW kernel.
 
 use std::ffi::{c_char, c_void};
 
@@ -35,7 +35,7 @@ pub(crate) struct Moved<'t> {
     pub(crate) means: &'t [Tensor; 2],
 }
 
-/// What parameters of one group have in common in a step.
+/// What all parameters of a group share in a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) lr: f64,
@@ -49,8 +49,8 @@ pub(crate) struct Step {
     pub(crate) factor: f64,
 }
 
-/// Moves parameters in one pass over their memory. Values and means are contiguous, as a
-/// `VarStore`'s are.
+/// Updates parameters in one pass over their memory. Values and means are contiguous, as those of a
+/// `VarStore` are.
 ///
 /// # Errors
 /// If libtorch refuses.

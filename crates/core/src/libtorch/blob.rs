@@ -1,4 +1,4 @@
-//! A tensor over memory of ours that keeps it alive.
+//! A tensor over our own memory, which it keeps alive.
 
 use std::ffi::{c_char, c_void};
 
@@ -22,7 +22,7 @@ unsafe extern "C" {
 }
 
 /// A tensor of the first elements of a map, which lives as long as the tensor and its views. It
-/// may be written to: whether that changes the file is a matter of how it was mapped.
+/// may be written to: whether that changes the file depends on how it was mapped.
 ///
 /// # Errors
 /// If the map is too short or not aligned for the elements, or if libtorch refuses.

@@ -1,4 +1,4 @@
-//! What tch's binding of libtorch lacks: every line of C++, and the calls into it.
+//! What tch's binding of libtorch lacks: all of our C++, and the calls into it.
 
 mod adamw;
 pub(crate) mod blob;

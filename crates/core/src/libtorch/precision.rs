@@ -1,4 +1,4 @@
-//! How exactly matrices are multiplied.
+//! The precision of matrix products.
 
 use std::ffi::c_char;
 
@@ -16,8 +16,8 @@ unsafe extern "C" {
     ) -> bool;
 }
 
-/// How exactly f32 matrices are multiplied: `torch.set_float32_matmul_precision`. What goes in and
-/// what comes out is f32 in any case, and sums are.
+/// The precision of f32 matrix products: `torch.set_float32_matmul_precision`. Inputs, outputs and
+/// sums are f32 in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MatmulPrecision {
@@ -31,7 +31,7 @@ pub enum MatmulPrecision {
 }
 
 impl MatmulPrecision {
-    /// Lets the whole process multiply so from now on.
+    /// Sets it for the whole process.
     ///
     /// # Errors
     /// If libtorch refuses.
@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    // Not `Medium`: other tests compute meanwhile.
+    // Not `Medium`: other tests compute at the same time.
     #[test]
     fn products_stay_exact_unless_asked() {
         MatmulPrecision::default().apply().unwrap();

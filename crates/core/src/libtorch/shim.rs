@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, c_char};
 
-/// Hands a buffer to `call` that it may put the reason of a failure into; what the call returned,
-/// where that says it succeeded.
+/// Hands a buffer to `call` for the reason of a failure, and returns what the call returned if it
+/// succeeded.
 ///
 /// # Errors
 /// The reason.

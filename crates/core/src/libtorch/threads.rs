@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 /// Calls `work` once on each of libtorch's threads, and returns when all calls have.
 ///
 /// Its OpenMP threads spin for some milliseconds after each operation. Threads of another pool
-/// would share the cores with them: between operations, reading takes twice as long there. Where
-/// libtorch has other threads, these are rayon's.
+/// would compete with them for the cores: between operations, reading takes twice as long there.
+/// Where libtorch has no OpenMP threads, rayon's are used.
 pub(crate) fn run<W: Fn() + Sync>(work: W) {
     extern "C" fn call<W: Fn() + Sync>(work: *mut c_void) {
         // SAFETY: `work` is the reference below, which outlives the team.
@@ -31,7 +31,7 @@ pub(crate) fn run<W: Fn() + Sync>(work: W) {
 /// `GOMP_parallel(function, argument, threads, flags)`, which LLVM's OpenMP has too.
 type Parallel = unsafe extern "C" fn(extern "C" fn(*mut c_void), *mut c_void, c_uint, c_uint);
 
-/// That of the OpenMP which libtorch has brought along, if it has.
+/// The function in the OpenMP library that libtorch has loaded, if there is one.
 fn openmp() -> Option<Parallel> {
     static OPENMP: OnceLock<Option<Parallel>> = OnceLock::new();
     *OPENMP.get_or_init(|| {

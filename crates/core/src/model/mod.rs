@@ -1,4 +1,4 @@
-//! A whole model: its parameters in one store, which part each is in, and what of them trains.
+//! A whole model: its parameters in one store, the part that each is in, and which of them train.
 
 mod freeze;
 pub(crate) mod model;

@@ -1,27 +1,27 @@
-//! Which part of a model a name is in.
+//! The part of a model that a parameter is in, by its name.
 
 use crate::weights::Origin;
 
-/// What names alone do not tell of a model.
+/// What parameter names alone do not say about a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelOutline {
-    /// The trunk's parts one above the other; see [`TrunkConfig::depth`](crate::nn::TrunkConfig::depth).
+    /// The number of parts of the trunk; see [`TrunkConfig::depth`](crate::nn::TrunkConfig::depth).
     pub depth: usize,
     /// Where the embedder came from.
     pub embedder: Origin,
 }
 
-/// The place of a parameter.
+/// The part that a parameter is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ModelPart {
     Embedder,
-    /// In the trunk's part of this number; the norm behind all parts has the number behind theirs.
+    /// The trunk's part with this index; a final norm has the index after the last part's.
     Trunk(usize),
     Head,
 }
 
 impl ModelPart {
-    /// Where the name is, in a trunk of `depth` parts.
+    /// The part of a name, in a trunk of `depth` parts.
     pub(crate) fn of(name: &str, depth: usize) -> Self {
         let mut words = name.split('.');
         match (words.next(), words.next()) {
@@ -36,7 +36,7 @@ impl ModelPart {
     }
 }
 
-/// Whether a name is that of statistics, which are no parameters and never train.
+/// Whether a name is that of running statistics, which are no parameters and never train.
 pub(crate) fn is_running_stat(name: &str) -> bool {
     name.ends_with(".running_mean") || name.ends_with(".running_var")
 }

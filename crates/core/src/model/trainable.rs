@@ -1,15 +1,15 @@
-//! What trains, for a while something else.
+//! Restores which parameters train.
 
 use tch::Tensor;
 
 use super::model::Model;
 
-/// Which parameters of a model train; dropped, they train again, and no others.
+/// Records which parameters of a model train; dropped, it makes them train again, and no others.
 #[derive(Debug)]
 pub(crate) struct TrainableGuard(Vec<(Tensor, bool)>);
 
 impl TrainableGuard {
-    /// As it is now.
+    /// Records the present state.
     pub(crate) fn now(model: &Model) -> Self {
         let values = model.store().variables().into_values();
         let state = |value: Tensor| {
