@@ -236,7 +236,7 @@ fn a_sweep_that_cannot_be_made_is_one_line() {
         let curve = find_lr(&model, &sentences, train, &options(1), from, to, steps);
         curve.unwrap_err().to_string()
     };
-    assert!(said(0., 1., 100).starts_with("--find-lr: rates go from one above 0"));
-    assert!(said(1., 1., 100).starts_with("--find-lr: rates go from one above 0"));
+    assert!(said(0., 1., 100).starts_with("--find-lr: 0e0 to 1e0: must be above 0 and rising"));
+    assert!(said(1., 1., 100).starts_with("--find-lr: 1e0 to 1e0: must be above 0 and rising"));
     assert!(said(1e-6, 1., 5).starts_with("--find-lr: 5 steps; at least 20 are needed"));
 }
