@@ -133,7 +133,7 @@ pub enum Error {
         step: usize,
         /// The loss.
         loss: f64,
-        /// The learning rate of the fresh parts.
+        /// The learning rate of the new parameters.
         lr: f64,
     },
     /// Parameters that should have stood still did not: a fault of this program.

@@ -67,7 +67,7 @@ pub trait Modality:
         self.read(input)
     }
 
-    /// A sample, as [`read`](Self::read) would make it, of what [`read_for_training`](Self::read_for_training) returned, varied
+    /// A sample, as [`read`](Self::read) would make it, of what [`read_for_training`](Self::read_for_training) returned, augmented
     /// at random by `rng` alone: augmentation. May run on any thread.
     fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
         let _ = rng;
@@ -144,12 +144,12 @@ pub trait Modality:
     fn embedder(&self, vb: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>>;
 
     /// The embedder that the adopted source was trained with, fitted to these settings; `None`: the
-    /// embedder is fresh.
+    /// embedder is new.
     fn pretrained_embedder(&self) -> Option<EmbedderConfig> {
         None
     }
 
-    /// How the embedder for a trunk that takes `form` is built, be it pretrained or fresh, as far as
+    /// How the embedder for a trunk that takes `form` is built, be it pretrained or new, as far as
     /// that can be told to a model for another modality.
     fn embedder_config(&self, form: FeatureShape) -> Option<EmbedderConfig> {
         let _ = form;
@@ -177,7 +177,7 @@ pub trait Modality:
 
     /// A classifier for inputs of this modality on the trunk of `source`, mean-pooled. `embedder` is
     /// what [`adopt`](Self::adopt) returned: a trunk that is new to a modality has enough to cope with,
-    /// so below a fresh embedder there is no dropout.
+    /// so below a new embedder there is no dropout.
     fn spec(source: &Pretrained, embedder: Origin, labels: Vec<String>) -> Spec {
         let trunk = source.family().trunk.clone();
         Spec {

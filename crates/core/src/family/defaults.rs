@@ -2,7 +2,7 @@
 
 use crate::nn::Activation;
 
-/// A share of activations dropped in training.
+/// A dropout probability.
 pub(super) fn tenth() -> f64 {
     0.1
 }

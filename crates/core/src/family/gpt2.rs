@@ -1,4 +1,4 @@
-//! GPT-2 as transformers saves it (Radford et al. 2019): every place sees itself and those before
+//! GPT-2 as transformers saves it (Radford et al. 2019): every position attends to itself and those before
 //! it; weights are stored transposed, and query, key and value in one.
 
 use serde::Deserialize;

@@ -92,14 +92,14 @@ impl Pretrained {
     /// The same model with another dropout, in trunk and embedder.
     ///
     /// # Errors
-    /// If it is not a share from 0 to below 1.
-    pub fn with_dropout(mut self, share: f64) -> Result<Self> {
-        if !(0.0..1.0).contains(&share) {
-            let problem = format!("{share} is not a share from 0 to below 1");
+    /// If it is below 0, or 1 or more.
+    pub fn with_dropout(mut self, p: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&p) {
+            let problem = format!("{p}: must be at least 0 and below 1");
             return Err(Error::setting("--dropout", problem));
         }
-        self.family.trunk = self.family.trunk.with_dropout(share);
-        self.family.embedder = self.family.embedder.with_dropout(share);
+        self.family.trunk = self.family.trunk.with_dropout(p);
+        self.family.embedder = self.family.embedder.with_dropout(p);
         Ok(self)
     }
 

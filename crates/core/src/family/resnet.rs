@@ -50,7 +50,7 @@ const DIALECT: KeyMap = KeyMap {
     head: &[same("head", "fc"), same("head", "linear")],
 };
 
-/// The network as its tensors have it. Stages halve the planes' sides, but for the first.
+/// The network as its tensors have it. Stages halve the feature map's sides, but for the first.
 fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     const UNUSUAL: &str =
         "a ResNet of this build is not supported (another stem, groups or shapes)";
@@ -70,7 +70,7 @@ fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
         })
         .collect::<Option<Vec<_>>>()
         .ok_or(UNUSUAL)?;
-    // Grouped convolutions (ResNeXt) take fewer planes than their bottleneck has.
+    // Grouped convolutions (ResNeXt) take fewer channels than their bottleneck has.
     let inner = shape("layer1.0.conv2.weight").ok_or(UNUSUAL)?;
     if inner.first() != inner.get(1) {
         return Err(UNUSUAL);

@@ -46,9 +46,9 @@ pub fn balanced_order(targets: &[i64], rng: &mut Rng) -> Vec<usize> {
     let mut order = Vec::with_capacity(targets.len());
     let mut left = classes.len();
     for class in &mut classes {
-        let share = (targets.len() - order.len()) / left;
+        let fraction = (targets.len() - order.len()) / left;
         left -= 1;
-        let end = order.len() + share;
+        let end = order.len() + fraction;
         while order.len() < end {
             class.shuffle(rng);
             order.extend(class.iter().copied().take(end - order.len()));

@@ -27,17 +27,17 @@ pub struct Model {
 /// Which parts take their parameters from the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadParts {
-    /// The trunk, and the embedder where [`Spec::embedder`] says so; the head is fresh.
+    /// The trunk, and the embedder where [`Spec::embedder`] says so; the head is new.
     Body,
     /// The head, too, as far as it fits: where it tells another number of classes apart, its last
-    /// layer is fresh.
+    /// layer is new.
     BodyAndHead,
     /// Everything: the source is a whole classifier.
     All,
 }
 
 impl Model {
-    /// Builds what `spec` says. Without a source, all is fresh.
+    /// Builds what `spec` says. Without a source, all is initialised at random.
     ///
     /// # Errors
     /// If the source lacks a tensor or has it in another shape, if the parts do not fit together, or
@@ -65,7 +65,7 @@ impl Model {
             let classes = spec.labels.len();
             let vb = root.sub("trunk").with_source(body).adapted(adapting.as_ref());
             let trunk = Trunk::new(&vb, &spec.trunk)?;
-            // What is fresh trains in full.
+            // What is new trains in full.
             let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
             let vb = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
             let encoder = Encoder::join(modality.embedder(vb, trunk.accepts())?, trunk, spec.pool)?;
@@ -87,7 +87,7 @@ impl Model {
         Ok(Self { store, classifier, spec, report, statistics: BatchNormStats::default() })
     }
 
-    /// Lets the values of each tensor that was taken change places at random: a control that keeps the
+    /// Shuffles the values within each loaded tensor: a control that keeps the
     /// scale of a pretrained model and loses what it learnt.
     pub fn shuffle(&self) {
         let mut taken: Vec<_> = self.store.variables().into_iter().collect();
@@ -102,7 +102,7 @@ impl Model {
         }
     }
 
-    /// The whole classifier that a source is, with its own embedder, pool and head: nothing is fresh.
+    /// The whole classifier that a source is, with its own embedder, pool and head: nothing is new.
     /// `modality` adopts the source; [`Pretrained::labels`] says what `labels` are for.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What flows through a model: batches, sequences and planes.
+//! What flows through a model: batches, sequences and feature maps.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct Batch {
     /// Values in the modality's own layout: pixels `[B, C, H, W]` (f32), log-mel frames `[B, T, F]`
     /// (f32), waveforms `[B, N]` (f32), token ids `[B, T]`, or with their segments `[B, 2, T]` (i64).
     pub x: Tensor,
-    /// For inputs of different lengths, which of the `T` places, or `N` samples, hold data:
+    /// For inputs of different lengths, which of the `T` positions, or `N` samples, hold data:
     /// `[B, T]` or `[B, N]`, bool. `None`: all of them.
     pub attention_mask: Option<Tensor>,
 }
@@ -40,7 +40,7 @@ impl Batch {
 pub struct Sequence {
     /// `[B, T, D]`, f32.
     pub x: Tensor,
-    /// Which of the `T` places hold data: `[B, T]`, bool. `None`: all of them.
+    /// Which of the `T` positions hold data: `[B, T]`, bool. `None`: all of them.
     pub attention_mask: Option<Tensor>,
 }
 

@@ -11,17 +11,17 @@ use super::features::{FeatureShape, Features, Sequence, masked_mean};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pool {
-    /// The first place: BERT's `[CLS]`.
+    /// The first position: BERT's `[CLS]`.
     First,
-    /// The last place that holds data: GPT-2.
+    /// The last position that holds data: GPT-2.
     Last,
-    /// The mean over the places that hold data, or over each plane.
+    /// The mean over the positions that hold data, or over each channel.
     Mean,
-    /// The first two places, one behind the other: DeiT with a teacher.
+    /// The first two positions, one behind the other: DeiT with a teacher.
     FirstTwo,
-    /// The mean of the first two places: AST.
+    /// The mean of the first two positions: AST.
     MeanOfFirstTwo,
-    /// The first place, and behind it the mean of all others: DINOv2.
+    /// The first position, and behind it the mean of all others: DINOv2.
     FirstAndMean,
 }
 
@@ -47,7 +47,7 @@ impl Pool {
     pub fn forward(self, features: &Features) -> Tensor {
         let (x, mask) = match features {
             Features::Sequence(Sequence { x, attention_mask: mask }) => (x, mask.as_ref()),
-            // The mean is the only pool that takes planes.
+            // The mean is the only pool of a feature map.
             Features::FeatureMap(x) => return x.mean_dim([2, 3].as_slice(), false, None),
         };
         match self {

@@ -12,7 +12,7 @@ use crate::nn::{Batch, Pool};
 /// Where in a model features are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeatureLevel {
-    /// What the embedder hands to the trunk, the mean over its places.
+    /// What the embedder hands to the trunk, averaged over positions.
     Embedded,
     /// What the trunk hands to the head, pooled as the model pools it.
     Pooled,

@@ -13,8 +13,9 @@ use crate::task::Task;
 /// Hands a model's answers on all samples, `[samples, answers]`, f32 on the CPU, to `consume`, with the
 /// samples that they are of, in order: `batch_size` at a time, without gradients or dropout. Answers
 /// are the logarithms of the probabilities of all classes; of each label, the logarithm of its odds;
-/// values, in deviations ([`TaskConfig::in_units`](crate::task::TaskConfig::in_units)). Of a sample in several windows, the probabilities or the
-/// values are averaged.
+/// values, in standard deviations from their mean
+/// ([`TaskConfig::in_units`](crate::task::TaskConfig::in_units)). Of a sample in several windows, the
+/// probabilities or the values are averaged.
 ///
 /// # Errors
 /// If a sample can no longer be read, or the first error of `consume`.

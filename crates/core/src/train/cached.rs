@@ -1,4 +1,4 @@
-//! What is kept of frozen layers' outputs while a phase lasts.
+//! The cached outputs of frozen layers while a phase lasts.
 
 use super::mixup::Mix;
 use super::options::FitOptions;
@@ -9,7 +9,7 @@ use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::CutPoint;
 
-/// What is kept of the outputs of frozen parts.
+/// The cached outputs of frozen parts.
 pub(super) struct CachedFeatures<'s> {
     pub(super) cut: CutPoint,
     train: Option<FeatureCache<'s>>,

@@ -54,7 +54,7 @@ impl<'m> Training<'m> {
         }
         trainer.average = options.ema.map(|decay| Ema::new(model, moving, decay));
         let depth = model.outline().depth;
-        trainer.auto_freeze = options.auto_freeze.map(|share| AutoFreeze::new(depth, share));
+        trainer.auto_freeze = options.auto_freeze.map(|fraction| AutoFreeze::new(depth, fraction));
         let most = options.max_steps.map(|steps| steps.saturating_mul(options.accumulate));
         Self {
             trainer,

@@ -1,8 +1,8 @@
-//! The joint of a fresh embedder and a pretrained trunk: what the trunk was trained to receive, as far
-//! as the source's weights tell, and how a fresh embedder is brought to it.
+//! Matching a new embedder to a pretrained trunk: the input statistics that the trunk was trained on,
+//! estimated from the source's weights.
 //!
-//! A trunk has only ever seen what its own embedder emits: numbers of a certain mean and deviation in
-//! each channel, and of a certain pattern from place to place. A fresh embedder that starts there asks
+//! A trunk has only ever seen what its own embedder emits: numbers of a certain mean and standard
+//! deviation in each channel, and of a certain pattern over positions. A new embedder that starts there asks
 //! nothing new of the first block.
 
 use std::collections::HashMap;
@@ -23,10 +23,10 @@ use crate::nn::{
 use crate::random::Rng;
 use crate::weights::{LoadReport, WeightSource, lora};
 
-/// Mean and deviation of what a source's own embedder hands to its trunk.
+/// Mean and standard deviation of what a source's own embedder hands to its trunk.
 #[derive(Debug)]
 pub struct EmbeddingStats {
-    /// `[1, D]` or, where the places of the sequence differ, `[T, D]`; f32 on the CPU.
+    /// `[1, D]` or, where the positions of the sequence differ, `[T, D]`; f32 on the CPU.
     mean: Tensor,
     /// Over the inputs, likewise.
     std: Tensor,
@@ -36,9 +36,9 @@ pub struct EmbeddingStats {
 /// What an embedder does last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Output {
-    /// Nothing, or something linear: moments are those of what it emits.
+    /// Nothing, or something linear: the statistics are those of what it emits.
     Linear,
-    /// It cuts off what is below zero: moments are those of what comes in there.
+    /// A ReLU: the statistics are those of its input.
     Relu,
 }
 
@@ -55,8 +55,8 @@ impl EmbeddingStats {
     /// Measures the embedder that a source was trained with, by its weights alone:
     ///
     /// - tokens: the sum of the tables of tokens and positions, normalised where the model does so,
-    ///   over tokens from evenly among the vocabulary, place by place;
-    /// - planes: what their batch norm brings them to;
+    ///   over tokens from evenly among the vocabulary, position by position;
+    /// - feature maps: what their batch norm brings them to;
     /// - patches: the table of positions, and the kernel's answer to pixels that are as alike as
     ///   neighbours in pictures are;
     /// - waveforms of models that normalise what they embed, and what a training of ours began afresh:
@@ -98,7 +98,7 @@ impl EmbeddingStats {
         }
     }
 
-    /// Mean and deviation of what the trunk receives, over all places: each `[D]`. What a rectifier
+    /// Mean and standard deviation of the trunk's input, over all positions: each `[D]`. What a ReLU
     /// leaves is that of a normal distribution.
     pub fn trunk_input(&self) -> (Tensor, Tensor) {
         let (mean, std) = self.overall();
@@ -115,7 +115,7 @@ impl EmbeddingStats {
         (first, variance.sqrt())
     }
 
-    /// Over all places: what differs from place to place is part of the deviation.
+    /// Over all positions: what differs between them is part of the standard deviation.
     fn overall(&self) -> (Tensor, Tensor) {
         let over = [0i64].as_slice();
         let mean = self.mean.mean_dim(over, false, None);
@@ -124,7 +124,7 @@ impl EmbeddingStats {
         (mean, variance.sqrt())
     }
 
-    /// How far the means of the places of a sequence are from these: `[T, D]`. A place that holds no
+    /// How far the means of the positions of a sequence are from these: `[T, D]`. A position that holds no
     /// data anywhere is where it should be.
     fn off(&self, now: &Sequence) -> Tensor {
         let want = self.mean.to_device(now.x.device()).narrow(0, 0, now.x.size()[1]);
@@ -135,7 +135,7 @@ impl EmbeddingStats {
         }
     }
 
-    /// Brings a fresh embedder to these moments on a batch, by parameters of its own that end it:
+    /// Brings a new embedder to these statistics on a batch, by parameters of its own that end it:
     /// its table of positions, as far as the source's own reaches, and its norm. What else it has,
     /// and what is not new by the `report`, stays.
     pub(crate) fn match_to(
@@ -159,7 +159,7 @@ impl EmbeddingStats {
         }
         let (mean, std) = (mean.to_device(weight.device()), std.to_device(weight.device()));
         match (self.output, encoder.embed(batch, false)) {
-            // A norm of planes leaves each with the deviation of its weight and the mean of its bias.
+            // A batch norm leaves each channel with its weight as standard deviation and its bias as mean.
             (Output::Relu, Features::FeatureMap(_)) => {
                 weight.copy_(&std);
                 bias.copy_(&mean);
@@ -196,17 +196,17 @@ impl EmbeddingStats {
 /// So often are positions moved.
 const ROUNDS: usize = 6;
 
-/// The share of the way that they go at a time, of a sum whose deviation before the norm is about 0.65,
-/// as in the fresh embedders here.
+/// The fraction of the way that they go at a time, of a sum whose standard deviation before the norm is
+/// about 0.65, as in the new embedders here.
 const PART: f64 = 0.45;
 
 /// The least weight of a norm that the way is divided by.
 const STEEPEST: f64 = 0.02;
 
-/// The least deviation that is stretched to another one.
+/// The least standard deviation that is stretched to another one.
 const LEAST: f64 = 1e-3;
 
-/// Mean and deviation of each channel over all places that hold data: each `[D]`.
+/// Mean and standard deviation of each channel over all positions that hold data: each `[D]`.
 pub(crate) fn feature_stats(features: &Features) -> (Tensor, Tensor) {
     let x = match features {
         Features::FeatureMap(x) => x.transpose(0, 1).flatten(1, 3).tr(),
@@ -270,8 +270,8 @@ fn of_tokens(
     Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }))
 }
 
-/// Mean and deviation over all tokens `[N, D]` of their sums with each place `[P, D]`, brought to a mean
-/// of 0 and a variance of 1 along the width: `[P, D]` each. Of a centred token `t` and a centred place
+/// Mean and standard deviation over all tokens `[N, D]` of their sums with each position `[P, D]`, brought to a mean
+/// of 0 and a variance of 1 along the width: `[P, D]` each. Of a centred token `t` and a centred position
 /// `p`, what is divided by is `|t|² + 2 t·p + |p|²`, and so all of it is products of matrices: `N · P`
 /// sums of width `D` are never made.
 fn normed_sums(tokens: &Tensor, places: &Tensor, eps: f64) -> (Tensor, Tensor) {
@@ -333,9 +333,9 @@ fn channels(count: i64) -> Tensor {
     Tensor::eye(count, float) * (1. - CHANNELS) + Tensor::full([count, count], CHANNELS, float)
 }
 
-/// Fits a fresh embedder to the inputs that it will see, before training, and lets it hand over with
-/// the moments that the trunk was trained to receive, where they are given; a pretrained one stays as
-/// it is. Some hundred samples tell enough.
+/// Initialises a new embedder from the inputs that it will see, before training, and matches its output
+/// to the statistics that the trunk was trained on, where they are given; a pretrained one stays as it
+/// is. Some hundred samples tell enough.
 pub fn init_from_data<M: Modality>(
     model: &Model,
     modality: &M,

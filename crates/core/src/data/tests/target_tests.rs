@@ -287,8 +287,8 @@ fn splits_of_labels_and_values() {
         assert_ne!(lines(&held(2)), lines(&data));
         for label in 0..data.labels.len() {
             let count = |items: &[Item]| items.iter().filter(|i| i.target.has(label)).count();
-            let share = count(&data.validation) as f64 / count(&data.train).max(1) as f64;
-            assert!((0.1..0.45).contains(&share), "{task}, {label}: {share}");
+            let fraction = count(&data.validation) as f64 / count(&data.train).max(1) as f64;
+            assert!((0.1..0.45).contains(&fraction), "{task}, {label}: {fraction}");
         }
         let groups = |items: &[Item]| -> std::collections::BTreeSet<_> {
             items.iter().filter_map(|item| item.group.clone()).collect()

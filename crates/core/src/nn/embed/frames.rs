@@ -19,7 +19,7 @@ pub struct FrameEmbedder {
     width: i64,
 }
 
-/// The least variance of a direction, as a share of the mean, that whitening goes by.
+/// The least variance of a direction, as a fraction of the mean variance, that whitening goes by.
 const LEAST_VARIANCE: f64 = 0.01;
 
 /// The shape of a [`FrameEmbedder`].
@@ -63,7 +63,7 @@ impl FrameEmbedder {
     /// Makes the projection one of whitened frames, as far as `frames` (`[N, F]`, of training inputs)
     /// tell their covariance (LeCun et al. 2012, *Efficient BackProp*, §4.3). Neighbouring pixels are
     /// so alike that a random projection mostly sees their mean; whitened, all directions count alike.
-    /// The outcome keeps the deviation that a random projection of standardised frames has.
+    /// The outcome keeps the standard deviation that a random projection of standardised frames has.
     pub fn whiten(&self, frames: &Tensor) {
         let _grad = tch::no_grad_guard();
         let (count, features) = (frames.size()[0], frames.size()[1]);

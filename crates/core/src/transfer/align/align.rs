@@ -1,4 +1,4 @@
-//! Bringing a fresh embedder near to what a trunk knows, before training (ORCA, Shen et al. 2023).
+//! Bringing a new embedder near to what a trunk knows, before training (ORCA, Shen et al. 2023).
 
 use std::time::Instant;
 
@@ -79,13 +79,13 @@ pub struct AlignReport {
     pub seconds: f64,
 }
 
-/// Trains the fresh parameters of a model's embedder, and nothing else, so that the distance between
+/// Trains the new parameters of a model's embedder, and nothing else, so that the distance between
 /// what it emits of `train` and `source` becomes small. `observe` is told the number of each epoch,
 /// counted from 1, and the mean distance over its steps. What trains afterwards is what trained
 /// before.
 ///
 /// # Errors
-/// If the embedder is not fresh, if the source's features are of another width, if the distance stops
+/// If the embedder is not new, if the source's features are of another width, if the distance stops
 /// being a number, or if the observer fails.
 pub fn align<M: Modality>(
     model: &Model,
@@ -196,7 +196,7 @@ impl<M: Modality> Measure<'_, M> {
     }
 }
 
-/// Lets the fresh parameters of the embedder alone train, until what comes back is dropped.
+/// Lets the new parameters of the embedder alone train, until what comes back is dropped.
 fn only_fresh_embedder(model: &Model) -> Result<TrainableGuard> {
     let report = model.report();
     let ours = |name: &str| name.starts_with("embed.") && report.is_fresh(name);
