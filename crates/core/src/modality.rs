@@ -22,9 +22,11 @@ use crate::weights::{Origin, VarBuilder};
 /// exactly as training did.
 ///
 /// In the order of use: [`adopt`](Self::adopt) once per source, [`survey`](Self::survey) once per
-/// training set, [`read_for_training`](Self::read_for_training) once per training sample and [`read`](Self::read) once per other
-/// one (in parallel), [`fit_normalization`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
-/// model, [`augment`](Self::augment) once per training sample and epoch, [`batch`](Self::batch) at every step.
+/// training set, [`read_for_training`](Self::read_for_training) once per training sample and
+/// [`read`](Self::read) once per other one (in parallel),
+/// [`fit_normalization`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
+/// model, [`augment`](Self::augment) once per training sample and epoch, [`batch`](Self::batch) at
+/// every step.
 pub trait Modality:
     Debug + Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
 {
@@ -58,8 +60,8 @@ pub trait Modality:
     /// What is wrong with the input, in one line without its path, which the caller adds.
     fn read(&self, input: &Input) -> Result<Tensor, BoxError>;
 
-    /// Reads one input to train on, with all that [`augment`](Self::augment) draws from: a picture before it
-    /// is cropped, a recording before it is cut.
+    /// Reads one input to train on, with all that [`augment`](Self::augment) draws from: a picture
+    /// before it is cropped, a recording before it is cut.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -67,8 +69,9 @@ pub trait Modality:
         self.read(input)
     }
 
-    /// A sample, as [`read`](Self::read) would make it, of what [`read_for_training`](Self::read_for_training) returned, augmented
-    /// at random by `rng` alone: augmentation. May run on any thread.
+    /// A sample, as [`read`](Self::read) would make it, of what
+    /// [`read_for_training`](Self::read_for_training) returned, augmented at random by `rng` alone:
+    /// augmentation. May run on any thread.
     fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
         let _ = rng;
         kept.shallow_clone()
@@ -125,7 +128,8 @@ pub trait Modality:
         Ok(None)
     }
 
-    /// Measures the training samples, as [`read_for_training`](Self::read_for_training) returned them, so that `batch` can bring every sample to a common scale.
+    /// Measures the training samples, as [`read_for_training`](Self::read_for_training) returned
+    /// them, so that `batch` can bring every sample to a common scale.
     fn fit_normalization(&mut self, train: &[Tensor]) {
         let _ = train;
     }

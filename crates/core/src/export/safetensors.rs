@@ -8,7 +8,8 @@ use crate::modality::Modality;
 use crate::model::Model;
 
 /// Writes all parameters to one safetensors file under our own names, as a run folder holds them:
-/// of values, the head's answers are in standard deviations from their mean ([`Spec::scales`](crate::spec::Spec::scales)).
+/// of values, the head's answers are in standard deviations from their mean
+/// ([`Spec::scales`](crate::spec::Spec::scales)).
 ///
 /// # Errors
 /// If the file cannot be written.

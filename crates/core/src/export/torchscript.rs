@@ -11,8 +11,9 @@ use crate::model::Model;
 use crate::nn::Batch;
 
 /// Writes a TorchScript archive that `torch.jit.load` opens: from a batch as `example`, already
-/// prepared as the modality does it, to logits, or to values in their own units. It takes batches of any size, but of the example's
-/// length: its inputs are `x` and, where the example has a mask, `mask`.
+/// prepared as the modality does it, to logits, or to values in their own units. It takes batches
+/// of any size, but of the example's length: its inputs are `x` and, where the example has a mask,
+/// `mask`.
 ///
 /// # Errors
 /// If libtorch cannot trace the model or write the file.

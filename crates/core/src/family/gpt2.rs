@@ -1,5 +1,5 @@
-//! GPT-2 as transformers saves it (Radford et al. 2019): every position attends to itself and those before
-//! it; weights are stored transposed, and query, key and value in one.
+//! GPT-2 as transformers saves it (Radford et al. 2019): every position attends to itself and those
+//! before it; weights are stored transposed, and query, key and value in one.
 
 use serde::Deserialize;
 use serde_json::json;

@@ -190,8 +190,8 @@ pub struct Splits {
 impl Splits {
     /// Lets the settings look at the training inputs, reads all splits, and measures the training
     /// samples: all that has to happen before a model is built. Returns what could not be read
-    /// beside what could. At most `memory` bytes of samples are kept (see [`DEFAULT_MEMORY`]). `done` is
-    /// told of each item, from any thread.
+    /// beside what could. At most `memory` bytes of samples are kept (see [`DEFAULT_MEMORY`]).
+    /// `done` is told of each item, from any thread.
     ///
     /// # Errors
     /// If a class, a label or a value has no training sample that can be read.

@@ -2,8 +2,8 @@
 //! estimated from the source's weights.
 //!
 //! A trunk has only ever seen what its own embedder emits: numbers of a certain mean and standard
-//! deviation in each channel, and of a certain pattern over positions. A new embedder that starts there asks
-//! nothing new of the first block.
+//! deviation in each channel, and of a certain pattern over positions. A new embedder that starts
+//! there asks nothing new of the first block.
 
 use std::collections::HashMap;
 
@@ -124,8 +124,8 @@ impl EmbeddingStats {
         (mean, variance.sqrt())
     }
 
-    /// How far the means of the positions of a sequence are from these: `[T, D]`. A position that holds no
-    /// data anywhere is where it should be.
+    /// How far the means of the positions of a sequence are from these: `[T, D]`. A position that
+    /// holds no data anywhere is where it should be.
     fn off(&self, now: &Sequence) -> Tensor {
         let want = self.mean.to_device(now.x.device()).narrow(0, 0, now.x.size()[1]);
         let off = want - masked_mean(&now.x, now.attention_mask.as_ref(), 0);
@@ -270,10 +270,10 @@ fn of_tokens(
     Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }))
 }
 
-/// Mean and standard deviation over all tokens `[N, D]` of their sums with each position `[P, D]`, brought to a mean
-/// of 0 and a variance of 1 along the width: `[P, D]` each. Of a centred token `t` and a centred position
-/// `p`, what is divided by is `|t|² + 2 t·p + |p|²`, and so all of it is products of matrices: `N · P`
-/// sums of width `D` are never made.
+/// Mean and standard deviation over all tokens `[N, D]` of their sums with each position `[P, D]`,
+/// brought to a mean of 0 and a variance of 1 along the width: `[P, D]` each. Of a centred token
+/// `t` and a centred position `p`, what is divided by is `|t|² + 2 t·p + |p|²`, and so all of it is
+/// products of matrices: `N · P` sums of width `D` are never made.
 fn normed_sums(tokens: &Tensor, places: &Tensor, eps: f64) -> (Tensor, Tensor) {
     let centred = |x: &Tensor| {
         let x = x.to_kind(Kind::Double);
