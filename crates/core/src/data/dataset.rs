@@ -36,8 +36,7 @@ impl Dataset {
     /// - a table (CSV, TSV, JSON Lines, with the feature `parquet` also Parquet) with a column of
     ///   inputs, one of labels, perhaps one named `split`;
     /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of
-    /// them
-    ///   as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
+    ///   them as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
     /// - a folder with tables alone, all of them parts of one;
     /// - a folder per class, below `train/`, `validation/`, `test/` or at the top;
     /// - a folder of files whose names hold the label ([`Layout::label_pattern`]).

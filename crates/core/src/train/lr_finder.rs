@@ -124,13 +124,13 @@ fn rates(from: f64, to: f64, steps: usize) -> Result<Vec<f64>> {
     if !(from > 0. && from < to && to.is_finite()) {
         return Err(Error::setting(
             "--find-lr",
-            &format!("{from:e} to {to:e}: must be above 0 and rising"),
+            format!("{from:e} to {to:e}: must be above 0 and rising"),
         ));
     }
     if steps < FEWEST {
         return Err(Error::setting(
             "--find-lr",
-            &format!("{steps} steps; at least {FEWEST} are needed"),
+            format!("{steps} steps; at least {FEWEST} are needed"),
         ));
     }
     let fraction = |at: usize| at as f64 / (steps - 1) as f64;
