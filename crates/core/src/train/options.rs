@@ -137,7 +137,7 @@ impl FitOptions {
             ("--accumulate", &self.accumulate, self.accumulate > 0, AT_LEAST_1),
             ("--ema", &ema, fraction(ema), FRACTION),
             (
-                "--settle",
+                "--auto-freeze",
                 &auto_freeze,
                 auto_freeze > 0. && auto_freeze < 1.,
                 "must be above 0 and below 1",
