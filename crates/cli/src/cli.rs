@@ -22,20 +22,23 @@ pub(crate) struct Cli<A: ModalityArgs> {
 pub(crate) enum Command<A: ModalityArgs> {
     /// Fine-tune a pretrained model on labelled samples
     Train(Box<TrainArgs<A>>),
-    /// Read labelled samples without training, and say what they are and what is wrong
+    /// Check labelled samples without training: classes, sizes, duplicates, unreadable files
     Check(Box<CheckArgs<A>>),
-    /// Tell which of several pretrained models suits labelled samples, without training
+    /// Rank pretrained models by how well their features suit a labelled data set, without training
     Rank(Box<RankArgs<A>>),
-    /// Write what a pretrained model's own embedder makes of labelled samples, to align others with
+    /// Write the source model's own input embeddings of labelled samples, for --align
     Embed(Box<EmbedArgs<A>>),
-    /// Train a transfer and its controls alike, and report what the transfer brings
+    /// Train the transfer and its controls with the same budget, and report the gain
     Compare(Box<CompareArgs<A>>),
-    /// Measure a tuned model on labelled samples
+    /// Evaluate a tuned model, or a pretrained one with a head, on labelled samples
     Evaluate(EvaluateArgs),
-    /// Label files with a tuned model
+    /// Predict labels or values for files, with a tuned model or a pretrained one with a head
     Predict(PredictArgs),
     /// Show what a checkpoint or a run folder holds
     Inspect(InspectArgs),
-    /// Write a tuned model for other programs
+    /// Export a tuned model for other programs
     Export(ExportArgs),
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,13 +23,13 @@ pub use args::ModalityArgs;
 use cli::{Cli, Command};
 use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
 
-/// Parses the command line, does what it says, and returns the exit code: 0, 1 for a failure, 2
-/// for wrong use. Errors are one line on stderr.
+/// Parses the command line, runs the command, and returns the exit code: 0, 1 for a failure, 2 for
+/// wrong use. Errors are one line on stderr.
 pub fn run<A: ModalityArgs>() -> ExitCode {
     process::keep_memory();
     // The three binaries differ in name and in what their inputs are called.
     let name = format!("crosstune-{}", A::Modality::NAME);
-    let about = format!("Fine-tune a pretrained transformer on {}", A::Modality::SAMPLES);
+    let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);
     let command = Cli::<A>::command().name(name).about(about);
     let cli = match command.try_get_matches().and_then(|m| Cli::<A>::from_arg_matches(&m)) {
         Ok(cli) => cli,

@@ -1,4 +1,4 @@
-//! Numbers of bytes.
+//! Amounts of memory.
 
 /// A number of bytes: `1500`, `500K`, `500M`, `16G`.
 #[derive(Debug, Clone, Copy)]

@@ -1,16 +1,16 @@
-//! How and where a model is run.
+//! How and where a model runs.
 
 use std::num::NonZeroUsize;
 
 use clap::Args;
 
-/// How a tuned model is run.
+/// How a model runs without training.
 #[derive(Debug, Args)]
 pub(crate) struct ComputeArgs {
-    /// Samples at a time
+    /// Samples per batch
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) batch_size: NonZeroUsize,
-    /// Where to compute: cpu, cuda or cuda:N
+    /// Device: cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: DeviceArg,
 }

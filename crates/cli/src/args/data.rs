@@ -8,27 +8,25 @@ use crosstune_core::{Dataset, Layout, Modality, Task};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-/// The file in a run folder that tells where the labels stood.
+/// The file in a run folder that says how the labels of its data set were read.
 pub(crate) const LAYOUT: &str = "layout.json";
 
 /// Where labelled samples are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
-    /// Labelled samples: a folder per class (perhaps below train/ and test/), or a table: .csv,
-    /// .tsv, .jsonl or .parquet, or a folder of such
+    /// Labelled samples: a folder per class (optionally below train/ and test/), or a table (.csv,
+    /// .tsv, .jsonl or .parquet), or a folder of tables
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
-    /// Labelled samples to report on; otherwise the test split of --data
+    /// Labelled samples to test on [default: the test split of --data]
     #[arg(long, value_name = "PATH")]
     pub(crate) eval_data: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) layout: LayoutArgs,
 }
 
 impl DataArgs {
     /// The data set, with all its splits.
-    pub(crate) fn open<M: Modality>(&self) -> Result<Dataset> {
-        let layout = self.layout.layout::<M>()?;
+    pub(crate) fn open<M: Modality>(&self, layout: &LayoutArgs) -> Result<Dataset> {
+        let layout = layout.layout::<M>()?;
         let data = Dataset::open(&self.data, &layout)?;
         Ok(match &self.eval_data {
             Some(path) => data.with_test(path, &layout)?,
@@ -37,41 +35,42 @@ impl DataArgs {
     }
 }
 
-/// Saved in a run folder, so that `evaluate` finds labels as `train` did.
+/// How inputs and labels are found in a data set. Saved in a run folder, so that `evaluate` finds
+/// them as `train` did.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Data layout")]
 pub(crate) struct LayoutArgs {
-    /// What is asked of each sample [default: single-label, or as the model was trained]
+    /// What is predicted for each sample [default: single-label, or as the model was trained]
     #[arg(long, value_enum, value_name = "TASK")]
     #[serde(default)]
     task: Option<TaskArg>,
-    /// Find the label in a file's name, as its group `label`: '^(?<label>\d)_'
+    /// Regex for the label in a file name, as its group `label`: '^(?<label>\d)_'
     #[arg(long, value_name = "REGEX", value_parser = pattern)]
     label_pattern: Option<String>,
-    /// Files whose names it matches are the test split: '_[0-4]\.wav$'
+    /// Regex for the file names of the test split: '_[0-4]\.wav$'
     #[arg(long, value_name = "REGEX", value_parser = pattern, requires = "label_pattern")]
     test_pattern: Option<String>,
-    /// Find in a file's name whose it is, as its group `group`: '_(?<group>\w+)_'. What is one
-    /// speaker's, say, is all trained on or all held out
+    /// Regex for the group (a speaker, say) in a file name, as its group `group`:
+    /// '_(?<group>\w+)_'; a group is never split between training and held-out data
     #[arg(long, value_name = "REGEX", value_parser = pattern)]
     #[serde(default, skip)]
     group_pattern: Option<String>,
     /// The table's column of inputs: a name, or a number counted from 1
     #[arg(long, value_name = "COLUMN")]
     input_column: Option<String>,
-    /// The table's column of second sentences, where samples are pairs
+    /// The table's column of second sentences, for sentence pairs
     #[arg(long, value_name = "COLUMN")]
     #[serde(default)]
     pair_column: Option<String>,
-    /// The table's column of labels or values; for multi-label (each with 0 or 1) and regression
-    /// also several, with commas between
+    /// The table's column of labels or values; for multi-label (columns of 0 and 1) and regression
+    /// also several, separated by commas
     #[arg(long, value_name = "COLUMN")]
     label_column: Option<String>,
-    /// What stands between the labels of one sample [default: |]
+    /// Separator of the labels of a multi-label sample [default: |]
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     #[serde(default)]
     label_separator: Option<String>,
-    /// The table's column that tells whose a sample is, as --group-pattern does
+    /// The table's column of groups, instead of --group-pattern
     #[arg(long, value_name = "COLUMN", conflicts_with = "group_pattern")]
     #[serde(default, skip)]
     group_column: Option<String>,
@@ -93,13 +92,13 @@ impl LayoutArgs {
             input_column: self.input_column.or(saved.input_column),
             pair_column: self.pair_column.or(saved.pair_column),
             label_column: self.label_column.or(saved.label_column),
-            // They tell what to hold out, and so nothing of what is evaluated.
+            // They decide what is held out, and nothing is when a model is evaluated.
             group_pattern: None,
             group_column: None,
         }
     }
 
-    /// What is asked of each sample, where that is said.
+    /// What is predicted for each sample, if that is given.
     pub(crate) fn task(&self) -> Option<Task> {
         self.task.map(Task::from)
     }
@@ -122,15 +121,15 @@ impl LayoutArgs {
     }
 }
 
-/// What is asked of each sample.
+/// What is predicted for each sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TaskArg {
-    /// Which one class it is of
+    /// One class
     SingleLabel,
-    /// Which labels apply to it: any number of them
+    /// Any number of labels
     MultiLabel,
-    /// A number, or several
+    /// One or several numbers
     Regression,
 }
 

@@ -3,12 +3,12 @@
 use clap::Args;
 use crosstune_core::{Error, Modality};
 
-/// A modality's own options of `train`. They turn into settings, or into the error that names the
-/// one that cannot be used.
+/// A modality's own options. They become its settings, or the error that names the option that
+/// cannot be used.
 pub trait ModalityArgs:
     clap::Args + Clone + std::fmt::Debug + TryInto<Self::Modality, Error = Error>
 {
-    /// The modality that they are the settings of.
+    /// The modality whose settings they become.
     type Modality: Modality;
 }
 

@@ -1,26 +1,22 @@
-//! Which samples pretrained models are looked at with.
+//! The samples that `rank` and `embed` put through pretrained models.
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
 
-use super::data::LayoutArgs;
-
-/// Which samples are looked at.
+/// Labelled samples, a part of them or all.
 #[derive(Debug, Args)]
 pub(crate) struct SampleArgs {
-    /// Labelled samples, in any layout that train takes; those of the training split are used
+    /// Labelled samples, in any layout that train takes; the training split is used
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
-    /// Keep at most this many samples of every class
+    /// Use at most this many samples of each class
     #[arg(long, value_name = "N")]
     pub(crate) limit_per_class: Option<NonZeroUsize>,
-    /// Decides which those are, the folds and fresh embedders
+    /// Random seed of this choice, of the folds and of new embedders
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Leave out samples that cannot be read
+    /// Skip samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
-    #[command(flatten)]
-    pub(crate) layout: LayoutArgs,
 }

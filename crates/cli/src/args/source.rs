@@ -4,26 +4,27 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// A model to look at or to run, in a command's first place.
+/// A model to look at or to run, the first argument of a command.
 #[derive(Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// A run folder; or pretrained weights with a head for inputs of this kind
-    #[arg(value_name = "RUN")]
+    /// A run folder, or a pretrained model: a file, a folder or
+    /// hf://org/name[@revision][/file]
+    #[arg(value_name = "MODEL")]
     pub(crate) path: PathBuf,
-    /// The family of pretrained weights, where it is not recognised
+    /// Family of a pretrained model, if it is not recognised
     #[arg(long, value_name = "NAME")]
     pub(crate) family: Option<String>,
 }
 
-/// A pretrained model to begin with.
+/// A pretrained model to start from.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WeightsArgs {
-    /// The pretrained model: a checkpoint, a folder with one and its config.json, a run folder, or
-    /// hf://org/name[@revision][/file], fetched into the cache of huggingface_hub; for --init random
-    /// also an architecture alone, a JSON file such as a config.json
-    #[arg(long, value_name = "PATH", help_heading = "Options")]
+    /// Pretrained model: a checkpoint, a folder with one and its config.json, a run folder, or
+    /// hf://org/name[@revision][/file], downloaded to the cache of huggingface_hub; to train from
+    /// scratch also an architecture alone, a JSON file such as a config.json
+    #[arg(long, value_name = "PATH")]
     pub(crate) weights: PathBuf,
-    /// The family of the pretrained model, where it is not recognised
-    #[arg(long, value_name = "NAME", help_heading = "Options")]
+    /// Family of the pretrained model, if it is not recognised
+    #[arg(long, value_name = "NAME")]
     pub(crate) family: Option<String>,
 }

@@ -1,66 +1,61 @@
-//! The options of a transfer, as clap reads them: what is taken, what stands still, what is fresh.
+//! The options of a transfer, as clap reads them: what is loaded, what is frozen, what is new.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use crosstune_core::{BatchNormStats, Freeze, Lora, Pool, Recipe, WeightInit};
 
-use super::source::WeightsArgs;
-
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Transfer")]
 pub(crate) struct TransferArgs {
-    #[command(flatten)]
-    pub(crate) source: WeightsArgs,
-    /// How the model is put to the task: fine-tune, linear-probe, lp-ft, gradual, fpt, lora, bitfit,
-    /// orca or scratch
+    /// How the model is adapted: fine-tune, linear-probe, lp-ft, gradual, fpt, lora, bitfit, orca
+    /// or scratch
     #[arg(long, value_name = "NAME", default_value = "fine-tune")]
     pub(crate) recipe: Recipe,
-    /// What stands still [default: the recipe's]: nothing, everything, embedder, trunk, head,
-    /// below:N, top:N, norms, biases, attention, mlp or a glob on the names that --plan writes down;
-    /// X-but-Y, "not X"; or several, with commas between
-    #[arg(long, value_name = "PARTS")]
+    /// Parameters to freeze [default: by recipe]: none, everything, embedder, trunk, head, below:N,
+    /// top:N, norms, biases, attention, mlp or a glob on parameter names (--plan lists them);
+    /// X-but-Y, "not X"; or several, separated by commas
+    #[arg(long, value_name = "SET")]
     pub(crate) freeze: Option<Freeze>,
-    /// Where the parameters come from [default: pretrained, but for the recipe scratch]
+    /// Initial weights [default: pretrained; random for the recipe scratch]
     #[arg(long, value_enum, hide_default_value = true)]
     pub(crate) init: Option<InitArg>,
-    /// Whether the statistics of batch norms follow the training's batches
-    #[arg(long, value_enum, default_value_t = StatisticsArg::WithNorms)]
-    pub(crate) statistics: StatisticsArg,
-    /// How the trunk's output becomes one vector
+    /// Whether batch-norm running statistics are updated
+    #[arg(long, alias = "statistics", value_enum, default_value_t = BatchNormArg::FollowFreeze)]
+    pub(crate) batch_norm: BatchNormArg,
+    /// Pooling of the trunk's output
     #[arg(long, value_enum, default_value_t = PoolArg::Mean)]
     pub(crate) pool: PoolArg,
-    /// What tells the classes apart; `kept` has the pretrained model's own pool, too
-    #[arg(long, value_enum, default_value_t = HeadArg::New)]
+    /// The classification head: a new linear layer, or the pretrained one with its pooling
+    #[arg(long, value_enum, default_value_t = HeadArg::Fresh)]
     pub(crate) head: HeadArg,
-    /// Let a fresh embedder start as it comes, not as the trunk was trained to receive its inputs
-    #[arg(long)]
-    pub(crate) no_match: bool,
-    /// The share of activations dropped in training [default: the checkpoint's for inputs of its
-    /// own modality, else 0]
-    #[arg(long, value_name = "SHARE")]
+    /// Do not match a new embedder's output statistics to what the trunk was pretrained on
+    #[arg(long, alias = "no-match")]
+    pub(crate) no_stat_match: bool,
+    /// Dropout probability [default: the checkpoint's for inputs of its own modality, else 0]
+    #[arg(long, value_name = "P")]
     pub(crate) dropout: Option<f64>,
-    /// The rank of the adapters of the recipe lora [default: 8]
+    /// LoRA rank (recipe lora) [default: 8]
     #[arg(long, value_name = "N")]
     lora_rank: Option<i64>,
-    /// What their product counts, divided by the rank [default: 8]
+    /// LoRA α: the update is scaled by α / rank [default: 8]
     #[arg(long, value_name = "ALPHA")]
     lora_alpha: Option<f64>,
-    /// The share of their inputs that is dropped in training [default: 0]
-    #[arg(long, value_name = "SHARE")]
+    /// LoRA dropout probability [default: 0]
+    #[arg(long, value_name = "P")]
     lora_dropout: Option<f64>,
-    /// The linear layers that get one: globs on the names that --plan writes down, with commas
-    /// between [default: *.attn.q,*.attn.v]
+    /// Linear layers to adapt with LoRA: globs on parameter names (--plan lists them), separated by
+    /// commas [default: *.attn.q,*.attn.v]
     #[arg(long, value_name = "GLOBS", value_delimiter = ',')]
     lora_targets: Option<Vec<String>>,
-    /// What the recipe orca brings a fresh embedder near to: a file that `embed` wrote of the source
-    /// [default: what the source's weights tell]
+    /// Source embeddings to align with (recipe orca), a file that `embed` wrote [default:
+    /// statistics estimated from the weights]
     #[arg(long, value_name = "FILE")]
     pub(crate) align: Option<PathBuf>,
 }
 
 impl TransferArgs {
-    /// The adapters that are asked for, if any of their options is.
+    /// The LoRA adapters, if any of their options is given.
     pub(crate) fn lora(&self) -> Option<Lora> {
         let Self { lora_rank, lora_alpha, lora_dropout, lora_targets, .. } = self.clone();
         let asked = lora_rank.is_some()
@@ -77,14 +72,14 @@ impl TransferArgs {
     }
 }
 
-/// Where the parameters come from.
+/// Where the initial weights come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InitArg {
-    /// From the checkpoint
+    /// The checkpoint's
     Pretrained,
-    /// At random: a control, of which the architecture alone is the checkpoint's
+    /// Random values, of the checkpoint's architecture (control)
     Random,
-    /// From the checkpoint, but the values of each tensor change places: a control
+    /// Pretrained values, shuffled within each tensor (control)
     Shuffled,
 }
 
@@ -99,32 +94,35 @@ impl From<InitArg> for WeightInit {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StatisticsArg {
-    /// Those of norms that train do
-    WithNorms,
-    /// None does
-    Still,
-    /// All do
-    Moving,
+pub(crate) enum BatchNormArg {
+    /// Those of trainable norms
+    #[value(alias = "with-norms")]
+    FollowFreeze,
+    /// None
+    #[value(alias = "still")]
+    Frozen,
+    /// All
+    #[value(alias = "moving")]
+    Updating,
 }
 
-impl From<StatisticsArg> for BatchNormStats {
-    fn from(arg: StatisticsArg) -> Self {
+impl From<BatchNormArg> for BatchNormStats {
+    fn from(arg: BatchNormArg) -> Self {
         match arg {
-            StatisticsArg::WithNorms => Self::FollowFreeze,
-            StatisticsArg::Still => Self::Frozen,
-            StatisticsArg::Moving => Self::Updating,
+            BatchNormArg::FollowFreeze => Self::FollowFreeze,
+            BatchNormArg::Frozen => Self::Frozen,
+            BatchNormArg::Updating => Self::Updating,
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PoolArg {
-    /// The mean of all places
+    /// Mean over positions
     Mean,
-    /// The first place
+    /// First position ([CLS])
     First,
-    /// The last place
+    /// Last position
     Last,
 }
 
@@ -140,8 +138,10 @@ impl From<PoolArg> for Pool {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum HeadArg {
-    /// One fresh linear layer
-    New,
-    /// The pretrained model's; its last layer is fresh where it knows another number of classes
-    Kept,
+    /// A new linear layer
+    #[value(alias = "new")]
+    Fresh,
+    /// The pretrained one; its last layer is new if the number of classes differs
+    #[value(alias = "kept")]
+    Pretrained,
 }

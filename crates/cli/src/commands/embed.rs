@@ -1,5 +1,4 @@
-//! `embed`: what a pretrained model's own embedder makes of samples, for a fresh embedder to be
-//! aligned with.
+//! `embed`: a source model's own embeddings of samples, for new embedders to be aligned with.
 
 use std::path::PathBuf;
 
@@ -11,35 +10,26 @@ use crosstune_core::{
 };
 
 use crate::{
-    args::{ComputeArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs, setting},
+    args::{
+        ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs, setting,
+    },
     output::{format::count, say},
-    setup::candidates::{Candidate, dataset, look},
+    setup::candidates::{self, Candidate, dataset},
 };
-
-/// What --weights is in `embed`.
-const WEIGHTS: &str =
-    "The pretrained model, as train takes it; it was trained on inputs of this kind";
-
-/// The pretrained model, told of shortly, and among the other options.
-#[derive(Debug, Args)]
-#[command(mut_arg("weights", |arg| arg.help(WEIGHTS).help_heading(None)))]
-#[command(mut_arg("family", |arg| arg.help_heading(None)))]
-pub(crate) struct OwnWeights {
-    #[command(flatten)]
-    args: WeightsArgs,
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArgs<A: ModalityArgs> {
     #[command(flatten)]
-    pub(crate) source: OwnWeights,
+    pub(crate) source: WeightsArgs,
     #[command(flatten)]
     pub(crate) samples: SampleArgs,
-    /// The file to write, in safetensors: features [N, D] and targets [N]; it must not exist
+    /// File to write, in safetensors: features [N, D] and targets [N]; it must not exist
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) modality: ModalityFlags<A>,
 }
@@ -49,9 +39,9 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
         let problem = format!("{} exists; name another file", args.out.display());
         return Err(setting("--out", problem));
     }
-    let WeightsArgs { weights, family } = args.source.args;
+    let WeightsArgs { weights, family } = args.source;
     let modality: A::Modality = args.modality.args.clone().try_into()?;
-    let data = dataset::<A::Modality>(&args.samples)?;
+    let data = dataset::<A::Modality>(&args.samples, &args.layout)?;
     let of = Candidate::open(weights.clone(), family.as_deref(), modality, &data)?;
     if of.embedder == Origin::Fresh {
         let family = of.source.family();
@@ -61,18 +51,18 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
         );
         return Err(Error::Path { path: weights, problem }.into());
     }
-    let looked = look(of.modality.clone(), &data, args.samples.skip_bad)?;
-    let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
+    let read = candidates::read(of.modality.clone(), &data, args.samples.skip_bad)?;
+    let model = of.model(&read.modality, &data.labels, args.compute.device.0)?;
     let size = args.compute.batch_size.get();
-    let features = features(&model, &looked.modality, &looked.plain, FeatureLevel::Embedded, size)?;
-    SourceFeatures::labelled(&features, &looked.plain.classes()).save(&args.out)?;
+    let features = features(&model, &read.modality, &read.inference, FeatureLevel::Embedded, size)?;
+    SourceFeatures::labelled(&features, &read.inference.classes()).save(&args.out)?;
     let samples = A::Modality::SAMPLES;
-    if looked.skipped > 0 {
-        say("skipped", format!("{} {samples}", looked.skipped));
+    if read.skipped > 0 {
+        say("skipped", format!("{} {samples} that cannot be read", read.skipped));
     }
-    let (n, width) = (looked.plain.len(), features.size()[1]);
+    let (n, width) = (read.inference.len(), features.size()[1]);
     let classes = data.labels.len();
-    let what = format!("{} {samples} of {classes} classes, {width} numbers each", count(n));
+    let what = format!("{} {samples} of {classes} classes, width {width}", count(n));
     say("embedded", what);
     say("saved", args.out.display());
     Ok(())

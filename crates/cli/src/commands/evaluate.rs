@@ -19,9 +19,9 @@ use crate::{
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Labelled samples, in any layout that train takes; of a folder with a test split, that
+    /// Labelled samples, in any layout that train takes; the test split, if there is one
     pub(crate) data: PathBuf,
-    /// Leave out samples that cannot be read
+    /// Skip samples that cannot be read
     #[arg(long)]
     pub(crate) skip_bad: bool,
     #[command(flatten)]

@@ -14,30 +14,30 @@ use crate::{args::setting, output::say, setup::weights};
 pub(crate) struct ExportArgs {
     /// A run folder
     pub(crate) run: PathBuf,
-    /// What to write
+    /// Format to write
     #[arg(long, value_enum, default_value_t = FormatArg::Hf)]
     pub(crate) format: FormatArg,
-    /// The folder (hf, peft) or file to write; it must not exist
+    /// Folder (hf, peft) or file to write; it must not exist
     #[arg(long, value_name = "PATH")]
     pub(crate) out: PathBuf,
-    /// For peft: the pretrained model that was tuned [default: the --weights of the training]
+    /// For peft: the pretrained model that was tuned [default: --weights of the training]
     #[arg(long, value_name = "PATH")]
     pub(crate) base: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FormatArg {
-    /// A folder that transformers opens with from_pretrained
+    /// A folder for from_pretrained of transformers
     Hf,
     /// All parameters in one file, under Crosstune's names
     Safetensors,
-    /// A traced module that torch.jit.load opens: from prepared batches to logits
+    /// A traced module for torch.jit.load: from prepared batches to logits
     Torchscript,
-    /// A folder with the adapters of a LoRA alone, which peft opens beside the pretrained model
+    /// A folder with the LoRA adapters alone, for PeftModel.from_pretrained of peft
     Peft,
 }
 
-/// What `result.json` tells of the model that was tuned.
+/// The part of `result.json` that names the pretrained model.
 #[derive(Deserialize)]
 struct Tuned {
     weights: PathBuf,
@@ -57,9 +57,8 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
             let shape = |tensor: &tch::Tensor| format!("{:?} {:?}", tensor.kind(), tensor.size());
             export::torchscript(&model, &modality, &example, &args.out)?;
             say("takes", format!("x {}", shape(&example.x)));
-            if let Some(keep) = &example.attention_mask {
-                let keep = format!("keep {}, false where x is padded", shape(keep));
-                say("", keep);
+            if let Some(mask) = &example.attention_mask {
+                say("", format!("attention_mask {}, false where x is padded", shape(mask)));
             }
             say("", "in batches of any size");
         }
@@ -76,7 +75,8 @@ fn peft<M: Modality>(args: &ExportArgs, model: &Model, modality: &M) -> Result<(
     };
     let local = weights::local(&base)?;
     if !local.exists() {
-        let problem = format!("{} is not there; name the model that was tuned", base.display());
+        let problem =
+            format!("{} does not exist; name the pretrained model that was tuned", base.display());
         return Err(setting("--base", problem));
     }
     let source = Pretrained::open_as(&local, Some(&model.spec().family))?;

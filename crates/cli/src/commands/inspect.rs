@@ -18,15 +18,7 @@ use crate::{
     setup::weights,
 };
 
-/// What stands in the first place of `inspect`.
-const WEIGHTS: &str =
-    "Pretrained weights, a file, a folder or hf://org/name[@revision][/file]; or a run folder";
-/// What --family is there.
-const FAMILY: &str = "The family of the model, where it is not recognised";
-
 #[derive(Debug, Args)]
-#[command(mut_arg("path", |arg| arg.value_name("WEIGHTS").help(WEIGHTS)))]
-#[command(mut_arg("family", |arg| arg.help(FAMILY)))]
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
@@ -58,7 +50,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
                 Some(family.trunk),
                 format!("pretrained on {}", family.modality),
             ),
-            // What is not known can be looked at all the same, unless a family was asked for.
+            // An unknown family can be inspected all the same, unless one was asked for.
             Err(e) if args.source.family.is_some() => return Err(e.into()),
             Err(e) => (None, None, one_line(&e)),
         }
@@ -92,7 +84,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     text.push(line("tensors", kinds.join(", ")));
     text.push(line("parameters", count(parameters as usize)));
     for (name, what) in checkpoint.skipped() {
-        text.push(line("beside", format!("{name} ({what})")));
+        text.push(line("skipped", format!("{name} ({what})")));
     }
     text.push(String::new());
     let mut tree = Tree::default();
@@ -104,7 +96,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     Ok(())
 }
 
-/// How a model is built that has no weights yet.
+/// The architecture of a model without weights.
 fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
     let (path, family) = (source.checkpoint().path(), source.family());
     if args.json {
@@ -154,7 +146,7 @@ impl<'a> Tree<'a> {
         own + self.children.values().map(Self::numel).sum::<i64>()
     }
 
-    /// One line per module; blocks that are alike share their lines.
+    /// One line per module; equal blocks share their lines.
     fn preview(&self, depth: usize, out: &mut Vec<String>) {
         let children: Vec<_> = self.children.iter().collect();
         let mut at = 0;

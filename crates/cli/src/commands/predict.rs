@@ -22,11 +22,11 @@ use crate::{
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// What to label; a text file is labelled line by line
+    /// Files to label; a text file is labelled line by line
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How many classes to show of each, the likeliest first (of a multi-label model, all labels above
-    /// 50 % are shown)
+    /// Number of classes to show, most probable first (a multi-label model shows all labels above
+    /// 50 %)
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) top: usize,
     #[command(flatten)]
@@ -81,17 +81,17 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     Ok(())
 }
 
-/// What a model answers of one input.
+/// The prediction for one input.
 enum Answer {
-    /// Classes with their probabilities, the likeliest first.
+    /// Classes with their probabilities, most probable first.
     Classes(Vec<(usize, f64)>),
-    /// All labels likewise, of which any number apply.
+    /// All labels likewise, of which any number may apply.
     Labels(Vec<(usize, f64)>),
     /// Numbers, in their own units.
     Values(Vec<f64>),
 }
 
-/// The answers of a batch, `[B, answers]`.
+/// The predictions of a batch, from its `[B, answers]` scores.
 fn answer(spec: &Spec, answers: &Tensor) -> crosstune_core::Result<Vec<Answer>> {
     let rows = |of: Tensor| Vec::<Vec<f64>>::try_from(of.to_kind(Kind::Double));
     let ranked = |row: Vec<f64>| {
@@ -115,15 +115,15 @@ fn answer(spec: &Spec, answers: &Tensor) -> crosstune_core::Result<Vec<Answer>> 
 impl Answer {
     /// `cat 93.1 %  dog 4.2 %`, `price 12.5`; a dash where no label applies.
     fn text(&self, labels: &[String], top: usize) -> String {
-        let shares = |ranked: &[(usize, f64)]| {
-            let share = |(at, share): &(usize, f64)| format!("{} {}", labels[*at], percent(*share));
-            ranked.iter().map(share).collect::<Vec<_>>()
+        let shown = |ranked: &[(usize, f64)]| {
+            let one = |(at, p): &(usize, f64)| format!("{} {}", labels[*at], percent(*p));
+            ranked.iter().map(one).collect::<Vec<_>>()
         };
         match self {
-            Self::Classes(ranked) => shares(&ranked[..ranked.len().min(top.max(1))]),
-            Self::Labels(ranked) => match ranked.partition_point(|(_, share)| *share > 0.5) {
+            Self::Classes(ranked) => shown(&ranked[..ranked.len().min(top.max(1))]),
+            Self::Labels(ranked) => match ranked.partition_point(|(_, p)| *p > 0.5) {
                 0 => vec!["–".into()],
-                applying => shares(&ranked[..applying]),
+                applying => shown(&ranked[..applying]),
             },
             Self::Values(values) => {
                 let value = |(name, value): (&String, &f64)| format!("{name} {}", number(*value));
@@ -133,16 +133,17 @@ impl Answer {
         .join("\t")
     }
 
-    /// The same for programs, with its name: labels all of them.
+    /// The same for programs, with the name of its field; of labels, all.
     fn json(&self, labels: &[String], top: usize) -> (&'static str, Value) {
-        let shares = |ranked: &[(usize, f64)]| {
+        let shown = |ranked: &[(usize, f64)]| {
             // Probabilities are computed in f32.
-            let share = |(at, share): &(usize, f64)| json!({"label": labels[*at], "probability": *share as f32});
-            ranked.iter().map(share).collect()
+            let one =
+                |(at, p): &(usize, f64)| json!({"label": labels[*at], "probability": *p as f32});
+            ranked.iter().map(one).collect()
         };
         match self {
-            Self::Classes(ranked) => ("labels", shares(&ranked[..ranked.len().min(top.max(1))])),
-            Self::Labels(ranked) => ("labels", shares(ranked)),
+            Self::Classes(ranked) => ("labels", shown(&ranked[..ranked.len().min(top.max(1))])),
+            Self::Labels(ranked) => ("labels", shown(ranked)),
             Self::Values(values) => {
                 let value = |(name, value)| json!({"name": name, "value": value});
                 ("values", labels.iter().zip(values).map(value).collect())

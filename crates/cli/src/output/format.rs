@@ -1,11 +1,11 @@
-//! Numbers and models as people read them.
+//! Numbers and models for people to read.
 
 use crosstune_core::TrunkConfig;
 pub(crate) use crosstune_report::words::count;
 
 /// `81.2 %`.
-pub(crate) fn percent(share: f64) -> String {
-    format!("{:.1} %", 100. * share)
+pub(crate) fn percent(fraction: f64) -> String {
+    format!("{:.1} %", 100. * fraction)
 }
 
 /// A measured number with four digits or more: `0.1234`, `12.50`, `1234`; far from 1 as `1.235e9`.
@@ -26,12 +26,12 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// A line of a report: a name in a column of its own, then what there is to say.
+/// A line of a report: a name in a column of its own, then the text.
 pub(crate) fn line(name: &str, text: impl std::fmt::Display) -> String {
     format!("{name:<12}{text}")
 }
 
-/// What a trunk looks like, in a few words.
+/// A trunk in a few words.
 pub(crate) fn shape(trunk: &TrunkConfig) -> String {
     match trunk {
         TrunkConfig::Transformer(t) => {
@@ -40,7 +40,7 @@ pub(crate) fn shape(trunk: &TrunkConfig) -> String {
         TrunkConfig::ResNet(r) => {
             let stages: Vec<_> =
                 r.stages.iter().map(|s| format!("{} × {}", s.blocks, s.width)).collect();
-            format!("residual blocks of {} planes", stages.join(", "))
+            format!("residual blocks of {} channels", stages.join(", "))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How good a model is, as people read it.
+//! Metrics for people to read.
 
 use crosstune_core::{
     Metrics, Task,
@@ -7,16 +7,16 @@ use crosstune_core::{
 
 use super::format::{count, number, percent};
 
-/// A task's figure of merit: a share in percent, R² as it is.
-pub(crate) fn share(task: Task, primary_metric: f64) -> String {
+/// The primary metric of a task: in percent, or R² as it is.
+pub(crate) fn primary(task: Task, primary_metric: f64) -> String {
     match task {
         Task::SingleLabel | Task::MultiLabel => percent(primary_metric),
         Task::Regression => format!("{primary_metric:.3}"),
     }
 }
 
-/// All in a line.
-pub(crate) fn figures(e: &Metrics, samples: &str) -> String {
+/// All metrics in a line.
+pub(crate) fn summary(e: &Metrics, samples: &str) -> String {
     let optional = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3}"));
     let said = match e {
         Metrics::SingleLabel(e) => {
@@ -40,14 +40,14 @@ pub(crate) fn figures(e: &Metrics, samples: &str) -> String {
     format!("{said}, loss {:.3} on {} {samples}", e.loss(), count(e.samples()))
 }
 
-/// All in a line, then a table of classes, labels or values.
+/// All metrics in a line, then a table of classes, labels or values.
 pub(crate) fn table(e: &Metrics, labels: &[String], samples: &str) -> String {
     let table = match e {
         Metrics::SingleLabel(e) => classes(e, labels, samples),
         Metrics::MultiLabel(e) => of_labels(e, samples),
         Metrics::Regression(e) => values(e),
     };
-    format!("{}\n\n{table}", figures(e, samples))
+    format!("{}\n\n{table}", summary(e, samples))
 }
 
 /// The width of a column of names.
@@ -57,13 +57,14 @@ fn width<'l>(names: impl Iterator<Item = &'l String>) -> usize {
 
 fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> String {
     let width = width(labels.iter());
-    let mut text = format!("{:<width$}  {samples:>10}  right  most often mistaken for\n", "class");
+    let mut text =
+        format!("{:<width$}  {samples:>10}  correct  most often confused with\n", "class");
     for (truth, (label, row)) in labels.iter().zip(&e.confusion).enumerate() {
         let all: u32 = row.iter().sum();
-        let mistaken = (0..row.len()).filter(|&c| c != truth && row[c] > 0).max_by_key(|&c| row[c]);
-        let mistaken = mistaken.map(|c| format!("{} ({})", labels[c], row[c])).unwrap_or_default();
-        let share = f64::from(row[truth]) / f64::from(all.max(1));
-        text += &format!("{label:<width$}  {all:>10}  {:>4.0} %  {mistaken}\n", 100. * share);
+        let confused = (0..row.len()).filter(|&c| c != truth && row[c] > 0).max_by_key(|&c| row[c]);
+        let confused = confused.map(|c| format!("{} ({})", labels[c], row[c])).unwrap_or_default();
+        let correct = f64::from(row[truth]) / f64::from(all.max(1));
+        text += &format!("{label:<width$}  {all:>10}  {:>5.0} %  {confused}\n", 100. * correct);
     }
     text
 }

@@ -1,4 +1,4 @@
-//! What a person sees.
+//! What is printed and drawn.
 
 pub(crate) mod format;
 pub(crate) mod metrics;

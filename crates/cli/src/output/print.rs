@@ -1,4 +1,4 @@
-//! Saying things: results on stdout, everything else on stderr.
+//! Printing: results on stdout, everything else on stderr.
 
 use std::{
     fmt::Display,
@@ -7,12 +7,12 @@ use std::{
 
 use super::format::line;
 
-/// A line on the way: a name in a column of its own, then what there is to say.
+/// A line of progress: a name in a column of its own, then the text.
 pub(crate) fn say(name: &str, text: impl Display) {
     eprintln!("{}", line(name, text));
 }
 
-/// A result. A reader that closes the pipe early is fine.
+/// A result. A reader may close the pipe early.
 pub(crate) fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! A sheet of samples to look at: some of every class.
+//! A sheet of samples to look at: some of each class.
 
 use std::{
     fs::{self, File},
@@ -13,20 +13,21 @@ use rayon::prelude::*;
 
 use super::format::number;
 
-/// How many samples of a class are shown.
+/// The number of samples shown of each class.
 const SHOWN: usize = 8;
-/// Between two pictures, in pixels.
+/// The gap between two pictures, in pixels.
 const GAP: usize = 4;
 /// The height of a class's name, in pixels.
 const NAME: usize = 8 + GAP;
 
-/// Writes a sheet beside its place, then renames it. What cannot be read is left out.
+/// Writes a sheet, by way of a partial file that is then renamed. Samples that cannot be read are
+/// skipped.
 pub(crate) fn write<M: Modality>(path: &Path, modality: &M, data: &Dataset) -> Result<()> {
     let parts = parts(data);
     let rows: Vec<(&str, Vec<Preview>)> = parts
         .par_iter()
         .map(|(name, of)| {
-            // From all over the class, not its first, which may be of one kind.
+            // Spread over the class: its first samples may all be of one kind.
             let step = of.len().div_ceil(SHOWN).max(1);
             let shown = of.iter().step_by(step).filter_map(|i| modality.preview(&i.input).ok());
             (name.as_str(), shown.collect())
@@ -56,8 +57,8 @@ pub(crate) fn write<M: Modality>(path: &Path, modality: &M, data: &Dataset) -> R
     placed.with_context(|| format!("{}: cannot be written", path.display()))
 }
 
-/// The training samples by what they are answered with: of each class, with each label, or in quarters
-/// by the first value, the least first.
+/// The training samples by target: by class, by label, or in quarters by the first value, lowest
+/// first.
 fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
     if data.task != Task::Regression {
         let part = |(at, label): (usize, &String)| {
@@ -79,7 +80,7 @@ fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
     quarters.map(|quarter| (name(quarter), quarter.to_vec())).collect()
 }
 
-/// Texts below the names of their classes.
+/// Texts, below the names of their classes.
 fn list(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
     for (label, row) in rows {
         writeln!(out, "{label}")?;
@@ -92,7 +93,7 @@ fn list(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Pictures in rows below the names of their classes.
+/// Pictures in rows, below the names of their classes.
 fn draw(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
     let mut cell = (1, 1);
     for shown in rows.iter().flat_map(|(_, row)| row) {
@@ -123,7 +124,7 @@ pub(crate) fn png(out: &mut dyn Write, width: u32, height: u32, rgb: &[u8]) -> i
     writer.write_image_data(rgb).map_err(io::Error::other)
 }
 
-/// White paper.
+/// A white canvas.
 struct Canvas {
     width: usize,
     height: usize,
@@ -135,7 +136,7 @@ impl Canvas {
         Self { width, height, rgb: vec![255; 3 * width * height] }
     }
 
-    /// Copies a picture; what lies outside of the paper is left out.
+    /// Copies a picture; what lies outside the canvas is cut off.
     fn place(&mut self, left: usize, top: usize, width: usize, rgb: &[u8]) {
         let end = (left + width).min(self.width);
         for (y, row) in rgb.chunks_exact(3 * width.max(1)).enumerate() {

@@ -1,4 +1,4 @@
-//! Samples and pretrained models, read to be looked at rather than trained: for `rank` and `embed`.
+//! Samples and pretrained models for `rank` and `embed`, which do not train.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,14 @@ use crosstune_core::{
 
 use super::weights;
 use crate::{
-    args::{SampleArgs, setting},
+    args::{LayoutArgs, SampleArgs, setting},
     output::progress,
 };
 
-/// A pretrained model with the settings that its inputs are prepared by.
+/// A pretrained model, with the settings that prepare its inputs.
 #[derive(Debug)]
 pub(crate) struct Candidate<M> {
-    /// As a person named it.
+    /// As given on the command line.
     pub(crate) path: PathBuf,
     pub(crate) source: Pretrained,
     pub(crate) modality: M,
@@ -25,7 +25,7 @@ pub(crate) struct Candidate<M> {
 }
 
 impl<M: Modality> Candidate<M> {
-    /// Opens it, and lets the settings adopt it and look at the training inputs.
+    /// Opens it, lets the settings adopt it, and surveys the training inputs.
     pub(crate) fn open(
         path: PathBuf,
         family: Option<&str>,
@@ -38,7 +38,7 @@ impl<M: Modality> Candidate<M> {
         Ok(Self { path, source, modality, embedder })
     }
 
-    /// The model, for inputs as `modality` prepares them, with a fresh head.
+    /// The model, for inputs as `modality` prepares them, with a new head.
     pub(crate) fn model(&self, modality: &M, labels: &[String], device: Device) -> Result<Model> {
         let spec = M::spec(&self.source, self.embedder, labels.to_vec());
         let source = self.source.source()?;
@@ -49,50 +49,49 @@ impl<M: Modality> Candidate<M> {
 /// Training samples, read for one or several models that prepare their inputs alike.
 #[derive(Debug)]
 pub(crate) struct ReadSamples<M> {
-    /// The settings, with the scale of the samples.
+    /// The settings, with the normalisation of the samples.
     pub(crate) modality: M,
-    /// What training would vary: a fresh embedder is settled on it.
-    pub(crate) kept: Samples,
-    /// What a model is asked about.
-    pub(crate) plain: Samples,
-    /// The place of each plain sample among the training items.
-    pub(crate) places: Vec<usize>,
+    /// As for training, before augmentation: a new embedder is initialised from them.
+    pub(crate) training: Samples,
+    /// As for inference.
+    pub(crate) inference: Samples,
+    /// The index of each sample among the training items.
+    pub(crate) indices: Vec<usize>,
     /// How many could not be read.
     pub(crate) skipped: usize,
 }
 
-/// The data set whose training split is looked at.
-pub(crate) fn dataset<M: Modality>(args: &SampleArgs) -> Result<Dataset> {
-    let mut data = Dataset::open(&args.data, &args.layout.layout::<M>()?)?;
+/// The data set whose training split is used.
+pub(crate) fn dataset<M: Modality>(args: &SampleArgs, layout: &LayoutArgs) -> Result<Dataset> {
+    let mut data = Dataset::open(&args.data, &layout.layout::<M>()?)?;
     if let Some(limit) = args.limit_per_class {
         data.limit_per_class(limit.get(), args.seed)?;
     }
     if data.task != Task::SingleLabel {
-        return Err(setting("--task", "sources are looked at with one class for each sample"));
+        return Err(setting("--task", "rank and embed need single-label data; leave it out"));
     }
     Ok(data)
 }
 
 /// Reads the training samples, as `modality` prepares them.
-pub(crate) fn look<M: Modality>(
+pub(crate) fn read<M: Modality>(
     mut modality: M,
     data: &Dataset,
     skip_bad: bool,
 ) -> Result<ReadSamples<M>> {
     let mut memory = DEFAULT_MEMORY;
     let bar = progress::reading(2 * data.train.len(), M::SAMPLES);
-    let mut read = |modality: &M, reading| {
-        Samples::read(modality, &data.train, reading, &mut memory, || bar.inc(1))
-    };
-    let (kept, bad) = read(&modality, ReadMode::Training);
-    refuse(bad, &kept, skip_bad)?;
-    let (plain, bad) = read(&modality, ReadMode::Inference);
+    let mut samples =
+        |modality: &M, mode| Samples::read(modality, &data.train, mode, &mut memory, || bar.inc(1));
+    let (training, bad) = samples(&modality, ReadMode::Training);
+    refuse(bad, &training, skip_bad)?;
+    let (inference, bad) = samples(&modality, ReadMode::Inference);
     bar.finish_and_clear();
-    modality.fit_normalization(&kept.in_memory_subset(usize::MAX));
+    modality.fit_normalization(&training.in_memory_subset(usize::MAX));
     let readable = |&at: &usize| bad.iter().all(|b| b.place != data.train[at].place);
-    let places = (0..data.train.len()).filter(readable).collect();
-    let skipped = refuse(bad, &plain, skip_bad)?;
-    Ok(ReadSamples { modality, kept, plain, places, skipped })
+    let indices = (0..data.train.len()).filter(readable).collect();
+    let skipped = refuse(bad, &inference, skip_bad)?;
+    Ok(ReadSamples { modality, training, inference, indices, skipped })
 }
 
 fn refuse(bad: Vec<BadSample>, read: &Samples, skip_bad: bool) -> Result<usize> {

@@ -10,31 +10,32 @@ use crosstune_core::{
 };
 
 use super::weights;
-use crate::args::{FitArgs, HeadArg, TransferArgs, setting};
+use crate::args::{FitArgs, HeadArg, TransferArgs, WeightsArgs, setting};
 
-/// A source that has met the modality, and what is to be done with it.
+/// A source that the modality has adopted, and the plan for it.
 #[derive(Debug)]
 pub(crate) struct TransferJob<'a> {
     pub(crate) args: &'a TransferArgs,
     pub(crate) source: Pretrained,
     pub(crate) outline: ModelOutline,
     pub(crate) plan: RecipePlan,
-    joint: OnceCell<Option<EmbeddingStats>>,
+    stats: OnceCell<Option<EmbeddingStats>>,
 }
 
 impl<'a> TransferJob<'a> {
-    /// Opens the source, lets the modality adopt it, and plans. From here on, the process multiplies
-    /// as exactly as was asked.
+    /// Opens the source, lets the modality adopt it, and plans. From here on, the process
+    /// multiplies matrices with the precision that was asked for.
     pub(crate) fn open<M: Modality>(
+        weights: &WeightsArgs,
         args: &'a TransferArgs,
         fit: &FitArgs,
         modality: &mut M,
     ) -> Result<Self> {
         MatmulPrecision::from(fit.matmul_precision).apply()?;
-        let weights = weights::local(&args.source.weights)?;
-        let mut source = Pretrained::open_as(weights, args.source.family.as_deref())?;
-        if let Some(share) = args.dropout {
-            source = source.with_dropout(share)?;
+        let local = weights::local(&weights.weights)?;
+        let mut source = Pretrained::open_as(local, weights.family.as_deref())?;
+        if let Some(p) = args.dropout {
+            source = source.with_dropout(p)?;
         }
         let embedder = modality.adopt(&source)?;
         let trunk = &source.family().trunk;
@@ -43,18 +44,18 @@ impl<'a> TransferJob<'a> {
         let plan = args.recipe.plan(outline, trunk.accepts(), fit.options().epochs, choices)?;
         plan.freeze.check(outline)?;
         if plan.init != WeightInit::Random {
-            // An architecture alone says so before any data is read.
+            // An architecture alone has no weights: it fails here, before any data is read.
             source.source()?;
         }
         if args.align.is_some() && !plan.align {
-            let problem = "the recipe orca alone aligns; add --recipe orca";
+            let problem = "only the recipe orca aligns; add --recipe orca";
             return Err(setting("--align", problem));
         }
-        Ok(Self { args, source, outline, plan, joint: OnceCell::new() })
+        Ok(Self { args, source, outline, plan, stats: OnceCell::new() })
     }
 
-    /// The model for a task, fitted to its training samples, with what trains at first. `seed`
-    /// decides what is fresh.
+    /// The model for a task, initialised from its training samples, with the first phase's
+    /// parameters frozen. `seed` is that of the new parameters.
     pub(crate) fn model<M: Modality>(
         &self,
         plan: &RecipePlan,
@@ -69,34 +70,34 @@ impl<'a> TransferJob<'a> {
         let mut spec = M::spec(source, outline.embedder, data.labels.clone())
             .for_task(data.task, splits.train.targets())?;
         match args.head {
-            HeadArg::New => spec.pool = args.pool.into(),
-            HeadArg::Kept => {
+            HeadArg::Fresh => spec.pool = args.pool.into(),
+            HeadArg::Pretrained => {
                 let head = &source.family().head;
                 spec = spec.with_head(head.pool, head.config);
             }
         }
-        if let Some(share) = args.dropout {
-            spec.trunk = spec.trunk.with_dropout(share);
+        if let Some(p) = args.dropout {
+            spec.trunk = spec.trunk.with_dropout(p);
         }
         spec.lora = plan.lora.clone();
         let weights = (plan.init != WeightInit::Random).then(|| source.source()).transpose()?;
         let parts = match args.head {
-            HeadArg::New => LoadParts::Body,
-            HeadArg::Kept => LoadParts::BodyAndHead,
+            HeadArg::Fresh => LoadParts::Body,
+            HeadArg::Pretrained => LoadParts::BodyAndHead,
         };
         let from = weights.as_ref().map(|weights| (weights, parts));
         let model = Model::new(spec, modality, from, device)?;
-        let model = model.with_batch_norm_stats(args.statistics.into());
+        let model = model.with_batch_norm_stats(args.batch_norm.into());
         if plan.init == WeightInit::Shuffled {
             model.shuffle();
         }
-        // What is to be aligned finds its place by itself, and what is pretrained has it.
+        // Alignment does its own matching, and a pretrained embedder needs none.
         let matched = plan.init == WeightInit::Pretrained
             && outline.embedder == Origin::Fresh
-            && !args.no_match
+            && !args.no_stat_match
             && !plan.align;
-        let joint = if matched { self.joint()? } else { None };
-        init_from_data(&model, modality, &splits.train, joint);
+        let stats = if matched { self.source_stats()? } else { None };
+        init_from_data(&model, modality, &splits.train, stats);
         let (trained, frozen) = plan.freeze.apply(model.store(), *outline)?;
         if trained == 0 {
             return Err(setting("--freeze", "nothing is left to train"));
@@ -105,7 +106,7 @@ impl<'a> TransferJob<'a> {
         Ok(Built { model, trained, frozen, aligned })
     }
 
-    /// The first stage of ORCA.
+    /// ORCA's first stage: aligns the new embedder with the source.
     fn align<M: Modality>(
         &self,
         model: &Model,
@@ -115,11 +116,11 @@ impl<'a> TransferJob<'a> {
     ) -> Result<AlignReport> {
         let features = match &self.args.align {
             Some(file) => SourceFeatures::open(file)?,
-            None => match self.joint()? {
-                Some(moments) => SourceFeatures::from(moments),
+            None => match self.source_stats()? {
+                Some(stats) => SourceFeatures::from(stats),
                 None => {
-                    let problem = "these weights tell nothing of what their trunk receives; write \
-                                   a file with embed, and give it as --align";
+                    let problem = "embedding statistics cannot be estimated from these weights; \
+                                   write a file with embed, and give it as --align";
                     return Err(setting("--recipe orca", problem));
                 }
             },
@@ -129,16 +130,16 @@ impl<'a> TransferJob<'a> {
         Ok(align(model, modality, train, &features, &options, &mut |_, _| Ok(()))?)
     }
 
-    /// What the trunk was trained to receive, told by the weights once for all models.
-    fn joint(&self) -> Result<Option<&EmbeddingStats>> {
-        if let Some(joint) = self.joint.get() {
-            return Ok(joint.as_ref());
+    /// The input statistics that the trunk was trained on, estimated from the weights, once.
+    fn source_stats(&self) -> Result<Option<&EmbeddingStats>> {
+        if let Some(stats) = self.stats.get() {
+            return Ok(stats.as_ref());
         }
-        let joint = EmbeddingStats::of(&self.source)?;
-        Ok(self.joint.get_or_init(|| joint).as_ref())
+        let stats = EmbeddingStats::of(&self.source)?;
+        Ok(self.stats.get_or_init(|| stats).as_ref())
     }
 
-    /// Whether a plan makes the embedder at random.
+    /// Whether a plan has a new, random embedder.
     pub(crate) fn is_fresh(&self, plan: &RecipePlan) -> bool {
         self.outline.embedder == Origin::Fresh || plan.init == WeightInit::Random
     }
@@ -148,10 +149,10 @@ impl<'a> TransferJob<'a> {
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(crate) model: Model,
-    /// Values that train, at first if that changes.
+    /// The number of trained values, in the first phase if there are several.
     pub(crate) trained: usize,
-    /// Values that stand still.
+    /// The number of frozen values, likewise.
     pub(crate) frozen: usize,
-    /// What ORCA's first stage came to.
+    /// The result of ORCA's first stage.
     pub(crate) aligned: Option<AlignReport>,
 }

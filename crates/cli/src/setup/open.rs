@@ -1,4 +1,4 @@
-//! A whole model to evaluate or to predict with: tuned, or as it was published.
+//! A whole model to evaluate or to predict with: tuned, or as published.
 
 use anyhow::Result;
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, Spec, run};
@@ -6,8 +6,8 @@ use crosstune_core::{Device, Error, Modality, Model, Pretrained, Spec, run};
 use super::weights;
 use crate::args::SourceArgs;
 
-/// Opens a run folder or, where it is none, pretrained weights that have a head for inputs of this
-/// modality. `labels` is asked for the names of their classes if those are not published.
+/// Opens a run folder or else pretrained weights with a head for inputs of this modality. `labels`
+/// gives the names of their classes if those are not published.
 pub(crate) fn open<M: Modality>(
     source: &SourceArgs,
     labels: impl FnOnce() -> crosstune_core::Result<Vec<String>>,

@@ -1,4 +1,4 @@
-//! The pretrained weights that a person names: on disk, or on a hub and then fetched.
+//! Pretrained weights as given on the command line: on disk, or on a hub and then fetched.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 
 use crate::output::{progress, say};
 
-/// The file or folder on disk that `--weights` means, with a bar for each file that is fetched.
+/// The file or folder on disk that `--weights` names, with a bar for each file that is fetched.
 pub(crate) fn local(weights: &Path) -> Result<PathBuf> {
     let mut bar: Option<(String, ProgressBar)> = None;
     let found = hub::local(weights, &mut |event| match event {

@@ -4,18 +4,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{DataArgs, ModalityArgs, ModalityFlags};
+use crate::args::{DataArgs, LayoutArgs, ModalityArgs, ModalityFlags};
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) samples: DataArgs,
-    /// Write some samples of every class to look at: a PNG of pictures or spectrograms, or a text
+    /// Write some samples of each class to look at: a PNG of pictures or spectrograms, or a text
+    /// file
     #[arg(long, value_name = "FILE")]
     pub(crate) sheet: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) modality: ModalityFlags<A>,
 }

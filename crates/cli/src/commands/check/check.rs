@@ -1,4 +1,4 @@
-//! `check`: what a data set holds, and what is wrong with it, without training.
+//! `check`: what is in a data set, and what is wrong with it, without training.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Nothing is wrong.
@@ -38,18 +38,18 @@ struct Report {
     samples: Counts,
     /// How many samples of each class, or with each label, are in each split.
     classes: Vec<Class>,
-    /// How each value is distributed in each split.
+    /// The distribution of each value in each split.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<Distribution>,
-    /// The least, the middle and the greatest size.
+    /// The minimum, the median and the maximum of each size.
     sizes: BTreeMap<&'static str, Extent>,
     /// Samples that cannot be read, with the reasons.
     bad: Vec<String>,
-    /// Samples that stand in several splits or in several classes, each with where it stands.
+    /// Samples that are in several splits or classes, each with its locations.
     leaks: Vec<Vec<String>>,
-    /// How many others are there more than once.
+    /// How many other samples occur more than once.
     repeated: usize,
-    /// Files that are no samples, by their ending.
+    /// Files that are not samples, by extension.
     ignored: Vec<(String, usize)>,
 }
 
@@ -60,7 +60,7 @@ struct Class {
     counts: Counts,
 }
 
-/// So many in each split.
+/// The number in each split.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 struct Counts {
     train: usize,
@@ -83,7 +83,7 @@ struct Extent {
 }
 
 pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
-    let data = args.samples.open::<A::Modality>()?;
+    let data = args.samples.open::<A::Modality>(&args.layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
     let items: Vec<&Item> = data.items().map(|(_, item)| item).collect();
@@ -176,12 +176,12 @@ fn text(report: &Report, samples: &str) -> String {
         let Extent { least, median, greatest } = extent;
         let number = |x: &f64| if x.fract() == 0. { format!("{x}") } else { format!("{x:.2}") };
         let (least, median, greatest) = (number(least), number(median), number(greatest));
-        let size = format!("{least} to {greatest}, half of them up to {median}");
         let (what, unit) = name.split_once(", ").unwrap_or((name, ""));
-        lines.push(line(what, format!("{size} {unit}").trim_end()));
+        let most = format!("{greatest} {unit}");
+        lines.push(line(what, format!("{least} to {}, median {median}", most.trim_end())));
     }
     for (ending, n) in &report.ignored {
-        lines.push(line("ignored", format!("{} .{ending}, which are no {samples}", count(*n))));
+        lines.push(line("ignored", format!("{} .{ending}, which are not {samples}", count(*n))));
     }
     lines.push(String::new());
     lines.extend(table(report));
@@ -193,7 +193,7 @@ fn text(report: &Report, samples: &str) -> String {
         lines.extend(report.bad.iter().map(|bad| format!("  {bad}")));
     }
     if report.repeated > 0 {
-        lines.push(format!("{} {samples} are there more than once", count(report.repeated)));
+        lines.push(format!("{} {samples} occur more than once", count(report.repeated)));
     }
     if !report.leaks.is_empty() {
         let n = count(report.leaks.len());
@@ -203,7 +203,7 @@ fn text(report: &Report, samples: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// How many samples are in each split, class by class, or how their values are distributed.
+/// The number of samples in each split, by class, or the distribution of their values.
 fn table(report: &Report) -> Vec<String> {
     type Count = fn(&Counts) -> usize;
     let splits: [(&str, Count); 3] =
@@ -221,7 +221,7 @@ fn table(report: &Report) -> Vec<String> {
     lines.extend(report.classes.iter().map(|class| row(&class.label, &class.counts)));
     lines.push(row("all", &report.samples));
     if !report.values.is_empty() {
-        // Values have a table of their own; above it stands how many samples there are.
+        // Values have a table of their own; the number of samples is above it.
         lines[0] = format!("{:<width$}{header}", "");
         lines.push(String::new());
         lines.extend(Distribution::table(&report.values));
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_summed_up() {
+    fn sizes_are_summarised() {
         assert_eq!(size_range(vec![]), None);
         let of = |sizes: &[f64]| size_range(sizes.to_vec()).unwrap();
         assert_eq!(of(&[3., 1., 2.]), Extent { least: 1., median: 2., greatest: 3. });

@@ -1,4 +1,4 @@
-//! How values are distributed in a data set.
+//! The distribution of values in a data set.
 
 use crosstune_core::{
     Dataset, Target, Task,
@@ -63,7 +63,7 @@ impl Distribution {
         })
     }
 
-    /// A line for each.
+    /// A head, then a line for each.
     pub(crate) fn table(all: &[Self]) -> Vec<String> {
         let width = all.iter().map(|d| d.value.chars().count()).max().unwrap_or(0).max(5);
         let row = |cells: [&str; 9]| {
@@ -71,31 +71,22 @@ impl Distribution {
             let rest: String = rest.iter().map(|cell| format!("  {cell:>9}")).collect();
             format!("{value:<width$}  {split:<10}{rest}")
         };
-        let header = row([
-            "value",
-            "split",
-            "samples",
-            "mean",
-            "least",
-            "quarter",
-            "half",
-            "3 quarters",
-            "greatest",
-        ]);
+        let header =
+            row(["value", "split", "samples", "mean", "min", "25 %", "median", "75 %", "max"]);
         let line = |d: &Self| {
             let numbers =
                 [d.mean, d.least, d.lower_quartile, d.median, d.upper_quartile, d.greatest];
-            let [mean, least, quarter, half, three, greatest] = numbers.map(number);
+            let [mean, least, lower, median, upper, greatest] = numbers.map(number);
             let samples = count(d.samples);
-            row([&d.value, &d.split, &samples, &mean, &least, &quarter, &half, &three, &greatest])
+            row([&d.value, &d.split, &samples, &mean, &least, &lower, &median, &upper, &greatest])
         };
         std::iter::once(header).chain(all.iter().map(line)).collect()
     }
 }
 
-/// The number below which a share of sorted ones lies, between two of them as far as the share is.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
+/// The `q`-quantile of sorted numbers, interpolated linearly.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let at = q * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
     below + (above - below) * at.fract()
 }

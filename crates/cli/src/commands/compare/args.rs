@@ -9,58 +9,66 @@ use std::{
 use clap::{Args, ValueEnum};
 use crosstune_report::ArmKind;
 
-use crate::args::{Bytes, DataArgs, FitArgs, ModalityArgs, ModalityFlags, TransferArgs};
+use crate::args::{
+    Bytes, DataArgs, FitArgs, LayoutArgs, ModalityArgs, ModalityFlags, TransferArgs, WeightsArgs,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs<A: ModalityArgs> {
     #[command(flatten)]
-    pub(crate) transfer: TransferArgs,
+    pub(crate) source: WeightsArgs,
     #[command(flatten)]
     pub(crate) samples: DataArgs,
-    /// The folder to write report.html, report.md and report.json into
+    /// Folder to write report.html, report.md and report.json to
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Training samples of every class, or `all`, each with its epochs behind a colon or else
-    /// --epochs: 10:30,30:15,all
+    /// Sizes of the training set: samples of each class or `all`, each with its epochs after a
+    /// colon (else --epochs): 10:30,30:15,all
     #[arg(long, value_name = "N[:EPOCHS],…", value_delimiter = ',', default_value = "10,all")]
     pub(crate) per_class: Vec<Size>,
-    /// How many times each is trained, each time with other samples and fresh parameters
+    /// Number of seeds to train with: each has other samples and another initialisation
     #[arg(long, value_name = "N", default_value = "3")]
     pub(crate) seeds: NonZeroU64,
-    /// What the transfer is compared with [default: scratch, and random-frozen where the recipe
+    /// Controls to compare the transfer with [default: scratch, and random-frozen if the recipe
     /// freezes something]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) controls: Vec<Control>,
-    /// The rates of fresh parameters that every arm tries on held-out samples, at every size; those
-    /// of pretrained ones keep the recipe's proportion
+    /// Learning rates of new parameters to try on held-out samples, for the transfer and each
+    /// control and at each size; those of pretrained parameters keep the recipe's ratio
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_value = "3e-4,1e-3,3e-3")]
     pub(crate) rates: Vec<f64>,
-    /// The share of the training samples that is held out to choose the rate by
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    /// Fraction of the training samples held out to choose the learning rate
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.2)]
     pub(crate) held_out: f64,
-    /// The accuracy that samples and time to reach are told of, 0 to 1 [default: what scratch
-    /// reaches on the largest size]
+    /// Accuracy for "samples to reach" and "time to reach", 0 to 1 [default: what scratch reaches
+    /// on the largest size]
     #[arg(long, value_name = "ACCURACY")]
     pub(crate) threshold: Option<f64>,
-    /// At how many points of a training, at most, the curve is measured
+    /// Most points on a learning curve
     #[arg(long, value_name = "N", default_value = "8")]
     pub(crate) points: NonZeroUsize,
-    /// How many of the transfer's worst errors to show
+    /// Number of the transfer's worst errors to show
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) errors: usize,
-    /// Samples of at most so many bytes are kept in memory; for example 500M or 16G
+    /// Memory for decoded samples (the rest are read again every epoch), and as much again for
+    /// cached features (the rest go to disk); for example 500M or 16G
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
+
+    #[command(flatten)]
+    pub(crate) transfer: TransferArgs,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) fit: FitArgs,
     #[command(flatten)]
     pub(crate) modality: ModalityFlags<A>,
 }
 
-/// A size of training set.
+/// A size of the training set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
-    /// Samples of every class; `None`: all there are.
+    /// Samples of each class; `None`: all.
     pub(crate) per_class: Option<usize>,
     /// `None`: as the option --epochs says.
     pub(crate) epochs: Option<usize>,
@@ -86,11 +94,11 @@ impl FromStr for Size {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Control {
-    /// The same network, random, all of it trained
+    /// The same network with random weights, all of it trained
     Scratch,
     /// The same freezing on a random trunk
     RandomFrozen,
-    /// The same freezing on pretrained weights that changed places within each tensor
+    /// The same freezing on pretrained values, shuffled within each tensor
     Shuffled,
 }
 

@@ -1,4 +1,4 @@
-//! `compare`: what a transfer brings, measured beside its controls.
+//! `compare`: the gain of a transfer over its controls.
 
 use std::path::Path;
 
@@ -26,19 +26,23 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     for (option, good, problem) in [
         ("--held-out", args.held_out > 0. && args.held_out < 1., "must be between 0 and 1"),
         ("--rates", args.rates.iter().all(|&r| r > 0. && r.is_finite()), "must be above 0"),
-        ("--threshold", args.threshold.is_none_or(|t| (0. ..=1.).contains(&t)), "must be 0 to 1"),
+        (
+            "--threshold",
+            args.threshold.is_none_or(|t| (0. ..=1.).contains(&t)),
+            "must be at least 0 and at most 1",
+        ),
     ] {
         if !good {
             return Err(setting(option, problem));
         }
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
-    let job = TransferJob::open(&args.transfer, &args.fit, &mut modality)?;
+    let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
     let data = dataset(&args)?;
     let mut kinds = vec![ArmKind::Transfer];
     kinds.extend(controls(&args.controls, &job.plan.freeze));
     kinds.dedup();
-    let bench =
+    let experiment =
         Experiment::new(&job, &args.fit, modality, &data, args.memory.0, args.points.get())?;
 
     let mut arms: Vec<Arm> =
@@ -46,7 +50,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     let (mut budgets, mut error_examples) = (vec![], vec![]);
     for (number, size) in args.per_class.iter().enumerate() {
         let epochs = size.epochs.unwrap_or(args.fit.options().epochs);
-        let subset = bench.subset(size.per_class, 0)?;
+        let subset = experiment.subset(size.per_class, 0)?;
         let samples = subset.train.len();
         if budgets.last().is_some_and(|last: &Budget| last.size >= samples) {
             let problem = format!("{samples} samples are no more than the size before has");
@@ -55,23 +59,23 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         budgets.push(Budget { size: samples, epochs });
         say("size", format!("{} {}, {epochs} epochs", count(samples), A::Modality::SAMPLES));
 
-        let held = bench.held_out(subset, args.held_out)?;
+        let held = experiment.held_out(subset, args.held_out)?;
         for arm in &mut arms {
-            let trials = bench.trials(arm.kind, &held, samples, &args.rates, epochs)?;
+            let trials = experiment.trials(arm.kind, &held, samples, &args.rates, epochs)?;
             let tried: Vec<_> = trials
                 .iter()
                 .map(|t| format!("{:e}: {}", t.lr, percent(t.held_out_accuracy)))
                 .collect();
-            say("rates", format!("{}: held out {}", arm.kind, tried.join(", ")));
+            say("rates", format!("{}: held-out accuracy {}", arm.kind, tried.join(", ")));
             arm.trials.extend(trials);
         }
         for seed in 0..args.seeds.get() {
-            let drawn = bench.drawn(size.per_class, seed)?;
+            let drawn = experiment.drawn(size.per_class, seed)?;
             for arm in &mut arms {
                 let best = trial::best(&arm.trials, samples).context("no rate was tried")?;
                 let last = number + 1 == args.per_class.len() && seed == 0;
                 let shown = if last && arm.kind == ArmKind::Transfer { args.errors } else { 0 };
-                let (run, wrong) = bench.run(arm.kind, &drawn, best, seed, epochs, shown)?;
+                let (run, wrong) = experiment.run(arm.kind, &drawn, best, seed, epochs, shown)?;
                 let accuracy = percent(run.accuracy);
                 say("run", format!("{}, seed {seed}: accuracy {accuracy}", arm.kind));
                 arm.runs.push(run);
@@ -86,7 +90,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     let family = job.source.family();
     let comparison = Comparison {
         source: Source {
-            name: name(&args.transfer.source.weights),
+            name: name(&args.source.weights),
             modality: family.modality.clone(),
             family: family.name.clone(),
         },
@@ -116,7 +120,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     Ok(())
 }
 
-/// What is said last is what was asked.
+/// The answer, printed last.
 fn say_summary(summary: &Summary) {
     for at in &summary.sizes {
         for against in &at.against {
@@ -137,10 +141,10 @@ fn say_summary(summary: &Summary) {
     }
 }
 
-/// What was asked for, or else all that differ.
+/// The controls that were asked for, or else all that differ from each other.
 fn controls(asked: &[Control], freeze: &Freeze) -> Vec<ArmKind> {
     let usual = match *freeze == Freeze::nothing() {
-        // With nothing frozen, a random trunk is what scratch has.
+        // With nothing frozen, random-frozen is the same as scratch.
         true => &[Control::Scratch][..],
         false => &[Control::Scratch, Control::RandomFrozen],
     };
@@ -149,25 +153,26 @@ fn controls(asked: &[Control], freeze: &Freeze) -> Vec<ArmKind> {
 }
 
 fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
-    let data = args.samples.open::<A::Modality>()?;
+    let data = args.samples.open::<A::Modality>(&args.layout)?;
     if data.task != Task::SingleLabel {
-        return Err(setting("--task", "comparisons are made with one class for each sample"));
+        return Err(setting("--task", "compare needs single-label data; leave it out"));
     }
     if data.test.is_empty() {
-        let problem = "there is no test split to compare on; give --eval-data".into();
+        let problem = "no test split to compare on; give --eval-data".into();
         return Err(Error::Path { path: args.samples.data.clone(), problem }.into());
     }
     Ok(data)
 }
 
-/// A place in a data set, as seen from its folder: a report may go to those who have it elsewhere.
+/// A location in a data set, relative to its folder: a report may go to people who have it
+/// elsewhere.
 fn below<'p>(data: &Path, place: &'p str) -> &'p str {
     let folder = if data.is_dir() { data } else { data.parent().unwrap_or(data) };
     let below = Path::new(place).strip_prefix(folder).ok();
     below.and_then(Path::to_str).unwrap_or(place)
 }
 
-/// What a person calls a file or folder.
+/// The name of a file, without extension, or of a folder.
 fn name(path: &Path) -> String {
     let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
     name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()

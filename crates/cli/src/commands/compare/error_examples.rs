@@ -1,4 +1,4 @@
-//! The worst errors, to look at and to listen to.
+//! The worst errors of a model, to look at and to listen to.
 
 use anyhow::Result;
 use crosstune_core::{Input, Item, Modality, Model, Preview, Samples, predict::score};
@@ -6,13 +6,13 @@ use crosstune_report::{Answer, Media};
 
 use crate::output::sheet;
 
-/// A sample that was answered wrongly: where it lies, its class, the likeliest answers, itself.
+/// A misclassified sample: its location, its class, the most probable answers, and itself.
 pub(super) type Wrong = (String, usize, Vec<Answer>, Media);
 
-/// How many answers are shown of each.
+/// The number of answers shown for each.
 const ANSWERS: usize = 3;
 
-/// The most confident wrong answers, at most `most`.
+/// The errors that the model was most confident in, at most `most`.
 pub(super) fn worst<M: Modality>(
     model: &Model,
     modality: &M,
@@ -23,12 +23,12 @@ pub(super) fn worst<M: Modality>(
     let classes = samples.classes();
     let mut wrong: Vec<(usize, Vec<Answer>)> = vec![];
     score(model, modality, samples, 32, |chosen, scores| {
-        let (shares, order) = scores.exp().sort(-1, true);
+        let (probabilities, order) = scores.exp().sort(-1, true);
         for (row, &at) in chosen.iter().enumerate() {
-            let shares = Vec::<f32>::try_from(shares.get(row as i64))?;
+            let probabilities = Vec::<f32>::try_from(probabilities.get(row as i64))?;
             let order = Vec::<i64>::try_from(order.get(row as i64))?;
             if order.first() != Some(&classes[at]) {
-                let answers = order.iter().zip(shares).take(ANSWERS);
+                let answers = order.iter().zip(probabilities).take(ANSWERS);
                 let answer = |(&class, probability)| Answer { class: class as usize, probability };
                 wrong.push((at, answers.map(answer).collect()));
             }

@@ -1,4 +1,4 @@
-//! When and where something was measured.
+//! The date and the machine of a measurement.
 
 use std::{fs, thread, time::SystemTime};
 
@@ -23,7 +23,8 @@ fn date(days: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// What computed, as far as the system tells, and how: `2 cores, Xeon …, matrix products in bf16`.
+/// The hardware, as far as the system tells, and the precision:
+/// `2 cores, Xeon …, matrix products in bf16`.
 pub(super) fn describe(device: Device, precision: MatmulPrecision) -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

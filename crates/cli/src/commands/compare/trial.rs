@@ -17,11 +17,11 @@ use crate::{
 pub(super) struct Experiment<'a, M> {
     job: &'a TransferJob<'a>,
     fit: &'a FitArgs,
-    /// Before it looked at any training set.
+    /// Before its survey of a training set.
     modality: M,
     data: &'a Dataset,
     memory: usize,
-    /// At so many points of a training, at most, the curve is measured.
+    /// Most points on a learning curve.
     points: usize,
 }
 
@@ -45,10 +45,10 @@ impl<'a, M: Modality> Experiment<'a, M> {
         Ok(Self { job, fit, modality, data, memory, points })
     }
 
-    /// So many samples of every class, chosen by the seed; `None`: all.
+    /// A number of samples of each class, chosen by the seed; `None`: all.
     pub(super) fn subset(&self, per_class: Option<usize>, seed: u64) -> Result<Dataset> {
         let mut data = self.data.clone();
-        // What is there to choose by is not looked at in the runs themselves.
+        // The trainings themselves need no validation split.
         data.train.append(&mut data.validation);
         if let Some(limit) = per_class {
             data.limit_per_class(limit, seed)?;
@@ -56,10 +56,11 @@ impl<'a, M: Modality> Experiment<'a, M> {
         Ok(data)
     }
 
-    /// A part of the training set to choose rates with. The test split is not looked at.
-    pub(super) fn held_out(&self, mut data: Dataset, share: f64) -> Result<TrainingSet<M>> {
+    /// The training set, with a fraction of it held out to choose rates by. The test split is not
+    /// used.
+    pub(super) fn held_out(&self, mut data: Dataset, fraction: f64) -> Result<TrainingSet<M>> {
         data.test.clear();
-        data.hold_out(share, 0)?;
+        data.hold_out(fraction, 0)?;
         self.read(data)
     }
 
@@ -77,7 +78,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
         Ok(TrainingSet { data, modality, splits })
     }
 
-    /// What an arm does at a rate.
+    /// The plan of an arm at a learning rate.
     fn plan(&self, kind: ArmKind, lr: f64, epochs: usize) -> Result<RecipePlan> {
         let TransferJob { args, outline, plan, source, .. } = self.job;
         let form = source.family().trunk.accepts();
@@ -101,7 +102,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
                 plan(Recipe::Scratch, WeightInit::Random, own)?
             }
         };
-        // A control has no source to be brought near to.
+        // A control has no source to be aligned with.
         plan.align &= kind == ArmKind::Transfer;
         Ok(plan)
     }
@@ -111,7 +112,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
         plan.apply(FitOptions { epochs, seed, patience: None, room, ..self.fit.options() })
     }
 
-    /// Tries rates on held-out samples.
+    /// Tries learning rates on held-out samples.
     pub(super) fn trials(
         &self,
         kind: ArmKind,
@@ -138,7 +139,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
                     let size = options.batch_size;
                     figures(evaluate(&model, modality, &splits.validation, size)?)?.accuracy
                 }
-                // A rate at which the loss is lost is a bad one, not the end.
+                // A rate at which the loss diverges is a bad one, not a failure.
                 Err(Error::Diverged { .. }) => 0.,
                 Err(e) => return Err(e.into()),
             };
@@ -151,7 +152,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
         self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, self.fit.device.0)
     }
 
-    /// Trains with the rate that did best, and tests. `shown`: how many errors to show.
+    /// Trains with the best rate, and tests. `shown`: how many errors to show.
     pub(super) fn run(
         &self,
         kind: ArmKind,
@@ -224,7 +225,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
     }
 }
 
-/// The rate that did best on the held-out samples of a size; of equals, the lowest.
+/// The rate with the highest held-out accuracy at a size; of equals, the lowest.
 pub(super) fn best(trials: &[Trial], size: usize) -> Option<&Trial> {
     let mut of_size: Vec<_> = trials.iter().filter(|t| t.size == size).collect();
     of_size.sort_by(|a, b| a.lr.total_cmp(&b.lr));
@@ -238,6 +239,6 @@ pub(super) fn best(trials: &[Trial], size: usize) -> Option<&Trial> {
 fn figures(evaluation: Metrics) -> Result<ClassificationMetrics> {
     match evaluation {
         Metrics::SingleLabel(figures) => Ok(figures),
-        _ => bail!("a comparison is of single labels"),
+        _ => bail!("a comparison needs single-label metrics"),
     }
 }

@@ -1,4 +1,4 @@
-//! `rank`: which pretrained model suits a data set, told from one forward pass of each.
+//! `rank`: which pretrained model suits a data set, from one forward pass of each.
 
 use std::{fs, path::Path, time::Instant};
 
@@ -19,10 +19,10 @@ use crate::{
         format::{count, percent, seconds},
         print, print_json, say,
     },
-    setup::candidates::{Candidate, ReadSamples, dataset, look},
+    setup::candidates::{self, Candidate, ReadSamples, dataset},
 };
 
-/// What is known of one source.
+/// The result for one source.
 #[derive(Debug, Serialize)]
 struct Ranked {
     source: String,
@@ -30,19 +30,19 @@ struct Ranked {
     /// The modality that it was trained on.
     trained_on: String,
     embedder: Origin,
-    /// The mean over the seeds, as all figures.
+    /// The mean over the seeds, as are the others.
     logme: f64,
-    /// Of each seed: one where the embedder is the source's own.
+    /// For each seed; one if the embedder is the source's own.
     logmes: Vec<f64>,
     accuracy: f64,
     accuracies: Vec<f64>,
-    /// Of the accuracy: of the folds' spread, and of the seeds'.
+    /// Of the accuracy, over folds and seeds.
     standard_error: f64,
     /// Whether its accuracy is less than two standard errors of the difference below the best.
     tied: bool,
-    /// From the model's tensors to the figures; reading the samples is not part of it.
+    /// From loading the weights to the result, without reading the samples.
     seconds: f64,
-    /// How often each sample was answered right.
+    /// How often each sample was classified correctly, as a fraction of the seeds.
     #[serde(skip)]
     correct: Vec<f64>,
 }
@@ -58,10 +58,10 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     let start = Instant::now();
     let modality: A::Modality = args.modality.args.clone().try_into()?;
     if args.folds < LEAST_FOLDS {
-        let problem = format!("{} folds; {} are the least", args.folds, LEAST_FOLDS);
+        let problem = format!("{}: must be at least {LEAST_FOLDS}", args.folds);
         return Err(setting("--folds", problem));
     }
-    let data = dataset::<A::Modality>(&args.samples)?;
+    let data = dataset::<A::Modality>(&args.samples, &args.layout)?;
     let (mut groups, mut unusable) = (vec![], vec![]);
     for path in &args.weights {
         let opened = Candidate::open(path.clone(), None, modality.clone(), &data);
@@ -73,10 +73,10 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     let (mut ranked, mut skipped) = (vec![], 0);
     for (_, group) in groups {
         let Some(first) = group.first() else { continue };
-        let looked = look(first.modality.clone(), &data, args.samples.skip_bad)?;
-        skipped = skipped.max(looked.skipped);
+        let read = candidates::read(first.modality.clone(), &data, args.samples.skip_bad)?;
+        skipped = skipped.max(read.skipped);
         for of in group {
-            match measure(&args, &data, &looked, &of) {
+            match measure(&args, &data, &read, &of) {
                 Ok(one) => ranked.push(one),
                 Err(e) => unusable.push(Unusable::new(&of.path, &e)),
             }
@@ -116,7 +116,7 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     Ok(())
 }
 
-/// Models that prepare inputs alike stand together, so that the inputs are read once.
+/// Models that prepare inputs alike, together, so that the inputs are read once.
 type Groups<M> = Vec<(Vec<u8>, Vec<Candidate<M>>)>;
 
 fn add<M>(groups: &mut Groups<M>, key: Vec<u8>, of: Candidate<M>) {
@@ -126,7 +126,7 @@ fn add<M>(groups: &mut Groups<M>, key: Vec<u8>, of: Candidate<M>) {
     }
 }
 
-/// All that decides how inputs are prepared: what a run folder would keep of the settings.
+/// All that decides how inputs are prepared: the settings as a run folder saves them.
 fn prepared_by<M: Modality>(modality: &M) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
     modality.save(folder.path())?;
@@ -142,41 +142,41 @@ fn prepared_by<M: Modality>(modality: &M) -> Result<Vec<u8>> {
     Ok(key)
 }
 
-/// One source's figures; a fresh embedder is drawn several times.
+/// The result for one source; a new embedder is initialised several times.
 fn measure<A: ModalityArgs>(
     args: &RankArgs<A>,
     data: &Dataset,
-    looked: &ReadSamples<A::Modality>,
+    read: &ReadSamples<A::Modality>,
     of: &Candidate<A::Modality>,
 ) -> Result<Ranked> {
     let start = Instant::now();
     let folds = data.folds(args.folds, args.samples.seed);
-    let parts: Vec<usize> = looked.places.iter().map(|&at| folds[at]).collect();
-    let (targets, classes) = (looked.plain.classes(), data.labels.len());
+    let parts: Vec<usize> = read.indices.iter().map(|&at| folds[at]).collect();
+    let (targets, classes) = (read.inference.classes(), data.labels.len());
     let seeds = match of.embedder {
         Origin::Fresh => args.seeds.get(),
         Origin::Pretrained => 1,
     };
-    let joint = match of.embedder {
-        Origin::Fresh if !args.no_match => EmbeddingStats::of(&of.source)?,
+    let stats = match of.embedder {
+        Origin::Fresh if !args.no_stat_match => EmbeddingStats::of(&of.source)?,
         _ => None,
     };
     let (mut logmes, mut probes) = (vec![], vec![]);
     for seed in 0..seeds {
         crosstune_core::seed(args.samples.seed + seed);
-        let model = of.model(&looked.modality, &data.labels, args.compute.device.0)?;
-        init_from_data(&model, &looked.modality, &looked.kept, joint.as_ref());
+        let model = of.model(&read.modality, &data.labels, args.compute.device.0)?;
+        init_from_data(&model, &read.modality, &read.training, stats.as_ref());
         let size = args.compute.batch_size.get();
         let stage = FeatureLevel::Pooled;
         let features = crosstune_core::predict::features(
             &model,
-            &looked.modality,
-            &looked.plain,
+            &read.modality,
+            &read.inference,
             stage,
             size,
         )?;
         if features.isfinite().all().int64_value(&[]) == 0 {
-            let problem = "its features are not all numbers".into();
+            let problem = "its features are not all finite".into();
             bail!(Error::Malformed { path: of.path.clone(), problem });
         }
         logmes.push(logme(&features, &targets, classes)?);
@@ -213,13 +213,13 @@ impl Unusable {
     fn new(path: &Path, error: &anyhow::Error) -> Self {
         let reason = one_line(error.as_ref());
         let source = path.display().to_string();
-        // Many an error begins with the path that stands before it here.
+        // Many errors begin with the path, which is printed before the reason.
         let reason = reason.strip_prefix(&format!("{source}: ")).unwrap_or(&reason).to_string();
         Self { source, reason }
     }
 }
 
-/// Best first, and which cannot be told from the best.
+/// Sorts the best first, and marks those that cannot be told from the best.
 fn order(ranked: &mut [Ranked]) {
     ranked.sort_by(|a, b| {
         b.accuracy.total_cmp(&a.accuracy).then_with(|| b.logme.total_cmp(&a.logme))
@@ -232,8 +232,8 @@ fn order(ranked: &mut [Ranked]) {
     }
 }
 
-/// The standard error of the difference of two accuracies. Both are of the same samples, so it is the
-/// differences sample by sample that spread; and the seeds of fresh embedders.
+/// The standard error of the difference of two accuracies: over the paired samples, and over the
+/// seeds of new embedders.
 fn of_difference(a: &Ranked, b: &Ranked) -> f64 {
     let samples = match a.correct.len() == b.correct.len() {
         true => of_mean(&a.correct.iter().zip(&b.correct).map(|(a, b)| a - b).collect::<Vec<_>>()),
@@ -246,7 +246,7 @@ fn mean(of: &[f64]) -> f64 {
     of.iter().sum::<f64>() / of.len().max(1) as f64
 }
 
-/// The square of the standard error of a mean; 0 where there is but one.
+/// The square of the standard error of a mean; 0 for a single value.
 fn of_mean(of: &[f64]) -> f64 {
     let (count, mean) = (of.len() as f64, mean(of));
     if of.len() < 2 {
@@ -293,9 +293,9 @@ fn table(ranked: &[Ranked]) -> String {
     lines.collect()
 }
 
-/// What the table does not say by itself.
+/// The notes below the table.
 fn notes(ranked: &[Ranked], unusable: &[Unusable], chance: f64) -> String {
-    let mut text = format!("\nAlways answering the largest class: {}.", percent(chance));
+    let mut text = format!("\nAlways predicting the largest class: {}.", percent(chance));
     let tied = ranked.iter().filter(|r| r.tied).count();
     if tied > 1 {
         text += &format!(
@@ -306,7 +306,7 @@ fn notes(ranked: &[Ranked], unusable: &[Unusable], chance: f64) -> String {
     if let Some(best) = ranked.first()
         && best.accuracy - 2. * best.standard_error <= chance
     {
-        text += " Not even the best is above that for certain.";
+        text += " Even the best is not certainly above that.";
     }
     text += "\n";
     if !unusable.is_empty() {

@@ -1,4 +1,4 @@
-//! What a training says on the way.
+//! What a training prints on the way.
 
 use crosstune_core::{
     CutPoint, Dataset, EpochRecord, FitOptions, LoadReport, Metrics, Modality, Model, Pretrained,
@@ -9,22 +9,23 @@ use indicatif::ProgressBar;
 use super::result::{Parameters, RunResult};
 use crate::output::{
     format::{count, percent, seconds, shape},
-    metrics::{figures, share},
+    metrics::{primary, summary},
     say,
 };
 
 pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize, task: Task) {
     let validation = match (record.validation_loss, record.validation_score) {
-        (Some(loss), Some(primary_metric)) => {
+        (Some(loss), Some(score)) => {
             format!(
                 "   validation loss {loss:.3}, {} {}",
                 task.primary_metric(),
-                share(task, primary_metric)
+                primary(task, score)
             )
         }
         _ => String::new(),
     };
-    let accuracy = record.train_accuracy.map(|right| format!(", accuracy {}", percent(right)));
+    let accuracy =
+        record.train_accuracy.map(|accuracy| format!(", accuracy {}", percent(accuracy)));
     let text = format!(
         "{}/{epochs}  loss {:.3}{}{validation}   {}",
         record.epoch,
@@ -61,22 +62,30 @@ pub(super) fn say_data<M: Modality>(data: &Dataset) {
     if !data.ignored.is_empty() {
         let kinds: Vec<_> =
             data.ignored.iter().map(|(e, n)| format!("{} .{e}", count(*n))).collect();
-        say("ignored", format!("files of other sorts: {}", kinds.join(", ")));
+        say("ignored", format!("files of other types: {}", kinds.join(", ")));
     }
 }
 
 pub(super) fn say_model(model: &Model, plan: &RecipePlan, is_fresh: bool, n: Parameters) {
     let embedder = match is_fresh {
         false => "pretrained embedder",
-        true if model.cut_point() > CutPoint::Inputs => "fresh embedder, which stays random",
-        true => "fresh embedder",
+        true if model.cut_point() > CutPoint::Inputs => "new embedder (frozen, so it stays random)",
+        true => "new embedder",
     };
     let trunk = match plan.init {
         WeightInit::Pretrained => "pretrained trunk",
         WeightInit::Random => "random trunk (control)",
         WeightInit::Shuffled => "shuffled trunk (control)",
     };
-    say("model", format!("{embedder}, {trunk}, fresh head; {}", model.report()));
+    let report = model.report();
+    let variables = model.store().variables();
+    let head: Vec<_> = variables.keys().filter(|name| name.starts_with("head.")).collect();
+    let head = match head.iter().filter(|name| report.is_fresh(name)).count() {
+        0 => "pretrained head",
+        new if new < head.len() => "pretrained head with a new last layer",
+        _ => "new head",
+    };
+    say("model", format!("{embedder}, {trunk}, {head}; {report}"));
     let (all, freeze) = (count(n.trained + n.frozen), &plan.freeze);
     let at_first = if plan.phases.is_empty() { "" } else { " at first" };
     say("trains", format!("{} of {all} parameters{at_first} (frozen: {freeze})", count(n.trained)));
@@ -88,11 +97,11 @@ pub(super) fn say_aligned(report: &AlignReport) {
     say("aligned", format!("distance to the source {before:.3} before, {after:.3} after   {time}"));
 }
 
-/// What trains when, and at which rates.
+/// The phases, with what is frozen and the learning rates.
 pub(super) fn say_phases(options: &FitOptions) {
     let rates = |lr: Option<f64>, pretrained: Option<f64>| {
         format!(
-            "{:e} for what is fresh, {:e} for what is pretrained",
+            "learning rates {:e} (new), {:e} (pretrained)",
             lr.unwrap_or(options.lr),
             pretrained.unwrap_or(options.pretrained_lr)
         )
@@ -112,18 +121,21 @@ pub(super) fn say_phases(options: &FitOptions) {
     }
 }
 
-/// Every tensor that loading was about.
+/// The names of all tensors that were loaded, newly initialised or not used.
 pub(super) fn say_names(report: &LoadReport) {
     for name in &report.loaded {
         match report.reshaped.iter().find(|reshaped| reshaped.name == *name) {
             Some(reshaped) => {
-                say("loaded", format!("{name}, from {:?} to {:?}", reshaped.from, reshaped.to));
+                say(
+                    "loaded",
+                    format!("{name}, resized from {:?} to {:?}", reshaped.from, reshaped.to),
+                );
             }
             None => say("loaded", name),
         }
     }
     for name in &report.fresh {
-        say("fresh", name);
+        say("new", name);
     }
     for name in &report.unused {
         say("unused", name);
@@ -131,18 +143,18 @@ pub(super) fn say_names(report: &LoadReport) {
 }
 
 pub(super) fn say_result(result: &RunResult) {
-    let score = |e: &Metrics, split: &str| say(split, figures(e, "samples"));
+    let say_metrics = |e: &Metrics, split: &str| say(split, summary(e, "samples"));
     if let Some(e) = &result.validation {
-        score(e, "validation");
+        say_metrics(e, "validation");
         if result.test.is_none() {
             say("", "(it chose the epoch, so it flatters; give --eval-data for a fair figure)");
         }
     }
     if let Some(e) = &result.test {
-        score(e, "test");
+        say_metrics(e, "test");
     }
-    let memory = result.cost.peak_memory_mib.map(|m| format!(", {m:.0} MiB at most"));
+    let memory = result.cost.peak_memory_mib.map(|m| format!(", peak memory {m:.0} MiB"));
     let best = result.history.best_epoch;
-    let kept = format!("epoch {best} of {} kept", result.history.epochs.len());
-    say("cost", format!("{}; {kept}{}", seconds(result.cost.seconds), memory.unwrap_or_default()));
+    let best = format!("best epoch {best} of {}", result.history.epochs.len());
+    say("cost", format!("{}; {best}{}", seconds(result.cost.seconds), memory.unwrap_or_default()));
 }

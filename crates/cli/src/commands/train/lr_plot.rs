@@ -1,4 +1,4 @@
-//! The learning-rate finder's curve as a picture.
+//! The plot of a learning-rate range test.
 
 use std::fmt::Write;
 
@@ -7,12 +7,12 @@ use crosstune_report::axes::{Area, Axes, Range, round_step};
 
 /// The size of the picture.
 const SIZE: (f64, f64) = (640., 400.);
-/// Where the plot's area begins and ends.
+/// The sides of the plot's area.
 const LEFT: f64 = 64.;
 const RIGHT: f64 = 616.;
 const TOP: f64 = 76.;
 const BOTTOM: f64 = 340.;
-/// The room that the name of a marked rate takes.
+/// The width of the name of a marked rate.
 const NAME: f64 = 190.;
 
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}\
@@ -24,8 +24,8 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}\
                      .steepest{stroke:#a40e26}text.steepest{fill:#a40e26;stroke:none}\
                      .tenth{stroke:#116329}text.tenth{fill:#116329;stroke:none}";
 
-/// The loss over the learning rate as SVG, on its own: the rate on a logarithmic axis, a point for the
-/// loss of each step, a line for the smooth loss, and the rates that are suggested.
+/// The loss over the learning rate as an SVG file: a logarithmic axis of rates, a point for the
+/// loss of each step, a line for the smoothed loss, and marks at the suggested rates.
 pub(crate) fn plot(curve: &LrCurve) -> String {
     let axes = axes(&curve.points);
     let mut svg = format!(
@@ -62,7 +62,7 @@ pub(crate) fn plot(curve: &LrCurve) -> String {
     svg
 }
 
-/// The curve for who cannot see it.
+/// The plot in words, for people who cannot see it.
 fn said(curve: &LrCurve) -> String {
     match (curve.steepest, curve.tenth_of_least) {
         (Some(steepest), Some(tenth)) => format!(
@@ -81,7 +81,7 @@ fn ended(curve: &LrCurve) -> &'static str {
     }
 }
 
-/// Where rates and losses lie in the picture: so that all of the line is seen, and what points fit.
+/// The axes: all of the line is visible, and as many of the points as fit.
 fn axes(points: &[LrPoint]) -> Axes {
     let ends = |values: &mut dyn Iterator<Item = f64>| {
         values
@@ -108,7 +108,7 @@ fn axes(points: &[LrPoint]) -> Axes {
     }
 }
 
-/// Rates with a label: powers of ten, or more where there are few of them.
+/// Rates with a label: powers of ten, with others between them if there are few.
 fn rate_ticks((low, high): (f64, f64)) -> Vec<f64> {
     let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
     let ticks = |digits: &[f64]| -> Vec<f64> {
@@ -143,8 +143,8 @@ fn grid(svg: &mut String, axes: &Axes) {
     let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>");
 }
 
-/// A line at each suggested rate, with its name above: at two heights, so that no line goes
-/// through a name.
+/// A line at each suggested rate, with its name above, at two heights so that no line crosses a
+/// name.
 fn marks(svg: &mut String, axes: &Axes, curve: &LrCurve) {
     let suggested = [
         ("steepest", "falls fastest", curve.steepest),
@@ -157,7 +157,7 @@ fn marks(svg: &mut String, axes: &Axes, curve: &LrCurve) {
         })
         .collect();
     marks.sort_by(|a, b| a.0.total_cmp(&b.0));
-    // Where the last has no room on its right, names stand on the left.
+    // If the last has no room on its right, the names are on the left.
     let crowded = marks.last().is_some_and(|mark| mark.0 + NAME > SIZE.0);
     let mut heights = [TOP - 27., TOP - 10.];
     if crowded {

@@ -1,4 +1,4 @@
-//! The plan of a training, written before it and kept to.
+//! The plan of a training: written in a dry run, and required later.
 
 use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
@@ -12,22 +12,26 @@ use tch::Tensor;
 
 use crate::{args::setting, process};
 
-/// What becomes of each tensor, what trains at which rate, and what it will cost.
+/// The version of the file's format. Older ones have no number.
+const FORMAT: u32 = 2;
+
+/// Where each tensor comes from, its learning rates, and the estimated cost.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct TrainPlan {
-    /// The version that made it.
+    format: u32,
+    /// The version of Crosstune that wrote it.
     version: String,
     recipe: String,
     batch_size: usize,
-    /// What trains when.
+    /// The phases, with what each freezes.
     phases: Vec<Phase>,
-    /// The source's tensors that nobody asked for.
+    /// The source's tensors that are not used.
     unused: Vec<String>,
-    /// The source's tensors that are brought to another shape.
+    /// The source's tensors that are resized.
     reshaped: Vec<Reshaped>,
-    /// What it costs; not held to.
+    /// The cost; it is not compared.
     estimate: Option<Estimate>,
-    /// Our parameters and statistics.
+    /// The model's parameters and running statistics.
     parameters: BTreeMap<String, Parameter>,
 }
 
@@ -42,45 +46,54 @@ struct Parameter {
     shape: Vec<i64>,
     /// `source` or `fresh`.
     from: String,
-    /// The peak rate in each phase; 0: it stands still.
+    /// The peak learning rate in each phase; 0: it is frozen.
     rates: Vec<f64>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Estimate {
-    /// Of one step, the second.
+    /// Of the second step.
     seconds_per_step: f64,
-    /// Of all steps, if nothing is kept of frozen parts and nothing stops it early.
+    /// Of all steps, without cached features and without early stopping.
     seconds: f64,
-    /// The process's peak after two steps.
+    /// The peak of the process after two steps.
     memory_mib: Option<f64>,
 }
 
+/// What a plan of any version has.
+#[derive(Deserialize)]
+struct Header {
+    format: Option<u32>,
+    #[serde(rename = "parameters")]
+    _parameters: toml::Table,
+}
+
 impl TrainPlan {
-    /// Of a model that is ready to train. Puts its freezing through all phases, and back.
+    /// The plan for a model that is ready to train. Applies the freezing of every phase in turn,
+    /// and at the end that of the first.
     pub(super) fn new(model: &Model, recipe: &str, options: &FitOptions) -> Result<Self> {
-        let moving = || -> Vec<String> {
+        let trainable = || -> Vec<String> {
             let trained = model.store().variables().into_iter();
             trained.filter(|(_, t)| t.requires_grad()).map(|(name, _)| name).collect()
         };
-        // By phase: what trains, and at which rates.
-        let mut courses = vec![];
+        // By phase: the trainable parameters and the two rates.
+        let mut stages = vec![];
         let mut phases = vec![];
         for phase in &options.phases {
             phase.freeze.apply(model.store(), model.outline())?;
             let lr = phase.lr.unwrap_or(options.lr);
-            courses.push((moving(), lr, phase.pretrained_lr.unwrap_or(options.pretrained_lr)));
+            stages.push((trainable(), lr, phase.pretrained_lr.unwrap_or(options.pretrained_lr)));
             phases.push(Phase { epochs: phase.epochs, frozen: phase.freeze.to_string() });
         }
         match options.phases.first() {
             Some(first) => drop(first.freeze.apply(model.store(), model.outline())?),
-            None => courses.push((moving(), options.lr, options.pretrained_lr)),
+            None => stages.push((trainable(), options.lr, options.pretrained_lr)),
         }
         let report = model.report();
         let parameter = |(name, tensor): (String, Tensor)| {
             let fresh = report.fresh.binary_search(&name).is_ok();
             let rates =
-                courses.iter().map(|(trained, lr, pretrained_lr)| match trained.contains(&name) {
+                stages.iter().map(|(trained, lr, pretrained_lr)| match trained.contains(&name) {
                     true => peak_lr(model, options.layer_decay, [*lr, *pretrained_lr], &name),
                     false => 0.,
                 });
@@ -89,6 +102,7 @@ impl TrainPlan {
             (name, parameter)
         };
         Ok(Self {
+            format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
             recipe: recipe.into(),
             batch_size: options.batch_size,
@@ -100,7 +114,7 @@ impl TrainPlan {
         })
     }
 
-    /// The same with what two steps cost. They move the model.
+    /// The same with the estimated cost, from two steps of training. They change the model.
     pub(super) fn with_estimate<M: Modality>(
         self,
         model: &Model,
@@ -129,22 +143,35 @@ impl TrainPlan {
         Ok(replace(path, toml::to_string(self).context("the plan cannot be written as TOML")?)?)
     }
 
-    /// Checks that this is what a file says.
+    /// Checks that the training matches the plan in a file.
     ///
     /// # Errors
-    /// The first difference.
-    pub(super) fn hold_to(&self, path: &Path) -> Result<()> {
+    /// The first difference, or that the file is not a plan of this format.
+    pub(super) fn require(&self, path: &Path) -> Result<()> {
         let text =
             fs::read_to_string(path).with_context(|| format!("{}: cannot read", path.display()))?;
-        let plan: Self = toml::from_str(&text).map_err(|e| Error::Malformed {
-            path: path.to_path_buf(),
-            problem: format!("not a plan of train --plan: {}", e.message()),
-        })?;
-        let Some(problem) = plan.difference(self) else { return Ok(()) };
-        Err(setting("--hold-to", format!("{}: {problem}", path.display())))
+        let Some(problem) = Self::parse(&text, path)?.difference(self) else { return Ok(()) };
+        Err(setting("--require-plan", format!("{}: {problem}", path.display())))
     }
 
-    /// What `now` has otherwise than planned.
+    /// The plan that a file holds.
+    fn parse(text: &str, path: &Path) -> Result<Self> {
+        let malformed = |e: toml::de::Error| Error::Malformed {
+            path: path.to_path_buf(),
+            problem: format!("not a plan of train --plan: {}", e.message()),
+        };
+        let Header { format, .. } = toml::from_str(text).map_err(malformed)?;
+        let version = match format {
+            Some(FORMAT) => return Ok(toml::from_str(text).map_err(malformed)?),
+            None => "an older",
+            Some(format) if format < FORMAT => "an older",
+            Some(_) => "a newer",
+        };
+        let problem = format!("written by {version} version; write it again with --plan");
+        Err(setting("--require-plan", format!("{}: {problem}", path.display())))
+    }
+
+    /// The first difference of `now` to what was planned.
     fn difference(&self, now: &Self) -> Option<String> {
         let said = |what: &str, planned: &dyn std::fmt::Debug, now: &dyn std::fmt::Debug| {
             format!("{what}: planned {planned:?}, but now {now:?}")
@@ -160,22 +187,68 @@ impl TrainPlan {
         }
         for (name, planned) in &self.parameters {
             match now.parameters.get(name) {
-                None => return Some(format!("{name}: planned, but not there now")),
+                None => return Some(format!("{name}: planned, but missing now")),
                 Some(now) if now != planned => return Some(said(name, planned, now)),
                 Some(_) => {}
             }
         }
         if let Some(name) = now.parameters.keys().find(|n| !self.parameters.contains_key(*n)) {
-            return Some(format!("{name}: there now, but not planned"));
+            return Some(format!("{name}: new, but not planned"));
         }
         if self.unused != now.unused || self.reshaped != now.reshaped {
             let planned = (&self.unused, &self.reshaped);
             return Some(said(
-                "unused and reshaped tensors",
+                "unused and resized tensors",
                 &planned,
                 &(&now.unused, &now.reshaped),
             ));
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 0.1.0 wrote it before plans had a format.
+    const OLD: &str = r#"
+version = "0.1.0"
+recipe = "gradual"
+batch_size = 16
+unused = ["cls.predictions.bias"]
+reshaped = []
+
+[[phases]]
+epochs = 1
+frozen = "embedder,trunk"
+
+[estimate]
+seconds_per_step = 0.05
+seconds = 12.5
+memory_mib = 390.0
+
+[parameters."head.bias"]
+shape = [10]
+from = "fresh"
+rates = [0.003]
+"#;
+
+    #[test]
+    fn an_older_plan_is_to_be_written_again() {
+        let parse = |text: &str| TrainPlan::parse(text, Path::new("plan.toml"));
+        let said = |text: &str| parse(text).unwrap_err().to_string();
+        assert_eq!(
+            said(OLD),
+            "--require-plan: plan.toml: written by an older version; write it again with --plan"
+        );
+        assert!(said(&format!("format = 3{OLD}")).contains("written by a newer version"));
+        assert!(said("[package]\nname = \"a\"").contains("not a plan of train --plan"));
+
+        let plan = parse(&format!("format = 2{OLD}")).unwrap();
+        assert_eq!(plan.parameters["head.bias"].rates, [0.003]);
+        let written = toml::to_string(&plan).unwrap();
+        assert!(written.starts_with("format = 2\n"), "{written}");
+        assert_eq!(parse(&written).unwrap(), plan);
     }
 }

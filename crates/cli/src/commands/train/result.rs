@@ -1,4 +1,4 @@
-//! `result.json`: what a training leaves beside its model.
+//! `result.json`: the record of a training, beside its model.
 
 use crosstune_core::{
     BatchNormStats, FitOptions, FitReport, Freeze, LoadReport, MatmulPrecision, Metrics, Recipe,
@@ -6,7 +6,7 @@ use crosstune_core::{
 };
 use serde::Serialize;
 
-/// How the run came about and what it came to.
+/// What was trained and how, and the result.
 #[derive(Debug, Serialize)]
 pub(super) struct RunResult {
     pub(super) version: &'static str,
@@ -15,8 +15,8 @@ pub(super) struct RunResult {
     pub(super) recipe: Recipe,
     pub(super) init: WeightInit,
     pub(super) freeze: Freeze,
-    pub(super) statistics: BatchNormStats,
-    /// What ORCA's first stage came to.
+    pub(super) batch_norm: BatchNormStats,
+    /// The alignment, of the recipe ORCA.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) aligned: Option<AlignReport>,
     pub(super) matmul_precision: MatmulPrecision,
@@ -25,7 +25,7 @@ pub(super) struct RunResult {
     pub(super) parameters: Parameters,
     pub(super) loaded: LoadReport,
     pub(super) history: FitReport,
-    /// On the validation split, with the parameters that were kept.
+    /// On the validation split, with the parameters of the best epoch.
     pub(super) validation: Option<Metrics>,
     /// On the test split.
     pub(super) test: Option<Metrics>,
@@ -37,9 +37,9 @@ pub(super) struct Counts {
     pub(super) train: usize,
     pub(super) validation: usize,
     pub(super) test: usize,
-    /// Samples that could not be read and were left out, with the reasons.
+    /// Samples that were skipped because they cannot be read, with the reasons.
     pub(super) skipped: Vec<String>,
-    /// Files that are no samples, by their ending.
+    /// Files that are not samples, by extension.
     pub(super) ignored: Vec<(String, usize)>,
 }
 
@@ -53,11 +53,11 @@ pub(super) struct Parameters {
 pub(super) struct Cost {
     /// From the start of the process to the first step.
     pub(super) seconds_to_first_batch: f64,
-    /// Median.
+    /// The median.
     pub(super) seconds_per_step: f64,
     /// From the start of the process to the end of the final evaluation.
     pub(super) seconds: f64,
     pub(super) peak_memory_mib: Option<f64>,
-    /// That computed, where that was on a CPU.
+    /// Of the CPU, for computing.
     pub(super) threads: i32,
 }

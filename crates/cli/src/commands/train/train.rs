@@ -24,24 +24,26 @@ use crate::{
 };
 
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
-    process::age(); // Where the system does not tell, the count begins here.
+    process::age(); // If the system does not tell the start, the count begins here.
     if !(0.0..1.0).contains(&args.validation) {
-        return Err(setting("--validation", "must be a share from 0 to below 1"));
+        let problem = format!("{}: must be at least 0 and below 1", args.validation);
+        return Err(setting("--validation", problem));
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
-    let job = TransferJob::open(&args.transfer, &args.fit, &mut modality)?;
+    let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
     let mut options = job.plan.apply(args.fit.options());
     options.check()?;
-    let task = args.samples.layout.task().unwrap_or_default();
+    let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
     let data = dataset::<A>(&args)?;
-    // What is only planned or tried leaves no folder.
+    // A dry run or a range test creates no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
     let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
     let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
-    options.room = (!args.recompute).then_some(CacheBudget { memory: args.memory.0, folder });
+    options.room =
+        (!args.no_feature_cache).then_some(CacheBudget { memory: args.memory.0, folder });
 
-    say("source", format!("{}, {}", args.transfer.source.weights.display(), describe(&job.source)));
+    say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
     say_data::<A::Modality>(&data);
     let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
     let (plan, device) = (&job.plan, args.fit.device.0);
@@ -56,8 +58,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     }
     say_phases(&options);
     let recipe = args.transfer.recipe;
-    if let Some(path) = &args.hold_to {
-        plan::TrainPlan::new(&model, recipe.name(), &options)?.hold_to(path)?;
+    if let Some(path) = &args.require_plan {
+        plan::TrainPlan::new(&model, recipe.name(), &options)?.require(path)?;
     }
     if let Some(path) = &args.plan {
         let planned = plan::TrainPlan::new(&model, recipe.name(), &options)?;
@@ -70,12 +72,15 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         let curve = find_lr(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
         replace(path, lr_plot::plot(&curve))?;
         let rate = |rate: Option<f64>| rate.map_or("none".into(), |rate| format!("{rate:.1e}"));
-        let (steepest, careful) = (rate(curve.steepest), rate(curve.tenth_of_least));
-        say("rate", format!("the loss falls fastest at {steepest}; careful: {careful}"));
+        let (steepest, cautious) = (rate(curve.steepest), rate(curve.tenth_of_least));
+        say(
+            "rate",
+            format!("the loss falls fastest at {steepest}; a cautious choice is {cautious}"),
+        );
         say("plotted", path.display());
         return Ok(());
     }
-    let Some(run) = run else { return Err(setting("--out", "name the run folder to make")) };
+    let Some(run) = run else { return Err(setting("--out", "name the run folder to create")) };
 
     let (history, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
     let evaluate = |samples: &crosstune_core::Samples| {
@@ -84,12 +89,12 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     };
     let result = RunResult {
         version: env!("CARGO_PKG_VERSION"),
-        weights: args.transfer.source.weights.display().to_string(),
+        weights: args.source.weights.display().to_string(),
         data: args.samples.data.display().to_string(),
         recipe,
         init: plan.init,
         freeze: plan.freeze.clone(),
-        statistics: args.transfer.statistics.into(),
+        batch_norm: args.transfer.batch_norm.into(),
         aligned,
         matmul_precision: args.fit.matmul_precision.into(),
         samples: Counts {
@@ -113,7 +118,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         options,
         history,
     };
-    run.json(LAYOUT, &args.samples.layout)?;
+    run.json(LAYOUT, &args.layout)?;
     run.finish(&model, &modality, &result)?;
     say_result(&result);
     say("saved", args.out.unwrap_or_default().display());
@@ -121,7 +126,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 }
 
 fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
-    let mut data = args.samples.open::<A::Modality>()?;
+    let mut data = args.samples.open::<A::Modality>(&args.layout)?;
     match args.limit_per_class {
         Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
         Some(limit) => data.limit_per_class(limit, args.fit.seed)?,
@@ -154,7 +159,7 @@ fn read<M: Modality>(
     Err(Error::BadSamples(bad).into())
 }
 
-/// Trains, and returns the course, the time to the first step and the median time of a step.
+/// Trains, and returns the history, the time to the first step and the median time of a step.
 fn fitted<M: Modality>(
     model: &Model,
     modality: &M,
@@ -166,18 +171,18 @@ fn fitted<M: Modality>(
     let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
     let bar = progress::training(batches.min(most));
     let first_batch = process::age().as_secs_f64();
-    let (mut last, mut times, mut kept) = (Instant::now(), vec![], 0);
+    let (mut last, mut times, mut cached) = (Instant::now(), vec![], 0);
     let (train, validation) = (&splits.train, &splits.validation);
     let history = fit(model, modality, train, validation, options, &mut |p| {
         match p {
             Progress::Cached { samples } => {
-                kept += samples;
-                bar.set_message(format!("frozen parts computed once for {kept} {}", M::SAMPLES));
+                cached += samples;
+                bar.set_message(format!("features of {cached} {} cached", M::SAMPLES));
             }
             Progress::Step { epoch, loss, accuracy, .. } => {
                 times.push(last.elapsed().as_secs_f64());
                 bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
-                let accuracy = accuracy.map(|share| format!("  accuracy {}", percent(share)));
+                let accuracy = accuracy.map(|accuracy| format!("  accuracy {}", percent(accuracy)));
                 bar.set_message(format!("loss {loss:.3}{}", accuracy.unwrap_or_default()));
                 bar.inc(1);
             }
