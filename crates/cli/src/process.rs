@@ -1,4 +1,4 @@
-//! This process: how it holds memory, and what it has cost so far.
+//! This process: how it keeps memory, its age and its peak memory.
 
 use std::{
     fs,
@@ -9,9 +9,9 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// Keeps memory that was freed. A training step frees what the next one asks for again: by default
-/// glibc hands large blocks back to the system, which then clears every page anew, a cost of some
-/// 7 % of a step.
+/// Keeps freed memory in the process. A training step frees what the next one allocates again: by
+/// default glibc returns large blocks to the system, which then clears every page anew, which costs
+/// some 7 % of a step.
 pub(crate) fn keep_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: both are numbers that mallopt(3) documents; it is called before there are threads.
@@ -21,8 +21,8 @@ pub(crate) fn keep_memory() {
     }
 }
 
-/// Does the work; should it panic, that is an error of one line. Panics of libraries that are caught
-/// on the way, as over a damaged file, say nothing. With `RUST_BACKTRACE` set, all say everything.
+/// Does the work; a panic becomes an error of one line. Panics of libraries that are caught on the
+/// way, as with a damaged file, print nothing. With `RUST_BACKTRACE` set, all print in full.
 pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     static LAST: Mutex<String> = Mutex::new(String::new());
     if std::env::var_os("RUST_BACKTRACE").is_none_or(|set| set == "0") {
@@ -37,7 +37,7 @@ pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Time since the process was started, loading of libtorch included where the system tells.
+/// Time since the start of the process, including the loading of libtorch if the system tells.
 pub(crate) fn age() -> Duration {
     static FIRST: OnceLock<(Duration, Instant)> = OnceLock::new();
     let (before, first) =
