@@ -1,4 +1,4 @@
-//! Options of the command line for pictures.
+//! The command-line options of pictures.
 
 use clap::{
     Args, ValueEnum,
@@ -16,64 +16,66 @@ use crate::{
     settings::ImageSettings,
 };
 
-/// How pictures are prepared. What is left out is as the pretrained model has it, if that was trained
-/// on pictures; else the training set settles it.
+/// How pictures are prepared. Options left out follow the pretrained model or, for sources of
+/// another modality, the training set.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ImageArgs {
-    /// Scale and crop pictures to a square of this side [default: the model's; or theirs if all
-    /// have one of at most 64, else 224]
+    /// Side of the square that pictures are scaled and cropped to [default: the model's; or the
+    /// pictures' if all have the same of at most 64, else 224]
     #[arg(long, value_name = "PX")]
     pub size: Option<u32>,
-    /// Cut pictures into square patches of this side, which divides the size [default: the model's;
-    /// or about 2, 4 or 16, by size]
+    /// Side of the patches, a divisor of --size [default: the model's; or about 2, 4 or 16, by
+    /// size]
     #[arg(long, value_name = "PX")]
     pub patch: Option<u32>,
-    /// See pictures in grey (1) or in colour (3) [default: as the model does; or grey if
-    /// all are stored so]
+    /// Input channels: grey (1) or RGB (3) [default: the model's; or grey if all pictures are]
     #[arg(long, value_parser = PossibleValuesParser::new(["1", "3"]).map(channels))]
     pub channels: Option<Channels>,
-    /// Crop the longer side of a picture that is no square, or squash it [default: the model's; or
+    /// How a picture becomes a square: crop the longer side, or squash it [default: the model's; or
     /// crop]
-    #[arg(long, value_parser = PossibleValuesParser::new(["crop", "squash"]).map(fit))]
+    #[arg(
+        long,
+        alias = "fit",
+        value_parser = PossibleValuesParser::new(["crop", "squash"]).map(crop_mode)
+    )]
     pub crop_mode: Option<CropMode>,
-    /// Scale pictures with this filter, antialiased [default: the model's; or bilinear]
+    /// Resampling filter, antialiased [default: the model's; or bilinear]
     #[arg(long, value_parser = PossibleValuesParser::new(Resample::ALL.map(Resample::name)).try_map(resample))]
     pub resample: Option<Resample>,
-    /// Put this colour behind transparent pixels: white, grey, black or #rrggbb
+    /// Colour behind transparent pixels: white, grey, black or #rrggbb
     #[arg(long, value_name = "COLOUR", default_value_t)]
     pub background: Background,
-    /// Vary training pictures at random: by crops and flips (standard), and by one operation of
-    /// any strength (trivial: TrivialAugment) or two of medium strength (rand: RandAugment)
+    /// Augmentation of training pictures
     #[arg(long, value_enum, default_value_t)]
     pub augment: Augmentation,
-    /// Crop training pictures at random to a part of at least this share of their area; 1 for no
-    /// such crops [default: 0.08 with --augment]
-    #[arg(long, value_name = "SHARE")]
+    /// Random resized crop: the smallest area of a crop, as a fraction of the picture; 1: no crops
+    /// [default: 0.08 with --augment]
+    #[arg(long, value_name = "FRACTION")]
     pub crop_scale: Option<f64>,
-    /// Mirror training pictures with this probability; 0 where left and right matter, as for digits
-    /// [default: 0.5 with --augment]
+    /// Probability of a horizontal flip; 0 if left and right matter, as for digits [default: 0.5
+    /// with --augment]
     #[arg(long, value_name = "P")]
     pub flip: Option<f64>,
-    /// Change brightness, contrast and saturation of training pictures by up to this share, and
-    /// hue by up to a quarter of it
-    #[arg(long, value_name = "SHARE", default_value_t)]
+    /// Colour jitter: the largest change of brightness, contrast and saturation, as a fraction;
+    /// that of hue is a quarter of it
+    #[arg(long, value_name = "FRACTION", default_value_t)]
     pub jitter: f64,
-    /// Blank out a rectangle of a training picture with this probability
+    /// Random erasing: the probability that a rectangle is blanked out
     #[arg(long, value_name = "P", default_value_t)]
     pub erase: f64,
 }
 
-/// What `--augment` may be.
+/// The values of `--augment`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Augmentation {
-    /// Only what other options ask for.
+    /// Only what other options ask for
     #[default]
     None,
-    /// Random crops and flips.
+    /// Random resized crops and horizontal flips
     Standard,
-    /// TrivialAugment as well.
+    /// These and TrivialAugment: one operation of any strength
     Trivial,
-    /// RandAugment as well.
+    /// These and RandAugment: two operations of medium strength
     Rand,
 }
 
@@ -81,7 +83,7 @@ fn channels(count: String) -> Channels {
     if count == "1" { Channels::Grey } else { Channels::Rgb }
 }
 
-fn fit(name: String) -> CropMode {
+fn crop_mode(name: String) -> CropMode {
     if name == "squash" { CropMode::Squash } else { CropMode::Crop }
 }
 
@@ -129,7 +131,7 @@ impl TryFrom<ImageArgs> for ImageSettings {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
 
@@ -165,10 +167,10 @@ mod tests {
             assert_eq!(*settings(line).unwrap().augmentation(), expected, "{line}");
         }
         for (line, message) in [
-            ("--flip 1.5", "--flip: 1.5; choose a probability, 0 to 1"),
-            ("--crop-scale 0", "--crop-scale: 0; choose a share above 0, at most 1"),
-            ("--jitter NaN", "--jitter: NaN; choose a share, 0 to 1"),
-            ("--erase -0.1", "--erase: -0.1; choose a probability, 0 to 1"),
+            ("--flip 1.5", "--flip: 1.5: must be at least 0 and at most 1"),
+            ("--crop-scale 0", "--crop-scale: 0: must be above 0 and at most 1"),
+            ("--jitter NaN", "--jitter: NaN: must be at least 0 and at most 1"),
+            ("--erase -0.1", "--erase: -0.1: must be at least 0 and at most 1"),
         ] {
             let line = line.replace(' ', "=");
             assert_eq!(settings(&line).unwrap_err().to_string(), message);
@@ -176,8 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn an_older_spelling_means_the_same_and_is_not_shown() {
+        assert_eq!(settings("--fit squash").unwrap(), settings("--crop-mode squash").unwrap());
+        let help = Line::command().render_long_help().to_string();
+        assert!(help.contains("--crop-mode") && !help.contains("--fit"), "{help}");
+    }
+
+    #[test]
     fn how_pictures_are_scaled_is_what_is_asked_for() {
-        let got = settings("--fit squash --resample bicubic --background #102030").unwrap();
+        let got = settings("--crop-mode squash --resample bicubic --background #102030").unwrap();
         let geometry = got.geometry();
         assert_eq!((geometry.crop_mode, geometry.resample), (CropMode::Squash, Resample::Bicubic));
         assert_eq!(got.background(), Background([16, 32, 48]));

@@ -1,22 +1,22 @@
-//! The numbers that a model's input is laid out by.
+//! The geometry of a model's input.
 
 use crosstune_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{picture::Channels, resample::Resample};
 
-/// How a picture that is no square becomes one.
+/// How a picture becomes a square.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CropMode {
-    /// Its shorter side is scaled, and what the longer one has too much is cut off at both ends.
+    /// Its shorter side is scaled to the size, and the longer one is cropped at both ends.
     #[default]
     Crop,
-    /// Both sides are scaled, whatever their ratio.
+    /// Both sides are scaled to the size, which changes the aspect ratio.
     Squash,
 }
 
-/// Where the margin before a crop goes if it is half a pixel.
+/// How the margin before a crop is rounded if it is half a pixel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Margin {
@@ -27,29 +27,30 @@ pub enum Margin {
     Down,
 }
 
-/// How a model's input is laid out, with nothing left open.
+/// The geometry of a model's input, with nothing left open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Geometry {
     /// The side of the square that a model sees, in pixels.
     pub size: u32,
-    /// The side that a picture is scaled to (the shorter one, unless it is squashed) before its middle is cut out, in pixels.
+    /// The side that a picture is scaled to before the centre crop (the shorter one, unless it is
+    /// squashed), in pixels.
     pub resize: u32,
     /// The side of a patch, in pixels; it divides `size`. `None`: the model takes pictures whole.
     pub patch: Option<u32>,
     /// Grey or RGB.
     pub channels: Channels,
-    /// The filter that pictures are scaled with.
+    /// The resampling filter.
     #[serde(default)]
     pub resample: Resample,
-    /// How a picture that is no square becomes one.
+    /// How a picture becomes a square.
     #[serde(default, alias = "fit")]
     pub crop_mode: CropMode,
-    /// Where a margin of half a pixel goes.
+    /// How a margin of half a pixel is rounded.
     #[serde(default)]
     pub margin: Margin,
 }
 
-/// That this patch is no part of this size.
+/// The error that this patch does not divide this size.
 pub(crate) fn undivided(size: u32, patch: u32) -> Error {
     Error::Setting {
         setting: "--patch",
@@ -61,8 +62,7 @@ pub(crate) fn undivided(size: u32, patch: u32) -> Error {
 }
 
 impl Geometry {
-    /// Of pictures whose middle `size` pixels are seen once the shorter side is scaled to `resize`
-    /// bilinearly.
+    /// A centre crop of `size` pixels after the shorter side is scaled to `resize`, bilinearly.
     pub fn new(size: u32, resize: u32, patch: Option<u32>, channels: Channels) -> Self {
         let (resample, crop_mode, margin) = (Resample::Bilinear, CropMode::Crop, Margin::Even);
         Self { size, resize, patch, channels, resample, crop_mode, margin }

@@ -1,6 +1,6 @@
-//! Pictures for transfer learning with Crosstune: JPEG, PNG, WebP, GIF, BMP and TIFF files of any size
-//! and colour become `[C, H, W]` tensors, and batches of them become sequences of patches or planes, which any trunk
-//! takes, whatever it was trained on. A model that was trained on pictures keeps its own embedder.
+//! Pictures for transfer learning with Crosstune: JPEG, PNG, WebP, GIF, BMP and TIFF files of any
+//! size and colour become `[C, H, W]` tensors, and batches of them become sequences of patches or
+//! feature maps for any trunk, whatever it was trained on. Image models keep their own embedder.
 //!
 //! [`ImageSettings`] is the whole of it for [`crosstune_core`]; [`Picture`] is the part that knows
 //! no libtorch.
@@ -13,7 +13,7 @@
 //! let mut settings = ImageSettings::default();
 //! settings.survey(&[&picture]); // 17 x 12 pixels, all grey: no need for more
 //! assert_eq!(settings.read(&picture)?.size(), [1, 12, 12]);
-//! # Ok::<(), crosstune_core::Cause>(())
+//! # Ok::<(), crosstune_core::BoxError>(())
 //! ```
 #![deny(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! What a person may choose about pictures, and how what is left open is settled.
+//! The options of pictures, and how those that are left open are resolved.
 
 use crosstune_core::{Error, Result};
 
@@ -8,31 +8,32 @@ use crate::{
     resample::Resample,
 };
 
-/// What a person asks for. What is left open is as the pretrained model has it, if that was trained
-/// on pictures, and is else settled by the training pictures.
+/// The options of pictures. Options left open (`None`) follow the pretrained model, if it was
+/// trained on pictures, or else the training pictures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImageOptions {
     /// The side of the square that a model sees, in pixels. Left open to the pictures: as they are
     /// if they all have one size of at most 64 pixels, rounded up to a multiple of the patch; else
     /// 224.
     pub size: Option<u32>,
-    /// The side that a picture is scaled to (the shorter one, unless it is squashed) before its middle is cut out, in pixels. Left
-    /// open to the pictures: `size`, so that nothing is lost but what a square cannot show.
+    /// The side that a picture is scaled to before the centre crop (the shorter one, unless it is
+    /// squashed), in pixels. Left open to the pictures: `size`, so that nothing is lost but what a
+    /// square cannot show.
     pub resize: Option<u32>,
     /// The side of a patch, in pixels; it divides `size`. Left open to the pictures: about 2, 4 or
     /// 16 pixels, for sizes of up to 16, up to 64 and beyond.
     pub patch: Option<u32>,
     /// Grey or RGB. Left open to the pictures: grey if all are stored so.
     pub channels: Option<Channels>,
-    /// The filter that pictures are scaled with. Left open to the pictures: bilinear.
+    /// The resampling filter. Left open to the pictures: bilinear.
     pub resample: Option<Resample>,
-    /// How a picture that is no square becomes one. Left open to the pictures: by a crop.
+    /// How a picture becomes a square. Left open to the pictures: by a crop.
     pub crop_mode: Option<CropMode>,
-    /// Where a margin of half a pixel goes. Left open to the pictures: to even.
+    /// How a margin of half a pixel is rounded. Left open to the pictures: to even.
     pub margin: Option<Margin>,
 }
 
-/// How a model that is new to pictures takes them.
+/// How a trunk that is new to pictures takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// In patches.
@@ -50,15 +51,15 @@ pub(crate) struct Seen {
     pub(crate) grey: bool,
 }
 
-/// The size of models for photographs, in pixels (ViT, ResNet).
+/// The usual size for photographs, in pixels (ViT, ResNet).
 const USUAL_SIZE: u32 = 224;
-/// The largest size at which pictures that are all alike keep theirs, in pixels.
+/// The largest common size that pictures keep, in pixels.
 pub(crate) const SMALL: u32 = 64;
-/// The largest size that may be asked for, in pixels.
+/// The largest size allowed, in pixels.
 const LARGEST: u32 = 4_096;
 
 impl ImageOptions {
-    /// Checks what is asked for, whatever the pictures turn out to be.
+    /// Checks the options by themselves, without the pictures.
     ///
     /// # Errors
     /// If a number is out of range, or if two contradict each other.
@@ -83,10 +84,10 @@ impl ImageOptions {
         }
     }
 
-    /// Checks what is asked for of a model that is new to pictures.
+    /// Checks the options for a trunk that is new to pictures.
     ///
     /// # Errors
-    /// If no patch fits the size, or if there are none.
+    /// If no patch fits the size, or if there are no patches.
     pub(crate) fn validate_for(&self, taken: Taken) -> Result<()> {
         match (taken, self.size, self.patch) {
             (Taken::InPatches, Some(size), None) if fitting(size).is_none() => {
@@ -106,7 +107,7 @@ impl ImageOptions {
         }
     }
 
-    /// Settles what is left open for a model that is new to pictures. The options are valid.
+    /// Resolves what is left open for a trunk that is new to pictures. The options are valid.
     pub(crate) fn resolve(&self, seen: Seen, taken: Taken) -> Geometry {
         let side = seen.size.map(|(width, height)| width.min(height));
         let side = side.filter(|&side| side <= SMALL).unwrap_or(USUAL_SIZE);
@@ -133,8 +134,7 @@ impl ImageOptions {
         }
     }
 
-    /// Settles what is left open as a model of pictures has it; its publisher scales the shorter side
-    /// to `resize`.
+    /// Resolves what is left open as a pretrained image model has it.
     ///
     /// # Errors
     /// If the model's patches do not divide the size that is asked for, or if it has none.
@@ -159,9 +159,9 @@ impl ImageOptions {
                 (size.unwrap_or_else(|| model.size.next_multiple_of(patch)), Some(patch))
             }
         };
-        // At another size, as much is cut off.
-        let share = f64::from(model.resize) / f64::from(model.size);
-        let resize = self.resize.unwrap_or_else(|| (f64::from(size) * share).round() as u32);
+        // At another size, the same fraction is cut off.
+        let ratio = f64::from(model.resize) / f64::from(model.size);
+        let resize = self.resize.unwrap_or_else(|| (f64::from(size) * ratio).round() as u32);
         Ok(Geometry {
             size,
             resize: resize.max(size),
@@ -195,7 +195,7 @@ impl From<Geometry> for ImageOptions {
     }
 }
 
-/// The patch for a size where both may be chosen: some 16 to 256 of them make a picture.
+/// The usual patch for a size: some 16 to 256 of them make a picture.
 fn usual_patch(size: u32) -> u32 {
     match size {
         0..=16 => 2,

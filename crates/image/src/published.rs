@@ -45,7 +45,7 @@ impl Published {
         }
     }
 
-    /// What the models of the family are trained with if nobody says otherwise.
+    /// The usual preprocessing of the family.
     fn usual(source: &Pretrained) -> Self {
         let family = source.family();
         let side = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
@@ -71,13 +71,13 @@ impl Published {
         Self { geometry, scale }
     }
 
-    /// The same for another size, to which a side of `resize` is cut.
+    /// The same for another size, cropped from a side of `resize`.
     fn sized(mut self, size: u32, resize: u32, crop_mode: CropMode) -> Self {
         self.geometry = Geometry { size, resize, crop_mode, ..self.geometry };
         self
     }
 
-    /// Puts means and deviations in the place of the usual ones; one number serves all channels.
+    /// Replaces the usual means and standard deviations; one number serves all channels.
     fn scaled(
         mut self,
         mean: Option<Vec<f32>>,
@@ -114,7 +114,7 @@ struct Processor {
     size: Option<Size>,
     crop_size: Option<Size>,
     do_center_crop: Option<bool>,
-    /// The share of the scaled picture that is cut out.
+    /// The fraction of the scaled picture that is cropped.
     crop_pct: Option<f64>,
     /// Pillow's number of the filter.
     resample: Option<u64>,
@@ -220,12 +220,12 @@ impl Processor {
     }
 }
 
-/// The side of which `share` is `size`.
-fn cut(size: u32, share: Option<f64>, path: &Path) -> Result<u32> {
-    match share {
+/// The side of which `fraction` is `size`.
+fn cut(size: u32, fraction: Option<f64>, path: &Path) -> Result<u32> {
+    match fraction {
         None => Ok(size),
-        Some(share) if share > 0. && share <= 1. => Ok((f64::from(size) / share) as u32),
-        Some(share) => Err(malformed(path, format!("crop_pct is {share}, expected 0 to 1"))),
+        Some(f) if f > 0. && f <= 1. => Ok((f64::from(size) / f) as u32),
+        Some(f) => Err(malformed(path, format!("crop_pct is {f}, expected 0 to 1"))),
     }
 }
 
@@ -265,7 +265,7 @@ impl TimmConfig {
         };
         let resize = match self.crop_pct {
             None if size == usual.geometry.size => usual.geometry.resize,
-            share => cut(size, share, path)?,
+            fraction => cut(size, fraction, path)?,
         };
         let crop_mode = match self.crop_mode.as_deref() {
             None | Some("center") => CropMode::Crop,
@@ -277,7 +277,7 @@ impl TimmConfig {
         };
         let mut published = usual.sized(size, resize, crop_mode);
         if let Some(name) = self.interpolation {
-            // Models that were trained with several are asked bilinearly.
+            // Models that were trained with several filters get bilinear.
             let name = if name == "random" { "bilinear" } else { &name };
             published.geometry.resample = Resample::of_name(name).ok_or_else(|| {
                 let names = Resample::ALL.map(Resample::name).join(", ");

@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Picture {
-    /// Scales the picture as `geometry` has it and takes the middle `size × size` pixels of that. A
-    /// picture that has its size already is left alone.
+    /// Scales the picture as `geometry` says and takes the centre crop of `size × size` pixels. A
+    /// picture of that size already is left alone.
     ///
     /// Within 1/255 of torchvision's `Resize(resize)` and `CenterCrop(size)` on Pillow pictures, and
     /// of what transformers' image processors make of them; but in one pass: only what the crop
@@ -43,10 +43,10 @@ impl Picture {
         if side <= longest {
             return Ok(self);
         }
-        let share = |length: u32| {
+        let scale = |length: u32| {
             (f64::from(length) * f64::from(longest) / f64::from(side)).round().max(1.) as u32
         };
-        let to = (share(self.width), share(self.height));
+        let to = (scale(self.width), scale(self.height));
         self.to(to, Resample::Bilinear)
     }
 

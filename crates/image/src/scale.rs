@@ -1,4 +1,4 @@
-//! The scale of pixels: what is taken from them and what they are divided by.
+//! The normalisation of pixels: mean and standard deviation.
 
 use std::iter;
 
@@ -7,8 +7,8 @@ use tch::{Kind, Tensor};
 
 use crate::picture::Channels;
 
-/// The mean and deviation of each channel, where black is 0 and full intensity is 1: those of the
-/// training set, or those that a pretrained model was trained with.
+/// The mean and standard deviation of each channel, where black is 0 and full intensity is 1: those
+/// of the training set, or those that a pretrained model was trained with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Normalization {
     /// The mean of each channel.
@@ -18,8 +18,9 @@ pub struct Normalization {
     pub std: Vec<f32>,
 }
 
-/// The least deviation, one of the 255 steps of intensity: blank pictures are not blown up.
-const LEAST_DEVIATION: f64 = 1. / 255.;
+/// The least standard deviation, one of the 255 steps of intensity: blank pictures are not
+/// amplified.
+const LEAST_STD: f64 = 1. / 255.;
 
 impl Normalization {
     /// From -1 to 1: until something is known, and for ViT and many of its kin.
@@ -66,7 +67,7 @@ impl Normalization {
         let measured = sums.into_iter().map(|(sum, squares)| {
             let mean = sum as f64 / pixels;
             let variance = (squares as f64 / pixels - mean.powi(2)).max(0.);
-            ((mean / 255.) as f32, (variance.sqrt() / 255.).max(LEAST_DEVIATION) as f32)
+            ((mean / 255.) as f32, (variance.sqrt() / 255.).max(LEAST_STD) as f32)
         });
         let (mean, std) = measured.unzip();
         Self { mean, std }
@@ -84,14 +85,13 @@ impl Normalization {
         shift.addcmul_out(&x, &x, &factor)
     }
 
-    /// What makes it no scale for so many channels, if anything does.
+    /// Why it cannot be used for a number of channels, if it cannot.
     pub(crate) fn problem(&self, channels: usize) -> Option<(&'static str, String)> {
         let Self { mean, std } = self;
         if mean.len() != channels || std.len() != channels {
-            let (means, deviations) = (mean.len(), std.len());
-            let problem = format!(
-                "{means} means and {deviations} standard deviations for {channels} channels"
-            );
+            let (means, stds) = (mean.len(), std.len());
+            let problem =
+                format!("{means} means and {stds} standard deviations for {channels} channels");
             return Some(("mean", problem));
         }
         if let Some(m) = mean.iter().find(|m| !m.is_finite()) {

@@ -1,4 +1,4 @@
-//! The settings of pictures: what a picture file becomes before a model sees it.
+//! The settings of pictures: how a picture file becomes the input of a model.
 
 use std::path::Path;
 
@@ -21,11 +21,11 @@ use crate::{
     scale::Normalization,
 };
 
-/// How pictures become tensors: decoded, brought to one size, and to a common scale. A model that was
-/// trained on pictures brings all of that along; for others the training set settles it.
+/// How pictures become tensors: decoded, brought to one size, and normalised. Image models bring
+/// their own preprocessing; for others it follows the training set.
 ///
-/// A sample is `[C, size, size]`, u8; a batch `[B, C, size, size]`, f32, in which the pictures that
-/// the scale was measured on have a mean of 0 and a deviation of 1 in each channel.
+/// A sample is `[C, size, size]`, u8; a batch `[B, C, size, size]`, f32, with a mean of 0 and a
+/// standard deviation of 1 in each channel, over the pictures that were measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Saved", try_from = "Saved")]
 pub struct ImageSettings {
@@ -37,11 +37,11 @@ pub struct ImageSettings {
     augment: Augment,
 }
 
-/// At most so many pictures are looked at before reading; they lie evenly in the training set.
+/// The most pictures in a survey; they are spread evenly over the training set.
 const SURVEYED: usize = 256;
 
 impl ImageSettings {
-    /// Settings in which what `asked` leaves open is settled by the source and the training set.
+    /// Settings in which the options left open follow the source or the training set.
     ///
     /// # Errors
     /// As [`ImageOptions::validate`].
@@ -68,7 +68,7 @@ impl ImageSettings {
         Self { background, ..self }
     }
 
-    /// The same with training pictures varied.
+    /// The same with augmented training pictures.
     ///
     /// # Errors
     /// As [`Augment::validate`].
@@ -77,13 +77,13 @@ impl ImageSettings {
         Ok(Self { augment, ..self })
     }
 
-    /// How a model's input is laid out.
+    /// The geometry of the model's input.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
     }
 
-    /// The scale that the adopted model was trained with, or that of the training set; a mean and a
-    /// deviation of a half before that is measured.
+    /// The normalisation that the adopted model was trained with, or that of the training set; a
+    /// mean and a standard deviation of a half before that is measured.
     pub fn scale(&self) -> &Normalization {
         &self.scale
     }
@@ -93,12 +93,12 @@ impl ImageSettings {
         self.background
     }
 
-    /// What is varied of training pictures.
+    /// The augmentation of training pictures.
     pub fn augmentation(&self) -> &Augment {
         &self.augment
     }
 
-    /// Prepares pictures as a run of ours did, and meets its trunk, which takes `form`, as that did.
+    /// Takes over the preprocessing and the embedder of a run of ours, whose trunk takes `form`.
     fn take_over(&mut self, run: Self, form: FeatureShape) -> Result<Origin> {
         let geometry = self.asked.resolve_as(run.geometry)?;
         let embedder_source = run.embedder_source.trained(form, &run.geometry, &geometry)?;
@@ -108,7 +108,7 @@ impl ImageSettings {
         Ok(Origin::Pretrained)
     }
 
-    /// A picture as it is stored, in the colours of the model.
+    /// A picture as it is stored, in the channels of the model.
     fn picture(&self, input: &Input) -> Result<Picture, PictureError> {
         self.colours(input, self.geometry.channels)
     }
@@ -170,8 +170,8 @@ impl Modality for ImageSettings {
         Ok(sample(self.picture(input)?.fit(&self.geometry)?)?)
     }
 
-    /// The whole picture, `[C, H, W]`, if crops are to be drawn from it, scaled down where it is more
-    /// than twice as large as the model sees it; else as [`read`](Self::read) does.
+    /// The whole picture, `[C, H, W]`, if random crops are to be taken from it, scaled down if it
+    /// is more than twice the size that the model sees; else as [`read`](Self::read).
     fn read_for_training(&self, input: &Input) -> Result<Tensor, BoxError> {
         if self.augment.crop.is_none() {
             return self.read(input);
@@ -187,7 +187,7 @@ impl Modality for ImageSettings {
     }
 
     fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
-        // What becomes 0 to the model, or as near as bytes allow.
+        // The bytes that are nearest to 0 after normalisation.
         let fill: Vec<u8> =
             self.scale.mean.iter().map(|mean| (mean * 255.).round() as u8).collect();
         self.augment.augment(kept, &self.geometry, &fill, rng)
@@ -258,11 +258,11 @@ impl Modality for ImageSettings {
     }
 }
 
-/// As many times the size that a model sees is kept of a picture that crops are drawn from: of a crop
-/// of a quarter of its area, no detail is lost.
+/// How many times the size that a model sees is kept of a picture for random crops: a crop of a
+/// quarter of its area loses no detail.
 const KEPT: u32 = 2;
 
-/// The longest side of what a person is shown, in pixels.
+/// The longest side of a preview, in pixels.
 const SHOWN: u32 = 128;
 
 fn header(input: &Input) -> Result<Header, PictureError> {
@@ -273,15 +273,14 @@ fn header(input: &Input) -> Result<Header, PictureError> {
     }
 }
 
-/// A picture as `[C, H, W]`, u8: planes here, once per picture, rather than by a permutation at every
-/// step.
+/// A picture as `[C, H, W]`, u8: permuted here, once per picture, rather than at every step.
 fn sample(picture: Picture) -> Result<Tensor, TchError> {
     let shape =
         [picture.channels().count() as i64, picture.height().into(), picture.width().into()];
     Tensor::f_from_data_size(&picture.into_planes(), &shape, Kind::Uint8)
 }
 
-/// What some pictures have in common. Stops at the one that leaves nothing in common.
+/// What some pictures have in common. Stops as soon as that is nothing.
 fn seen(mut headers: impl Iterator<Item = Header>) -> Seen {
     let size = |h: &Header| (h.width, h.height);
     let grey = |h: &Header| h.channels == Channels::Grey;
@@ -297,7 +296,7 @@ fn seen(mut headers: impl Iterator<Item = Header>) -> Seen {
     seen
 }
 
-/// [`ImageSettings`] in a file: settled, all on one level.
+/// [`ImageSettings`] in a file: resolved, all on one level.
 #[derive(Debug, Serialize, Deserialize)]
 struct Saved {
     #[serde(flatten)]
@@ -308,7 +307,7 @@ struct Saved {
     background: Background,
     #[serde(default, skip_serializing_if = "Augment::is_none")]
     augment: Augment,
-    /// The embedder that came with the trunk; `None`: it is fresh.
+    /// The embedder that came with the trunk; `None`: it is new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     embedder: Option<EmbedderConfig>,
 }

@@ -1,9 +1,9 @@
-//! Doing to a picture what can be done.
+//! Applying an operation to a picture.
 
 use super::{affine, colour, operation::Operation, planes::Planes, tone};
 
 impl Operation {
-    /// Does it. What is laid bare is filled, a value for each channel.
+    /// Applies the operation. Empty areas are filled, with a value for each channel.
     pub(crate) fn apply(self, planes: &mut Planes, fill: &[u8]) {
         let size = planes.size();
         let mut move_by = |matrix| affine::transform(planes, matrix, fill);

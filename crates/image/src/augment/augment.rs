@@ -1,4 +1,4 @@
-//! What is varied of a training picture: all of it, in order.
+//! The augmentation of a training picture, all of it in order.
 
 use std::ops::RangeInclusive;
 
@@ -10,33 +10,33 @@ use tch::Tensor;
 use super::{colour, crop::Crop, erase, planes::Planes, policy::Policy};
 use crate::geometry::Geometry;
 
-/// What is varied at random of a training picture, in this order. Nothing, unless it is asked for.
+/// The random augmentation of a training picture, in this order. None by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Augment {
-    /// The least share of a picture's area that a random crop of it shows, scaled to the size (Szegedy
-    /// et al. 2015); `None`: no random crop.
+    /// Random resized crop: the smallest area of a crop, as a fraction of the picture (Szegedy et
+    /// al. 2015); `None`: no random crop.
     pub crop: Option<f64>,
-    /// The probability that a picture is mirrored, left for right.
+    /// The probability of a horizontal flip.
     pub flip: f64,
     /// Operations that are drawn at random.
     pub policy: Policy,
-    /// By how much, at most, brightness, contrast and saturation change, as a share; hue by a quarter
-    /// of it, as a share of the circle (Chen et al. 2020, appendix A).
+    /// The largest change of brightness, contrast and saturation, as a fraction; that of hue is a
+    /// quarter of it, as a fraction of the circle (Chen et al. 2020, appendix A).
     pub jitter: f64,
     /// The probability that a rectangle is blanked out (Zhong et al. 2017).
     pub erase: f64,
 }
 
-/// The least share of the area in the random crop of Inception, torchvision and timm.
+/// The smallest area in the random crop of Inception, torchvision and timm.
 const LEAST_AREA: f64 = 0.08;
 
 impl Augment {
-    /// Random crops and flips, as nearly all training on photographs has them, and a policy.
+    /// Random resized crops and flips, as is usual for photographs, and a policy.
     pub fn standard(policy: Policy) -> Self {
         Self { crop: Some(LEAST_AREA), flip: 0.5, policy, jitter: 0., erase: 0. }
     }
 
-    /// Whether nothing is varied.
+    /// Whether nothing is augmented.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
@@ -47,23 +47,22 @@ impl Augment {
     /// Names the first that is not.
     pub fn validate(&self) -> Result<()> {
         let Self { crop, flip, policy: _, jitter, erase } = *self;
-        let least = f64::MIN_POSITIVE;
-        let check = |setting, value: f64, range: RangeInclusive<f64>, says: &str| {
+        let check = |setting, value: f64, range: RangeInclusive<f64>, least: &str| {
             if range.contains(&value) {
                 return Ok(());
             }
-            let problem = format!("{value}; choose {says}");
+            let problem = format!("{value}: must be {least} 0 and at most 1");
             Err(Error::Setting { setting, problem })
         };
-        check("--crop-scale", crop.unwrap_or(1.), least..=1., "a share above 0, at most 1")?;
-        check("--flip", flip, 0. ..=1., "a probability, 0 to 1")?;
-        check("--jitter", jitter, 0. ..=1., "a share, 0 to 1")?;
-        check("--erase", erase, 0. ..=1., "a probability, 0 to 1")
+        check("--crop-scale", crop.unwrap_or(1.), f64::MIN_POSITIVE..=1., "above")?;
+        check("--flip", flip, 0. ..=1., "at least")?;
+        check("--jitter", jitter, 0. ..=1., "at least")?;
+        check("--erase", erase, 0. ..=1., "at least")
     }
 
-    /// A sample `[C, size, size]`, u8, of a picture `[C, H, W]`, u8, varied by `rng`. Without a random
-    /// crop, the picture has its size already. What is laid bare is filled with `fill`, a value for
-    /// each channel.
+    /// A sample `[C, size, size]`, u8, from a picture `[C, H, W]`, u8, augmented by `rng`. Without
+    /// a random crop, the picture has its size already. Empty areas are filled with `fill`, a value
+    /// for each channel.
     pub(crate) fn augment(
         &self,
         kept: &Tensor,

@@ -71,7 +71,7 @@ pub(crate) fn sharpness(planes: &mut Planes, factor: f64) {
     }
 }
 
-/// Turns the circle of hues by a share of it. A grey picture has none.
+/// Turns the circle of hues by a fraction of it. A grey picture has none.
 pub(crate) fn hue(planes: &mut Planes, by: f64) {
     let [red, green, blue] = &mut planes.planes[..] else { return };
     for ((r, g), b) in iter::zip(iter::zip(red, green), blue) {

@@ -5,7 +5,7 @@ use rand::RngExt;
 
 use super::{crop::sides, planes::Planes};
 
-/// The share of the area that is erased.
+/// The fraction of the area that is erased.
 const AREA: (f64, f64) = (0.02, 0.33);
 /// The height of the rectangle by its width.
 const RATIO: (f64, f64) = (0.3, 3.3);

@@ -1,12 +1,12 @@
-//! Augmentation: what is varied at random of a training picture.
+//! Augmentation of training pictures.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `planes.rs` | a picture in the form in which it is varied |
-//! | `affine.rs`, `tone.rs`, `colour.rs` | what can be done to it, as Pillow and torchvision do it |
-//! | `operation.rs`, `apply.rs` | the names of that, and doing it |
+//! | `planes.rs` | a picture in the form in which it is augmented |
+//! | `affine.rs`, `tone.rs`, `colour.rs` | operations on it, as Pillow and torchvision do them |
+//! | `operation.rs`, `apply.rs` | the list of operations, and applying one |
 //! | `crop.rs` | the random resized crop |
-//! | `policy.rs` | TrivialAugment and RandAugment: which of it is done, and how strongly |
+//! | `policy.rs` | TrivialAugment and RandAugment: the choice of operations and strengths |
 //! | `erase.rs` | random erasing |
 //! | `augment.rs` | all of it, in order |
 

@@ -1,4 +1,4 @@
-//! What can be done to a picture, as Pillow and torchvision do it.
+//! The operations on a picture, as in Pillow and torchvision.
 
 /// An operation and its strength.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ pub(crate) enum Operation {
     Contrast(f64),
     /// 1 is the picture, 0 smoothed.
     Sharpness(f64),
-    /// A share of the circle of hues.
+    /// A fraction of the circle of hues.
     Hue(f64),
     /// The bits that are kept of 8.
     Posterize(u32),

@@ -1,4 +1,4 @@
-//! A picture as planes of bytes, the form in which it is varied.
+//! A picture as bytes, one channel after the other, the form in which it is augmented.
 
 use tch::{Kind, Tensor};
 
@@ -40,7 +40,7 @@ impl Planes {
         }
     }
 
-    /// Looks each sample up in its plane's table.
+    /// Maps each sample by the table of its channel.
     pub(crate) fn map(&mut self, table: impl Fn(&[u8]) -> [u8; 256]) {
         for plane in &mut self.planes {
             let table = table(plane);

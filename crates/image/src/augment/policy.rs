@@ -1,4 +1,4 @@
-//! Policies: which operations are drawn for a picture, and how strong they are.
+//! Policies: the random choice of operations for a picture, and their strengths.
 
 use crosstune_core::Rng;
 use rand::RngExt;
@@ -58,10 +58,10 @@ impl Policy {
             }
             Self::Rand => {
                 // As on the pictures of 331 pixels that it was found on.
-                let share = |length: usize| 150. / 331. * length as f64;
+                let scaled = |length: usize| 150. / 331. * length as f64;
                 let range = Range {
                     shear: 0.3,
-                    translate: (share(width), share(height)),
+                    translate: (scaled(width), scaled(height)),
                     rotate: 30.,
                     enhance: 0.9,
                     posterize: 4.,
@@ -74,9 +74,10 @@ impl Policy {
 
 /// One of fourteen, all as likely: `None` is the one that does nothing.
 fn operation(range: &Range, step: u32, rng: &mut Rng) -> Option<Operation> {
-    let share = f64::from(step) / f64::from(STEPS - 1);
+    let strength = f64::from(step) / f64::from(STEPS - 1);
     let kind = rng.random_range(0..14);
-    let mut signed = |most: f64| if rng.random_bool(0.5) { -most * share } else { most * share };
+    let mut signed =
+        |most: f64| if rng.random_bool(0.5) { -most * strength } else { most * strength };
     Some(match kind {
         0 => return None,
         1 => Operation::ShearX(signed(range.shear)),
@@ -88,8 +89,8 @@ fn operation(range: &Range, step: u32, rng: &mut Rng) -> Option<Operation> {
         7 => Operation::Saturation(1. + signed(range.enhance)),
         8 => Operation::Contrast(1. + signed(range.enhance)),
         9 => Operation::Sharpness(1. + signed(range.enhance)),
-        10 => Operation::Posterize(8 - (range.posterize * share).round_ties_even() as u32),
-        11 => Operation::Solarize(255. * (1. - share)),
+        10 => Operation::Posterize(8 - (range.posterize * strength).round_ties_even() as u32),
+        11 => Operation::Solarize(255. * (1. - strength)),
         12 => Operation::AutoContrast,
         _ => Operation::Equalize,
     })

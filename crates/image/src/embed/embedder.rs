@@ -1,4 +1,4 @@
-//! Which embedder a source is met with, and building it.
+//! The choice of an embedder for a source, and building it.
 
 use crosstune_core::{
     Embedder, EmbedderConfig, Error, FeatureShape, PatchEmbedderConfig, Pretrained, Result,
@@ -11,26 +11,26 @@ use crate::{
     options::{SMALL, Taken},
 };
 
-/// The embedder that a source is met with.
+/// The embedder for a source.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum EmbedderSource {
-    /// Fresh patches: its trunk takes a sequence, and never saw pictures.
+    /// New patches: the trunk takes a sequence and was not trained on pictures.
     Patches,
-    /// A fresh stem: its trunk takes planes, and never saw pictures.
+    /// A new stem: the trunk takes a feature map and was not trained on pictures.
     Stem,
     /// The patches that it was trained with.
     PretrainedPatches(PatchEmbedderConfig),
     /// The stem that it was trained with.
     PretrainedStem(StemConfig),
-    /// Patches that were fresh once, in a run of ours.
+    /// Patches that were new and then trained in a run of ours.
     TrainedPatches,
 }
 
 impl EmbedderSource {
-    /// What a source needs, which is of pictures if it is of this modality.
+    /// The embedder for a source; it has one of its own if it is an image model.
     ///
     /// # Errors
-    /// If it is a model of pictures whose patches are not square.
+    /// If it is an image model whose patches are not square.
     pub(crate) fn of(source: &Pretrained, modality: &str) -> Result<Self> {
         let family = source.family();
         let refused = |problem| {
@@ -61,11 +61,11 @@ impl EmbedderSource {
         !matches!(self, Self::Patches | Self::Stem)
     }
 
-    /// What the model of a run of ours brings along that met pictures so, for a trunk that takes
-    /// `form`. `asked` is the geometry for the new task.
+    /// The trained embedder of a run of ours that had this embedder, for a trunk that takes `form`.
+    /// `asked` is the geometry for the new task.
     ///
     /// # Errors
-    /// If that is not the run's, where its patches are bound to one.
+    /// If that is not the run's and its patches are bound to one.
     pub(crate) fn trained(
         self,
         form: FeatureShape,
@@ -123,7 +123,7 @@ impl EmbedderSource {
         })
     }
 
-    /// What a run folder keeps of it, whose tensors are fitted to this geometry; `None`: it is fresh.
+    /// As saved in a run folder, whose tensors fit this geometry; `None`: it is new.
     pub(crate) fn saved(&self, geometry: &Geometry) -> Option<EmbedderConfig> {
         match self {
             Self::Patches | Self::Stem | Self::TrainedPatches => None,
@@ -132,7 +132,7 @@ impl EmbedderSource {
         }
     }
 
-    /// The embedder, fresh or not, as models for other modalities can make use of it.
+    /// The embedder, new or not, in a form that models for other modalities can use.
     pub(crate) fn config(&self, geometry: &Geometry, form: FeatureShape) -> Option<EmbedderConfig> {
         match (self, form) {
             (Self::Stem, FeatureShape::FeatureMap { channels }) => {
@@ -142,7 +142,7 @@ impl EmbedderSource {
         }
     }
 
-    /// What a run folder kept.
+    /// As read from a run folder.
     pub(crate) fn opened(saved: Option<EmbedderConfig>, geometry: &Geometry) -> Result<Self> {
         Ok(match (saved, geometry.patch) {
             (None, Some(_)) => Self::Patches,
@@ -152,7 +152,7 @@ impl EmbedderSource {
             (Some(_), _) => {
                 return Err(Error::Setting {
                     setting: "embedder",
-                    problem: "expected patches, with a patch, or planes, without".into(),
+                    problem: "expected patches, with a patch, or a stem, without".into(),
                 });
             }
         })

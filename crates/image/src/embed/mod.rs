@@ -1,4 +1,4 @@
-//! How pictures reach a trunk: the embedder that it was trained with, or a fresh one.
+//! The embedders of pictures: the one that a trunk was trained with, or a new one.
 
 mod embedder;
 mod patches;

@@ -1,4 +1,4 @@
-//! What is seen through a transparent picture.
+//! The colour behind a transparent picture.
 
 use std::{fmt, str::FromStr};
 

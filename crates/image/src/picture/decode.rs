@@ -19,7 +19,7 @@ use super::{
     picture::{Channels, Picture},
 };
 
-/// What a file says of its picture before the first pixel.
+/// The header of a picture's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     /// In pixels, upright.
@@ -114,7 +114,7 @@ impl Picture {
     }
 }
 
-/// Opens a file that has an end, and tells its length in bytes.
+/// Opens a regular file, and returns its length in bytes.
 fn regular(path: &Path) -> Result<(BufReader<File>, u64), PictureError> {
     // Opening a pipe would wait for its other end.
     if !path.metadata()?.is_file() {
@@ -127,7 +127,7 @@ fn regular(path: &Path) -> Result<(BufReader<File>, u64), PictureError> {
     }
 }
 
-/// Whether a picture that was stored so is wide where it is high when upright.
+/// Whether width and height are swapped when the picture is upright.
 fn is_turned(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
@@ -153,7 +153,7 @@ fn decode(file: &[u8]) -> Result<DynamicImage, PictureError> {
     Ok(picture)
 }
 
-/// The format, told by the contents and not by the name. The file stands at its start again.
+/// The format, by the contents and not by the name. The file is at its start again.
 fn format(file: &mut (impl BufRead + Seek)) -> Result<ImageFormat, PictureError> {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
     match ImageReader::new(file).with_guessed_format()?.format().ok_or(PictureError::Unknown)? {

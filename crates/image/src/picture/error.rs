@@ -1,4 +1,4 @@
-//! Why a file is no picture that can be used.
+//! Why a picture cannot be used.
 
 use std::{error::Error, io};
 
@@ -7,7 +7,7 @@ use image::{ImageError, ImageFormat};
 
 use super::limits::{MAX_FILE, MAX_PIXELS};
 
-/// Why a file is no picture that can be used.
+/// Why a picture cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PictureError {

@@ -1,4 +1,4 @@
-//! What of a picture is too much to read.
+//! The largest pictures that are read.
 
 /// The largest picture that is read, in pixels: above any camera's, below what fills a memory.
 pub(crate) const MAX_PIXELS: u64 = 200_000_000;
