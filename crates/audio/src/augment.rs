@@ -1,4 +1,4 @@
-//! What training varies about recordings, at random.
+//! Random augmentation of training recordings.
 
 use crosstune_core::{Result, Rng};
 use rand::RngExt;
@@ -7,23 +7,23 @@ use tch::Tensor;
 
 use crate::range::within;
 
-/// How recordings are varied while a model trains; nothing is unless it is asked for.
+/// The augmentation of training recordings; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Augment {
-    /// Louder or quieter by at most so many decibels.
+    /// A random gain of up to this many decibels, louder or quieter.
     pub gain_db: Option<f64>,
-    /// White noise, by so many decibels quieter than the recording, or by up to 20 more.
+    /// White noise with a random signal-to-noise ratio from this many decibels to 20 more.
     pub noise_db: Option<f64>,
-    /// Earlier or later by at most so many milliseconds; what is shifted in is silence.
+    /// A random shift in time of up to this many milliseconds; silence is shifted in.
     pub shift_ms: Option<f64>,
-    /// As many stretches of time and as many ranges of bands take the mean (SpecAugment, Park et
-    /// al. 2019).
+    /// The number of time masks and of frequency masks, which are filled with the mean
+    /// (SpecAugment, Park et al. 2019).
     pub masks: Option<usize>,
 }
 
 impl Augment {
-    /// From the loudest noise that is drawn to the quietest, in decibels.
+    /// From the loudest random noise to the quietest, in decibels.
     const NOISE_RANGE: f64 = 20.;
     /// The most of the bands that one mask covers: 27 of 80 (Park et al. 2019, table 1).
     const BANDS: f64 = 27. / 80.;
@@ -49,13 +49,13 @@ impl Augment {
         Ok(())
     }
 
-    /// Whether the waveform itself is varied, so that what a model hears has to be computed anew.
-    pub(crate) fn varies_waves(&self) -> bool {
+    /// Whether the waveform itself is augmented, so that features are computed anew each time.
+    pub(crate) fn augments_waves(&self) -> bool {
         self.gain_db.is_some() || self.noise_db.is_some() || self.shift_ms.is_some()
     }
 
-    /// Varies a waveform at `rate` Hz.
-    pub(crate) fn vary_waves(&self, samples: &mut [f32], rate: u32, rng: &mut Rng) {
+    /// Augments a waveform at `rate` Hz.
+    pub(crate) fn augment_waves(&self, samples: &mut [f32], rate: u32, rng: &mut Rng) {
         if let Some(most) = self.shift_ms {
             let most = (most * f64::from(rate) / 1000.).round() as i64;
             shift(samples, rng.random_range(-most..=most));
@@ -69,8 +69,8 @@ impl Augment {
         }
     }
 
-    /// Masks a sample, `[T, F]` or a waveform `[T]`; masked frames take `mean` (`[F]`), or the mean
-    /// of all that is in the sample.
+    /// Masks a sample, `[T, F]` or a waveform `[T]`, with `mean` (`[F]`) or else with the mean of
+    /// the sample.
     pub(crate) fn mask(&self, sample: Tensor, mean: Option<&[f32]>, rng: &mut Rng) -> Tensor {
         let Some(masks) = self.masks.filter(|&masks| masks > 0) else { return sample };
         let size = sample.size();
@@ -90,10 +90,10 @@ impl Augment {
             x.narrow(side, start, width).copy_(&mean);
         };
         for _ in 0..masks {
-            let time = share(size[0], Self::TIME);
+            let time = part(size[0], Self::TIME);
             if let [_, bands] = size[..] {
                 cover(0, time.min(Self::FRAMES), rng);
-                cover(1, share(bands, Self::BANDS), rng);
+                cover(1, part(bands, Self::BANDS), rng);
             } else {
                 cover(0, time, rng);
             }
@@ -102,8 +102,8 @@ impl Augment {
     }
 }
 
-fn share(length: i64, share: f64) -> i64 {
-    (length as f64 * share) as i64
+fn part(length: i64, fraction: f64) -> i64 {
+    (length as f64 * fraction) as i64
 }
 
 /// A factor for the amplitude.
@@ -111,20 +111,20 @@ fn ratio(db: f64) -> f32 {
     10_f64.powf(db / 20.) as f32
 }
 
-/// Moves samples to later places, or to earlier ones below 0.
+/// Shifts samples to later, or to earlier if `by` is negative.
 fn shift(samples: &mut [f32], by: i64) {
     let length = samples.len();
-    let places = usize::try_from(by.unsigned_abs()).unwrap_or(length).min(length);
+    let steps = usize::try_from(by.unsigned_abs()).unwrap_or(length).min(length);
     if by > 0 {
-        samples.copy_within(..length - places, places);
-        samples[..places].fill(0.);
+        samples.copy_within(..length - steps, steps);
+        samples[..steps].fill(0.);
     } else {
-        samples.copy_within(places.., 0);
-        samples[length - places..].fill(0.);
+        samples.copy_within(steps.., 0);
+        samples[length - steps..].fill(0.);
     }
 }
 
-/// Adds evenly distributed white noise, `quieter` decibels below the recording's power.
+/// Adds uniformly distributed white noise, `quieter` decibels below the recording's power.
 fn add_noise(samples: &mut [f32], quieter: f64, rng: &mut Rng) {
     let power = samples.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / samples.len() as f64;
     // Of even noise within -1..1, the power is a third.
@@ -179,7 +179,7 @@ mod tests {
         let gains: Vec<f32> = (0..200)
             .map(|seed| {
                 let mut wave = [1.];
-                augment.vary_waves(&mut wave, 8000, &mut rng(seed));
+                augment.augment_waves(&mut wave, 8000, &mut rng(seed));
                 20. * wave[0].log10()
             })
             .collect();

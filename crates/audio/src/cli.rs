@@ -1,4 +1,4 @@
-//! Options of the command line for recordings.
+//! The command-line options of recordings.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crosstune_cli::ModalityArgs;
@@ -11,17 +11,16 @@ use crate::{
     settings::AudioSettings,
 };
 
-/// How recordings are prepared. A pretrained model of sound brings all of this along: of what it
-/// takes, only the length may be chosen, and only to be shorter.
+/// How recordings are prepared. Options left out follow the pretrained model or, for sources of
+/// another modality, the training set. A pretrained audio model keeps its own front end: only its
+/// length may be chosen, and only to be shorter.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Recordings")]
 pub struct AudioArgs {
-    /// Resample recordings to this rate [default: the most common one of the training set, at most
-    /// 16000]
+    /// Sample rate to resample recordings to [default: the most common one of the training set, at
+    /// most 16000]
     #[arg(long, value_name = "HZ")]
     pub sample_rate: Option<u32>,
-    /// What a frame holds: the logarithm of mel bands, Kaldi's filter bank, or mel-frequency cepstral
-    /// coefficients [default: log-mel]
+    /// Features of a frame: log-mel bands, Kaldi's filter bank, or MFCCs [default: log-mel]
     #[arg(
         long,
         value_parser = PossibleValuesParser::new(FrameFeatures::ALL.map(FrameFeatures::name))
@@ -31,45 +30,44 @@ pub struct AudioArgs {
     /// Length of the analysis window, in milliseconds [default: 32]
     #[arg(long, value_name = "MS")]
     pub window_ms: Option<f64>,
-    /// From one analysis window to the next, in milliseconds [default: 10]
+    /// Hop from one analysis window to the next, in milliseconds [default: 10]
     #[arg(long, value_name = "MS")]
     pub hop_ms: Option<f64>,
     /// Number of mel bands [default: 40]
     #[arg(long, value_name = "N")]
     pub bands: Option<usize>,
-    /// Number of cepstral coefficients, with --features mfcc [default: 13]
+    /// Number of MFCCs, with --features mfcc [default: 13]
     #[arg(long, value_name = "N")]
     pub coefficients: Option<usize>,
-    /// Cut recordings off after so many windows, or places of a pretrained model's sequence
-    /// [default: what holds 95 % of the training set whole, 16 to 256]
+    /// Truncate recordings to N frames, or to N positions of a pretrained model [default: enough
+    /// for 95 % of the training set, within 16 to 256]
     #[arg(long, value_name = "N")]
     pub frames: Option<usize>,
-    /// What becomes of longer recordings: cut off; cropped, at random in training and else to the
-    /// middle; or heard in windows of this length over which predictions are averaged, of which
-    /// training draws one anywhere
+    /// Longer recordings: truncate (cut); crop (random in training, else the centre); or average
+    /// predictions over sliding windows (random in training)
     #[arg(
         long,
         value_parser = PossibleValuesParser::new(["cut", "crop", "windows"]).map(long),
         default_value = "cut"
     )]
     pub long: Long,
-    /// The share of a window that the next one covers again [default: 0.5]
-    #[arg(long, value_name = "SHARE")]
+    /// Overlap of consecutive windows, as a fraction [default: 0.5]
+    #[arg(long, value_name = "FRACTION")]
     pub overlap: Option<f64>,
-    /// Cut off silence at both ends: what is so many decibels or more below the loudest
+    /// Trim silence at both ends: everything this many decibels or more below the loudest part
     #[arg(long, value_name = "DB")]
     pub trim_silence: Option<f64>,
-    /// In training, make recordings louder or quieter by up to so many decibels
+    /// Augmentation: random gain of up to this many decibels, louder or quieter
     #[arg(long, value_name = "DB")]
     pub gain: Option<f64>,
-    /// In training, add white noise that is quieter than the recording by so many decibels, or by up
-    /// to 20 more
+    /// Augmentation: white noise with a random signal-to-noise ratio from this many decibels to 20
+    /// more
     #[arg(long, value_name = "DB", allow_negative_numbers = true)]
     pub noise: Option<f64>,
-    /// In training, shift recordings in time by up to so many milliseconds
+    /// Augmentation: random shift in time of up to this many milliseconds
     #[arg(long, value_name = "MS")]
     pub shift: Option<f64>,
-    /// In training, mask so many stretches of time and ranges of bands (SpecAugment) [usual: 2]
+    /// SpecAugment: number of time and of frequency masks; usually 2
     #[arg(long, value_name = "N")]
     pub spec_augment: Option<usize>,
 }

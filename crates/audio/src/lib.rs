@@ -4,13 +4,13 @@
 //! Vorbis or AIFF, whatever its name says. [`Recording`] reads it as one channel, [`resample()`]
 //! brings it to a common rate, and [`LogMel`] turns it into frames: how much power lies in each of
 //! some forty bands of frequency, a hundred times a second.
-//! [`AudioSettings`] is all of this as a [`Modality`](crosstune_core::Modality): it settles the
-//! rate and the length by a look at the training set, brings every band to mean 0 and deviation 1,
-//! and puts recordings of different lengths into one batch. A
-//! [`FrameEmbedder`](crosstune_core::FrameEmbedder) then makes of a frame what a trunk takes for a
-//! word or a patch of a picture.
+//! [`AudioSettings`] is all of this as a [`Modality`](crosstune_core::Modality): it chooses
+//! the rate and the length by a survey of the training set, normalises every band to mean 0 and
+//! standard deviation 1, and pads recordings of different lengths to one batch. A
+//! [`FrameEmbedder`](crosstune_core::FrameEmbedder) then embeds a frame as a trunk's own embedder
+//! does a token or a patch.
 //!
-//! A model that was trained on sound keeps its own ears: the waveform for wav2vec2 and HuBERT
+//! Audio models keep their own front end: the waveform for wav2vec2 and HuBERT
 //! ([`WaveformEmbedder`]), Whisper's frames ([`WhisperMel`], [`FrameStem`]), Kaldi's for AST
 //! ([`KaldiMel`], [`SpectrogramPatches`]), cepstra for honk ([`Cepstra`], [`SpectrogramStem`]).
 //!
@@ -32,10 +32,10 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Long`] says what becomes of recordings that are longer than a model hears at once, [`Augment`]
-//! what training varies, [`FrameFeatures`] what a frame holds in place of log-mel bands. [`KaldiMel`],
-//! [`KaldiMfcc`] and [`Mfcc`] also stand by themselves, for those who need torchaudio's numbers
-//! without torchaudio.
+//! [`Long`] says how recordings that are longer than a model's sequence are handled, [`Augment`]
+//! how training recordings are augmented, [`FrameFeatures`] what replaces log-mel bands.
+//! [`KaldiMel`], [`KaldiMfcc`] and [`Mfcc`] also stand by themselves, for those who need
+//! torchaudio's numbers without torchaudio.
 //!
 //! The feature `cli` adds the binary `crosstune-audio`.
 #![deny(missing_docs)]

@@ -1,4 +1,4 @@
-//! Recordings that are longer than what a model hears at once.
+//! Recordings that are longer than a model's sequence.
 
 use std::ops::Range;
 
@@ -6,24 +6,24 @@ use crosstune_core::Rng;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-/// What becomes of a recording that is longer than a model's sequence.
+/// How a recording that is longer than a model's sequence is handled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Long {
-    /// It is cut off.
+    /// It is truncated.
     #[default]
     Cut,
-    /// A random stretch is heard in training, and otherwise the middle one.
+    /// It is cropped: at random in training, and otherwise to the centre.
     Crop,
-    /// A random stretch is heard in training, and otherwise one window after the other, over which
-    /// predictions are averaged.
+    /// It is cropped at random in training, and otherwise predictions are averaged over sliding
+    /// windows.
     Windows,
 }
 
 impl Long {
-    /// Where the stretches of `length` begin that are heard of a recording of `whole` samples, where
-    /// nothing is drawn: at least one, each `hop` behind the one before, but for the last, which ends
-    /// with the recording.
+    /// The starts of the windows of `length` in a recording of `whole` samples, at inference: at
+    /// least one, each `hop` after the one before, except for the last, which ends with the
+    /// recording.
     pub(crate) fn starts(self, whole: usize, length: usize, hop: usize) -> Vec<usize> {
         let spare = whole.saturating_sub(length);
         match self {
@@ -34,7 +34,7 @@ impl Long {
     }
 }
 
-/// A random stretch of at most `length`.
+/// A random crop of at most `length`.
 pub(crate) fn random_stretch(whole: usize, length: usize, rng: &mut Rng) -> Range<usize> {
     match whole.checked_sub(length) {
         Some(spare) if spare > 0 => {
@@ -45,9 +45,9 @@ pub(crate) fn random_stretch(whole: usize, length: usize, rng: &mut Rng) -> Rang
     }
 }
 
-/// The samples between silence at the beginning and at the end: stretches of 10 ms whose power is
-/// `quieter` decibels or more below that of the loudest. All of silence is silence still: it is left
-/// as it is.
+/// The samples between silence at the beginning and at the end: blocks of 10 ms whose power is
+/// `quieter` decibels or more below that of the loudest. A recording of silence alone is left as it
+/// is.
 pub(crate) fn sounding(samples: &[f32], rate: u32, quieter: f64) -> Range<usize> {
     let step = (rate as usize / 100).max(1);
     let power = |x: &[f32]| x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / x.len() as f64;

@@ -1,4 +1,4 @@
-//! What a person may choose about recordings, and what is possible.
+//! The options of recordings, and their ranges.
 
 use std::{
     fmt::{self, Display},
@@ -15,16 +15,16 @@ use crate::{
     range::within,
 };
 
-/// The choices behind an [`AudioSettings`](crate::AudioSettings). Those left open (`None`) are
-/// settled by the pretrained model, if it was trained on sound, or else by a survey of the training
-/// set or by what is usual.
+/// The options of an [`AudioSettings`](crate::AudioSettings). Options left open (`None`) follow the
+/// pretrained model, if it was trained on audio, or else a survey of the training set or the
+/// defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AudioOptions {
-    /// The rate that every recording is brought to, in Hz. Settled as the most common one of the
-    /// training set, at most [`HIGHEST_RATE`](Self::HIGHEST_RATE), which also stands in until then.
+    /// The rate that every recording is resampled to, in Hz; else the most common one of the
+    /// training set, at most [`HIGHEST_RATE`](Self::HIGHEST_RATE), which is also used until then.
     pub sample_rate: Option<u32>,
-    /// What a frame holds; else log-mel bands.
+    /// The features of a frame; else log-mel bands.
     pub features: Option<FrameFeatures>,
     /// The length of the analysis window, in milliseconds; else [`WINDOW_MS`](Self::WINDOW_MS), or
     /// Kaldi's.
@@ -35,17 +35,18 @@ pub struct AudioOptions {
     pub bands: Option<usize>,
     /// The number of cepstral coefficients; else [`COEFFICIENTS`](Self::COEFFICIENTS).
     pub coefficients: Option<usize>,
-    /// The longest sequence, in frames; longer recordings are cut off. Where a model takes the
-    /// waveform, a frame is a place of the sequence that its convolutions make. Settled to hold 95 % of the
-    /// training set whole, within [`FRAMES`](Self::FRAMES), whose end stands in until then.
+    /// The longest sequence, in frames; longer recordings are truncated. For a model that takes the
+    /// waveform, a frame is a position of the sequence that its convolutions make. Else enough for
+    /// 95 % of the training set, within [`FRAMES`](Self::FRAMES), whose end is used until then.
     pub frames: Option<usize>,
-    /// What becomes of longer recordings.
+    /// How longer recordings are handled.
     pub long: Long,
-    /// The share of a window that the next one covers again; else [`OVERLAP`](Self::OVERLAP).
+    /// The overlap of consecutive windows, as a fraction; else [`OVERLAP`](Self::OVERLAP).
     pub overlap: Option<f64>,
-    /// Silence at both ends is cut off: what is so many decibels or more below the loudest.
+    /// Silence at both ends is trimmed: everything this many decibels or more below the loudest
+    /// part.
     pub trim_db: Option<f64>,
-    /// What training varies.
+    /// The augmentation of training samples.
     pub augment: Augment,
 }
 
@@ -58,22 +59,22 @@ impl AudioOptions {
     pub const BANDS: usize = 40;
     /// The usual number of cepstral coefficients.
     pub const COEFFICIENTS: usize = 13;
-    /// The usual share of a window that the next one covers again.
+    /// The usual overlap of consecutive windows, as a fraction.
     pub const OVERLAP: f64 = 0.5;
-    /// The highest sample rate that a survey settles on, in Hz. Speech and most everyday sounds
-    /// lie below half of it.
+    /// The highest sample rate that a survey chooses, in Hz. Speech and most everyday sounds lie
+    /// below half of it.
     pub const HIGHEST_RATE: u32 = 16_000;
-    /// The fewest and the most frames that a survey settles on: attention's cost grows with the
+    /// The fewest and the most frames that a survey chooses: the cost of attention grows with the
     /// square of their number.
     pub const FRAMES: RangeInclusive<usize> = 16..=256;
 
-    /// The rates that can be asked for, in Hz.
+    /// The sample rates allowed, in Hz.
     pub(crate) const RATES: RangeInclusive<u32> = 1_000..=192_000;
 
-    /// Checks every choice, by the name of its option.
+    /// Checks every option, by its name on the command line.
     ///
     /// # Errors
-    /// The first choice that is out of its range.
+    /// The first option that is out of range.
     pub fn validate(&self) -> Result<()> {
         let Self { sample_rate, frames, .. } = self;
         let (window_ms, hop_ms) = (self.window_ms(), self.hop_ms());
@@ -101,7 +102,7 @@ impl AudioOptions {
         self.augment.validate()
     }
 
-    /// Checks that what was chosen means something for the features.
+    /// Checks that the options fit the features.
     fn check_features(&self) -> Result<()> {
         let fbank = self.features() == FrameFeatures::Fbank;
         let kaldi = "Kaldi's windows have 25 ms, one every 10 ms; leave it out";
@@ -121,7 +122,7 @@ impl AudioOptions {
         Ok(())
     }
 
-    /// What turns recordings into frames, for a model that was not trained on sound.
+    /// The front end, from recordings to frames, for a model that was not trained on audio.
     pub(crate) fn front_end(&self) -> Result<FrontEnd, MelError> {
         let mel = self.mel();
         Ok(match self.features() {
@@ -136,7 +137,7 @@ impl AudioOptions {
         })
     }
 
-    /// What a frame holds.
+    /// The features of a frame.
     pub fn features(&self) -> FrameFeatures {
         self.features.unwrap_or_default()
     }
@@ -171,7 +172,7 @@ impl AudioOptions {
         self.bands.unwrap_or(Self::BANDS)
     }
 
-    /// The share of a window that the next one covers again.
+    /// The overlap of consecutive windows, as a fraction.
     pub fn overlap(&self) -> f64 {
         self.overlap.unwrap_or(Self::OVERLAP)
     }
@@ -182,7 +183,7 @@ impl AudioOptions {
     }
 }
 
-/// What a frame holds, for a model that was not trained on sound.
+/// The features of a frame, for a model that was not trained on audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FrameFeatures {
@@ -200,7 +201,7 @@ impl FrameFeatures {
     /// All, in the order of their names here.
     pub const ALL: [Self; 3] = [Self::LogMel, Self::Fbank, Self::Mfcc];
 
-    /// As a person writes it.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::LogMel => "log-mel",

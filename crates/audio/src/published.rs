@@ -1,4 +1,4 @@
-//! What a model that was trained on sound brings along: how it hears, and its embedder.
+//! The front end and the embedder of a pretrained audio model.
 
 use std::{fmt::Display, path::Path};
 
@@ -19,10 +19,10 @@ use crate::{
     options::AudioOptions,
 };
 
-/// The rate that a model takes whose publisher does not say, in Hz.
+/// The sample rate of a model whose publisher does not give it, in Hz.
 const USUAL_RATE: u32 = 16_000;
 
-/// What a pretrained model brings along.
+/// The front end and the embedder of a pretrained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Adopted {
@@ -48,7 +48,7 @@ pub(crate) enum Adopted {
     Cepstra { embedder: StemConfig },
 }
 
-/// What of a `preprocessor_config.json` counts.
+/// The parts of a `preprocessor_config.json` that are used.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Published {
@@ -80,10 +80,10 @@ impl Published {
 }
 
 impl Adopted {
-    /// Takes over what `source`, which was trained on sound, says about itself.
+    /// The front end and the embedder of `source`, which was trained on audio.
     ///
     /// # Errors
-    /// If its preprocessing contradicts its weights, or if its embedder is not one for sound.
+    /// If its preprocessing contradicts its weights, or if its embedder is not one for audio.
     pub(crate) fn of(source: &Pretrained) -> Result<Self> {
         let path = source.checkpoint().folder().join(PREPROCESSOR);
         let bands = |field: &str, says: Option<usize>, takes: i64| match says {
@@ -144,13 +144,13 @@ impl Adopted {
             EmbedderConfig::Tokens(_) | EmbedderConfig::FromModality => {
                 return Err(Error::Family {
                     path: source.checkpoint().path().into(),
-                    problem: "a model of sound with such an embedder is not known".into(),
+                    problem: "an audio model with such an embedder is not known".into(),
                 });
             }
         })
     }
 
-    /// How the model hears.
+    /// The front end.
     ///
     /// # Errors
     /// If a size cannot be.
@@ -168,15 +168,14 @@ impl Adopted {
     /// The options as the model needs them.
     ///
     /// # Errors
-    /// If a person chose otherwise, or a length that the model cannot take.
+    /// If an option says otherwise, or if the model cannot take the length.
     pub(crate) fn complete(&self, asked: AudioOptions) -> Result<AudioOptions> {
         for (setting, given) in [
             ("--features", asked.features.is_some()),
             ("--coefficients", asked.coefficients.is_some()),
         ] {
             if given {
-                let problem =
-                    "the pretrained model hears what it was trained to hear; leave it out";
+                let problem = "the pretrained model keeps its own front end; leave it out";
                 return Err(Error::Setting { setting, problem: problem.into() });
             }
         }
@@ -241,8 +240,7 @@ impl Adopted {
         }
     }
 
-    /// The `preprocessor_config.json` from which transformers hears as the model does; `None`: it has
-    /// no such front end.
+    /// The `preprocessor_config.json` of the front end; `None`: transformers has no such front end.
     pub(crate) fn extractor(&self, options: &AudioOptions) -> Option<Value> {
         Some(match self {
             Self::Waveform { front_end, .. } => json!({
@@ -321,7 +319,8 @@ fn size(n: i64) -> usize {
     usize::try_from(n).unwrap_or(0)
 }
 
-/// What the pretrained model needs, unless a person chose otherwise. `None`: it has no such thing.
+/// The value that the pretrained model needs, unless the option says otherwise. `None`: it has no
+/// such value.
 pub(crate) fn resolve<T: PartialEq + Display>(
     setting: &'static str,
     asked: Option<T>,

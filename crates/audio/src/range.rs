@@ -1,10 +1,10 @@
-//! Ranges that numbers are chosen from.
+//! The ranges of options.
 
 use std::{fmt::Display, ops::RangeInclusive};
 
 use crosstune_core::{Error, Result};
 
-/// Checks a choice, by the name of its option.
+/// Checks that an option is in range, by its name.
 pub(crate) fn within<T: PartialOrd + Display>(
     setting: &'static str,
     value: &T,

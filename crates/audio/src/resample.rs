@@ -46,7 +46,7 @@ pub(crate) fn needed(wanted: usize, from: u32, to: u32) -> usize {
 
 /// Zeros of the sine over x on either side.
 const ZEROS: f64 = 6.;
-/// The share of what the lower rate can hold that is passed.
+/// The fraction of the lower rate's band that is passed.
 const ROLL_OFF: f64 = 0.99;
 
 /// How far the weights of an output reach to either side, in inputs.

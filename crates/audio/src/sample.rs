@@ -1,4 +1,4 @@
-//! From a recording to a sample: read, cut, varied.
+//! From a recording to a sample: read, cut, augmented.
 
 use crosstune_core::{BoxError, Input, Rng};
 use tch::Tensor;
@@ -12,7 +12,7 @@ use crate::{
     scale::{Normalization, to_vec},
 };
 
-/// How recordings become samples: what of a modality's settings tells it.
+/// How recordings become samples: the settings that decide it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hearing<'a> {
     pub(crate) options: &'a AudioOptions,
@@ -20,17 +20,17 @@ pub(crate) struct Hearing<'a> {
     pub(crate) scale: Option<&'a Normalization>,
 }
 
-/// What is kept of training samples, for [`Hearing::augment`] to draw from.
+/// The form in which training samples are kept, for [`Hearing::augment`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
-    /// Samples at the front end's rate, `[N]`: a step computes what is heard of them.
+    /// The waveform at the front end's rate, `[N]`: features are computed at each step.
     Samples,
-    /// What is heard, `[T, F]`, or `[N]` of a model that takes the waveform: a step costs nothing.
+    /// Features, `[T, F]`, or `[N]` for a model that takes the waveform: a step costs nothing.
     Frames,
 }
 
 impl Hearing<'_> {
-    /// [`Modality::read`](crosstune_core::Modality::read): of [`Long::Windows`], `[W, …]`.
+    /// [`Modality::read`](crosstune_core::Modality::read); for [`Long::Windows`], `[W, …]`.
     pub(crate) fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
         let (samples, frames) = (self.hear(input)?, self.options.frames());
         Ok(match self.options.long {
@@ -73,7 +73,7 @@ impl Hearing<'_> {
                 let heard = random_stretch(samples.len(), self.window(), rng);
                 samples.truncate(heard.end);
                 samples.drain(..heard.start);
-                options.augment.vary_waves(&mut samples, self.front_end.sample_rate(), rng);
+                options.augment.augment_waves(&mut samples, self.front_end.sample_rate(), rng);
                 self.front_end.compute(samples, frames)
             }
             Kept::Frames if options.long == Long::Cut => kept.shallow_clone(),
@@ -85,13 +85,14 @@ impl Hearing<'_> {
         options.augment.mask(sample, self.scale.map(|scale| &scale.mean[..]), rng)
     }
 
-    /// Whether [`vary`](Self::augment) leaves anything to chance.
+    /// Whether [`augment`](Self::augment) is random.
     pub(crate) fn augments(&self) -> bool {
         let options = self.options;
         self.keeps() != Kept::Frames || options.long != Long::Cut || options.augment.masks.is_some()
     }
 
-    /// What a model hears of something [kept](Self::read_for_training), unvaried.
+    /// The features of a sample that was [read for training](Self::read_for_training), not
+    /// augmented.
     pub(crate) fn heard_of(&self, kept: &Tensor) -> Tensor {
         match self.keeps() {
             Kept::Frames => kept.shallow_clone(),
@@ -99,14 +100,13 @@ impl Hearing<'_> {
         }
     }
 
-    /// The samples of a recording, at the rate of the front end, where it is cut off no more than are
-    /// heard.
+    /// The samples of a recording, at the rate of the front end; truncated if the settings say so.
     fn hear(&self, input: &Input) -> Result<Vec<f32>, BoxError> {
         let &AudioOptions { long, trim_db, .. } = self.options;
         let rate = self.front_end.sample_rate();
         let recording = open(input)?;
         let from = recording.sample_rate();
-        // No more of a long recording is read than the frames that are kept can tell of.
+        // No more of a long recording is read than the frames need.
         let wanted = match (long, trim_db) {
             (Long::Cut, None) => resample::needed(self.window(), from, rate),
             _ => usize::MAX,
@@ -127,16 +127,16 @@ impl Hearing<'_> {
         Ok(samples)
     }
 
-    /// What is kept of training samples.
+    /// The form in which training samples are kept.
     fn keeps(&self) -> Kept {
         let AudioOptions { long, augment, .. } = self.options;
-        match augment.varies_waves() || (*long != Long::Cut && !self.front_end.is_local()) {
+        match augment.augments_waves() || (*long != Long::Cut && !self.front_end.is_local()) {
             true => Kept::Samples,
             false => Kept::Frames,
         }
     }
 
-    /// How many samples the longest sequence can tell of.
+    /// The length of the longest sequence, in samples.
     fn window(&self) -> usize {
         self.front_end.samples(self.options.frames())
     }
@@ -147,7 +147,7 @@ impl Hearing<'_> {
     }
 }
 
-/// The recording that an input is, its header read.
+/// Opens the recording of an input, and reads its header.
 pub(crate) fn open(input: &Input) -> Result<Recording, BoxError> {
     match input {
         Input::File(path) => Ok(Recording::open(path)?),

@@ -1,9 +1,9 @@
-//! Bringing log-mel bands to a common scale.
+//! The normalisation of log-mel bands.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-/// Mean and deviation of each mel band, measured on a training set.
+/// Mean and standard deviation of each mel band, measured on a training set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalization {
@@ -19,8 +19,8 @@ impl Normalization {
     pub fn measure(samples: impl IntoIterator<Item = Tensor>) -> Option<Self> {
         /// Samples whose frames are copied together at a time.
         const CHUNK: usize = 256;
-        /// Below this, what varies in a band is rounding. To magnify it would be to magnify
-        /// without bound whatever a recording from elsewhere has in that band.
+        /// A standard deviation below this is rounding. To divide by it would amplify without bound
+        /// whatever another recording has in that band.
         const STILL: f64 = 1e-3;
 
         let mut samples = samples.into_iter().peekable();

@@ -1,4 +1,4 @@
-//! The modality: from a WAV file to what a model hears, and from that to a batch.
+//! The modality: from a recording to features, and from those to batches.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -24,23 +24,23 @@ use crate::{
     show::{clip, spectrogram},
 };
 
-/// How a recording becomes what a model hears.
+/// How a recording becomes the input of a model.
 ///
-/// For a model that was not trained on sound, that is log-mel frames of the options' shape, brought
-/// to the training set's scale: a sample is `[T, F]`, f32, `T` frames of a recording, at most
-/// [`AudioOptions::frames`], and `F` bands. A model that was trained on sound hears what it was
-/// trained to hear: frames of its own, or the waveform, of which a sample is `[N]`, f32.
+/// For a model that was not trained on audio, that is log-mel frames of the options' shape,
+/// normalised by the training set: a sample is `[T, F]`, f32, `T` frames of a recording, at most
+/// [`AudioOptions::frames`], and `F` bands. Audio models keep their own front end: frames of their
+/// own, or the waveform, of which a sample is `[N]`, f32.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct AudioSettings {
     options: AudioOptions,
     scale: Option<Normalization>,
     adopted: Option<Adopted>,
-    /// How frames lie for a model that was not trained on sound.
+    /// The layout of frames for a model that was not trained on audio.
     layout: FrameLayout,
-    /// Whether a run of ours is taken over, with its scale.
+    /// Whether a run of ours is taken over, with its normalisation.
     embedder: Origin,
-    /// Made of the options or of what was adopted, once.
+    /// Made once, from the options or the adopted model.
     front_end: FrontEnd,
 }
 
@@ -51,7 +51,7 @@ impl Default for AudioSettings {
     }
 }
 
-/// What of the settings is saved.
+/// The settings in a file.
 #[derive(Serialize, Deserialize)]
 struct Saved {
     #[serde(flatten)]
@@ -64,21 +64,21 @@ struct Saved {
     layout: FrameLayout,
 }
 
-/// How frames lie for a model that was not trained on sound.
+/// The layout of frames for a model that was not trained on audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum FrameLayout {
     /// In a sequence, as long as the recordings are.
     #[default]
     Sequence,
-    /// As a picture of one channel, with the stem that the model has for pictures, if it has one. All
-    /// pictures are of one size: planes have no mask, so that otherwise what is heard of a recording
-    /// would hang on the others in its batch.
+    /// As a picture of one channel, with the stem that the model has for pictures, if it has one.
+    /// All pictures are of one size: feature maps have no mask, so that otherwise the result for a
+    /// recording would depend on the others in its batch.
     Picture(Option<StemConfig>),
 }
 
 impl AudioSettings {
-    /// Settings that a survey may still complete.
+    /// Settings, which a survey may complete.
     ///
     /// # Errors
     /// If an option is out of its range.
@@ -102,7 +102,7 @@ impl AudioSettings {
         Ok(Self { options, scale: None, adopted, layout, embedder, front_end })
     }
 
-    /// Hears as a run of ours did, and meets its trunk, which takes `form`, as that did.
+    /// Takes over the front end and the embedder of a run of ours, whose trunk takes `form`.
     fn take_over(&mut self, run: Self, form: FeatureShape) -> Result<Origin> {
         let frames = run.options.frames();
         let asked = self.options.clone();
@@ -110,7 +110,7 @@ impl AudioSettings {
             *self = Self::with(asked, Some(adopted.fitted(frames as i64)))?;
             return Ok(Origin::Pretrained);
         }
-        // A table of positions is of one length; planes are of any.
+        // A table of positions has one length; feature maps have any.
         let frames = match form {
             FeatureShape::Sequence { .. } => resolve("--frames", asked.frames, Some(frames))?,
             FeatureShape::FeatureMap { .. } => asked.frames.or(Some(frames)),
@@ -146,12 +146,12 @@ impl AudioSettings {
         Hearing { options, front_end, scale: scale.as_ref() }
     }
 
-    /// The choices, completed as far as the training set has been surveyed.
+    /// The options, completed by the survey of the training set if there was one.
     pub fn options(&self) -> &AudioOptions {
         &self.options
     }
 
-    /// The scale of the training set, once measured.
+    /// The normalisation of the training set, once measured.
     pub fn scale(&self) -> Option<&Normalization> {
         self.scale.as_ref()
     }
@@ -248,7 +248,7 @@ impl Modality for AudioSettings {
     }
 
     fn fit_normalization(&mut self, train: &[Tensor]) {
-        // A pretrained model knows the scale that it was trained at.
+        // A pretrained model has the normalisation that it was trained with.
         if self.adopted.is_none() && self.embedder == Origin::Fresh {
             let hearing = self.hearing();
             self.scale = Normalization::measure(train.iter().map(|kept| hearing.heard_of(kept)));
@@ -274,10 +274,10 @@ impl Modality for AudioSettings {
         let longest = x.size()[1];
         let even = lengths.iter().all(|&length| length == longest);
         let mask = (padding != Padding::Silent && !even).then(|| {
-            let places = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
-            places.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))
+            let positions = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
+            positions.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))
         });
-        // The scale has moved what stands behind the shorter ones away from zero.
+        // Normalisation has moved the padding away from zero.
         let x = match mask.as_ref().map(Tensor::logical_not) {
             Some(padded) if x.dim() == 3 => x.masked_fill(&padded.unsqueeze(-1), 0.),
             Some(padded) => x.masked_fill(&padded, 0.),
@@ -358,8 +358,8 @@ fn common_rate(headers: &[(u32, u64)]) -> Option<u32> {
 
 /// The length, in frames, that 95 % of the recordings do not exceed, brought into range.
 fn usual_length(lengths: &mut [usize]) -> Option<usize> {
-    let place = (lengths.len() * 95).div_ceil(100).checked_sub(1)?;
-    let (_, length, _) = lengths.select_nth_unstable(place);
+    let rank = (lengths.len() * 95).div_ceil(100).checked_sub(1)?;
+    let (_, length, _) = lengths.select_nth_unstable(rank);
     Some((*length).clamp(*AudioOptions::FRAMES.start(), *AudioOptions::FRAMES.end()))
 }
 

@@ -1,4 +1,4 @@
-//! A recording for the eyes: its log-mel spectrogram as a picture.
+//! The preview of a recording: its log-mel spectrogram as a picture.
 
 use std::{f64::consts::PI, io::Cursor};
 
@@ -14,7 +14,7 @@ use crate::{
 const WIDTH: usize = 256;
 /// Bands, one a row of pixels.
 const HEIGHT: usize = 128;
-/// What is so much quieter than the loudest is black, in powers of e: 80 dB.
+/// Black is this much quieter than the loudest, in powers of e: 80 dB.
 const RANGE: f32 = 18.42;
 
 /// Draws a recording: time from left to right, bands from bottom to top, a column at least every
@@ -24,7 +24,7 @@ const RANGE: f32 = 18.42;
 /// If it cannot be read.
 pub(crate) fn spectrogram(recording: Recording) -> Result<Preview, BoxError> {
     let rate = recording.sample_rate();
-    // What lies behind that would be an error to read, and is too long to look at.
+    // More would be an error to read, and too long to look at.
     let samples = recording.read(LONGEST as usize)?;
     let columns = (samples.len() * 100 / rate as usize).clamp(1, WIDTH);
     let hop = samples.len().div_ceil(columns).max(1);
@@ -71,14 +71,15 @@ pub(crate) fn clip(recording: Recording) -> Result<Vec<u8>, BoxError> {
     Ok(file.into_inner())
 }
 
-/// The colour of a share: from black over blue, violet and orange to a light yellow, in equal steps
-/// of perceived lightness (Ottosson 2020, A perceptual color space for image processing).
-fn colour(share: f64) -> [u8; 3] {
-    let share = share.clamp(0., 1.);
-    let lightness = 0.98 * share;
+/// The colour of an intensity, 0 to 1: from black over blue, violet and orange to a light yellow,
+/// in equal steps of perceived lightness (Ottosson 2020, A perceptual color space for image
+/// processing).
+fn colour(intensity: f64) -> [u8; 3] {
+    let intensity = intensity.clamp(0., 1.);
+    let lightness = 0.98 * intensity;
     // Most colourful in the middle, where the most colours are there to show.
-    let chroma = 0.17 * (PI * share).sin();
-    let hue = PI * (-0.55 + 1.1 * share);
+    let chroma = 0.17 * (PI * intensity).sin();
+    let hue = PI * (-0.55 + 1.1 * intensity);
     oklab([lightness, chroma * hue.cos(), chroma * hue.sin()])
 }
 

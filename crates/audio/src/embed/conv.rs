@@ -3,7 +3,7 @@
 use crosstune_core::{Bias, Result, VarBuilder};
 use tch::{Tensor, nn::Init};
 
-/// How a convolution goes over time, in places of its input.
+/// The geometry of a convolution over time, in positions of its input.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sliding {
     pub(super) kernel: i64,

@@ -52,16 +52,16 @@ impl FrameStem {
         })
     }
 
-    /// Embeds frames `[B, T, F]`, of which `mask` (`[B, T]`, bool) tells the real ones, as
-    /// `[B, T / 2, D]`, rounded up. What lies behind the last position is cut off; a shorter
-    /// sequence has the first positions.
+    /// Embeds frames `[B, T, F]`, with a `mask` (`[B, T]`, bool) that is false for padding, as
+    /// `[B, T / 2, D]`, rounded up. A sequence that is longer than the positions is truncated; a
+    /// shorter one has the first positions.
     pub fn forward(&self, frames: &Tensor, mask: Option<&Tensor>, train: bool) -> Sequence {
         let longest = self.position.size()[0];
         let x = self.conv1.forward(&frames.transpose(1, 2)).gelu("none");
         let x = self.conv2.forward(&x).gelu("none").transpose(1, 2);
         let length = x.size()[1].min(longest);
         let x = x.narrow(1, 0, length) + self.position.narrow(0, 0, length);
-        // A place stands on every other frame.
+        // There is a position for every other frame.
         let mask = mask.map(|mask| mask.slice(1, 0, None, 2).narrow(1, 0, length));
         Sequence { x: dropout(&x, self.dropout, train), attention_mask: mask }
     }

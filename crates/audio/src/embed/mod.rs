@@ -1,4 +1,4 @@
-//! The embedders that pretrained models of sound come with.
+//! The embedders of pretrained audio models.
 
 mod conv;
 mod frames;

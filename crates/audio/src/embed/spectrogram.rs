@@ -1,4 +1,4 @@
-//! Spectrograms as pictures of one channel, for the embedders that pictures have.
+//! Spectrograms as pictures of one channel, for the embedders of pictures.
 
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, StemConfig, StemEmbedder,
@@ -6,10 +6,10 @@ use crosstune_core::{
 };
 use tch::Tensor;
 
-/// How a spectrogram lies in its picture: rows, then columns.
+/// The layout of a spectrogram as a picture: rows, then columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sides {
-    /// Bands from top to bottom, frames from left to right: AST, and what learnt from pictures.
+    /// Bands from top to bottom, frames from left to right: AST and image models.
     BandsByFrames,
     /// Frames from top to bottom, bands from left to right: honk.
     FramesByBands,
@@ -55,8 +55,8 @@ impl Embedder for SpectrogramPatches {
         self.patches.emits()
     }
 
-    /// Frames `[B, T, F]`, cut off at the length that it was built for, or filled up with zeros to
-    /// it, as a sequence.
+    /// Frames `[B, T, F]`, truncated or padded with zeros to the length that it was built for, as a
+    /// sequence.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         let picture = Sides::BandsByFrames.picture(&batch.x);
         // What is missing may be below 0: then this cuts.
@@ -94,8 +94,7 @@ impl Embedder for SpectrogramStem {
         self.stem.emits()
     }
 
-    /// Frames `[B, T, F]` as planes. Planes have no mask: what stands for a recording that has
-    /// ended is seen.
+    /// Frames `[B, T, F]` as a feature map. Feature maps have no mask: padding is seen.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::FeatureMap(self.stem.forward(&self.sides.picture(&batch.x), train))
     }
@@ -110,14 +109,14 @@ impl Embedder for SpectrogramStem {
     }
 }
 
-/// A stem for pictures as spectrograms meet it.
+/// A stem for pictures, adapted to one channel.
 pub(crate) fn of_one_channel(stem: StemConfig) -> StemConfig {
     StemConfig { in_channels: 1, stride: 1, pool: StemPool::Without, ..stem }
 }
 
-/// The stem for a trunk of planes that has none for pictures. Like a stem for pictures here, it takes
-/// no steps and pools nothing: a second of 40 bands is smaller than what the stem of a ResNet leaves
-/// of a picture (56 × 56 of 224 × 224), and the steps of the stages behind it leave 5 bands of 40.
+/// The stem for a convolutional trunk that has none for pictures. Like a new stem for small
+/// pictures, it has stride 1 and no pooling: a second of 40 bands is smaller than the output of a
+/// ResNet's stem (56 × 56 of 224 × 224), and the strides of the later stages leave 5 bands of 40.
 pub(crate) fn fresh_stem(out_channels: i64) -> StemConfig {
     StemConfig {
         in_channels: 1,

@@ -12,8 +12,8 @@ use super::conv::{Conv1d, Sliding};
 /// The epsilon of the norms within the convolutions, whatever that of the layer norms is.
 const EPS: f64 = 1e-5;
 
-/// Convolutions make of the waveform a sequence of features, which are projected to the width of
-/// the trunk. One more convolution, over that sequence, tells each place where it stands.
+/// Convolutions turn the waveform into a sequence of features, which are projected to the width of
+/// the trunk. One more convolution, over that sequence, embeds the positions.
 #[derive(Debug)]
 pub struct WaveformEmbedder {
     convs: Vec<Layer>,
@@ -42,7 +42,7 @@ enum Norm {
         weight: Tensor,
         bias: Tensor,
     },
-    /// Each place over its channels.
+    /// Each position over its channels.
     Places(LayerNorm),
 }
 
@@ -114,9 +114,9 @@ impl WaveformEmbedder {
         })
     }
 
-    /// Embeds waveforms `[B, N]`, of which `mask` (`[B, N]`, bool) tells the samples that are real,
-    /// as `[B, T, D]`. There is a place for every stretch of samples that all convolutions fit into;
-    /// padding is brought to zero before places look at each other.
+    /// Embeds waveforms `[B, N]`, with a `mask` (`[B, N]`, bool) that is false for padding, as
+    /// `[B, T, D]`: a position for every window of samples that all convolutions fit into. Padding
+    /// is set to zero before the convolution over positions.
     pub fn forward(&self, waveform: &Tensor, mask: Option<&Tensor>, train: bool) -> Sequence {
         let features = self
             .convs
@@ -129,12 +129,12 @@ impl WaveformEmbedder {
             None => features,
         };
         let x = self.project.forward_t(&features, train);
-        let mask = mask.map(|mask| self.places(mask, length));
+        let mask = mask.map(|mask| self.positions(mask, length));
         let x = match &mask {
             Some(mask) => x * mask.unsqueeze(-1),
             None => x,
         };
-        // An even kernel, padded by half of itself at either end, makes one place too many.
+        // An even kernel, padded by half of itself at either end, makes one position too many.
         let position = self.position.forward(&x.transpose(1, 2)).narrow(2, 0, length);
         let x = x + position.gelu("none").transpose(1, 2);
         let x = match &self.norm {
@@ -144,8 +144,8 @@ impl WaveformEmbedder {
         Sequence { x: dropout(&x, self.dropout, train), attention_mask: mask }
     }
 
-    /// From samples that are real to places that are: `[B, N]` to `[B, T]`, bool.
-    fn places(&self, mask: &Tensor, length: i64) -> Tensor {
+    /// The mask of positions from the mask of samples: `[B, N]` to `[B, T]`, bool.
+    fn positions(&self, mask: &Tensor, length: i64) -> Tensor {
         let samples = mask.sum_dim_intlist([1].as_slice(), true, Kind::Int64);
         let kept = self.steps.iter().fold(samples, |n, &[kernel, stride]| {
             (n - kernel).divide_scalar_mode(stride, "floor") + 1

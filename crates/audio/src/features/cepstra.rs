@@ -1,4 +1,4 @@
-//! The frames that honk hears (Tang and Lin 2018): cepstra of librosa's mel spectrogram.
+//! The frames of honk (Tang and Lin 2018): cepstra of librosa's mel spectrogram.
 
 use super::{
     bank::{Bank, BankConfig, Mel},

@@ -1,4 +1,4 @@
-//! From samples to what an embedder takes, whichever way a model hears.
+//! The front ends: from samples to the input of an embedder.
 
 use tch::Tensor;
 
@@ -11,10 +11,10 @@ use super::{
     whisper::WhisperMel,
 };
 
-/// From samples to what an embedder takes. A frame is a place in time, however long.
+/// From samples to the input of an embedder. A frame is a position in time, however long.
 #[derive(Debug, Clone)]
 pub(crate) enum FrontEnd {
-    /// Log-mel frames, for a model that was not trained on sound.
+    /// Log-mel frames, for a model that was not trained on audio.
     LogMel(LogMel),
     /// wav2vec2, HuBERT.
     Waveform(Waveform),
@@ -23,20 +23,20 @@ pub(crate) enum FrontEnd {
     Kaldi(KaldiMel),
     /// honk.
     Cepstra(Cepstra),
-    /// Kaldi's frames, for a model that was not trained on sound.
+    /// Kaldi's frames, for a model that was not trained on audio.
     Fbank(KaldiMel),
-    /// Cepstra, for a model that was not trained on sound.
+    /// MFCCs, for a model that was not trained on audio.
     Mfcc(Mfcc),
 }
 
-/// How samples of different lengths share a batch.
+/// How samples of different lengths are padded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Padding {
-    /// Filled up with zeros to the longest, and masked.
+    /// With zeros to the longest, and masked.
     Masked,
-    /// Filled up with zeros to the longest.
+    /// With zeros to the longest.
     Silent,
-    /// Filled up with what silence is, all to the one length that the model was trained on.
+    /// With the value of silence, all to the one length that the model was trained on.
     Full,
 }
 
@@ -116,7 +116,7 @@ impl FrontEnd {
         }
     }
 
-    /// How samples of different lengths share a batch.
+    /// How samples of different lengths are padded.
     pub(crate) fn padding(&self) -> Padding {
         match self {
             Self::LogMel(_) | Self::Fbank(_) | Self::Mfcc(_) => Padding::Masked,
@@ -128,7 +128,7 @@ impl FrontEnd {
         }
     }
 
-    /// What stands for the frames that `sample` lacks.
+    /// The value of padding for `sample`.
     pub(crate) fn silence(&self, sample: &Tensor) -> f64 {
         match self {
             Self::LogMel(_)

@@ -1,4 +1,4 @@
-//! The frames that AST hears (Gong et al. 2021, §2.1): Kaldi's filter bank, as torchaudio's
+//! The frames of AST (Gong et al. 2021, §2.1): Kaldi's filter bank, as torchaudio's
 //! `compliance.kaldi.fbank` computes it, brought to the scale of the training set.
 
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,11 @@ pub struct KaldiConfig {
     pub sample_rate: u32,
     /// The number of mel bands.
     pub bands: usize,
-    /// What is taken off every value.
+    /// What is subtracted from every value.
     pub mean: f32,
-    /// What the rest is divided by, twice the deviation.
+    /// What the rest is divided by, twice the standard deviation.
     pub scale: f32,
-    /// What frames are multiplied by.
+    /// The window function.
     #[serde(default)]
     pub window: KaldiWindow,
 }
@@ -32,7 +32,7 @@ impl KaldiConfig {
     }
 }
 
-/// What Kaldi multiplies frames by, in its names.
+/// The window functions, by Kaldi's names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KaldiWindow {
@@ -142,7 +142,7 @@ impl KaldiMel {
         mel
     }
 
-    /// What stands for a frame that a recording does not have: a zero, before it is scaled.
+    /// The value of a padding frame: a zero, before it is scaled.
     pub fn silence(&self) -> f32 {
         self.scaled(0.)
     }
@@ -152,7 +152,8 @@ impl KaldiMel {
     }
 }
 
-/// Takes the mean off a frame, and off each sample a share of the one before; the first is its own.
+/// Subtracts the mean from a frame, and from each sample a fraction of the one before (of itself
+/// for the first).
 fn condition(frame: &mut [f64]) {
     let mean = frame.iter().sum::<f64>() / frame.len() as f64;
     frame.iter_mut().for_each(|x| *x -= mean);

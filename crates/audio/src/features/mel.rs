@@ -127,7 +127,7 @@ impl LogMel {
         let MelConfig { window, hop, fft, bands, .. } = self.config;
         let frames = self.config.frames(samples.len());
         let padded = reflect(samples, fft / 2);
-        // A window shorter than the transform stands in its middle.
+        // A window shorter than the transform is centred in it.
         let margin = (fft - window) / 2;
         let mut mel = Vec::with_capacity(frames * bands);
         self.spectrum.run(

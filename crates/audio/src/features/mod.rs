@@ -1,4 +1,4 @@
-//! What a recording becomes before a model sees it.
+//! The features of a recording.
 
 mod bank;
 mod cepstra;

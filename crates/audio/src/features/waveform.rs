@@ -1,4 +1,4 @@
-//! The waveform itself, which wav2vec 2.0 and HuBERT hear.
+//! The waveform itself, the input of wav2vec 2.0 and HuBERT.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ pub struct WaveformConfig {
     pub sample_rate: u32,
     /// How loud recordings are.
     pub level: Level,
-    /// How recordings of different lengths share a batch.
+    /// How recordings of different lengths are padded.
     pub ends: Ends,
 }
 
@@ -17,19 +17,19 @@ pub struct WaveformConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// Each is brought to mean 0 and deviation 1.
+    /// Each is normalised to mean 0 and standard deviation 1.
     Normalised,
     /// As it was recorded, within -1..1.
     AsRecorded,
 }
 
-/// What a model makes of the zeros behind the shorter recordings of a batch.
+/// How a model treats the padding of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ends {
-    /// They are masked: large models.
+    /// It is masked: large models.
     Masked,
-    /// They are heard as silence: base models, whose group norm takes its statistics over them
+    /// It is silence: base models, whose group norm takes its statistics over them
     /// anyway, and which were trained so.
     Silent,
 }
@@ -38,9 +38,9 @@ pub enum Ends {
 #[derive(Debug, Clone)]
 pub struct Waveform {
     config: WaveformConfig,
-    /// How many samples one place of the sequence sees.
+    /// The number of samples of one position of the sequence.
     field: usize,
-    /// From one place to the next, in samples.
+    /// From one position to the next, in samples.
     hop: usize,
 }
 
@@ -63,17 +63,18 @@ impl Waveform {
         &self.config
     }
 
-    /// How many places `samples` samples give: at least one.
+    /// The number of positions for `samples` samples: at least one.
     pub fn frames(&self, samples: usize) -> usize {
         1 + samples.saturating_sub(self.field) / self.hop
     }
 
-    /// How many samples `frames` places see.
+    /// The number of samples of `frames` positions.
     pub fn samples(&self, frames: usize) -> usize {
         frames.saturating_sub(1) * self.hop + self.field
     }
 
-    /// Mono samples, brought to level, with zeros behind those that are too few for one place.
+    /// Mono samples, normalised if the model wants that, padded with zeros to at least one
+    /// position.
     pub fn compute(&self, mut samples: Vec<f32>) -> Vec<f32> {
         if self.config.level == Level::Normalised && !samples.is_empty() {
             let count = samples.len() as f64;

@@ -1,4 +1,4 @@
-//! The frames that Whisper hears (Radford et al. 2022, §2.2), as transformers' feature extractor
+//! The frames of Whisper (Radford et al. 2022, §2.2), as transformers' feature extractor
 //! makes them.
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct WhisperConfig {
 }
 
 /// Computes Whisper's frames: a logarithm, to the base of 10, of the power in Slaney's mel bands up
-/// to 8 kHz, of which what lies 80 dB below the loudest is cut off.
+/// to 8 kHz, clipped at 80 dB below the loudest.
 #[derive(Debug, Clone)]
 pub struct WhisperMel {
     config: WhisperConfig,
@@ -34,7 +34,7 @@ pub struct WhisperMel {
 impl WhisperMel {
     /// The least power that is told from silence.
     const FLOOR: f32 = 1e-10;
-    /// From the loudest to the quietest that is heard, in powers of ten.
+    /// From the loudest to the quietest value, in powers of ten.
     const RANGE: f32 = 8.;
     /// Frames hold `(log10(power) + SHIFT) / SHIFT`.
     const SHIFT: f32 = 4.;

@@ -34,7 +34,7 @@ pub(super) struct Packed {
     promise: Promise,
 }
 
-/// What the number of samples that a container tells is worth.
+/// How reliable a container's number of samples is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Promise {
     /// It was counted when the file was written.
@@ -80,8 +80,8 @@ impl Packed {
         let rate = codec.sample_rate.unwrap_or(0);
         let sample_rate = possible_rate(rate)
             .map_err(|problem| RecordingError::Broken { container: kind.name(), problem })?;
-        // Only an encoder that counted tells how much it padded; what was estimated must not be
-        // taken for the place to stop at.
+        // Only an encoder that counted says how much it padded; an estimated number must not be used
+        // as the end.
         let promise = match kind {
             Kind::Mp3 if track.delay.is_none() => Promise::Estimated,
             _ => Promise::Counted,
@@ -194,8 +194,7 @@ fn refused(kind: Kind, refusal: Refusal) -> RecordingError {
     RecordingError::Broken { container: kind.name(), problem }
 }
 
-/// Checks that an Ogg file ends with the page that its format ends with (RFC 3533, §6): nothing
-/// else tells that it is whole.
+/// Checks that an Ogg file ends with a last page (RFC 3533, §6), the only sign that it is whole.
 fn whole_ogg(source: &mut Box<dyn Source>, length: u64) -> Result<(), RecordingError> {
     /// The longest page: a header, 255 segments, and their lengths.
     const LONGEST_PAGE: u64 = 27 + 255 + 255 * 255;

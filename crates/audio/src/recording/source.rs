@@ -1,4 +1,4 @@
-//! What all readers of recordings share: where bytes come from, and what their samples are held to.
+//! Common to all readers of recordings: the source of bytes, and the checks of samples.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use super::error::Thousands;
 /// 24 kHz.
 pub(crate) const LONGEST: u64 = 1 << 27;
 
-/// Sample rates that can be meant, in Hz: a header with another one lies.
+/// Possible sample rates, in Hz: a header with another one is wrong.
 const RATES: RangeInclusive<u32> = 1..=768_000;
 
 /// Where a recording's bytes come from.
@@ -20,7 +20,7 @@ pub(super) trait Source: Read + Seek + Send + Sync + fmt::Debug {}
 
 impl<T: Read + Seek + Send + Sync + fmt::Debug> Source for T {}
 
-/// Checks a rate that a header tells.
+/// Checks the rate in a header.
 pub(super) fn possible_rate(rate: u32) -> Result<u32, String> {
     match RATES.contains(&rate) {
         true => Ok(rate),

@@ -4,9 +4,9 @@
 //! `fmt ` describes the samples and `data` holds them (Multimedia Programming Interface and Data
 //! Specifications 1.0, IBM and Microsoft 1991, chapter 3).
 //!
-//! The header is read here and not by `hound`, which tells not where 24 bits lie in 32, and refuses
-//! what many files have: a chunk of odd length, a data length that was not known, 64-bit floats, a
-//! wrong number of bytes a second.
+//! The header is read here and not by `hound`, which does not say where 24 bits lie in 32, and
+//! refuses what many files have: a chunk of odd length, a data length that was not known, 64-bit
+//! floats, a wrong number of bytes a second.
 
 use std::io::{self, BufReader, Read};
 
@@ -215,11 +215,11 @@ struct Data {
     format: Format,
     /// How long they are, in bytes.
     promised: u32,
-    /// Where the first stands in the file, in bytes.
+    /// The offset of the first, in bytes.
     start: u64,
 }
 
-/// Goes through the chunks from `at` on, up to the data. The reader then stands at the first sample.
+/// Goes through the chunks from `at` on, up to the data. The reader is then at the first sample.
 fn find_data(file: &mut BufReader<Box<dyn Source>>, mut at: u64) -> Result<Data, RecordingError> {
     let mut format = None;
     loop {
