@@ -1,4 +1,4 @@
-//! Options of the command line for sentences.
+//! The command-line options of sentences.
 
 use clap::{Args, ValueEnum};
 use crosstune_cli::ModalityArgs;
@@ -6,25 +6,25 @@ use crosstune_core::{Error, Result};
 
 use crate::{options::Units, settings::TextSettings};
 
-/// How sentences are prepared.
+/// How sentences are prepared. Options left out follow the pretrained model or, for sources of
+/// another modality, the defaults.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TextArgs {
-    /// Cut sentences off after so many tokens, special ones included [default: 256, or as many as
-    /// the pretrained model has positions for]
+    /// Truncate sentences to this many tokens, special tokens included [default: 256, or the number
+    /// of positions of the pretrained model if that is less]
     #[arg(long, value_name = "TOKENS")]
     pub max_length: Option<u32>,
-    /// What a text is cut into for a model that never saw text, and so brings no tokenizer [default:
-    /// bytes]
+    /// Tokens for a model that was not trained on text and so has no tokenizer [default: bytes]
     #[arg(long, value_enum)]
     pub units: Option<UnitsArg>,
 }
 
-/// What a text is cut into.
+/// The values of `--units`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum UnitsArg {
-    /// The bytes of its UTF-8
+    /// The bytes of the UTF-8 text
     Bytes,
-    /// Its characters, as far as the training texts have them
+    /// The characters, those that occur in the training texts
     Characters,
 }
 

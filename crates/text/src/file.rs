@@ -4,7 +4,7 @@ use std::{fs::File, io, io::Read, path::Path};
 
 use crosstune_core::data::encoding::{self, NotText};
 
-/// Why an input is no text that can be used.
+/// Why a text cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
@@ -15,9 +15,9 @@ pub enum TextError {
     #[error(transparent)]
     Encoding(#[from] NotText),
     /// The text is longer than any that a model reads.
-    #[error("longer than {} MiB, which is a book rather than a sentence: cut it up", LONGEST >> 20)]
+    #[error("longer than {} MiB, which is a book rather than a sentence: split it", LONGEST >> 20)]
     Long,
-    /// No source was adopted, so there is no tokenizer.
+    /// No source was adopted yet, so there is no tokenizer.
     #[error("there is no tokenizer yet: a pretrained text model brings it along")]
     NoTokenizer,
     /// A single text for a model that was trained on pairs.
@@ -25,7 +25,7 @@ pub enum TextError {
     Single,
 }
 
-/// The longest text that is read, in bytes: all of it is cut into tokens before most are left out.
+/// The longest text that is read, in bytes: all of it is tokenized before it is truncated.
 pub const LONGEST: u64 = 4 << 20;
 
 /// The contents of a file that is not too long.
@@ -43,7 +43,7 @@ pub(crate) fn decode(file: &[u8]) -> Result<&str, TextError> {
     Ok(encoding::decode(file)?)
 }
 
-/// The lines with something on them, each with its number, counted from 1.
+/// The lines that are not blank, each with its number, counted from 1.
 pub(crate) fn sentences(text: &str) -> impl Iterator<Item = (u64, &str)> {
     (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty())
 }

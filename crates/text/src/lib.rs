@@ -1,6 +1,6 @@
-//! Sentences for transfer learning with Crosstune: a pretrained model's own tokenizer turns text
-//! into token ids `[T]`, and its own vectors turn batches of those into sequences for its trunk. A
-//! trunk that never saw text reads bytes or characters ([`Symbols`]).
+//! Sentences for transfer learning with Crosstune: a pretrained text model's own tokenizer turns
+//! text into token ids `[T]`, and its own embeddings turn batches of those into sequences for its
+//! trunk. A trunk that was not trained on text reads bytes or characters ([`Symbols`]).
 //!
 //! ```
 //! use crosstune_core::{Input, Modality, Pretrained};
@@ -10,7 +10,7 @@
 //! settings.adopt(&Pretrained::open("tests/fixtures/tiny-bert")?)?;
 //! let ids = settings.read(&Input::Text("the cat sat".into()))?;
 //! assert_eq!(ids.size(), [5]); // [CLS] the cat sat [SEP]
-//! # Ok::<(), crosstune_core::Cause>(())
+//! # Ok::<(), crosstune_core::BoxError>(())
 //! ```
 #![deny(missing_docs)]
 

@@ -1,17 +1,17 @@
-//! What a person may choose about sentences.
+//! The options of sentences.
 
 use serde::{Deserialize, Serialize};
 
-/// The option that texts are cut off by, for messages.
+/// The option that texts are truncated by, for messages.
 pub(crate) const MAX_LENGTH: &str = "--max-length";
 
-/// What a text is cut into where no tokenizer does it.
+/// What a text is split into if there is no tokenizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Units {
-    /// The bytes of its UTF-8: every text has a form, none is unknown.
+    /// The bytes of its UTF-8: none is unknown.
     #[default]
     Bytes,
-    /// Its characters, as far as the training texts have them: shorter where the script is not Latin.
+    /// Its characters, those that occur in the training texts: shorter if the script is not Latin.
     Characters,
 }

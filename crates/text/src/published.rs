@@ -1,4 +1,4 @@
-//! What a pretrained model of text brings along: its tokenizer.
+//! The tokenizer of a pretrained text model.
 
 use std::path::Path;
 
@@ -6,15 +6,15 @@ use crosstune_core::{Error, Result, TokenEmbedderConfig};
 
 use crate::{options::MAX_LENGTH, tokenizer::Tokenizer};
 
-/// What a text is cut off at if nobody says otherwise, in tokens: some 200 words.
+/// The default length that texts are truncated to, in tokens: some 200 words.
 const USUAL_LENGTH: u32 = 256;
 
-/// The tokenizer that lies in a folder, of the model that this embedder belongs to. `asked`: the
-/// longest text, in tokens, if a person asked for it.
+/// The tokenizer in a folder, of the model that this embedder belongs to. `asked`: the longest
+/// text, in tokens, if that option is given.
 ///
 /// # Errors
-/// If there is none, if it is broken or of another model, or if the model has no positions for texts
-/// as long as were asked for.
+/// If there is none, if it is broken or of another model, or if the model has fewer positions than
+/// asked for.
 pub(crate) fn tokenizer(
     folder: &Path,
     embedder: &TokenEmbedderConfig,

@@ -1,4 +1,4 @@
-//! Texts as bytes or characters, for trunks that never saw text and so bring no tokenizer.
+//! Texts as bytes or characters, for trunks that were not trained on text and so have no tokenizer.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::{MAX_LENGTH, Units};
 
-/// The symbols that there are, and how many a sequence may have.
+/// The symbols, and the longest sequence of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Saved", from = "Saved")]
 pub struct Symbols {
@@ -17,18 +17,18 @@ pub struct Symbols {
     characters: HashMap<char, i64>,
 }
 
-/// What a text is cut off at if nobody says otherwise, in symbols: two or three sentences.
+/// The default length that texts are truncated to, in symbols: two or three sentences.
 const USUAL_LENGTH: u32 = 256;
-/// The fewest: one of each text of a pair, and what stands between.
+/// The shortest length: one symbol of each text of a pair, and the separator.
 const LEAST: u32 = 3;
 
-/// Symbols that no text has, before those that texts have.
+/// Special symbols, numbered before those of texts.
 const UNKNOWN: i64 = 0;
 const SEPARATOR: i64 = 1;
 const RESERVED: i64 = 2;
 const BYTES: i64 = 256;
 
-/// As many characters as are told apart; of more, the rarest are unknown.
+/// The most characters that are known; of more, the rarest are unknown.
 const MOST_CHARACTERS: usize = 8192;
 
 impl Symbols {
@@ -39,13 +39,13 @@ impl Symbols {
     pub fn new(units: Units, longest: Option<u32>) -> Result<Self> {
         let longest = longest.unwrap_or(USUAL_LENGTH);
         if longest < LEAST {
-            let problem = format!("{longest} symbols; {LEAST} are the least");
+            let problem = format!("{longest}: must be at least {LEAST}");
             return Err(Error::Setting { setting: MAX_LENGTH, problem });
         }
         Ok(Self { units, longest, characters: HashMap::new() })
     }
 
-    /// Collects the characters of the training texts, if it is about those.
+    /// Collects the characters of the training texts, if the units are characters.
     pub(crate) fn survey<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
         if self.units == Units::Bytes {
             return;
@@ -59,7 +59,7 @@ impl Symbols {
         self.characters = found.into_iter().zip(RESERVED..).collect();
     }
 
-    /// What texts are cut into.
+    /// What texts are split into.
     pub fn units(&self) -> Units {
         self.units
     }
@@ -74,7 +74,7 @@ impl Symbols {
         self.longest
     }
 
-    /// A text as symbols, cut off where it is too long; never empty.
+    /// A text as symbols, truncated if it is too long; never empty.
     pub fn encode(&self, text: &str) -> Vec<i64> {
         let mut symbols: Vec<i64> = self.symbols(text).take(self.longest as usize).collect();
         if symbols.is_empty() {
@@ -83,7 +83,7 @@ impl Symbols {
         symbols
     }
 
-    /// Two texts with a symbol between. Of what is too long, the longer text is cut.
+    /// Two texts with a separator. If they are too long, the longer text is truncated first.
     pub fn encode_pair(&self, first: &str, second: &str) -> Vec<i64> {
         let room = self.longest as usize - 1;
         let cut = |text| -> Vec<i64> { self.symbols(text).take(room).collect() };

@@ -1,5 +1,5 @@
-//! The embedders of sentences: the pretrained model's own, and a fresh one for trunks that never saw
-//! text.
+//! The embedders of sentences: the pretrained model's own, and new ones for trunks that were not
+//! trained on text.
 
 mod symbol_image;
 mod symbols;

@@ -1,4 +1,4 @@
-//! Symbols laid out as a picture of one channel, for trunks of convolutions.
+//! Symbols as a picture of one channel, for convolutional trunks.
 
 use crosstune_core::{
     Batch, Embedder, Error, FeatureShape, Features, Result, StemConfig, StemEmbedder, StemNorm,
@@ -6,9 +6,9 @@ use crosstune_core::{
 };
 use tch::{Tensor, nn::Init};
 
-/// A vector for every symbol, as a column of a picture: `[B, T]` of symbols to `[B, 1, E, T']`, then
-/// a fresh first convolution. Planes have no mask, so every text is filled up with zeros to one
-/// width, `T'`: what a text becomes does not depend on the batch that it is in.
+/// A vector for every symbol, as a column of a picture: `[B, T]` of symbols to `[B, 1, E, T']`,
+/// then a new first convolution. Feature maps have no mask, so every text is padded with zeros to
+/// one width, `T'`: the result for a text does not depend on its batch.
 #[derive(Debug)]
 pub struct SymbolImage {
     symbol: Tensor,
@@ -26,7 +26,7 @@ impl SymbolImage {
     /// `count` symbols in texts of at most `longest`.
     ///
     /// # Errors
-    /// If there are no symbols, if `form` is not of planes, or if a parameter cannot be made.
+    /// If there are no symbols, if `form` is not a feature map, or if a parameter cannot be made.
     pub fn new(vb: &VarBuilder<'_>, count: i64, longest: i64, form: FeatureShape) -> Result<Self> {
         let out_channels = form.feature_map("these symbols become a feature map")?;
         if count < 1 {

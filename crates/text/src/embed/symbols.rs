@@ -1,4 +1,4 @@
-//! Symbols, bytes or characters, for trunks that never saw text.
+//! Symbols, bytes or characters, for trunks that were not trained on text.
 
 use crosstune_core::{
     Batch, Embedder, Error, FeatureShape, Features, Positions, Result, Sequence, VarBuilder,
@@ -6,9 +6,9 @@ use crosstune_core::{
 };
 use tch::{Tensor, nn::Init};
 
-/// A vector for every symbol; positions are added, and a layer norm brings the sum to the scale at
-/// which transformers receive their own embeddings, as in
-/// [`FrameEmbedder`](crosstune_core::FrameEmbedder). `[B, T]` of symbols to `[B, T, D]`.
+/// A vector for every symbol; positions are added, and a layer norm scales the sum like a
+/// transformer's own embeddings, as in [`FrameEmbedder`](crosstune_core::FrameEmbedder). `[B, T]`
+/// of symbols to `[B, T, D]`.
 #[derive(Debug)]
 pub struct SymbolEmbedder {
     symbol: Tensor,

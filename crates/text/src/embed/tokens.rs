@@ -9,7 +9,7 @@ use tch::{Tensor, nn::Init};
 
 /// The sum of a vector for the token, one for its position and, where the model has segments, one for
 /// its segment; normalised, where the model does so. `[B, T]` of token ids, all of the first segment,
-/// to `[B, T, D]`; or `[B, 2, T]` of ids and segments, for pairs. Padding stands behind the text.
+/// to `[B, T, D]`; or `[B, 2, T]` of ids and segments, for pairs. Padding is on the right.
 #[derive(Debug)]
 pub struct TokenEmbedder {
     token: Tensor,

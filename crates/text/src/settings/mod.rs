@@ -1,4 +1,4 @@
-//! The settings of sentences: what a text becomes before a model sees it.
+//! The settings of sentences: how a text becomes the input of a model.
 
 mod reader;
 mod saved;

@@ -1,39 +1,39 @@
-//! What cuts texts up, and what is known of them.
+//! How texts become numbers.
 
 use crosstune_core::TokenEmbedderConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{symbols::Symbols, tokenizer::Tokenizer};
 
-/// How many texts a sample has.
+/// The number of texts of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Sentences {
-    /// One, as far as is known.
+    /// One, as far as known.
     #[default]
     Single,
-    /// Two: so it was in training.
+    /// Two, as in training.
     Pair,
 }
 
-/// Where characters get their numbers from.
+/// Where the numbers of characters come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Numbers {
     /// From the training texts.
     #[default]
     Surveyed,
-    /// From a run of ours that was taken over.
+    /// From a run of ours.
     Taken,
 }
 
-/// What cuts texts up.
+/// What turns texts into numbers.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Reader {
-    /// Nothing was adopted yet.
+    /// No source was adopted yet.
     #[default]
     None,
-    /// What a model of text brings along.
+    /// The tokenizer of a text model.
     Tokens { embedder: TokenEmbedderConfig, tokenizer: Tokenizer },
-    /// What does without.
+    /// Bytes or characters, without a tokenizer.
     Symbols(Symbols),
 }

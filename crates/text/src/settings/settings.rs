@@ -1,4 +1,4 @@
-//! The modality: from texts to what a model reads, and from that to a batch.
+//! The modality: from texts to token ids, and from those to batches.
 
 use std::{borrow::Cow, fs, path::Path};
 
@@ -25,39 +25,39 @@ use crate::{
     tokenizer::Tokenizer,
 };
 
-/// How sentences become tensors: cut into tokens as the adopted model was trained to read them, or
-/// into bytes or characters for a model that never read.
+/// How sentences become tensors: tokenized as for the adopted text model, or split into bytes or
+/// characters for a model that was not trained on text.
 ///
-/// A sample is `[T]`, i64; a batch `[B, T]`, i64, padded to its longest sample. Of a model that tells
-/// segments apart, a pair is `[2, T]`: tokens, and the segment of each; a batch `[B, 2, T]`.
+/// A sample is `[T]`, i64; a batch `[B, T]`, i64, padded to its longest sample. For a model with
+/// segment embeddings, a pair is `[2, T]`: token ids and segment ids; a batch `[B, 2, T]`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(into = "Saved", from = "Saved")]
 pub struct TextSettings {
-    /// The longest text, in tokens, if a person asked for it.
+    /// The longest text, in tokens, if that option is given.
     pub(super) asked: Option<u32>,
-    /// What to cut into without a tokenizer, likewise.
+    /// The units without a tokenizer, likewise.
     pub(super) units: Option<Units>,
     sentences: Sentences,
     pub(super) reader: Reader,
     pub(super) numbers: Numbers,
 }
 
-/// As much of a text as is shown, in characters.
+/// The most characters of a preview.
 const SHOWN: usize = 400;
 
 impl TextSettings {
-    /// Settings for texts of at most `max_length` tokens, special ones included. Left open: 256,
-    /// or as many as the adopted model has positions for.
+    /// Settings for texts of at most `max_length` tokens, special tokens included. Left open: 256,
+    /// or the number of positions of the adopted model if that is less.
     pub fn new(max_length: Option<u32>) -> Self {
         Self { asked: max_length, ..Self::default() }
     }
 
-    /// The same for a source that never saw text: what texts are cut into. Left open: bytes.
+    /// The same with these units, for a source that was not trained on text. Left open: bytes.
     pub fn with_units(self, units: Option<Units>) -> Self {
         Self { units, ..self }
     }
 
-    /// The adopted model's tokenizer; `None` if it never saw text.
+    /// The adopted model's tokenizer; `None` if it was not trained on text.
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
         match &self.reader {
             Reader::Tokens { tokenizer, .. } => Some(tokenizer),
@@ -65,7 +65,7 @@ impl TextSettings {
         }
     }
 
-    /// The bytes or characters that texts are cut into, if no tokenizer does.
+    /// The bytes or characters that texts are split into, if there is no tokenizer.
     pub fn symbols(&self) -> Option<&Symbols> {
         match &self.reader {
             Reader::Symbols(symbols) => Some(symbols),
@@ -73,7 +73,7 @@ impl TextSettings {
         }
     }
 
-    /// Takes over the tokenizer that lies in a folder and the embedder that belongs to it.
+    /// Adopts the tokenizer in a folder and the embedder that belongs to it.
     pub(super) fn adopt_from(
         &mut self,
         folder: &Path,
@@ -114,12 +114,12 @@ impl TextSettings {
         Ok(Tensor::f_from_slice(&ids)?)
     }
 
-    /// What stands where a text has ended. It is never looked at, so any number would do.
+    /// The padding id. Padding is masked, so any number would do.
     fn pad(&self) -> i64 {
         self.tokenizer().map_or(0, Tokenizer::pad)
     }
 
-    /// Whether batches tell segments apart.
+    /// Whether batches have segment ids.
     fn tells_segments(&self) -> bool {
         match &self.reader {
             Reader::Tokens { embedder, .. } => {
@@ -227,8 +227,8 @@ impl Modality for TextSettings {
         };
         let longest = lengths.iter().copied().max().unwrap_or_default();
         let mask = lengths.iter().any(|&length| length < longest).then(|| {
-            let places = Tensor::arange(longest, (Kind::Int64, x.device()));
-            places.lt_tensor(&Tensor::from_slice(&lengths).to_device(x.device()).unsqueeze(1))
+            let positions = Tensor::arange(longest, (Kind::Int64, x.device()));
+            positions.lt_tensor(&Tensor::from_slice(&lengths).to_device(x.device()).unsqueeze(1))
         });
         Batch { x, attention_mask: mask }
     }
@@ -287,7 +287,7 @@ impl Modality for TextSettings {
         Ok(fields)
     }
 
-    /// Every line of a text file with something on it is a sentence or, for a model that was trained
+    /// Every line of a text file that is not blank is a sentence or, for a model that was trained
     /// on pairs, two with a tab between.
     fn items(&self, path: &Path) -> Result<Vec<Item>> {
         let malformed = |place: &dyn ToString, problem: String| Error::Malformed {

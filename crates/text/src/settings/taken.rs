@@ -1,4 +1,4 @@
-//! What a run of ours brings along: its tokenizer, or its symbols with their numbers.
+//! Taking over from a run of ours: its tokenizer, or its symbols with their numbers.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::options::MAX_LENGTH;
 
 impl TextSettings {
-    /// Cuts texts as a run of ours did.
+    /// Splits texts as a run of ours did.
     ///
     /// # Errors
     /// If a file of the run is missing or broken, or if something else was asked for.
@@ -43,7 +43,7 @@ impl TextSettings {
         Ok(Origin::Pretrained)
     }
 
-    /// Refuses a choice of units where a tokenizer cuts texts.
+    /// Refuses a choice of units if there is a tokenizer.
     pub(super) fn refuse_units(&self) -> Result<()> {
         match self.units {
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! What `tokenizer_config.json` and the files beside it say of a tokenizer whose vocabulary has files
-//! of its own.
+//! The settings of a tokenizer whose vocabulary has files of its own: `tokenizer_config.json` and the
+//! files beside it.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::AddedToken;
 
-/// The settings of all tokenizers that are read here. What is not given is as transformers has it.
+/// The settings of all tokenizers that are read here; the defaults are transformers'.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Config {
     pub(super) tokenizer_class: Option<String>,
@@ -33,7 +33,7 @@ pub(super) struct Config {
     pub(super) model_type: Option<String>,
 }
 
-/// A token that is found in texts before they are cut into words.
+/// A token that is matched in texts before they are split into words.
 #[derive(Debug, Deserialize)]
 struct Token {
     content: String,
@@ -83,7 +83,7 @@ impl Config {
         }
     }
 
-    /// The text of the special token of this name, or what is usual.
+    /// The text of the special token of this name, or the usual one.
     pub(super) fn special(&self, name: &str, usual: &str) -> String {
         self.token(name).map_or_else(|| usual.to_string(), |token| token.content)
     }

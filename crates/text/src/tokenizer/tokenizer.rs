@@ -22,11 +22,11 @@ struct Inner {
 }
 
 impl Tokenizer {
-    /// Reads the `tokenizer.json` of a folder or, where there is none, what older publishers saved: a
-    /// `vocab.txt` for BERT, a `vocab.json` and a `merges.txt` for GPT-2 and RoBERTa, each with a
-    /// `tokenizer_config.json` as far as it differs from the usual. What the files say of lengths is
-    /// replaced: texts are cut off at `max_length` tokens, special tokens included, and are not
-    /// padded.
+    /// Reads the `tokenizer.json` of a folder or, where there is none, what older publishers saved:
+    /// a `vocab.txt` for BERT, a `vocab.json` and a `merges.txt` for GPT-2 and RoBERTa, each with a
+    /// `tokenizer_config.json` as far as it differs from the usual. What the files say of lengths
+    /// is replaced: texts are truncated to `max_length` tokens, special tokens included, and are
+    /// not padded.
     ///
     /// # Errors
     /// If there are no such files or they are broken, or if `max_length` leaves no room for a token
@@ -122,7 +122,7 @@ impl Tokenizer {
         Ok((wide(encoding.get_ids()), wide(encoding.get_type_ids())))
     }
 
-    /// The token that stands where a text has ended.
+    /// The padding token.
     pub fn pad(&self) -> i64 {
         self.0.pad
     }

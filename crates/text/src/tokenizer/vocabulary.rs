@@ -31,7 +31,7 @@ const WORDS: &str = "vocab.txt";
 const PIECES: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
 
-/// The tokenizer that the files of a folder tell of.
+/// The tokenizer in the files of a folder.
 pub(super) fn tokenizer(folder: &Path) -> Result<Tokenizer> {
     let has = |name| folder.join(name).exists();
     if !(has(WORDS) || has(PIECES) && has(MERGES)) {
@@ -151,7 +151,7 @@ fn byte_pairs(path: &Path, config: &Config, class: Option<&str>) -> Result<Token
     Ok(tokenizer)
 }
 
-/// The pairs that are merged, the first first.
+/// The merges, in order.
 fn merges(path: &Path, pieces: &Vocab) -> Result<Vec<(String, String)>> {
     let contents = text(path)?;
     let lines = (1..).zip(contents.lines()).filter(|(_, line)| !line.starts_with("#version"));
@@ -173,7 +173,7 @@ fn merges(path: &Path, pieces: &Vocab) -> Result<Vec<(String, String)>> {
     lines.filter(|(_, line)| !line.is_empty()).map(pair).collect()
 }
 
-/// How special tokens stand around texts.
+/// The templates of special tokens around texts.
 struct Templates {
     single: String,
     pair: String,
