@@ -50,14 +50,14 @@ impl Axes {
     pub fn x(&self, value: f64) -> f64 {
         let along = |value: f64| if self.logarithmic { value.ln() } else { value };
         let (low, high) = (along(self.across.0), along(self.across.1));
-        let share = if high > low { (along(value) - low) / (high - low) } else { 0.5 };
-        self.area.left + share * (self.area.right - self.area.left)
+        let fraction = if high > low { (along(value) - low) / (high - low) } else { 0.5 };
+        self.area.left + fraction * (self.area.right - self.area.left)
     }
 
     /// How far down a value lies. Far outside is as good as outside.
     pub fn y(&self, value: f64) -> f64 {
-        let share = (value - self.up.low) / (self.up.high - self.up.low);
-        self.area.bottom - share.clamp(-1., 2.) * (self.area.bottom - self.area.top)
+        let fraction = (value - self.up.low) / (self.up.high - self.up.low);
+        self.area.bottom - fraction.clamp(-1., 2.) * (self.area.bottom - self.area.top)
     }
 }
 

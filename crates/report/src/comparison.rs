@@ -1,4 +1,4 @@
-//! A transfer beside its controls, as it was measured: nothing here is derived.
+//! The measurements of a transfer and its controls; nothing here is derived.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +8,9 @@ use crate::blob::Blob;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Comparison {
-    /// Where the weights are from.
+    /// The pretrained weights.
     pub source: Source,
-    /// What was learned with them.
+    /// The task that was learnt with them.
     pub target: Target,
     /// The classes, in the order of the confusion matrices.
     pub labels: Vec<String>,
@@ -18,7 +18,7 @@ pub struct Comparison {
     pub test_samples: usize,
     /// The recipe of the transfer: `fine-tune`, `lora`, …
     pub recipe: String,
-    /// What stood still, in the language of `--freeze`; `nothing` if nothing did.
+    /// What was frozen, in the language of `--freeze`; `nothing` if nothing was.
     pub freeze: String,
     /// The sizes of training set, growing, each with its epochs.
     pub budgets: Vec<Budget>,
@@ -63,13 +63,13 @@ pub struct Target {
     pub samples: String,
 }
 
-/// So much training.
+/// The budget of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Budget {
     /// The number of training samples.
     pub size: usize,
-    /// How often each is seen.
+    /// The epochs, the times that each sample is seen.
     pub epochs: usize,
 }
 
@@ -79,11 +79,11 @@ pub struct Budget {
 pub enum ArmKind {
     /// The pretrained trunk under the recipe's freezing.
     Transfer,
-    /// The same network, random, all of it trained.
+    /// The same network with random weights, all of it trained.
     Scratch,
     /// The same freezing on a random trunk.
     RandomFrozen,
-    /// The pretrained weights permuted within each tensor, under the same freezing.
+    /// The pretrained values, shuffled within each tensor, under the same freezing.
     Shuffled,
 }
 
@@ -117,10 +117,10 @@ impl std::fmt::Display for ArmKind {
 pub struct Arm {
     /// Which.
     pub kind: ArmKind,
-    /// The rates that were tried on held-out training data.
+    /// The learning rates that were tried on held-out training data.
     #[serde(default)]
     pub trials: Vec<Trial>,
-    /// The measurements, with the rates that did best.
+    /// The trainings with the best rates.
     pub runs: Vec<Run>,
 }
 
@@ -130,11 +130,11 @@ pub struct Arm {
 pub struct Trial {
     /// The number of training samples, the held-out ones among them.
     pub size: usize,
-    /// The rate of the fresh parameters.
+    /// The learning rate of the new parameters.
     pub lr: f64,
-    /// The rate of the parameters that the transfer takes from the source.
+    /// The learning rate of the pretrained parameters, or of those in their place.
     pub pretrained_lr: f64,
-    /// The share of right answers on the held-out samples, 0 to 1.
+    /// The accuracy on the held-out samples, 0 to 1.
     pub held_out_accuracy: f64,
 }
 
@@ -144,14 +144,14 @@ pub struct Trial {
 pub struct Run {
     /// The number of training samples: one of `Comparison::budgets`.
     pub size: usize,
-    /// What chance came from. Runs of two arms with the same size and seed are a pair: they saw the
+    /// The random seed. Runs of two arms with the same size and seed are a pair: they saw the
     /// same samples.
     pub seed: u64,
-    /// The rate of the fresh parameters.
+    /// The learning rate of the new parameters.
     pub lr: f64,
-    /// The rate of the parameters that the transfer takes from the source.
+    /// The learning rate of the pretrained parameters, or of those in their place.
     pub pretrained_lr: f64,
-    /// The share of right answers on the test set, 0 to 1.
+    /// The accuracy on the test set, 0 to 1.
     pub accuracy: f64,
     /// The mean over the classes of the harmonic mean of precision and recall, 0 to 1.
     pub macro_f1: f64,
@@ -159,14 +159,14 @@ pub struct Run {
     pub loss: f64,
     /// `confusion[true][predicted]`, in samples of the test set.
     pub confusion: Vec<Vec<u32>>,
-    /// How the accuracy grew.
+    /// The learning curve.
     #[serde(default)]
     pub curve: Vec<Point>,
-    /// How long the training took.
+    /// The duration of the training.
     pub seconds: f64,
-    /// The number of parameters that trained.
+    /// The number of trained parameters.
     pub trained: usize,
-    /// The number of parameters that stood still.
+    /// The number of frozen parameters.
     pub frozen: usize,
 }
 
@@ -178,26 +178,25 @@ pub struct Point {
     pub epoch: usize,
     /// The seconds of training done.
     pub seconds: f64,
-    /// The share of right answers on the test set, 0 to 1. For the curve only: nothing may be chosen
-    /// by it.
+    /// The accuracy on the test set, 0 to 1. For the curve only: nothing may be chosen by it.
     pub accuracy: f64,
 }
 
-/// A sample of the test set that was answered wrongly.
+/// A misclassified sample of the test set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ErrorExample {
-    /// The arm that answered.
+    /// The arm that misclassified it.
     pub arm: ArmKind,
     /// The size of its training set.
     pub size: usize,
     /// Its seed.
     pub seed: u64,
-    /// Where the sample lies, as the data set names it.
+    /// The location of the sample in the data set.
     pub place: String,
     /// Its class, a number into `Comparison::labels`.
     pub truth: usize,
-    /// The likeliest answers, best first.
+    /// The most probable answers, best first.
     pub answers: Vec<Answer>,
     /// The sample itself.
     pub media: Media,

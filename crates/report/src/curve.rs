@@ -42,8 +42,8 @@ pub fn reach(curve: &[(f64, f64)], threshold: f64) -> Option<Reach> {
     Some(match crossing {
         Some(pair) => {
             let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
-            let share = ((threshold - y0) / (y1 - y0)).min(1.);
-            Reach::At(x0 + share * (x1 - x0))
+            let fraction = ((threshold - y0) / (y1 - y0)).min(1.);
+            Reach::At(x0 + fraction * (x1 - x0))
         }
         None => Reach::NotUpTo(curve.last()?.0),
     })

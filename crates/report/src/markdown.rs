@@ -83,7 +83,8 @@ fn overview(matrix: &Matrix, summaries: &[Summary]) -> String {
 /// What a cell of the overview says: the largest size, and the verdict on each.
 fn cell(c: &Comparison, summary: &Summary) -> String {
     let Some(at) = summary.largest() else { return String::new() };
-    let mut text = at.arm(ArmKind::Transfer).map(|arm| share(&arm.accuracy)).unwrap_or_default();
+    let mut text =
+        at.arm(ArmKind::Transfer).map(|arm| estimate_text(&arm.accuracy)).unwrap_or_default();
     if let Some(best) = at.best() {
         let (sign, said) = words::verdict(best.verdict);
         if let Some(difference) = &best.difference {
@@ -101,7 +102,7 @@ fn cell(c: &Comparison, summary: &Summary) -> String {
 }
 
 /// `97.1 % (96.5 to 97.7)`.
-fn share(estimate: &Estimate) -> String {
+fn estimate_text(estimate: &Estimate) -> String {
     let span = span(estimate);
     let span = if span.is_empty() { span } else { format!(" ({span})") };
     format!("{} %{span}", percent(estimate.mean))
@@ -154,7 +155,7 @@ fn accuracy(c: &Comparison, summary: &Summary) -> String {
         "macro F1",
         "loss, nats",
         "training",
-        "rate (fresh / pretrained)",
+        "rate (new / pretrained)",
         "trained / frozen",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -178,7 +179,7 @@ fn arm_row(at: &AtSize, arm: &Arm) -> Option<Vec<String>> {
         at.epochs.to_string(),
         words::arm(arm.kind).into(),
         measured.seeds.to_string(),
-        share(&measured.accuracy).replace(" %", ""),
+        estimate_text(&measured.accuracy).replace(" %", ""),
         difference.map(difference_text).unwrap_or_default(),
         verdict.map(|(sign, said)| format!("{sign} {said}")).unwrap_or_default(),
         jump.map(|jump| difference_text(&jump.difference)).unwrap_or_default(),
@@ -209,7 +210,7 @@ fn over_all(summary: &Summary) -> String {
 
 fn overall_row(overall: &Overall) -> Vec<String> {
     let area = |area: &Option<Estimate>| match area {
-        Some(area) => share(area).replace(" %", ""),
+        Some(area) => estimate_text(area).replace(" %", ""),
         None => "–".into(),
     };
     vec![

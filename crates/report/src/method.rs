@@ -1,4 +1,4 @@
-//! How the numbers came about, for both forms of the report.
+//! The method, for both forms of the report.
 
 /// A heading and its paragraphs.
 pub(crate) struct Part {
@@ -9,7 +9,7 @@ pub(crate) struct Part {
 /// The method, in order; what the arms are stands before it.
 pub(crate) const PARTS: [Part; 5] = [
     Part {
-        heading: "Rates",
+        heading: "Learning rates",
         text: "Every arm has learning rates of its own, chosen from the same grid by the accuracy on \
                training samples that were held out for it; then it was trained on all of them and \
                tested. This decides much: a known gain of a frozen language model on pictures and \
@@ -20,8 +20,8 @@ pub(crate) const PARTS: [Part; 5] = [
         heading: "Intervals",
         text: "All are of 95 %. Over seeds: the mean and Student's t. Differences are paired: transfer \
                less control with the same seed, which saw the same training samples [2]. The spread \
-               over seeds has chance in initial weights, order and choice of training samples in it, \
-               but not in the test set. With one seed, or seeds that all agree, the interval is that of \
+               over seeds includes the choice of initial weights, order and training samples, but not \
+               that of the test set. With one seed, or seeds that all agree, the interval is that of \
                the test set alone, by Wilson [3] for one arm and by Newcombe [4] for a difference.",
     },
     Part {
@@ -43,12 +43,12 @@ pub(crate) const PARTS: [Part; 5] = [
     },
     Part {
         heading: "Errors",
-        text: "The worst errors are the wrong answers of the transfer that it was surest of. Confusion \
+        text: "The worst errors are those that the transfer was most confident in. Confusion \
                matrices are summed over seeds.",
     },
 ];
 
-/// What the brackets point to.
+/// The references in brackets.
 pub(crate) const REFERENCES: [&str; 5] = [
     "Rothermel, Li, Rocktäschel, Foerster: Don't Sweep your Learning Rate under the Rug. 2021. \
      arXiv 2107.12460",

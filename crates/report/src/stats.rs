@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | a mean over seeds | `m ± t(n − 1) s / √n`, Student's | Student 1908 |
 //! | a difference over seeds | the same of the pairs' differences | Student 1908 |
-//! | a share of a test set | Wilson's score interval | Wilson 1927 |
-//! | a difference of two shares | Newcombe's hybrid of two score intervals | Newcombe 1998, method 10 |
+//! | an accuracy on a test set | Wilson's score interval | Wilson 1927 |
+//! | a difference of two accuracies | Newcombe's hybrid of two score intervals | Newcombe 1998, method 10 |
 //!
 //! The last two stand in where one seed was run, or where all seeds agree and so show no spread:
 //! they say how far the test set leaves the answer open, and nothing about other seeds.
@@ -31,7 +31,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// The part that lies within 0 and 1, where every share lies.
+    /// The part within 0 and 1, where every accuracy lies.
     pub fn clipped(self) -> Self {
         Self { low: self.low.clamp(0., 1.), high: self.high.clamp(0., 1.) }
     }
@@ -41,7 +41,7 @@ impl Interval {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Over {
-    /// So many seeds.
+    /// This many seeds.
     Seeds(usize),
     /// The samples of the test set, as the seeds show no spread.
     TestSamples(usize),
@@ -52,8 +52,7 @@ pub enum Over {
 pub struct Estimate {
     /// The mean.
     pub mean: f64,
-    /// Where the mean over all seeds lies, with 95 % confidence: none if the seeds cannot
-    /// tell.
+    /// The 95 % confidence interval of the mean over all seeds; none if the seeds do not give one.
     pub interval: Option<Interval>,
     /// What the interval is over.
     pub over: Over,
@@ -78,7 +77,7 @@ impl Estimate {
         Some(Self { mean, interval, over: Over::Seeds(count) })
     }
 
-    /// The mean share of right answers on `samples` test samples; none without a value.
+    /// The mean accuracy on `samples` test samples; none without a value.
     pub fn of_accuracy(values: &[f64], samples: usize) -> Option<Self> {
         let over_seeds = Self::over_seeds(values)?;
         Some(match over_seeds.interval {
@@ -108,7 +107,7 @@ impl Estimate {
     }
 }
 
-/// What may be said of a difference between the transfer and a control.
+/// The verdict on a difference between the transfer and a control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -150,9 +149,9 @@ fn student_t(freedom: usize) -> f64 {
     StudentsT::new(0., 1., freedom as f64).map_or(f64::INFINITY, |t| t.inverse_cdf(UPPER))
 }
 
-/// The score interval of a share of right answers `p` of `n`: with `z = 1.96`,
-/// `(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n)`. statrs has no intervals of shares, neither
-/// this nor the next.
+/// The score interval of an accuracy `p` on `n` samples: with `z = 1.96`,
+/// `(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n)`. statrs has no intervals of proportions,
+/// neither this nor the next.
 fn wilson(p: f64, n: usize) -> Interval {
     let (n, z) = (n as f64, Normal::standard().inverse_cdf(UPPER));
     let scale = 1. + z * z / n;
@@ -161,9 +160,9 @@ fn wilson(p: f64, n: usize) -> Interval {
     Interval { low: centre - half, high: centre + half }.clipped()
 }
 
-/// The interval of `a − b`, both shares of `n`: from the score intervals `l` to `u` of each,
-/// `a − b − √((a − lₐ)² + (uᵦ − b)²)` to `a − b + √((uₐ − a)² + (b − lᵦ)²)`. It takes the two as
-/// independent, so on the same test samples it is rather too wide.
+/// The interval of `a − b`, both accuracies on `n` samples: from the score intervals `l` to `u` of
+/// each, `a − b − √((a − lₐ)² + (uᵦ − b)²)` to `a − b + √((uₐ − a)² + (b − lᵦ)²)`. It takes the two
+/// as independent, so on the same test samples it is rather too wide.
 fn newcombe(a: f64, b: f64, n: usize) -> Interval {
     let (ia, ib) = (wilson(a, n), wilson(b, n));
     Interval {

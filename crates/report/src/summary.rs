@@ -256,7 +256,7 @@ fn overall(arm: &Arm, sizes: &[AtSize], threshold: Option<f64>) -> Overall {
     }
 }
 
-/// The share of the most frequent class, which every confusion matrix tells alike.
+/// The fraction of the most frequent class, the same in every confusion matrix.
 fn majority(c: &Comparison) -> f64 {
     let run = c.arms.iter().flat_map(|arm| &arm.runs).next();
     let classes = run.map(|run| run.confusion.as_slice()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Whether the parts of a comparison fit each other, as a file from elsewhere may lie.
+//! Whether the parts of a comparison fit each other: a file from elsewhere may be wrong.
 
 use std::collections::HashSet;
 
@@ -44,7 +44,7 @@ fn comparison(c: &Comparison) -> Result<()> {
             let place = format!("{kind}, trial {}", number + 1);
             rate("lr", trial.lr)
                 .and(rate("pretrained-lr", trial.pretrained_lr))
-                .and(share("held-out-accuracy", trial.held_out_accuracy))
+                .and(fraction("held-out-accuracy", trial.held_out_accuracy))
                 .map_err(at(&place))?;
         }
         let mut seen = HashSet::new();
@@ -58,7 +58,7 @@ fn comparison(c: &Comparison) -> Result<()> {
         }
     }
     for (number, shown) in c.error_examples.iter().enumerate() {
-        example(c, shown).map_err(at(&format!("exhibit {}", number + 1)))?;
+        example(c, shown).map_err(at(&format!("error example {}", number + 1)))?;
     }
     Ok(())
 }
@@ -67,10 +67,10 @@ fn comparison(c: &Comparison) -> Result<()> {
 fn frame(c: &Comparison) -> Check {
     let (classes, sizes) = (c.labels.len(), &c.budgets);
     check((2..=MOST_CLASSES).contains(&classes), || {
-        format!("{classes} labels, but 2 to {MOST_CLASSES} are wanted")
+        format!("{classes} labels; there must be 2 to {MOST_CLASSES}")
     })?;
     check(c.test_samples > 0, || "test-samples is 0".into())?;
-    share("threshold", c.threshold.unwrap_or(0.))?;
+    fraction("threshold", c.threshold.unwrap_or(0.))?;
     check(!sizes.is_empty(), || "budgets is empty".into())?;
     check(sizes.iter().all(|budget| budget.size > 0), || "a budget has size 0".into())?;
     check(sizes.windows(2).all(|pair| pair[0].size < pair[1].size), || {
@@ -86,13 +86,13 @@ fn run(c: &Comparison, run: &Run) -> Check {
     })?;
     rate("lr", run.lr)?;
     rate("pretrained-lr", run.pretrained_lr)?;
-    share("accuracy", run.accuracy)?;
-    share("macro-f1", run.macro_f1)?;
+    fraction("accuracy", run.accuracy)?;
+    fraction("macro-f1", run.macro_f1)?;
     amount("loss", run.loss)?;
     amount("seconds", run.seconds)?;
     confusion(c, run)?;
     for point in &run.curve {
-        share("accuracy in curve", point.accuracy)?;
+        fraction("accuracy in curve", point.accuracy)?;
         amount("seconds in curve", point.seconds)?;
     }
     let ordered = run.curve.windows(2).all(|pair| {
@@ -128,7 +128,7 @@ fn example(c: &Comparison, shown: &ErrorExample) -> Check {
     check(!shown.answers.is_empty(), || "answers is empty".into())?;
     for answer in &shown.answers {
         class("class", answer.class)?;
-        share("probability", f64::from(answer.probability))?;
+        fraction("probability", f64::from(answer.probability))?;
     }
     let known = c.arm(shown.arm).is_some_and(|arm| {
         arm.runs.iter().any(|run| run.size == shown.size && run.seed == shown.seed)
@@ -152,21 +152,21 @@ fn is_png(blob: &Blob) -> Check {
     check(blob.0.starts_with(b"\x89PNG\r\n\x1a\n"), || "png is not a PNG file".into())
 }
 
-/// A learning rate: 0 where nothing of the kind trains.
+/// A learning rate: 0 if no such parameter trains.
 fn rate(what: &str, value: f64) -> Check {
     check(value.is_finite() && value >= 0., || {
-        format!("{what} is {value}, but a rate from 0 on is wanted")
+        format!("{what} is {value}; a rate must be at least 0")
     })
 }
 
-fn share(what: &str, value: f64) -> Check {
-    check((0. ..=1.).contains(&value), || format!("{what} is {value}, but 0 to 1 is wanted"))
+fn fraction(what: &str, value: f64) -> Check {
+    check((0. ..=1.).contains(&value), || {
+        format!("{what} is {value}; it must be at least 0 and at most 1")
+    })
 }
 
 fn amount(what: &str, value: f64) -> Check {
-    check(value.is_finite() && value >= 0., || {
-        format!("{what} is {value}, but a number from 0 on is wanted")
-    })
+    check(value.is_finite() && value >= 0., || format!("{what} is {value}; it must be at least 0"))
 }
 
 fn check(holds: bool, problem: impl FnOnce() -> String) -> Check {

@@ -1,4 +1,4 @@
-//! Numbers and findings as people read them; HTML and Markdown say the same.
+//! Numbers and findings in words, the same in HTML and Markdown.
 
 use crate::{
     comparison::{ArmKind, Comparison},
@@ -7,12 +7,12 @@ use crate::{
     summary::{Against, AtSize, Summary},
 };
 
-/// A share as percent, with one decimal: `97.1`.
-pub(crate) fn percent(share: f64) -> String {
-    format!("{:.1}", share * 100.)
+/// A fraction as percent, with one decimal: `97.1`.
+pub(crate) fn percent(fraction: f64) -> String {
+    format!("{:.1}", fraction * 100.)
 }
 
-/// A difference of shares in percentage points, with its sign: `+3.8`.
+/// A difference of fractions in percentage points, with its sign: `+3.8`.
 pub(crate) fn points(difference: f64) -> String {
     let mut size = format!("{:.1}", (difference * 100.).abs());
     if size == "0.0" {
@@ -26,7 +26,7 @@ pub(crate) fn points(difference: f64) -> String {
     }
 }
 
-/// The interval of a share: `96.5 to 97.7`; empty if there is none.
+/// The interval of an accuracy: `96.5 to 97.7`; empty if there is none.
 pub(crate) fn span(estimate: &Estimate) -> String {
     let interval = estimate.interval;
     interval.map(|i| format!("{} to {}", percent(i.low), percent(i.high))).unwrap_or_default()
@@ -105,7 +105,7 @@ pub(crate) fn meaning(kind: ArmKind) -> &'static str {
              pretraining"
         }
         ArmKind::Shuffled => {
-            "the pretrained weights permuted within each tensor, under the same recipe: what their \
+            "the pretrained values shuffled within each tensor, under the same recipe: what their \
              scale does without their order"
         }
     }
@@ -131,8 +131,8 @@ pub(crate) fn finding(c: &Comparison, at: &AtSize) -> String {
         }
     };
     let right = format!(
-        "With {} training samples the transfer is right on {} % of {} test samples (95 % interval \
-         {over}).",
+        "With {} training samples the transfer classifies {} % of {} test samples correctly (95 % \
+         interval {over}).",
         count(at.size),
         percent(transfer.accuracy.mean),
         count(c.test_samples)
@@ -140,7 +140,7 @@ pub(crate) fn finding(c: &Comparison, at: &AtSize) -> String {
     format!("{right} {}", conclusion(at))
 }
 
-/// What may be said of the transfer and its best control.
+/// The conclusion on the transfer and its best control.
 fn conclusion(at: &AtSize) -> String {
     let Some(best) = at.best() else {
         return "No control was run, so nothing can be said of a gain.".into();

@@ -153,7 +153,8 @@ impl Chart {
 impl Series {
     fn draw(&self, svg: &mut String, axes: &Axes) {
         let _ = write!(svg, "<g class=\"{}\">", self.kind.name());
-        let at = |dot: &Dot, share| format!("{:.1} {:.1}", axes.x(dot.x as f64), axes.y(share));
+        let at =
+            |dot: &Dot, accuracy| format!("{:.1} {:.1}", axes.x(dot.x as f64), axes.y(accuracy));
         let whole = self.dots.len() > 1;
         let ranged: Vec<_> =
             self.dots.iter().filter_map(|dot| Some((dot, dot.accuracy.interval?))).collect();
@@ -250,7 +251,7 @@ pub(super) const MAJORITY: &str = "<svg class=\"sample\" viewBox=\"0 0 30 12\" a
 pub(super) fn strip(arms: &[(ArmKind, Estimate)], (low, high): (f64, f64)) -> String {
     const WIDTH: f64 = 150.;
     const ROW: f64 = 10.;
-    let x = |share: f64| 5. + (share - low) / (high - low).max(1e-6) * (WIDTH - 10.);
+    let x = |accuracy: f64| 5. + (accuracy - low) / (high - low).max(1e-6) * (WIDTH - 10.);
     let height = ROW * arms.len() as f64;
     let said = arms.iter().map(|(kind, accuracy)| {
         format!("{} {} %", words::arm(*kind), words::percent(accuracy.mean))

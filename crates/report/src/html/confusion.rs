@@ -1,4 +1,4 @@
-//! Which classes were taken for which.
+//! Which classes were confused with which.
 
 use std::fmt::Write;
 
@@ -12,9 +12,9 @@ use crate::{
     words,
 };
 
-/// Up to so many classes, a table has the numbers.
+/// The most classes for a table with numbers.
 const TABLE: usize = 24;
-/// So many of the most frequent confusions are listed where there is no table.
+/// How many of the most frequent confusions are listed instead of a table.
 const LISTED: usize = 15;
 
 /// The transfer's confusions on the largest size, and its best control's.
@@ -48,7 +48,7 @@ fn of_arm(c: &Comparison, at: &AtSize, kind: ArmKind) -> String {
     format!("<div><h4 class=\"{} arm\">{title}</h4>\n{shown}</div>\n", kind.name())
 }
 
-/// Rows are true classes, columns answers; shaded by the share of the row.
+/// Rows are true classes, columns answers; shaded by the fraction of the row.
 fn table(labels: &[String], sum: &[Vec<u64>]) -> String {
     let heads: String = labels
         .iter()
@@ -92,10 +92,10 @@ fn heat(sum: &[Vec<u64>]) -> String {
         let all: u64 = row.iter().sum();
         for (answer, &n) in row.iter().enumerate().filter(|(_, n)| **n > 0) {
             let class = if truth == answer { " class=\"right\"" } else { "" };
-            let share = 0.15 + 0.85 * n as f64 / all as f64;
+            let opacity = 0.15 + 0.85 * n as f64 / all as f64;
             let _ = write!(
                 svg,
-                "<rect{class} x=\"{answer}\" y=\"{truth}\" width=\"1\" height=\"1\" opacity=\"{share:.2}\"/>"
+                "<rect{class} x=\"{answer}\" y=\"{truth}\" width=\"1\" height=\"1\" opacity=\"{opacity:.2}\"/>"
             );
         }
     }

@@ -97,7 +97,7 @@ fn over_epochs(summary: &Summary, at: &AtSize) -> Option<String> {
     };
     let ends = at.arms.iter().filter_map(|arm| {
         let (first, last) = (arm.curve.first()?, arm.curve.last()?);
-        let percent = |share| words::percent(share);
+        let percent = |accuracy| words::percent(accuracy);
         let (from, to) = (percent(first.accuracy.mean), percent(last.accuracy.mean));
         Some(format!("{} from {from} to {to} %", words::arm(arm.kind)))
     });

@@ -7,12 +7,12 @@ use crate::{
     words,
 };
 
-/// A text is shown up to so many characters.
+/// The most characters shown of a text.
 const TEXT: usize = 600;
 /// Pictures up to this width are enlarged without smoothing.
 const SMALL: u32 = 96;
 
-/// The exhibits, if there are any.
+/// The error examples, if there are any.
 pub(super) fn part(c: &Comparison) -> String {
     let Some(first) = c.error_examples.first() else { return String::new() };
     let shown: String = c.error_examples.iter().map(|example| error(c, example)).collect();
@@ -28,9 +28,9 @@ fn error(c: &Comparison, example: &ErrorExample) -> String {
     let truth = &c.labels[example.truth];
     let answer = |answer: &Answer| {
         let label = Name(&c.labels[answer.class]);
-        let share = words::percent(f64::from(answer.probability));
+        let percent = words::percent(f64::from(answer.probability));
         let yes = if answer.class == example.truth { " class=\"yes\"" } else { "" };
-        format!("<li{yes}><span>{label}</span><span>{share} %</span></li>")
+        format!("<li{yes}><span>{label}</span><span>{percent} %</span></li>")
     };
     let answers: String = example.answers.iter().take(3).map(answer).collect();
     format!(
@@ -75,7 +75,7 @@ fn picture(png: &Blob, class: &str, alt: &str) -> String {
     format!("<img class=\"{class}\" alt=\"{alt}\" src=\"data:image/png;base64,{}\">", png.base64())
 }
 
-/// The width that a PNG's header tells, in pixels.
+/// The width in a PNG's header, in pixels.
 fn width(png: &Blob) -> Option<u32> {
     let bytes = png.0.get(16..20)?;
     Some(u32::from_be_bytes(bytes.try_into().ok()?))

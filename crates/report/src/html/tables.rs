@@ -117,7 +117,7 @@ fn accuracy_row(at: &AtSize, kind: ArmKind) -> String {
 
 /// Areas, and what it takes to reach the threshold.
 pub(super) fn curves(c: &Comparison, summary: &Summary) -> String {
-    let threshold = summary.threshold.map(|share| format!("{} %", percent(share)));
+    let threshold = summary.threshold.map(|accuracy| format!("{} %", percent(accuracy)));
     let threshold = threshold.unwrap_or_else(|| "the threshold".into());
     let rows: String = summary.overall.iter().map(overall_row).collect();
     let table = format!(
@@ -158,7 +158,7 @@ pub(super) fn rates(c: &Comparison, summary: &Summary) -> String {
     }
     let table = format!(
         "<table class=\"figures\"><thead><tr><th scope=\"col\">Arm</th>\
-         <th scope=\"col\">Rate: fresh / pretrained</th><th scope=\"col\">Training</th>\
+         <th scope=\"col\">Rate: new / pretrained</th><th scope=\"col\">Training</th>\
          <th scope=\"col\">Trained</th><th scope=\"col\">Frozen</th>\
          <th scope=\"col\">Tried, with the accuracy on held-out samples</th></tr></thead>\n{body}</table>"
     );

@@ -37,7 +37,11 @@ fn what_does_not_fit_is_named() {
         ("/arms/1/runs/0/confusion/0/0", json!(4_000_000_000u32), "confusion counts 4000000"),
         ("/arms/1/runs/0/curve/1/epoch", json!(1), "epochs and seconds do not grow"),
         ("/arms/0/trials/0/held-out-accuracy", json!(-0.1), "transfer, trial 1: held-out-accuracy"),
-        ("/error-examples/0/truth", json!(10), "exhibit 1: truth is 10, but there are 10 labels"),
+        (
+            "/error-examples/0/truth",
+            json!(10),
+            "error example 1: truth is 10, but there are 10 labels",
+        ),
         ("/error-examples/0/answers/0/class", json!(99), "class is 99"),
         ("/error-examples/0/answers", json!([]), "answers is empty"),
         ("/error-examples/0/seed", json!(77), "no run of transfer with size 2700 and seed 77"),
