@@ -1,4 +1,4 @@
-//! `compare`, `train --plan` and `--hold-to`, as a person uses them.
+//! `compare`, `train --plan` and `--require-plan`, as a person uses them.
 
 use std::{fs, path::Path};
 
@@ -49,7 +49,7 @@ fn a_transfer_is_compared_with_its_controls() {
     assert!(frozen.as_u64().unwrap() > 0);
     assert_eq!(&kind("shuffled")["runs"][0]["frozen"], frozen);
     // A recording is shown and can be played.
-    let shown = one["exhibits"].as_array().unwrap();
+    let shown = one["error-examples"].as_array().unwrap();
     assert!(!shown.is_empty() && shown.len() <= 4);
     assert!(shown[0]["media"]["sound"]["wav"].as_str().unwrap().starts_with("UklGR"), "RIFF");
     assert!(out.join("report.html").is_file() && out.join("report.md").is_file());
@@ -84,15 +84,16 @@ fn a_plan_is_written_before_a_training_and_kept_to() {
     train("text", &run, &[&usual[..], &["--plan", path]].concat()).ok();
     assert!(!run.exists(), "a plan trains nothing");
     let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("format = 2\n"), "{text}");
     assert!(text.contains("frozen = \"embedder,trunk\""), "{text}");
     assert!(text.contains("seconds_per_step = "), "{text}");
     assert!(text.contains("from = \"fresh\""), "{text}");
 
-    train("text", &run, &[&usual[..], &["--hold-to", path]].concat()).ok();
+    train("text", &run, &[&usual[..], &["--require-plan", path]].concat()).ok();
     let other = ["--epochs", "2", "--limit-per-class", "4", "--recipe", "lp-ft"];
-    let no = train("text", &run, &[&other[..], &["--overwrite", "--hold-to", path]].concat());
+    let no = train("text", &run, &[&other[..], &["--overwrite", "--require-plan", path]].concat());
     assert!(no.error(2).contains("recipe: planned \"gradual\", but now \"lp-ft\""));
-    let rate = ["--lr", "0.5", "--overwrite", "--hold-to", path];
+    let rate = ["--lr", "0.5", "--overwrite", "--require-plan", path];
     let no = train("text", &run, &[&usual[..], &rate].concat());
     assert!(no.error(2).contains("head.bias: planned Parameter"));
 }

@@ -115,7 +115,7 @@ fn a_published_folder_predicts_what_the_run_predicts() {
         ),
     ] {
         let modality = source.split('/').next().unwrap();
-        let (folder, run) = tuned(source, modality, &["--head", "kept"]);
+        let (folder, run) = tuned(source, modality, &["--head", "pretrained"]);
         let hf = folder.path().join("new/hf");
         export(modality, &run, "hf", &hf).ok();
         let config: Value =
@@ -177,7 +177,7 @@ fn traced_is_the_model<M: Modality>(source: &str, more: &[&str]) {
 
 #[test]
 fn torchscript_gives_the_models_logits_for_any_batch() {
-    let kept = &["--head", "kept"];
+    let kept = &["--head", "pretrained"];
     traced_is_the_model::<ImageSettings>("image/tiny-vit", kept);
     traced_is_the_model::<ImageSettings>("image/tiny-dinov2", kept);
     traced_is_the_model::<ImageSettings>("image/tiny-resnet-hf-bottleneck", kept);
@@ -202,10 +202,15 @@ fn what_transformers_cannot_open_is_refused_in_one_line() {
         (
             "image/tiny-resnet-cifar/resnet.th",
             "image",
-            &["--head", "kept"],
+            &["--head", "pretrained"],
             "ResNetForImageClassification has no setting for how this model is built",
         ),
-        ("audio/tiny-honk/res8.pt", "audio", &["--head", "kept"], "no class for the family honk"),
+        (
+            "audio/tiny-honk/res8.pt",
+            "audio",
+            &["--head", "pretrained"],
+            "no class for the family honk",
+        ),
     ] {
         let (folder, run) = tuned(source, modality, more);
         let error = export(modality, &run, "hf", &folder.path().join("out")).error(2);

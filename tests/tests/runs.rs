@@ -142,7 +142,7 @@ fn a_run_keeps_its_tokenizer_and_its_head() {
     let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
     let lora = [&SHORT[..], &["--recipe", "lora"]].concat();
     train_on(&tiny_bert(), "text", &first, &lora).ok();
-    let kept = ["--epochs", "1", "--limit-per-class", "4", "--head", "kept"];
+    let kept = ["--epochs", "1", "--limit-per-class", "4", "--head", "pretrained"];
     train_on(&first, "text", &second, &kept).ok();
     let result = result(&second);
     assert_eq!(names(&result, "fresh"), Vec::<&str>::new());

@@ -43,7 +43,7 @@ fn sentences_are_answered_with_numbers() {
         ["t.csv", "run", "hf", "input.txt"].map(|name| folder.path().join(name));
     fs::write(&data, counted()).unwrap();
     let asked = ["--task", "regression", "--label-column", "score,away"];
-    let kept = ["--head", "kept", "--pool", "first"];
+    let kept = ["--head", "pretrained", "--pool", "first"];
     trained("text", &data, &run, &[&asked[..], &LONG, &kept].concat()).ok();
     let result = json_of(&fs::read_to_string(run.join("result.json")).unwrap());
     assert!(result["test"]["r2"].as_f64().unwrap() > 0.5, "{}", result["test"]);
