@@ -29,7 +29,7 @@ const TASKS: [Task; 3] = [
     Task { modality: "text", title: "number words", options: &["--epochs", "4"] },
 ];
 
-/// What stands still in the transfers and in their random-frozen controls.
+/// What is frozen in the transfers and in their random-frozen controls.
 const FREEZE: &str = "trunk-but-norms";
 
 /// The transfer and its two controls.
@@ -55,7 +55,7 @@ pub(crate) fn run() -> Result<()> {
     );
     print!("{}", table(&rows));
     println!(
-        "\nscratch: the same network, all of it random at first and all of it trained\n\
+        "\nscratch: the same network with random weights, all of it trained\n\
          random frozen: the same freezing as the transfer, on a random trunk\n\
          All arms of a row have the same budget of epochs. {:.0} s in all; the runs are in {}",
         begun.elapsed().as_secs_f64(),
@@ -88,7 +88,7 @@ fn row(task: &Task, results: &[Value]) -> Result<[String; 9]> {
     };
     let accuracy: Vec<f64> =
         results.iter().map(|r| number(r, "/test/accuracy")).collect::<Result<_>>()?;
-    let percent = |share: f64| format!("{:.1} %", 100. * share);
+    let percent = |accuracy: f64| format!("{:.1} %", 100. * accuracy);
     let gain = |control: f64| format!("{:+.1}", 100. * (accuracy[0] - control));
     let epochs = results[0]["history"]["epochs"].as_array().map_or(0, Vec::len);
     let million = |n: f64| format!("{:.2} M", n / 1e6);

@@ -177,7 +177,7 @@ fn train(source: &Source, options: &Options, out: &Path) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| path.display().to_string())
 }
 
-/// The share of the test split that is answered right.
+/// The accuracy on the test split.
 fn accuracy(result: &Value) -> Result<f64> {
     let accuracy = result.pointer("/test/accuracy").and_then(Value::as_f64);
     accuracy.context("the run has no test accuracy: is there a test split in the data?")
