@@ -80,8 +80,8 @@ fn what_is_kept_of_frozen_parts_is_what_they_compute() {
     for freeze in ["embedder,trunk", "below:1", "below:2"] {
         let phase = |epochs| Phase::of(freeze.parse().unwrap(), epochs);
         let run = |phases, memory| {
-            let room = Some(CacheBudget { memory, ..CacheBudget::default() });
-            tuned("nothing", &FitOptions { phases, room, ..options(3) }).history
+            let cache_budget = Some(CacheBudget { memory, ..CacheBudget::default() });
+            tuned("nothing", &FitOptions { phases, cache_budget, ..options(3) }).history
         };
         // One epoch is computed as it comes.
         let again = run(vec![phase(1), phase(1), phase(1)], DEFAULT_MEMORY);

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::files::read_json;
+use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    DEFAULT_MEMORY, Dataset, Error, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
+    DEFAULT_MEMORY, Dataset, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
 };
 
 use crate::{
@@ -56,9 +57,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
             bar.inc(1)
         });
     bar.finish_and_clear();
-    if !bad.is_empty() && (!args.skip_bad || samples.is_empty()) {
-        return Err(Error::BadSamples(bad).into());
-    }
+    let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
     let size = args.compute.batch_size.get();
     let evaluation = measure(&model, &modality, &samples, size)?;
     if args.json {

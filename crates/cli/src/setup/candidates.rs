@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    BadSample, DEFAULT_MEMORY, Dataset, Device, Error, Input, LoadParts, Modality, Model, Origin,
-    Pretrained, ReadMode, Samples, Task,
+    DEFAULT_MEMORY, Dataset, Device, Input, LoadParts, Modality, Model, Origin, Pretrained,
+    ReadMode, Samples, Task,
 };
 
 use super::weights;
@@ -84,19 +85,12 @@ pub(crate) fn read<M: Modality>(
     let mut samples =
         |modality: &M, mode| Samples::read(modality, &data.train, mode, &mut memory, || bar.inc(1));
     let (training, bad) = samples(&modality, ReadMode::Training);
-    refuse(bad, &training, skip_bad)?;
+    refuse_bad(bad, skip_bad, !training.is_empty())?;
     let (inference, bad) = samples(&modality, ReadMode::Inference);
     bar.finish_and_clear();
     modality.fit_normalization(&training.in_memory_subset(usize::MAX));
     let readable = |&at: &usize| bad.iter().all(|b| b.place != data.train[at].place);
     let indices = (0..data.train.len()).filter(readable).collect();
-    let skipped = refuse(bad, &inference, skip_bad)?;
+    let skipped = refuse_bad(bad, skip_bad, !inference.is_empty())?.len();
     Ok(ReadSamples { modality, training, inference, indices, skipped })
-}
-
-fn refuse(bad: Vec<BadSample>, read: &Samples, skip_bad: bool) -> Result<usize> {
-    match bad.is_empty() || (skip_bad && !read.is_empty()) {
-        true => Ok(bad.len()),
-        false => Err(Error::BadSamples(bad).into()),
-    }
 }

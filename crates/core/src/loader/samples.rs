@@ -164,14 +164,18 @@ impl Samples {
     }
 }
 
-/// The number of samples that could not be read; an error with all of them, unless they are to be
-/// skipped and others are left in `samples`.
+/// Those samples that could not be read, where they are to be skipped and others are left; else an
+/// error that names them all.
 ///
 /// # Errors
 /// [`Error::BadSamples`].
-pub fn refuse_bad(bad: Vec<BadSample>, samples: &Samples, skip: bool) -> Result<usize> {
-    match bad.is_empty() || (skip && !samples.is_empty()) {
-        true => Ok(bad.len()),
+pub fn refuse_bad(
+    bad: Vec<BadSample>,
+    skip_bad: bool,
+    others_left: bool,
+) -> Result<Vec<BadSample>> {
+    match bad.is_empty() || (skip_bad && others_left) {
+        true => Ok(bad),
         false => Err(Error::BadSamples(bad)),
     }
 }

@@ -28,14 +28,15 @@ impl<'s> CachedFeatures<'s> {
         let cut = model.cut_point();
         let mut kept = Self { cut, train: None, validation: None };
         // In one epoch, everything is computed once anyway.
-        let Some(mut room) = options.room.clone().filter(|_| cut > CutPoint::Inputs && epochs > 1)
+        let Some(mut budget) =
+            options.cache_budget.clone().filter(|_| cut > CutPoint::Inputs && epochs > 1)
         else {
             return Ok(kept);
         };
         let size = options.batch_size;
         let mut cache = |inputs, views| {
             let done = &mut |samples| observe(Progress::Cached { samples });
-            FeatureCache::new(model.classifier(), inputs, cut, views, size, &mut room, done)
+            FeatureCache::new(model.classifier(), inputs, cut, views, size, &mut budget, done)
                 .map(Some)
         };
         let count = match train.modality.augments() {

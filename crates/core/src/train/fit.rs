@@ -21,7 +21,7 @@ use crate::model::{Freeze, Model};
 /// one; without them, it ends with those of the last epoch.
 ///
 /// The outputs of the frozen layers below everything that trains are computed once per sample and
-/// phase, and cached within the options' `room`; of augmented samples only if the option `views`
+/// phase, and cached within the options' `cache_budget`; of augmented samples only if the option `views`
 /// asks for it, and never of samples that are mixed.
 ///
 /// # Errors

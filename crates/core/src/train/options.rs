@@ -66,7 +66,7 @@ pub struct FitOptions {
     pub label_smoothing: f64,
     /// The budget of the feature cache; `None`: frozen layers are computed again in every epoch.
     #[serde(skip)]
-    pub room: Option<CacheBudget>,
+    pub cache_budget: Option<CacheBudget>,
     /// The random seed of new parameters (through [`seed`]), shuffling, augmentation and dropout.
     pub seed: u64,
 }
@@ -95,7 +95,7 @@ impl Default for FitOptions {
             balance: Balance::Nothing,
             mix: Mix::default(),
             label_smoothing: 0.,
-            room: Some(CacheBudget::default()),
+            cache_budget: Some(CacheBudget::default()),
             seed: 0,
         }
     }

@@ -108,8 +108,8 @@ impl<'a, M: Modality> Experiment<'a, M> {
     }
 
     fn options(&self, plan: &RecipePlan, seed: u64, epochs: usize) -> FitOptions {
-        let room = Some(CacheBudget { memory: self.memory, ..CacheBudget::default() });
-        plan.apply(FitOptions { epochs, seed, patience: None, room, ..self.fit.options() })
+        let cache_budget = Some(CacheBudget { memory: self.memory, ..CacheBudget::default() });
+        plan.apply(FitOptions { epochs, seed, patience: None, cache_budget, ..self.fit.options() })
     }
 
     /// Tries learning rates on held-out samples.

@@ -123,7 +123,7 @@ impl TrainPlan {
         options: &FitOptions,
     ) -> Result<Self> {
         let steps = options.steps(splits.train.len());
-        let two = FitOptions { max_steps: Some(2), room: None, ..options.clone() };
+        let two = FitOptions { max_steps: Some(2), cache_budget: None, ..options.clone() };
         let (mut last, mut step) = (Instant::now(), 0.);
         fit(model, modality, &splits.train, &Samples::default(), &two, &mut |progress| {
             if let Progress::Step { .. } = progress {

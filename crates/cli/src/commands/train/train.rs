@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    BadSample, CacheBudget, Dataset, Error, FitOptions, FitReport, Modality, Model, Progress,
-    RunWriter, Splits, evaluate, files::replace, find_lr, fit,
+    BadSample, CacheBudget, Dataset, FitOptions, FitReport, Modality, Model, Progress, RunWriter,
+    Splits, evaluate, files::replace, find_lr, fit,
 };
 
 use super::{
@@ -40,7 +41,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
     let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
     let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
-    options.room =
+    options.cache_budget =
         (!args.no_feature_cache).then_some(CacheBudget { memory: args.memory.0, folder });
 
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
@@ -150,13 +151,11 @@ fn read<M: Modality>(
     let read = Splits::read(modality, data, memory, || bar.inc(1));
     bar.finish_and_clear();
     let (splits, bad) = read?;
-    if bad.is_empty() || skip_bad {
-        if !bad.is_empty() {
-            say("skipped", format!("{} that cannot be read; result.json lists them", bad.len()));
-        }
-        return Ok((splits, bad));
+    let bad = refuse_bad(bad, skip_bad, !splits.train.is_empty())?;
+    if !bad.is_empty() {
+        say("skipped", format!("{} that cannot be read; result.json lists them", bad.len()));
     }
-    Err(Error::BadSamples(bad).into())
+    Ok((splits, bad))
 }
 
 /// Trains, and returns the history, the time to the first step and the median time of a step.
