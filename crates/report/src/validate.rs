@@ -67,7 +67,7 @@ fn comparison(c: &Comparison) -> Result<()> {
 fn frame(c: &Comparison) -> Check {
     let (classes, sizes) = (c.labels.len(), &c.budgets);
     check((2..=MOST_CLASSES).contains(&classes), || {
-        format!("{classes} labels; there must be 2 to {MOST_CLASSES}")
+        format!("{classes} labels, but 2 to {MOST_CLASSES} are wanted")
     })?;
     check(c.test_samples > 0, || "test-samples is 0".into())?;
     fraction("threshold", c.threshold.unwrap_or(0.))?;

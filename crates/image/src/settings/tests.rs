@@ -159,7 +159,7 @@ fn augmentation_and_background_are_saved_and_checked() {
     let file = folder.path().join(crosstune_core::modality::PREPROCESSING);
     let saved = fs::read_to_string(&file).unwrap();
     for (from, to, problem) in [
-        ("0.25", "1.25", "--erase: 1.25; choose a probability, 0 to 1"),
+        ("0.25", "1.25", "--erase: 1.25: must be at least 0 and at most 1"),
         ("#010203", "#01020", "`#01020` is no colour"),
         ("\"trivial\"", "\"gaussian\"", "gaussian"),
     ] {
@@ -171,7 +171,7 @@ fn augmentation_and_background_are_saved_and_checked() {
     }
     // Run folders of before had neither.
     let mut old: Map<String, Value> = serde_json::from_str(&saved).unwrap();
-    for key in ["background", "augment", "resample", "fit", "margin"] {
+    for key in ["background", "augment", "resample", "crop_mode", "margin"] {
         assert!(old.remove(key).is_some(), "{key}");
     }
     write_json(&file, &old).unwrap();

@@ -50,8 +50,8 @@ impl Transformer {
 
     /// The forward pass through some of the blocks; the final norm counts as one block more.
     pub fn forward_range(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
-        let Sequence { x, attention_mask: mask } = sequence;
-        let mask = mask.as_ref().map(|mask| {
+        let Sequence { x, attention_mask } = sequence;
+        let mask = attention_mask.as_ref().map(|mask| {
             let t = mask.size()[1];
             let mask = mask.view([-1, 1, 1, t]);
             match self.config.attention {
@@ -67,7 +67,7 @@ impl Transformer {
         let norm = self.norm.as_ref().filter(|_| parts.contains(&depth));
         Sequence {
             x: norm.map(|n| n.forward(&x)).unwrap_or(x),
-            attention_mask: mask.as_ref().map(Tensor::shallow_clone),
+            attention_mask: attention_mask.as_ref().map(Tensor::shallow_clone),
         }
     }
 }
