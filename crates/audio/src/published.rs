@@ -93,7 +93,7 @@ impl Adopted {
             }),
             _ => Ok(size(takes)),
         };
-        Ok(match source.family().embedder.clone() {
+        Ok(match source.config().embedder.clone() {
             EmbedderConfig::Waveform(embedder) => {
                 let published = Published::open(&path)?;
                 let masked = embedder.norm == WaveformNorm::Layer;

@@ -165,13 +165,13 @@ impl Modality for AudioSettings {
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
-            return self.take_over(Self::open(run)?, source.family().trunk.accepts());
+            return self.take_over(Self::open(run)?, source.config().trunk.accepts());
         }
-        let adopted = match source.family().modality == Self::NAME {
+        let adopted = match source.config().modality == Self::NAME {
             true => Some(Adopted::of(source)?),
             false => None,
         };
-        let layout = match (source.family().trunk.accepts(), &source.family().embedder) {
+        let layout = match (source.config().trunk.accepts(), &source.config().embedder) {
             _ if adopted.is_some() => FrameLayout::Sequence,
             (FeatureShape::Sequence { .. }, _) => FrameLayout::Sequence,
             (FeatureShape::FeatureMap { .. }, EmbedderConfig::Stem(stem)) => {

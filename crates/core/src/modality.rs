@@ -183,11 +183,11 @@ pub trait Modality:
     /// what [`adopt`](Self::adopt) returned: a trunk that is new to a modality has enough to cope with,
     /// so below a new embedder there is no dropout.
     fn spec(source: &Pretrained, embedder: Origin, labels: Vec<String>) -> Spec {
-        let trunk = source.family().trunk.clone();
+        let trunk = source.config().trunk.clone();
         Spec {
             format: FORMAT,
             modality: Self::NAME.into(),
-            family: source.family().name.clone(),
+            family: source.config().name.clone(),
             embedder,
             embedder_config: EmbedderConfig::FromModality,
             trunk: match embedder {

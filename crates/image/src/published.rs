@@ -38,7 +38,7 @@ impl Published {
         if transformers.is_file() {
             read_json::<Processor>(&transformers)?.published(usual, &transformers)
         } else if timm.is_file() {
-            let whole = matches!(source.family().embedder, EmbedderConfig::Stem(_));
+            let whole = matches!(source.config().embedder, EmbedderConfig::Stem(_));
             read_json::<Timm>(&timm)?.config().published(usual, whole, &timm)
         } else {
             Ok(usual)
@@ -47,7 +47,7 @@ impl Published {
 
     /// The usual preprocessing of the family.
     fn usual(source: &Pretrained) -> Self {
-        let family = source.family();
+        let family = source.config();
         let side = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
         let (takes, size, resize, patch) = match &family.embedder {
             EmbedderConfig::Patches(c) => {

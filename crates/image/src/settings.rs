@@ -139,7 +139,7 @@ impl Modality for ImageSettings {
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
-            return self.take_over(Self::open(run)?, source.family().trunk.accepts());
+            return self.take_over(Self::open(run)?, source.config().trunk.accepts());
         }
         let (asked, embedder_source) = (self.asked, EmbedderSource::of(source, Self::NAME)?);
         if !embedder_source.is_pretrained() {

@@ -237,7 +237,7 @@ fn models_of_sound_meet_pictures_with_a_fresh_embedder() {
     };
     for (source, whole) in [(audio("tiny-ast"), false), (audio("tiny-honk/res8.pt"), true)] {
         assert_eq!(ImageSettings::default().adopt(&source).unwrap(), Origin::Fresh);
-        let planes = matches!(source.family().trunk, TrunkConfig::ResNet(_));
+        let planes = matches!(source.config().trunk, TrunkConfig::ResNet(_));
         assert_eq!(planes, whole);
         let (model, settings) = trains_and_opens(&source, ImageOptions::default());
         assert_eq!(settings.geometry().size, 36, "as the pictures are");
@@ -258,7 +258,7 @@ fn a_large_picture_is_made_smaller_by_a_fresh_stem() {
         Pretrained::open(fixture("../../../audio/tests/fixtures/tiny-honk/res8.pt")).unwrap();
     let asked = ImageOptions { size: Some(80), ..ImageOptions::default() };
     let (model, settings) = build(&source, asked);
-    let FeatureShape::FeatureMap { channels } = source.family().trunk.accepts() else {
+    let FeatureShape::FeatureMap { channels } = source.config().trunk.accepts() else {
         panic!("planes")
     };
     let pixels = settings.batch(&[&Tensor::zeros([3, 80, 80], (Kind::Uint8, Device::Cpu))]);

@@ -39,7 +39,7 @@ fn check(path: &Path, folder: &str, untaken: &[&str]) {
     let mut settings = ImageSettings::default();
     let model =
         Model::pretrained(&source, &mut settings, || Ok(names.clone()), Device::Cpu).unwrap();
-    match &source.family().head.labels {
+    match &source.config().head.labels {
         Some(labels) => assert_eq!((labels, labels[1].as_str()), (&model.spec().labels, "stork")),
         None => assert_eq!(model.spec().labels, names),
     }

@@ -35,7 +35,7 @@ fn check(name: &str) {
 
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let source = pretrained.source().unwrap();
-    let family = pretrained.family();
+    let family = pretrained.config();
     let root = VarBuilder::root(&store, &fresh).with_source(Some(&source));
     let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();
     let EmbedderConfig::Tokens(tokens) = &family.embedder else { panic!("not of tokens") };

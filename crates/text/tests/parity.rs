@@ -47,7 +47,7 @@ fn outputs(model: &Path, sentences: &[Input]) -> (Tensor, Tensor, LoadReport) {
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let source = pretrained.source().unwrap();
     let root = VarBuilder::root(&store, &fresh).with_source(Some(&source));
-    let trunk = Trunk::new(&root.sub("trunk"), &pretrained.family().trunk).unwrap();
+    let trunk = Trunk::new(&root.sub("trunk"), &pretrained.config().trunk).unwrap();
     let embedder = settings.embedder(root.sub("embed"), trunk.accepts()).unwrap();
     let features = trunk.forward(&embedder.embed(&batch, false), false);
     let encoder = Encoder::join(embedder, trunk, Pool::Mean).unwrap();

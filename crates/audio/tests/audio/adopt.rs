@@ -112,7 +112,7 @@ fn an_ast_for_shorter_recordings_has_the_first_positions_in_time() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let tensors = source.source().unwrap();
         let vb = VarBuilder::root(&store, &fresh).sub("embed").with_source(Some(&tensors));
-        audio.embedder(vb, source.family().trunk.accepts()).unwrap();
+        audio.embedder(vb, source.config().trunk.accepts()).unwrap();
         store.variables()["embed.position"].shallow_clone()
     };
     let (whole, short) = (positions(24), positions(20));

@@ -52,7 +52,7 @@ impl Rebuilt {
         let expected = Checkpoint::open(fixture(folder).join("expected.safetensors")).unwrap();
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
         let source = pretrained.source().unwrap();
-        let family = pretrained.family();
+        let family = pretrained.config();
         assert_eq!(family.modality, "audio");
         let root = VarBuilder::root(&store, &fresh).with_source(Some(&source));
         let trunk = Trunk::new(&root.sub("trunk"), &family.trunk).unwrap();

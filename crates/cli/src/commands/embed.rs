@@ -44,7 +44,7 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     let data = dataset::<A::Modality>(&args.samples, &args.layout)?;
     let of = Candidate::open(weights.clone(), family.as_deref(), modality, &data)?;
     if of.embedder == Origin::Fresh {
-        let family = of.source.family();
+        let family = of.source.config();
         let problem = format!(
             "a model of the family {} was trained on {}; use crosstune-{} embed, on such inputs",
             family.name, family.modality, family.modality

@@ -98,7 +98,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
 
 /// The architecture of a model without weights.
 fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
-    let (path, family) = (source.checkpoint().path(), source.family());
+    let (path, family) = (source.checkpoint().path(), source.config());
     if args.json {
         print_json(&json!({"path": path, "family": family.name, "trunk": family.trunk}));
         return Ok(());

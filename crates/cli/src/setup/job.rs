@@ -38,7 +38,7 @@ impl<'a> TransferJob<'a> {
             source = source.with_dropout(p)?;
         }
         let embedder = modality.adopt(&source)?;
-        let trunk = &source.family().trunk;
+        let trunk = &source.config().trunk;
         let outline = ModelOutline { depth: trunk.depth(), embedder };
         let choices = fit.choices(args);
         let plan = args.recipe.plan(outline, trunk.accepts(), fit.options().epochs, choices)?;
@@ -72,7 +72,7 @@ impl<'a> TransferJob<'a> {
         match args.head {
             HeadArg::Fresh => spec.pool = args.pool.into(),
             HeadArg::Pretrained => {
-                let head = &source.family().head;
+                let head = &source.config().head;
                 spec = spec.with_head(head.pool, head.config);
             }
         }

@@ -108,10 +108,10 @@ fn refused(why: &str) -> Error {
 /// Checks that all but adapters and head is as the base has it: nothing else is in an adapter.
 fn check_base(ours: &BTreeMap<String, Tensor>, family: &str, base: &Pretrained) -> Result<()> {
     let other = |problem: String| Error::Family { path: base.checkpoint().path().into(), problem };
-    if base.family().name != family {
+    if base.config().name != family {
         return Err(other(format!(
             "a model of the family {}, but a {family} was tuned; name that one with --base",
-            base.family().name
+            base.config().name
         )));
     }
     let source = base.source()?;

@@ -15,7 +15,7 @@ use crate::weights::{CONFIG, Checkpoint, WeightSource};
 #[derive(Debug)]
 pub struct Pretrained {
     checkpoint: Checkpoint,
-    family: PretrainedConfig,
+    config: PretrainedConfig,
     kind: Kind,
 }
 
@@ -45,8 +45,8 @@ impl Pretrained {
         }
         let checkpoint = Checkpoint::open(path)?;
         let Some(spec) = own::run_of(&checkpoint)? else {
-            let family = PretrainedConfig::of(&checkpoint, family)?;
-            return Ok(Self { checkpoint, family, kind: Kind::Published });
+            let config = PretrainedConfig::of(&checkpoint, family)?;
+            return Ok(Self { checkpoint, config, kind: Kind::Published });
         };
         if let Some(name) = family.filter(|name| *name != spec.family) {
             let folder = checkpoint.folder().display();
@@ -56,8 +56,8 @@ impl Pretrained {
             );
             return Err(Error::setting("--family", problem));
         }
-        let (family, kind) = (PretrainedConfig::of_run(&spec), Kind::Run(Box::new(spec)));
-        Ok(Self { checkpoint, family, kind })
+        let (config, kind) = (PretrainedConfig::of_run(&spec), Kind::Run(Box::new(spec)));
+        Ok(Self { checkpoint, config, kind })
     }
 
     /// An architecture without weights, if the path is one: a JSON file, or a folder with a
@@ -70,11 +70,11 @@ impl Pretrained {
         let config = Config::open(&path)?;
         let checkpoint = Checkpoint::none(path);
         let designed = PretrainedConfig::designed(&config)?.filter(|_| family.is_none());
-        let family = match designed {
+        let config = match designed {
             Some(designed) => designed,
             None => PretrainedConfig::told(&checkpoint, Some(config), family)?,
         };
-        Ok(Some(Self { checkpoint, family, kind: Kind::Architecture }))
+        Ok(Some(Self { checkpoint, config, kind: Kind::Architecture }))
     }
 
     /// The run folder whose model this is, if it is one that takes inputs of this modality: its
@@ -98,8 +98,8 @@ impl Pretrained {
             let problem = format!("{p}: must be at least 0 and below 1");
             return Err(Error::setting("--dropout", problem));
         }
-        self.family.trunk = self.family.trunk.with_dropout(p);
-        self.family.embedder = self.family.embedder.with_dropout(p);
+        self.config.trunk = self.config.trunk.with_dropout(p);
+        self.config.embedder = self.config.embedder.with_dropout(p);
         Ok(self)
     }
 
@@ -109,8 +109,8 @@ impl Pretrained {
     }
 
     /// What is known of the model.
-    pub fn family(&self) -> &PretrainedConfig {
-        &self.family
+    pub fn config(&self) -> &PretrainedConfig {
+        &self.config
     }
 
     /// The tensors, read through the family's key map; those of a run folder by our names, with
@@ -120,7 +120,7 @@ impl Pretrained {
     /// If no tensor has a name of the family, or if there are no tensors.
     pub fn source(&self) -> Result<WeightSource<'_>> {
         match &self.kind {
-            Kind::Published => WeightSource::new(&self.checkpoint, self.family.key_map()?),
+            Kind::Published => WeightSource::new(&self.checkpoint, self.config.key_map()?),
             Kind::Run(spec) => Ok(WeightSource::to_transfer(&self.checkpoint, spec.lora.as_ref())),
             Kind::Architecture => Err(own::no_weights(self.checkpoint.path())),
         }
@@ -165,7 +165,7 @@ impl Pretrained {
         let Some(classes) = self.classes()? else {
             return refused("it has no head that tells classes apart: train one first".into());
         };
-        if let Some(labels) = self.family.head.labels.as_deref().filter(|names| are_names(names)) {
+        if let Some(labels) = self.config.head.labels.as_deref().filter(|names| are_names(names)) {
             if labels.len() == classes {
                 return Ok(labels.to_vec());
             }

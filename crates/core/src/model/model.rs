@@ -119,13 +119,13 @@ impl Model {
             let path = source.checkpoint().path().to_path_buf();
             let problem = format!(
                 "a model of the family {} for the modality {}; train it on {} first",
-                source.family().name,
-                source.family().modality,
+                source.config().name,
+                source.config().modality,
                 M::SAMPLES
             );
             return Err(Error::Family { path, problem });
         }
-        let head = &source.family().head;
+        let head = &source.config().head;
         let spec = Spec {
             task: source.task()?,
             ..M::spec(source, embedder, source.labels(labels)?).with_head(head.pool, head.config)

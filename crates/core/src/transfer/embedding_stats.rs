@@ -67,7 +67,7 @@ impl EmbeddingStats {
     /// # Errors
     /// If the checkpoint cannot be read.
     pub fn of(pretrained: &Pretrained) -> Result<Option<Self>> {
-        let family = pretrained.family();
+        let family = pretrained.config();
         let source = &pretrained.source()?;
         let width = family.trunk.accepts().width();
         let of_norm = |output| {

@@ -32,7 +32,7 @@ impl EmbedderSource {
     /// # Errors
     /// If it is an image model whose patches are not square.
     pub(crate) fn of(source: &Pretrained, modality: &str) -> Result<Self> {
-        let family = source.family();
+        let family = source.config();
         let refused = |problem| {
             Err(Error::Family { path: source.checkpoint().path().to_path_buf(), problem })
         };

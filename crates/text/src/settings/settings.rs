@@ -156,7 +156,7 @@ impl Modality for TextSettings {
         if let Some(run) = source.run_for(Self::NAME) {
             return self.take_over(run);
         }
-        let family = source.family();
+        let family = source.config();
         let foreign = family.modality != Self::NAME;
         match &family.embedder {
             EmbedderConfig::Tokens(config) if !foreign => {

@@ -28,12 +28,12 @@ fn based() -> (Pretrained, TextSettings, Model) {
     let source = Pretrained::open(fixture("tiny-bert-pairs")).unwrap();
     let mut settings = TextSettings::new(Some(24));
     assert_eq!(settings.adopt(&source).unwrap(), Origin::Pretrained);
-    let labels = source.family().head.labels.clone().unwrap();
+    let labels = source.config().head.labels.clone().unwrap();
     let targets = LAYERS.map(|(_, ours)| format!("*.{ours}")).to_vec();
     let lora = Some(Lora { rank: 4, alpha: 12., dropout: 0., targets });
     let spec = TextSettings::spec(&source, Origin::Pretrained, labels);
     let spec =
-        Spec { lora, ..spec.with_head(source.family().head.pool, source.family().head.config) };
+        Spec { lora, ..spec.with_head(source.config().head.pool, source.config().head.config) };
     let key_map = source.source().unwrap();
     let model =
         Model::new(spec, &settings, Some((&key_map, LoadParts::BodyAndHead)), Device::Cpu).unwrap();

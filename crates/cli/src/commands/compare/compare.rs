@@ -87,7 +87,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         }
     }
 
-    let family = job.source.family();
+    let family = job.source.config();
     let comparison = Comparison {
         source: Source {
             name: name(&args.source.weights),

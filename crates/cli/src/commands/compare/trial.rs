@@ -81,7 +81,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
     /// The plan of an arm at a learning rate.
     fn plan(&self, kind: ArmKind, lr: f64, epochs: usize) -> Result<RecipePlan> {
         let TransferJob { args, outline, plan, source, .. } = self.job;
-        let form = source.family().trunk.accepts();
+        let form = source.config().trunk.accepts();
         let pretrained_lr = Some(lr * plan.pretrained_lr / plan.lr);
         let choices = Overrides { lr: Some(lr), pretrained_lr, ..self.fit.choices(args) };
         let plan = |recipe: Recipe, init, choices| {

@@ -187,7 +187,7 @@ fn measure<A: ModalityArgs>(
 
 impl Ranked {
     fn new<M>(of: &Candidate<M>, logmes: Vec<f64>, probes: &[Probe], seconds: f64) -> Self {
-        let family = of.source.family();
+        let family = of.source.config();
         let accuracies: Vec<f64> = probes.iter().map(|p| p.accuracy).collect();
         let folds = mean(&probes.iter().map(|p| p.standard_error.powi(2)).collect::<Vec<_>>());
         let correct = (0..probes[0].correct.len())

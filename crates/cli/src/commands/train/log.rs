@@ -37,7 +37,7 @@ pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize,
 }
 
 pub(super) fn describe(source: &Pretrained) -> String {
-    let family = source.family();
+    let family = source.config();
     let trunk = shape(&family.trunk);
     match source.has_weights() {
         true => format!("{} trained on {}: {trunk}", family.name, family.modality),

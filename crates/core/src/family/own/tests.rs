@@ -25,7 +25,7 @@ fn a_design_says_what_differs_from_the_usual() {
     )
     .unwrap();
     let want = TransformerConfig { heads: 3, ..TransformerConfig::of(48, 2) };
-    assert_eq!(source.family().trunk, TrunkConfig::Transformer(want));
+    assert_eq!(source.config().trunk, TrunkConfig::Transformer(want));
     assert!(!source.has_weights());
     let error = source.source().unwrap_err();
     assert!(error.is_usage_error() && error.to_string().contains("--init random"), "{error}");
@@ -33,7 +33,7 @@ fn a_design_says_what_differs_from_the_usual() {
     let text = r#"{"trunk": {"resnet": {"planes": 8, "shortcut": "padded",
         "stages": [{"blocks": 1, "width": 8, "stride": 1}]}}}"#;
     let source = opened("r.json", text).unwrap();
-    let TrunkConfig::ResNet(trunk) = &source.family().trunk else {
+    let TrunkConfig::ResNet(trunk) = &source.config().trunk else {
         unreachable!("a ResNet was asked for");
     };
     assert_eq!((trunk.in_channels, trunk.block), (8, BlockKind::Basic));
@@ -46,8 +46,8 @@ fn a_folder_with_a_config_alone_is_what_the_config_says() {
         "num_attention_heads": 2, "intermediate_size": 64, "image_size": 16, "patch_size": 4}"#;
     fs::write(folder.path().join(CONFIG), config).unwrap();
     let source = Pretrained::open(folder.path()).unwrap();
-    assert_eq!((source.family().name.as_str(), source.has_weights()), ("vit", false));
-    assert!(matches!(source.family().embedder, EmbedderConfig::Patches(_)));
+    assert_eq!((source.config().name.as_str(), source.has_weights()), ("vit", false));
+    assert!(matches!(source.config().embedder, EmbedderConfig::Patches(_)));
     // With weights beside it, the config is theirs, and these are broken.
     fs::write(folder.path().join(WEIGHTS), b"broken").unwrap();
     assert!(Pretrained::open(folder.path()).is_err());

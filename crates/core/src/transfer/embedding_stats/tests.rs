@@ -79,7 +79,7 @@ fn matched(
     let pretrained = fixture(source);
     let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
     let root = VarBuilder::root(&store, &fresh);
-    let trunk = Trunk::new(&root.sub("trunk"), &pretrained.family().trunk).unwrap();
+    let trunk = Trunk::new(&root.sub("trunk"), &pretrained.config().trunk).unwrap();
     let embedder = embedder(root.sub("embed"), trunk.accepts());
     let encoder = Encoder::join(embedder, trunk, Pool::Mean).unwrap();
     encoder.init_from_data(batch);
