@@ -155,18 +155,18 @@ fn is_png(blob: &Blob) -> Check {
 /// A learning rate: 0 if no such parameter trains.
 fn rate(what: &str, value: f64) -> Check {
     check(value.is_finite() && value >= 0., || {
-        format!("{what} is {value}; a rate must be at least 0")
+        format!("{what} is {value}, but a rate from 0 on is wanted")
     })
 }
 
 fn fraction(what: &str, value: f64) -> Check {
-    check((0. ..=1.).contains(&value), || {
-        format!("{what} is {value}; it must be at least 0 and at most 1")
-    })
+    check((0. ..=1.).contains(&value), || format!("{what} is {value}, but 0 to 1 is wanted"))
 }
 
 fn amount(what: &str, value: f64) -> Check {
-    check(value.is_finite() && value >= 0., || format!("{what} is {value}; it must be at least 0"))
+    check(value.is_finite() && value >= 0., || {
+        format!("{what} is {value}, but a number from 0 on is wanted")
+    })
 }
 
 fn check(holds: bool, problem: impl FnOnce() -> String) -> Check {
