@@ -4,7 +4,10 @@ use clap::{Args, ValueEnum};
 use crosstune_cli::ModalityArgs;
 use crosstune_core::{Error, Result};
 
-use crate::{options::Units, settings::TextSettings};
+use crate::{
+    options::{LONGEST, MAX_LENGTH, Units},
+    settings::TextSettings,
+};
 
 /// How sentences are prepared. Options left out follow the pretrained model or, for sources of
 /// another modality, the defaults.
@@ -45,6 +48,9 @@ impl TryFrom<TextArgs> for TextSettings {
     type Error = Error;
 
     fn try_from(args: TextArgs) -> Result<Self> {
+        if let Some(tokens) = args.max_length.filter(|&tokens| tokens > LONGEST) {
+            return Err(Error::setting(MAX_LENGTH, format!("{tokens} tokens; at most {LONGEST}")));
+        }
         Ok(Self::new(args.max_length).with_units(args.units.map(Units::from)))
     }
 }

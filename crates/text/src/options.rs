@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 /// The option that texts are truncated by, for messages.
 pub(crate) const MAX_LENGTH: &str = "--max-length";
 
+/// The most tokens of a text, for each of which a model may have a position.
+#[cfg(feature = "cli")]
+pub(crate) const LONGEST: u32 = 1 << 16;
+
 /// What a text is split into if there is no tokenizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

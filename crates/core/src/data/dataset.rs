@@ -133,6 +133,10 @@ impl Dataset {
         if folds < 2 {
             return refused("--folds", format!("{folds}: must be at least 2"));
         }
+        if folds > self.train.len() {
+            let problem = format!("{folds}: there are {} training samples", self.train.len());
+            return refused("--folds", problem);
+        }
         if !(1..=folds).contains(&fold) {
             return refused("--fold", format!("{fold}: must be from 1 to {folds}"));
         }

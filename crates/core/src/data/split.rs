@@ -69,6 +69,8 @@ pub(super) fn hold_out_groups(
 /// (as scikit-learn's `StratifiedGroupKFold` does).
 pub(super) fn folds(items: &[Item], folds: usize, seed: u64) -> Vec<usize> {
     let sizes = sizes(items);
+    // More than there are items would be empty.
+    let folds = folds.min(items.len());
     let mut fractions = vec![vec![0.; sizes.len()]; folds];
     let mut counts = vec![0; folds];
     let mut of = vec![0; items.len()];

@@ -14,7 +14,7 @@ pub(super) fn each_chunk(
     compute: impl Fn(&Batch) -> Tensor,
 ) -> Tensor {
     let rows = batch.x.size()[0];
-    let step = at_once.max(1);
+    let step = at_once.clamp(1, rows.max(1) as usize);
     let chunk = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, (step as i64).min(rows - from));
         let attention_mask = batch.attention_mask.as_ref().map(narrow);

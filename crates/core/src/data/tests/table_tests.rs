@@ -166,6 +166,7 @@ fn a_speaker_is_on_one_side() {
         (3, 4, "--fold: 4: must be from 1 to 3"),
         (3, 0, "--fold: 0: must be from 1 to 3"),
         (7, 1, "--folds: fold 7 of 7 would be empty; take fewer"),
+        (1_000_000_000, 1, "--folds: 1000000000: there are 24 training samples"),
     ] {
         assert_eq!(data().fold(folds, fold, 1).unwrap_err().to_string(), said);
     }
