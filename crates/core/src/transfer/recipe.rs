@@ -330,7 +330,7 @@ mod tests {
         let first = [of("embedder,trunk", 1), of("below:1", 1)];
         assert_eq!(course(2), first);
         assert_eq!(course(5)[..2], first);
-        assert_eq!(course(5)[2..], [of("below:0", 1), of("nothing", 2)]);
+        assert_eq!(course(5)[2..], [of("below:0", 1), of("none", 2)]);
     }
 
     #[test]
