@@ -4,16 +4,20 @@ mod check;
 mod compare;
 mod errors;
 mod export;
+mod feature_maps;
 mod fitting;
 mod format_1;
 mod freezing;
 mod hub;
+#[cfg(unix)]
+mod kept;
 mod outside;
 mod pipeline;
-mod feature_maps;
 mod rank;
 mod recipes;
 mod runs;
+#[cfg(target_os = "linux")]
+mod streams;
 mod support;
 mod targets;
 mod train;

@@ -22,28 +22,47 @@ use crosstune_core::{Error, Modality, error::one_line};
 pub use args::ModalityArgs;
 use cli::{Cli, Command};
 use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
+use output::{is_reader_gone, note, printed};
 
 /// Parses the command line, runs the command, and returns the exit code: 0, 1 for a failure, 2 for
-/// wrong use. Errors are one line on stderr.
+/// wrong use. Errors are one line on stderr. An answer that cannot be written to stdout is a failure,
+/// without a line if its reader has gone; what is lost on stderr is none.
 pub fn run<A: ModalityArgs>() -> ExitCode {
     process::keep_memory();
-    // The three binaries differ in name and in what their inputs are called.
-    let name = format!("crosstune-{}", A::Modality::NAME);
-    let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);
-    let command = Cli::<A>::command().name(name).about(about);
-    let cli = match command.try_get_matches().and_then(|m| Cli::<A>::from_arg_matches(&m)) {
+    let cli = match command::<A>().try_get_matches().and_then(|m| Cli::<A>::from_arg_matches(&m)) {
         Ok(cli) => cli,
-        // clap prints help and version to stdout, wrong use to stderr, and knows their codes.
-        Err(e) => e.exit(),
+        Err(e) => return answered_by_clap(&e),
     };
     match process::contained(|| command_line(cli)) {
         Ok(code) => code,
-        Err(e) => {
-            eprintln!("error: {}", describe(&e));
-            let misuse = e.downcast_ref::<Error>().is_some_and(Error::is_usage_error);
-            ExitCode::from(if misuse { 2 } else { 1 })
-        }
+        Err(e) => failed(&e),
     }
+}
+
+/// All commands and options of a binary, as clap knows them.
+pub fn command<A: ModalityArgs>() -> clap::Command {
+    // The three binaries differ in name and in what their inputs are called.
+    let name = format!("crosstune-{}", A::Modality::NAME);
+    let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);
+    Cli::<A>::command().name(name).about(about)
+}
+
+/// Prints help and version to stdout, wrong use to stderr.
+fn answered_by_clap(answer: &clap::Error) -> ExitCode {
+    let written = answer.print();
+    match printed(written) {
+        Err(e) if !answer.use_stderr() => failed(&e.into()),
+        _ => ExitCode::from(answer.exit_code() as u8),
+    }
+}
+
+/// Says what went wrong.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let known = error.downcast_ref::<Error>();
+    if !known.is_some_and(is_reader_gone) {
+        note(&format!("error: {}", describe(error)));
+    }
+    ExitCode::from(if known.is_some_and(Error::is_usage_error) { 2 } else { 1 })
 }
 
 fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {

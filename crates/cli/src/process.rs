@@ -3,7 +3,7 @@
 use std::{
     fs,
     panic::{self, AssertUnwindSafe},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -35,6 +35,33 @@ pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         bail!("this should not have happened, please report it: {last}")
     })
+}
+
+/// Whether stdout was closed when the process began. Before `main`, Rust opens /dev/null in its place,
+/// and what is written to it is lost without an error.
+pub(crate) fn began_without_stdout() -> bool {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    return closed::STDOUT.load(Ordering::Relaxed);
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    false
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod closed {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    pub(super) static STDOUT: AtomicBool = AtomicBool::new(false);
+
+    // SAFETY: the loader calls the functions of this section, which take nothing, before `main`.
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static LOOK: extern "C" fn() = look;
+
+    extern "C" fn look() {
+        // SAFETY: it only asks for the flags of a descriptor, which may not be there.
+        let closed = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } == -1;
+        STDOUT.store(closed, Ordering::Relaxed);
+    }
 }
 
 /// Time since the start of the process, including the loading of libtorch if the system tells.

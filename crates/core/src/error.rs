@@ -47,6 +47,26 @@ pub enum Error {
         /// What was wanted, what was found.
         problem: String,
     },
+    /// What was made could not come to its destination, and is kept elsewhere.
+    #[error("{path}: {problem}; the result is whole, in {kept}: use it there, or move it")]
+    Kept {
+        /// The destination.
+        path: PathBuf,
+        /// Why it is not there.
+        problem: String,
+        /// Where it is.
+        kept: PathBuf,
+    },
+    /// What was made could be written nowhere.
+    #[error("{path}: {problem}; nor could the result be written to {tried}: it is lost")]
+    Unsaved {
+        /// The destination.
+        path: PathBuf,
+        /// Why it is not there.
+        problem: String,
+        /// The other folders that were tried.
+        tried: String,
+    },
     /// No family of models is known that fits a checkpoint.
     #[error("{path}: {problem}")]
     Family {

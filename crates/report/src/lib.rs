@@ -34,7 +34,7 @@ pub use html::html;
 pub use markdown::markdown;
 pub use matrix::Matrix;
 pub use summary::{Against, AtSize, JumpStart, MeanPoint, Measured, Overall, Summary};
-pub use write::{Files, write};
+pub use write::{Files, NAMES, write};
 
 // The tests' sample speaks of the crate by its name.
 #[cfg(test)]

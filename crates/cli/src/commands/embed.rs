@@ -6,13 +6,12 @@ use anyhow::Result;
 use clap::Args;
 use crosstune_core::{
     Error, Modality, Origin, SourceFeatures,
+    files::refuse_existing,
     predict::{FeatureLevel, features},
 };
 
 use crate::{
-    args::{
-        ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs, setting,
-    },
+    args::{ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs},
     output::{format::count, say},
     setup::candidates::{self, Candidate, dataset},
 };
@@ -35,10 +34,7 @@ pub(crate) struct EmbedArgs<A: ModalityArgs> {
 }
 
 pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
-    if args.out.exists() {
-        let problem = format!("{} exists; name another file", args.out.display());
-        return Err(setting("--out", problem));
-    }
+    refuse_existing(&args.out)?;
     let WeightsArgs { weights, family } = args.source;
     let modality: A::Modality = args.modality.args.clone().try_into()?;
     let data = dataset::<A::Modality>(&args.samples, &args.layout)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use crosstune_core::files::read_json;
+use crosstune_core::files::{read_json, refuse_existing};
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
 use serde::Deserialize;
 
@@ -48,6 +48,7 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
         let problem = "only --format peft keeps the pretrained model apart; leave it out";
         return Err(setting("--base", problem));
     }
+    refuse_existing(&args.out)?;
     let (model, modality) = run::open::<M>(&args.run, Device::Cpu)?;
     match args.format {
         FormatArg::Hf => export::hugging_face(&model, &modality, &args.out)?,

@@ -65,7 +65,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
             "path": checkpoint.path(), "format": checkpoint.format().to_string(),
             "family": family, "trunk": trunk, "parameters": parameters, "tensors": tensors,
             "skipped": checkpoint.skipped().collect::<BTreeMap<_, _>>(),
-        }));
+        }))?;
         return Ok(());
     }
     let mut kinds = BTreeMap::<String, usize>::new();
@@ -92,7 +92,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         tree.insert(&name.split('.').collect::<Vec<_>>(), entry);
     }
     tree.preview(0, &mut text);
-    print(&(text.join("\n") + "\n"));
+    print(&(text.join("\n") + "\n"))?;
     Ok(())
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
 fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
     let (path, family) = (source.checkpoint().path(), source.config());
     if args.json {
-        print_json(&json!({"path": path, "family": family.name, "trunk": family.trunk}));
+        print_json(&json!({"path": path, "family": family.name, "trunk": family.trunk}))?;
         return Ok(());
     }
     let text = [
@@ -108,7 +108,7 @@ fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
         line("family", format!("{} (an architecture without weights)", family.name)),
         line("trunk", shape(&family.trunk)),
     ];
-    print(&(text.join("\n") + "\n"));
+    print(&(text.join("\n") + "\n"))?;
     Ok(())
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                 format!("{line}\n")
             } else {
                 format!("{}\t{}\n", text.unwrap_or(place), answer.text(labels, args.top))
-            });
+            })?;
         }
         Ok(())
     })?;

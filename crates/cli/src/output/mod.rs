@@ -4,6 +4,8 @@ pub(crate) mod format;
 pub(crate) mod metrics;
 mod print;
 pub(crate) mod progress;
+mod save;
 pub(crate) mod sheet;
 
-pub(crate) use print::{print, print_json, say};
+pub(crate) use print::{is_reader_gone, note, print, print_json, printed, say};
+pub(crate) use save::save;

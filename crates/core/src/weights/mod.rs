@@ -23,4 +23,4 @@ pub use resize::Resampling;
 pub use source::{Reshape, Reshaped, WeightSource};
 
 pub(crate) use key_map::{absent, same, transformed};
-pub(crate) use write::write_tensors;
+pub(crate) use write::{write_new_tensors, write_tensors};

@@ -1,14 +1,14 @@
 //! Writes named tensors to a file.
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::Path;
 
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, View};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
-use crate::files::beside;
+use crate::files::{replace_by, whole};
 
 /// Writes named tensors to a safetensors file, counts as i64 and all else as f32: first under
 /// another name, then renamed.
@@ -22,12 +22,20 @@ pub(crate) fn write_tensors(
         .collect::<Result<_>>()?;
     // transformers requires it.
     let metadata = Some([("format".to_string(), "pt".to_string())].into());
-    let partial = beside(path);
-    safetensors::serialize_to_file(tensors, metadata, &partial).map_err(|e| Error::Malformed {
-        path: path.to_path_buf(),
-        problem: format!("cannot be written ({e})"),
-    })?;
-    fs::rename(&partial, path).map_err(Error::io(path, "write"))
+    replace_by(path, |partial| {
+        safetensors::serialize_to_file(tensors, metadata, partial).map_err(|e| match e {
+            SafeTensorError::IoError(e) => Error::io(path, "write")(e),
+            e => Error::Malformed { path: path.to_path_buf(), problem: e.to_string() },
+        })
+    })
+}
+
+/// The same to a file that is not there yet.
+pub(crate) fn write_new_tensors(
+    tensors: impl IntoIterator<Item = (String, Tensor)>,
+    path: &Path,
+) -> Result<()> {
+    whole(path, |partial| write_tensors(tensors, partial))
 }
 
 /// A tensor's bytes as safetensors takes them.

@@ -14,6 +14,9 @@ pub(crate) struct CheckArgs<A: ModalityArgs> {
     /// file
     #[arg(long, value_name = "FILE")]
     pub(crate) sheet: Option<PathBuf>,
+    /// Replace the file of --sheet if it exists
+    #[arg(long, requires = "sheet")]
+    pub(crate) overwrite: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

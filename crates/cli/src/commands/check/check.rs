@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{args::CheckArgs, distribution::Distribution};
 use crate::{
-    args::ModalityArgs,
+    args::{ModalityArgs, refuse_existing},
     output::{
         format::{count, line},
         print, print_json, progress, sheet,
@@ -83,6 +83,9 @@ struct Extent {
 }
 
 pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
+    if let Some(sheet) = &args.sheet {
+        refuse_existing("--sheet", sheet, args.overwrite)?;
+    }
     let data = args.samples.open::<A::Modality>(&args.layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
@@ -110,12 +113,12 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         ignored: data.ignored.clone(),
     };
     if let Some(path) = &args.sheet {
-        sheet::write(path, &modality, &data)?;
+        sheet::write(path, &modality, &data, args.overwrite)?;
     }
     if args.json {
-        print_json(&serde_json::to_value(&report)?);
+        print_json(&serde_json::to_value(&report)?)?;
     } else {
-        print(&text(&report, A::Modality::SAMPLES));
+        print(&text(&report, A::Modality::SAMPLES))?;
     }
     Ok(if report.ok { Verdict::Fine } else { Verdict::Wrong })
 }

@@ -17,7 +17,7 @@ use crate::{
     args::{ModalityArgs, setting},
     output::{
         format::{count, percent, seconds},
-        print, print_json, say,
+        note, print, print_json, say,
     },
     setup::candidates::{self, Candidate, ReadSamples, dataset},
 };
@@ -102,14 +102,14 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
             "samples": all, "skipped": skipped, "classes": classes, "folds": args.folds,
             "chance": chance, "sources": ranked, "unusable": unusable,
             "seconds": start.elapsed().as_secs_f64(),
-        }));
+        }))?;
     } else {
         let samples = A::Modality::SAMPLES;
-        print(&format!("{} {samples} of {classes} classes, {} folds\n\n", count(all), args.folds));
-        print(&table(&ranked));
-        print(&notes(&ranked, &unusable, chance));
+        print(&format!("{} {samples} of {classes} classes, {} folds\n\n", count(all), args.folds))?;
+        print(&table(&ranked))?;
+        print(&notes(&ranked, &unusable, chance))?;
         if skipped > 0 {
-            eprintln!("skipped {skipped} {samples} that cannot be read");
+            note(&format!("skipped {skipped} {samples} that cannot be read"));
         }
         say("cost", seconds(start.elapsed().as_secs_f64()));
     }
@@ -154,7 +154,7 @@ fn measure<A: ModalityArgs>(
     let parts: Vec<usize> = read.indices.iter().map(|&at| folds[at]).collect();
     let (targets, classes) = (read.inference.classes(), data.labels.len());
     let seeds = match of.embedder {
-        Origin::Fresh => args.seeds.get(),
+        Origin::Fresh => args.seeds,
         Origin::Pretrained => 1,
     };
     let stats = match of.embedder {
@@ -163,7 +163,7 @@ fn measure<A: ModalityArgs>(
     };
     let (mut logmes, mut probes) = (vec![], vec![]);
     for seed in 0..seeds {
-        crosstune_core::seed(args.samples.seed + seed);
+        crosstune_core::seed(args.samples.seed.wrapping_add(seed));
         let model = of.model(&read.modality, &data.labels, args.compute.device.0)?;
         init_from_data(&model, &read.modality, &read.training, stats.as_ref());
         let size = args.compute.batch_size.get();

@@ -28,7 +28,7 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Refuse to train unless the training matches this plan, a file that --plan wrote
     #[arg(long, alias = "hold-to", value_name = "FILE", conflicts_with = "plan")]
     pub(crate) require_plan: Option<PathBuf>,
-    /// Replace the run folder if it exists
+    /// Replace the run folder, or the file of --plan or --find-lr, if it exists
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Use at most this many training samples of each class

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 use crosstune_core::{
-    Error, FitOptions, Modality, Model, Progress, Reshaped, Samples, Splits, files::replace, fit,
+    Error, FitOptions, Freeze, Modality, Model, Progress, Reshaped, Samples, Splits, fit,
     train::peak_lr,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{args::setting, process};
+use crate::{args::setting, output::save, process};
 
 /// The version of the file's format. Older ones have no number.
 const FORMAT: u32 = 2;
@@ -139,8 +139,9 @@ impl TrainPlan {
     }
 
     /// Writes it.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
-        Ok(replace(path, toml::to_string(self).context("the plan cannot be written as TOML")?)?)
+    pub(super) fn write(&self, path: &Path, overwrite: bool) -> Result<()> {
+        let plan = toml::to_string(self).context("the plan cannot be written as TOML")?;
+        save(path, plan, overwrite)
     }
 
     /// Checks that the training matches the plan in a file.
@@ -162,13 +163,25 @@ impl TrainPlan {
         };
         let Header { format, .. } = toml::from_str(text).map_err(malformed)?;
         let version = match format {
-            Some(FORMAT) => return Ok(toml::from_str(text).map_err(malformed)?),
+            Some(FORMAT) => {
+                return Ok(toml::from_str::<Self>(text).map_err(malformed)?.respelled());
+            }
             None => "an older",
             Some(format) if format < FORMAT => "an older",
             Some(_) => "a newer",
         };
         let problem = format!("written by {version} version; write it again with --plan");
         Err(setting("--require-plan", format!("{}: {problem}", path.display())))
+    }
+
+    /// With what is frozen as it is written now: `none` was `nothing`.
+    fn respelled(mut self) -> Self {
+        for phase in &mut self.phases {
+            if let Ok(freeze) = phase.frozen.parse::<Freeze>() {
+                phase.frozen = freeze.to_string();
+            }
+        }
+        self
     }
 
     /// The first difference of `now` to what was planned.
@@ -250,5 +263,8 @@ rates = [0.003]
         let written = toml::to_string(&plan).unwrap();
         assert!(written.starts_with("format = 2\n"), "{written}");
         assert_eq!(parse(&written).unwrap(), plan);
+
+        let earlier = format!("format = 2{}", OLD.replace("embedder,trunk", "nothing"));
+        assert_eq!(parse(&earlier).unwrap().phases[0].frozen, "none");
     }
 }

@@ -1,12 +1,12 @@
 //! `train`: from a pretrained model and labelled samples to a run folder.
 
-use std::time::Instant;
+use std::{mem, time::Instant};
 
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
     BadSample, CacheBudget, Dataset, FitOptions, FitReport, Modality, Model, Progress, RunWriter,
-    Splits, evaluate, files::replace, find_lr, fit,
+    Samples, Splits, error::one_line, evaluate, find_lr, fit,
 };
 
 use super::{
@@ -18,8 +18,8 @@ use super::{
     result::{Cost, Counts, Parameters, RunResult},
 };
 use crate::{
-    args::{LAYOUT, ModalityArgs, setting},
-    output::{format::percent, progress, say},
+    args::{LAYOUT, ModalityArgs, refuse_existing, setting},
+    output::{format::percent, note, progress, save, say},
     process,
     setup::job::{Built, TransferJob},
 };
@@ -29,6 +29,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     if !(0.0..1.0).contains(&args.validation) {
         let problem = format!("{}: must be at least 0 and below 1", args.validation);
         return Err(setting("--validation", problem));
+    }
+    for (option, file) in [("--plan", &args.plan), ("--find-lr", &args.find_lr)] {
+        if let Some(file) = file {
+            refuse_existing(option, file, args.overwrite)?;
+        }
     }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
@@ -65,13 +70,13 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     if let Some(path) = &args.plan {
         let planned = plan::TrainPlan::new(&model, recipe.name(), &options)?;
         let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
-        planned.write(path)?;
+        planned.write(path, args.overwrite)?;
         say("planned", path.display());
         return Ok(());
     }
     if let Some(path) = &args.find_lr {
         let curve = find_lr(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
-        replace(path, lr_plot::plot(&curve))?;
+        save(path, lr_plot::plot(&curve), args.overwrite)?;
         let rate = |rate: Option<f64>| rate.map_or("none".into(), |rate| format!("{rate:.1e}"));
         let (steepest, cautious) = (rate(curve.steepest), rate(curve.tenth_of_least));
         say(
@@ -81,12 +86,19 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         say("plotted", path.display());
         return Ok(());
     }
-    let Some(run) = run else { return Err(setting("--out", "name the run folder to create")) };
+    let Some(mut run) = run else { return Err(setting("--out", "name the run folder to create")) };
+    run.reserve(&model)?;
 
-    let (history, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
-    let evaluate = |samples: &crosstune_core::Samples| {
+    let (history, first_batch, step) = fitted(&model, &modality, &splits, &options, &mut run)?;
+    // A sample may have vanished meanwhile. What was trained is saved all the same.
+    let mut failed = None;
+    let mut evaluate = |samples: &Samples| {
         let score = || evaluate(&model, &modality, samples, options.batch_size);
-        (!samples.is_empty()).then(score).transpose()
+        let scored = (!samples.is_empty()).then(score).transpose();
+        scored.unwrap_or_else(|e| {
+            failed = Some(e);
+            None
+        })
     };
     let result = RunResult {
         version: env!("CARGO_PKG_VERSION"),
@@ -107,8 +119,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         },
         parameters: Parameters { trained, frozen },
         loaded: model.report().clone(),
-        validation: evaluate(&splits.validation)?,
-        test: evaluate(&splits.test)?,
+        validation: evaluate(&splits.validation),
+        test: evaluate(&splits.test),
         cost: Cost {
             seconds_to_first_batch: first_batch,
             seconds_per_step: step,
@@ -120,16 +132,19 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         history,
     };
     run.json(LAYOUT, &args.layout)?;
-    run.finish(&model, &modality, &result)?;
     say_result(&result);
+    run.finish(&model, &modality, &result)?;
     say("saved", args.out.unwrap_or_default().display());
-    Ok(())
+    match failed {
+        Some(e) => Err(e.into()),
+        None => Ok(()),
+    }
 }
 
 fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
     let mut data = args.samples.open::<A::Modality>(&args.layout)?;
     match args.limit_per_class {
-        Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
+        Some(0) => return Err(setting("--limit-per-class", "0: must be at least 1")),
         Some(limit) => data.limit_per_class(limit, args.fit.seed)?,
         None => {}
     }
@@ -164,13 +179,13 @@ fn fitted<M: Modality>(
     modality: &M,
     splits: &Splits,
     options: &FitOptions,
-    run: &RunWriter,
+    run: &mut RunWriter,
 ) -> Result<(FitReport, f64, f64)> {
-    let batches = splits.train.len().div_ceil(options.batch_size) * options.epochs;
+    let batches = splits.train.len().div_ceil(options.batch_size).saturating_mul(options.epochs);
     let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
     let bar = progress::training(batches.min(most));
     let first_batch = process::age().as_secs_f64();
-    let (mut last, mut times, mut cached) = (Instant::now(), vec![], 0);
+    let (mut last, mut times, mut cached, mut told) = (Instant::now(), vec![], 0, false);
     let (train, validation) = (&splits.train, &splits.validation);
     let history = fit(model, modality, train, validation, options, &mut |p| {
         match p {
@@ -178,6 +193,9 @@ fn fitted<M: Modality>(
                 cached += samples;
                 bar.set_message(format!("features of {cached} {} cached", M::SAMPLES));
             }
+            Progress::Uncached { error } => bar.suspend(|| {
+                note(&format!("warning: {}; features are not cached", one_line(error)));
+            }),
             Progress::Step { epoch, loss, accuracy, .. } => {
                 times.push(last.elapsed().as_secs_f64());
                 bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
@@ -186,7 +204,12 @@ fn fitted<M: Modality>(
                 bar.inc(1);
             }
             Progress::Epoch(record) => {
-                run.metric(record)?;
+                // It is written again with the model.
+                if let Err(e) = run.metric(record)
+                    && !mem::replace(&mut told, true)
+                {
+                    bar.suspend(|| note(&format!("warning: {}; training goes on", one_line(&e))));
+                }
                 show_epoch(&bar, record, options.epochs, model.spec().task);
             }
         }

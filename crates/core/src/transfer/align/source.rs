@@ -9,7 +9,7 @@ use super::otdd::Otdd;
 use crate::error::{Error, Result};
 use crate::nn::{Features, Pool};
 use crate::transfer::embedding_stats::{EmbeddingStats, feature_stats};
-use crate::weights::{Checkpoint, write_tensors};
+use crate::weights::{Checkpoint, write_new_tensors};
 
 /// The source model's own input embeddings.
 #[derive(Debug)]
@@ -73,10 +73,10 @@ impl SourceFeatures {
         Ok(Self::Labelled { features, targets })
     }
 
-    /// Writes labelled features to a file.
+    /// Writes labelled features to a new file.
     ///
     /// # Errors
-    /// If they have no labels, or the file cannot be written.
+    /// If they have no labels, or the file is there already or cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let Self::Labelled { features, targets } = self else {
             let problem = "statistics alone are not written; they are estimated from the weights";
@@ -86,7 +86,7 @@ impl SourceFeatures {
             ("features".to_string(), features.shallow_clone()),
             ("targets".to_string(), Tensor::from_slice(targets)),
         ];
-        write_tensors(tensors, path)
+        write_new_tensors(tensors, path)
     }
 
     /// The length of a feature.
