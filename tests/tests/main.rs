@@ -11,6 +11,7 @@ mod freezing;
 mod hub;
 #[cfg(unix)]
 mod kept;
+mod numbers;
 mod outside;
 mod pipeline;
 mod rank;
