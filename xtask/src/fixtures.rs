@@ -34,6 +34,6 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);
         process::run(Command::new(python).arg(path).args(args))?;
     }
-    println!("The fixtures are made; `git status` shows whether any of them changed.");
+    say!("The fixtures are made; `git status` shows whether any of them changed.");
     Ok(())
 }
