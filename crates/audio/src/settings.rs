@@ -257,8 +257,7 @@ impl Modality for AudioSettings {
 
     fn batch(&self, samples: &[&Tensor]) -> Batch {
         let lengths: Vec<i64> = samples.iter().map(|sample| sample.size()[0]).collect();
-        let padding = self.front_end.padding();
-        if padding == Padding::Full {
+        if self.front_end.padding() == Padding::Full {
             let frames = self.options.frames() as i64;
             let filled = samples.iter().zip(&lengths).map(|(sample, length)| {
                 let silence = self.front_end.silence(sample);
@@ -273,7 +272,7 @@ impl Modality for AudioSettings {
         let x = self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(&x));
         let longest = x.size()[1];
         let even = lengths.iter().all(|&length| length == longest);
-        let mask = (padding != Padding::Silent && !even).then(|| {
+        let mask = (!even).then(|| {
             let positions = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
             positions.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))
         });
@@ -315,7 +314,7 @@ impl Modality for AudioSettings {
             _ => Tensor::zeros([1, frames as i64, self.front_end.width() as i64], float),
         };
         let mask = match self.front_end.padding() {
-            Padding::Full | Padding::Silent => None,
+            Padding::Full => None,
             Padding::Masked if self.layout != FrameLayout::Sequence => None,
             Padding::Masked => Some(Tensor::ones(&x.size()[..2], (Kind::Bool, Device::Cpu))),
         };
