@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use crosstune_core::{
     Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
-    FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Preview, Result, Rng,
-    StemConfig, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
+    FrameEmbedderConfig, Input, Modality, Moments, Origin, Positions, Pretrained, Preview, Result,
+    Rng, StemConfig, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -247,11 +247,15 @@ impl Modality for AudioSettings {
         clip(open(input)?).map(Some)
     }
 
-    fn fit_normalization(&mut self, train: &[Tensor]) {
+    fn moments(&self, sample: &Tensor) -> Option<Moments> {
         // A pretrained model has the normalisation that it was trained with.
-        if self.adopted.is_none() && self.embedder == Origin::Fresh {
-            let hearing = self.hearing();
-            self.scale = Normalization::measure(train.iter().map(|kept| hearing.heard_of(kept)));
+        let measured = self.adopted.is_none() && self.embedder == Origin::Fresh;
+        measured.then(|| Normalization::moments(&self.hearing().heard_of(sample)))
+    }
+
+    fn fit_normalization(&mut self, train: &Moments) {
+        if let Some(scale) = Normalization::of(train) {
+            self.scale = Some(scale);
         }
     }
 

@@ -23,8 +23,8 @@ use crate::weights::{Origin, VarBuilder};
 ///
 /// In the order of use: [`adopt`](Self::adopt) once per source, [`survey`](Self::survey) once per
 /// training set, [`read_for_training`](Self::read_for_training) once per training sample and
-/// [`read`](Self::read) once per other one (in parallel),
-/// [`fit_normalization`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
+/// [`read`](Self::read) once per other one (in parallel), [`moments`](Self::moments) once per
+/// training sample, [`fit_normalization`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
 /// model, [`augment`](Self::augment) once per training sample and epoch, [`batch`](Self::batch) at
 /// every step.
 pub trait Modality:
@@ -128,9 +128,17 @@ pub trait Modality:
         Ok(None)
     }
 
-    /// Measures the training samples, as [`read_for_training`](Self::read_for_training) returned
-    /// them, so that `batch` can bring every sample to a common scale.
-    fn fit_normalization(&mut self, train: &[Tensor]) {
+    /// What [`fit_normalization`](Self::fit_normalization) has to know of one training sample, as
+    /// [`read_for_training`](Self::read_for_training) returned it; `None`: nothing, as the
+    /// normalisation is given. May run on any thread.
+    fn moments(&self, sample: &Tensor) -> Option<Moments> {
+        let _ = sample;
+        None
+    }
+
+    /// Takes over the moments of all training samples, so that `batch` can bring every sample to a
+    /// common scale.
+    fn fit_normalization(&mut self, train: &Moments) {
         let _ = train;
     }
 
@@ -211,6 +219,51 @@ pub trait Modality:
     /// Reads the settings back from a run folder.
     fn open(folder: &Path) -> Result<Self> {
         files::read_json(&folder.join(PREPROCESSING))
+    }
+}
+
+/// What the means and standard deviations of many samples' channels are computed from, so that no
+/// sample has to be kept for them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Moments {
+    /// Values in each channel.
+    pub count: u64,
+    /// The sum of each channel.
+    pub sums: Vec<f64>,
+    /// The sum of each channel's squares.
+    pub squares: Vec<f64>,
+}
+
+impl Moments {
+    /// Adds those of more samples, of as many channels. The last digit depends on the order.
+    pub fn add(&mut self, more: &Self) {
+        let add = |to: &mut Vec<f64>, more: &[f64]| {
+            to.resize(more.len(), 0.);
+            to.iter_mut().zip(more).for_each(|(to, more)| *to += more);
+        };
+        self.count += more.count;
+        add(&mut self.sums, &more.sums);
+        add(&mut self.squares, &more.squares);
+    }
+
+    /// The mean and the standard deviation of each channel; `None`: there are no values.
+    pub fn mean_and_std(&self) -> Option<Vec<(f64, f64)>> {
+        let count = self.count as f64;
+        let channel = |(sum, squares): (&f64, &f64)| {
+            let mean = sum / count;
+            (mean, (squares / count - mean.powi(2)).max(0.).sqrt())
+        };
+        (self.count > 0).then(|| self.sums.iter().zip(&self.squares).map(channel).collect())
+    }
+}
+
+/// Of samples one after the other.
+impl FromIterator<Moments> for Moments {
+    fn from_iter<I: IntoIterator<Item = Self>>(samples: I) -> Self {
+        samples.into_iter().fold(Self::default(), |mut all, one| {
+            all.add(&one);
+            all
+        })
     }
 }
 

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use crosstune_core::{
-    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Origin,
-    Pretrained, Preview, Result, Rng, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
+    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Moments,
+    Origin, Pretrained, Preview, Result, Rng, VarBuilder, checkpoint::PREPROCESSOR,
+    files::write_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -209,9 +210,14 @@ impl Modality for ImageSettings {
         Ok(Preview::Picture { width, height, rgb: picture.samples })
     }
 
-    fn fit_normalization(&mut self, train: &[Tensor]) {
-        if !train.is_empty() && !self.embedder_source.is_pretrained() {
-            self.scale = Normalization::measure(self.geometry.channels, train);
+    fn moments(&self, sample: &Tensor) -> Option<Moments> {
+        let measured = !self.embedder_source.is_pretrained();
+        measured.then(|| Normalization::moments(self.geometry.channels, sample))
+    }
+
+    fn fit_normalization(&mut self, train: &Moments) {
+        if let Some(scale) = Normalization::of(train) {
+            self.scale = scale;
         }
     }
 

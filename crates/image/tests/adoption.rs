@@ -66,7 +66,7 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
     let origin = settings.adopt(source).unwrap();
     settings.survey(&inputs.iter().collect::<Vec<_>>());
     let samples: Vec<_> = inputs.iter().map(|input| settings.read(input).unwrap()).collect();
-    settings.fit_normalization(&samples);
+    settings.fit_normalization(&samples.iter().filter_map(|x| settings.moments(x)).collect());
     let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
 
     seed(7);

@@ -51,7 +51,7 @@ fn each_choice_varies_by_the_seed_alone() {
     ] {
         let mut audio = settings(augment.clone());
         let kept = audio.read_for_training(&input).unwrap();
-        audio.fit_normalization(&[kept.shallow_clone()]);
+        audio.fit_normalization(&audio.moments(&kept).unwrap());
         let before = kept.copy();
         let [a, b, c] = [1, 1, 2].map(|seed| audio.augment(&kept, &mut rng(seed)));
         assert_eq!(a, b, "{augment:?}");
@@ -61,7 +61,8 @@ fn each_choice_varies_by_the_seed_alone() {
         assert_eq!(kept, before, "{augment:?} changed what was kept");
         // The scale is that of what is heard, however training samples are kept.
         let mut plain = settings(Augment::default());
-        plain.fit_normalization(&[plain.read(&input).unwrap()]);
+        let read = plain.read(&input).unwrap();
+        plain.fit_normalization(&plain.moments(&read).unwrap());
         assert_eq!(audio.scale(), plain.scale());
         let again: AudioSettings =
             serde_json::from_str(&serde_json::to_string(&audio).unwrap()).unwrap();
@@ -75,7 +76,7 @@ fn a_mask_hides_behind_the_mean_of_the_training_set() {
     let (mut audio, input) =
         (settings(Augment { masks: Some(3), ..Augment::default() }), input(&folder));
     let kept = audio.read_for_training(&input).unwrap();
-    audio.fit_normalization(&[kept.shallow_clone()]);
+    audio.fit_normalization(&audio.moments(&kept).unwrap());
     let varied = audio.augment(&kept, &mut rng(5));
     let hidden = varied.ne_tensor(&kept);
     let scaled = audio.batch(&[&varied]).x.squeeze_dim(0);

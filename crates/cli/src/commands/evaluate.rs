@@ -7,7 +7,7 @@ use clap::Args;
 use crosstune_core::files::read_json;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    DEFAULT_MEMORY, Dataset, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
+    Dataset, MemoryBudget, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
 };
 
 use crate::{
@@ -53,7 +53,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let items = data::evaluation(&args.data, &layout, labels, "DATA")?;
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) =
-        Samples::read(&modality, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || {
+        Samples::read(&modality, &items, ReadMode::Inference, &mut MemoryBudget::default(), || {
             bar.inc(1)
         });
     bar.finish_and_clear();

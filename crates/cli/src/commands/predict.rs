@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::predict::score;
-use crosstune_core::{DEFAULT_MEMORY, Error, Input, Modality, ReadMode, Samples, Spec, Task};
+use crosstune_core::{Error, Input, MemoryBudget, Modality, ReadMode, Samples, Spec, Task};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -51,7 +51,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         items.extend(modality.items(file)?);
     }
     let (samples, bad) =
-        Samples::read(&modality, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || ());
+        Samples::read(&modality, &items, ReadMode::Inference, &mut MemoryBudget::default(), || ());
     if !bad.is_empty() {
         return Err(Error::BadSamples(bad).into());
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    DEFAULT_MEMORY, Dataset, Device, Input, LoadParts, Modality, Model, Origin, Pretrained,
-    ReadMode, Samples, Task,
+    Dataset, Device, Input, LoadParts, MemoryBudget, Modality, Model, Origin, Pretrained, ReadMode,
+    Samples, Task,
 };
 
 use super::weights;
@@ -80,7 +80,7 @@ pub(crate) fn read<M: Modality>(
     data: &Dataset,
     skip_bad: bool,
 ) -> Result<ReadSamples<M>> {
-    let mut memory = DEFAULT_MEMORY;
+    let mut memory = MemoryBudget::default();
     let bar = progress::reading(2 * data.train.len(), M::SAMPLES);
     let mut samples =
         |modality: &M, mode| Samples::read(modality, &data.train, mode, &mut memory, || bar.inc(1));
@@ -88,7 +88,7 @@ pub(crate) fn read<M: Modality>(
     refuse_bad(bad, skip_bad, !training.is_empty())?;
     let (inference, bad) = samples(&modality, ReadMode::Inference);
     bar.finish_and_clear();
-    modality.fit_normalization(&training.in_memory_subset(usize::MAX));
+    modality.fit_normalization(training.moments());
     let readable = |&at: &usize| bad.iter().all(|b| b.place != data.train[at].place);
     let indices = (0..data.train.len()).filter(readable).collect();
     let skipped = refuse_bad(bad, skip_bad, !inference.is_empty())?.len();

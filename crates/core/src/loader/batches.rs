@@ -6,6 +6,7 @@ use std::thread;
 use rayon::prelude::*;
 use tch::Tensor;
 
+use super::budget::at_once;
 use super::samples::{ReadMode, Samples};
 use crate::error::Result;
 use crate::modality::Modality;
@@ -13,7 +14,7 @@ use crate::nn::{Batch, CutPoint};
 use crate::random::rng;
 use crate::task::Target;
 
-/// How many batches are prepared ahead.
+/// The most batches that are prepared ahead.
 const AHEAD: usize = 4;
 
 /// What batches are for.
@@ -107,16 +108,20 @@ pub(crate) fn load_batches(
             consume(list, together(source, list, rows))
         });
     }
+    let Some((list, rest)) = lists.split_first() else { return Ok(()) };
     // libtorch decides how many threads a thread's operations have when that thread first asks, by
     // what any thread set last. So this one asks before the other sets it, and resets it for later
     // threads.
     let threads = tch::get_num_threads();
+    let first = prepare(source, list, mode)?;
+    let ahead = ahead(source.samples(), lists, &first.batch);
     let done = thread::scope(|scope| {
-        let (send, receive) = mpsc::sync_channel(AHEAD);
+        // One is in hand while it waits for room.
+        let (send, receive) = mpsc::sync_channel(ahead - 1);
         scope.spawn(move || {
             // One: the device's own operations need the others.
             tch::set_num_threads(1);
-            for list in lists {
+            for list in rest {
                 let prepared = prepare(source, list, mode);
                 let failed = prepared.is_err();
                 // The receiver is gone where `consume` failed.
@@ -125,10 +130,21 @@ pub(crate) fn load_batches(
                 }
             }
         });
-        lists.iter().zip(receive).try_for_each(|(list, prepared)| consume(list, prepared?))
+        consume(list, first)?;
+        rest.iter().zip(receive).try_for_each(|(list, prepared)| consume(list, prepared?))
     });
     tch::set_num_threads(threads);
     done
+}
+
+/// How many batches may be prepared ahead in the samples' budget, told by the first: at least one.
+fn ahead(samples: &Samples, lists: &[Vec<usize>], first: &Batch) -> usize {
+    let values = |list: &Vec<usize>| list.iter().map(|&at| samples.length(at)).sum::<usize>();
+    let largest = lists.iter().map(values).max().unwrap_or(0);
+    let of = |x: &Tensor| x.numel() * x.kind().elt_size_in_bytes();
+    let bytes = of(&first.x) + first.attention_mask.as_ref().map_or(0, of);
+    let growth = largest as f64 / lists.first().map_or(1, values).max(1) as f64;
+    at_once(samples.ahead(), (bytes as f64 * growth) as usize, AHEAD)
 }
 
 fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<PreparedBatch> {

@@ -165,7 +165,7 @@ fn measure<A: ModalityArgs>(
     for seed in 0..seeds {
         crosstune_core::seed(args.samples.seed + seed);
         let model = of.model(&read.modality, &data.labels, args.compute.device.0)?;
-        init_from_data(&model, &read.modality, &read.training, stats.as_ref());
+        init_from_data(&model, &read.modality, &read.training, stats.as_ref())?;
         let size = args.compute.batch_size.get();
         let stage = FeatureLevel::Pooled;
         let features = crosstune_core::predict::features(
