@@ -51,7 +51,8 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) errors: usize,
     /// Memory for decoded samples (the rest are read again every epoch), and as much again for
-    /// cached features (the rest go to disk); for example 500M or 16G
+    /// cached features (the rest go to disk); for example 500M or 16G. The result is the same under
+    /// any
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
 

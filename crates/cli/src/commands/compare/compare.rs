@@ -107,7 +107,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         threshold: args.threshold,
         version: env!("CARGO_PKG_VERSION").into(),
         made: machine::today(),
-        machine: machine::describe(args.fit.device.0, args.fit.matmul_precision.into()),
+        machine: machine::describe(&args.fit),
         arms,
         error_examples,
     };

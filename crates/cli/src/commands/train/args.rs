@@ -48,7 +48,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     #[arg(long)]
     pub(crate) skip_bad: bool,
     /// Memory for decoded samples (the rest are read again every epoch), and as much again for
-    /// cached features (the rest go to disk); for example 500M or 16G
+    /// cached features (the rest go to disk); for example 500M or 16G. The result is the same under
+    /// any
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
     /// Do not cache the outputs of frozen layers

@@ -23,6 +23,9 @@ pub(super) struct TrainPlan {
     version: String,
     recipe: String,
     batch_size: usize,
+    /// Whether it is computed in one thread.
+    #[serde(default)]
+    deterministic: bool,
     /// The phases, with what each freezes.
     phases: Vec<Phase>,
     /// The source's tensors that are not used.
@@ -58,6 +61,8 @@ struct Estimate {
     seconds: f64,
     /// The peak of the process after two steps.
     memory_mib: Option<f64>,
+    /// Of the CPU, for computing.
+    threads: Option<i32>,
 }
 
 /// What a plan of any version has.
@@ -71,7 +76,12 @@ struct Header {
 impl TrainPlan {
     /// The plan for a model that is ready to train. Applies the freezing of every phase in turn,
     /// and at the end that of the first.
-    pub(super) fn new(model: &Model, recipe: &str, options: &FitOptions) -> Result<Self> {
+    pub(super) fn new(
+        model: &Model,
+        recipe: &str,
+        options: &FitOptions,
+        deterministic: bool,
+    ) -> Result<Self> {
         let trainable = || -> Vec<String> {
             let trained = model.store().variables().into_iter();
             trained.filter(|(_, t)| t.requires_grad()).map(|(name, _)| name).collect()
@@ -106,6 +116,7 @@ impl TrainPlan {
             version: env!("CARGO_PKG_VERSION").into(),
             recipe: recipe.into(),
             batch_size: options.batch_size,
+            deterministic,
             phases,
             unused: report.unused.clone(),
             reshaped: report.reshaped.clone(),
@@ -135,7 +146,9 @@ impl TrainPlan {
         let seconds_per_step = step * options.accumulate as f64;
         let seconds = seconds_per_step * steps as f64;
         let memory_mib = process::peak_memory_mib();
-        Ok(Self { estimate: Some(Estimate { seconds_per_step, seconds, memory_mib }), ..self })
+        let threads = Some(tch::get_num_threads());
+        let estimate = Estimate { seconds_per_step, seconds, memory_mib, threads };
+        Ok(Self { estimate: Some(estimate), ..self })
     }
 
     /// Writes it.
@@ -181,6 +194,9 @@ impl TrainPlan {
         }
         if self.batch_size != now.batch_size {
             return Some(said("batch_size", &self.batch_size, &now.batch_size));
+        }
+        if self.deterministic != now.deterministic {
+            return Some(said("deterministic", &self.deterministic, &now.deterministic));
         }
         if self.phases != now.phases {
             return Some(said("phases", &self.phases, &now.phases));

@@ -20,6 +20,8 @@ pub(super) struct RunResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) aligned: Option<AlignReport>,
     pub(super) matmul_precision: MatmulPrecision,
+    /// Whether it was computed in one thread, so that no other number of threads gives other weights.
+    pub(super) deterministic: bool,
     pub(super) options: FitOptions,
     pub(super) samples: Counts,
     pub(super) parameters: Parameters,
@@ -58,6 +60,6 @@ pub(super) struct Cost {
     /// From the start of the process to the end of the final evaluation.
     pub(super) seconds: f64,
     pub(super) peak_memory_mib: Option<f64>,
-    /// Of the CPU, for computing.
+    /// Of the CPU, for computing. With as many, on the same machine, the weights come out the same.
     pub(super) threads: i32,
 }

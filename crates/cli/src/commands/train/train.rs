@@ -60,10 +60,12 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     say_phases(&options);
     let recipe = args.transfer.recipe;
     if let Some(path) = &args.require_plan {
-        plan::TrainPlan::new(&model, recipe.name(), &options)?.require(path)?;
+        plan::TrainPlan::new(&model, recipe.name(), &options, args.fit.deterministic)?
+            .require(path)?;
     }
     if let Some(path) = &args.plan {
-        let planned = plan::TrainPlan::new(&model, recipe.name(), &options)?;
+        let planned =
+            plan::TrainPlan::new(&model, recipe.name(), &options, args.fit.deterministic)?;
         let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
         planned.write(path)?;
         say("planned", path.display());
@@ -98,6 +100,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         batch_norm: args.transfer.batch_norm.into(),
         aligned,
         matmul_precision: args.fit.matmul_precision.into(),
+        deterministic: args.fit.deterministic,
         samples: Counts {
             train: splits.train.len(),
             validation: splits.validation.len(),
