@@ -1,6 +1,7 @@
 //! The binaries and crates end to end, as a person uses them.
 
 mod check;
+mod company;
 mod compare;
 mod errors;
 mod export;
@@ -13,6 +14,7 @@ mod pipeline;
 mod feature_maps;
 mod rank;
 mod recipes;
+mod reproducible;
 mod runs;
 mod support;
 mod targets;
