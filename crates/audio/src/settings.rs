@@ -163,6 +163,10 @@ impl Modality for AudioSettings {
     const EXTENSIONS: &'static [&'static str] = Recording::EXTENSIONS;
     const SIZE: &'static [&'static str] = &["length, seconds"];
 
+    fn recognises(start: &[u8]) -> bool {
+        Recording::starts(start)
+    }
+
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
             return self.take_over(Self::open(run)?, source.config().trunk.accepts());

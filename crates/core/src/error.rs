@@ -1,6 +1,7 @@
 //! What can go wrong, each with the name of the thing and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fmt, io};
 
 /// This crate's result.
@@ -182,10 +183,10 @@ impl Error {
 }
 
 /// Where an input was found, for messages.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
-    /// The file, or the table.
-    pub path: PathBuf,
+    /// The file, or the table, which all its rows share.
+    pub path: Arc<Path>,
     /// The line of a table, or the row of one that has no lines, counted from 1.
     pub line: Option<u64>,
 }

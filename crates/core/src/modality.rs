@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 
-use crate::data::{Input, InputKind, Item, Layout};
+use crate::data::{Input, InputKind, Layout};
 use crate::error::{BoxError, Result};
 use crate::family::Pretrained;
 use crate::files;
@@ -168,15 +168,22 @@ pub trait Modality:
         Ok(serde_json::Map::new())
     }
 
-    /// The items that one file of a `predict` call stands for: itself, unless the modality keeps
-    /// many inputs in a file.
-    fn items(&self, path: &Path) -> Result<Vec<Item>> {
-        Ok(vec![Item::file(path)])
+    /// Whether a file that starts with these bytes, or consists of them if there are fewer, holds an
+    /// input, whatever its name.
+    fn recognises(start: &[u8]) -> bool {
+        let _ = start;
+        false
+    }
+
+    /// Whether a model is asked about pairs of texts.
+    fn takes_pairs(&self) -> bool {
+        false
     }
 
     /// How a data set of this modality is read, everything left to be found out.
     fn layout() -> Layout {
-        Layout::new(Self::INPUTS, Self::SAMPLES, Self::EXTENSIONS)
+        let recognises = Self::recognises;
+        Layout { recognises, ..Layout::new(Self::INPUTS, Self::SAMPLES, Self::EXTENSIONS) }
     }
 
     /// A classifier for inputs of this modality on the trunk of `source`, mean-pooled. `embedder` is

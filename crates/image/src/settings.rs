@@ -137,6 +137,10 @@ impl Modality for ImageSettings {
         &["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"];
     const SIZE: &'static [&'static str] = &["width, pixels", "height, pixels"];
 
+    fn recognises(start: &[u8]) -> bool {
+        Picture::starts(start)
+    }
+
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
             return self.take_over(Self::open(run)?, source.config().trunk.accepts());

@@ -24,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in args {
         for (line, text) in (1..).zip(fs::read_to_string(&path)?.lines()) {
             let text = text.split('\t').next().unwrap_or_default();
-            items.push(Item::text(text, Location { path: path.clone(), line: Some(line) }));
+            items
+                .push(Item::text(text, Location { path: path.as_path().into(), line: Some(line) }));
         }
     }
     let mut settings = TextSettings::default();

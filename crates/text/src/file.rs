@@ -42,21 +42,3 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TextError> {
 pub(crate) fn decode(file: &[u8]) -> Result<&str, TextError> {
     Ok(encoding::decode(file)?)
 }
-
-/// The lines that are not blank, each with its number, counted from 1.
-pub(crate) fn sentences(text: &str) -> impl Iterator<Item = (u64, &str)> {
-    (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_found_whatever_ends_them() {
-        let text = decode("\u{FEFF}first\r\n\r\n  \t\nfourth \n最後".as_bytes()).unwrap();
-        let lines: Vec<_> = sentences(text).collect();
-        assert_eq!(lines, [(1, "first"), (4, "fourth "), (5, "最後")]);
-        assert_eq!(sentences(decode(b"").unwrap()).count(), 0);
-    }
-}

@@ -28,6 +28,12 @@ impl Recording {
     /// Endings of the files that are recordings, in lower case, without the dot.
     pub const EXTENSIONS: &[&str] = Kind::EXTENSIONS;
 
+    /// Whether a file that starts with these bytes is a recording. A text may begin with `ID3`, too.
+    pub fn starts(start: &[u8]) -> bool {
+        let tagged = start.starts_with(b"ID3") && start.get(3).is_none_or(|&major| major > 9);
+        !tagged && Kind::of(start).is_ok()
+    }
+
     /// Opens a file and reads its header.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub use modality::ModalityArgs;
 
 pub(crate) use bytes::Bytes;
 pub(crate) use compute::ComputeArgs;
-pub(crate) use data::{DataArgs, LAYOUT, LayoutArgs};
+pub(crate) use data::{DataArgs, InputArgs, LAYOUT, LayoutArgs};
 pub(crate) use fit::FitArgs;
 pub(crate) use modality::ModalityFlags;
 pub(crate) use samples::SampleArgs;

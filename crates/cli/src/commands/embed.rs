@@ -13,7 +13,7 @@ use crate::{
     args::{
         ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs, setting,
     },
-    output::{format::count, say},
+    output::{format::count, say, say_skipped},
     setup::candidates::{self, Candidate, dataset},
 };
 
@@ -57,9 +57,7 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     let features = features(&model, &read.modality, &read.inference, FeatureLevel::Embedded, size)?;
     SourceFeatures::labelled(&features, &read.inference.classes()).save(&args.out)?;
     let samples = A::Modality::SAMPLES;
-    if read.skipped > 0 {
-        say("skipped", format!("{} {samples} that cannot be read", read.skipped));
-    }
+    say_skipped(&read.skipped, samples);
     let (n, width) = (read.inference.len(), features.size()[1]);
     let classes = data.labels.len();
     let what = format!("{} {samples} of {classes} classes, width {width}", count(n));

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use crosstune_core::files::read_json;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    DEFAULT_MEMORY, Dataset, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
+    DEFAULT_MEMORY, Dataset, Layout, Modality, ReadMode, Samples,
+    data::{self, Gathered},
+    evaluate as measure,
 };
 
 use crate::{
-    args::{ComputeArgs, LAYOUT, LayoutArgs, SourceArgs, setting},
-    output::{metrics, print, print_json, progress},
+    args::{ComputeArgs, LayoutArgs, SourceArgs, setting},
+    output::{metrics, print, print_json, progress, say, say_skipped, skipped},
     setup::open::open,
 };
 
@@ -22,7 +23,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) source: SourceArgs,
     /// Labelled samples, in any layout that train takes; the test split, if there is one
     pub(crate) data: PathBuf,
-    /// Skip samples that cannot be read
+    /// Leave out samples that cannot be read, and name them
     #[arg(long)]
     pub(crate) skip_bad: bool,
     #[command(flatten)]
@@ -35,12 +36,9 @@ pub(crate) struct EvaluateArgs {
 }
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
-    let layout = match Spec::is_at(&args.source.path) {
-        true => args.layout.clone().or(read_json(&args.source.path.join(LAYOUT))?),
-        false => args.layout.clone(),
-    };
+    let layout = args.layout.clone().or_of(&args.source.path)?;
     let asked = args.layout.task();
-    let mut layout = layout.layout::<M>()?;
+    let mut layout = Layout { skip_bad: args.skip_bad, ..layout.layout::<M>()? };
     let labels = || Ok(Dataset::open(&args.data, &layout)?.labels);
     let device = args.compute.device.0;
     let (model, modality) = open::<M>(&args.source, labels, device)?;
@@ -50,7 +48,9 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         return Err(setting("--task", problem));
     }
     layout.task = task;
-    let items = data::evaluation(&args.data, &layout, labels, "DATA")?;
+    let Gathered { items, bad: unusable, notes, .. } =
+        data::evaluation(&args.data, &layout, labels, "DATA")?;
+    notes.iter().for_each(|note| say("note", note));
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) =
         Samples::read(&modality, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || {
@@ -58,18 +58,17 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         });
     bar.finish_and_clear();
     let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
+    let skipped = skipped(&unusable, &bad);
     let size = args.compute.batch_size.get();
     let evaluation = measure(&model, &modality, &samples, size)?;
     if args.json {
         print_json(&serde_json::json!({
             "labels": labels,
-            "skipped": bad.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "skipped": skipped,
             "evaluation": evaluation,
         }));
     } else {
-        if !bad.is_empty() {
-            eprintln!("skipped {} {} that cannot be read", bad.len(), M::SAMPLES);
-        }
+        say_skipped(&skipped, M::SAMPLES);
         print(&metrics::table(&evaluation, labels, M::SAMPLES));
     }
     Ok(())

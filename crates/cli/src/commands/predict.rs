@@ -1,19 +1,22 @@
 //! `predict`: labels or values for files.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::predict::score;
-use crosstune_core::{DEFAULT_MEMORY, Error, Input, Modality, ReadMode, Samples, Spec, Task};
+use crosstune_core::{
+    DEFAULT_MEMORY, Error, Input, Layout, Modality, ReadMode, Samples, Spec, Task, data,
+    loader::refuse_bad,
+};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use crate::{
-    args::{ComputeArgs, SourceArgs},
+    args::{ComputeArgs, InputArgs, LayoutArgs, SourceArgs},
     output::{
         format::{number, percent},
-        print,
+        print, say, say_ignored, say_skipped, skipped,
     },
     setup::open::open,
 };
@@ -22,9 +25,15 @@ use crate::{
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Files to label; a text file is labelled line by line
+    /// Inputs to label: files, folders of them, and tables as train takes them, with or without
+    /// labels; a text without columns is labelled line by line
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Leave out inputs that cannot be read, and name them
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    #[command(flatten)]
+    pub(crate) inputs: InputArgs,
     /// Number of classes to show, most probable first (a multi-label model shows all labels above
     /// 50 %)
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -38,23 +47,30 @@ pub(crate) struct PredictArgs {
 
 pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     for file in &args.files {
-        if !file.is_file() {
+        if !file.exists() {
             let path = file.clone();
-            return Err(Error::Path { path, problem: "no such file".into() }.into());
+            return Err(Error::Path { path, problem: "no such file or folder".into() }.into());
         }
     }
     let unnamed = || Ok(vec![]);
     let device = args.compute.device.0;
     let (model, modality) = open::<M>(&args.source, unnamed, device)?;
-    let mut items = vec![];
+    let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?.layout::<M>()?;
+    let layout = Layout { pairs: modality.takes_pairs(), skip_bad: args.skip_bad, ..layout };
+    let (mut items, mut unusable) = (vec![], vec![]);
     for file in &args.files {
-        items.extend(modality.items(file)?);
+        let mut found = data::inputs(file, &layout)?;
+        items.append(&mut found.items);
+        unusable.append(&mut found.bad);
+        found.notes.iter().for_each(|note| say("note", note));
+        say_ignored(&found.ignored, M::SAMPLES);
     }
     let (samples, bad) =
         Samples::read(&modality, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || ());
-    if !bad.is_empty() {
-        return Err(Error::BadSamples(bad).into());
-    }
+    let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
+    say_skipped(&skipped(&unusable, &bad), M::SAMPLES);
+    let unread: HashSet<_> = bad.iter().map(|bad| &bad.place).collect();
+    items.retain(|item| !unread.contains(&item.place));
     let labels = &model.spec().labels;
     let size = args.compute.batch_size.get();
     score(&model, &modality, &samples, size, |chosen, answers| {

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::found::Found;
+use super::found::{Found, RawTarget};
+use super::gathering::{Gathering, Unusable};
 use super::group::GROUP_PATTERN;
+use super::inputs::Gathered;
 use super::item::{Item, Split};
 use super::layout::Layout;
 use super::{folder, group, labels, manifest, split};
@@ -28,6 +30,10 @@ pub struct Dataset {
     pub test: Vec<Item>,
     /// Files that are not samples: their extensions, and how many there are of each.
     pub ignored: Vec<(String, usize)>,
+    /// What is named and cannot be had; empty unless [`Layout::skip_bad`] leaves it out.
+    pub bad: Vec<Unusable>,
+    /// What should be said of how it was read, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -47,39 +53,67 @@ impl Dataset {
     /// classes, or a value is no finite number.
     pub fn open(path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         let path = path.as_ref();
-        let found = gather(path, layout, "--data")?;
-        let ignored = if path.is_dir() {
-            let read = found.iter().map(|f| f.place.path.as_path()).collect();
-            folder::ignored(path, layout, &read)
-        } else {
-            Default::default()
+        if layout.limit_per_class.is_some() {
+            check_classes(layout.task)?;
+        }
+        let mut all = Gathering::all(layout, |all| gather(path, all, "--data"))?;
+        let ignored = match path.is_dir() {
+            true => folder::ignored(path, layout, &all.tables),
+            false => Default::default(),
         };
         let (mut train, mut validation, mut test) = (vec![], vec![], vec![]);
-        for found in found {
+        for found in std::mem::take(&mut all.found) {
             match found.split {
                 None | Some(Split::Train) => train.push(found),
                 Some(Split::Validation) => validation.push(found),
                 Some(Split::Test) => test.push(found),
             }
         }
+        refuse_missing(&mut train, &mut all);
+        for (split, found) in [(Split::Validation, &mut validation), (Split::Test, &mut test)] {
+            let known = |label: &str| train.iter().any(|found| found.label.names(label));
+            if let Some(reason) = unlabelled(found, known) {
+                let (n, samples) = (found.len(), layout.samples);
+                found.clear();
+                all.notes.push(format!(
+                    "the {split} split has no labels ({reason}): its {n} {samples} are left out"
+                ));
+            }
+            refuse_missing(found, &mut all);
+        }
+        let mut bad = all.bad(path)?;
+        if let (true, Some(first)) = (train.is_empty(), bad.first()) {
+            let (n, samples) = (bad.len(), layout.samples);
+            let problem = format!("none of its {samples} can be used; the first of {n}: {first}");
+            return Err(Error::Data { path: path.to_path_buf(), problem });
+        }
         let labels = labels::labels(layout.task, &train, path)?;
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
         }
+        let mut items =
+            |found| labels::items(layout.task, found, &labels, layout.skip_bad.then_some(&mut bad));
+        let (train, validation, test) = (items(train)?, items(validation)?, items(test)?);
         Ok(Self {
             path: path.to_path_buf(),
             task: layout.task,
-            train: labels::items(layout.task, train, &labels)?,
-            validation: labels::items(layout.task, validation, &labels)?,
-            test: labels::items(layout.task, test, &labels)?,
+            train,
+            validation,
+            test,
             labels,
             ignored: ignored.into_iter().collect(),
+            bad,
+            notes: all.notes,
         })
     }
 
     /// Replaces the test split by what [`evaluation`] reads from elsewhere.
     pub fn with_test(mut self, path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
-        self.test = evaluation(path, layout, &self.labels, "--eval-data")?;
+        let Gathered { items, bad, notes, .. } =
+            evaluation(path, layout, &self.labels, "--eval-data")?;
+        self.test = items;
+        self.bad.extend(bad);
+        self.notes.extend(notes);
         Ok(self)
     }
 
@@ -88,10 +122,7 @@ impl Dataset {
     /// # Errors
     /// If an item has not exactly one class.
     pub fn limit_per_class(&mut self, limit: usize, seed: u64) -> Result<()> {
-        if self.task != Task::SingleLabel {
-            let problem = format!("{} gives no class of its own to each sample", self.task);
-            return Err(Error::setting("--limit-per-class", problem));
-        }
+        check_classes(self.task)?;
         split::limit_per_class(&mut self.train, limit, seed);
         Ok(())
     }
@@ -189,17 +220,68 @@ pub fn evaluation(
     layout: &Layout,
     labels: &[String],
     option: &'static str,
-) -> Result<Vec<Item>> {
-    let mut found = gather(path.as_ref(), layout, option)?;
+) -> Result<Gathered> {
+    let path = path.as_ref();
+    // The limit is for what a model learns from.
+    let layout = &Layout { limit_per_class: None, ..layout.clone() };
+    let mut all = Gathering::all(layout, |all| gather(path, all, option))?;
+    let mut found = std::mem::take(&mut all.found);
     if found.iter().any(|f| f.split == Some(Split::Test)) {
         found.retain(|f| f.split == Some(Split::Test));
     }
-    labels::items(layout.task, found, labels)
+    if let Some(reason) = unlabelled(&found, |label| labels.iter().any(|known| known == label)) {
+        return Err(Error::Data {
+            path: path.to_path_buf(),
+            problem: format!(
+                "none of its {} {} has a label to compare answers with ({reason}); name another \
+                 split's file, or ask for answers alone with predict",
+                found.len(),
+                layout.samples
+            ),
+        });
+    }
+    refuse_missing(&mut found, &mut all);
+    let mut bad = all.bad(path)?;
+    let skipped = layout.skip_bad.then_some(&mut bad);
+    let items = labels::items(layout.task, found, labels, skipped)?;
+    Ok(Gathered { items, bad, notes: all.notes, ignored: vec![] })
 }
 
-fn gather(path: &Path, layout: &Layout, option: &'static str) -> Result<Vec<Found>> {
+/// Samples that are limited by class have one each.
+fn check_classes(task: Task) -> Result<()> {
+    match task {
+        Task::SingleLabel => Ok(()),
+        _ => {
+            let problem = format!("{task} gives no class of its own to each sample");
+            Err(Error::setting("--limit-per-class", problem))
+        }
+    }
+}
+
+/// Why no sample of a split has a label: each is missing, or -1 where that is none of the `known`.
+fn unlabelled(found: &[Found], known: impl Fn(&str) -> bool) -> Option<&'static str> {
+    const NONE: &str = "-1";
+    let none = |found: &Found| match &found.label {
+        RawTarget::Missing(_) => true,
+        label => label.names(NONE) && !known(NONE),
+    };
+    (!found.is_empty() && found.iter().all(none)).then_some("each is missing or -1")
+}
+
+/// Samples without a label cannot be used.
+fn refuse_missing(found: &mut Vec<Found>, all: &mut Gathering<'_>) {
+    found.retain(|found| match &found.label {
+        RawTarget::Missing(problem) => {
+            all.refuse(found.place.clone(), problem);
+            false
+        }
+        RawTarget::Labels(_) | RawTarget::Cells { .. } => true,
+    });
+}
+
+fn gather(path: &Path, all: &mut Gathering<'_>, option: &'static str) -> Result<()> {
     if !path.exists() {
         return Err(Error::setting(option, format!("{}: no such file or folder", path.display())));
     }
-    if path.is_dir() { folder::gather(path, layout) } else { manifest::gather(path, layout) }
+    if path.is_dir() { folder::gather(path, all) } else { manifest::gather(path, all) }
 }

@@ -106,7 +106,7 @@ impl Item {
 
     /// A file whose target is not known.
     pub fn file(path: &Path) -> Self {
-        let place = Location { path: path.to_path_buf(), line: None };
+        let place = Location { path: path.into(), line: None };
         Self::new(Input::File(path.to_path_buf()), place)
     }
 

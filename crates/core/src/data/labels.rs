@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::found::{Found, RawTarget};
+use super::gathering::Unusable;
 use super::item::Item;
 use crate::error::{Error, Result};
 use crate::task::{Target, Task};
@@ -20,18 +21,12 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
     if let RawTarget::Cells { columns, .. } = &first.label {
         return Ok(columns.to_vec());
     }
-    let names: BTreeSet<&str> = train
-        .iter()
-        .flat_map(|found| match &found.label {
-            RawTarget::Labels(names) => names.as_slice(),
-            RawTarget::Cells { columns, .. } => columns,
-        })
-        .map(String::as_str)
-        .collect();
-    let mut labels: Vec<String> = names.into_iter().map(str::to_string).collect();
-    if labels.iter().all(|l| l.parse::<i64>().is_ok()) {
-        labels.sort_by_key(|l| l.parse::<i64>().ok());
-    }
+    let names = train.iter().flat_map(|found| match &found.label {
+        RawTarget::Labels(names) => names.as_slice(),
+        RawTarget::Cells { columns, .. } => columns,
+        RawTarget::Missing(_) => &[],
+    });
+    let labels = in_order(names.map(String::as_str));
     match (task, &labels[..]) {
         (Task::SingleLabel, [one]) => {
             refused(format!("all samples have the label {one:?}; at least two classes are needed"))
@@ -41,11 +36,27 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
     }
 }
 
-/// Turns raw targets into targets.
+/// Different names in the order of labels: numbers by size, else alphabetical.
+pub(super) fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names: BTreeSet<&str> = names.collect();
+    let mut labels: Vec<String> = names.into_iter().map(str::to_string).collect();
+    if labels.iter().all(|l| l.parse::<i64>().is_ok()) {
+        labels.sort_by_key(|l| l.parse::<i64>().ok());
+    }
+    labels
+}
+
+/// Turns raw targets into targets. Samples whose targets cannot be used go to `bad`, if they may be
+/// left out.
 ///
 /// # Errors
-/// Lists all that cannot be used, each with its location.
-pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<Vec<Item>> {
+/// Else lists all of them, each with its location.
+pub(super) fn items(
+    task: Task,
+    found: Vec<Found>,
+    labels: &[String],
+    bad: Option<&mut Vec<Unusable>>,
+) -> Result<Vec<Item>> {
     let (mut items, mut wrong) = (Vec::with_capacity(found.len()), vec![]);
     for found in found {
         match target(task, &found.label, labels) {
@@ -60,9 +71,19 @@ pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<
             }
         }
     }
+    if let Some(bad) = bad {
+        bad.extend(wrong.into_iter().map(|(place, problem)| Unusable { place, problem }));
+        return Ok(items);
+    }
     let [(place, problem), rest @ ..] = &wrong[..] else { return Ok(items) };
     if rest.is_empty() || task == Task::SingleLabel {
-        return Err(Error::Data { path: place.to_string().into(), problem: problem.clone() });
+        let problem = format!("{problem}; --skip-bad leaves such samples out");
+        return Err(Error::Data { path: place.to_string().into(), problem });
+    }
+    if wrong.iter().all(|(_, problem)| problem.ends_with(DECIMAL_POINT)) {
+        // One decision made them all.
+        let problem = format!("{problem} ({} more are so)", rest.len());
+        return Err(Error::Data { path: place.to_string().into(), problem });
     }
     let listed: Vec<_> = wrong.iter().map(|(place, what)| format!("{place}: {what}")).collect();
     let shown = listed.len().min(LISTED);
@@ -71,9 +92,9 @@ pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<
         n => format!("\n  … and {n} more"),
     };
     Err(Error::Data {
-        path: place.path.clone(),
+        path: place.path.to_path_buf(),
         problem: format!(
-            "{} {} cannot be used:\n  {}{more}",
+            "{} {} cannot be used (--skip-bad leaves them out):\n  {}{more}",
             listed.len(),
             if task == Task::Regression { "values" } else { "labels" },
             listed[..shown].join("\n  ")
@@ -114,7 +135,10 @@ fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Ve
         {
             let finite = |(column, cell): (&String, &String)| {
                 let value = cell.trim().parse::<f64>().ok().filter(|value| value.is_finite());
-                value.ok_or_else(|| unusable(column, cell, "a finite number"))
+                value.ok_or_else(|| match has_decimal_comma(cell) {
+                    true => unusable(column, cell, DECIMAL_POINT),
+                    false => unusable(column, cell, "a finite number"),
+                })
             };
             all(columns.iter().zip(cells).map(finite)).map(Target::Values)
         }
@@ -125,6 +149,7 @@ fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Ve
             labels.len(),
             labels.join(", ")
         )]),
+        (_, RawTarget::Missing(problem)) => Err(vec![problem.clone()]),
         (Task::Regression, RawTarget::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
     }
 }
@@ -154,6 +179,13 @@ fn truth(cell: &str) -> Option<bool> {
         "1" | "1.0" | "true" => Some(true),
         _ => None,
     }
+}
+
+/// What is wanted where numbers are written as in `1,5`.
+const DECIMAL_POINT: &str = "a number with a decimal point; write the table with points";
+
+fn has_decimal_comma(cell: &str) -> bool {
+    cell.matches(',').count() == 1 && cell.trim().replace(',', ".").parse::<f64>().is_ok()
 }
 
 fn unusable(column: &str, cell: &str, wanted: &str) -> String {

@@ -1,15 +1,20 @@
 //! Data sets as people have them: folders per class, tables, labels in file names.
 
+mod columns;
 mod dataset;
 mod duplicates;
 pub mod encoding;
 mod folder;
 mod found;
+mod gathering;
 mod group;
 mod item;
+mod inputs;
 mod labels;
 mod layout;
+mod lists;
 mod manifest;
+mod paths;
 mod split;
 mod table;
 #[cfg(test)]
@@ -18,5 +23,8 @@ mod tests;
 pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
 pub use encoding::{Foreign, NotText};
+pub use gathering::Unusable;
+pub use inputs::{Gathered, inputs};
 pub use item::{Input, Item, Split};
-pub use layout::{InputKind, Layout};
+pub use layout::{ClassLimit, InputKind, Layout};
+pub use table::TableFormat;

@@ -153,7 +153,7 @@ fn a_folder_of_tables() {
     let data = Dataset::open(root.path(), &texts()).unwrap();
     assert_eq!(shown(&data.train, &data.labels), ["0:a", "1:b"]);
     assert_eq!(shown(&data.test, &data.labels), ["1:c"]);
-    let test = evaluation(root.path(), &texts(), &data.labels, "DATA").unwrap();
+    let test = evaluation(root.path(), &texts(), &data.labels, "DATA").unwrap().items;
     assert_eq!(test, data.test, "of a data set with a test split, that is evaluated");
 }
 

@@ -62,6 +62,12 @@ impl Header {
 }
 
 impl Picture {
+    /// Whether a file that starts with these bytes is a picture. A text may begin with `BM`, too.
+    pub fn starts(start: &[u8]) -> bool {
+        let text = start.starts_with(b"BM") && start.get(6..10).is_none_or(|zero| zero != [0; 4]);
+        !text && format(&mut Cursor::new(start)).is_ok()
+    }
+
     /// Decodes the contents of a file, as a person sees it: turned upright if the camera noted how it
     /// was held, on `background` where it is transparent, the first frame if it moves, with 8 bits a
     /// sample.

@@ -1,10 +1,10 @@
 //! The modality: from texts to token ids, and from those to batches.
 
-use std::{borrow::Cow, fs, path::Path};
+use std::{borrow::Cow, path::Path};
 
 use crosstune_core::{
-    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item,
-    Location, Modality, Origin, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
+    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Modality,
+    Origin, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
     files::{read_json, write_json},
     modality::PREPROCESSING,
 };
@@ -287,40 +287,8 @@ impl Modality for TextSettings {
         Ok(fields)
     }
 
-    /// Every line of a text file that is not blank is a sentence or, for a model that was trained
-    /// on pairs, two with a tab between.
-    fn items(&self, path: &Path) -> Result<Vec<Item>> {
-        let malformed = |place: &dyn ToString, problem: String| Error::Malformed {
-            path: place.to_string().into(),
-            problem,
-        };
-        let contents = fs::read(path).map_err(Error::io(path, "read"))?;
-        let text =
-            file::decode(&contents).map_err(|e| malformed(&path.display(), e.to_string()))?;
-        let item = |(line, text): (u64, &str)| {
-            let place = Location { path: path.to_path_buf(), line: Some(line) };
-            if self.sentences == Sentences::Single {
-                return Ok(Item::text(text, place));
-            }
-            match text.split('\t').collect::<Vec<_>>()[..] {
-                [first, second] if !first.trim().is_empty() && !second.trim().is_empty() => {
-                    let pair = [first, second].map(|text| text.trim().to_string());
-                    Ok(Item::new(Input::Pair(pair), place))
-                }
-                _ => Err(malformed(
-                    &place,
-                    "the model was trained on pairs: write two sentences in a line, with a tab \
-                     between"
-                        .into(),
-                )),
-            }
-        };
-        let items = file::sentences(text).map(item).collect::<Result<Vec<_>>>()?;
-        if items.is_empty() {
-            let problem = "there is no sentence in it: all lines are empty";
-            return Err(malformed(&path.display(), problem.into()));
-        }
-        Ok(items)
+    fn takes_pairs(&self) -> bool {
+        self.sentences == Sentences::Pair
     }
 
     /// Beside the settings, the tokenizer.

@@ -19,7 +19,7 @@ fn items() -> Vec<Item> {
     let names = ["Anna", "Борис", "Chloë", "大輔", "Eve", "Ферн", "Gil", "花子"];
     let verbs = ["sees", "likes", "draws", "feeds"];
     let item = |text: String, label| {
-        let place = Location { path: "x".into(), line: None };
+        let place = Location { path: std::path::Path::new("x").into(), line: None };
         Item { target: Target::Class(label), ..Item::text(text, place) }
     };
     let sentences = names.into_iter().flat_map(|name| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Item, Location, Modality, Target, Task,
+    BadSample, Dataset, Item, Layout, Location, Modality, Target, Task,
     data::{Duplicate, Split, duplicates},
     error::BoxError,
 };
@@ -16,7 +16,7 @@ use crate::{
     args::ModalityArgs,
     output::{
         format::{count, line},
-        print, print_json, progress, sheet,
+        print, print_json, progress, sheet, skipped,
     },
 };
 
@@ -49,6 +49,8 @@ struct Report {
     leaks: Vec<Vec<String>>,
     /// How many other samples occur more than once.
     repeated: usize,
+    /// How the data was read, where one may not expect that.
+    notes: Vec<String>,
     /// Files that are not samples, by extension.
     ignored: Vec<(String, usize)>,
 }
@@ -83,16 +85,20 @@ struct Extent {
 }
 
 pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
-    let data = args.samples.open::<A::Modality>(&args.layout)?;
+    // What cannot be used is reported beside what can.
+    let layout = Layout { skip_bad: true, ..args.layout.layout::<A::Modality>()? };
+    let data = args.samples.open(&layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
     let items: Vec<&Item> = data.items().map(|(_, item)| item).collect();
     let (sizes, bad) = read(&modality, &items);
+    let bad = skipped(&data.bad, &bad);
     let (leaks, repeated): (Vec<_>, Vec<_>) =
         duplicates(&data).into_iter().partition(|d| d.across_splits() || d.labels_differ());
     let report = Report {
         data: args.samples.data.display().to_string(),
         ok: bad.is_empty() && leaks.is_empty(),
+        notes: data.notes.clone(),
         leaks: leaks.iter().map(|leak| places(leak, &data.labels)).collect(),
         repeated: repeated.len(),
         task: data.task,
@@ -106,7 +112,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
                 Some((name, size_range(sizes.iter().filter_map(|s| s.get(at).copied()).collect())?))
             })
             .collect(),
-        bad: bad.iter().map(ToString::to_string).collect(),
+        bad,
         ignored: data.ignored.clone(),
     };
     if let Some(path) = &args.sheet {
@@ -183,6 +189,7 @@ fn text(report: &Report, samples: &str) -> String {
     for (ending, n) in &report.ignored {
         lines.push(line("ignored", format!("{} .{ending}, which are not {samples}", count(*n))));
     }
+    lines.extend(report.notes.iter().map(|note| line("note", note)));
     lines.push(String::new());
     lines.extend(table(report));
     lines.push(String::new());

@@ -153,7 +153,7 @@ fn controls(asked: &[Control], freeze: &Freeze) -> Vec<ArmKind> {
 }
 
 fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
-    let data = args.samples.open::<A::Modality>(&args.layout)?;
+    let data = args.samples.open(&args.layout.layout::<A::Modality>()?)?;
     if data.task != Task::SingleLabel {
         return Err(setting("--task", "compare needs single-label data; leave it out"));
     }

@@ -17,7 +17,7 @@ use crate::{
     args::{ModalityArgs, setting},
     output::{
         format::{count, percent, seconds},
-        print, print_json, say,
+        print, print_json, say, say_skipped,
     },
     setup::candidates::{self, Candidate, ReadSamples, dataset},
 };
@@ -70,11 +70,14 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
             Err(e) => unusable.push(Unusable::new(path, &e)),
         }
     }
-    let (mut ranked, mut skipped) = (vec![], 0);
+    let (mut ranked, mut used, mut skipped) = (vec![], data.train.len(), vec![]);
     for (_, group) in groups {
         let Some(first) = group.first() else { continue };
         let read = candidates::read(first.modality.clone(), &data, args.samples.skip_bad)?;
-        skipped = skipped.max(read.skipped);
+        // What models of one preparation cannot read, those of another may.
+        if read.skipped.len() >= skipped.len() {
+            (used, skipped) = (read.inference.len(), read.skipped.clone());
+        }
         for of in group {
             match measure(&args, &data, &read, &of) {
                 Ok(one) => ranked.push(one),
@@ -92,25 +95,22 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     }
     order(&mut ranked);
     let classes = data.labels.len();
-    let all = data.train.len() - skipped;
     let largest = (0..classes)
         .map(|class| data.train.iter().filter(|item| item.target == Target::Class(class)).count())
         .max();
     let chance = largest.unwrap_or(0) as f64 / data.train.len() as f64;
     if args.json {
         print_json(&serde_json::json!({
-            "samples": all, "skipped": skipped, "classes": classes, "folds": args.folds,
+            "samples": used, "skipped": skipped.len(), "classes": classes, "folds": args.folds,
             "chance": chance, "sources": ranked, "unusable": unusable,
             "seconds": start.elapsed().as_secs_f64(),
         }));
     } else {
         let samples = A::Modality::SAMPLES;
-        print(&format!("{} {samples} of {classes} classes, {} folds\n\n", count(all), args.folds));
+        print(&format!("{} {samples} of {classes} classes, {} folds\n\n", count(used), args.folds));
         print(&table(&ranked));
         print(&notes(&ranked, &unusable, chance));
-        if skipped > 0 {
-            eprintln!("skipped {skipped} {samples} that cannot be read");
-        }
+        say_skipped(&skipped, samples);
         say("cost", seconds(start.elapsed().as_secs_f64()));
     }
     Ok(())

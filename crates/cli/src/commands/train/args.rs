@@ -44,7 +44,7 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Fold to test on, from 1 to K
     #[arg(long, value_name = "I", requires = "folds")]
     pub(crate) fold: Option<usize>,
-    /// Skip samples that cannot be read
+    /// Leave out samples that cannot be read, and name them
     #[arg(long)]
     pub(crate) skip_bad: bool,
     /// Memory for decoded samples (the rest are read again every epoch), and as much again for

@@ -64,6 +64,7 @@ pub(super) fn say_data<M: Modality>(data: &Dataset) {
             data.ignored.iter().map(|(e, n)| format!("{} .{e}", count(*n))).collect();
         say("ignored", format!("files of other types: {}", kinds.join(", ")));
     }
+    data.notes.iter().for_each(|note| say("note", note));
 }
 
 pub(super) fn say_model(model: &Model, plan: &RecipePlan, is_fresh: bool, n: Parameters) {

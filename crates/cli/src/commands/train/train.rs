@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    BadSample, CacheBudget, Dataset, FitOptions, FitReport, Modality, Model, Progress, RunWriter,
-    Splits, evaluate, files::replace, find_lr, fit,
+    CacheBudget, Dataset, FitOptions, FitReport, Layout, Modality, Model, Progress, RunWriter,
+    Splits, data::ClassLimit, evaluate, files::replace, find_lr, fit,
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     args::{LAYOUT, ModalityArgs, setting},
-    output::{format::percent, progress, say},
+    output::{format::percent, progress, say, say_skipped, skipped},
     process,
     setup::job::{Built, TransferJob},
 };
@@ -102,7 +102,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             train: splits.train.len(),
             validation: splits.validation.len(),
             test: splits.test.len(),
-            skipped: skipped.iter().map(ToString::to_string).collect(),
+            skipped,
             ignored: data.ignored.clone(),
         },
         parameters: Parameters { trained, frozen },
@@ -127,12 +127,14 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 }
 
 fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
-    let mut data = args.samples.open::<A::Modality>(&args.layout)?;
-    match args.limit_per_class {
-        Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
-        Some(limit) => data.limit_per_class(limit, args.fit.seed)?,
-        None => {}
+    if args.limit_per_class == Some(0) {
+        return Err(setting("--limit-per-class", "must be at least 1"));
     }
+    let limit_per_class =
+        args.limit_per_class.map(|samples| ClassLimit { samples, seed: args.fit.seed });
+    let skip_bad = args.skip_bad;
+    let layout = Layout { limit_per_class, skip_bad, ..args.layout.layout::<A::Modality>()? };
+    let mut data = args.samples.open(&layout)?;
     if let (Some(folds), Some(fold)) = (args.folds, args.fold) {
         data.fold(folds, fold, args.fit.seed)?;
     }
@@ -145,17 +147,16 @@ fn read<M: Modality>(
     data: &Dataset,
     memory: usize,
     skip_bad: bool,
-) -> Result<(Splits, Vec<BadSample>)> {
+) -> Result<(Splits, Vec<String>)> {
     let all = data.train.len() + data.validation.len() + data.test.len();
     let bar = progress::reading(all, M::SAMPLES);
     let read = Splits::read(modality, data, memory, || bar.inc(1));
     bar.finish_and_clear();
     let (splits, bad) = read?;
     let bad = refuse_bad(bad, skip_bad, !splits.train.is_empty())?;
-    if !bad.is_empty() {
-        say("skipped", format!("{} that cannot be read; result.json lists them", bad.len()));
-    }
-    Ok((splits, bad))
+    let skipped = skipped(&data.bad, &bad);
+    say_skipped(&skipped, M::SAMPLES);
+    Ok((splits, skipped))
 }
 
 /// Trains, and returns the history, the time to the first step and the median time of a step.

@@ -159,7 +159,7 @@ impl Modality for Waves {
 
 fn waves(count: usize) -> Samples {
     let item = |i: usize| {
-        let place = Location { path: "waves".into(), line: Some(i as u64) };
+        let place = Location { path: std::path::Path::new("waves").into(), line: Some(i as u64) };
         Item { target: Target::Class(i % 2), ..Item::text(i.to_string(), place) }
     };
     let items: Vec<Item> = (0..count).map(item).collect();
