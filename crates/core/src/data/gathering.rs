@@ -137,17 +137,18 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Takes what cannot be used. Of one place, the first problem counts.
+    /// Takes what cannot be used.
     pub(super) fn refuse(&mut self, place: Location, problem: impl Into<String>) {
         self.bad.push(Unusable { place, problem: problem.into() });
     }
 
-    /// What cannot be used, if that is to be left out.
+    /// What cannot be used, in order, if that is to be left out.
     ///
     /// # Errors
     /// If there is any and it is not, with all of it.
     pub(super) fn bad(&mut self, path: &Path) -> Result<Vec<Unusable>> {
-        let bad = mem::take(&mut self.bad);
+        let mut bad = mem::take(&mut self.bad);
+        bad.sort_by(|a, b| a.place.cmp(&b.place));
         match &bad[..] {
             [] => Ok(bad),
             _ if self.layout.skip_bad => Ok(bad),

@@ -145,12 +145,9 @@ fn sample(
         }
         (InputKind::Files, _) => {
             let file = paths.find(cell(columns.input, "path")?);
-            Input::File(file.map_err(|path| {
-                format!(
-                    "names a file that is not there, {} (paths are relative to the table's folder)",
-                    path.display()
-                )
-            })?)
+            Input::File(
+                file.map_err(|path| format!("names a file that is not there: {}", path.display()))?,
+            )
         }
         (InputKind::Texts, _) => {
             let text = sentence(columns.input, "text")?;

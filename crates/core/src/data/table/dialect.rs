@@ -38,6 +38,11 @@ impl Dialect {
         format: TableFormat,
         longest: usize,
     ) -> Result<(Self, Vec<Row>), Fault> {
+        let mut lines = Lines::new(rewound(file)?, longest);
+        if let Some(fault) = lines.next()?.and_then(|first| first.fault) {
+            // It may be the header, and not the only line that is no text.
+            return Err(fault);
+        }
         let candidates = match format {
             TableFormat::Tsv => ['\t', ',', ';'],
             _ => [',', ';', '\t'],
@@ -96,15 +101,20 @@ pub(super) fn rewound(mut file: &File) -> Result<BufReader<&File>, Fault> {
 }
 
 /// The first rows; those before one that ends the reading.
+///
+/// # Errors
+/// If that is the very first one.
 fn head(file: &File, dialect: Dialect, longest: usize) -> Result<Vec<Row>, Fault> {
     let mut lines = Lines::new(rewound(file)?, longest);
     let (mut records, mut rows) = (Records::new(&mut lines, dialect), vec![]);
     while rows.len() < HEAD {
         match records.next(Wanted::All) {
             Ok(Some(Ok(row))) => rows.extend(row),
+            Ok(None) => break,
+            Err(fault) if rows.is_empty() => return Err(fault),
             Ok(Some(Err(_))) => {}
             // It is said when all rows are read.
-            Ok(None) | Err(_) => break,
+            Err(_) => break,
         }
     }
     Ok(rows)

@@ -20,9 +20,21 @@ pub(super) struct Keys {
 
 impl Keys {
     /// All keys of a file. Lines that are no objects are passed over: [`read`] tells of them.
+    ///
+    /// # Errors
+    /// If there are too many, or the very first line is no object: the file may be something else.
     pub(super) fn of<R: BufRead>(lines: &mut Lines<R>) -> Result<Self, Fault> {
         let mut keys = Self::default();
+        let mut first = true;
         while let Some(line) = lines.next()? {
+            let something = line.fault.is_some() || !line.text.trim().is_empty();
+            if first && something {
+                first = false;
+                let read = line.fault.clone().map_or_else(|| object(line.text), |f| Err(f.problem));
+                if let Err(problem) = read {
+                    return Err(Fault::new(lines.number, problem));
+                }
+            }
             if line.fault.is_none() {
                 let mut parser = serde_json::Deserializer::from_str(line.text);
                 // A line that is broken is told of when it is read.

@@ -20,6 +20,8 @@ pub(crate) struct Lines<R> {
     at: usize,
     /// What is wrong with the buffer's bytes, if they are no text.
     fault: Option<String>,
+    /// Whether the last line goes on, too long to be kept.
+    cut: bool,
 }
 
 /// A line.
@@ -35,7 +37,7 @@ pub(crate) struct Line<'a> {
 
 impl<R: BufRead> Lines<R> {
     pub(crate) fn new(reader: R, longest: usize) -> Self {
-        Self { reader, longest, number: 0, buffer: vec![], at: 0, fault: None }
+        Self { reader, longest, number: 0, buffer: vec![], at: 0, fault: None, cut: false }
     }
 
     /// The next line.
@@ -66,9 +68,13 @@ impl<R: BufRead> Lines<R> {
     fn fill(&mut self) -> Result<bool, Fault> {
         (self.at, self.fault) = (0, None);
         let number = self.number + 1;
-        self.buffer.clear();
         // With the line's end, which shows that the line was not cut.
         let most = self.longest as u64 + 2;
+        while self.cut {
+            self.buffer.clear();
+            self.cut = self.read(most, number)? > 0 && !self.buffer.ends_with(b"\n");
+        }
+        self.buffer.clear();
         if self.read(most, number)? == 0 {
             return Ok(false);
         }
@@ -76,13 +82,7 @@ impl<R: BufRead> Lines<R> {
         if end.strip_suffix(b"\r").unwrap_or(end).len() > self.longest {
             let longest = self.longest;
             self.fault = Some(format!("the line is longer than {longest} bytes"));
-            // What it goes on with is not kept.
-            while !self.buffer.ends_with(b"\n") {
-                self.buffer.clear();
-                if self.read(most, number)? == 0 {
-                    break;
-                }
-            }
+            self.cut = !self.buffer.ends_with(b"\n");
             self.buffer = b"\n".to_vec();
             return Ok(true);
         }

@@ -39,7 +39,7 @@ fn csv_is_that_of_rfc_4180() {
     let message = Dataset::open(root.path().join("t.csv"), &texts()).unwrap_err().to_string();
     assert!(message.contains("t.csv:6: the row has no text in column 1 of 2"), "{message}");
     let text = text.replace("\"\",z", "\"f\",\"z\"");
-    assert_eq!(read("t.csv", &text, &texts()), ["x:a, \"b\"\nc", "y:d\"e\"", "z:f"]);
+    assert_eq!(read("t.csv", &text, &texts()), ["x:a, \"b\"\r\nc", "y:d\"e\"", "z:f"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn lines_are_counted_behind_quoted_line_feeds() {
         let whole = text.replace("\n\",\n", "\",z\n").replace("\n\"\t\n", "\"\tz\n");
         let root = folder(&[(name, &whole)]);
         let data = Dataset::open(root.path().join(name), &texts()).unwrap();
-        assert_eq!(shown(&data.train, &data.labels), ["x:a\nb\n\nc", "y:d", "z:e"]);
+        assert_eq!(shown(&data.train, &data.labels), ["x:a\nb\r\n\nc", "y:d", "z:e"]);
         let lines: Vec<_> = data.train.iter().map(|item| item.place.line).collect();
         assert_eq!(lines, [Some(1), Some(5), Some(7)]);
     }
