@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use rayon::prelude::*;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::samples::{ReadMode, Samples};
 use crate::error::Result;
@@ -36,7 +36,7 @@ pub(crate) trait BatchSource: Sync {
     fn samples(&self) -> &Samples;
     /// The cut point of a classifier that its batches belong to.
     fn cut_point(&self) -> CutPoint;
-    /// The rows that one sample has in a batch.
+    /// The rows that one sample has in a batch; none if it was lost and may be left out.
     ///
     /// # Errors
     /// If a sample that is not in memory can no longer be read.
@@ -65,10 +65,14 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
         let Self { modality, samples } = self;
         match mode {
             Mode::Train { seed, epoch } => {
-                let sample = samples.get(*modality, at, ReadMode::Training)?;
-                Ok(vec![modality.augment(&sample, &mut rng(seed, epoch, at))])
+                let sample = samples.get_unless_lost(*modality, at, ReadMode::Training)?;
+                let augment = |sample| modality.augment(&sample, &mut rng(seed, epoch, at));
+                Ok(sample.map(augment).into_iter().collect())
             }
-            Mode::Eval => Ok(modality.windows(&samples.get(*modality, at, ReadMode::Inference)?)),
+            Mode::Eval => {
+                let sample = samples.get_unless_lost(*modality, at, ReadMode::Inference)?;
+                Ok(sample.map(|sample| modality.windows(&sample)).unwrap_or_default())
+            }
         }
     }
 
@@ -80,6 +84,8 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
 /// A collated batch with its targets.
 #[derive(Debug)]
 pub(crate) struct PreparedBatch {
+    /// Its samples, without those that were lost.
+    list: Vec<usize>,
     /// The activations at the source's cut point, on the CPU.
     pub(crate) batch: Batch,
     /// The target of each sample; see [`Target::stack`].
@@ -88,7 +94,8 @@ pub(crate) struct PreparedBatch {
     pub(crate) rows: Vec<i64>,
 }
 
-/// Makes a batch of each list of indices and hands them to `consume` in that order. Loading,
+/// Makes a batch of each list of indices and hands them to `consume` in that order, with the indices
+/// of the samples in it: those of the list, but those that [were lost](Samples::skip_lost). Loading,
 /// augmentation and collation run in background threads. The result depends on the arguments alone,
 /// not on the number of threads.
 ///
@@ -104,7 +111,7 @@ pub(crate) fn load_batches(
         // There is nothing to read: passing it between threads would cost more than it saves.
         return lists.iter().try_for_each(|list| {
             let rows = list.iter().map(|&at| source.rows(at, mode)).collect::<Result<_>>()?;
-            consume(list, together(source, list, rows))
+            hand(together(source, list, rows), &mut consume)
         });
     }
     // libtorch decides how many threads a thread's operations have when that thread first asks, by
@@ -125,10 +132,19 @@ pub(crate) fn load_batches(
                 }
             }
         });
-        lists.iter().zip(receive).try_for_each(|(list, prepared)| consume(list, prepared?))
+        receive.into_iter().try_for_each(|prepared| hand(prepared?, &mut consume))
     });
     tch::set_num_threads(threads);
     done
+}
+
+/// Hands a batch on, if there is anything in it.
+fn hand(
+    prepared: PreparedBatch,
+    consume: &mut impl FnMut(&[usize], PreparedBatch) -> Result<()>,
+) -> Result<()> {
+    let list = prepared.list.clone();
+    if list.is_empty() { Ok(()) } else { consume(&list, prepared) }
 }
 
 fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<PreparedBatch> {
@@ -138,9 +154,17 @@ fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<Prepa
 
 /// Collates the rows of the samples of a list.
 fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Tensor>>) -> PreparedBatch {
+    let there = list.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
+    let (list, rows): (Vec<usize>, Vec<_>) = there.map(|(&at, rows)| (at, rows)).unzip();
+    if list.is_empty() {
+        let batch =
+            Batch { x: Tensor::zeros([0], (Kind::Float, Device::Cpu)), attention_mask: None };
+        return PreparedBatch { list, targets: batch.x.shallow_clone(), batch, rows: vec![] };
+    }
     PreparedBatch {
         batch: source.batch(&rows.iter().flatten().collect::<Vec<_>>()),
         targets: Target::stack(list.iter().map(|&at| &source.samples().targets()[at])),
         rows: rows.iter().map(|rows| rows.len() as i64).collect(),
+        list,
     }
 }

@@ -1,5 +1,9 @@
 //! Reading the samples of a data set, in parallel and ahead of training.
 
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::{Mutex, PoisonError};
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -17,6 +21,16 @@ use crate::task::Target;
 pub struct Samples {
     held: Vec<Slot>,
     targets: Vec<Target>,
+    lost: Lost,
+}
+
+/// Samples that could be read once, and then no more.
+#[derive(Debug, Default)]
+struct Lost {
+    /// Whether they are left out instead of being an error.
+    skipped: bool,
+    /// What is wrong with each, by its index.
+    found: Mutex<BTreeMap<usize, BadSample>>,
 }
 
 /// A sample that can be had at any time.
@@ -155,6 +169,38 @@ impl Samples {
         }
     }
 
+    /// One sample, unless it can no longer be read and [may be left out](Self::skip_lost).
+    pub(crate) fn get_unless_lost<M: Modality>(
+        &self,
+        modality: &M,
+        at: usize,
+        reading: ReadMode,
+    ) -> Result<Option<Tensor>> {
+        match self.get(modality, at, reading) {
+            Err(Error::BadSamples(mut bad)) if self.lost.skipped => {
+                let mut found = self.lost.found.lock().unwrap_or_else(PoisonError::into_inner);
+                found.extend(bad.pop().map(|bad| (at, bad)));
+                match found.len() < self.len() {
+                    true => Ok(None),
+                    false => Err(Error::BadSamples(mem::take(&mut *found).into_values().collect())),
+                }
+            }
+            sample => sample.map(Some),
+        }
+    }
+
+    /// From now on, samples that can no longer be read, as those whose files were deleted, are left
+    /// out of their batches, as long as there are others.
+    pub fn skip_lost(&mut self) {
+        self.lost.skipped = true;
+    }
+
+    /// Those that were left out, each with what is wrong with it.
+    pub fn lost(&self) -> Vec<String> {
+        let found = self.lost.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.values().map(ToString::to_string).collect()
+    }
+
     /// The size of one sample, as far as it is known without reading it again.
     pub(crate) fn length(&self, at: usize) -> usize {
         match &self.held[at] {
@@ -192,6 +238,17 @@ pub struct Splits {
 }
 
 impl Splits {
+    /// As [`Samples::skip_lost`], of all.
+    pub fn skip_lost(&mut self) {
+        let all = [&mut self.train, &mut self.validation, &mut self.test];
+        all.into_iter().for_each(Samples::skip_lost);
+    }
+
+    /// As [`Samples::lost`], of all.
+    pub fn lost(&self) -> Vec<String> {
+        [&self.train, &self.validation, &self.test].map(Samples::lost).concat()
+    }
+
     /// Lets the settings look at the training inputs, reads all splits, and measures the training
     /// samples: all that has to happen before a model is built. Returns what could not be read
     /// beside what could. At most `memory` bytes of samples are kept (see [`DEFAULT_MEMORY`]).

@@ -46,7 +46,10 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
     say_data::<A::Modality>(&data);
-    let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
+    let (mut splits, mut skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
+    if args.skip_bad {
+        splits.skip_lost();
+    }
     let (plan, device) = (&job.plan, args.fit.device.0);
     let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
@@ -88,6 +91,10 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         let score = || evaluate(&model, &modality, samples, options.batch_size);
         (!samples.is_empty()).then(score).transpose()
     };
+    let (validation, test) = (evaluate(&splits.validation)?, evaluate(&splits.test)?);
+    let lost = splits.lost();
+    say_skipped(&lost, A::Modality::SAMPLES);
+    skipped.extend(lost);
     let result = RunResult {
         version: env!("CARGO_PKG_VERSION"),
         weights: args.source.weights.display().to_string(),
@@ -107,8 +114,8 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         },
         parameters: Parameters { trained, frozen },
         loaded: model.report().clone(),
-        validation: evaluate(&splits.validation)?,
-        test: evaluate(&splits.test)?,
+        validation,
+        test,
         cost: Cost {
             seconds_to_first_batch: first_batch,
             seconds_per_step: step,
