@@ -75,7 +75,7 @@ fn data_that_cannot_be_used() {
 
     let table = folder.path().join("table.csv");
     fs::write(&table, "path,label\ndata/3/gone.png,3\n").unwrap();
-    fails(&table, 1, &["table.csv: names a file that is not there", "table.csv:2: ", "gone.png"]);
+    fails(&table, 1, &["table.csv:2: names a file that is not there: ", "gone.png; --skip-bad"]);
 
     let splits = folder.path().join("splits");
     fs::create_dir_all(splits.join("test")).unwrap();

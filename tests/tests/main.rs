@@ -8,6 +8,7 @@ mod fitting;
 mod format_1;
 mod freezing;
 mod hub;
+mod inputs;
 mod outside;
 mod pipeline;
 mod feature_maps;
