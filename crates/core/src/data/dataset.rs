@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::found::{Found, RawTarget};
-use super::gathering::{Gathering, Unusable};
+use super::gathering::Gathering;
 use super::group::GROUP_PATTERN;
 use super::inputs::Gathered;
 use super::item::{Item, Split};
 use super::layout::Layout;
+use super::unusable::Unusable;
 use super::{folder, group, labels, manifest, split};
 use crate::error::{Error, Result};
 use crate::task::Task;

@@ -2,31 +2,16 @@
 //! know of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::{fmt, mem};
 
 use super::found::{Found, RawTarget};
 use super::item::Split;
 use super::labels;
 use super::layout::Layout;
 use super::split;
+use super::unusable::Unusable;
 use crate::error::{Error, Location, Result};
-
-/// A sample that a data set names and that cannot be had: a row without a text, a file that is not
-/// there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unusable {
-    /// Where it is named.
-    pub place: Location,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.problem)
-    }
-}
 
 /// What samples are read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::folder;
 use super::found::{Found, RawTarget};
-use super::gathering::{Gathering, Purpose, Unusable};
+use super::gathering::{Gathering, Purpose};
 use super::item::{Input, Item};
 use super::layout::{InputKind, Layout};
 use super::manifest;
 use super::table::Lines;
+use super::unusable::Unusable;
 use crate::error::{Error, Location, Result};
 use crate::task::Target;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::found::{Found, RawTarget};
-use super::gathering::Unusable;
 use super::item::Item;
+use super::unusable::Unusable;
 use crate::error::{Error, Result};
 use crate::task::{Target, Task};
 

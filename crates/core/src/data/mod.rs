@@ -8,8 +8,8 @@ mod folder;
 mod found;
 mod gathering;
 mod group;
-mod item;
 mod inputs;
+mod item;
 mod labels;
 mod layout;
 mod lists;
@@ -19,12 +19,13 @@ mod split;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unusable;
 
 pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
 pub use encoding::{Foreign, NotText};
-pub use gathering::Unusable;
 pub use inputs::{Gathered, inputs};
 pub use item::{Input, Item, Split};
 pub use layout::{ClassLimit, InputKind, Layout};
 pub use table::TableFormat;
+pub use unusable::Unusable;

@@ -66,7 +66,7 @@ impl<'l, R: BufRead> Records<'l, R> {
         let (mut cells, mut blank, mut at) = (vec![], true, 0);
         loop {
             let number = cells.len() + 1;
-            let quoted = self.dialect.quotes == Quotes::Around && self.line[at..].starts_with('"');
+            let quoted = self.dialect.quotes != Quotes::Within && self.line[at..].starts_with('"');
             let text = if quoted {
                 self.quoted(&mut at, number)?;
                 &self.bare

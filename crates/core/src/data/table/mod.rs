@@ -2,6 +2,7 @@
 //! that fuzz targets can compile these files by themselves.
 
 mod delimited;
+mod detect;
 mod dialect;
 mod format;
 mod json;

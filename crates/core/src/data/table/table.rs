@@ -2,7 +2,8 @@
 
 use std::fs::File;
 
-use super::dialect::{Dialect, rewound};
+use super::detect::{dialect, rewound};
+use super::dialect::Dialect;
 use super::format::TableFormat;
 use super::lines::Lines;
 #[cfg(feature = "parquet")]
@@ -37,7 +38,7 @@ impl Table {
     pub(crate) fn open(file: File, format: TableFormat, longest: usize) -> Result<Self, Fault> {
         let (names, head, remark, body) = match format {
             TableFormat::Csv | TableFormat::Tsv => {
-                let (dialect, head) = Dialect::of(&file, format, longest)?;
+                let (dialect, head) = dialect(&file, format, longest)?;
                 (None, head, dialect.remark(format), Body::Delimited(file, dialect))
             }
             TableFormat::JsonLines => {

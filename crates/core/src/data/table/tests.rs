@@ -85,7 +85,8 @@ fn the_dialect_is_found_out() {
         let format = if delimiter == '\t' { TableFormat::Tsv } else { TableFormat::Csv };
         let remark = match (&*kind, delimiter) {
             ("soup", _) => continue,
-            ("plain", _) => Some("quoting"),
+            ("plain", _) => Some("without quoting"),
+            (_, '\t') => Some("quotes around"),
             (_, ';') => Some("semicolons"),
             _ => None,
         };
@@ -135,7 +136,11 @@ fn a_table_with_tabs_is_quoted_only_if_that_makes_sense() {
         ("\"a\t1\nb\"\t0\n", false),
     ] {
         let (read, remark) = found(&format!("{header}{rows}"), TableFormat::Tsv);
-        assert_eq!(remark.is_none(), quoted, "{rows:?} gives {read:?}");
+        assert_eq!(
+            remark == Some("is read with quotes around its cells"),
+            quoted,
+            "{rows:?} gives {read:?}"
+        );
         let bare = read[1..].iter().all(|row| !row[0].starts_with('"'));
         assert_eq!(bare, quoted, "{rows:?} gives {read:?}");
     }
