@@ -114,16 +114,17 @@ fn by_class(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
             }
         };
         let label = RawTarget::of(named, layout);
+        let bad = all.bad.len();
         let files = files(&class, all);
-        if files.is_empty() {
-            return Err(data(
-                &class,
-                format!(
-                    "this class folder holds no {} ({}); fill it or remove it",
-                    layout.samples,
-                    layout.endings()
-                ),
-            ));
+        if files.is_empty() && all.bad.len() == bad {
+            let (samples, endings) = (layout.samples, layout.endings());
+            let inside = self::children(&class)?;
+            let what = match inside.iter().find(|c| manifest::is_table(c, layout)) {
+                Some(table) => format!("it holds a table; give that as --data {}", table.display()),
+                None => "fill it or remove it".into(),
+            };
+            let problem = format!("this class folder holds no {samples} ({endings}); {what}");
+            return Err(data(&class, problem));
         }
         files.iter().for_each(|path| all.add(file(path, label.clone(), None)));
     }
