@@ -49,7 +49,8 @@ pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
     let format = format(path, all.layout)?.ok_or_else(|| {
         data(
             "is neither a folder nor a table: its name ends in none of .csv, .tsv, .jsonl, .ndjson \
-             and .parquet, and its lines are no rows with tabs; --format tells what it is"
+             and .parquet, and its lines are neither rows with tabs nor JSON objects; --format tells \
+             what it is"
                 .into(),
         )
     })?;
