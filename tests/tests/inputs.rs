@@ -69,7 +69,7 @@ fn a_table_is_one_to_train_and_to_predict() {
     assert!(printed.contains("\"a 0 film, it is\"") && printed.contains("one\\ntwo"), "{printed}");
 
     // A row that cannot be used is named; the others are predicted if asked.
-    let holes = file("holes.csv", "id,review,mood\n1,one,1\n2,,0\n3,three,1\n");
+    let holes = file("holes.csv", "id,review,mood\n1,one,1\n2,,0\n3,three,0\n");
     let message = crosstune("text", &words!["predict", run, holes]).error(1);
     assert!(
         message.contains("holes.csv:3: the row has no text in column 2 of 3; --skip-bad"),
