@@ -55,6 +55,7 @@ mod sample;
 mod scale;
 mod settings;
 mod show;
+mod survey;
 
 pub use augment::Augment;
 #[cfg(feature = "cli")]

@@ -1,6 +1,6 @@
 //! The front end and the embedder of a pretrained audio model.
 
-use std::{fmt::Display, path::Path};
+use std::{fmt::Display, ops::RangeInclusive, path::Path};
 
 use crosstune_core::{
     Embedder, EmbedderConfig, Error, FeatureShape, FrameStemConfig, PatchEmbedderConfig,
@@ -213,18 +213,24 @@ impl Adopted {
 
     /// The length in frames, if it does not depend on the recordings.
     fn length(&self, asked: Option<usize>) -> Result<Option<usize>> {
-        let (least, most) = match self {
-            Self::Waveform { .. } => return Ok(asked),
-            Self::Whisper { embedder, .. } => (1, 2 * size(embedder.positions)),
-            Self::Kaldi { embedder, .. } => (size(embedder.patch[1]), size(embedder.size[1])),
-            Self::Cepstra { .. } => (Cepstra::FEWEST, Cepstra::USUAL),
-        };
+        let Some(lengths) = self.lengths() else { return Ok(asked) };
+        let (least, most) = (lengths.start(), *lengths.end());
         match asked {
-            Some(asked) if !(least..=most).contains(&asked) => Err(Error::Setting {
+            Some(asked) if !lengths.contains(&asked) => Err(Error::Setting {
                 setting: "--frames",
                 problem: format!("the pretrained model takes {least} to {most}, got {asked}"),
             }),
             _ => Ok(asked.or(Some(most))),
+        }
+    }
+
+    /// The lengths that the model takes, in frames; `None`: any.
+    pub(crate) fn lengths(&self) -> Option<RangeInclusive<usize>> {
+        match self {
+            Self::Waveform { .. } => None,
+            Self::Whisper { embedder, .. } => Some(1..=2 * size(embedder.positions)),
+            Self::Kaldi { embedder, .. } => Some(size(embedder.patch[1])..=size(embedder.size[1])),
+            Self::Cepstra { .. } => Some(Cepstra::FEWEST..=Cepstra::USUAL),
         }
     }
 

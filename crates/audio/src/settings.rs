@@ -1,11 +1,14 @@
 //! The modality: from a recording to features, and from those to batches.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use crosstune_core::{
     Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
     FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Preview, Result, Rng,
-    StemConfig, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
+    StemConfig, VarBuilder,
+    checkpoint::PREPROCESSOR,
+    data::{Coverage, Extent},
+    files::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,7 @@ use crate::{
     sample::{Hearing, open},
     scale::Normalization,
     show::{clip, spectrogram},
+    survey::{common_rate, long, usual_length},
 };
 
 /// How a recording becomes the input of a model.
@@ -162,6 +166,7 @@ impl Modality for AudioSettings {
     const SAMPLES: &'static str = "recordings";
     const EXTENSIONS: &'static [&'static str] = Recording::EXTENSIONS;
     const SIZE: &'static [&'static str] = &["length, seconds"];
+    const EXTENT: &'static str = "seconds";
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
@@ -208,7 +213,16 @@ impl Modality for AudioSettings {
                 settled.front_end.frames(usize::try_from(samples).unwrap_or(usize::MAX))
             })
             .collect();
-        settled.options.frames = settled.options.frames.or_else(|| usual_length(&mut lengths));
+        let options = &mut settled.options;
+        if train.is_empty() {
+            // A published model as it is: like its library, it takes all of a recording.
+            let samples = AudioOptions::UNSURVEYED_SECONDS * rate as usize;
+            options.frames = options.frames.or(Some(settled.front_end.frames(samples)));
+            options.long = options.long.or(Some(Long::Windows));
+        } else {
+            options.frames = options.frames.or_else(|| usual_length(&mut lengths));
+            options.long = Some(long(options, &lengths));
+        }
         *self = settled;
     }
 
@@ -229,7 +243,7 @@ impl Modality for AudioSettings {
     }
 
     fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
-        match self.options.long {
+        match self.options.long() {
             Long::Windows => sample.unbind(0),
             Long::Cut | Long::Crop => vec![sample.shallow_clone()],
         }
@@ -237,6 +251,39 @@ impl Modality for AudioSettings {
 
     fn size(&self, input: &Input) -> Result<Vec<f64>, BoxError> {
         Ok(vec![open(input)?.seconds()?])
+    }
+
+    fn extent(&self, input: &Input) -> Result<Option<Extent>, BoxError> {
+        let rate = f64::from(self.front_end.sample_rate());
+        let samples = match self.options.trim_db {
+            None => (open(input)?.seconds()? * rate).ceil() as usize,
+            // Only the samples tell what is trimmed.
+            Some(_) => self.hearing().whole(input)?.len(),
+        };
+        let frames = self.options.frames();
+        let at_once = self.front_end.samples(frames);
+        // What is less than a frame longer is not.
+        let longer = self.front_end.frames(samples) > frames;
+        let samples = if longer { samples } else { samples.min(at_once) };
+        let taken = match self.options.long() {
+            Long::Windows => samples,
+            Long::Cut | Long::Crop => samples.min(at_once),
+        };
+        let [whole, taken, at_once] = [samples, taken, at_once].map(|n| n as f64 / rate);
+        Ok(Some(Extent { whole, taken, at_once }))
+    }
+
+    fn take_more(&self, _: &Coverage) -> String {
+        "--long windows takes all".into()
+    }
+
+    fn take_less(&self, coverage: &Coverage) -> Option<String> {
+        let samples = coverage.longest * f64::from(self.front_end.sample_rate());
+        let lengths = self.adopted.as_ref().and_then(Adopted::lengths)?;
+        let frames = self.front_end.frames(samples.ceil() as usize).max(*lengths.start());
+        let less = self.options.frames() / frames.max(1);
+        (self.front_end.padding() == Padding::Full && less > 1)
+            .then(|| format!("--frames {frames} holds the longest, at about 1/{less} of the cost"))
     }
 
     fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
@@ -344,23 +391,6 @@ impl Modality for AudioSettings {
             }
         })
     }
-}
-
-/// The rate of most recordings (the higher one of two that are as common), brought into range.
-fn common_rate(headers: &[(u32, u64)]) -> Option<u32> {
-    let mut counts = BTreeMap::new();
-    for (rate, _) in headers {
-        *counts.entry(*rate).or_insert(0_usize) += 1;
-    }
-    let (rate, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(rate.clamp(*AudioOptions::RATES.start(), AudioOptions::HIGHEST_RATE))
-}
-
-/// The length, in frames, that 95 % of the recordings do not exceed, brought into range.
-fn usual_length(lengths: &mut [usize]) -> Option<usize> {
-    let rank = (lengths.len() * 95).div_ceil(100).checked_sub(1)?;
-    let (_, length, _) = lengths.select_nth_unstable(rank);
-    Some((*length).clamp(*AudioOptions::FRAMES.start(), *AudioOptions::FRAMES.end()))
 }
 
 impl From<AudioSettings> for Saved {

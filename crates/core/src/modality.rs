@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 
-use crate::data::{Input, InputKind, Item, Layout};
+use crate::data::{Coverage, Extent, Input, InputKind, Item, Layout};
 use crate::error::{BoxError, Result};
 use crate::family::Pretrained;
 use crate::files;
@@ -42,6 +42,8 @@ pub trait Modality:
     const PEFT_TASK: Option<&'static str> = None;
     /// What [`size`](Self::size) measures, with units: `width, pixels`.
     const SIZE: &'static [&'static str] = &[];
+    /// The unit of [`extent`](Self::extent), in the plural: `seconds`, `tokens`.
+    const EXTENT: &'static str = "";
 
     /// Takes over what a pretrained source publishes about inputs of this modality (a tokenizer,
     /// say), and tells where the embedder's parameters come from: [`Origin::Pretrained`] if the
@@ -50,6 +52,8 @@ pub trait Modality:
 
     /// Settles what was left open by looking at the training inputs, before they are read (a
     /// sample rate, a length). Inputs that cannot be read are passed over: `read` reports them.
+    /// Without any, for a published model that is asked as it is: as much is taken of each input as
+    /// the model has room for.
     fn survey(&mut self, train: &[&Input]) {
         let _ = train;
     }
@@ -104,6 +108,31 @@ pub trait Modality:
     fn size(&self, input: &Input) -> Result<Vec<f64>, BoxError> {
         let _ = input;
         Ok(vec![])
+    }
+
+    /// How long an input is, and how much of it a model takes by these settings, in the unit
+    /// [`EXTENT`](Self::EXTENT); `None`: inputs have no length, or it is not known before a model is
+    /// adopted.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn extent(&self, input: &Input) -> Result<Option<Extent>, BoxError> {
+        let _ = input;
+        Ok(None)
+    }
+
+    /// Which option of a training takes more of inputs that are cut, for messages: `--long windows
+    /// takes all`.
+    fn take_more(&self, coverage: &Coverage) -> String {
+        let _ = coverage;
+        String::new()
+    }
+
+    /// Which option saves computing where inputs are padded to a multiple of their length, for
+    /// messages; `None`: none has to.
+    fn take_less(&self, coverage: &Coverage) -> Option<String> {
+        let _ = coverage;
+        None
     }
 
     /// What a person is shown of an input, to see whether it is what it should be.

@@ -91,7 +91,8 @@ fn models_of_sound_are_varied_too() {
         Augment { shift_ms: Some(50.), masks: Some(1), noise_db: Some(20.), gain_db: Some(3.) };
     for file in ["tiny-wav2vec2", "tiny-whisper", "tiny-ast", "tiny-honk/res8.pt"] {
         for long in [Long::Cut, Long::Crop, Long::Windows] {
-            let options = AudioOptions { augment: augment.clone(), long, ..Default::default() };
+            let options =
+                AudioOptions { augment: augment.clone(), long: Some(long), ..Default::default() };
             let mut audio = AudioSettings::new(options).unwrap();
             let source = crosstune_core::Pretrained::open(fixture(file)).unwrap();
             audio.adopt(&source).unwrap();
@@ -135,7 +136,8 @@ fn any_recording_can_be_varied() {
     for length in [1, 2, 79, 800] {
         let path = write(folder.path(), "a.wav", spec(8000), tone(440., 8000, length));
         for long in [Long::Cut, Long::Crop, Long::Windows] {
-            let options = AudioOptions { augment: augment.clone(), long, ..Default::default() };
+            let options =
+                AudioOptions { augment: augment.clone(), long: Some(long), ..Default::default() };
             let audio = AudioSettings::new(options).unwrap();
             let kept = audio.read_for_training(&Input::File(path.clone())).unwrap();
             for seed in 0..20 {

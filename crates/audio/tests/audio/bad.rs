@@ -30,7 +30,8 @@ fn assert_comes(name: &str, path: &Path, comes: Comes) {
     let options =
         AudioOptions { sample_rate: Some(8000), frames: Some(64), ..AudioOptions::default() };
     let audio = AudioSettings::new(options.clone()).unwrap();
-    let windows = AudioSettings::new(AudioOptions { long: Long::Windows, ..options }).unwrap();
+    let windows =
+        AudioSettings::new(AudioOptions { long: Some(Long::Windows), ..options }).unwrap();
     let input = Input::File(path.into());
     let result = audio.read(&input).map_err(|e| one_line(e.as_ref()));
     match (&result, comes) {

@@ -13,7 +13,10 @@ use crosstune_core::{
 use crate::{
     args::{ComputeArgs, LAYOUT, LayoutArgs, SourceArgs, setting},
     output::{metrics, print, print_json, progress},
-    setup::open::open,
+    setup::{
+        coverage::{When, coverage, say_coverage},
+        open::open,
+    },
 };
 
 #[derive(Debug, Args)]
@@ -57,6 +60,10 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
             bar.inc(1)
         });
     bar.finish_and_clear();
+    let coverage = coverage(&modality, items.iter().map(|item| &item.input));
+    if let Some(coverage) = &coverage {
+        say_coverage(&modality, coverage, When::Answering);
+    }
     let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
     let size = args.compute.batch_size.get();
     let evaluation = measure(&model, &modality, &samples, size)?;
@@ -64,6 +71,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         print_json(&serde_json::json!({
             "labels": labels,
             "skipped": bad.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "coverage": coverage,
             "evaluation": evaluation,
         }));
     } else {

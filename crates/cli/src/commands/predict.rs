@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use crosstune_core::data::Extent;
 use crosstune_core::predict::score;
 use crosstune_core::{DEFAULT_MEMORY, Error, Input, Modality, ReadMode, Samples, Spec, Task};
 use serde_json::{Value, json};
@@ -15,7 +16,10 @@ use crate::{
         format::{number, percent},
         print,
     },
-    setup::open::open,
+    setup::{
+        coverage::{When, coverage, say_coverage},
+        open::open,
+    },
 };
 
 #[derive(Debug, Args)]
@@ -55,6 +59,9 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     if !bad.is_empty() {
         return Err(Error::BadSamples(bad).into());
     }
+    if let Some(coverage) = coverage(&modality, items.iter().map(|item| &item.input)) {
+        say_coverage(&modality, &coverage, When::Answering);
+    }
     let labels = &model.spec().labels;
     let size = args.compute.batch_size.get();
     score(&model, &modality, &samples, size, |chosen, answers| {
@@ -71,6 +78,11 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                 let mut line = json!({"input": place, "text": text});
                 let (name, answers) = answer.json(labels, args.top);
                 line[name] = answers;
+                // What a model has not taken, its answer does not depend on.
+                let extent = modality.extent(&item.input).ok().flatten();
+                if let Some(Extent { whole, taken, .. }) = extent.filter(|e| e.taken < e.whole) {
+                    line["cut"] = json!({"unit": M::EXTENT, "whole": whole, "taken": taken});
+                }
                 format!("{line}\n")
             } else {
                 format!("{}\t{}\n", text.unwrap_or(place), answer.text(labels, args.top))

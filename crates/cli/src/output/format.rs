@@ -17,6 +17,14 @@ pub(crate) fn number(x: f64) -> String {
     }
 }
 
+/// A length, with two decimals at most: `512`, `2.56`.
+pub(crate) fn amount(x: f64) -> String {
+    match x.fract() == 0. || x >= 1000. {
+        true => count(x as usize),
+        false => format!("{x:.2}"),
+    }
+}
+
 /// `4.1 s`, `2 min 5 s`.
 pub(crate) fn seconds(seconds: f64) -> String {
     if seconds < 60. {

@@ -3,6 +3,7 @@
 mod dataset;
 mod duplicates;
 pub mod encoding;
+mod extent;
 mod folder;
 mod found;
 mod group;
@@ -18,5 +19,6 @@ mod tests;
 pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
 pub use encoding::{Foreign, NotText};
+pub use extent::{Coverage, Extent};
 pub use item::{Input, Item, Split};
 pub use layout::{InputKind, Layout};

@@ -115,6 +115,7 @@ impl Model {
         device: Device,
     ) -> Result<Self> {
         let embedder = modality.adopt(source)?;
+        modality.survey(&[]);
         if embedder == Origin::Fresh {
             let path = source.checkpoint().path().to_path_buf();
             let problem = format!(

@@ -1,6 +1,6 @@
 //! Text to token ids.
 
-use std::{fmt, fs, path::Path, sync::Arc};
+use std::{borrow::Cow, fmt, fs, path::Path, sync::Arc};
 
 use crosstune_core::{BoxError, Error, Result, error::one_line, files::write_json};
 use serde_json::json;
@@ -13,6 +13,7 @@ use crate::options::MAX_LENGTH;
 #[derive(Clone)]
 pub struct Tokenizer(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     tokenizer: tokenizers::Tokenizer,
     /// The file as it was published, or what it would be, to be saved.
@@ -65,9 +66,20 @@ impl Tokenizer {
                 .unwrap_or(0),
         };
         tokenizer.with_padding(None);
-        let truncation = TruncationParams { max_length: max, ..TruncationParams::default() };
-        tokenizer.with_truncation(Some(truncation)).map_err(broken)?;
-        Ok(Self(Arc::new(Inner { tokenizer, file, max_length, pad: pad.into() })))
+        let inner = Inner { tokenizer, file, max_length, pad: pad.into() };
+        Self(Arc::new(inner)).with_max_length(max_length).map_err(broken)
+    }
+
+    /// The same for texts of at most `max_length` tokens.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn with_max_length(self, max_length: u32) -> Result<Self, BoxError> {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        let truncation =
+            TruncationParams { max_length: max_length as usize, ..TruncationParams::default() };
+        inner.tokenizer.with_truncation(Some(truncation))?;
+        Ok(Self(Arc::new(Inner { max_length, ..inner })))
     }
 
     /// Writes the file, as it was published, into a folder.
@@ -120,6 +132,22 @@ impl Tokenizer {
         let encoding = self.0.tokenizer.encode_fast((first, second), true)?;
         let wide = |ids: &[u32]| ids.iter().map(|&id| id.into()).collect();
         Ok((wide(encoding.get_ids()), wide(encoding.get_type_ids())))
+    }
+
+    /// How many tokens a text or a pair has, special tokens included, before it is truncated.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub(crate) fn length(&self, texts: &[Cow<'_, str>]) -> Result<usize, BoxError> {
+        let special =
+            self.0.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(texts.len() > 1));
+        let mut length = special;
+        for text in texts {
+            let encoding = self.0.tokenizer.encode_fast(&**text, false)?;
+            let rest = encoding.get_overflowing().iter().map(tokenizers::Encoding::len);
+            length += encoding.len() + rest.sum::<usize>();
+        }
+        Ok(length)
     }
 
     /// The padding token.

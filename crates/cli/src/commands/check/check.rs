@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Item, Location, Modality, Target, Task,
-    data::{Duplicate, Split, duplicates},
+    data::{Coverage, Duplicate, Split, duplicates},
     error::BoxError,
 };
 use rayon::prelude::*;
@@ -18,6 +18,7 @@ use crate::{
         format::{count, line},
         print, print_json, progress, sheet,
     },
+    setup::coverage::{When, coverage, told},
 };
 
 /// The result of a check.
@@ -43,6 +44,9 @@ struct Report {
     values: Vec<Distribution>,
     /// The minimum, the median and the maximum of each size.
     sizes: BTreeMap<&'static str, Extent>,
+    /// How much of the samples a model takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<Coverage>,
     /// Samples that cannot be read, with the reasons.
     bad: Vec<String>,
     /// Samples that are in several splits or classes, each with its locations.
@@ -90,6 +94,8 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let (sizes, bad) = read(&modality, &items);
     let (leaks, repeated): (Vec<_>, Vec<_>) =
         duplicates(&data).into_iter().partition(|d| d.across_splits() || d.labels_differ());
+    let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
+    let told = coverage.as_ref().and_then(|c| told(&modality, c, When::Training));
     let report = Report {
         data: args.samples.data.display().to_string(),
         ok: bad.is_empty() && leaks.is_empty(),
@@ -106,6 +112,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
                 Some((name, size_range(sizes.iter().filter_map(|s| s.get(at).copied()).collect())?))
             })
             .collect(),
+        coverage,
         bad: bad.iter().map(ToString::to_string).collect(),
         ignored: data.ignored.clone(),
     };
@@ -115,7 +122,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     if args.json {
         print_json(&serde_json::to_value(&report)?);
     } else {
-        print(&text(&report, A::Modality::SAMPLES));
+        print(&text(&report, told, A::Modality::SAMPLES));
     }
     Ok(if report.ok { Verdict::Fine } else { Verdict::Wrong })
 }
@@ -165,7 +172,7 @@ fn size_range(mut sizes: Vec<f64>) -> Option<Extent> {
 }
 
 /// The report as people read it.
-fn text(report: &Report, samples: &str) -> String {
+fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String {
     let mut lines = vec![line("data", &report.data)];
     match report.task {
         Task::SingleLabel => lines.push(line("classes", report.classes.len())),
@@ -180,6 +187,7 @@ fn text(report: &Report, samples: &str) -> String {
         let most = format!("{greatest} {unit}");
         lines.push(line(what, format!("{least} to {}, median {median}", most.trim_end())));
     }
+    lines.extend(told.map(|(name, text)| line(name, text)));
     for (ending, n) in &report.ignored {
         lines.push(line("ignored", format!("{} .{ending}, which are not {samples}", count(*n))));
     }

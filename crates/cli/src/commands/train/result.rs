@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     BatchNormStats, FitOptions, FitReport, Freeze, LoadReport, MatmulPrecision, Metrics, Recipe,
-    WeightInit, transfer::AlignReport,
+    WeightInit, data::Coverage, transfer::AlignReport,
 };
 use serde::Serialize;
 
@@ -41,6 +41,9 @@ pub(super) struct Counts {
     pub(super) skipped: Vec<String>,
     /// Files that are not samples, by extension.
     pub(super) ignored: Vec<(String, usize)>,
+    /// How much of them the model takes, all splits together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) coverage: Option<Coverage>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]

@@ -21,7 +21,10 @@ use crate::{
     args::{LAYOUT, ModalityArgs, setting},
     output::{format::percent, progress, say},
     process,
-    setup::job::{Built, TransferJob},
+    setup::{
+        coverage::{When, coverage, say_coverage},
+        job::{Built, TransferJob},
+    },
 };
 
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
@@ -47,6 +50,10 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
     say_data::<A::Modality>(&data);
     let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
+    let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
+    if let Some(coverage) = &coverage {
+        say_coverage(&modality, coverage, When::Training);
+    }
     let (plan, device) = (&job.plan, args.fit.device.0);
     let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
@@ -104,6 +111,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             test: splits.test.len(),
             skipped: skipped.iter().map(ToString::to_string).collect(),
             ignored: data.ignored.clone(),
+            coverage,
         },
         parameters: Parameters { trained, frozen },
         loaded: model.report().clone(),
