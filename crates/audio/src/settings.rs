@@ -22,7 +22,7 @@ use crate::{
     options::{AudioOptions, FrameFeatures},
     published::{Adopted, resolve},
     recording::Recording,
-    sample::{Hearing, open},
+    sample::{Hearing, is_silent, open},
     scale::Normalization,
     show::{clip, spectrogram},
     survey::{common_rate, long, usual_length},
@@ -253,6 +253,19 @@ impl Modality for AudioSettings {
         Ok(vec![open(input)?.seconds()?])
     }
 
+    fn oddity(&self, input: &Input) -> Result<Option<String>, BoxError> {
+        let recording = open(input)?;
+        let channels = recording.channels();
+        Ok(is_silent(&recording.read(usize::MAX)?).then(|| match channels {
+            Some(several @ 2..) => {
+                format!(
+                    "silence, as the mean of its {several} channels; they may cancel each other"
+                )
+            }
+            _ => "silence".into(),
+        }))
+    }
+
     fn extent(&self, input: &Input) -> Result<Option<Extent>, BoxError> {
         let rate = f64::from(self.front_end.sample_rate());
         let samples = match self.options.trim_db {
@@ -273,8 +286,8 @@ impl Modality for AudioSettings {
         Ok(Some(Extent { whole, taken, at_once }))
     }
 
-    fn take_more(&self, _: &Coverage) -> String {
-        "--long windows takes all".into()
+    fn take_more(&self, _: &Coverage) -> Option<String> {
+        Some("--long windows takes all".into())
     }
 
     fn take_less(&self, coverage: &Coverage) -> Option<String> {

@@ -110,6 +110,15 @@ pub trait Modality:
         Ok(vec![])
     }
 
+    /// What is odd about an input that can be read, and may be worth a look: silence, say.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn oddity(&self, input: &Input) -> Result<Option<String>, BoxError> {
+        let _ = input;
+        Ok(None)
+    }
+
     /// How long an input is, and how much of it a model takes by these settings, in the unit
     /// [`EXTENT`](Self::EXTENT); `None`: inputs have no length, or it is not known before a model is
     /// adopted.
@@ -121,11 +130,11 @@ pub trait Modality:
         Ok(None)
     }
 
-    /// Which option of a training takes more of inputs that are cut, for messages: `--long windows
-    /// takes all`.
-    fn take_more(&self, coverage: &Coverage) -> String {
+    /// Which option of a training takes more of inputs that are cut, for messages, `--long windows
+    /// takes all`; `None`: the model has no room for more.
+    fn take_more(&self, coverage: &Coverage) -> Option<String> {
         let _ = coverage;
-        String::new()
+        None
     }
 
     /// Which option saves computing where inputs are padded to a multiple of their length, for

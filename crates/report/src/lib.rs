@@ -10,6 +10,7 @@
 pub mod axes;
 mod blob;
 pub mod comparison;
+mod confusion;
 pub mod curve;
 mod error;
 mod html;
@@ -29,6 +30,7 @@ pub use comparison::{
     Answer, Arm, ArmKind, Budget, Comparison, ErrorExample, Media, Point, Run, Source, Target,
     Trial,
 };
+pub use confusion::Confusion;
 pub use error::{Error, Result};
 pub use html::html;
 pub use markdown::markdown;

@@ -129,7 +129,7 @@ fn a_model_of_sound_classifies_with_its_own_head() {
     {
         let source = Pretrained::open(fixture(file)).unwrap();
         let mut audio = AudioSettings::new(AudioOptions::default()).unwrap();
-        let model = Model::pretrained(&source, &mut audio, || Ok(vec![]), Device::Cpu).unwrap();
+        let model = Model::pretrained(&source, &mut audio, |_, _| Ok(vec![]), Device::Cpu).unwrap();
         assert_eq!(model.report().fresh, Vec::<String>::new());
         assert_eq!(model.spec().labels, ["heron", "stork", "crane"]);
         let expected = Checkpoint::open(fixture(file).join("expected.safetensors")).unwrap();

@@ -70,6 +70,11 @@ pub(crate) struct LayoutArgs {
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     #[serde(default)]
     label_separator: Option<String>,
+    /// Other names for labels of the data: those that a pretrained head has for them
+    /// ('0=NEGATIVE,1=POSITIVE'), or one for several that mean the same ('Spam=spam')
+    #[arg(long, value_name = "DATA=MODEL", value_delimiter = ',', value_parser = renamed)]
+    #[serde(default)]
+    map_labels: Vec<(String, String)>,
     /// The table's column of groups, instead of --group-pattern
     #[arg(long, value_name = "COLUMN", conflicts_with = "group_pattern")]
     #[serde(default, skip)]
@@ -81,12 +86,25 @@ fn pattern(text: &str) -> Result<String, regex::Error> {
     Regex::new(text).map(|_| text.to_string())
 }
 
+/// Two names of a label.
+fn renamed(text: &str) -> Result<(String, String), &'static str> {
+    let (from, to) = text.split_once('=').ok_or("expected two names with = between")?;
+    match to.trim() {
+        "" => Err("the name after = is empty"),
+        to => Ok((from.trim().to_string(), to.to_string())),
+    }
+}
+
 impl LayoutArgs {
     /// What is given here, and from `saved` what is not.
     pub(crate) fn or(self, saved: Self) -> Self {
         Self {
             task: self.task.or(saved.task),
             label_separator: self.label_separator.or(saved.label_separator),
+            map_labels: match self.map_labels.is_empty() {
+                true => saved.map_labels,
+                false => self.map_labels,
+            },
             label_pattern: self.label_pattern.or(saved.label_pattern),
             test_pattern: self.test_pattern.or(saved.test_pattern),
             input_column: self.input_column.or(saved.input_column),
@@ -109,6 +127,7 @@ impl LayoutArgs {
         Ok(Layout {
             task: self.task().unwrap_or_default(),
             label_separator: self.label_separator.clone().unwrap_or(defaults.label_separator),
+            label_map: self.map_labels.clone(),
             label_pattern: compile(&self.label_pattern)?,
             test_pattern: compile(&self.test_pattern)?,
             group_pattern: compile(&self.group_pattern)?,

@@ -7,12 +7,12 @@ use clap::Args;
 use crosstune_core::files::read_json;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    DEFAULT_MEMORY, Dataset, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
+    DEFAULT_MEMORY, Dataset, Layout, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
 };
 
 use crate::{
     args::{ComputeArgs, LAYOUT, LayoutArgs, SourceArgs, setting},
-    output::{metrics, print, print_json, progress},
+    output::{metrics, print, print_json, progress, say},
     setup::{
         coverage::{When, coverage, say_coverage},
         open::open,
@@ -44,7 +44,14 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     };
     let asked = args.layout.task();
     let mut layout = layout.layout::<M>()?;
-    let labels = || Ok(Dataset::open(&args.data, &layout)?.labels);
+    let labels = |task, _| {
+        let labels = Dataset::open(&args.data, &Layout { task, ..layout.clone() })?.labels;
+        say(
+            "labels",
+            format!("not published; those of the data, in this order: {}", labels.join(", ")),
+        );
+        Ok(labels)
+    };
     let device = args.compute.device.0;
     let (model, modality) = open::<M>(&args.source, labels, device)?;
     let (labels, task) = (&model.spec().labels, model.spec().task);

@@ -47,7 +47,8 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
             return Err(Error::Path { path, problem: "no such file".into() }.into());
         }
     }
-    let unnamed = || Ok(vec![]);
+    // As transformers calls them.
+    let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
     let device = args.compute.device.0;
     let (model, modality) = open::<M>(&args.source, unnamed, device)?;
     let mut items = vec![];
@@ -63,6 +64,11 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         say_coverage(&modality, &coverage, When::Answering);
     }
     let labels = &model.spec().labels;
+    // transformers' pipeline gives the sigmoid of a published model's one output, a cross-encoder's
+    // say; its model the number.
+    let scores = model.spec().task == Task::Regression
+        && labels.len() == 1
+        && !Spec::is_at(&args.source.path);
     let size = args.compute.batch_size.get();
     score(&model, &modality, &samples, size, |chosen, answers| {
         let rows = answer(model.spec(), answers)?;
@@ -76,7 +82,10 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
             let place = item.place.to_string();
             print(&if args.json {
                 let mut line = json!({"input": place, "text": text});
-                let (name, answers) = answer.json(labels, args.top);
+                let (name, mut answers) = answer.json(labels, args.top);
+                if let (Answer::Values(values), true) = (answer, scores) {
+                    answers[0]["sigmoid"] = json!(sigmoid(values[0]));
+                }
                 line[name] = answers;
                 // What a model has not taken, its answer does not depend on.
                 let extent = modality.extent(&item.input).ok().flatten();
@@ -91,6 +100,10 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         Ok(())
     })?;
     Ok(())
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1. / (1. + (-x).exp())
 }
 
 /// The prediction for one input.

@@ -49,10 +49,10 @@ pub(crate) fn told<M: Modality>(
     if cut > 0 {
         let most = amount(coverage.most_left_out);
         let left_out = percent(coverage.left_out);
-        let option = modality.take_more(coverage);
-        let option = match when {
-            When::Training => option,
-            When::Answering => format!("in training, {option}"),
+        let option = match (modality.take_more(coverage), when) {
+            (Some(option), When::Training) => option,
+            (Some(option), When::Answering) => format!("in training, {option}"),
+            (None, _) => "it has no room for more".into(),
         };
         let text =
             format!("{longer}: {left_out} of all {unit} are left out, {most} of one; {option}");

@@ -6,9 +6,9 @@ use super::found::Found;
 use super::group::GROUP_PATTERN;
 use super::item::{Item, Split};
 use super::layout::Layout;
-use super::{folder, group, labels, manifest, split};
+use super::{folder, group, labels, manifest, mapping, notes, split};
 use crate::error::{Error, Result};
-use crate::task::Task;
+use crate::task::{Target, Task};
 
 /// Items in splits, and the labels that their targets are indices into.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct Dataset {
     pub test: Vec<Item>,
     /// Files that are not samples: their extensions, and how many there are of each.
     pub ignored: Vec<(String, usize)>,
+    /// What should be said of how it was read, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -47,7 +49,8 @@ impl Dataset {
     /// classes, or a value is no finite number.
     pub fn open(path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         let path = path.as_ref();
-        let found = gather(path, layout, "--data")?;
+        let mut found = gather(path, layout, "--data")?;
+        mapping::rename(&mut found, &layout.label_map);
         let ignored = if path.is_dir() {
             let read = found.iter().map(|f| f.place.path.as_path()).collect();
             folder::ignored(path, layout, &read)
@@ -66,7 +69,7 @@ impl Dataset {
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
         }
-        Ok(Self {
+        let mut data = Self {
             path: path.to_path_buf(),
             task: layout.task,
             train: labels::items(layout.task, train, &labels)?,
@@ -74,13 +77,49 @@ impl Dataset {
             test: labels::items(layout.task, test, &labels)?,
             labels,
             ignored: ignored.into_iter().collect(),
-        })
+            notes: vec![],
+        };
+        let items: Vec<_> = data.items().collect();
+        data.notes = notes::notes(path, layout, &data.labels, &items);
+        Ok(data)
     }
 
     /// Replaces the test split by what [`evaluation`] reads from elsewhere.
     pub fn with_test(mut self, path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         self.test = evaluation(path, layout, &self.labels, "--eval-data")?;
         Ok(self)
+    }
+
+    /// Brings the labels into the order that a model has them in, where they are the same. Where they
+    /// are as many, but others, a note says how they pair up: the first with the first.
+    pub fn order_labels(&mut self, model: &[String]) {
+        if self.task == Task::Regression || self.labels.len() != model.len() {
+            return;
+        }
+        let place = |label: &String| model.iter().position(|other| other == label);
+        let Some(places) = self.labels.iter().map(place).collect::<Option<Vec<_>>>() else {
+            let other = mapping::mismatch(&self.labels, model);
+            self.notes.push(other.unwrap_or_else(|| {
+                format!(
+                    "its labels ({}) are not the model's ({}) and take their places in this order",
+                    mapping::shown(&self.labels),
+                    mapping::shown(model)
+                )
+            }));
+            return;
+        };
+        for item in self.train.iter_mut().chain(&mut self.validation).chain(&mut self.test) {
+            match &mut item.target {
+                Target::Class(class) => *class = places[*class],
+                Target::Labels(labels) => {
+                    let mut ordered = vec![false; labels.len()];
+                    labels.iter().zip(&places).for_each(|(has, &at)| ordered[at] = *has);
+                    *labels = ordered;
+                }
+                Target::Values(_) | Target::Unknown => {}
+            }
+        }
+        self.labels = model.to_vec();
     }
 
     /// Keeps at most `limit` training items of every class, chosen by the seed.
@@ -193,6 +232,12 @@ pub fn evaluation(
     let mut found = gather(path.as_ref(), layout, option)?;
     if found.iter().any(|f| f.split == Some(Split::Test)) {
         found.retain(|f| f.split == Some(Split::Test));
+    }
+    mapping::rename(&mut found, &layout.label_map);
+    if layout.task != Task::Regression
+        && let Some(problem) = labels::other_names(&found, labels)
+    {
+        return Err(Error::Data { path: path.as_ref().to_path_buf(), problem });
     }
     labels::items(layout.task, found, labels)
 }

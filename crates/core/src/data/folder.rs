@@ -10,29 +10,37 @@ use super::found::{Found, RawTarget};
 use super::item::{Input, Split};
 use super::layout::Layout;
 use super::manifest;
+use super::split_names::splits;
+use super::system::is_hidden;
 use crate::error::{Error, Location, Result};
+use crate::task::Task;
 
 /// Everything that a folder holds.
 pub(super) fn gather(root: &Path, layout: &Layout) -> Result<Vec<Found>> {
     let children = children(root)?;
-    let named = |wanted: fn(&Path) -> bool, split: fn(&Path) -> Option<Split>| {
-        let part = |c: &PathBuf| Some((split(c)?, c.clone()));
-        let parts: Vec<_> = children.iter().filter(|c| wanted(c)).filter_map(part).collect();
-        // Without a training split, such names are classes like any other.
-        parts.iter().any(|(split, _)| *split == Split::Train).then_some(parts)
+    // Without a training split, such names are classes like any other.
+    let named = |wanted: fn(&Path) -> bool, name: fn(&Path) -> Option<&OsStr>| {
+        let wanted = children.iter().filter(|c| wanted(c));
+        splits(wanted.map(|c| (name(c).and_then(OsStr::to_str), c.clone())).collect())
     };
-    let folder = |c: &Path| Split::named(c.file_name()?.to_str()?);
-    let table = |c: &Path| Split::of_stem(c.file_stem()?.to_str()?);
-    let (parts, read): (_, fn(&Path, &Layout) -> _) =
-        if let Some(folders) = named(Path::is_dir, folder) {
-            (folders, one_split)
-        } else if let Some(tables) = named(manifest::is_table, table) {
-            (tables, manifest::gather)
-        } else if let Some(data) = data(&children) {
-            return gather(data, layout);
-        } else {
-            return one_split(root, layout);
-        };
+    // The same where each folder holds samples directly, and one of them is named otherwise.
+    let folders = named(Path::is_dir, Path::file_name).filter(|parts| {
+        let all = children.iter().filter(|c| c.is_dir()).count();
+        layout.label_pattern.is_some()
+            || parts.len() == all
+            || parts.iter().any(|(_, part)| !holds_samples_alone(part, layout))
+    });
+    let (parts, read): (_, fn(&Path, &Layout) -> _) = if let Some(folders) = folders {
+        (folders, one_split)
+    } else if let Some(tables) = named(manifest::is_table, Path::file_stem) {
+        (tables, manifest::gather)
+    } else if let Some(data) = data(&children) {
+        return gather(data, layout);
+    } else if let Some(inner) = unpacked(&children, layout) {
+        return gather(inner, layout);
+    } else {
+        return one_split(root, layout);
+    };
     let mut found = vec![];
     for (split, part) in parts {
         let part = read(&part, layout)?;
@@ -47,6 +55,25 @@ fn data(children: &[PathBuf]) -> Option<&Path> {
     let data = folders.next().filter(|c| c.file_name() == Some(OsStr::new("data")))?;
     let tables = self::children(data).ok()?.iter().any(|c| manifest::is_table(c));
     (folders.next().is_none() && tables).then_some(data)
+}
+
+/// Whether a folder holds samples and neither folders nor tables.
+fn holds_samples_alone(folder: &Path, layout: &Layout) -> bool {
+    let children = children(folder).unwrap_or_default();
+    children.iter().any(|c| layout.is_sample(c))
+        && !children.iter().any(|c| c.is_dir() || manifest::is_table(c))
+}
+
+/// The one folder that there is, where it holds folders alone: an archive that was unpacked into a
+/// folder of its own. As a class, it would be the only one.
+fn unpacked<'a>(children: &'a [PathBuf], layout: &Layout) -> Option<&'a Path> {
+    let [only] = children else { return None };
+    let inside = self::children(only).ok().filter(|_| only.is_dir())?;
+    (layout.task == Task::SingleLabel
+        && layout.label_pattern.is_none()
+        && !inside.is_empty()
+        && inside.iter().all(|c| c.is_dir() || !layout.is_sample(c)))
+    .then_some(only)
 }
 
 /// The samples of one folder that has no splits below it.
@@ -137,7 +164,7 @@ fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![];
     for entry in folder.read_dir().map_err(Error::io(folder, "read"))? {
         let entry = entry.map_err(Error::io(folder, "read"))?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
+        if !is_hidden(&entry.file_name()) {
             found.push(entry.path());
         }
     }
@@ -147,8 +174,7 @@ fn children(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// All samples below a folder, at any depth, in alphabetical order.
 fn files(folder: &Path, layout: &Layout) -> Result<Vec<PathBuf>> {
-    let visible =
-        |e: &walkdir::DirEntry| e.depth() == 0 || !e.file_name().to_string_lossy().starts_with('.');
+    let visible = |e: &walkdir::DirEntry| e.depth() == 0 || !is_hidden(e.file_name());
     let mut found = vec![];
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
     for entry in walk.into_iter().filter_entry(visible) {
@@ -185,7 +211,7 @@ pub(super) fn ignored(
     let mut endings = BTreeMap::new();
     for entry in WalkDir::new(root).into_iter().flatten() {
         let path = entry.path();
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let hidden = is_hidden(entry.file_name());
         let used = layout.is_sample(path) || tables.contains(path);
         if entry.file_type().is_file() && !hidden && !used {
             let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();

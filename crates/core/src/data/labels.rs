@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::found::{Found, RawTarget};
 use super::item::Item;
+use super::mapping::{mismatch, shown};
 use crate::error::{Error, Result};
 use crate::task::{Target, Task};
 
@@ -20,18 +21,10 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
     if let RawTarget::Cells { columns, .. } = &first.label {
         return Ok(columns.to_vec());
     }
-    let names: BTreeSet<&str> = train
-        .iter()
-        .flat_map(|found| match &found.label {
-            RawTarget::Labels(names) => names.as_slice(),
-            RawTarget::Cells { columns, .. } => columns,
-        })
-        .map(String::as_str)
-        .collect();
-    let mut labels: Vec<String> = names.into_iter().map(str::to_string).collect();
-    if labels.iter().all(|l| l.parse::<i64>().is_ok()) {
-        labels.sort_by_key(|l| l.parse::<i64>().ok());
-    }
+    let labels = in_order(train.iter().flat_map(|found| match &found.label {
+        RawTarget::Labels(names) => names.as_slice(),
+        RawTarget::Cells { columns, .. } => columns,
+    }));
     match (task, &labels[..]) {
         (Task::SingleLabel, [one]) => {
             refused(format!("all samples have the label {one:?}; at least two classes are needed"))
@@ -39,6 +32,25 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
         (Task::MultiLabel, []) => refused("no training sample has a label".into()),
         _ => Ok(labels),
     }
+}
+
+/// The problem where labels are none of a model's, and may be other names of those.
+pub(super) fn other_names(found: &[Found], model: &[String]) -> Option<String> {
+    let names = found.iter().flat_map(|found| match &found.label {
+        RawTarget::Labels(names) => names.as_slice(),
+        RawTarget::Cells { columns, .. } => columns,
+    });
+    mismatch(&in_order(names), model)
+}
+
+/// Different names in the order of labels: numbers by size, else alphabetical.
+fn in_order<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let names: BTreeSet<&String> = names.collect();
+    let mut labels: Vec<String> = names.into_iter().cloned().collect();
+    if labels.iter().all(|l| l.parse::<i64>().is_ok()) {
+        labels.sort_by_key(|l| l.parse::<i64>().ok());
+    }
+    labels
 }
 
 /// Turns raw targets into targets.
@@ -88,7 +100,7 @@ fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Ve
             format!(
                 "the label {name:?} is not among those of the training split ({}); give it \
                  training samples or leave it out",
-                labels.join(", ")
+                shown(labels)
             )
         })
     };

@@ -42,6 +42,8 @@ pub struct Layout {
     pub label_column: Option<String>,
     /// The separator between two labels of one sample.
     pub label_separator: String,
+    /// Labels that go by another name in a model, each with that name.
+    pub label_map: Vec<(String, String)>,
     /// The table's column of groups; see [`group_pattern`](Self::group_pattern).
     pub group_column: Option<String>,
     /// The longest line of a table, and the longest of its records, in bytes. A longer one is an
@@ -69,6 +71,7 @@ impl Layout {
             pair_column: None,
             label_column: None,
             label_separator: "|".into(),
+            label_map: vec![],
             group_column: None,
             longest_line: 16 << 20,
         }

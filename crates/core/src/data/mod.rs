@@ -1,5 +1,6 @@
 //! Data sets as people have them: folders per class, tables, labels in file names.
 
+mod alike;
 mod dataset;
 mod duplicates;
 pub mod encoding;
@@ -11,7 +12,11 @@ mod item;
 mod labels;
 mod layout;
 mod manifest;
+mod mapping;
+mod notes;
 mod split;
+mod split_names;
+mod system;
 mod table;
 #[cfg(test)]
 mod tests;

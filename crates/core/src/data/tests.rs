@@ -15,6 +15,8 @@ use crate::error::Error;
 
 mod bad_tests;
 
+mod notes_tests;
+
 #[cfg(feature = "parquet")]
 mod parquet_tests;
 

@@ -86,12 +86,13 @@ impl Config {
         Ok(Some(numbered.into_iter().map(|(_, name)| name).collect()))
     }
 
-    /// What the head is asked.
-    pub(super) fn task(&self) -> Result<Task> {
+    /// What the head is asked, where that is told.
+    pub(super) fn task(&self) -> Result<Option<Task>> {
         match &self.json["problem_type"] {
-            Value::Null => Ok(Task::default()),
+            Value::Null => Ok(None),
             known => {
-                Task::deserialize(known).map_err(|e| self.refuse(format!("problem_type: {e}")))
+                let task = Task::deserialize(known);
+                task.map(Some).map_err(|e| self.refuse(format!("problem_type: {e}")))
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::family::Pretrained;
 use crate::modality::Modality;
 use crate::nn::{BatchNormStats, Classifier, CutPoint, EmbedderConfig, Encoder, Head, Trunk};
 use crate::spec::Spec;
+use crate::task::Task;
 use crate::weights::lora::{self, Adapting};
 use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, write_tensors};
 
@@ -111,7 +112,7 @@ impl Model {
     pub fn pretrained<M: Modality>(
         source: &Pretrained,
         modality: &mut M,
-        labels: impl FnOnce() -> Result<Vec<String>>,
+        labels: impl FnOnce(Task, usize) -> Result<Vec<String>>,
         device: Device,
     ) -> Result<Self> {
         let embedder = modality.adopt(source)?;

@@ -212,14 +212,14 @@ impl Modality for TextSettings {
         }))
     }
 
-    fn take_more(&self, coverage: &Coverage) -> String {
+    fn take_more(&self, coverage: &Coverage) -> Option<String> {
         let (longest, room) = (coverage.longest as u32, self.reader.room());
         match (room.min(longest), self.reader.most()) {
-            (most, _) if most == longest => format!("{MAX_LENGTH} {most} takes all"),
+            (most, _) if most == longest => Some(format!("{MAX_LENGTH} {most} takes all")),
             (most, Some(now)) if most > now => {
-                format!("{MAX_LENGTH} {most} takes all that the model has positions for")
+                Some(format!("{MAX_LENGTH} {most} takes all that the model has positions for"))
             }
-            _ => "the model has no positions for more".into(),
+            _ => None,
         }
     }
 

@@ -29,7 +29,8 @@ fn logits_of_pairs_are_those_of_transformers() {
     let want = |name: &str| expected.tensor(name).unwrap();
     let source = Pretrained::open(fixture("")).unwrap();
     let mut settings = TextSettings::new(Some(24));
-    let model = Model::pretrained(&source, &mut settings, || unreachable!(), Device::Cpu).unwrap();
+    let model =
+        Model::pretrained(&source, &mut settings, |_, _| unreachable!(), Device::Cpu).unwrap();
     let samples: Vec<_> = pairs().iter().map(|pair| settings.read(pair).unwrap()).collect();
     let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
     let mask = want("mask").to_kind(Kind::Bool);

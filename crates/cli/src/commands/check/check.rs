@@ -49,12 +49,16 @@ struct Report {
     coverage: Option<Coverage>,
     /// Samples that cannot be read, with the reasons.
     bad: Vec<String>,
+    /// Samples that can be read and may not be what they should be, with the reasons.
+    odd: Vec<String>,
     /// Samples that are in several splits or classes, each with its locations.
     leaks: Vec<Vec<String>>,
     /// How many other samples occur more than once.
     repeated: usize,
     /// Files that are not samples, by extension.
     ignored: Vec<(String, usize)>,
+    /// What may be meant otherwise, a line each.
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,7 +95,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let mut modality: A::Modality = args.modality.args.try_into()?;
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
     let items: Vec<&Item> = data.items().map(|(_, item)| item).collect();
-    let (sizes, bad) = read(&modality, &items);
+    let Looked { sizes, bad, odd } = read(&modality, &items);
     let (leaks, repeated): (Vec<_>, Vec<_>) =
         duplicates(&data).into_iter().partition(|d| d.across_splits() || d.labels_differ());
     let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
@@ -113,6 +117,8 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
             })
             .collect(),
         coverage,
+        odd,
+        notes: data.notes.clone(),
         bad: bad.iter().map(ToString::to_string).collect(),
         ignored: data.ignored.clone(),
     };
@@ -127,24 +133,42 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     Ok(if report.ok { Verdict::Fine } else { Verdict::Wrong })
 }
 
-/// The sizes of all items that can be read, and the others.
-fn read<M: Modality>(modality: &M, items: &[&Item]) -> (Vec<Vec<f64>>, Vec<BadSample>) {
+/// What a look at all items found.
+#[derive(Default)]
+struct Looked {
+    /// The sizes of those that can be read.
+    sizes: Vec<Vec<f64>>,
+    /// Those that cannot be read.
+    bad: Vec<BadSample>,
+    /// Those that can be read and may not be what they should be.
+    odd: Vec<String>,
+}
+
+/// Looks at all items.
+fn read<M: Modality>(modality: &M, items: &[&Item]) -> Looked {
     let bar = progress::reading(items.len(), M::SAMPLES);
-    let look = |item: &&Item| -> Result<Vec<f64>, BoxError> {
-        let size = modality.verify(&item.input).and_then(|()| modality.size(&item.input));
+    let look = |item: &&Item| -> Result<(Vec<f64>, Option<String>), BoxError> {
+        let read = || {
+            modality.verify(&item.input)?;
+            Ok((modality.size(&item.input)?, modality.oddity(&item.input)?))
+        };
+        let found = read();
         bar.inc(1);
-        size
+        found
     };
     let looked: Vec<_> = items.par_iter().map(look).collect();
     bar.finish_and_clear();
-    let (mut sizes, mut bad) = (vec![], vec![]);
-    for (item, size) in items.iter().zip(looked) {
-        match size {
-            Ok(size) => sizes.push(size),
-            Err(cause) => bad.push(BadSample { place: item.place.clone(), cause }),
+    let mut all = Looked::default();
+    for (item, found) in items.iter().zip(looked) {
+        match found {
+            Ok((size, odd)) => {
+                all.sizes.push(size);
+                all.odd.extend(odd.map(|what| format!("{}: {what}", item.place)));
+            }
+            Err(cause) => all.bad.push(BadSample { place: item.place.clone(), cause }),
         }
     }
-    (sizes, bad)
+    all
 }
 
 fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
@@ -158,11 +182,26 @@ fn classes(data: &Dataset) -> Vec<Class> {
     if data.task == Task::Regression {
         return vec![];
     }
-    let class = |(at, label): (usize, &String)| Class {
-        label: label.clone(),
-        counts: Counts::of(data, |item| item.target.has(at)),
-    };
-    data.labels.iter().enumerate().map(class).collect()
+    let mut classes: Vec<Class> = data
+        .labels
+        .iter()
+        .map(|label| Class { label: label.clone(), counts: Counts::default() })
+        .collect();
+    for (split, item) in data.items() {
+        let having: Vec<usize> = match &item.target {
+            Target::Class(class) => vec![*class],
+            target => (0..data.labels.len()).filter(|&label| target.has(label)).collect(),
+        };
+        for label in having {
+            let counts = &mut classes[label].counts;
+            *match split {
+                Split::Train => &mut counts.train,
+                Split::Validation => &mut counts.validation,
+                Split::Test => &mut counts.test,
+            } += 1;
+        }
+    }
+    classes
 }
 
 fn size_range(mut sizes: Vec<f64>) -> Option<Extent> {
@@ -200,6 +239,12 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
         lines.push(format!("{} {samples} cannot be read:", count(report.bad.len())));
         lines.extend(report.bad.iter().map(|bad| format!("  {bad}")));
     }
+    if !report.odd.is_empty() {
+        lines
+            .push(format!("{} {samples} may not be what they should be:", count(report.odd.len())));
+        lines.extend(report.odd.iter().map(|odd| format!("  {odd}")));
+    }
+    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     if report.repeated > 0 {
         lines.push(format!("{} {samples} occur more than once", count(report.repeated)));
     }

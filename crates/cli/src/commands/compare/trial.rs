@@ -5,7 +5,7 @@ use crosstune_core::{
     CacheBudget, Dataset, Error, FitOptions, Metrics, Modality, Overrides, Progress, Recipe,
     RecipePlan, Samples, Splits, WeightInit, evaluate, fit, task::ClassificationMetrics,
 };
-use crosstune_report::{ArmKind, ErrorExample, Point, Run, Trial};
+use crosstune_report::{ArmKind, Confusion, ErrorExample, Point, Run, Trial};
 
 use super::error_examples;
 use crate::{
@@ -202,7 +202,8 @@ impl<'a, M: Modality> Experiment<'a, M> {
             accuracy,
             macro_f1,
             loss,
-            confusion,
+            confusion: Confusion::new(confusion.classes(), confusion.cells())
+                .map_err(anyhow::Error::msg)?,
             curve,
             seconds,
             trained,

@@ -44,6 +44,9 @@ pub(super) struct Counts {
     /// How much of them the model takes, all splits together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) coverage: Option<Coverage>,
+    /// What was said of how the data set was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]

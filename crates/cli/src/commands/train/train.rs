@@ -12,14 +12,18 @@ use crosstune_core::{
 use super::{
     args::TrainArgs,
     log::{
-        describe, say_aligned, say_data, say_model, say_names, say_phases, say_result, show_epoch,
+        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases, say_result,
+        show_epoch,
     },
     lr_plot, plan,
     result::{Cost, Counts, Parameters, RunResult},
 };
 use crate::{
-    args::{LAYOUT, ModalityArgs, setting},
-    output::{format::percent, progress, say},
+    args::{HeadArg, LAYOUT, ModalityArgs, setting},
+    output::{
+        format::{percent, score},
+        progress, say,
+    },
     process,
     setup::{
         coverage::{When, coverage, say_coverage},
@@ -39,7 +43,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     options.check()?;
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
-    let data = dataset::<A>(&args)?;
+    let classes = match args.transfer.head {
+        HeadArg::Pretrained => job.source.class_names(),
+        HeadArg::Fresh => None,
+    };
+    let data = dataset::<A>(&args, classes)?;
     // A dry run or a range test creates no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
     let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
@@ -58,6 +66,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
     say_model(&model, plan, job.is_fresh(plan), Parameters { trained, frozen });
+    say_beside(model.report());
     if let Some(aligned) = &aligned {
         say_aligned(aligned);
     }
@@ -112,6 +121,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             skipped: skipped.iter().map(ToString::to_string).collect(),
             ignored: data.ignored.clone(),
             coverage,
+            notes: data.notes.clone(),
         },
         parameters: Parameters { trained, frozen },
         loaded: model.report().clone(),
@@ -134,8 +144,12 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     Ok(())
 }
 
-fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
+/// The data set, its labels in the order of a pretrained head's `classes`.
+fn dataset<A: ModalityArgs>(args: &TrainArgs<A>, classes: Option<&[String]>) -> Result<Dataset> {
     let mut data = args.samples.open::<A::Modality>(&args.layout)?;
+    if let Some(classes) = classes {
+        data.order_labels(classes);
+    }
     match args.limit_per_class {
         Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
         Some(limit) => data.limit_per_class(limit, args.fit.seed)?,
@@ -190,7 +204,7 @@ fn fitted<M: Modality>(
                 times.push(last.elapsed().as_secs_f64());
                 bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
                 let accuracy = accuracy.map(|accuracy| format!("  accuracy {}", percent(accuracy)));
-                bar.set_message(format!("loss {loss:.3}{}", accuracy.unwrap_or_default()));
+                bar.set_message(format!("loss {}{}", score(loss), accuracy.unwrap_or_default()));
                 bar.inc(1);
             }
             Progress::Epoch(record) => {
