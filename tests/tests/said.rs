@@ -62,7 +62,7 @@ fn recordings_are_taken_to_their_end_or_what_is_cut_is_said() {
     let train = |more: &[&str]| {
         let mut line =
             words!["train", "--weights", tiny_bert(), "--data", data, "--out", run].to_vec();
-        line.extend(words!["--epochs", "4", "--overwrite", "--hop-ms", "20", "--lr", "1e-2"]);
+        line.extend(words!["--epochs", "12", "--overwrite", "--batch-size", "6", "--lr", "1e-2"]);
         line.extend(more.iter().map(std::ffi::OsString::from));
         let ran = crosstune("audio", &line);
         let said = ran.stderr.clone();
@@ -76,11 +76,11 @@ fn recordings_are_taken_to_their_end_or_what_is_cut_is_said() {
     assert_eq!(result["test"]["accuracy"], 1.0, "{said}");
     // Windows, where the length is asked for and does not.
     let (said, result) = train(&["--frames", "64"]);
-    assert!(said.contains("\nwindows     32 of 32 recordings are longer than the 1.2"), "{said}");
+    assert!(said.contains("\nwindows     32 of 32 recordings are longer than the 0.6"), "{said}");
     assert_eq!(result["samples"]["coverage"]["cut"], 0);
     let (said, result) = train(&["--frames", "64", "--long", "cut"]);
-    assert!(said.contains("\ncut         32 of 32 recordings are longer than the 1.2"), "{said}");
-    assert!(said.contains("of all seconds are left out, 3.7"), "{said}");
+    assert!(said.contains("\ncut         32 of 32 recordings are longer than the 0.6"), "{said}");
+    assert!(said.contains("of all seconds are left out, 4.3"), "{said}");
     assert!(said.contains("--long windows takes all"), "{said}");
     assert_eq!(result["samples"]["coverage"]["cut"], 32);
     assert_eq!(result["samples"]["coverage"]["unit"], "seconds");
@@ -110,7 +110,7 @@ fn padding_that_costs_a_multiple_is_said_with_the_option() {
     let mut line = words!["train", "--weights", weights, "--data", data, "--out", run].to_vec();
     line.extend(words!["--epochs", "1"]);
     let ran = crosstune("audio", &line);
-    assert!(ran.stderr.contains("\npadded      recordings of at most 0.05"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\npadded      recordings are padded to "), "{}", ran.stderr);
     let option = ran.stderr.split_once("--frames ").unwrap().1.split(' ').next().unwrap();
     assert!(ran.stderr.contains("of the cost"), "{}", ran.stderr);
     line.extend(words!["--frames", option, "--overwrite"]);

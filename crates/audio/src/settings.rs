@@ -291,12 +291,19 @@ impl Modality for AudioSettings {
     }
 
     fn take_less(&self, coverage: &Coverage) -> Option<String> {
-        let samples = coverage.longest * f64::from(self.front_end.sample_rate());
         let lengths = self.adopted.as_ref().and_then(Adopted::lengths)?;
-        let frames = self.front_end.frames(samples.ceil() as usize).max(*lengths.start());
-        let less = self.options.frames() / frames.max(1);
-        (self.front_end.padding() == Padding::Full && less > 1)
-            .then(|| format!("--frames {frames} holds the longest, at about 1/{less} of the cost"))
+        let rate = f64::from(self.front_end.sample_rate());
+        let shorter = |seconds: f64, which: &str| {
+            let samples = (seconds * rate).ceil() as usize;
+            let frames = self.front_end.frames(samples).max(*lengths.start());
+            let less = self.options.frames() / frames.max(1);
+            (less > 1)
+                .then(|| format!("--frames {frames} holds {which} at about 1/{less} of the cost"))
+        };
+        let Coverage { longest, usual, .. } = *coverage;
+        let full = self.front_end.padding() == Padding::Full;
+        let options = || shorter(longest, "all").or_else(|| shorter(usual, "95 % of them"));
+        full.then(options).flatten()
     }
 
     fn preview(&self, input: &Input) -> Result<Preview, BoxError> {

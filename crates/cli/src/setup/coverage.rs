@@ -67,9 +67,11 @@ pub(crate) fn told<M: Modality>(
         return Some(("windows", text));
     }
     let option = modality.take_less(coverage).filter(|_| when == When::Training)?;
-    let (longest, at_once) = (amount(coverage.longest), amount(coverage.at_once));
+    let (usual, at_once) = (amount(coverage.usual), amount(coverage.at_once));
     let samples = M::SAMPLES;
-    let text = format!("{samples} of at most {longest} {unit} are padded to {at_once}; {option}");
+    let text = format!(
+        "{samples} are padded to {at_once} {unit}, and 95 % have at most {usual}; {option}"
+    );
     Some(("padded", text))
 }
 

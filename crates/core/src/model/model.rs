@@ -116,7 +116,9 @@ impl Model {
         device: Device,
     ) -> Result<Self> {
         let embedder = modality.adopt(source)?;
-        modality.survey(&[]);
+        if source.run_for(M::NAME).is_none() {
+            modality.survey(&[]);
+        }
         if embedder == Origin::Fresh {
             let path = source.checkpoint().path().to_path_buf();
             let problem = format!(

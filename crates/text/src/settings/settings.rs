@@ -47,8 +47,8 @@ pub struct TextSettings {
 const SHOWN: usize = 400;
 
 impl TextSettings {
-    /// Settings for texts of at most `max_length` tokens, special tokens included. Left open: 256,
-    /// or the number of positions of the adopted model if that is less.
+    /// Settings for texts of at most `max_length` tokens, special tokens included. Left open: 256
+    /// or what a survey finds to be enough, at most the number of positions of the adopted model.
     pub fn new(max_length: Option<u32>) -> Self {
         Self { asked: max_length, ..Self::default() }
     }

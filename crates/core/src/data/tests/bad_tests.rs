@@ -71,7 +71,7 @@ fn bad_tables_are_named_with_their_lines() {
         ("t.csv", b"text,label\n,1\n", ":2: the row has no text in column 1 of 2"),
         ("t.csv", b"text,label\na,\" \"\n", ":2: the row has no label in column 2 of 2"),
         ("t.csv", b"text,label,split\na,1,\n", ":2: the row has no split in column 3 of 3"),
-        ("t.csv", b"text,label,split\na,1,eval\n", ":2: the split is \"eval\""),
+        ("t.csv", b"text,label,split\na,1,holdout\n", ":2: the split is \"holdout\""),
         ("t.tsv", long.as_bytes(), ":2: the line is longer than 2000 bytes"),
         ("t.jsonl", long.as_bytes(), ":1: not a JSON object"),
         ("t.csv", long_quote.as_bytes(), ":2: the quote that opens cell 1 is not closed within"),
