@@ -139,6 +139,9 @@ fn texts_that_are_cut_are_counted() {
     );
     let result = read_json(&run.join("result.json"));
     assert_eq!(result["samples"]["coverage"]["cut"], 2);
+    let mut check = words!["check", "--data", data, "--weights", tiny_bert(), "--json"].to_vec();
+    check.extend(words!["--max-length", "16"]);
+    assert_eq!(json_of(&crosstune("text", &check).ok())["coverage"]["cut"], 2);
     fs::write(&input, format!("a house\n{}\n", "the sea ".repeat(40))).unwrap();
     let lines = crosstune("text", &words!["predict", run, input, "--json"]).ok();
     let lines: Vec<Value> = lines.lines().map(json_of).collect();

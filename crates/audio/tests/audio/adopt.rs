@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use crosstune_audio::{AudioOptions, AudioSettings};
+use crosstune_audio::{AudioOptions, AudioSettings, Long};
 use crosstune_core::{
     Batch, Checkpoint, Device, FitOptions, Freeze, Fresh, Input, LoadParts, Modality, Model,
     Origin, Pretrained, Trainer, VarBuilder, WeightSource, seed,
@@ -37,7 +37,8 @@ fn reopened(audio: &AudioSettings) -> AudioSettings {
 /// and opens what was saved. Returns the shape of the batch.
 fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     seed(1);
-    let (mut audio, source) = adopt(file, options);
+    // Both recordings are longer than what the smallest of models take.
+    let (mut audio, source) = adopt(file, AudioOptions { long: Some(Long::Cut), ..options });
     let inputs = [digit("0_gb-f4_0.wav"), digit("1_caribbean-m6_0.wav")];
     audio.survey(&[&inputs[0], &inputs[1]]);
     let samples = inputs.each_ref().map(|input| audio.read(input).unwrap());
@@ -82,7 +83,8 @@ fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
 #[test]
 fn a_wav2vec2_tunes_to_digits() {
     // 256 places, every 20 samples, of a field of 30.
-    assert_eq!(tunes("tiny-wav2vec2", AudioOptions::default()), [2, 255 * 20 + 30]);
+    let options = AudioOptions { frames: Some(256), ..AudioOptions::default() };
+    assert_eq!(tunes("tiny-wav2vec2", options), [2, 255 * 20 + 30]);
 }
 
 #[test]
@@ -120,6 +122,21 @@ fn an_ast_for_shorter_recordings_has_the_first_positions_in_time() {
     assert_eq!(short.narrow(1, 0, 2), whole.narrow(1, 0, 2));
     let grid = |table: &Tensor| table.narrow(1, 2, table.size()[1] - 2).view([5, -1, 32]);
     assert_eq!(grid(&short), grid(&whole).narrow(1, 0, 6));
+}
+
+/// As its library does, or in windows where the model's positions end.
+#[test]
+fn a_published_model_takes_all_of_a_recording() {
+    for (file, windows) in [("tiny-whisper", 2..9), ("tiny-ast", 2..9), ("tiny-wav2vec2", 1..2)] {
+        let source = Pretrained::open(fixture(file)).unwrap();
+        let mut audio = AudioSettings::default();
+        Model::pretrained(&source, &mut audio, |_, _| Ok(vec![]), Device::Cpu).unwrap();
+        let input = digit("0_gb-f4_0.wav");
+        let extent = audio.extent(&input).unwrap().unwrap();
+        assert_eq!(extent.taken, extent.whole, "{file}");
+        let found = audio.windows(&audio.read(&input).unwrap()).len();
+        assert!(windows.contains(&found), "{file}: {found}");
+    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn a_survey_settles_rate_and_length() {
     // Both are kept in range.
     let mut audio = settings(AudioOptions::default());
     survey(&mut audio, &inputs[19..20]);
-    assert_eq!((audio.options().sample_rate, audio.options().frames), (Some(16_000), Some(256)));
+    assert_eq!((audio.options().sample_rate, audio.options().frames), (Some(16_000), Some(512)));
     let mut audio = settings(AudioOptions::default());
     survey(&mut audio, &[record(20, 100, 3)]);
     assert_eq!((audio.options().sample_rate, audio.options().frames), (Some(1000), Some(16)));

@@ -48,7 +48,10 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         let labels = Dataset::open(&args.data, &Layout { task, ..layout.clone() })?.labels;
         say(
             "labels",
-            format!("not published; those of the data, in this order: {}", labels.join(", ")),
+            format!(
+                "not published; those of the data, in this order: {}",
+                labels[..labels.len().min(20)].join(", ")
+            ),
         );
         Ok(labels)
     };

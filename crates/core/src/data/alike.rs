@@ -19,7 +19,12 @@ pub(super) fn alike(labels: &[String]) -> Vec<Vec<usize>> {
 /// What is left of a label without what people do not see or do not mean.
 pub(super) fn plain(label: &str) -> String {
     let folded: String = label.nfkc().flat_map(char::to_lowercase).collect();
-    let number = folded.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    let number = match folded.trim() {
+        // As Python and JSON write what others write as 0 and 1.
+        "true" => Some(1.),
+        "false" => Some(0.),
+        other => other.parse::<f64>().ok().filter(|number| number.is_finite()),
+    };
     if let Some(number) = number {
         // 0 and -0 are one.
         return format!("{:e}", number + 0.);
@@ -48,6 +53,7 @@ mod tests {
         assert_eq!(of(&["caf\u{e9}", "cafe\u{301}", "tea", "tea\u{a0}"]), [[0, 1], [2, 3]]);
         assert_eq!(of(&["no", "yes", "yes\u{200b}", "\u{feff}no"]), [[0, 3], [1, 2]]);
         assert_eq!(of(&["0", "0.0", "01", "1", "1.0", "10"]), [vec![0, 1], vec![2, 3, 4]]);
+        assert_eq!(of(&["0", "1", "True"]), [[1, 2]]);
         assert_eq!(of(&["New York", "new_york"]), [[0, 1]]);
         let none: [[usize; 2]; 0] = [];
         assert_eq!(of(&["-1", "1", "a", "-a", "b", "inf", "", "10"]), none);

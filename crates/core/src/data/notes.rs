@@ -51,7 +51,7 @@ fn labels_alike(labels: &[String], items: &[(Split, &Item)]) -> Option<String> {
     (!groups.is_empty()).then(|| {
         format!(
             "labels that differ only in case, spaces, Unicode form or the way a number is written: \
-             {}; if they are meant to be one, write them alike",
+             {}; if they are meant to be one, write them alike or give --map-labels",
             listed(groups.iter().map(one))
         )
     })

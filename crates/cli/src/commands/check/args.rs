@@ -10,6 +10,9 @@ use crate::args::{DataArgs, LayoutArgs, ModalityArgs, ModalityFlags};
 pub(crate) struct CheckArgs<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) samples: DataArgs,
+    /// Pretrained weights to train on them: tells how much of each sample the model takes
+    #[arg(long, value_name = "PATH")]
+    pub(crate) weights: Option<PathBuf>,
     /// Write some samples of each class to look at: a PNG of pictures or spectrograms, or a text
     /// file
     #[arg(long, value_name = "FILE")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Item, Location, Modality, Target, Task,
+    BadSample, Dataset, Item, Location, Modality, Pretrained, Target, Task,
     data::{Coverage, Duplicate, Split, duplicates},
     error::BoxError,
 };
@@ -18,7 +18,10 @@ use crate::{
         format::{count, line},
         print, print_json, progress, sheet,
     },
-    setup::coverage::{When, coverage, told},
+    setup::{
+        coverage::{When, coverage, told},
+        weights,
+    },
 };
 
 /// The result of a check.
@@ -93,6 +96,9 @@ struct Extent {
 pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let data = args.samples.open::<A::Modality>(&args.layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
+    if let Some(path) = &args.weights {
+        modality.adopt(&Pretrained::open(weights::local(path)?)?)?;
+    }
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
     let items: Vec<&Item> = data.items().map(|(_, item)| item).collect();
     let Looked { sizes, bad, odd } = read(&modality, &items);
