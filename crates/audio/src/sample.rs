@@ -158,12 +158,6 @@ impl Hearing<'_> {
     }
 }
 
-/// Whether nothing in a recording is above what rounding to 16 bits leaves of silence.
-pub(crate) fn is_silent(samples: &[f32]) -> bool {
-    const LOUDEST: f32 = 2. / 32768.;
-    samples.iter().all(|x| x.abs() <= LOUDEST)
-}
-
 /// Opens the recording of an input, and reads its header.
 pub(crate) fn open(input: &Input) -> Result<Recording, BoxError> {
     match input {

@@ -17,12 +17,13 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{
     embed::{Sides, SpectrogramStem, fresh_stem, of_one_channel},
+    extent::oddity,
     features::{FrontEnd, Padding},
     long::Long,
-    options::{AudioOptions, FrameFeatures},
-    published::{Adopted, resolve},
+    options::AudioOptions,
+    published::Adopted,
     recording::Recording,
-    sample::{Hearing, is_silent, open},
+    sample::{Hearing, open},
     scale::Normalization,
     show::{clip, spectrogram},
     survey::{common_rate, long, usual_length},
@@ -37,13 +38,13 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct AudioSettings {
-    options: AudioOptions,
-    scale: Option<Normalization>,
-    adopted: Option<Adopted>,
+    pub(crate) options: AudioOptions,
+    pub(crate) scale: Option<Normalization>,
+    pub(crate) adopted: Option<Adopted>,
     /// The layout of frames for a model that was not trained on audio.
-    layout: FrameLayout,
+    pub(crate) layout: FrameLayout,
     /// Whether a run of ours is taken over, with its normalisation.
-    embedder: Origin,
+    pub(crate) embedder: Origin,
     /// Made once, from the options or the adopted model.
     front_end: FrontEnd,
 }
@@ -71,7 +72,7 @@ struct Saved {
 /// The layout of frames for a model that was not trained on audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum FrameLayout {
+pub(crate) enum FrameLayout {
     /// In a sequence, as long as the recordings are.
     #[default]
     Sequence,
@@ -90,7 +91,7 @@ impl AudioSettings {
         Self::with(options, None)
     }
 
-    fn with(options: AudioOptions, adopted: Option<Adopted>) -> Result<Self> {
+    pub(crate) fn with(options: AudioOptions, adopted: Option<Adopted>) -> Result<Self> {
         let options = match &adopted {
             Some(adopted) => adopted.complete(options)?,
             None => options,
@@ -104,44 +105,6 @@ impl AudioSettings {
             .map_err(|e| Error::Setting { setting: "--window-ms", problem: e.to_string() })?;
         let (layout, embedder) = (FrameLayout::default(), Origin::Fresh);
         Ok(Self { options, scale: None, adopted, layout, embedder, front_end })
-    }
-
-    /// Takes over the front end and the embedder of a run of ours, whose trunk takes `form`.
-    fn take_over(&mut self, run: Self, form: FeatureShape) -> Result<Origin> {
-        let frames = run.options.frames();
-        let asked = self.options.clone();
-        if let Some(adopted) = run.adopted {
-            *self = Self::with(asked, Some(adopted.fitted(frames as i64)))?;
-            return Ok(Origin::Pretrained);
-        }
-        // A table of positions has one length; feature maps have any.
-        let frames = match form {
-            FeatureShape::Sequence { .. } => resolve("--frames", asked.frames, Some(frames))?,
-            FeatureShape::FeatureMap { .. } => asked.frames.or(Some(frames)),
-        };
-        let has = &run.options;
-        let options = AudioOptions {
-            sample_rate: resolve("--sample-rate", asked.sample_rate, has.sample_rate)?,
-            features: resolve("--features", asked.features, Some(has.features()))?,
-            window_ms: resolve("--window-ms", asked.window_ms, Some(has.window_ms()))?,
-            hop_ms: resolve("--hop-ms", asked.hop_ms, Some(has.hop_ms()))?,
-            bands: resolve("--bands", asked.bands, Some(has.bands()))?,
-            coefficients: match has.features() {
-                FrameFeatures::Mfcc => {
-                    resolve("--coefficients", asked.coefficients, Some(has.coefficients()))?
-                }
-                FrameFeatures::LogMel | FrameFeatures::Fbank => asked.coefficients,
-            },
-            frames,
-            ..asked
-        };
-        let layout = match run.layout {
-            FrameLayout::Picture(Some(stem)) => FrameLayout::Picture(Some(of_one_channel(stem))),
-            other => other,
-        };
-        let embedder = Origin::Pretrained;
-        *self = Self { scale: run.scale, layout, embedder, ..Self::with(options, None)? };
-        Ok(embedder)
     }
 
     /// How recordings become samples.
@@ -254,36 +217,11 @@ impl Modality for AudioSettings {
     }
 
     fn oddity(&self, input: &Input) -> Result<Option<String>, BoxError> {
-        let recording = open(input)?;
-        let channels = recording.channels();
-        Ok(is_silent(&recording.read(usize::MAX)?).then(|| match channels {
-            Some(several @ 2..) => {
-                format!(
-                    "silence, as the mean of its {several} channels; they may cancel each other"
-                )
-            }
-            _ => "silence".into(),
-        }))
+        oddity(input)
     }
 
     fn extent(&self, input: &Input) -> Result<Option<Extent>, BoxError> {
-        let rate = f64::from(self.front_end.sample_rate());
-        let samples = match self.options.trim_db {
-            None => (open(input)?.seconds()? * rate).ceil() as usize,
-            // Only the samples tell what is trimmed.
-            Some(_) => self.hearing().whole(input)?.len(),
-        };
-        let frames = self.options.frames();
-        let at_once = self.front_end.samples(frames);
-        // What is less than a frame longer is not.
-        let longer = self.front_end.frames(samples) > frames;
-        let samples = if longer { samples } else { samples.min(at_once) };
-        let taken = match self.options.long() {
-            Long::Windows => samples,
-            Long::Cut | Long::Crop => samples.min(at_once),
-        };
-        let [whole, taken, at_once] = [samples, taken, at_once].map(|n| n as f64 / rate);
-        Ok(Some(Extent { whole, taken, at_once }))
+        self.hearing().extent(input).map(Some)
     }
 
     fn take_more(&self, _: &Coverage) -> Option<String> {
@@ -292,18 +230,7 @@ impl Modality for AudioSettings {
 
     fn take_less(&self, coverage: &Coverage) -> Option<String> {
         let lengths = self.adopted.as_ref().and_then(Adopted::lengths)?;
-        let rate = f64::from(self.front_end.sample_rate());
-        let shorter = |seconds: f64, which: &str| {
-            let samples = (seconds * rate).ceil() as usize;
-            let frames = self.front_end.frames(samples).max(*lengths.start());
-            let less = self.options.frames() / frames.max(1);
-            (less > 1)
-                .then(|| format!("--frames {frames} holds {which} at about 1/{less} of the cost"))
-        };
-        let Coverage { longest, usual, .. } = *coverage;
-        let full = self.front_end.padding() == Padding::Full;
-        let options = || shorter(longest, "all").or_else(|| shorter(usual, "95 % of them"));
-        full.then(options).flatten()
+        self.hearing().take_less(coverage, *lengths.start())
     }
 
     fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
