@@ -46,7 +46,7 @@ pub struct AudioSettings {
     /// Whether a run of ours is taken over, with its normalisation.
     pub(crate) embedder: Origin,
     /// Made once, from the options or the adopted model.
-    front_end: FrontEnd,
+    pub(crate) front_end: FrontEnd,
 }
 
 /// Everything left open.
