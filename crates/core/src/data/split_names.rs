@@ -2,34 +2,23 @@
 
 use super::item::Split;
 
-/// Words that say nothing of which part it is.
+/// Words that say nothing of which part it is, in the plural.
 const FILLERS: &[&str] = &[
-    "set",
     "sets",
-    "data",
-    "dataset",
-    "split",
+    "datasets",
     "splits",
-    "part",
-    "folder",
+    "parts",
+    "folders",
     "files",
     "samples",
-    "image",
     "images",
-    "img",
     "imgs",
-    "picture",
     "pictures",
-    "photo",
     "photos",
-    "audio",
-    "wav",
+    "audios",
     "wavs",
-    "clip",
     "clips",
-    "recording",
     "recordings",
-    "text",
     "texts",
     "sentences",
 ];
@@ -52,7 +41,7 @@ impl SplitName {
             match keyword(&word) {
                 Some(one) if split.is_none_or(|other| other == one) => split = Some(one),
                 Some(_) => return None,
-                None if FILLERS.contains(&word.as_str()) => {}
+                None if is_filler(&word) => {}
                 None if word.bytes().all(|b| b.is_ascii_digit()) => {}
                 None => others.push(word),
             }
@@ -102,6 +91,11 @@ fn without_shard(stem: &str) -> &str {
         (number(count) && number(index)).then_some(name)
     };
     name().unwrap_or(stem)
+}
+
+fn is_filler(word: &str) -> bool {
+    word == "data"
+        || FILLERS.iter().any(|many| *many == word || many.strip_suffix('s') == Some(word))
 }
 
 /// As Hugging Face's `datasets` has them.
