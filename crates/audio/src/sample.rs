@@ -100,6 +100,11 @@ impl Hearing<'_> {
         }
     }
 
+    /// Whether a recording is decoded to its end, and not only as far as the model hears it.
+    pub(crate) fn hears_all(&self) -> bool {
+        self.options.long != Long::Cut || self.options.trim_db.is_some()
+    }
+
     /// The samples of a recording, at the rate of the front end; truncated if the settings say so.
     fn hear(&self, input: &Input) -> Result<Vec<f32>, BoxError> {
         let &AudioOptions { long, trim_db, .. } = self.options;
@@ -107,9 +112,9 @@ impl Hearing<'_> {
         let recording = open(input)?;
         let from = recording.sample_rate();
         // No more of a long recording is read than the frames need.
-        let wanted = match (long, trim_db) {
-            (Long::Cut, None) => resample::needed(self.window(), from, rate),
-            _ => usize::MAX,
+        let wanted = match self.hears_all() {
+            true => usize::MAX,
+            false => resample::needed(self.window(), from, rate),
         };
         let samples = recording.read(wanted)?;
         if samples.len() as u64 * u64::from(rate) / u64::from(from) > LONGEST {
