@@ -133,8 +133,10 @@ impl Default for ImageSettings {
 impl Modality for ImageSettings {
     const NAME: &'static str = "image";
     const SAMPLES: &'static str = "pictures";
-    const EXTENSIONS: &'static [&'static str] =
-        &["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"];
+    const EXTENSIONS: &'static [&'static str] = &[
+        "jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "webp", "gif", "bmp", "dib", "tif",
+        "tiff",
+    ];
     const SIZE: &'static [&'static str] = &["width, pixels", "height, pixels"];
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
@@ -183,7 +185,7 @@ impl Modality for ImageSettings {
             return Ok(sample(picture)?);
         }
         let (width, height) = resize::scaled(width, height, enough, CropMode::Crop);
-        Ok(sample(picture.to((width as u32, height as u32), self.geometry.resample)?)?)
+        Ok(sample(picture.to((width as u32, height as u32), self.geometry.resample))?)
     }
 
     fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
@@ -204,7 +206,7 @@ impl Modality for ImageSettings {
 
     fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
         let picture = self.colours(input, Channels::Rgb)?;
-        let picture = picture.thumbnail(SHOWN)?;
+        let picture = picture.thumbnail(SHOWN);
         let (width, height) = (picture.width(), picture.height());
         Ok(Preview::Picture { width, height, rgb: picture.samples })
     }

@@ -17,6 +17,7 @@ use super::{
     jpeg,
     limits::{MAX_FILE, MAX_PIXEL_BYTES, MAX_PIXELS, fits},
     picture::{Channels, Picture},
+    png,
 };
 
 /// The header of a picture's file.
@@ -77,7 +78,10 @@ impl Picture {
         if file.is_empty() {
             return Err(PictureError::Empty);
         }
-        let picture = decode(file)?;
+        let picture = decode(file).or_else(|error| match error {
+            PictureError::CutOff => png::closed(file).and_then(|f| decode(&f).ok()).ok_or(error),
+            other => Err(other),
+        })?;
         let (width, height) = (picture.width(), picture.height());
         let color = picture.color();
         let samples = if channels == Channels::Grey && !color.has_color() && !color.has_alpha() {
