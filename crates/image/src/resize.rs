@@ -78,6 +78,7 @@ impl Margin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Channels;
 
     #[test]
     fn the_middle_is_found_as_the_publishers_find_it() {

@@ -259,13 +259,11 @@ fn a_check_decodes_to_the_end_and_says_where_it_breaks() {
     let line = check(&joined[..joined.len() * 9 / 10]).unwrap_err();
     assert!(line.starts_with("its Ogg data is broken at 0.15 s: "), "{line}");
     // Damage in the last third, which the model does not hear.
-    for name in ["tone.flac", "tone.ogg"] {
-        let mut broken = bytes(name);
-        let at = broken.len() * 2 / 3;
-        broken[at..at + 200].fill(0);
-        let line = check(&broken).expect_err(name);
-        assert!(line.contains(" at 0.") || line.contains("0.00 of 0.15 s"), "{name}: {line}");
-    }
+    let mut broken = bytes("tone.flac");
+    let at = broken.len() * 2 / 3;
+    broken[at..at + 200].fill(0);
+    let line = check(&broken).unwrap_err();
+    assert!(line.contains("0.00 of 0.15 s: it is cut short"), "{line}");
     let mut loud = bytes("float.au");
     let end = loud.len() - 4;
     loud[end..].copy_from_slice(&f32::NAN.to_be_bytes());

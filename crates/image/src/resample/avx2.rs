@@ -31,10 +31,16 @@ pub(super) fn convolve<const C: usize>(
     })
 }
 
-/// For each output, weights in groups of `N`, filled up with zeros: the higher parts of a group, then
-/// the lower ones.
-fn groups<const N: usize>(weights: &Weights) -> impl Iterator<Item = (usize, Vec<[[i16; N]; 2]>)> {
-    weights.rows().map(|(first, row)| {
+/// Weights in groups of `N`, filled up with zeros: of a group the higher parts, then the lower ones.
+struct Groups<'a, const N: usize> {
+    weights: &'a Weights,
+    /// Groups of one output.
+    each: usize,
+    groups: Vec<[[i16; N]; 2]>,
+}
+
+impl<'a, const N: usize> Groups<'a, N> {
+    fn of(weights: &'a Weights) -> Self {
         let group = |group: &[i32]| {
             let mut parts = [[0; N]; 2];
             for (at, &weight) in group.iter().enumerate() {
@@ -43,21 +49,39 @@ fn groups<const N: usize>(weights: &Weights) -> impl Iterator<Item = (usize, Vec
             }
             parts
         };
-        (first, row.chunks(N).map(group).collect())
-    })
+        let groups = weights.rows().flat_map(|(_, row)| row.chunks(N).map(group)).collect();
+        Self { weights, each: weights.taps().div_ceil(N), groups }
+    }
+
+    /// For each output, the first input that has a weight, and the groups from there on.
+    fn rows(&self) -> impl Iterator<Item = (usize, &[[[i16; N]; 2]])> {
+        let firsts = self.weights.rows().map(|(first, _)| first);
+        firsts.zip(self.groups.chunks_exact(self.each))
+    }
 }
 
-/// Sixteen bytes; where there are fewer, zeros behind them.
+/// Sixteen bytes from a place on; where there are fewer, zeros behind them.
+///
+/// # Safety
+/// If `inside` is true, there are sixteen.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load(bytes: &[u8]) -> __m128i {
-    let mut some = [0; 16];
-    let bytes = bytes.first_chunk().unwrap_or_else(|| {
-        some[..bytes.len()].copy_from_slice(bytes);
-        &some
-    });
-    // SAFETY: sixteen bytes are there, and they may lie anywhere.
+unsafe fn load(bytes: &[u8], at: usize, inside: bool) -> __m128i {
+    if inside {
+        // SAFETY: as above; they may lie anywhere.
+        return unsafe { _mm_loadu_si128(bytes.as_ptr().add(at).cast()) };
+    }
+    let bytes = filled(&bytes[at..]);
+    // SAFETY: it is as long as that, and may lie anywhere.
     unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+}
+
+#[cold]
+fn filled(bytes: &[u8]) -> [u8; 16] {
+    let mut filled = [0; 16];
+    let length = bytes.len().min(16);
+    filled[..length].copy_from_slice(&bytes[..length]);
+    filled
 }
 
 #[inline]
@@ -109,17 +133,21 @@ fn rgb(samples: &[u8], width: usize, weights: &Weights, output: &mut [u8]) {
     let half = _mm256_inserti128_si256::<0>(none, _mm_set1_epi32(HALF));
 
     let (length, wide) = (width * 3, weights.outputs() * 3);
-    let groups: Vec<_> = groups::<4>(weights).collect();
+    let all = Groups::<4>::of(weights);
     for (at, output) in output.chunks_mut(ROWS * wide).enumerate() {
         let (rows, lines) = lines(samples, length, at * ROWS);
-        for (x, (first, groups)) in groups.iter().enumerate() {
+        for (x, (first, groups)) in all.rows().enumerate() {
             let (mut high, mut low) = ([none; ROWS], [half; ROWS]);
+            // The last line is the shortest.
+            let inside = first * 3 + groups.len() * 12 + 4 <= lines[ROWS - 1].len();
             for (at, group) in (first * 3..).step_by(4 * 3).zip(groups) {
                 let both = _mm256_broadcastsi128_si256(shorts(group));
                 let highs = _mm256_shuffle_epi8(both, of_highs);
                 let lows = _mm256_shuffle_epi8(both, of_lows);
                 for row in 0..ROWS {
-                    let pixels = _mm256_broadcastsi128_si256(load(&lines[row][at..]));
+                    // SAFETY: a group is 12 bytes, and 4 are behind the last.
+                    let pixels = unsafe { load(lines[row], at, inside) };
+                    let pixels = _mm256_broadcastsi128_si256(pixels);
                     let pixels = _mm256_shuffle_epi8(pixels, colours);
                     high[row] = _mm256_add_epi32(high[row], _mm256_madd_epi16(pixels, highs));
                     low[row] = _mm256_add_epi32(low[row], _mm256_madd_epi16(pixels, lows));
@@ -129,8 +157,13 @@ fn rgb(samples: &[u8], width: usize, weights: &Weights, output: &mut [u8]) {
                 let sums = _mm256_add_epi32(_mm256_slli_epi32::<LOW>(high[row]), low[row]);
                 _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums))
             });
-            for (row, &[r, g, b, _]) in bytes(sums)[..rows].iter().enumerate() {
-                output[row * wide + x * 3..][..3].copy_from_slice(&[r, g, b]);
+            for (row, pixel) in bytes(sums)[..rows].iter().enumerate() {
+                let output = &mut output[row * wide + x * 3..];
+                // The fourth byte is overwritten by the next pixel, where there is one.
+                match output.first_chunk_mut() {
+                    Some(place) if (x + 1) * 3 < wide => *place = *pixel,
+                    _ => output[..3].copy_from_slice(&pixel[..3]),
+                }
             }
         }
     }
@@ -140,15 +173,17 @@ fn rgb(samples: &[u8], width: usize, weights: &Weights, output: &mut [u8]) {
 fn grey(samples: &[u8], width: usize, weights: &Weights, output: &mut [u8]) {
     let none = _mm_setzero_si128();
     let wide = weights.outputs();
-    let groups: Vec<_> = groups::<8>(weights).collect();
+    let all = Groups::<8>::of(weights);
     for (at, output) in output.chunks_mut(ROWS * wide).enumerate() {
         let (rows, lines) = lines(samples, width, at * ROWS);
-        for (x, (first, groups)) in groups.iter().enumerate() {
+        for (x, (first, groups)) in all.rows().enumerate() {
             let (mut high, mut low) = ([none; ROWS], [none; ROWS]);
-            for (at, [highs, lows]) in (*first..).step_by(8).zip(groups) {
+            let inside = first + groups.len() * 8 + 8 <= lines[ROWS - 1].len();
+            for (at, [highs, lows]) in (first..).step_by(8).zip(groups) {
                 let (highs, lows) = (shorts(highs), shorts(lows));
                 for row in 0..ROWS {
-                    let pixels = _mm_cvtepu8_epi16(load(&lines[row][at..]));
+                    // SAFETY: a group is 8 bytes, and as many are behind the last.
+                    let pixels = _mm_cvtepu8_epi16(unsafe { load(lines[row], at, inside) });
                     high[row] = _mm_add_epi32(high[row], _mm_madd_epi16(pixels, highs));
                     low[row] = _mm_add_epi32(low[row], _mm_madd_epi16(pixels, lows));
                 }

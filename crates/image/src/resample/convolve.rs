@@ -43,25 +43,29 @@ pub(super) fn by<const C: usize>(
     // Only the rows that have a weight.
     let (rows, narrow) = (y.inputs(), x.outputs() * C);
     let samples = &samples[rows.start * width * C..rows.end * width * C];
-    let all_down = |samples: &[u8], width: usize| {
-        let mut output = vec![0; y.outputs() * width];
-        for ((first, weights), output) in y.rows().zip(output.chunks_exact_mut(width)) {
-            down(&samples[(first - rows.start) * width..], width, weights, output);
-        }
-        output
-    };
     match first {
         First::Rows => {
             let mut narrowed = vec![0; rows.len() * narrow];
             across(samples, width, x, &mut narrowed);
-            all_down(&narrowed, narrow)
+            columns(&narrowed, narrow, y)
         }
         First::Columns => {
             let mut output = vec![0; y.outputs() * narrow];
-            across(&all_down(samples, width * C), width, x, &mut output);
+            across(&columns(samples, width * C, y), width, x, &mut output);
             output
         }
     }
+}
+
+/// Along columns, of rows of `width` samples, the first of which is the first with a weight.
+#[inline(always)]
+fn columns(samples: &[u8], width: usize, weights: &Weights) -> Vec<u8> {
+    let start = weights.inputs().start;
+    let mut output = vec![0; weights.outputs() * width];
+    for ((first, weights), output) in weights.rows().zip(output.chunks_exact_mut(width)) {
+        down(&samples[(first - start) * width..], width, weights, output);
+    }
+    output
 }
 
 /// Along rows, of `width` pixels of `C` samples.

@@ -62,6 +62,11 @@ impl Weights {
         self.first.len()
     }
 
+    /// How many weights each of them has.
+    pub(super) fn taps(&self) -> usize {
+        self.taps
+    }
+
     /// For each output, the first input that has a weight, and the weights from there on.
     pub(super) fn rows(&self) -> impl Iterator<Item = (usize, &[i32])> {
         self.first.iter().copied().zip(self.weights.chunks_exact(self.taps))
