@@ -83,7 +83,7 @@ impl Pcm {
         if samples == 0 {
             return Err(RecordingError::Empty);
         }
-        if data % block != 0 {
+        if !data.is_multiple_of(block) {
             return Err(RecordingError::Header(format!(
                 "{data} bytes of data in samples of {block}"
             )));
