@@ -6,7 +6,7 @@
 use std::{arch::x86_64::*, array, ptr};
 
 use super::{
-    convolve::{First, HALF, by},
+    passes::{First, HALF, by},
     weights::{BITS, Weights},
 };
 
@@ -16,7 +16,7 @@ const LOW: i32 = 15;
 /// Rows that are worked on side by side, which saves loading the weights for each.
 const ROWS: usize = 4;
 
-/// As [`super::convolve::convolve`], of one channel or three.
+/// As [`by`], of one channel or three.
 #[target_feature(enable = "avx2")]
 pub(super) fn convolve<const C: usize>(
     samples: &[u8],

@@ -3,6 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod convolve;
+mod passes;
 mod resample;
 mod weights;
 

@@ -5,7 +5,8 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    convolve::{First, convolve},
+    convolve::convolve,
+    passes::First,
     weights::{Filter, Weights},
 };
 use crate::picture::Channels;
