@@ -1,6 +1,11 @@
 //! What can go wrong, each with the name of the thing and what to do about it.
+//!
+//! Names, labels and texts come from elsewhere and end on a terminal: what could steer it, forge a
+//! line or hide is [escaped](printable).
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 /// This crate's result.
@@ -9,12 +14,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// An error of any crate, as it travels inside [`Error`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Every failure of this crate. The message is one line; [`std::error::Error::source`] keeps the cause.
+/// Every failure of this crate. The message is one line, lists aside, and is [`printable`];
+/// [`std::error::Error::source`] keeps the cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read or written.
-    #[error("{path}: cannot {action}")]
+    #[error("{}: cannot {action}", shown(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -24,7 +30,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A path that the caller named does not exist or is of the wrong sort.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", shown(path), printable(problem))]
     Path {
         /// The path as it was named.
         path: PathBuf,
@@ -32,7 +38,7 @@ pub enum Error {
         problem: String,
     },
     /// A setting has a value that cannot be used.
-    #[error("{setting}: {problem}")]
+    #[error("{setting}: {}", printable(problem))]
     Setting {
         /// The setting, as a person writes it (`--freeze`).
         setting: &'static str,
@@ -40,7 +46,7 @@ pub enum Error {
         problem: String,
     },
     /// A file exists but its contents are not what its name or place promises.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", shown(path), printable(problem))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -48,7 +54,7 @@ pub enum Error {
         problem: String,
     },
     /// No family of models is known that fits a checkpoint.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", shown(path), printable(problem))]
     Family {
         /// The checkpoint.
         path: PathBuf,
@@ -57,8 +63,9 @@ pub enum Error {
     },
     /// A parameter that the model needs is not in the checkpoint.
     #[error(
-        "{path}: no tensor `{theirs}`, which {key_map} keeps for our `{ours}`{}",
-        near.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default()
+        "{}: no tensor `{}`, which {key_map} keeps for our `{}`{}",
+        shown(path), printable(theirs), printable(ours),
+        near.as_ref().map(|n| format!(" (did you mean `{}`?)", printable(n))).unwrap_or_default()
     )]
     Missing {
         /// Our parameter.
@@ -73,7 +80,12 @@ pub enum Error {
         near: Option<String>,
     },
     /// A tensor in the checkpoint has another shape than the model needs.
-    #[error("{path}: `{theirs}` has shape {got:?}, but our `{ours}` wants {want:?}")]
+    #[error(
+        "{}: `{}` has shape {got:?}, but our `{}` wants {want:?}",
+        shown(path),
+        printable(theirs),
+        printable(ours)
+    )]
     Shape {
         /// Our parameter.
         ours: String,
@@ -87,7 +99,7 @@ pub enum Error {
         got: Vec<i64>,
     },
     /// A key map has no rule for one of our parameters.
-    #[error("the key map {key_map} has no name for our `{ours}`")]
+    #[error("the key map {key_map} has no name for our `{}`", printable(ours))]
     Unmapped {
         /// Our parameter.
         ours: String,
@@ -95,7 +107,10 @@ pub enum Error {
         key_map: &'static str,
     },
     /// A parameter was trained that a publisher's models do without.
-    #[error("models of {key_map} have no place for our `{ours}`; export as TorchScript")]
+    #[error(
+        "models of {key_map} have no place for our `{}`; export as TorchScript",
+        printable(ours)
+    )]
     NotRepresentable {
         /// Our parameter.
         ours: String,
@@ -103,10 +118,14 @@ pub enum Error {
         key_map: &'static str,
     },
     /// Two parameters would get the same name.
-    #[error("the parameter `{0}` is declared twice")]
+    #[error("the parameter `{}` is declared twice", printable(.0))]
     Duplicate(String),
     /// An embedder emits a form that the trunk does not accept.
-    #[error("the embedder emits {emits}, but the trunk accepts {accepts}")]
+    #[error(
+        "the embedder emits {}, but the trunk accepts {}",
+        printable(emits),
+        printable(accepts)
+    )]
     FeatureShape {
         /// What the embedder emits.
         emits: String,
@@ -114,12 +133,22 @@ pub enum Error {
         accepts: String,
     },
     /// A data set cannot be used as it stands.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", shown(path), printable(problem))]
     Data {
         /// The folder or manifest.
         path: PathBuf,
         /// What is wrong and what to do.
         problem: String,
+    },
+    /// A data set cannot be used, for several reasons: a line each.
+    #[error("{}: {}:{}", shown(path), printable(problem), listed(items, 10))]
+    DataList {
+        /// The folder or manifest.
+        path: PathBuf,
+        /// What they have in common and what to do.
+        problem: String,
+        /// The reasons, each with its place. The message has the first ten.
+        items: Vec<String>,
     },
     /// Samples that could not be read, all of them.
     #[error("{}", list_bad(.0))]
@@ -140,7 +169,7 @@ pub enum Error {
     #[error("frozen parameters changed during training; please report this")]
     FrozenChanged,
     /// A model on a hub could not be had.
-    #[error("{reference}: {problem}")]
+    #[error("{}: {}", printable(reference), printable(problem))]
     Hub {
         /// The model: `hf://org/name`.
         reference: String,
@@ -150,7 +179,7 @@ pub enum Error {
         source: Option<BoxError>,
     },
     /// A modality's own failure outside of reading samples.
-    #[error("{context}")]
+    #[error("{}", printable(context))]
     Modality {
         /// What was being done.
         context: String,
@@ -192,7 +221,7 @@ pub struct Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
+        f.write_str(&shown(&self.path))?;
         self.line.iter().try_for_each(|line| write!(f, ":{line}"))
     }
 }
@@ -214,32 +243,90 @@ impl fmt::Display for BadSample {
 
 /// An error and all its causes as one line.
 pub fn one_line(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
+    // Errors from C++ carry a stack trace behind their first line.
+    let said = |e: &dyn std::error::Error| {
+        let text = e.to_string();
+        printable(text.lines().next().unwrap_or_default()).into_owned()
+    };
+    let mut line = said(error);
     let mut cause = error.source();
     while let Some(e) = cause {
-        let text = e.to_string();
+        let text = said(e);
         if !line.ends_with(&text) {
             line = format!("{line}: {text}");
         }
         cause = e.source();
     }
-    // Errors from C++ carry a stack trace behind their first line.
-    line.lines().next().unwrap_or_default().to_string()
+    line
 }
 
 fn list_bad(bad: &[BadSample]) -> String {
-    const SHOWN: usize = 20;
-    let mut text = format!(
-        "{} sample{} cannot be read (--skip-bad leaves {} out):",
+    format!(
+        "{} sample{} cannot be read (--skip-bad leaves {} out):{}",
         bad.len(),
         if bad.len() == 1 { "" } else { "s" },
         if bad.len() == 1 { "it" } else { "them" },
-    );
-    for b in bad.iter().take(SHOWN) {
-        text += &format!("\n  {b}");
+        listed(bad, 20),
+    )
+}
+
+/// The first `most` of what is listed, each on a line of its own, and how many more there are.
+fn listed(items: &[impl fmt::Display], most: usize) -> String {
+    let mut text = String::new();
+    for item in items.iter().take(most) {
+        text += &format!("\n  {}", printable(&item.to_string()));
     }
-    if bad.len() > SHOWN {
-        text += &format!("\n  … and {} more", bad.len() - SHOWN);
+    if items.len() > most {
+        text += &format!("\n  … and {} more", items.len() - most);
     }
     text
 }
+
+/// Text from elsewhere as it can be printed: on one line, with nothing in it that steers a terminal,
+/// turns the direction of writing or cannot be seen. Such characters are escaped as in Rust: `\n`,
+/// `\x1b`, `\u{202e}`. Other text, of any language, stays as it is, and so does what was escaped
+/// before.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(2 * text.len());
+    for c in text.chars() {
+        // Writing to a string cannot fail.
+        let _ = match c {
+            '\n' | '\r' | '\t' => write!(shown, "{}", c.escape_default()),
+            '\0'..='\x7f' if is_hidden(c) => write!(shown, "\\x{:02x}", u32::from(c)),
+            c if is_hidden(c) => write!(shown, "{}", c.escape_unicode()),
+            c => shown.write_char(c),
+        };
+    }
+    shown.into()
+}
+
+/// Whether a character does something else than to be seen. The joiners that scripts and emoji are
+/// written with, and selectors of their variants, are none of these.
+pub fn is_hidden(c: char) -> bool {
+    // C0, DEL and C1.
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+            | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            // Separators of lines and paragraphs; embeddings and overrides of direction.
+            | '\u{2028}'..='\u{202e}'
+            // Invisible operators; isolates.
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}'
+            // Tags.
+            | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// A path, likewise.
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy()).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,6 @@ use super::item::Item;
 use crate::error::{Error, Result};
 use crate::task::{Target, Task};
 
-/// How many problems one message lists.
-const LISTED: usize = 10;
-
 /// The labels, or the names of the values, of the training split.
 pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
     let refused = |problem: String| Err(Error::Data { path: path.to_path_buf(), problem });
@@ -64,20 +61,11 @@ pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<
     if rest.is_empty() || task == Task::SingleLabel {
         return Err(Error::Data { path: place.to_string().into(), problem: problem.clone() });
     }
-    let listed: Vec<_> = wrong.iter().map(|(place, what)| format!("{place}: {what}")).collect();
-    let shown = listed.len().min(LISTED);
-    let more = match listed.len() - shown {
-        0 => String::new(),
-        n => format!("\n  … and {n} more"),
-    };
-    Err(Error::Data {
+    let what = if task == Task::Regression { "values" } else { "labels" };
+    Err(Error::DataList {
         path: place.path.clone(),
-        problem: format!(
-            "{} {} cannot be used:\n  {}{more}",
-            listed.len(),
-            if task == Task::Regression { "values" } else { "labels" },
-            listed[..shown].join("\n  ")
-        ),
+        problem: format!("{} {what} cannot be used", wrong.len()),
+        items: wrong.iter().map(|(place, what)| format!("{place}: {what}")).collect(),
     })
 }
 

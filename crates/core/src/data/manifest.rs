@@ -27,9 +27,6 @@ const VALUE_NAMES: &[&str] = &["label", "target", "value", "score"];
 
 const SPLIT_NAME: &str = "split";
 
-/// How many missing files one message lists.
-const LISTED: usize = 10;
-
 /// Whether a file is a table, by its ending.
 pub(super) fn is_table(path: &Path) -> bool {
     Kind::of(path).is_some()
@@ -82,17 +79,12 @@ pub(super) fn gather(path: &Path, layout: &Layout) -> Result<Vec<Found>> {
         found.push(row);
     }
     if !missing.is_empty() {
-        let shown = missing.len().min(LISTED);
-        let more = match missing.len() - shown {
-            0 => String::new(),
-            n => format!("\n  … and {n} more"),
-        };
-        return Err(data(format!(
-            "names {} that {} not there (paths are relative to the table's folder):\n  {}{more}",
+        let problem = format!(
+            "names {} that {} not there (paths are relative to the table's folder)",
             if missing.len() == 1 { "a file".into() } else { format!("{} files", missing.len()) },
             if missing.len() == 1 { "is" } else { "are" },
-            missing[..shown].join("\n  "),
-        )));
+        );
+        return Err(Error::DataList { path: path.to_path_buf(), problem, items: missing });
     }
     if found.is_empty() {
         return Err(data("the table has a header but no rows".into()));
