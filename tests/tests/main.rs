@@ -7,6 +7,7 @@ mod export;
 mod fitting;
 mod format_1;
 mod freezing;
+mod hostile;
 mod hub;
 mod outside;
 mod pipeline;

@@ -27,6 +27,7 @@ mod wheels;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use crosstune_report::is_hidden;
 
 /// What `cargo xtask help` prints.
 const HELP: &str = "\
@@ -58,10 +59,15 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The whole chain of causes on one line.
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", visible(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Lines with nothing hidden in them: names of files can hold what steers a terminal.
+fn visible(text: &str) -> String {
+    text.replace(|c| c != '\n' && is_hidden(c), "\u{FFFD}")
 }
 
 /// Runs the task that the first argument names.

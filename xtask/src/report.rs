@@ -14,7 +14,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let matrix = Matrix::read(&files)?;
     let written = write(&matrix, &folder)?;
     for file in [written.html, written.json, written.markdown] {
-        println!("{}", file.display());
+        println!("{}", crate::visible(&file.to_string_lossy()));
     }
     Ok(())
 }

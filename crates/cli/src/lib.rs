@@ -14,14 +14,19 @@ mod output;
 mod process;
 mod setup;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use crosstune_core::{Error, Modality, error::one_line};
+use crosstune_core::{
+    Error, Modality,
+    error::{one_line, printable},
+};
 
 pub use args::ModalityArgs;
 use cli::{Cli, Command};
 use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
+use output::note;
 
 /// Parses the command line, runs the command, and returns the exit code: 0, 1 for a failure, 2 for
 /// wrong use. Errors are one line on stderr.
@@ -33,17 +38,34 @@ pub fn run<A: ModalityArgs>() -> ExitCode {
     let command = Cli::<A>::command().name(name).about(about);
     let cli = match command.try_get_matches().and_then(|m| Cli::<A>::from_arg_matches(&m)) {
         Ok(cli) => cli,
-        // clap prints help and version to stdout, wrong use to stderr, and knows their codes.
-        Err(e) => e.exit(),
+        Err(e) => return refused(&e),
     };
     match process::contained(|| command_line(cli)) {
         Ok(code) => code,
         Err(e) => {
-            eprintln!("error: {}", describe(&e));
+            note(&format!("error: {}", describe(&e)));
             let misuse = e.downcast_ref::<Error>().is_some_and(Error::is_usage_error);
             ExitCode::from(if misuse { 2 } else { 1 })
         }
     }
+}
+
+/// What clap has to say. It prints help and version to stdout, wrong use to stderr, and knows their
+/// codes. But it repeats the words of the command line as they are, and a shell puts names of files
+/// there.
+fn refused(error: &clap::Error) -> ExitCode {
+    let words: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    // A part of a word is repeated, too: the value of `--option=value`, one of several.
+    let parts = words.iter().flat_map(|word| word.split(['=', ',']).chain([word.as_str()]));
+    let mut parts: Vec<_> = parts.filter(|part| printable(part) != *part).collect();
+    if parts.is_empty() {
+        error.exit();
+    }
+    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    let said = error.render().to_string();
+    let said = parts.iter().fold(said, |said, part| said.replace(part, &printable(part)));
+    note(said.trim_end());
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
@@ -69,7 +91,7 @@ fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
 /// One line, except for lists of what is broken.
 fn describe(error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
-        Some(e @ (Error::BadSamples(_) | Error::Data { .. })) => e.to_string(),
+        Some(e @ (Error::BadSamples(_) | Error::DataList { .. })) => e.to_string(),
         _ => one_line(error.as_ref()),
     }
 }

@@ -219,10 +219,17 @@ pub struct Location {
     pub line: Option<u64>,
 }
 
+impl Location {
+    /// The place for programs, with the path as it is; printed, it is [`printable`].
+    pub fn verbatim(&self) -> String {
+        let line = self.line.map(|line| format!(":{line}"));
+        self.path.display().to_string() + &line.unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&self.path))?;
-        self.line.iter().try_for_each(|line| write!(f, ":{line}"))
+        f.write_str(&printable(&self.verbatim()))
     }
 }
 

@@ -13,6 +13,7 @@ pub mod comparison;
 pub mod curve;
 mod error;
 mod html;
+mod hidden;
 mod layout;
 mod markdown;
 mod matrix;
@@ -30,6 +31,7 @@ pub use comparison::{
     Trial,
 };
 pub use error::{Error, Result};
+pub use hidden::is_hidden;
 pub use html::html;
 pub use markdown::markdown;
 pub use matrix::Matrix;

@@ -12,7 +12,7 @@ use crosstune_core::{
 
 use crate::{
     args::{ComputeArgs, LAYOUT, LayoutArgs, SourceArgs, setting},
-    output::{metrics, print, print_json, progress},
+    output::{metrics, note, print, print_json, progress},
     setup::open::open,
 };
 
@@ -68,7 +68,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         }));
     } else {
         if !bad.is_empty() {
-            eprintln!("skipped {} {} that cannot be read", bad.len(), M::SAMPLES);
+            note(&format!("skipped {} {} that cannot be read", bad.len(), M::SAMPLES));
         }
         print(&metrics::table(&evaluation, labels, M::SAMPLES));
     }

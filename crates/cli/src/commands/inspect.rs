@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::{
-    Checkpoint, Entry, Pretrained, PretrainedConfig, Spec, Task, error::one_line,
+    Checkpoint, Entry, Pretrained, PretrainedConfig, Spec, Task,
+    error::{one_line, printable},
 };
 use serde_json::json;
 
@@ -159,7 +160,7 @@ impl<'a> Tree<'a> {
             let name = match (word, children[at + run - 1].0) {
                 (Word::Index(a), Word::Index(b)) if run > 1 => format!("{a}…{b}"),
                 (Word::Index(a), _) => a.to_string(),
-                (Word::Name(name), _) => name.to_string(),
+                (Word::Name(name), _) => printable(name).into_owned(),
             };
             let name = format!("{:indent$}{name}", "", indent = 2 * depth);
             out.push(match child.shape {

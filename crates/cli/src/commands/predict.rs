@@ -1,9 +1,10 @@
 //! `predict`: labels or values for files.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, slice};
 
 use anyhow::Result;
 use clap::Args;
+use crosstune_core::error::printable;
 use crosstune_core::predict::score;
 use crosstune_core::{DEFAULT_MEMORY, Error, Input, Modality, ReadMode, Samples, Spec, Task};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use tch::{Kind, Tensor};
 use crate::{
     args::{ComputeArgs, SourceArgs},
     output::{
+        self,
         format::{number, percent},
         print,
     },
@@ -61,19 +63,25 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         let rows = answer(model.spec(), answers)?;
         for (answer, &at) in rows.iter().zip(chosen) {
             let item = &items[at];
-            let text = match &item.input {
-                Input::Text(text) => Some(text.clone()),
-                Input::Pair(pair) => Some(pair.join("\t")),
-                Input::File(_) | Input::Bytes { .. } => None,
+            let texts = match &item.input {
+                Input::Text(text) => slice::from_ref(text),
+                Input::Pair(pair) => pair,
+                Input::File(_) | Input::Bytes { .. } => &[],
             };
-            let place = item.place.to_string();
             print(&if args.json {
-                let mut line = json!({"input": place, "text": text});
+                let text = (!texts.is_empty()).then(|| texts.join("\t"));
+                let mut line = json!({"input": item.place.verbatim(), "text": text});
                 let (name, answers) = answer.json(labels, args.top);
                 line[name] = answers;
-                format!("{line}\n")
+                output::json(&line.to_string()) + "\n"
             } else {
-                format!("{}\t{}\n", text.unwrap_or(place), answer.text(labels, args.top))
+                // A line for each input, whatever is in it.
+                let cells: Vec<_> = texts.iter().map(|text| printable(text)).collect();
+                let input = match texts {
+                    [] => item.place.to_string(),
+                    _ => cells.join("\t"),
+                };
+                format!("{input}\t{}\n", answer.text(labels, args.top))
             });
         }
         Ok(())
@@ -116,7 +124,8 @@ impl Answer {
     /// `cat 93.1 %  dog 4.2 %`, `price 12.5`; a dash where no label applies.
     fn text(&self, labels: &[String], top: usize) -> String {
         let shown = |ranked: &[(usize, f64)]| {
-            let one = |(at, p): &(usize, f64)| format!("{} {}", labels[*at], percent(*p));
+            let one =
+                |(at, p): &(usize, f64)| format!("{} {}", printable(&labels[*at]), percent(*p));
             ranked.iter().map(one).collect::<Vec<_>>()
         };
         match self {
@@ -126,7 +135,9 @@ impl Answer {
                 applying => shown(&ranked[..applying]),
             },
             Self::Values(values) => {
-                let value = |(name, value): (&String, &f64)| format!("{name} {}", number(*value));
+                let value = |(name, value): (&String, &f64)| {
+                    format!("{} {}", printable(name), number(*value))
+                };
                 labels.iter().zip(values).map(value).collect()
             }
         }

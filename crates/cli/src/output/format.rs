@@ -1,6 +1,6 @@
 //! Numbers and models for people to read.
 
-use crosstune_core::TrunkConfig;
+use crosstune_core::{TrunkConfig, error::printable};
 pub(crate) use crosstune_report::words::count;
 
 /// `81.2 %`.
@@ -28,7 +28,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
 
 /// A line of a report: a name in a column of its own, then the text.
 pub(crate) fn line(name: &str, text: impl std::fmt::Display) -> String {
-    format!("{name:<12}{text}")
+    format!("{name:<12}{}", printable(&text.to_string()))
 }
 
 /// A trunk in a few words.

@@ -2,6 +2,7 @@
 
 use crosstune_core::{
     Metrics, Task,
+    error::printable,
     task::{ClassificationMetrics, MultiLabelMetrics, RegressionMetrics},
 };
 
@@ -52,7 +53,7 @@ pub(crate) fn table(e: &Metrics, labels: &[String], samples: &str) -> String {
 
 /// The width of a column of names.
 fn width<'l>(names: impl Iterator<Item = &'l String>) -> usize {
-    names.map(|name| name.chars().count()).max().unwrap_or(0).max(5)
+    names.map(|name| printable(name).chars().count()).max().unwrap_or(0).max(5)
 }
 
 fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> String {
@@ -60,9 +61,11 @@ fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> Strin
     let mut text =
         format!("{:<width$}  {samples:>10}  correct  most often confused with\n", "class");
     for (truth, (label, row)) in labels.iter().zip(&e.confusion).enumerate() {
+        let label = printable(label);
         let all: u32 = row.iter().sum();
         let confused = (0..row.len()).filter(|&c| c != truth && row[c] > 0).max_by_key(|&c| row[c]);
-        let confused = confused.map(|c| format!("{} ({})", labels[c], row[c])).unwrap_or_default();
+        let confused =
+            confused.map(|c| format!("{} ({})", printable(&labels[c]), row[c])).unwrap_or_default();
         let correct = f64::from(row[truth]) / f64::from(all.max(1));
         text += &format!("{label:<width$}  {all:>10}  {:>5.0} %  {confused}\n", 100. * correct);
     }
@@ -78,7 +81,7 @@ fn of_labels(e: &MultiLabelMetrics, samples: &str) -> String {
     for l in &e.labels {
         text += &format!(
             "{:<width$}  {:>10}  {:>9}  {:>6}  {:>6}  {:>17}\n",
-            l.label,
+            printable(&l.label),
             count(l.support),
             percent(l.precision),
             percent(l.recall),
@@ -97,7 +100,7 @@ fn values(e: &RegressionMetrics) -> String {
     for v in &e.values {
         text += &format!(
             "{:<width$}  {:>6.3}  {:>13}  {:>14}  {:>7}  {:>8}\n",
-            v.value,
+            printable(&v.value),
             v.r2,
             number(v.mse),
             number(v.mae),

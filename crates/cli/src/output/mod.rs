@@ -6,4 +6,4 @@ mod print;
 pub(crate) mod progress;
 pub(crate) mod sheet;
 
-pub(crate) use print::{print, print_json, say};
+pub(crate) use print::{json, note, print, print_json, say};

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use crosstune_core::{Dataset, Item, Modality, Preview, Target, Task};
+use crosstune_core::{Dataset, Item, Modality, Preview, Target, Task, error::printable};
 use font8x8::UnicodeFonts;
 use rayon::prelude::*;
 
@@ -83,10 +83,11 @@ fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
 /// Texts, below the names of their classes.
 fn list(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
     for (label, row) in rows {
-        writeln!(out, "{label}")?;
+        writeln!(out, "{}", printable(label))?;
         for shown in row {
             if let Preview::Text(text) = shown {
-                writeln!(out, "    {}", text.split_whitespace().collect::<Vec<_>>().join(" "))?;
+                let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                writeln!(out, "    {}", printable(&text))?;
             }
         }
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Item, Location, Modality, Target, Task,
     data::{Duplicate, Split, duplicates},
-    error::BoxError,
+    error::{BoxError, printable},
 };
 use rayon::prelude::*;
 use serde::Serialize;
@@ -198,7 +198,7 @@ fn text(report: &Report, samples: &str) -> String {
     if !report.leaks.is_empty() {
         let n = count(report.leaks.len());
         lines.push(format!("{n} {samples} are in several splits or have several labels:"));
-        lines.extend(report.leaks.iter().map(|leak| format!("  {}", leak.join(" = "))));
+        lines.extend(report.leaks.iter().map(|leak| format!("  {}", printable(&leak.join(" = ")))));
     }
     lines.join("\n") + "\n"
 }
@@ -209,7 +209,8 @@ fn table(report: &Report) -> Vec<String> {
     let splits: [(&str, Count); 3] =
         [("train", |c| c.train), ("validation", |c| c.validation), ("test", |c| c.test)];
     let used: Vec<_> = splits.into_iter().filter(|(_, of)| of(&report.samples) > 0).collect();
-    let widest = report.classes.iter().map(|c| c.label.chars().count()).max().unwrap_or(0);
+    let widest =
+        report.classes.iter().map(|c| printable(&c.label).chars().count()).max().unwrap_or(0);
     let width = widest.max(5);
     let row = |name: &str, counts: &Counts| {
         let cells: String =
@@ -218,7 +219,7 @@ fn table(report: &Report) -> Vec<String> {
     };
     let header: String = used.iter().map(|(name, _)| format!("  {name:>10}")).collect();
     let mut lines = vec![format!("{:<width$}{header}", report.task.answer())];
-    lines.extend(report.classes.iter().map(|class| row(&class.label, &class.counts)));
+    lines.extend(report.classes.iter().map(|class| row(&printable(&class.label), &class.counts)));
     lines.push(row("all", &report.samples));
     if !report.values.is_empty() {
         // Values have a table of their own; the number of samples is above it.

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Instant};
 use anyhow::{Result, bail};
 use crosstune_core::{
     Dataset, EmbeddingStats, Error, Modality, Origin, Target,
-    error::one_line,
+    error::{one_line, printable},
     init_from_data,
     predict::FeatureLevel,
     transfer::{LEAST_FOLDS, Probe, logme, probe},
@@ -17,7 +17,7 @@ use crate::{
     args::{ModalityArgs, setting},
     output::{
         format::{count, percent, seconds},
-        print, print_json, say,
+        note, print, print_json, say,
     },
     setup::candidates::{self, Candidate, ReadSamples, dataset},
 };
@@ -83,11 +83,10 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
         }
     }
     if ranked.is_empty() {
-        let reasons: Vec<_> =
-            unusable.iter().map(|u| format!("\n  {}: {}", u.source, u.reason)).collect();
-        bail!(Error::Data {
+        bail!(Error::DataList {
             path: args.samples.data.clone(),
-            problem: format!("no source can be used:{}", reasons.concat()),
+            problem: "no source can be used".into(),
+            items: unusable.iter().map(|u| format!("{}: {}", u.source, u.reason)).collect(),
         });
     }
     order(&mut ranked);
@@ -109,7 +108,7 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
         print(&table(&ranked));
         print(&notes(&ranked, &unusable, chance));
         if skipped > 0 {
-            eprintln!("skipped {skipped} {samples} that cannot be read");
+            note(&format!("skipped {skipped} {samples} that cannot be read"));
         }
         say("cost", seconds(start.elapsed().as_secs_f64()));
     }
@@ -264,8 +263,8 @@ fn table(ranked: &[Ranked]) -> String {
         let seeds = r.accuracies.len();
         rows.push([
             (at + 1).to_string(),
-            r.source.clone(),
-            format!("{} ({})", r.family, r.trained_on),
+            printable(&r.source).into_owned(),
+            printable(&format!("{} ({})", r.family, r.trained_on)).into_owned(),
             match r.embedder {
                 Origin::Pretrained => "own".into(),
                 Origin::Fresh => format!("fresh × {seeds}"),
@@ -312,7 +311,7 @@ fn notes(ranked: &[Ranked], unusable: &[Unusable], chance: f64) -> String {
     if !unusable.is_empty() {
         text += "\nCannot be used:\n";
         for u in unusable {
-            text += &format!("  {}: {}\n", u.source, u.reason);
+            text += &format!("  {}\n", printable(&format!("{}: {}", u.source, u.reason)));
         }
     }
     text
