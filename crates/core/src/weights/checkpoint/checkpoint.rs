@@ -11,6 +11,7 @@ use super::find;
 use super::format::{Format, Stored, index, quote, recognise};
 use super::mapped::Mapped;
 use crate::error::{Error, Result};
+use crate::files::is_there;
 use crate::weights::names::nearest;
 
 /// A checkpoint: memory-mapped files of named tensors, and the folder they were published in.
@@ -70,7 +71,7 @@ impl Checkpoint {
         let mut checkpoint = Self::empty(path, Format::Safetensors);
         for (shard, names) in shards {
             let path = checkpoint.folder().join(&shard);
-            if !path.is_file() {
+            if !is_there(&path) {
                 let problem = format!("the shard {} is missing; fetch it too", quote(&shard));
                 return Err(first.malformed(problem));
             }

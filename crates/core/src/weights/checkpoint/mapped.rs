@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::format::{ByteOrder, Packing, Stored, inflate};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::libtorch::{blob, threads};
 
 /// From this many bytes on, a tensor is a map of its own. Below, a copy is cheaper than a map, of
@@ -32,7 +33,7 @@ pub(super) struct Mapped {
 impl Mapped {
     /// Maps a file.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        let file = files::open(path)?;
         // SAFETY: the map is only ever read, through bounds-checked slices. Another process that
         // shortens the file meanwhile would end this one with SIGBUS, as with any mapped file.
         let data = unsafe { Mmap::map(&file) }.map_err(Error::io(path, "map"))?;
