@@ -53,7 +53,7 @@ fn labels_texts_and_paths_are_shown_escaped() {
         }
     }
     let rank = words!["rank", "--weights", tiny_bert(), "--weights", run, "--data", data];
-    harmless(crosstune("text", &[&rank[..], &words!["--folds", "2"]].concat()), 0);
+    harmless(crosstune("text", &[&rank[..], &words!["--folds", "3"]].concat()), 0);
 }
 
 #[test]

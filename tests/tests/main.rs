@@ -1,7 +1,9 @@
 //! The binaries and crates end to end, as a person uses them.
 
+mod bounded;
 mod check;
 mod compare;
+mod configs;
 mod errors;
 mod export;
 mod fitting;

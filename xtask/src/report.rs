@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use crosstune_report::{Matrix, write};
+use crosstune_report::{Matrix, is_hidden, write};
 
 /// How the task is called.
 const USAGE: &str = "cargo xtask report FILE.json... --out FOLDER";
@@ -14,7 +14,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let matrix = Matrix::read(&files)?;
     let written = write(&matrix, &folder)?;
     for file in [written.html, written.json, written.markdown] {
-        println!("{}", crate::visible(&file.to_string_lossy()));
+        println!("{}", file.to_string_lossy().replace(is_hidden, "\u{FFFD}"));
     }
     Ok(())
 }

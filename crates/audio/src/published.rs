@@ -5,7 +5,8 @@ use std::{fmt::Display, path::Path};
 use crosstune_core::{
     Embedder, EmbedderConfig, Error, FeatureShape, FrameStemConfig, PatchEmbedderConfig,
     Pretrained, Result, StemConfig, VarBuilder, WaveformEmbedderConfig, WaveformNorm,
-    checkpoint::PREPROCESSOR, files::read_json,
+    checkpoint::PREPROCESSOR,
+    files::{is_there, read_json},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ struct Published {
 
 impl Published {
     fn open(path: &Path) -> Result<Self> {
-        if path.is_file() { read_json(path) } else { Ok(Self::default()) }
+        if is_there(path) { read_json(path) } else { Ok(Self::default()) }
     }
 
     fn rate(&self) -> u32 {

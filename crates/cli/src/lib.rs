@@ -36,9 +36,10 @@ pub fn run<A: ModalityArgs>() -> ExitCode {
     let name = format!("crosstune-{}", A::Modality::NAME);
     let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);
     let command = Cli::<A>::command().name(name).about(about);
-    let cli = match command.try_get_matches().and_then(|m| Cli::<A>::from_arg_matches(&m)) {
+    let given = command.clone().try_get_matches();
+    let cli = match given.and_then(|m| Cli::<A>::from_arg_matches(&m)) {
         Ok(cli) => cli,
-        Err(e) => return refused(&e),
+        Err(e) => return refused::<A>(command, &e),
     };
     match process::contained(|| command_line(cli)) {
         Ok(code) => code,
@@ -50,22 +51,23 @@ pub fn run<A: ModalityArgs>() -> ExitCode {
     }
 }
 
-/// What clap has to say. It prints help and version to stdout, wrong use to stderr, and knows their
-/// codes. But it repeats the words of the command line as they are, and a shell puts names of files
-/// there.
-fn refused(error: &clap::Error) -> ExitCode {
+/// Says what is wrong with a command line; clap prints help and version to stdout, wrong use to
+/// stderr, and knows their codes. It repeats words as they are, and a shell puts names of files among
+/// them: where one is not printable, it hears the words as they can be shown.
+fn refused<A: ModalityArgs>(command: clap::Command, error: &clap::Error) -> ExitCode {
     let words: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    // A part of a word is repeated, too: the value of `--option=value`, one of several.
-    let parts = words.iter().flat_map(|word| word.split(['=', ',']).chain([word.as_str()]));
-    let mut parts: Vec<_> = parts.filter(|part| printable(part) != *part).collect();
-    if parts.is_empty() {
+    let shown: Vec<_> = words.iter().map(|word| printable(word).into_owned()).collect();
+    if words == shown {
         error.exit();
     }
-    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
-    let said = error.render().to_string();
-    let said = parts.iter().fold(said, |said, part| said.replace(part, &printable(part)));
-    note(said.trim_end());
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    match command.try_get_matches_from(shown).and_then(|m| Cli::<A>::from_arg_matches(&m)) {
+        Err(e) => e.exit(),
+        Ok(_) => {
+            let said = error.render().to_string();
+            note(&printable(said.lines().next().unwrap_or_default()));
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {

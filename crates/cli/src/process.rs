@@ -1,5 +1,7 @@
 //! This process: how it keeps memory, its age and its peak memory.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::{
     fs,
     panic::{self, AssertUnwindSafe},
@@ -8,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use crosstune_core::error::out_of_memory;
 
 /// Keeps freed memory in the process. A training step frees what the next one allocates again: by
 /// default glibc returns large blocks to the system, which then clears every page anew, which costs
@@ -21,6 +24,57 @@ pub(crate) fn keep_memory() {
     }
 }
 
+/// The system's allocator, which ends the process in a line of its own where not even a little memory
+/// can be had: Rust would abort it. Whoever asks for much may know what to do without.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+struct LastLine;
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: LastLine = LastLine;
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+impl LastLine {
+    /// Less than this is little, in bytes.
+    const LITTLE: usize = 1 << 20;
+
+    fn checked(block: *mut u8, bytes: usize) -> *mut u8 {
+        if block.is_null() && bytes < Self::LITTLE {
+            let line = b"error: out of memory: smaller inputs or a smaller model need less\n";
+            // SAFETY: both calls need no memory; the line lives as long as the process.
+            unsafe {
+                libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len());
+                libc::_exit(1);
+            }
+        }
+        block
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+// SAFETY: all that is asked for comes from the system's allocator, under the same conditions.
+unsafe impl GlobalAlloc for LastLine {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller has promised.
+        Self::checked(unsafe { System.alloc(layout) }, layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller has promised.
+        Self::checked(unsafe { System.alloc_zeroed(layout) }, layout.size())
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as the caller has promised.
+        Self::checked(unsafe { System.realloc(block, layout, size) }, size)
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as the caller has promised.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
 /// Does the work; a panic becomes an error of one line. Panics of libraries that are caught on the
 /// way, as with a damaged file, print nothing. With `RUST_BACKTRACE` set, all print in full.
 pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -31,7 +85,12 @@ pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
             *last = info.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         }));
     }
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        // tch unwraps what libtorch answers.
+        let said = payload.downcast_ref::<String>();
+        if let Some(said) = said.and_then(|said| out_of_memory(said)) {
+            bail!(said);
+        }
         let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         bail!("this should not have happened, please report it: {last}")
     })

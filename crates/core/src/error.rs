@@ -186,6 +186,19 @@ pub enum Error {
         /// What went wrong.
         source: BoxError,
     },
+    /// There is not enough memory.
+    #[error(
+        "{} needs {needed} of memory, but {left} are left: choose smaller dimensions",
+        printable(what)
+    )]
+    Memory {
+        /// What is to be built.
+        what: String,
+        /// What it takes, at the least, with the unit.
+        needed: String,
+        /// What is left, with the unit.
+        left: String,
+    },
     /// libtorch refused an operation.
     #[error("libtorch")]
     Torch(#[from] tch::TchError),
@@ -253,6 +266,9 @@ pub fn one_line(error: &dyn std::error::Error) -> String {
     // Errors from C++ carry a stack trace behind their first line.
     let said = |e: &dyn std::error::Error| {
         let text = e.to_string();
+        if let Some(said) = out_of_memory(&text) {
+            return said;
+        }
         printable(text.lines().next().unwrap_or_default()).into_owned()
     };
     let mut line = said(error);
@@ -265,6 +281,23 @@ pub fn one_line(error: &dyn std::error::Error) -> String {
         cause = e.source();
     }
     line
+}
+
+/// What to say if a text is libtorch's way to say that it could not get memory: on the CPU, on a GPU,
+/// or for its own use. `None`: it is not.
+pub fn out_of_memory(text: &str) -> Option<String> {
+    let marks =
+        ["DefaultCPUAllocator: can't allocate memory", "CUDA out of memory", "std::bad_alloc"];
+    let at = marks.iter().find_map(|mark| text.find(mark))?;
+    // `you tried to allocate 400 bytes`, `Tried to allocate 4.00 GiB`.
+    let asked = text[at..].split_once("ried to allocate ").map(|(_, rest)| {
+        let words: Vec<_> = rest.split_whitespace().take(2).collect();
+        format!(" ({} more were asked for)", words.join(" ").trim_end_matches('.'))
+    });
+    Some(format!(
+        "out of memory{}: a smaller --batch-size, smaller inputs or a smaller model need less",
+        asked.unwrap_or_default()
+    ))
 }
 
 fn list_bad(bad: &[BadSample]) -> String {

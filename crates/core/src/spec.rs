@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files::read_json;
+use crate::files::{is_there, read_json_within};
 use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
 use crate::task::{Target, TargetScale, Task, TaskConfig};
 use crate::weights::{Lora, Origin};
@@ -71,7 +71,7 @@ impl Spec {
 
     /// Whether a folder is a run folder: whether it has a `spec.json`.
     pub fn is_at(folder: &Path) -> bool {
-        folder.join(SPEC).is_file()
+        is_there(&folder.join(SPEC))
     }
 
     /// Reads the specification of a run folder.
@@ -87,7 +87,7 @@ impl Spec {
                 ),
             });
         }
-        let spec: Self = read_json(&folder.join(SPEC))?;
+        let spec: Self = read_json_within(&folder.join(SPEC), MOST_SPEC)?;
         if !(1..=FORMAT).contains(&spec.format) {
             return Err(Error::Malformed {
                 path: folder.join(SPEC),
@@ -108,6 +108,9 @@ fn is_from_modality(config: &EmbedderConfig) -> bool {
 
 /// The file in a run folder that holds a specification.
 pub const SPEC: &str = "spec.json";
+
+/// The most bytes of such a file: labels can be texts.
+const MOST_SPEC: u64 = 256 << 20;
 
 /// The version that [`Spec::format`] has now. Format 1 has other names for some fields and choices;
 /// it is read as well.

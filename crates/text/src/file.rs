@@ -30,6 +30,10 @@ pub const LONGEST: u64 = 4 << 20;
 
 /// The contents of a file that is not too long.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TextError> {
+    // A pipe would wait for its other end.
+    if !path.metadata()?.is_file() {
+        return Err(TextError::Io(io::Error::other("it is none")));
+    }
     let mut contents = vec![];
     File::open(path)?.take(LONGEST + 1).read_to_end(&mut contents)?;
     if contents.len() as u64 > LONGEST {

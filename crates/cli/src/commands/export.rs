@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use crosstune_core::files::read_json;
+use crosstune_core::files::read_json_within;
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
 use serde::Deserialize;
 
@@ -36,6 +36,9 @@ pub(crate) enum FormatArg {
     /// A folder with the LoRA adapters alone, for PeftModel.from_pretrained of peft
     Peft,
 }
+
+/// The most bytes of a `result.json`: it has a confusion matrix.
+const MOST_RESULT: u64 = 1 << 30;
 
 /// The part of `result.json` that names the pretrained model.
 #[derive(Deserialize)]
@@ -71,7 +74,7 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
 fn peft<M: Modality>(args: &ExportArgs, model: &Model, modality: &M) -> Result<()> {
     let base = match &args.base {
         Some(base) => base.clone(),
-        None => read_json::<Tuned>(&args.run.join(run::RESULT))?.weights,
+        None => read_json_within::<Tuned>(&args.run.join(run::RESULT), MOST_RESULT)?.weights,
     };
     let local = weights::local(&base)?;
     if !local.exists() {

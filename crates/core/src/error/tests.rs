@@ -63,6 +63,7 @@ fn every(text: &str) -> Vec<Error> {
         Error::FrozenChanged,
         Error::Hub { reference: problem(), problem: problem(), source: Some(cause()) },
         Error::Modality { context: problem(), source: cause() },
+        Error::Memory { what: problem(), needed: "2 MiB".into(), left: "1 MiB".into() },
         Error::Torch(tch::TchError::Torch(problem())),
     ];
     // A new sort of error belongs above, too: the compiler asks for it here.
@@ -86,6 +87,7 @@ fn every(text: &str) -> Vec<Error> {
             | Error::FrozenChanged
             | Error::Hub { .. }
             | Error::Modality { .. }
+            | Error::Memory { .. }
             | Error::Torch(_) => {}
         }
     }
@@ -125,4 +127,17 @@ fn an_error_from_cpp_has_no_trace() -> Result<(), BoxError> {
     let error = Error::Torch(tch::TchError::Torch(text.into()));
     assert!(one_line(&error).ends_with("shape '[2]' is invalid"), "{}", one_line(&error));
     Ok(())
+}
+
+#[test]
+fn running_out_of_memory_is_a_line_of_its_own() {
+    let cpu = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate \
+               memory: you tried to allocate 4000000000000 bytes. Error code 12 (Cannot allocate \
+               memory)\nframe #0: c10::ThrowEnforceNotMet";
+    let line = one_line(&Error::Torch(tch::TchError::Torch(cpu.into())));
+    assert!(line.starts_with("libtorch: out of memory (4000000000000 bytes more were"), "{line}");
+    let cuda =
+        "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 1 GiB";
+    assert!(super::out_of_memory(cuda).is_some_and(|said| said.contains("(20.00 GiB more were")));
+    assert_eq!(super::out_of_memory("shape '[2]' is invalid"), None);
 }

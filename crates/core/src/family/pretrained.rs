@@ -7,6 +7,7 @@ use super::family::PretrainedConfig;
 use super::own;
 use super::own::Kind;
 use crate::error::{Error, Result};
+use crate::files::is_there;
 use crate::task::Task;
 use crate::weights::{CONFIG, Checkpoint, WeightSource};
 
@@ -148,7 +149,7 @@ impl Pretrained {
             return Ok(spec.task);
         }
         let beside = self.checkpoint.folder().join(CONFIG);
-        if beside.is_file() { Config::open(&beside)?.task() } else { Ok(Task::default()) }
+        if is_there(&beside) { Config::open(&beside)?.task() } else { Ok(Task::default()) }
     }
 
     /// The names of the classes that the checkpoint's own head tells apart. Where they are not

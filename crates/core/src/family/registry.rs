@@ -15,6 +15,7 @@ use super::vit::{DEIT, DINOV2, TIMM_VIT, VIT};
 use super::wav2vec2::{HUBERT, WAV2VEC2};
 use super::whisper::WHISPER;
 use crate::error::{Error, Result};
+use crate::files::is_there;
 use crate::weights::{CONFIG, Checkpoint, KeyMap};
 
 /// All families. Where tensors alone decide, the first whose names they have wins.
@@ -43,7 +44,7 @@ impl PretrainedConfig {
     /// If the family is not known, or if the configuration or the tensors contradict it.
     pub fn of(checkpoint: &Checkpoint, name: Option<&str>) -> Result<Self> {
         let beside = checkpoint.folder().join(CONFIG);
-        let config = beside.is_file().then(|| Config::open(&beside)).transpose()?;
+        let config = is_there(&beside).then(|| Config::open(&beside)).transpose()?;
         Self::told(checkpoint, config, name)
     }
 

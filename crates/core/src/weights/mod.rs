@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod hub;
 pub mod key_map;
 pub mod lora;
+mod memory;
 pub mod names;
 mod report;
 pub mod resize;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::Room;
 use super::source::{Reshaped, WeightSource};
 
 /// The origin of a part's parameters.
@@ -43,7 +44,7 @@ impl LoadReport {
             .collect();
         Self {
             loaded: loaded.into_iter().collect(),
-            fresh: fresh.0.borrow().iter().cloned().collect(),
+            fresh: fresh.names.borrow().iter().cloned().collect(),
             unused,
             reshaped: source.map(|s| s.reshaped.borrow().clone()).unwrap_or_default(),
         }
@@ -66,13 +67,16 @@ impl fmt::Display for LoadReport {
     }
 }
 
-/// The names of the newly initialised parameters.
+/// The names of the newly initialised parameters, and the memory for more.
 #[derive(Debug, Default)]
-pub struct Fresh(RefCell<BTreeSet<String>>);
+pub struct Fresh {
+    names: RefCell<BTreeSet<String>>,
+    pub(super) room: Room,
+}
 
 impl Fresh {
     /// Adds a name.
     pub(super) fn add(&self, name: String) {
-        self.0.borrow_mut().insert(name);
+        self.names.borrow_mut().insert(name);
     }
 }

@@ -1,10 +1,10 @@
 //! The plan of a training: written in a dry run, and required later.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Instant};
+use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 use crosstune_core::{
-    Error, FitOptions, Modality, Model, Progress, Reshaped, Samples, Splits, files::replace, fit,
+    Error, FitOptions, Modality, Model, Progress, Reshaped, Samples, Splits, files, fit,
     train::peak_lr,
 };
 use serde::{Deserialize, Serialize};
@@ -140,7 +140,10 @@ impl TrainPlan {
 
     /// Writes it.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        Ok(replace(path, toml::to_string(self).context("the plan cannot be written as TOML")?)?)
+        Ok(files::replace(
+            path,
+            toml::to_string(self).context("the plan cannot be written as TOML")?,
+        )?)
     }
 
     /// Checks that the training matches the plan in a file.
@@ -148,8 +151,7 @@ impl TrainPlan {
     /// # Errors
     /// The first difference, or that the file is not a plan of this format.
     pub(super) fn require(&self, path: &Path) -> Result<()> {
-        let text =
-            fs::read_to_string(path).with_context(|| format!("{}: cannot read", path.display()))?;
+        let text = String::from_utf8_lossy(&files::read(path, files::MOST_JSON)?).into_owned();
         let Some(problem) = Self::parse(&text, path)?.difference(self) else { return Ok(()) };
         Err(setting("--require-plan", format!("{}: {problem}", path.display())))
     }

@@ -60,7 +60,7 @@ pub struct TokenEmbedderConfig {
 impl TokenEmbedderConfig {
     /// The longest sequence, in tokens.
     pub fn longest(&self) -> i64 {
-        self.positions - self.first_position
+        self.positions.saturating_sub(self.first_position)
     }
 }
 
@@ -107,7 +107,10 @@ pub struct PatchEmbedderConfig {
 impl PatchEmbedderConfig {
     /// The numbers of patches, from top to bottom and from left to right.
     pub fn grid(&self) -> [i64; 2] {
-        std::array::from_fn(|i| (self.size[i] - self.patch[i]) / self.stride[i].max(1) + 1)
+        std::array::from_fn(|i| {
+            let steps = self.size[i].saturating_sub(self.patch[i]) / self.stride[i].max(1);
+            steps.saturating_add(1)
+        })
     }
 }
 

@@ -53,7 +53,7 @@ impl TransformerConfig {
             width,
             depth,
             heads: (width / 64).max(1),
-            mlp: 4 * width,
+            mlp: width.saturating_mul(4),
             norm_placement: NormPlacement::Pre,
             activation: Activation::Gelu,
             attention: AttentionKind::Bidirectional,
@@ -61,6 +61,16 @@ impl TransformerConfig {
             dropout: 0.,
             layer_scale: LayerScale::Without,
         }
+    }
+
+    /// How many parameters a transformer has at the least, and how many values they have.
+    pub(super) fn least(&self) -> (u128, u128) {
+        let of = |n: i64| n.unsigned_abs().into();
+        let (width, mlp): (u128, u128) = (of(self.width), of(self.mlp));
+        // Norms and biases are left out of the values.
+        let block =
+            (4 * width).saturating_mul(width).saturating_add((2 * width).saturating_mul(mlp));
+        (16 * self.depth as u128, block.saturating_mul(self.depth as u128))
     }
 
     pub(super) fn validate(&self) -> Result<()> {
