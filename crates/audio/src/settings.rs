@@ -53,6 +53,7 @@ impl Default for AudioSettings {
 
 /// The settings in a file.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Saved {
     #[serde(flatten)]
     options: AudioOptions,

@@ -86,6 +86,18 @@ pub enum Error {
         /// The shape that is stored.
         got: Vec<i64>,
     },
+    /// A tensor that is to be a parameter holds something else than finite numbers.
+    #[error("{path}: `{name}` holds {found}, which no weight can be; {then}")]
+    NotWeights {
+        /// The checkpoint, or the file that was to be written.
+        path: PathBuf,
+        /// The tensor, by the name it has there.
+        name: String,
+        /// What it holds and where: `NaN at [0, 3]`, `integers (Int64)`.
+        found: String,
+        /// What to do about it.
+        then: &'static str,
+    },
     /// A key map has no rule for one of our parameters.
     #[error("the key map {key_map} has no name for our `{ours}`")]
     Unmapped {
@@ -121,6 +133,17 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// What a model makes of a sample is no number.
+    #[error(
+        "{place}: what the model makes of it is {found}, no number: its weights or this input are too \
+         large to compute with; train with a lower --lr, or leave the input out"
+    )]
+    NoAnswer {
+        /// The sample.
+        place: Location,
+        /// What came out: `NaN` or `infinity`.
+        found: &'static str,
+    },
     /// Samples that could not be read, all of them.
     #[error("{}", list_bad(.0))]
     BadSamples(Vec<BadSample>),
@@ -133,6 +156,19 @@ pub enum Error {
         step: usize,
         /// The loss.
         loss: f64,
+        /// The learning rate of the new parameters.
+        lr: f64,
+    },
+    /// What was trained stopped being numbers.
+    #[error(
+        "the training diverged, its `{name}` holds {found}: lower the learning rate (it was {lr}), or \
+         look for broken samples"
+    )]
+    DivergedWeights {
+        /// The first such parameter, in alphabetical order.
+        name: String,
+        /// What it holds and where: `NaN at [0, 3]`.
+        found: String,
         /// The learning rate of the new parameters.
         lr: f64,
     },

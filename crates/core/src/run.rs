@@ -19,12 +19,10 @@ use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::files::{beside, write_json};
-use crate::modality::Modality;
+use crate::modality::{Modality, PREPROCESSING};
 use crate::model::{LoadParts, Model};
-use crate::spec::{SPEC, Spec};
+use crate::spec::{LABELS, SPEC, Spec};
 use crate::weights::{Checkpoint, WEIGHTS, WeightSource};
-
-const LABELS: &str = "labels.json";
 
 const METRICS: &str = "metrics.jsonl";
 
@@ -121,7 +119,8 @@ impl Drop for RunWriter {
 /// Opens the fine-tuned model of a run folder with its modality's settings.
 ///
 /// # Errors
-/// If it is not a run folder, of another modality, or if a file is missing or broken.
+/// If it is not a run folder, of another modality, if a file is missing or broken, or if the weights
+/// are not exactly those of the model that the specification describes.
 pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
     let spec = Spec::read(folder)?;
     if spec.modality != M::NAME {
@@ -134,8 +133,29 @@ pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
         });
     }
     let modality = M::open(folder)?;
-    let checkpoint = Checkpoint::open(folder)?;
+    if let Some(config) = modality.embedder_config(spec.trunk.accepts()) {
+        let path = folder.join(PREPROCESSING);
+        config.validate().map_err(|e| Error::Malformed { path, problem: e.to_string() })?;
+    }
+    let weights = folder.join(WEIGHTS);
+    if !weights.is_file() {
+        let problem =
+            format!("no {WEIGHTS} in this run folder; copy the folder whole, or train again");
+        return Err(Error::Path { path: folder.to_path_buf(), problem });
+    }
+    let checkpoint = Checkpoint::open(weights)?;
     let source = WeightSource::ours(&checkpoint);
     let model = Model::new(spec, &modality, Some((&source, LoadParts::All)), device)?;
+    let others = checkpoint.skipped().map(|(name, _)| name);
+    if let Some(name) = model.report().unused.iter().map(String::as_str).chain(others).next() {
+        return Err(Error::Malformed {
+            path: checkpoint.path().to_path_buf(),
+            problem: format!(
+                "the tensor `{}` has no place in the model of {SPEC}; one of the two files is of \
+                 another run",
+                name.escape_debug()
+            ),
+        });
+    }
     Ok((model, modality))
 }

@@ -298,6 +298,7 @@ fn seen(mut headers: impl Iterator<Item = Header>) -> Seen {
 
 /// [`ImageSettings`] in a file: resolved, all on one level.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Saved {
     #[serde(flatten)]
     geometry: Geometry,

@@ -9,7 +9,7 @@ use crate::options::{MAX_LENGTH, Units};
 
 /// The symbols, and the longest sequence of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Saved", from = "Saved")]
+#[serde(into = "Saved", try_from = "Saved")]
 pub struct Symbols {
     units: Units,
     longest: u32,
@@ -115,6 +115,7 @@ impl Symbols {
 
 /// [`Symbols`] in a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Saved {
     units: Units,
     longest: u32,
@@ -131,11 +132,12 @@ impl From<Symbols> for Saved {
     }
 }
 
-impl From<Saved> for Symbols {
-    fn from(Saved { units, longest, characters }: Saved) -> Self {
-        // A file may have been changed; shorter sequences have no room.
-        let longest = longest.max(LEAST);
-        Self { units, longest, characters: characters.chars().zip(RESERVED..).collect() }
+impl TryFrom<Saved> for Symbols {
+    type Error = Error;
+
+    fn try_from(Saved { units, longest, characters }: Saved) -> Result<Self> {
+        let characters = characters.chars().zip(RESERVED..).collect();
+        Ok(Self { characters, ..Self::new(units, Some(longest))? })
     }
 }
 

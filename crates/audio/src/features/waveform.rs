@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a waveform is prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WaveformConfig {
     /// Samples a second, in Hz.
     pub sample_rate: u32,

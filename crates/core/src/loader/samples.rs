@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use tch::Tensor;
 
 use crate::data::{Dataset, Input, Item};
-use crate::error::{BadSample, BoxError, Error, Result};
+use crate::error::{BadSample, BoxError, Error, Location, Result};
 use crate::modality::Modality;
 use crate::random::Rng;
 use crate::task::Target;
@@ -17,6 +17,7 @@ use crate::task::Target;
 pub struct Samples {
     held: Vec<Slot>,
     targets: Vec<Target>,
+    places: Vec<Location>,
 }
 
 /// A sample that can be had at any time.
@@ -98,6 +99,7 @@ impl Samples {
                 Ok(held) => {
                     samples.held.push(held);
                     samples.targets.push(item.target.clone());
+                    samples.places.push(item.place.clone());
                 }
                 Err(cause) => bad.push(BadSample { place: item.place.clone(), cause }),
             }
@@ -108,6 +110,11 @@ impl Samples {
     /// What is to be answered of each.
     pub fn targets(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// Where one of them was found.
+    pub fn place(&self, at: usize) -> &Location {
+        &self.places[at]
     }
 
     /// The class of each that has one, an index into the data set's labels.

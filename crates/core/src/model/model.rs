@@ -12,7 +12,7 @@ use crate::modality::Modality;
 use crate::nn::{BatchNormStats, Classifier, CutPoint, EmbedderConfig, Encoder, Head, Trunk};
 use crate::spec::Spec;
 use crate::weights::lora::{self, Adapting};
-use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, write_tensors};
+use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, fault, write_tensors};
 
 /// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32.
 #[derive(Debug)]
@@ -48,6 +48,10 @@ impl Model {
         source: Option<(&WeightSource<'_>, LoadParts)>,
         device: Device,
     ) -> Result<Self> {
+        if let Some(config) = modality.embedder_config(spec.trunk.accepts()) {
+            config.validate()?;
+        }
+        spec.head.validate()?;
         let (store, fresh) = (VarStore::new(device), Fresh::default());
         let adapting = match &spec.lora {
             Some(lora) => {
@@ -224,6 +228,19 @@ impl Model {
         moving
     }
 
+    /// The first parameter, in alphabetical order, that does not hold finite numbers alone, and what
+    /// it holds.
+    pub(crate) fn fault(&self) -> Result<Option<(String, String)>> {
+        let mut all: Vec<_> = self.store.variables().into_iter().collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (name, value) in all {
+            if let Some(found) = fault(&value)? {
+                return Ok(Some((name, found)));
+            }
+        }
+        Ok(None)
+    }
+
     /// What became of the source's tensors.
     pub fn report(&self) -> &LoadReport {
         &self.report
@@ -232,7 +249,7 @@ impl Model {
     /// Writes all parameters to a safetensors file under our names.
     ///
     /// # Errors
-    /// If the file cannot be written. A file that stood there before stays until the new one is
+    /// If a parameter holds something else than finite numbers, or the file cannot be written. A file that stood there before stays until the new one is
     /// whole.
     pub fn save(&self, path: &Path) -> Result<()> {
         write_tensors(self.store.variables(), path)

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 /// The mean and standard deviation of a value in the training split. A model predicts in standard
 /// deviations from the mean, so that all values count alike in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TargetScale {
     /// In the value's unit.
     pub mean: f64,

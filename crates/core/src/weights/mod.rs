@@ -2,6 +2,7 @@
 
 mod builder;
 pub mod checkpoint;
+mod finite;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod key_map;
@@ -22,5 +23,6 @@ pub use report::{Fresh, LoadReport, Origin};
 pub use resize::Resampling;
 pub use source::{Reshape, Reshaped, WeightSource};
 
+pub(crate) use finite::fault;
 pub(crate) use key_map::{absent, same, transformed};
 pub(crate) use write::write_tensors;

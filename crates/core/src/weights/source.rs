@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::checkpoint::Checkpoint;
+use super::finite::fault;
 use super::key_map::{KeyMap, TensorSource, TensorTransform};
 use super::lora::{A, B, Lora};
 use super::names::nearest;
@@ -115,7 +116,7 @@ impl<'c> WeightSource<'c> {
     ) -> Result<Tensor> {
         let source = self.source(ours)?;
         let parts: Vec<Tensor> =
-            source.parts.iter().map(|part| self.checkpoint.tensor(part)).collect::<Result<_>>()?;
+            source.parts.iter().map(|part| self.weights(part)).collect::<Result<_>>()?;
         let value = source.transform.apply(&parts, shape)?.to_kind(Kind::Float);
         let value = match self.adapter(ours)? {
             Some(product) => value + product,
@@ -138,8 +139,31 @@ impl<'c> WeightSource<'c> {
             let (want, path) = (shape.to_vec(), self.checkpoint.path().into());
             return Err(Error::Shape { ours: ours.into(), theirs, path, want, got });
         }
+        // Of what it became: a number of f64 may be too large for f32.
+        if let Some(found) = fault(&value)? {
+            return Err(self.not_weights(theirs, found));
+        }
         self.loaded.borrow_mut().extend(source.parts);
         Ok(value)
+    }
+
+    /// A stored tensor that can be weights by its type: integers count, bools choose, and complex
+    /// numbers would lose a half.
+    fn weights(&self, name: &str) -> Result<Tensor> {
+        let kind = self.checkpoint.entry(name).map(|entry| entry.kind);
+        let found = match kind {
+            Some(Kind::Bool) => "bools",
+            Some(Kind::ComplexFloat) => "complex numbers",
+            Some(Kind::Uint8 | Kind::Int8 | Kind::Int16 | Kind::Int | Kind::Int64) => "integers",
+            _ => return self.checkpoint.tensor(name),
+        };
+        Err(self.not_weights(name.into(), found.into()))
+    }
+
+    fn not_weights(&self, name: String, found: String) -> Error {
+        let path = self.checkpoint.path().into();
+        let then = "use weights that are finite floating-point numbers";
+        Error::NotWeights { path, name, found, then }
     }
 
     /// The product that an adapter adds to our weight of this name, if there is one: `(α/r) · B A`.
@@ -150,7 +174,7 @@ impl<'c> WeightSource<'c> {
         if names.iter().any(|name| self.checkpoint.entry(name).is_none()) {
             return Ok(None);
         }
-        let (b, a) = (self.checkpoint.tensor(&names[0])?, self.checkpoint.tensor(&names[1])?);
+        let (b, a) = (self.weights(&names[0])?, self.weights(&names[1])?);
         self.loaded.borrow_mut().extend(names);
         Ok(Some(b.matmul(&a) * scale))
     }

@@ -7,18 +7,29 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, View};
 use tch::{Device, Kind, Tensor};
 
+use super::finite::fault;
 use crate::error::{Error, Result};
 use crate::files::beside;
 
 /// Writes named tensors to a safetensors file, counts as i64 and all else as f32: first under
 /// another name, then renamed.
+///
+/// # Errors
+/// If a tensor holds something else than finite numbers, or if the file cannot be written.
 pub(crate) fn write_tensors(
     tensors: impl IntoIterator<Item = (String, Tensor)>,
     path: &Path,
 ) -> Result<()> {
     let tensors: Vec<_> = tensors
         .into_iter()
-        .map(|(name, tensor)| Ok((name, Stored::new(&tensor)?)))
+        .map(|(name, tensor)| match fault(&tensor)? {
+            None => Ok((name, Stored::new(&tensor)?)),
+            Some(found) => {
+                let path = path.to_path_buf();
+                let then = "it was not written: the training diverged, so lower --lr";
+                Err(Error::NotWeights { path, name, found, then })
+            }
+        })
         .collect::<Result<_>>()?;
     // transformers requires it.
     let metadata = Some([("format".to_string(), "pt".to_string())].into());

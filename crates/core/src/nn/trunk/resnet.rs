@@ -35,6 +35,7 @@ pub enum Shortcut {
 
 /// A group of blocks with equal output shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stage {
     /// The number of blocks.
     pub blocks: usize,
@@ -46,6 +47,7 @@ pub struct Stage {
 
 /// The shape of a ResNet without its stem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ResNetConfig {
     /// Input channels.
     #[serde(alias = "planes")]
@@ -64,7 +66,7 @@ impl ResNetConfig {
         self.stages.last().map_or(self.in_channels, |stage| stage.width)
     }
 
-    fn validate(&self) -> Result<()> {
+    pub(super) fn validate(&self) -> Result<()> {
         let positive = |s: &Stage| s.blocks > 0 && s.width > 0 && s.stride > 0;
         let problem = if self.in_channels < 1
             || self.stages.is_empty()
