@@ -27,6 +27,7 @@ use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, 
 /// wrong use. Errors are one line on stderr.
 pub fn run<A: ModalityArgs>() -> ExitCode {
     process::keep_memory();
+    process::name_vanished_files();
     // The three binaries differ in name and in what their inputs are called.
     let name = format!("crosstune-{}", A::Modality::NAME);
     let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);

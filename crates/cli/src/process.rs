@@ -37,6 +37,83 @@ pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
+/// Says in one line which file was shortened while it was mapped, and ends the process with code 1:
+/// by default the system ends it without a word.
+pub(crate) fn name_vanished_files() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: an action of zeros with a handler is a valid one, and the handler does nothing but what
+    // signal-safety(7) allows; it is called before there are threads.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = vanished as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        libc::sigaction(libc::SIGBUS, &action, std::ptr::null_mut());
+    }
+}
+
+/// The handler. It allocates nothing and takes no lock: the file's name is taken from the system's
+/// list of this process's maps, which is read piece by piece.
+#[cfg(target_os = "linux")]
+extern "C" fn vanished(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the system hands over a valid description; the buffers are of the lengths given.
+    unsafe {
+        let address = (*info).si_addr() as usize;
+        let say = |text: &[u8]| libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len());
+        say(b"error: ");
+        let maps = libc::open(c"/proc/self/maps".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let mut found = Vanished { address, ..Vanished::default() };
+        let mut piece = [0_u8; 512];
+        loop {
+            let read = libc::read(maps, piece.as_mut_ptr().cast(), piece.len());
+            let Ok(read @ 1..) = usize::try_from(read) else { break };
+            for &byte in &piece[..read] {
+                if found.is_named(byte) {
+                    say(&[if byte.is_ascii_control() { b'?' } else { byte }]);
+                }
+            }
+        }
+        say(b": the file was shortened or overwritten while it was read; start again\n");
+        libc::_exit(1);
+    }
+}
+
+/// A reader of `/proc/self/maps`, byte by byte: `START-END MODE OFFSET DEVICE INODE   PATH` a line.
+#[cfg(target_os = "linux")]
+#[derive(Default)]
+struct Vanished {
+    /// What the wanted map has in it.
+    address: usize,
+    /// The spaces so far, those before the path counted as one.
+    field: usize,
+    /// The path has begun.
+    path: bool,
+    start: usize,
+    end: usize,
+}
+
+#[cfg(target_os = "linux")]
+impl Vanished {
+    /// Whether a byte is one of the wanted path.
+    fn is_named(&mut self, byte: u8) -> bool {
+        const PATH: usize = 5;
+        match byte {
+            b'\n' => *self = Self { address: self.address, ..Self::default() },
+            _ if self.field == PATH => {
+                self.path |= byte != b' ';
+                return self.path && (self.start..self.end).contains(&self.address);
+            }
+            b' ' => self.field += 1,
+            _ if self.field > 0 => {}
+            b'-' => self.start = std::mem::take(&mut self.end),
+            digit => {
+                let digit = (digit as char).to_digit(16).unwrap_or(0) as usize;
+                self.end = (self.end << 4) | digit;
+            }
+        }
+        false
+    }
+}
+
 /// Time since the start of the process, including the loading of libtorch if the system tells.
 pub(crate) fn age() -> Duration {
     static FIRST: OnceLock<(Duration, Instant)> = OnceLock::new();
@@ -63,4 +140,68 @@ pub(crate) fn peak_memory_mib() -> Option<f64> {
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib / 1024.)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{fs::File, process::Command};
+
+    use super::{Vanished, name_vanished_files};
+
+    #[test]
+    fn the_map_around_an_address_has_a_name() {
+        let maps = "55d0-55e0 r--p 00000000 08:01 123                  /usr/bin/some thing\n\
+                    7f00000000-7f00001000 rw-p 00000000 00:00 0 \n\
+                    7f00001000-7f00003000 r--s 00001000 08:01 4567     /data/model  x.safetensors\n\
+                    7ffe000000-7ffe100000 rw-p 00000000 00:00 0        [stack]\n";
+        for (address, path) in [
+            (0x55d0, "/usr/bin/some thing"),
+            (0x55df, "/usr/bin/some thing"),
+            (0x55e0, ""),
+            (0x7f00000010, ""),
+            (0x7f00002fff, "/data/model  x.safetensors"),
+            (0x7f00003000, ""),
+        ] {
+            let mut found = Vanished { address, ..Vanished::default() };
+            let name: Vec<u8> = maps.bytes().filter(|&byte| found.is_named(byte)).collect();
+            assert_eq!(String::from_utf8(name).unwrap(), path, "{address:#x}");
+        }
+    }
+
+    /// Maps a file, shortens it and looks at it: the end of the process that calls it.
+    fn look_at_a_vanished_file(path: &str) {
+        name_vanished_files();
+        let file = File::options().write(true).read(true).open(path).unwrap();
+        // SAFETY: a new map of the file, which is looked at within its length.
+        let byte = unsafe {
+            let (read, private) = (libc::PROT_READ, libc::MAP_PRIVATE);
+            let fd = std::os::fd::AsRawFd::as_raw_fd(&file);
+            let map = libc::mmap(std::ptr::null_mut(), 3 << 12, read, private, fd, 0);
+            assert_ne!(map, libc::MAP_FAILED);
+            file.set_len(0).unwrap();
+            map.cast::<u8>().add(5000).read_volatile()
+        };
+        panic!("there was {byte}");
+    }
+
+    #[test]
+    fn a_file_that_is_shortened_while_it_is_mapped_is_named() {
+        const PATH: &str = "CROSSTUNE_TEST_VANISHED";
+        if let Ok(path) = std::env::var(PATH) {
+            return look_at_a_vanished_file(&path);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model one.safetensors");
+        std::fs::write(&path, vec![1; 3 << 12]).unwrap();
+        let name = "a_file_that_is_shortened_while_it_is_mapped_is_named";
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        let ran = again.args([name, "--nocapture"]).env(PATH, &path).output().unwrap();
+        assert_eq!(ran.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&ran.stderr);
+        let line = format!(
+            "error: {}: the file was shortened or overwritten while it was read; start again\n",
+            path.display()
+        );
+        assert!(said.ends_with(&line), "{said}");
+    }
 }

@@ -89,7 +89,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     text.push(String::new());
     let mut tree = Tree::default();
     for (name, entry) in checkpoint.entries() {
-        tree.insert(&name.split('.').collect::<Vec<_>>(), entry);
+        tree.insert(&name.splitn(DEEPEST, '.').collect::<Vec<_>>(), entry);
     }
     tree.preview(0, &mut text);
     print(&(text.join("\n") + "\n"));
@@ -115,6 +115,10 @@ fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
 fn dtype(entry: &Entry) -> String {
     format!("{:?}", entry.kind).to_lowercase()
 }
+
+/// The most levels that are told apart. Modules nest some ten deep; a name may have any number of
+/// dots.
+const DEEPEST: usize = 40;
 
 /// Tensors by module.
 #[derive(Default, PartialEq)]
