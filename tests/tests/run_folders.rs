@@ -79,7 +79,13 @@ fn a_member_that_cannot_be_is_named_with_its_file() {
         ("text", "preprocessing.json", "/colour".into(), json!(1), "unknown field `colour`"),
         ("text", "preprocessing.json", "/embedder/eps".into(), json!(-1), "eps -1: must be above"),
         ("text", "preprocessing.json", "/embedder/dropout".into(), json!(2), "dropout 2: must be"),
-        ("text", "preprocessing.json", "/embedder/positions".into(), json!(0), "positions 0: must"),
+        (
+            "text",
+            "preprocessing.json",
+            "/embedder/positions".into(),
+            json!(0),
+            "preprocessing.json: --max-length: 64",
+        ),
         ("text", "preprocessing.json", "/embedder/segments".into(), json!(-1), "segments -1: must"),
         ("image", "preprocessing.json", "/colour".into(), json!(1), "unknown field `colour`"),
         ("image", "preprocessing.json", "/size".into(), json!(0), "preprocessing.json"),
@@ -87,7 +93,13 @@ fn a_member_that_cannot_be_is_named_with_its_file() {
         ("image", "preprocessing.json", "/deviation/0".into(), json!(-0.5), "preprocessing.json"),
         ("image", "preprocessing.json", "/deviation/0".into(), json!(0), "preprocessing.json"),
         ("audio", "preprocessing.json", "/colour".into(), json!(1), "unknown field `colour`"),
-        ("audio", "preprocessing.json", "/scale/deviation/0".into(), json!(-0.5), "preprocessing.json"),
+        (
+            "audio",
+            "preprocessing.json",
+            "/scale/deviation/0".into(),
+            json!(-0.5),
+            "preprocessing.json",
+        ),
         ("audio", "preprocessing.json", "/bands".into(), json!(0), "preprocessing.json"),
     ];
     for (modality, file, pointer, value, wanted) in cases {

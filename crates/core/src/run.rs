@@ -132,10 +132,16 @@ pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
             ),
         });
     }
-    let modality = M::open(folder)?;
+    // Nobody gave these settings as options here: the file is to blame.
+    let of_file = |error| match error {
+        Error::Setting { .. } => {
+            Error::Malformed { path: folder.join(PREPROCESSING), problem: error.to_string() }
+        }
+        other => other,
+    };
+    let modality = M::open(folder).map_err(of_file)?;
     if let Some(config) = modality.embedder_config(spec.trunk.accepts()) {
-        let path = folder.join(PREPROCESSING);
-        config.validate().map_err(|e| Error::Malformed { path, problem: e.to_string() })?;
+        config.validate().map_err(of_file)?;
     }
     let weights = folder.join(WEIGHTS);
     if !weights.is_file() {
