@@ -144,3 +144,78 @@ fn a_model_of_no_numbers_is_not_saved() {
         assert!(!run.exists());
     }
 }
+
+#[test]
+fn a_config_that_names_no_family_tells_what_tensors_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = folder.path().join("line.txt");
+    fs::write(&line, "one\n").unwrap();
+    let bert = tiny_bert();
+    let config = fs::read_to_string(bert.join("config.json")).unwrap();
+    let model = |name: &str, config: &str| {
+        let to = changed(&bert, folder.path().join(name), |_| ());
+        fs::write(to.join("config.json"), config).unwrap();
+        to
+    };
+    let train = |weights: &Path, out: &str, more: &[&str]| {
+        let out = folder.path().join(out);
+        let words = words!["train", "--weights", weights, "--data", digits(), "--out", out];
+        let short = ["--epochs", "1", "--limit-per-class", "4"];
+        let more = short.iter().chain(more).map(Into::into);
+        crosstune("text", &words.into_iter().chain(more).collect::<Vec<_>>())
+    };
+    let weights = |out: &str| read(&folder.path().join(out).join("model.safetensors"));
+    let said = train(&bert, "named", &[]);
+    assert!(said.stderr.contains("loss"), "{}", said.stderr);
+    said.ok();
+    let unnamed = model("unnamed", &config.replace("\"model_type\": \"bert\",", ""));
+    train(&unnamed, "told", &[]).ok();
+    assert!(weights("told") == weights("named"));
+    let other = config.replace("\"model_type\": \"bert\"", "\"model_type\": \"older-bert\"");
+    let other = model("other", &other);
+    train(&other, "asked", &["--family", "bert"]).ok();
+    assert!(weights("asked") == weights("named"));
+    let error = train(&other, "x", &[]).error(1);
+    assert!(error.contains("the model_type is \"older-bert\"; the known families are"), "{error}");
+
+    // Another family than the config's is not taken, and the config that lies there not asked for.
+    let roberta = config.replace("\"model_type\": \"bert\"", "\"model_type\": \"roberta\"");
+    let error = train(&model("roberta", &roberta), "x", &["--family", "bert"]).error(2);
+    assert!(error.contains("--family: bert, but in ") && error.contains("leave it out"), "{error}");
+    // A family that has other names.
+    let error = train(&unnamed, "x", &["--family", "gpt2"]).error(1);
+    assert!(error.contains("no tensor has a name of the key map gpt2"), "{error}");
+}
+
+#[test]
+fn unknown_names_are_shown_with_the_nearest_family() {
+    let folder = tempfile::tempdir().unwrap();
+    let strange = changed(&tiny_bert(), folder.path().join("strange"), |tensors| {
+        let renamed = std::mem::take(tensors).into_iter().map(|(name, tensor)| {
+            (name.replace("attention.self.query", "attention.self.queries"), tensor)
+        });
+        tensors.extend(renamed);
+    });
+    fs::remove_file(strange.join("config.json")).unwrap();
+    let out = folder.path().join("x");
+    let words = words!["train", "--weights", strange, "--data", digits(), "--out", out];
+    let error = crosstune("text", &words).error(1);
+    for said in [
+        "of no known family: `embeddings.LayerNorm.bias`, `",
+        " more (the nearest family is bert, which has `encoder.layer.0.attention.self.query.weight`)",
+        "there is no config.json beside it",
+    ] {
+        assert!(error.contains(said), "{error}");
+    }
+    assert_eq!(error.lines().count(), 1);
+
+    // A name of any depth and length, as long as there is room for it.
+    let deep = changed(&tiny_bert(), folder.path().join("deep"), |tensors| {
+        for name in [".".repeat(21_000), "a.".repeat(100_000), "x".repeat(2_000_000)] {
+            tensors.insert(name, (Dtype::F32, vec![1], vec![0; 4]));
+        }
+    });
+    let shown = crosstune("text", &words!["inspect", deep]).ok();
+    assert!(shown.contains("family      bert"), "{}", &shown[..1000]);
+    crosstune("text", &words!["inspect", deep, "--json"]).ok();
+}

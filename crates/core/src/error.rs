@@ -149,7 +149,7 @@ pub enum Error {
     BadSamples(Vec<BadSample>),
     /// The loss stopped being a number.
     #[error(
-        "the loss is {loss} at step {step}: lower the learning rate (it was {lr}), or look for broken samples"
+        "the loss is {loss} at step {step}: lower the learning rate (it was {lr:?}), or look for broken samples"
     )]
     Diverged {
         /// The step, counted from 1.
@@ -161,7 +161,7 @@ pub enum Error {
     },
     /// What was trained stopped being numbers.
     #[error(
-        "the training diverged, its `{name}` holds {found}: lower the learning rate (it was {lr}), or \
+        "the training diverged, its `{name}` holds {found}: lower the learning rate (it was {lr:?}), or \
          look for broken samples"
     )]
     DivergedWeights {

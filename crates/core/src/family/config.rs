@@ -51,6 +51,11 @@ impl Config {
         self.json["architecture"].as_str()
     }
 
+    /// Whether it names the kind of model that it is of.
+    pub(super) fn names_a_kind(&self) -> bool {
+        self.model_type().is_some() || self.architecture().is_some()
+    }
+
     /// What it says about its family, for messages.
     pub(super) fn says(&self) -> String {
         match (self.model_type(), self.architecture()) {

@@ -104,7 +104,7 @@ impl Freeze {
             if !variables.keys().any(|name| names::matches(glob, name)) {
                 let near = names::nearest(glob, variables.keys().map(String::as_str));
                 let help = match near {
-                    Some(name) => format!("did you mean {name}?"),
+                    Some((_, name)) => format!("did you mean {name}?"),
                     None => "the names are Crosstune's, which --plan FILE writes down".to_owned(),
                 };
                 let problem = format!("no parameter is called {glob}; {help}");
