@@ -24,7 +24,7 @@ const USUAL_RATE: u32 = 16_000;
 
 /// The front end and the embedder of a pretrained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Adopted {
     /// wav2vec2, HuBERT.
     Waveform {
