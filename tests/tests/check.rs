@@ -16,7 +16,7 @@ fn a_sound_data_set_is_counted_and_shown() {
     ] {
         let data = root().join(format!("crates/{modality}/samples/digits"));
         let sheet = folder.path().join(sheet);
-        let mut line = words!["check", "--data", data, "--sheet", sheet].to_vec();
+        let mut line = words!["check", "--data", data, "--sheet", sheet, "--overwrite"].to_vec();
         if modality == "audio" {
             line.extend(words!["--label-pattern", r"^(?<label>\d)_"]);
         }

@@ -70,8 +70,8 @@ fn what_cannot_be_compared_is_said_in_a_line() {
     };
     assert!(said(&["--per-class", "4,3"]).contains("no more than the size before"));
     assert!(said(&["--per-class", "4:0"]).contains("expected a number of samples or all"));
-    assert!(said(&["--held-out", "1"]).contains("--held-out: must be between 0 and 1"));
-    assert!(said(&["--rates", "0"]).contains("--rates: must be above 0"));
+    assert!(said(&["--held-out", "1"]).contains("--held-out: 1: must be above 0 and below 1"));
+    assert!(said(&["--rates", "0"]).contains("--rates: 0: must be above 0"));
     assert!(!folder.path().join("out").exists());
 }
 

@@ -223,7 +223,6 @@ fn a_good_rate_is_found_and_nothing_is_changed() {
     };
     for rate in [curve.steepest.unwrap(), curve.tenth_of_least.unwrap()] {
         let found = loss(rate);
-        eprintln!("{rate:e}: {found}; {} {}", loss(rate / 100.), loss(rate * 100.));
         assert!(found < loss(rate / 100.) && found < loss(rate * 100.), "{rate:e}: {found}");
     }
 }

@@ -1,6 +1,7 @@
 //! `hf://org/name`: fetched from a hub on this computer into a cache of the test's own.
 
 mod fixture;
+mod hostile;
 mod server;
 
 use std::{

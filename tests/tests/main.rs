@@ -1,19 +1,34 @@
 //! The binaries and crates end to end, as a person uses them.
 
+mod bounded;
 mod check;
+mod company;
 mod compare;
+mod configs;
 mod errors;
 mod export;
+mod feature_maps;
 mod fitting;
 mod format_1;
 mod freezing;
+mod hostile;
 mod hub;
+mod inputs;
+#[cfg(unix)]
+mod kept;
+mod numbers;
 mod outside;
 mod pipeline;
-mod feature_maps;
 mod rank;
+mod published;
 mod recipes;
+mod reproducible;
+mod run_folders;
 mod runs;
+mod said;
+#[cfg(target_os = "linux")]
+mod streams;
 mod support;
 mod targets;
 mod train;
+mod weights;

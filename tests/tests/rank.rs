@@ -74,7 +74,7 @@ fn a_source_embeds_its_own_kind_of_inputs() {
     assert!(header.contains("features") && header.contains("targets"), "{header}");
     let inspected = crosstune_core::SourceFeatures::open(&out).unwrap();
     assert_eq!(inspected.width(), 32);
-    assert!(crosstune("text", &line).error(2).contains("exists; name another file"));
+    assert!(crosstune("text", &line).error(2).contains("is there already; name another"));
     let data = root().join("crates/image/samples/digits");
     let out = folder.path().join("other.safetensors");
     let line = words!["embed", "--weights", tiny_bert(), "--data", data, "--out", out];

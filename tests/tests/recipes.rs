@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crosstune_core::{
     DEFAULT_MEMORY, Dataset, FeatureShape, FitOptions, LoadParts, Modality, Model, Overrides,
-    Pretrained, Recipe, Samples, Splits, fit,
+    Pretrained, ReadMode, Recipe, Samples, Splits, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Device, Kind, Tensor};
@@ -52,7 +52,7 @@ fn a_probe_before_fine_tuning_goes_as_in_pytorch() {
     };
     let far = off(&Tensor::from_slice(&losses), "losses");
     assert!(far < 1e-5, "{far}: {losses:?}");
-    let samples = splits.train.in_memory_subset(batch_size);
+    let samples = splits.train.subset(&sentences, ReadMode::Training, batch_size).unwrap();
     let batch = sentences.batch(&samples.iter().collect::<Vec<_>>());
     let far = off(&tch::no_grad(|| model.classifier().forward(&batch, false)), "logits");
     assert!(far < 1e-5, "{far}");

@@ -148,6 +148,9 @@ fn a_run_keeps_its_tokenizer_and_its_head() {
     assert_eq!(names(&result, "fresh"), Vec::<&str>::new());
     assert_eq!(names(&result, "unused"), Vec::<&str>::new(), "adapters are merged");
     assert!(second.join("tokenizer.json").is_file());
+    // Whoever may read one file may read them all.
+    let rights = |name: &str| fs::metadata(second.join(name)).unwrap().permissions();
+    assert_eq!(rights("model.safetensors"), rights("spec.json"));
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(crate) fn run() -> Result<()> {
         Some(program) => program,
         None => fetch()?,
     };
-    println!("{}", program.display());
+    say!("{}", program.display());
     Ok(())
 }
 
@@ -98,7 +98,7 @@ fn fetch() -> Result<PathBuf> {
     );
     let cache = paths::cache()?;
     let home = cache::provide(&cache, &folder(), |work, out| {
-        eprintln!("Fetching Chromium, to be kept in {}", cache.display());
+        note!("Fetching Chromium, to be kept in {}", cache.display());
         unpack(&download(work)?, work, out)
     })?;
     Ok(home.join(PROGRAM))

@@ -25,7 +25,7 @@ pub(crate) fn fetch(
     let cache = paths::cache()?;
     provide(&cache, name, |work, out| {
         let (pip, _) = pip::find().context(pip::MISSING)?;
-        eprintln!("Fetching {name}, to be kept in {}", cache.display());
+        note!("Fetching {name}, to be kept in {}", cache.display());
         let downloaded = pip::download(pip, wheels, &work.join("wheels"))?;
         archive::extract(&downloaded, out, place)?;
         finish(out)
@@ -69,7 +69,7 @@ fn lock(cache: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) => {
-            eprintln!("Waiting for another setup, which is filling {}", cache.display());
+            note!("Waiting for another setup, which is filling {}", cache.display());
         }
         Err(TryLockError::Error(error)) => {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));

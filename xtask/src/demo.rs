@@ -45,16 +45,16 @@ pub(crate) fn run() -> Result<()> {
     for task in &TASKS {
         let mut results = vec![];
         for arm in ARMS {
-            eprintln!("\n── {} · {arm}", task.title);
+            note!("\n── {} · {arm}", task.title);
             results.push(train(task, arm, &weights)?);
         }
         rows.push(row(task, &results)?);
     }
-    println!(
+    say!(
         "\nA text model (all-MiniLM-L6-v2) on ten digits in three modalities: accuracy on the test split\n"
     );
-    print!("{}", table(&rows));
-    println!(
+    say_on!("{}", table(&rows));
+    say!(
         "\nscratch: the same network with random weights, all of it trained\n\
          random frozen: the same freezing as the transfer, on a random trunk\n\
          All arms of a row have the same budget of epochs. {:.0} s in all; the runs are in {}",

@@ -42,7 +42,7 @@ pub(crate) fn run() -> Result<()> {
             State::Absent => "--",
             State::Missing => "!!",
         };
-        println!("{mark} {name:<9} {text}");
+        say!("{mark} {name:<9} {text}");
     }
     let missing = lines.iter().filter(|(state, ..)| *state == State::Missing);
     let missing: Vec<_> = missing.map(|(_, name, _)| *name).collect();

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 12] = [
+    let scripts: [(&str, Vec<OsString>); 13] = [
         ("audio.py", vec![]),
         ("audio_models.py", vec![]),
         ("checkpoints.py", vec![]),
@@ -28,12 +28,13 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("adapters.py", vec![]),
         ("text.py", vec!["minilm".into(), minilm]),
         ("text_models.py", vec![]),
+        ("text_tables.py", vec![]),
         ("lp_ft.py", vec![]),
     ];
     for (script, args) in scripts {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);
         process::run(Command::new(python).arg(path).args(args))?;
     }
-    println!("The fixtures are made; `git status` shows whether any of them changed.");
+    say!("The fixtures are made; `git status` shows whether any of them changed.");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask`: the workspace's own tasks. This file sends each to the file of its name.
 
-// A task speaks to the person at the terminal: results on stdout, progress on stderr.
-#![allow(clippy::print_stdout)]
+#[macro_use]
+mod say;
 
 mod archive;
 mod bench;
@@ -27,6 +27,7 @@ mod wheels;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use crosstune_report::is_hidden;
 
 /// What `cargo xtask help` prints.
 const HELP: &str = "\
@@ -43,7 +44,7 @@ Tasks:
   pretrain        Train small source models: --data FOLDER [--only image|audio|text] [--ship]
   matrix          Measure all nine directions beside their controls and write one report:
                   [--data FOLDER] [--seeds N] [--only SOURCE-TARGET] [--out FOLDER]
-  report          Show comparisons together: FILE.json... --out FOLDER
+  report          Show comparisons together: FILE.json... --out FOLDER [--overwrite]
   browser         Fetch a headless Chromium, which tests of the report use, and print where it lies
   weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies
   help            Print this
@@ -58,20 +59,25 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The whole chain of causes on one line.
-            eprintln!("error: {error:#}");
+            note!("error: {}", visible(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Lines with nothing hidden in them: names of files can hold what steers a terminal.
+fn visible(text: &str) -> String {
+    text.replace(|c| c != '\n' && is_hidden(c), "\u{FFFD}")
+}
+
 /// Runs the task that the first argument names.
 fn dispatch(args: &[String]) -> Result<()> {
     let Some((task, rest)) = args.split_first() else {
-        print!("{HELP}");
+        say_on!("{HELP}");
         return Ok(());
     };
     if task != "test" && rest.iter().any(|arg| arg == "--help" || arg == "-h") {
-        print!("{HELP}");
+        say_on!("{HELP}");
         return Ok(());
     }
     match task.as_str() {
@@ -88,7 +94,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "tidy" => no_arguments(task, rest).and_then(|()| tidy::run()),
         "weights" => no_arguments(task, rest).and_then(|()| minilm::run()),
         "help" | "--help" | "-h" => {
-            print!("{HELP}");
+            say_on!("{HELP}");
             Ok(())
         }
         _ => bail!("there is no task `{task}`: `cargo xtask help` lists them"),

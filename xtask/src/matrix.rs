@@ -44,7 +44,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             let name = format!("{source}-{target}");
             let chosen = options.only.is_empty() || options.only.contains(&name);
             if chosen && !report_of(&options, &name).is_file() {
-                eprintln!("\n── {source} → {target}");
+                note!("\n── {source} → {target}");
                 compare(&options, source, target)?;
             }
         }
@@ -57,8 +57,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         .collect();
     let matrix = Matrix::read(&files)?;
     let written = write(&matrix, &options.out)?;
-    eprintln!("\n{:.0} s in all", begun.elapsed().as_secs_f64());
-    println!("{}", written.html.display());
+    note!("\n{:.0} s in all", begun.elapsed().as_secs_f64());
+    say!("{}", written.html.display());
     Ok(())
 }
 

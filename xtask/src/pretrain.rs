@@ -126,7 +126,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         let trained = paths::runs().join("pretrained").join(source.modality);
         let result = train(source, &options, &trained)?;
         let (what, accuracy) = (source.modality, accuracy(&result)?);
-        println!("{what}: {:.1} % of the test set right; {}", 100. * accuracy, trained.display());
+        say!("{what}: {:.1} % of the test set right; {}", 100. * accuracy, trained.display());
         if options.ship {
             ship(source, &trained, &result)?;
         }
@@ -193,7 +193,7 @@ fn ship(source: &Source, trained: &Path, result: &Value) -> Result<()> {
     }
     let path = place.join("README.md");
     fs::write(&path, readme(source, result)?).with_context(|| path.display().to_string())?;
-    println!("{}: shipped", place.display());
+    say!("{}: shipped", place.display());
     Ok(())
 }
 

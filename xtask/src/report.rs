@@ -3,25 +3,36 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use crosstune_report::{Matrix, write};
+use crosstune_report::{Matrix, NAMES, is_hidden, write};
 
 /// How the task is called.
-const USAGE: &str = "cargo xtask report FILE.json... --out FOLDER";
+const USAGE: &str = "cargo xtask report FILE.json... --out FOLDER [--overwrite]";
 
 /// Runs the task: stdout has the files that it wrote.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let (files, folder) = parse(args)?;
+    let Options { files, folder, overwrite } = parse(args)?;
+    if let Some(there) = NAMES.map(|name| folder.join(name)).iter().find(|there| there.exists()) {
+        ensure!(overwrite, "{} exists: name another folder, or add --overwrite", there.display());
+    }
     let matrix = Matrix::read(&files)?;
     let written = write(&matrix, &folder)?;
     for file in [written.html, written.json, written.markdown] {
-        println!("{}", file.display());
+        say!("{}", file.to_string_lossy().replace(is_hidden, "\u{FFFD}"));
     }
     Ok(())
 }
 
-/// The files to read and the folder to write into.
-fn parse(args: &[String]) -> Result<(Vec<PathBuf>, PathBuf)> {
-    let (mut files, mut folder) = (Vec::new(), None);
+/// What to read and where to write.
+#[derive(Debug, PartialEq)]
+struct Options {
+    files: Vec<PathBuf>,
+    folder: PathBuf,
+    /// Whether an earlier report is replaced.
+    overwrite: bool,
+}
+
+fn parse(args: &[String]) -> Result<Options> {
+    let (mut files, mut folder, mut overwrite) = (Vec::new(), None, false);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -30,13 +41,14 @@ fn parse(args: &[String]) -> Result<(Vec<PathBuf>, PathBuf)> {
                     args.next().with_context(|| format!("--out needs a folder: {USAGE}"))?;
                 ensure!(folder.replace(PathBuf::from(value)).is_none(), "--out is there twice");
             }
+            "--overwrite" => overwrite = true,
             flag if flag.starts_with("--") => bail!("there is no option `{flag}`: {USAGE}"),
             file => files.push(PathBuf::from(file)),
         }
     }
     ensure!(!files.is_empty(), "name the files that `compare` wrote: {USAGE}");
     let folder = folder.with_context(|| format!("say where to: {USAGE}"))?;
-    Ok((files, folder))
+    Ok(Options { files, folder, overwrite })
 }
 
 #[cfg(test)]
@@ -50,9 +62,11 @@ mod tests {
 
     #[test]
     fn files_and_a_folder_in_any_order() -> Result<()> {
-        let (files, folder) = parse(&words("a.json --out there b.json"))?;
-        assert_eq!(files, [PathBuf::from("a.json"), PathBuf::from("b.json")]);
-        assert_eq!(folder, PathBuf::from("there"));
+        let files = vec![PathBuf::from("a.json"), PathBuf::from("b.json")];
+        let plain = Options { files, folder: PathBuf::from("there"), overwrite: false };
+        assert_eq!(parse(&words("a.json --out there b.json"))?, plain);
+        let over = parse(&words("a.json --overwrite --out there b.json"))?;
+        assert_eq!(over, Options { overwrite: true, ..plain });
         Ok(())
     }
 
@@ -80,6 +94,17 @@ mod tests {
         let error = run(&args).map_err(|error| format!("{error:#}"));
         assert!(error.is_err_and(|text| text.contains("a.json: not a comparison or report")));
         assert_eq!(std::fs::read_dir(folder.path())?.count(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn an_earlier_report_is_not_replaced_unasked() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("report.md"), "mine")?;
+        let args = ["a.json".into(), "--out".into(), folder.path().display().to_string()];
+        let error = run(&args).map_err(|error| error.to_string());
+        assert!(error.is_err_and(|text| text.contains("report.md exists")));
+        assert_eq!(std::fs::read_to_string(folder.path().join("report.md"))?, "mine");
         Ok(())
     }
 }

@@ -34,10 +34,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("`cargo xtask setup` takes `--cuda` or nothing, but got `{}`", args.join(" ")),
     };
     let libtorch = prepare(kind)?;
-    print!("libtorch {libtorch} is ready");
+    say_on!("libtorch {libtorch} is ready");
     match libtorch.source {
-        Source::Clone => println!(),
-        source => println!(": {source}, in {}", libtorch.home.display()),
+        Source::Clone => say!(""),
+        source => say!(": {source}, in {}", libtorch.home.display()),
     }
     Ok(())
 }

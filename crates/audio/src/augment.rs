@@ -9,7 +9,7 @@ use crate::range::within;
 
 /// The augmentation of training recordings; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Augment {
     /// A random gain of up to this many decibels, louder or quieter.
     pub gain_db: Option<f64>,

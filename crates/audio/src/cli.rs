@@ -39,18 +39,18 @@ pub struct AudioArgs {
     /// Number of MFCCs, with --features mfcc [default: 13]
     #[arg(long, value_name = "N")]
     pub coefficients: Option<usize>,
-    /// Truncate recordings to N frames, or to N positions of a pretrained model [default: enough
-    /// for 95 % of the training set, within 16 to 256]
+    /// Frames that the model takes at once, or positions of a pretrained model [default: enough for
+    /// 95 % of the training set, within 16 to 512; all that a pretrained audio model takes]
     #[arg(long, value_name = "N")]
     pub frames: Option<usize>,
     /// Longer recordings: truncate (cut); crop (random in training, else the centre); or average
-    /// predictions over sliding windows (random in training)
+    /// predictions over sliding windows (random in training) [default: windows, if more than 5 % of
+    /// the training set are longer and take 16 windows at most, in the mean; else cut]
     #[arg(
         long,
-        value_parser = PossibleValuesParser::new(["cut", "crop", "windows"]).map(long),
-        default_value = "cut"
+        value_parser = PossibleValuesParser::new(["cut", "crop", "windows"]).map(long)
     )]
-    pub long: Long,
+    pub long: Option<Long>,
     /// Overlap of consecutive windows, as a fraction [default: 0.5]
     #[arg(long, value_name = "FRACTION")]
     pub overlap: Option<f64>,

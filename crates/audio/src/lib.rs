@@ -44,6 +44,7 @@ mod augment;
 #[cfg(feature = "cli")]
 mod cli;
 mod embed;
+mod extent;
 mod features;
 mod long;
 mod options;
@@ -55,6 +56,8 @@ mod sample;
 mod scale;
 mod settings;
 mod show;
+mod survey;
+mod taken;
 
 pub use augment::Augment;
 #[cfg(feature = "cli")]

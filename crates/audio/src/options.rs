@@ -39,8 +39,10 @@ pub struct AudioOptions {
     /// waveform, a frame is a position of the sequence that its convolutions make. Else enough for
     /// 95 % of the training set, within [`FRAMES`](Self::FRAMES), whose end is used until then.
     pub frames: Option<usize>,
-    /// How longer recordings are handled.
-    pub long: Long,
+    /// How longer recordings are handled. Else, if more than 5 % of the training set are longer, in
+    /// windows, unless those would be more than [`MOST_WINDOWS`](Self::MOST_WINDOWS); otherwise they
+    /// are truncated.
+    pub long: Option<Long>,
     /// The overlap of consecutive windows, as a fraction; else [`OVERLAP`](Self::OVERLAP).
     pub overlap: Option<f64>,
     /// Silence at both ends is trimmed: everything this many decibels or more below the loudest
@@ -65,8 +67,14 @@ impl AudioOptions {
     /// below half of it.
     pub const HIGHEST_RATE: u32 = 16_000;
     /// The fewest and the most frames that a survey chooses: the cost of attention grows with the
-    /// square of their number.
-    pub const FRAMES: RangeInclusive<usize> = 16..=256;
+    /// square of their number. With the usual hop, clips of five seconds fit.
+    pub const FRAMES: RangeInclusive<usize> = 16..=512;
+    /// The length of a sequence, in seconds, that a pretrained model which takes waveforms of any
+    /// length is given without a training set to survey: Whisper's.
+    pub const UNSURVEYED_SECONDS: usize = 30;
+    /// The most windows that a survey chooses, in the mean over the training set: a model is asked
+    /// about each of them.
+    pub const MOST_WINDOWS: f64 = 16.;
 
     /// The sample rates allowed, in Hz.
     pub(crate) const RATES: RangeInclusive<u32> = 1_000..=192_000;
@@ -92,7 +100,7 @@ impl AudioOptions {
             within("--frames", frames, 1..=8192, "")?;
         }
         within("--overlap", &self.overlap(), 0.0..=0.95, "")?;
-        if self.overlap.is_some() && self.long != Long::Windows {
+        if self.overlap.is_some() && self.long() != Long::Windows {
             let problem = "there are windows to overlap only with --long windows".into();
             return Err(Error::Setting { setting: "--overlap", problem });
         }
@@ -170,6 +178,14 @@ impl AudioOptions {
     /// The number of mel bands.
     pub fn bands(&self) -> usize {
         self.bands.unwrap_or(Self::BANDS)
+    }
+
+    /// How longer recordings are handled. Left open: in windows if their overlap is given.
+    pub fn long(&self) -> Long {
+        self.long.unwrap_or(match self.overlap {
+            Some(_) => Long::Windows,
+            None => Long::Cut,
+        })
     }
 
     /// The overlap of consecutive windows, as a fraction.

@@ -1,11 +1,12 @@
 //! The front end and the embedder of a pretrained audio model.
 
-use std::{fmt::Display, path::Path};
+use std::{fmt::Display, ops::RangeInclusive, path::Path};
 
 use crosstune_core::{
     Embedder, EmbedderConfig, Error, FeatureShape, FrameStemConfig, PatchEmbedderConfig,
     Pretrained, Result, StemConfig, VarBuilder, WaveformEmbedderConfig, WaveformNorm,
-    checkpoint::PREPROCESSOR, files::read_json,
+    checkpoint::PREPROCESSOR,
+    files::{is_there, read_json},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ const USUAL_RATE: u32 = 16_000;
 
 /// The front end and the embedder of a pretrained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Adopted {
     /// wav2vec2, HuBERT.
     Waveform {
@@ -67,7 +68,7 @@ struct Published {
 
 impl Published {
     fn open(path: &Path) -> Result<Self> {
-        if path.is_file() { read_json(path) } else { Ok(Self::default()) }
+        if is_there(path) { read_json(path) } else { Ok(Self::default()) }
     }
 
     fn rate(&self) -> u32 {
@@ -213,18 +214,24 @@ impl Adopted {
 
     /// The length in frames, if it does not depend on the recordings.
     fn length(&self, asked: Option<usize>) -> Result<Option<usize>> {
-        let (least, most) = match self {
-            Self::Waveform { .. } => return Ok(asked),
-            Self::Whisper { embedder, .. } => (1, 2 * size(embedder.positions)),
-            Self::Kaldi { embedder, .. } => (size(embedder.patch[1]), size(embedder.size[1])),
-            Self::Cepstra { .. } => (Cepstra::FEWEST, Cepstra::USUAL),
-        };
+        let Some(lengths) = self.lengths() else { return Ok(asked) };
+        let (least, most) = (lengths.start(), *lengths.end());
         match asked {
-            Some(asked) if !(least..=most).contains(&asked) => Err(Error::Setting {
+            Some(asked) if !lengths.contains(&asked) => Err(Error::Setting {
                 setting: "--frames",
                 problem: format!("the pretrained model takes {least} to {most}, got {asked}"),
             }),
             _ => Ok(asked.or(Some(most))),
+        }
+    }
+
+    /// The lengths that the model takes, in frames; `None`: any.
+    pub(crate) fn lengths(&self) -> Option<RangeInclusive<usize>> {
+        match self {
+            Self::Waveform { .. } => None,
+            Self::Whisper { embedder, .. } => Some(1..=2 * size(embedder.positions)),
+            Self::Kaldi { embedder, .. } => Some(size(embedder.patch[1])..=size(embedder.size[1])),
+            Self::Cepstra { .. } => Some(Cepstra::FEWEST..=Cepstra::USUAL),
         }
     }
 

@@ -33,7 +33,7 @@ impl Hearing<'_> {
     /// [`Modality::read`](crosstune_core::Modality::read); for [`Long::Windows`], `[W, …]`.
     pub(crate) fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
         let (samples, frames) = (self.hear(input)?, self.options.frames());
-        Ok(match self.options.long {
+        Ok(match self.options.long() {
             Long::Cut => self.front_end.compute(samples, frames),
             long => {
                 let length = samples.len().min(self.window());
@@ -54,7 +54,7 @@ impl Hearing<'_> {
         let samples = self.hear(input)?;
         Ok(match self.keeps() {
             Kept::Samples => Tensor::from_slice(&samples),
-            Kept::Frames if self.options.long == Long::Cut => {
+            Kept::Frames if self.options.long() == Long::Cut => {
                 self.front_end.compute(samples, self.options.frames())
             }
             Kept::Frames => {
@@ -76,7 +76,7 @@ impl Hearing<'_> {
                 options.augment.augment_waves(&mut samples, self.front_end.sample_rate(), rng);
                 self.front_end.compute(samples, frames)
             }
-            Kept::Frames if options.long == Long::Cut => kept.shallow_clone(),
+            Kept::Frames if options.long() == Long::Cut => kept.shallow_clone(),
             Kept::Frames => {
                 let heard = random_stretch(kept.size()[0] as usize, frames, rng);
                 kept.narrow(0, heard.start as i64, heard.len() as i64)
@@ -88,7 +88,9 @@ impl Hearing<'_> {
     /// Whether [`augment`](Self::augment) is random.
     pub(crate) fn augments(&self) -> bool {
         let options = self.options;
-        self.keeps() != Kept::Frames || options.long != Long::Cut || options.augment.masks.is_some()
+        self.keeps() != Kept::Frames
+            || options.long() != Long::Cut
+            || options.augment.masks.is_some()
     }
 
     /// The features of a sample that was [read for training](Self::read_for_training), not
@@ -100,16 +102,30 @@ impl Hearing<'_> {
         }
     }
 
-    /// The samples of a recording, at the rate of the front end; truncated if the settings say so.
+    /// Whether a recording is decoded to its end, and not only as far as the model hears it.
+    pub(crate) fn hears_all(&self) -> bool {
+        self.options.long() != Long::Cut || self.options.trim_db.is_some()
+    }
+
+    /// All samples of a recording, at the rate of the front end and trimmed as the settings say.
+    pub(crate) fn whole(&self, input: &Input) -> Result<Vec<f32>, BoxError> {
+        self.samples(input, Long::Windows)
+    }
+
+    /// The same; truncated if the settings say so.
     fn hear(&self, input: &Input) -> Result<Vec<f32>, BoxError> {
-        let &AudioOptions { long, trim_db, .. } = self.options;
+        self.samples(input, self.options.long())
+    }
+
+    fn samples(&self, input: &Input, long: Long) -> Result<Vec<f32>, BoxError> {
+        let trim_db = self.options.trim_db;
         let rate = self.front_end.sample_rate();
         let recording = open(input)?;
         let from = recording.sample_rate();
         // No more of a long recording is read than the frames need.
-        let wanted = match (long, trim_db) {
-            (Long::Cut, None) => resample::needed(self.window(), from, rate),
-            _ => usize::MAX,
+        let wanted = match self.hears_all() {
+            true => usize::MAX,
+            false => resample::needed(self.window(), from, rate),
         };
         let samples = recording.read(wanted)?;
         if samples.len() as u64 * u64::from(rate) / u64::from(from) > LONGEST {
@@ -129,8 +145,8 @@ impl Hearing<'_> {
 
     /// The form in which training samples are kept.
     fn keeps(&self) -> Kept {
-        let AudioOptions { long, augment, .. } = self.options;
-        match augment.augments_waves() || (*long != Long::Cut && !self.front_end.is_local()) {
+        let (long, augment) = (self.options.long(), &self.options.augment);
+        match augment.augments_waves() || (long != Long::Cut && !self.front_end.is_local()) {
             true => Kept::Samples,
             false => Kept::Frames,
         }

@@ -1,5 +1,6 @@
 //! The normalisation of log-mel bands.
 
+use crosstune_core::Moments;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -15,29 +16,32 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// Measures samples `[T, F]` of any `T`; `None` if there are none.
-    pub fn measure(samples: impl IntoIterator<Item = Tensor>) -> Option<Self> {
-        /// Samples whose frames are copied together at a time.
-        const CHUNK: usize = 256;
-        /// A standard deviation below this is rounding. To divide by it would amplify without bound
-        /// whatever another recording has in that band.
-        const STILL: f64 = 1e-3;
+    /// A standard deviation below this is rounding. To divide by it would amplify without bound
+    /// whatever another recording has in that band.
+    const STILL: f64 = 1e-3;
 
-        let mut samples = samples.into_iter().peekable();
-        let bands = samples.peek()?.size()[1];
-        let sums = || Tensor::zeros([bands], (Kind::Double, tch::Device::Cpu));
-        let (mut frames, mut sum, mut squares) = (0, sums(), sums());
-        while samples.peek().is_some() {
-            let chunk: Vec<Tensor> = samples.by_ref().take(CHUNK).collect();
-            let x = Tensor::cat(&chunk, 0).to_kind(Kind::Double);
-            frames += x.size()[0];
-            sum += x.sum_dim_intlist(0, false, Kind::Double);
-            squares += x.square().sum_dim_intlist(0, false, Kind::Double);
+    /// What [`of`](Self::of) has to know of a sample `[T, F]`.
+    pub fn moments(sample: &Tensor) -> Moments {
+        let bands = sample.size()[1] as usize;
+        let (mut sums, mut squares) = (vec![0.; bands], vec![0.; bands]);
+        // Not by a tensor's sums, whose order depends on the number of threads.
+        for frame in to_vec(sample).chunks_exact(bands.max(1)) {
+            for ((sum, square), &x) in sums.iter_mut().zip(&mut squares).zip(frame) {
+                *sum += f64::from(x);
+                *square += f64::from(x).powi(2);
+            }
         }
-        let mean = sum / frames;
-        let std = (squares / frames - mean.square()).clamp_min(0.).sqrt();
-        let std = std.masked_fill(&std.lt(STILL), 1.);
-        Some(Self { mean: to_vec(&mean), std: to_vec(&std) })
+        Moments { count: sample.size()[0] as u64, sums, squares }
+    }
+
+    /// That of samples with these moments; `None` if there are none.
+    pub fn of(moments: &Moments) -> Option<Self> {
+        let bands = moments.mean_and_std()?;
+        let std = |&(_, std): &(f64, f64)| if std < Self::STILL { 1. } else { std as f32 };
+        Some(Self {
+            mean: bands.iter().map(|&(mean, _)| mean as f32).collect(),
+            std: bands.iter().map(std).collect(),
+        })
     }
 
     /// `(x - mean) / std` of frames `[…, F]`.

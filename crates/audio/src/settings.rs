@@ -1,11 +1,14 @@
 //! The modality: from a recording to features, and from those to batches.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use crosstune_core::{
     Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
-    FrameEmbedderConfig, Input, Modality, Origin, Positions, Pretrained, Preview, Result, Rng,
-    StemConfig, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
+    FrameEmbedderConfig, Input, Modality, Moments, Origin, Positions, Pretrained, Preview, Result,
+    Rng, StemConfig, VarBuilder,
+    checkpoint::PREPROCESSOR,
+    data::{Coverage, Extent},
+    files::write_json,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,14 +17,16 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{
     embed::{Sides, SpectrogramStem, fresh_stem, of_one_channel},
+    extent::oddity,
     features::{FrontEnd, Padding},
     long::Long,
-    options::{AudioOptions, FrameFeatures},
-    published::{Adopted, resolve},
+    options::AudioOptions,
+    published::Adopted,
     recording::Recording,
     sample::{Hearing, open},
     scale::Normalization,
     show::{clip, spectrogram},
+    survey::{common_rate, long, usual_length},
 };
 
 /// How a recording becomes the input of a model.
@@ -33,15 +38,15 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct AudioSettings {
-    options: AudioOptions,
-    scale: Option<Normalization>,
-    adopted: Option<Adopted>,
+    pub(crate) options: AudioOptions,
+    pub(crate) scale: Option<Normalization>,
+    pub(crate) adopted: Option<Adopted>,
     /// The layout of frames for a model that was not trained on audio.
-    layout: FrameLayout,
+    pub(crate) layout: FrameLayout,
     /// Whether a run of ours is taken over, with its normalisation.
-    embedder: Origin,
+    pub(crate) embedder: Origin,
     /// Made once, from the options or the adopted model.
-    front_end: FrontEnd,
+    pub(crate) front_end: FrontEnd,
 }
 
 /// Everything left open.
@@ -53,6 +58,7 @@ impl Default for AudioSettings {
 
 /// The settings in a file.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Saved {
     #[serde(flatten)]
     options: AudioOptions,
@@ -67,7 +73,7 @@ struct Saved {
 /// The layout of frames for a model that was not trained on audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum FrameLayout {
+pub(crate) enum FrameLayout {
     /// In a sequence, as long as the recordings are.
     #[default]
     Sequence,
@@ -86,7 +92,7 @@ impl AudioSettings {
         Self::with(options, None)
     }
 
-    fn with(options: AudioOptions, adopted: Option<Adopted>) -> Result<Self> {
+    pub(crate) fn with(options: AudioOptions, adopted: Option<Adopted>) -> Result<Self> {
         let options = match &adopted {
             Some(adopted) => adopted.complete(options)?,
             None => options,
@@ -100,44 +106,6 @@ impl AudioSettings {
             .map_err(|e| Error::Setting { setting: "--window-ms", problem: e.to_string() })?;
         let (layout, embedder) = (FrameLayout::default(), Origin::Fresh);
         Ok(Self { options, scale: None, adopted, layout, embedder, front_end })
-    }
-
-    /// Takes over the front end and the embedder of a run of ours, whose trunk takes `form`.
-    fn take_over(&mut self, run: Self, form: FeatureShape) -> Result<Origin> {
-        let frames = run.options.frames();
-        let asked = self.options.clone();
-        if let Some(adopted) = run.adopted {
-            *self = Self::with(asked, Some(adopted.fitted(frames as i64)))?;
-            return Ok(Origin::Pretrained);
-        }
-        // A table of positions has one length; feature maps have any.
-        let frames = match form {
-            FeatureShape::Sequence { .. } => resolve("--frames", asked.frames, Some(frames))?,
-            FeatureShape::FeatureMap { .. } => asked.frames.or(Some(frames)),
-        };
-        let has = &run.options;
-        let options = AudioOptions {
-            sample_rate: resolve("--sample-rate", asked.sample_rate, has.sample_rate)?,
-            features: resolve("--features", asked.features, Some(has.features()))?,
-            window_ms: resolve("--window-ms", asked.window_ms, Some(has.window_ms()))?,
-            hop_ms: resolve("--hop-ms", asked.hop_ms, Some(has.hop_ms()))?,
-            bands: resolve("--bands", asked.bands, Some(has.bands()))?,
-            coefficients: match has.features() {
-                FrameFeatures::Mfcc => {
-                    resolve("--coefficients", asked.coefficients, Some(has.coefficients()))?
-                }
-                FrameFeatures::LogMel | FrameFeatures::Fbank => asked.coefficients,
-            },
-            frames,
-            ..asked
-        };
-        let layout = match run.layout {
-            FrameLayout::Picture(Some(stem)) => FrameLayout::Picture(Some(of_one_channel(stem))),
-            other => other,
-        };
-        let embedder = Origin::Pretrained;
-        *self = Self { scale: run.scale, layout, embedder, ..Self::with(options, None)? };
-        Ok(embedder)
     }
 
     /// How recordings become samples.
@@ -162,6 +130,11 @@ impl Modality for AudioSettings {
     const SAMPLES: &'static str = "recordings";
     const EXTENSIONS: &'static [&'static str] = Recording::EXTENSIONS;
     const SIZE: &'static [&'static str] = &["length, seconds"];
+    const EXTENT: &'static str = "seconds";
+
+    fn recognises(start: &[u8]) -> bool {
+        Recording::starts(start)
+    }
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
@@ -191,7 +164,7 @@ impl Modality for AudioSettings {
         let headers: Vec<(u32, u64)> = train
             .par_iter()
             .filter_map(|input| open(input).ok())
-            .filter_map(|recording| Some((recording.sample_rate(), recording.samples()?)))
+            .filter_map(|recording| Some((recording.sample_rate(), recording.count().ok()?)))
             .collect();
         let Some(rate) = self.options.sample_rate.or_else(|| common_rate(&headers)) else {
             return;
@@ -208,7 +181,16 @@ impl Modality for AudioSettings {
                 settled.front_end.frames(usize::try_from(samples).unwrap_or(usize::MAX))
             })
             .collect();
-        settled.options.frames = settled.options.frames.or_else(|| usual_length(&mut lengths));
+        let options = &mut settled.options;
+        if train.is_empty() {
+            // A published model as it is: like its library, it takes all of a recording.
+            let samples = AudioOptions::UNSURVEYED_SECONDS * rate as usize;
+            options.frames = options.frames.or(Some(settled.front_end.frames(samples)));
+            options.long = options.long.or(Some(Long::Windows));
+        } else {
+            options.frames = options.frames.or_else(|| usual_length(&mut lengths));
+            options.long = Some(long(options, &lengths));
+        }
         *self = settled;
     }
 
@@ -229,14 +211,39 @@ impl Modality for AudioSettings {
     }
 
     fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
-        match self.options.long {
+        match self.options.long() {
             Long::Windows => sample.unbind(0),
             Long::Cut | Long::Crop => vec![sample.shallow_clone()],
         }
     }
 
+    /// Decodes a recording to its end, of which a model may hear only the beginning.
+    fn verify(&self, input: &Input) -> Result<(), BoxError> {
+        match self.hearing().hears_all() {
+            true => self.read(input).map(drop),
+            false => Ok(open(input)?.verify().map(drop)?),
+        }
+    }
+
     fn size(&self, input: &Input) -> Result<Vec<f64>, BoxError> {
         Ok(vec![open(input)?.seconds()?])
+    }
+
+    fn oddity(&self, input: &Input) -> Result<Option<String>, BoxError> {
+        oddity(input)
+    }
+
+    fn extent(&self, input: &Input) -> Result<Option<Extent>, BoxError> {
+        self.hearing().extent(input).map(Some)
+    }
+
+    fn take_more(&self, _: &Coverage) -> Option<String> {
+        Some("--long windows takes all".into())
+    }
+
+    fn take_less(&self, coverage: &Coverage) -> Option<String> {
+        let lengths = self.adopted.as_ref().and_then(Adopted::lengths)?;
+        self.hearing().take_less(coverage, *lengths.start())
     }
 
     fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
@@ -247,18 +254,21 @@ impl Modality for AudioSettings {
         clip(open(input)?).map(Some)
     }
 
-    fn fit_normalization(&mut self, train: &[Tensor]) {
+    fn moments(&self, sample: &Tensor) -> Option<Moments> {
         // A pretrained model has the normalisation that it was trained with.
-        if self.adopted.is_none() && self.embedder == Origin::Fresh {
-            let hearing = self.hearing();
-            self.scale = Normalization::measure(train.iter().map(|kept| hearing.heard_of(kept)));
+        let measured = self.adopted.is_none() && self.embedder == Origin::Fresh;
+        measured.then(|| Normalization::moments(&self.hearing().heard_of(sample)))
+    }
+
+    fn fit_normalization(&mut self, train: &Moments) {
+        if let Some(scale) = Normalization::of(train) {
+            self.scale = Some(scale);
         }
     }
 
     fn batch(&self, samples: &[&Tensor]) -> Batch {
         let lengths: Vec<i64> = samples.iter().map(|sample| sample.size()[0]).collect();
-        let padding = self.front_end.padding();
-        if padding == Padding::Full {
+        if self.front_end.padding() == Padding::Full {
             let frames = self.options.frames() as i64;
             let filled = samples.iter().zip(&lengths).map(|(sample, length)| {
                 let silence = self.front_end.silence(sample);
@@ -273,7 +283,7 @@ impl Modality for AudioSettings {
         let x = self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(&x));
         let longest = x.size()[1];
         let even = lengths.iter().all(|&length| length == longest);
-        let mask = (padding != Padding::Silent && !even).then(|| {
+        let mask = (!even).then(|| {
             let positions = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
             positions.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))
         });
@@ -315,7 +325,7 @@ impl Modality for AudioSettings {
             _ => Tensor::zeros([1, frames as i64, self.front_end.width() as i64], float),
         };
         let mask = match self.front_end.padding() {
-            Padding::Full | Padding::Silent => None,
+            Padding::Full => None,
             Padding::Masked if self.layout != FrameLayout::Sequence => None,
             Padding::Masked => Some(Tensor::ones(&x.size()[..2], (Kind::Bool, Device::Cpu))),
         };
@@ -344,23 +354,6 @@ impl Modality for AudioSettings {
             }
         })
     }
-}
-
-/// The rate of most recordings (the higher one of two that are as common), brought into range.
-fn common_rate(headers: &[(u32, u64)]) -> Option<u32> {
-    let mut counts = BTreeMap::new();
-    for (rate, _) in headers {
-        *counts.entry(*rate).or_insert(0_usize) += 1;
-    }
-    let (rate, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(rate.clamp(*AudioOptions::RATES.start(), AudioOptions::HIGHEST_RATE))
-}
-
-/// The length, in frames, that 95 % of the recordings do not exceed, brought into range.
-fn usual_length(lengths: &mut [usize]) -> Option<usize> {
-    let rank = (lengths.len() * 95).div_ceil(100).checked_sub(1)?;
-    let (_, length, _) = lengths.select_nth_unstable(rank);
-    Some((*length).clamp(*AudioOptions::FRAMES.start(), *AudioOptions::FRAMES.end()))
 }
 
 impl From<AudioSettings> for Saved {

@@ -31,7 +31,7 @@ pub(crate) enum Command<A: ModalityArgs> {
     /// Train the transfer and its controls with the same budget, and report the gain
     Compare(Box<CompareArgs<A>>),
     /// Evaluate a tuned model, or a pretrained one with a head, on labelled samples
-    Evaluate(EvaluateArgs),
+    Evaluate(Box<EvaluateArgs>),
     /// Predict labels or values for files, with a tuned model or a pretrained one with a head
     Predict(PredictArgs),
     /// Show what a checkpoint or a run folder holds

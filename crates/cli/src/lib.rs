@@ -14,36 +14,80 @@ mod output;
 mod process;
 mod setup;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use crosstune_core::{Error, Modality, error::one_line};
+use crosstune_core::{
+    Error, Modality,
+    error::{one_line, printable},
+};
 
 pub use args::ModalityArgs;
 use cli::{Cli, Command};
 use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
+use output::{is_reader_gone, note, printed};
 
 /// Parses the command line, runs the command, and returns the exit code: 0, 1 for a failure, 2 for
-/// wrong use. Errors are one line on stderr.
+/// wrong use. Errors are one line on stderr. An answer that cannot be written to stdout is a failure,
+/// without a line if its reader has gone; what is lost on stderr is none.
 pub fn run<A: ModalityArgs>() -> ExitCode {
     process::keep_memory();
-    // The three binaries differ in name and in what their inputs are called.
-    let name = format!("crosstune-{}", A::Modality::NAME);
-    let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);
-    let command = Cli::<A>::command().name(name).about(about);
-    let cli = match command.try_get_matches().and_then(|m| Cli::<A>::from_arg_matches(&m)) {
+    process::name_vanished_files();
+    let given = command::<A>().try_get_matches();
+    let cli = match given.and_then(|m| Cli::<A>::from_arg_matches(&m)) {
         Ok(cli) => cli,
-        // clap prints help and version to stdout, wrong use to stderr, and knows their codes.
-        Err(e) => e.exit(),
+        Err(e) => return answered_by_clap::<A>(&e),
     };
     match process::contained(|| command_line(cli)) {
         Ok(code) => code,
-        Err(e) => {
-            eprintln!("error: {}", describe(&e));
-            let misuse = e.downcast_ref::<Error>().is_some_and(Error::is_usage_error);
-            ExitCode::from(if misuse { 2 } else { 1 })
+        Err(e) => failed(&e),
+    }
+}
+
+/// All commands and options of a binary, as clap knows them.
+pub fn command<A: ModalityArgs>() -> clap::Command {
+    // The three binaries differ in name and in what their inputs are called.
+    let name = format!("crosstune-{}", A::Modality::NAME);
+    let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);
+    Cli::<A>::command().name(name).about(about)
+}
+
+/// Prints help and version to stdout, wrong use to stderr. clap repeats words as they are, and a shell
+/// puts names of files among them: where one is not printable, it hears the words as they can be
+/// shown.
+fn answered_by_clap<A: ModalityArgs>(answer: &clap::Error) -> ExitCode {
+    let words: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let shown: Vec<_> = words.iter().map(|word| printable(word).into_owned()).collect();
+    if words == shown {
+        return said_by_clap(answer);
+    }
+    let heard = command::<A>().try_get_matches_from(shown);
+    match heard.and_then(|m| Cli::<A>::from_arg_matches(&m)) {
+        Err(e) => said_by_clap(&e),
+        Ok(_) => {
+            let said = answer.render().to_string();
+            note(&printable(said.lines().next().unwrap_or_default()));
+            ExitCode::from(2)
         }
     }
+}
+
+fn said_by_clap(answer: &clap::Error) -> ExitCode {
+    let written = answer.print();
+    match printed(written) {
+        Err(e) if !answer.use_stderr() => failed(&e.into()),
+        _ => ExitCode::from(answer.exit_code() as u8),
+    }
+}
+
+/// Says what went wrong.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let known = error.downcast_ref::<Error>();
+    if !known.is_some_and(is_reader_gone) {
+        note(&format!("error: {}", describe(error)));
+    }
+    ExitCode::from(if known.is_some_and(Error::is_usage_error) { 2 } else { 1 })
 }
 
 fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
@@ -69,7 +113,7 @@ fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
 /// One line, except for lists of what is broken.
 fn describe(error: &anyhow::Error) -> String {
     match error.downcast_ref::<Error>() {
-        Some(e @ (Error::BadSamples(_) | Error::Data { .. })) => e.to_string(),
+        Some(e @ (Error::BadSamples(_) | Error::DataList { .. })) => e.to_string(),
         _ => one_line(error.as_ref()),
     }
 }

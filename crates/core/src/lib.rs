@@ -47,8 +47,10 @@ pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplic
 pub use error::{BadSample, BoxError, Error, Location, Result};
 pub use family::{Pretrained, PretrainedConfig, PretrainedHead};
 pub use libtorch::MatmulPrecision;
-pub use loader::{Balance, CacheBudget, DEFAULT_MEMORY, Order, ReadMode, Samples, Splits};
-pub use modality::{Modality, Preview};
+pub use loader::{
+    Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
+};
+pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
     Activation, AttentionKind, Batch, BatchNormStats, Bias, BlockKind, ClassTokens, Classifier,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 
-use crate::data::{Input, InputKind, Item, Layout};
+use crate::data::{Coverage, Extent, Input, InputKind, Layout};
 use crate::error::{BoxError, Result};
 use crate::family::Pretrained;
 use crate::files;
@@ -23,8 +23,8 @@ use crate::weights::{Origin, VarBuilder};
 ///
 /// In the order of use: [`adopt`](Self::adopt) once per source, [`survey`](Self::survey) once per
 /// training set, [`read_for_training`](Self::read_for_training) once per training sample and
-/// [`read`](Self::read) once per other one (in parallel),
-/// [`fit_normalization`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
+/// [`read`](Self::read) once per other one (in parallel), [`moments`](Self::moments) once per
+/// training sample, [`fit_normalization`](Self::fit_normalization) once, [`embedder`](Self::embedder) once per
 /// model, [`augment`](Self::augment) once per training sample and epoch, [`batch`](Self::batch) at
 /// every step.
 pub trait Modality:
@@ -42,6 +42,8 @@ pub trait Modality:
     const PEFT_TASK: Option<&'static str> = None;
     /// What [`size`](Self::size) measures, with units: `width, pixels`.
     const SIZE: &'static [&'static str] = &[];
+    /// The unit of [`extent`](Self::extent), in the plural: `seconds`, `tokens`.
+    const EXTENT: &'static str = "";
 
     /// Takes over what a pretrained source publishes about inputs of this modality (a tokenizer,
     /// say), and tells where the embedder's parameters come from: [`Origin::Pretrained`] if the
@@ -50,6 +52,8 @@ pub trait Modality:
 
     /// Settles what was left open by looking at the training inputs, before they are read (a
     /// sample rate, a length). Inputs that cannot be read are passed over: `read` reports them.
+    /// Without any, for a published model that is asked as it is: as much is taken of each input as
+    /// the model has room for.
     fn survey(&mut self, train: &[&Input]) {
         let _ = train;
     }
@@ -106,6 +110,40 @@ pub trait Modality:
         Ok(vec![])
     }
 
+    /// What is odd about an input that can be read, and may be worth a look: silence, say.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn oddity(&self, input: &Input) -> Result<Option<String>, BoxError> {
+        let _ = input;
+        Ok(None)
+    }
+
+    /// How long an input is, and how much of it a model takes by these settings, in the unit
+    /// [`EXTENT`](Self::EXTENT); `None`: inputs have no length, or it is not known before a model is
+    /// adopted.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn extent(&self, input: &Input) -> Result<Option<Extent>, BoxError> {
+        let _ = input;
+        Ok(None)
+    }
+
+    /// Which option of a training takes more of inputs that are cut, for messages, `--long windows
+    /// takes all`; `None`: the model has no room for more.
+    fn take_more(&self, coverage: &Coverage) -> Option<String> {
+        let _ = coverage;
+        None
+    }
+
+    /// Which option saves computing where inputs are padded to a multiple of their length, for
+    /// messages; `None`: none has to.
+    fn take_less(&self, coverage: &Coverage) -> Option<String> {
+        let _ = coverage;
+        None
+    }
+
     /// What a person is shown of an input, to see whether it is what it should be.
     ///
     /// # Errors
@@ -128,9 +166,17 @@ pub trait Modality:
         Ok(None)
     }
 
-    /// Measures the training samples, as [`read_for_training`](Self::read_for_training) returned
-    /// them, so that `batch` can bring every sample to a common scale.
-    fn fit_normalization(&mut self, train: &[Tensor]) {
+    /// What [`fit_normalization`](Self::fit_normalization) has to know of one training sample, as
+    /// [`read_for_training`](Self::read_for_training) returned it; `None`: nothing, as the
+    /// normalisation is given. May run on any thread.
+    fn moments(&self, sample: &Tensor) -> Option<Moments> {
+        let _ = sample;
+        None
+    }
+
+    /// Takes over the moments of all training samples, so that `batch` can bring every sample to a
+    /// common scale.
+    fn fit_normalization(&mut self, train: &Moments) {
         let _ = train;
     }
 
@@ -168,15 +214,22 @@ pub trait Modality:
         Ok(serde_json::Map::new())
     }
 
-    /// The items that one file of a `predict` call stands for: itself, unless the modality keeps
-    /// many inputs in a file.
-    fn items(&self, path: &Path) -> Result<Vec<Item>> {
-        Ok(vec![Item::file(path)])
+    /// Whether a file that starts with these bytes, or consists of them if there are fewer, holds an
+    /// input, whatever its name.
+    fn recognises(start: &[u8]) -> bool {
+        let _ = start;
+        false
+    }
+
+    /// Whether a model is asked about pairs of texts.
+    fn takes_pairs(&self) -> bool {
+        false
     }
 
     /// How a data set of this modality is read, everything left to be found out.
     fn layout() -> Layout {
-        Layout::new(Self::INPUTS, Self::SAMPLES, Self::EXTENSIONS)
+        let recognises = Self::recognises;
+        Layout { recognises, ..Layout::new(Self::INPUTS, Self::SAMPLES, Self::EXTENSIONS) }
     }
 
     /// A classifier for inputs of this modality on the trunk of `source`, mean-pooled. `embedder` is
@@ -211,6 +264,51 @@ pub trait Modality:
     /// Reads the settings back from a run folder.
     fn open(folder: &Path) -> Result<Self> {
         files::read_json(&folder.join(PREPROCESSING))
+    }
+}
+
+/// What the means and standard deviations of many samples' channels are computed from, so that no
+/// sample has to be kept for them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Moments {
+    /// Values in each channel.
+    pub count: u64,
+    /// The sum of each channel.
+    pub sums: Vec<f64>,
+    /// The sum of each channel's squares.
+    pub squares: Vec<f64>,
+}
+
+impl Moments {
+    /// Adds those of more samples, of as many channels. The last digit depends on the order.
+    pub fn add(&mut self, more: &Self) {
+        let add = |to: &mut Vec<f64>, more: &[f64]| {
+            to.resize(more.len(), 0.);
+            to.iter_mut().zip(more).for_each(|(to, more)| *to += more);
+        };
+        self.count += more.count;
+        add(&mut self.sums, &more.sums);
+        add(&mut self.squares, &more.squares);
+    }
+
+    /// The mean and the standard deviation of each channel; `None`: there are no values.
+    pub fn mean_and_std(&self) -> Option<Vec<(f64, f64)>> {
+        let count = self.count as f64;
+        let channel = |(sum, squares): (&f64, &f64)| {
+            let mean = sum / count;
+            (mean, (squares / count - mean.powi(2)).max(0.).sqrt())
+        };
+        (self.count > 0).then(|| self.sums.iter().zip(&self.squares).map(channel).collect())
+    }
+}
+
+/// Of samples one after the other.
+impl FromIterator<Moments> for Moments {
+    fn from_iter<I: IntoIterator<Item = Self>>(samples: I) -> Self {
+        samples.into_iter().fold(Self::default(), |mut all, one| {
+            all.add(&one);
+            all
+        })
     }
 }
 

@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::files::read_json;
+use crate::files::{is_there, read_json_within};
 use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
 use crate::task::{Target, TargetScale, Task, TaskConfig};
 use crate::weights::{Lora, Origin};
 
 /// All that a model's architecture depends on, besides the modality's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The version of this file's format.
     pub format: u32,
@@ -71,13 +73,14 @@ impl Spec {
 
     /// Whether a folder is a run folder: whether it has a `spec.json`.
     pub fn is_at(folder: &Path) -> bool {
-        folder.join(SPEC).is_file()
+        is_there(&folder.join(SPEC))
     }
 
-    /// Reads the specification of a run folder.
+    /// Reads the specification of a run folder, and the list of its labels that stands beside it.
     ///
     /// # Errors
-    /// If it is not a run folder, or one of a later format.
+    /// If it is not a run folder, or one of a later format; if a field is missing, unknown or cannot
+    /// be; or if the two lists of labels differ.
     pub fn read(folder: &Path) -> Result<Self> {
         if !Self::is_at(folder) {
             return Err(Error::Path {
@@ -87,14 +90,71 @@ impl Spec {
                 ),
             });
         }
-        let spec: Self = read_json(&folder.join(SPEC))?;
-        if !(1..=FORMAT).contains(&spec.format) {
-            return Err(Error::Malformed {
-                path: folder.join(SPEC),
-                problem: format!("format {}, but this version reads 1 to {FORMAT}", spec.format),
-            });
+        let path = folder.join(SPEC);
+        let refused = |problem: String| Error::Malformed { path: path.clone(), problem };
+        // The format first: a later one may differ in anything else.
+        let json: Value = read_json_within(&path, MOST_SPEC)?;
+        match json["format"].as_u64() {
+            Some(format) if format > FORMAT.into() => {
+                return Err(refused(format!(
+                    "written by a newer version of crosstune (format {format}, this one reads 1 to \
+                     {FORMAT}); update crosstune"
+                )));
+            }
+            Some(1..) => {}
+            _ => return Err(refused(format!("format {}: expected 1 to {FORMAT}", json["format"]))),
+        }
+        let spec = Self::deserialize(json).map_err(|e| refused(e.to_string()))?;
+        spec.validate().map_err(|e| refused(e.to_string()))?;
+        let beside = folder.join(LABELS);
+        let labels: Vec<String> = read_json_within(&beside, MOST_SPEC)?;
+        if labels != spec.labels {
+            let differ = labels.iter().zip(&spec.labels).position(|(a, b)| a != b);
+            let at = differ.unwrap_or(labels.len().min(spec.labels.len()));
+            let problem = format!(
+                "not the labels of {SPEC}: {} and {} of them, of which number {} is {} and {}; one \
+                 of the two files was changed",
+                labels.len(),
+                spec.labels.len(),
+                at + 1,
+                labels.get(at).map_or("missing".into(), |label| format!("{label:?}")),
+                spec.labels.get(at).map_or("missing".into(), |label| format!("{label:?}")),
+            );
+            return Err(Error::Malformed { path: beside, problem });
         }
         Ok(Self { format: FORMAT, ..spec })
+    }
+
+    /// Checks all numbers and labels.
+    ///
+    /// # Errors
+    /// Names the first that cannot be.
+    fn validate(&self) -> Result<()> {
+        self.trunk.validate()?;
+        self.embedder_config.validate()?;
+        self.head.validate()?;
+        self.lora.iter().try_for_each(Lora::check)?;
+        let mut names: Vec<_> = self.labels.iter().collect();
+        names.sort();
+        if names.is_empty() {
+            return Err(Error::setting("labels", "there are none"));
+        }
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::setting("labels", format!("{:?} is there twice", pair[0])));
+        }
+        let wanted = if self.task == Task::Regression { names.len() } else { 0 };
+        if self.scales.len() != wanted {
+            let problem = format!("{}, but {wanted} are needed", self.scales.len());
+            return Err(Error::setting("scales", problem));
+        }
+        let fits = |s: &TargetScale| s.mean.is_finite() && s.std.is_finite() && s.std > 0.;
+        match self.scales.iter().find(|scale| !fits(scale)) {
+            Some(TargetScale { mean, std }) => {
+                let problem = format!("mean {mean} and std {std}: the std must be above 0");
+                Err(Error::setting("scales", problem))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -108,6 +168,12 @@ fn is_from_modality(config: &EmbedderConfig) -> bool {
 
 /// The file in a run folder that holds a specification.
 pub const SPEC: &str = "spec.json";
+
+/// The most bytes of such a file: labels can be texts.
+const MOST_SPEC: u64 = 256 << 20;
+
+/// The file in a run folder that lists the labels, for other programs.
+pub(crate) const LABELS: &str = "labels.json";
 
 /// The version that [`Spec::format`] has now. Format 1 has other names for some fields and choices;
 /// it is read as well.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crosstune_core::{
     EmbedderConfig, Error, Pretrained, Result, StemPool,
     checkpoint::{CONFIG, PREPROCESSOR},
-    files::read_json,
+    files::{is_there, read_json},
 };
 use serde::Deserialize;
 
@@ -35,9 +35,9 @@ impl Published {
         let usual = Self::usual(source);
         let folder = source.checkpoint().folder();
         let (transformers, timm) = (folder.join(PREPROCESSOR), folder.join(CONFIG));
-        if transformers.is_file() {
+        if is_there(&transformers) {
             read_json::<Processor>(&transformers)?.published(usual, &transformers)
-        } else if timm.is_file() {
+        } else if is_there(&timm) {
             let whole = matches!(source.config().embedder, EmbedderConfig::Stem(_));
             read_json::<Timm>(&timm)?.config().published(usual, whole, &timm)
         } else {

@@ -1,18 +1,16 @@
 //! Bringing a picture of any shape to a square: torchvision's `Resize` and `CenterCrop`.
 
-use fast_image_resize::{CropBox, PixelType};
-
 use crate::{
     geometry::{CropMode, Geometry, Margin},
-    picture::{Channels, Picture, PictureError},
-    resample::Resample,
+    picture::{Picture, PictureError},
+    resample::{Resample, Window},
 };
 
 impl Picture {
     /// Scales the picture as `geometry` says and takes the centre crop of `size × size` pixels. A
     /// picture of that size already is left alone.
     ///
-    /// Within 1/255 of torchvision's `Resize(resize)` and `CenterCrop(size)` on Pillow pictures, and
+    /// The very pixels of torchvision's `Resize(resize)` and `CenterCrop(size)` on Pillow pictures, and
     /// of what transformers' image processors make of them; but in one pass: only what the crop
     /// shows is computed, so that a strip of 1 × 10,000 pixels costs no more than any other picture.
     ///
@@ -26,22 +24,16 @@ impl Picture {
         if (self.width, self.height) == (size, size) && resize == size {
             return Ok(self);
         }
-        let (width, height) = scaled(self.width, self.height, resize, crop_mode);
-        let (left, wide) = shown(self.width, width, size, margin);
-        let (top, high) = shown(self.height, height, size, margin);
-        let part = CropBox { left, top, width: wide, height: high };
-        let from = (self.width, self.height);
-        let samples = resample
-            .scale(&self.samples, from, part, (size, size), self.pixel())
-            .map_err(PictureError::Resize)?;
-        Ok(Self { width: size, height: size, samples, ..self })
+        let scaled = scaled(self.width, self.height, resize, crop_mode);
+        let start = (margin.before(scaled.0, size), margin.before(scaled.1, size));
+        Ok(self.window(Window { scaled, start, size: (size, size) }, resample))
     }
 
     /// Scales the picture down so that neither side is longer than `longest`, at least to a pixel.
-    pub(crate) fn thumbnail(self, longest: u32) -> Result<Self, PictureError> {
+    pub(crate) fn thumbnail(self, longest: u32) -> Self {
         let side = self.width.max(self.height);
         if side <= longest {
-            return Ok(self);
+            return self;
         }
         let scale = |length: u32| {
             (f64::from(length) * f64::from(longest) / f64::from(side)).round().max(1.) as u32
@@ -50,21 +42,14 @@ impl Picture {
         self.to(to, Resample::Bilinear)
     }
 
-    /// Scales the picture to a width and a height.
-    pub(crate) fn to(self, to: (u32, u32), by: Resample) -> Result<Self, PictureError> {
-        let from = (self.width, self.height);
-        let (width, height) = (from.0.into(), from.1.into());
-        let part = CropBox { left: 0., top: 0., width, height };
-        let samples =
-            by.scale(&self.samples, from, part, to, self.pixel()).map_err(PictureError::Resize)?;
-        Ok(Self { width: to.0, height: to.1, samples, ..self })
+    /// Scales the picture to a width and a height, above 0.
+    pub(crate) fn to(self, to: (u32, u32), by: Resample) -> Self {
+        self.window(Window::all(to), by)
     }
 
-    fn pixel(&self) -> PixelType {
-        match self.channels {
-            Channels::Grey => PixelType::U8,
-            Channels::Rgb => PixelType::U8x3,
-        }
+    fn window(self, window: Window, by: Resample) -> Self {
+        let samples = by.scale(&self.samples, (self.width, self.height), window, self.channels);
+        Self { width: window.size.0, height: window.size.1, samples, ..self }
     }
 }
 
@@ -78,46 +63,42 @@ pub(crate) fn scaled(width: u32, height: u32, resize: u32, crop_mode: CropMode) 
     (side(width), side(height))
 }
 
-/// Where, along a side of `length` pixels, the middle `size` pixels come from once it is scaled to
-/// `scaled`: the first pixel and their number, in fractions of pixels of the original.
-fn shown(length: u32, scaled: u64, size: u32, margin: Margin) -> (f64, f64) {
-    let margin = {
-        let exact = (scaled as f64 - f64::from(size)) / 2.;
-        match margin {
-            Margin::Even => exact.round_ties_even(),
-            Margin::Down => exact.floor(),
+impl Margin {
+    /// The pixels before the middle `size` of `scaled`, which are as many at least.
+    fn before(self, scaled: u64, size: u32) -> u64 {
+        let spare = scaled - u64::from(size);
+        match self {
+            Self::Down => spare / 2,
+            // Of two halves, that which is even.
+            Self::Even => spare / 2 + u64::from(spare % 4 == 3),
         }
-    };
-    let of_original = |pixels: f64| pixels * f64::from(length) / scaled as f64;
-    let start = of_original(margin);
-    // Rounding must not put the end beyond the picture's.
-    (start, of_original(f64::from(size)).min(f64::from(length) - start))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Channels;
 
     #[test]
     fn the_middle_is_found_as_the_publishers_find_it() {
         use Margin::{Down, Even};
         for (length, other, resize, size, margin, expected) in [
-            (32, 32, 32, 32, Even, (0., 32.)),
+            (32, 32, 32, 32, Even, 0),
             // 4 pixels too many, 2 at each end.
-            (36, 32, 32, 32, Even, (2., 32.)),
+            (36, 32, 32, 32, Even, 2),
             // 3 too many: 1.5 rounds to 2; 1 too many: 0.5 rounds to 0.
-            (35, 32, 32, 32, Even, (2., 32.)),
-            (35, 32, 32, 32, Down, (1., 32.)),
-            (33, 32, 32, 32, Even, (0., 32.)),
-            // 64 × 50 at half its size is 32 × 25: 7 too many, 3.5 rounds to 4, which were 8.
-            (64, 50, 25, 25, Even, (8., 50.)),
-            (64, 50, 25, 25, Down, (6., 50.)),
-            // Scaled up by 224, a strip shows one of its pixels.
-            (1, 10_001, 224, 224, Even, (0., 1.)),
-            (10_001, 1, 224, 224, Even, (5_000., 1.)),
+            (35, 32, 32, 32, Even, 2),
+            (35, 32, 32, 32, Down, 1),
+            (33, 32, 32, 32, Even, 0),
+            (37, 32, 32, 32, Even, 2),
+            // 64 × 50 at half its size is 32 × 25: 7 too many, 3.5 rounds to 4.
+            (64, 50, 25, 25, Even, 4),
+            (64, 50, 25, 25, Down, 3),
+            (10_001, 1, 224, 224, Even, 1_120_000),
         ] {
             let (side, _) = scaled(length, other, resize, CropMode::Crop);
-            assert_eq!(shown(length, side, size, margin), expected, "{length} by {other}");
+            assert_eq!(margin.before(side, size), expected, "{length} by {other}");
         }
         assert_eq!(scaled(640, 427, 9, CropMode::Squash), (9, 9));
     }
@@ -157,7 +138,7 @@ mod tests {
             ((128, 3), (128, 3)),
             ((1, 65_535), (1, 128)),
         ] {
-            let small = grey(width, height).thumbnail(128).unwrap();
+            let small = grey(width, height).thumbnail(128);
             assert_eq!((small.width(), small.height()), expected);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use crosstune_core::Moments;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -45,32 +46,31 @@ impl Normalization {
         Self { mean: fit(&self.mean), std: fit(&self.std) }
     }
 
-    /// Over samples `[C, H, W]`, u8, at least one. In whole numbers, so exact, and some forty times
-    /// as fast as by tensors, which would first become f32 or f64.
-    pub(crate) fn measure(channels: Channels, samples: &[Tensor]) -> Self {
-        let (mut pixels, mut sums) = (0, vec![(0, 0); channels.count()]);
-        let mut buffer = vec![];
-        for sample in samples {
-            buffer.resize(sample.numel(), 0);
-            sample.copy_data_u8(&mut buffer, sample.numel());
-            let plane = buffer.len() / channels.count();
-            pixels += plane;
-            for ((sum, squares), plane) in sums.iter_mut().zip(buffer.chunks_exact(plane)) {
-                // Small enough for the squares to fit u32, which is quick to add up.
-                for part in plane.chunks(1 << 16) {
-                    *sum += u64::from(part.iter().map(|&v| u32::from(v)).sum::<u32>());
-                    *squares += u64::from(part.iter().map(|&v| u32::from(v).pow(2)).sum::<u32>());
-                }
-            }
+    /// What [`of`](Self::of) has to know of a sample `[C, H, W]`, u8. In whole numbers, so exact, and
+    /// some forty times as fast as by tensors, which would first become f32 or f64.
+    pub(crate) fn moments(channels: Channels, sample: &Tensor) -> Moments {
+        let mut values = vec![0; sample.numel()];
+        sample.copy_data_u8(&mut values, sample.numel());
+        let plane = values.len() / channels.count();
+        let sums = |value: fn(u8) -> u32| {
+            // Small enough for the squares to fit u32, which is quick to add up.
+            let part = |part: &[u8]| u64::from(part.iter().map(|&v| value(v)).sum::<u32>());
+            let sum = |plane: &[u8]| plane.chunks(1 << 16).map(part).sum::<u64>() as f64;
+            values.chunks_exact(plane.max(1)).map(sum).collect()
+        };
+        Moments {
+            count: plane as u64,
+            sums: sums(u32::from),
+            squares: sums(|v| u32::from(v).pow(2)),
         }
-        let pixels = pixels as f64;
-        let measured = sums.into_iter().map(|(sum, squares)| {
-            let mean = sum as f64 / pixels;
-            let variance = (squares as f64 / pixels - mean.powi(2)).max(0.);
-            ((mean / 255.) as f32, (variance.sqrt() / 255.).max(LEAST_STD) as f32)
-        });
-        let (mean, std) = measured.unzip();
-        Self { mean, std }
+    }
+
+    /// That of samples with these moments; `None` if there are none.
+    pub(crate) fn of(moments: &Moments) -> Option<Self> {
+        let scale =
+            |(mean, std): (f64, f64)| ((mean / 255.) as f32, (std / 255.).max(LEAST_STD) as f32);
+        let (mean, std) = moments.mean_and_std()?.into_iter().map(scale).unzip();
+        Some(Self { mean, std })
     }
 
     /// `[B, C, H, W]` of 0 to 255 to `(x / 255 - mean) / std`, f32.
@@ -110,7 +110,8 @@ mod tests {
     fn many_samples_are_measured_as_one() {
         let samples: Vec<_> =
             (0..=255u8).map(|value| Tensor::from_slice(&[value]).view([1, 1, 1])).collect();
-        let scale = Normalization::measure(Channels::Grey, &samples);
+        let moments = samples.iter().map(|s| Normalization::moments(Channels::Grey, s)).collect();
+        let scale = Normalization::of(&moments).unwrap();
         // The uniform distribution over 0 to 255.
         let std = ((256f64.powi(2) - 1.) / 12.).sqrt() / 255.;
         assert_eq!(scale, Normalization { mean: vec![0.5], std: vec![std as f32] });

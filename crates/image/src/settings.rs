@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use crosstune_core::{
-    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Origin,
-    Pretrained, Preview, Result, Rng, VarBuilder, checkpoint::PREPROCESSOR, files::write_json,
+    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Moments,
+    Origin, Pretrained, Preview, Result, Rng, VarBuilder, checkpoint::PREPROCESSOR,
+    files::write_json,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -133,9 +134,15 @@ impl Default for ImageSettings {
 impl Modality for ImageSettings {
     const NAME: &'static str = "image";
     const SAMPLES: &'static str = "pictures";
-    const EXTENSIONS: &'static [&'static str] =
-        &["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"];
+    const EXTENSIONS: &'static [&'static str] = &[
+        "jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "webp", "gif", "bmp", "dib", "tif",
+        "tiff",
+    ];
     const SIZE: &'static [&'static str] = &["width, pixels", "height, pixels"];
+
+    fn recognises(start: &[u8]) -> bool {
+        Picture::starts(start)
+    }
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
@@ -183,7 +190,7 @@ impl Modality for ImageSettings {
             return Ok(sample(picture)?);
         }
         let (width, height) = resize::scaled(width, height, enough, CropMode::Crop);
-        Ok(sample(picture.to((width as u32, height as u32), self.geometry.resample)?)?)
+        Ok(sample(picture.to((width as u32, height as u32), self.geometry.resample))?)
     }
 
     fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
@@ -204,14 +211,19 @@ impl Modality for ImageSettings {
 
     fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
         let picture = self.colours(input, Channels::Rgb)?;
-        let picture = picture.thumbnail(SHOWN)?;
+        let picture = picture.thumbnail(SHOWN);
         let (width, height) = (picture.width(), picture.height());
         Ok(Preview::Picture { width, height, rgb: picture.samples })
     }
 
-    fn fit_normalization(&mut self, train: &[Tensor]) {
-        if !train.is_empty() && !self.embedder_source.is_pretrained() {
-            self.scale = Normalization::measure(self.geometry.channels, train);
+    fn moments(&self, sample: &Tensor) -> Option<Moments> {
+        let measured = !self.embedder_source.is_pretrained();
+        measured.then(|| Normalization::moments(self.geometry.channels, sample))
+    }
+
+    fn fit_normalization(&mut self, train: &Moments) {
+        if let Some(scale) = Normalization::of(train) {
+            self.scale = scale;
         }
     }
 
@@ -298,6 +310,7 @@ fn seen(mut headers: impl Iterator<Item = Header>) -> Seen {
 
 /// [`ImageSettings`] in a file: resolved, all on one level.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Saved {
     #[serde(flatten)]
     geometry: Geometry,

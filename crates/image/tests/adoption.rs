@@ -66,7 +66,7 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
     let origin = settings.adopt(source).unwrap();
     settings.survey(&inputs.iter().collect::<Vec<_>>());
     let samples: Vec<_> = inputs.iter().map(|input| settings.read(input).unwrap()).collect();
-    settings.fit_normalization(&samples);
+    settings.fit_normalization(&samples.iter().filter_map(|x| settings.moments(x)).collect());
     let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
 
     seed(7);
@@ -245,8 +245,12 @@ fn models_of_sound_meet_pictures_with_a_fresh_embedder() {
         assert_ne!(settings.scale().mean, [0.5; 3], "measured");
         let fresh = &model.report().fresh;
         assert!(fresh.iter().any(|name| name.starts_with("embed.")), "{fresh:?}");
-        let error =
-            Model::pretrained(&source, &mut ImageSettings::default(), || Ok(vec![]), Device::Cpu);
+        let error = Model::pretrained(
+            &source,
+            &mut ImageSettings::default(),
+            |_, _| Ok(vec![]),
+            Device::Cpu,
+        );
         let error = error.unwrap_err().to_string();
         assert!(error.contains("for the modality audio; train it on pictures first"), "{error}");
     }
@@ -271,7 +275,7 @@ fn a_large_picture_is_made_smaller_by_a_fresh_stem() {
 #[test]
 fn classes_without_names_take_those_of_the_data() {
     let source = Pretrained::open(fixture("tiny-resnet-cifar/resnet.th")).unwrap();
-    let error = source.labels(|| Ok(labels())).unwrap_err().to_string();
+    let error = source.labels(|_, _| Ok(labels())).unwrap_err().to_string();
     assert!(
         error.contains("tells 10 classes apart") && error.contains("the data has 2"),
         "{error}"
@@ -285,7 +289,7 @@ fn classes_without_names_take_those_of_the_data() {
     let folder = with("tiny-vit", "config.json", &unnamed);
     let source = Pretrained::open(folder.path()).unwrap();
     let three = ["x", "y", "z"].map(String::from);
-    assert_eq!(source.labels(|| Ok(three.to_vec())).unwrap(), three);
+    assert_eq!(source.labels(|_, _| Ok(three.to_vec())).unwrap(), three);
 }
 
 #[test]

@@ -56,6 +56,20 @@ fn a_file_cut_off_anywhere_is_an_error_or_lost_nothing() {
 }
 
 #[test]
+fn a_png_lacks_nothing_but_its_end() {
+    for name in ["rgb.png", "grey-16.png", "palette-alpha.png"] {
+        let file = fs::read(fixture("formats").join(name)).unwrap();
+        let whole = decode(&file).unwrap();
+        for missing in 1..=12 {
+            assert_eq!(decode(&file[..file.len() - missing]).unwrap(), whole, "{name}, {missing}");
+        }
+        // With the checksum of the pixels, more than the end is missing.
+        let error = decode(&file[..file.len() - 13]).unwrap_err();
+        assert!(matches!(error, PictureError::CutOff), "{name}: {error}");
+    }
+}
+
+#[test]
 fn a_file_with_any_byte_changed_is_an_error_or_some_picture() {
     let (mut errors, mut pictures) = (0, 0);
     for (_, mut file) in formats() {

@@ -38,7 +38,7 @@ fn check(path: &Path, folder: &str, untaken: &[&str]) {
     let names: Vec<_> = (0..classes).map(|class| format!("class {class}")).collect();
     let mut settings = ImageSettings::default();
     let model =
-        Model::pretrained(&source, &mut settings, || Ok(names.clone()), Device::Cpu).unwrap();
+        Model::pretrained(&source, &mut settings, |_, _| Ok(names.clone()), Device::Cpu).unwrap();
     match &source.config().head.labels {
         Some(labels) => assert_eq!((labels, labels[1].as_str()), (&model.spec().labels, "stork")),
         None => assert_eq!(model.spec().labels, names),

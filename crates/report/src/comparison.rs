@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::blob::Blob;
+use crate::{blob::Blob, confusion::Confusion};
 
 /// One source on one target: the transfer and its controls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,8 +157,8 @@ pub struct Run {
     pub macro_f1: f64,
     /// The mean cross-entropy on the test set, in nats.
     pub loss: f64,
-    /// `confusion[true][predicted]`, in samples of the test set.
-    pub confusion: Vec<Vec<u32>>,
+    /// The samples of the test set by true and predicted class.
+    pub confusion: Confusion,
     /// The learning curve.
     #[serde(default)]
     pub curve: Vec<Point>,

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::hidden::visible;
+
 /// This crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -10,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read or written.
-    #[error("{path}: cannot {action}")]
+    #[error("{}: cannot {action}", visible(&path.to_string_lossy()))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -20,7 +22,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file is not a comparison or a report.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", visible(&path.to_string_lossy()), visible(problem))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -28,7 +30,7 @@ pub enum Error {
         problem: String,
     },
     /// A comparison's parts do not fit each other.
-    #[error("{place}: {problem}")]
+    #[error("{}: {}", visible(place), visible(problem))]
     Invalid {
         /// Where: `resnet56 → fsdd, transfer, run 3`.
         place: String,

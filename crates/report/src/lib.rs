@@ -10,9 +10,11 @@
 pub mod axes;
 mod blob;
 pub mod comparison;
+mod confusion;
 pub mod curve;
 mod error;
 mod html;
+mod hidden;
 mod layout;
 mod markdown;
 mod matrix;
@@ -29,12 +31,14 @@ pub use comparison::{
     Answer, Arm, ArmKind, Budget, Comparison, ErrorExample, Media, Point, Run, Source, Target,
     Trial,
 };
+pub use confusion::Confusion;
 pub use error::{Error, Result};
+pub use hidden::is_hidden;
 pub use html::html;
 pub use markdown::markdown;
 pub use matrix::Matrix;
 pub use summary::{Against, AtSize, JumpStart, MeanPoint, Measured, Overall, Summary};
-pub use write::{Files, write};
+pub use write::{Files, NAMES, write};
 
 // The tests' sample speaks of the crate by its name.
 #[cfg(test)]

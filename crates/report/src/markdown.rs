@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     comparison::{Arm, ArmKind, Comparison},
+    hidden::is_hidden,
     layout::Layout,
     matrix::Matrix,
     method,
@@ -41,7 +42,8 @@ impl fmt::Display for Plain<'_> {
                 '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '$' | '!' => {
                     write!(f, "\\{c}")?;
                 }
-                c if c.is_control() => f.write_str(" ")?,
+                '\n' | '\r' | '\t' => f.write_str(" ")?,
+                c if is_hidden(c) => f.write_str("\u{FFFD}")?,
                 c => write!(f, "{c}")?,
             }
         }
@@ -262,10 +264,11 @@ mod tests {
     #[test]
     fn hostile_names_stay_text() {
         let mut c = sample::comparison(sample::SOURCES[0], sample::TARGETS[1]);
-        c.source.name = "<script>alert(1)</script>|`x`\n# big".into();
+        c.source.name = "<script>alert(1)</script>|`x`\n# big\u{1b}[2J\u{202e}\u{2028}".into();
         let text = markdown(&Matrix::new(vec![c]).expect("valid"));
         assert!(!text.contains("<script"));
         assert!(!text.contains("\n# big"));
+        assert!(!text.replace('\n', "").contains(is_hidden));
         assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;\\|\\`x\\` \\# big"));
     }
 }

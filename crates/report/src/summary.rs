@@ -1,5 +1,7 @@
 //! What follows from a comparison: estimates, differences and verdicts.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::{
@@ -259,9 +261,11 @@ fn overall(arm: &Arm, sizes: &[AtSize], threshold: Option<f64>) -> Overall {
 /// The fraction of the most frequent class, the same in every confusion matrix.
 fn majority(c: &Comparison) -> f64 {
     let run = c.arms.iter().flat_map(|arm| &arm.runs).next();
-    let classes = run.map(|run| run.confusion.as_slice()).unwrap_or_default();
-    let samples = |row: &Vec<u32>| row.iter().map(|&n| u64::from(n)).sum::<u64>();
-    classes.iter().map(samples).max().unwrap_or(0) as f64 / c.test_samples as f64
+    let mut classes = BTreeMap::<usize, u64>::new();
+    for (truth, _, samples) in run.iter().flat_map(|run| run.confusion.cells()) {
+        *classes.entry(truth).or_default() += u64::from(samples);
+    }
+    classes.into_values().max().unwrap_or(0) as f64 / c.test_samples as f64
 }
 
 #[cfg(test)]

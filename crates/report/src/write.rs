@@ -1,7 +1,8 @@
 //! The report's files.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write,
     path::{Path, PathBuf},
     process,
 };
@@ -12,6 +13,9 @@ use crate::{
     markdown::markdown,
     matrix::Matrix,
 };
+
+/// The names of the report's files.
+pub const NAMES: [&str; 3] = ["report.json", "report.md", "report.html"];
 
 /// Where the report lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +38,9 @@ pub fn write(matrix: &Matrix, folder: &Path) -> Result<Files> {
     let put = |name: &str, text: String| {
         let place = folder.join(name);
         let partial = folder.join(format!(".{name}.{}", process::id()));
-        let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, &place));
+        // If it is there, it is somebody else's.
+        let mut file = File::create_new(&partial).map_err(Error::io(&partial, "create"))?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| fs::rename(&partial, &place));
         if let Err(error) = written {
             // The error that matters is the first.
             let _ = fs::remove_file(&partial);
@@ -43,9 +49,9 @@ pub fn write(matrix: &Matrix, folder: &Path) -> Result<Files> {
         Ok(place)
     };
     Ok(Files {
-        json: put("report.json", matrix.json())?,
-        markdown: put("report.md", markdown(matrix))?,
-        html: put("report.html", html(matrix))?,
+        json: put(NAMES[0], matrix.json())?,
+        markdown: put(NAMES[1], markdown(matrix))?,
+        html: put(NAMES[2], html(matrix))?,
     })
 }
 

@@ -10,7 +10,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf, time::Instant};
 
-use crosstune_core::{DEFAULT_MEMORY, Item, Location, Modality, Pretrained, ReadMode, Samples};
+use crosstune_core::{Item, Location, MemoryBudget, Modality, Pretrained, ReadMode, Samples};
 use crosstune_text::TextSettings;
 use serde_json::json;
 
@@ -24,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in args {
         for (line, text) in (1..).zip(fs::read_to_string(&path)?.lines()) {
             let text = text.split('\t').next().unwrap_or_default();
-            items.push(Item::text(text, Location { path: path.clone(), line: Some(line) }));
+            items
+                .push(Item::text(text, Location { path: path.as_path().into(), line: Some(line) }));
         }
     }
     let mut settings = TextSettings::default();
@@ -34,10 +35,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut result = json!(null);
     for _ in 0..=TIMES {
         let start = Instant::now();
-        let (samples, bad) =
-            Samples::read(&settings, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || ());
-        let batch =
-            settings.batch(&samples.in_memory_subset(usize::MAX).iter().collect::<Vec<_>>());
+        let (samples, bad) = Samples::read(
+            &settings,
+            &items,
+            ReadMode::Inference,
+            &mut MemoryBudget::default(),
+            || (),
+        );
+        let read = samples.subset(&settings, ReadMode::Inference, usize::MAX)?;
+        let batch = settings.batch(&read.iter().collect::<Vec<_>>());
         times.push(start.elapsed().as_secs_f64());
         if let Some(bad) = bad.first() {
             return Err(bad.to_string().into());

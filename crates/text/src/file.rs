@@ -30,6 +30,10 @@ pub const LONGEST: u64 = 4 << 20;
 
 /// The contents of a file that is not too long.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TextError> {
+    // A pipe would wait for its other end.
+    if !path.metadata()?.is_file() {
+        return Err(TextError::Io(io::Error::other("it is none")));
+    }
     let mut contents = vec![];
     File::open(path)?.take(LONGEST + 1).read_to_end(&mut contents)?;
     if contents.len() as u64 > LONGEST {
@@ -41,22 +45,4 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TextError> {
 /// The text in a file's contents, without byte order mark.
 pub(crate) fn decode(file: &[u8]) -> Result<&str, TextError> {
     Ok(encoding::decode(file)?)
-}
-
-/// The lines that are not blank, each with its number, counted from 1.
-pub(crate) fn sentences(text: &str) -> impl Iterator<Item = (u64, &str)> {
-    (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_found_whatever_ends_them() {
-        let text = decode("\u{FEFF}first\r\n\r\n  \t\nfourth \n最後".as_bytes()).unwrap();
-        let lines: Vec<_> = sentences(text).collect();
-        assert_eq!(lines, [(1, "first"), (4, "fourth "), (5, "最後")]);
-        assert_eq!(sentences(decode(b"").unwrap()).count(), 0);
-    }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crosstune_core::{Error, Result, TokenEmbedderConfig};
 
-use crate::{options::MAX_LENGTH, tokenizer::Tokenizer};
-
-/// The default length that texts are truncated to, in tokens: some 200 words.
-const USUAL_LENGTH: u32 = 256;
+use crate::{
+    options::{LENGTHS, MAX_LENGTH},
+    tokenizer::Tokenizer,
+};
 
 /// The tokenizer in a folder, of the model that this embedder belongs to. `asked`: the longest
 /// text, in tokens, if that option is given.
@@ -20,8 +20,8 @@ pub(crate) fn tokenizer(
     embedder: &TokenEmbedderConfig,
     asked: Option<u32>,
 ) -> Result<Tokenizer> {
-    let positions = u32::try_from(embedder.longest()).unwrap_or(u32::MAX);
-    let max_length = asked.unwrap_or(USUAL_LENGTH.min(positions));
+    let positions = positions(embedder);
+    let max_length = asked.unwrap_or(positions.min(*LENGTHS.start()));
     if max_length > positions {
         return Err(Error::Setting {
             setting: MAX_LENGTH,
@@ -40,4 +40,9 @@ pub(crate) fn tokenizer(
         });
     }
     Ok(tokenizer)
+}
+
+/// The longest text that a model has positions for, in tokens.
+pub(crate) fn positions(embedder: &TokenEmbedderConfig) -> u32 {
+    u32::try_from(embedder.longest()).unwrap_or(u32::MAX)
 }

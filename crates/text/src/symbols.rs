@@ -1,15 +1,16 @@
 //! Texts as bytes or characters, for trunks that were not trained on text and so have no tokenizer.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use crosstune_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::options::{MAX_LENGTH, Units};
+use crate::options::{LENGTHS, MAX_LENGTH, Units};
 
 /// The symbols, and the longest sequence of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Saved", from = "Saved")]
+#[serde(into = "Saved", try_from = "Saved")]
 pub struct Symbols {
     units: Units,
     longest: u32,
@@ -17,8 +18,6 @@ pub struct Symbols {
     characters: HashMap<char, i64>,
 }
 
-/// The default length that texts are truncated to, in symbols: two or three sentences.
-const USUAL_LENGTH: u32 = 256;
 /// The shortest length: one symbol of each text of a pair, and the separator.
 const LEAST: u32 = 3;
 
@@ -37,7 +36,7 @@ impl Symbols {
     /// # Errors
     /// If they would be too short for a pair.
     pub fn new(units: Units, longest: Option<u32>) -> Result<Self> {
-        let longest = longest.unwrap_or(USUAL_LENGTH);
+        let longest = longest.unwrap_or(*LENGTHS.start());
         if longest < LEAST {
             let problem = format!("{longest}: must be at least {LEAST}");
             return Err(Error::Setting { setting: MAX_LENGTH, problem });
@@ -57,6 +56,17 @@ impl Symbols {
         found.truncate(MOST_CHARACTERS);
         let found: BTreeSet<char> = found.into_iter().map(|(c, _)| c).collect();
         self.characters = found.into_iter().zip(RESERVED..).collect();
+    }
+
+    /// The same for sequences of at most `longest` symbols.
+    pub(crate) fn with_longest(self, longest: u32) -> Self {
+        Self { longest, ..self }
+    }
+
+    /// How many symbols a text or a pair has, before it is truncated.
+    pub(crate) fn length(&self, texts: &[Cow<'_, str>]) -> usize {
+        let separators = texts.len().saturating_sub(1);
+        separators + texts.iter().map(|text| self.symbols(text).count()).sum::<usize>()
     }
 
     /// What texts are split into.
@@ -115,6 +125,7 @@ impl Symbols {
 
 /// [`Symbols`] in a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Saved {
     units: Units,
     longest: u32,
@@ -131,11 +142,12 @@ impl From<Symbols> for Saved {
     }
 }
 
-impl From<Saved> for Symbols {
-    fn from(Saved { units, longest, characters }: Saved) -> Self {
-        // A file may have been changed; shorter sequences have no room.
-        let longest = longest.max(LEAST);
-        Self { units, longest, characters: characters.chars().zip(RESERVED..).collect() }
+impl TryFrom<Saved> for Symbols {
+    type Error = Error;
+
+    fn try_from(Saved { units, longest, characters }: Saved) -> Result<Self> {
+        let characters = characters.chars().zip(RESERVED..).collect();
+        Ok(Self { characters, ..Self::new(units, Some(longest))? })
     }
 }
 

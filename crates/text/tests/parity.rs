@@ -120,6 +120,7 @@ fn minilm() -> Option<PathBuf> {
 }
 
 #[test]
+#[allow(clippy::print_stderr)]
 fn minilm_embeds_sentences_as_in_python() {
     let Some(folder) = minilm() else {
         eprintln!(

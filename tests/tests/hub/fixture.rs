@@ -97,6 +97,13 @@ impl Hub {
         self.folder().join("snapshots").join(COMMIT).join(file)
     }
 
+    /// The same hub at another port.
+    pub(super) fn other_port(&self) -> Server {
+        let mut files = BTreeMap::new();
+        self.server.set(|hub| files = hub.files.clone());
+        Server::start(files)
+    }
+
     /// Changes the weights on the hub.
     pub(super) fn set_weights(&self, change: impl FnOnce(&mut Stored)) {
         self.server.set(|hub| change(hub.files.get_mut(WEIGHTS).unwrap()));

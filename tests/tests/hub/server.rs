@@ -6,6 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 /// The commit that `main` means.
@@ -37,10 +38,45 @@ pub(crate) struct State {
     pub(crate) refuse_files_only: bool,
     /// The name that the repository had before, which now redirects.
     pub(crate) renamed: bool,
+    /// Where everything is now, if not here.
+    pub(crate) moved: Option<String>,
+    /// The time from one byte to the next of what is slow.
+    pub(crate) trickle: Duration,
+    /// What is slow.
+    pub(crate) slow: Slow,
     /// The requests so far, each a line and its headers.
     pub(crate) requests: Vec<String>,
     /// Runs before the next large file is sent, while others are served.
     pub(crate) before_large: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// What comes byte by byte.
+#[derive(Default, Clone, Copy, PartialEq)]
+pub(crate) enum Slow {
+    #[default]
+    Nothing,
+    /// All answers, heads included.
+    Answers,
+    /// The bodies of large files.
+    Bodies,
+}
+
+/// Sends byte by byte.
+struct Trickle<'a> {
+    to: &'a TcpStream,
+    pause: Duration,
+}
+
+impl Write for Trickle<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let most = if self.pause.is_zero() { bytes.len() } else { bytes.len().min(1) };
+        thread::sleep(self.pause);
+        self.to.write(&bytes[..most])
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
 }
 
 #[derive(Default, Clone, Copy, PartialEq)]
@@ -100,7 +136,9 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, root: &str) -> std::io::Resul
     let (method, from) = (method.to_owned(), range(&request));
     let mut state = state.lock().unwrap();
     state.requests.push(request.trim_end().replace("\r\n", "\n"));
-    let mut out = stream;
+    let pause = |slow| if state.slow == slow { state.trickle } else { Duration::ZERO };
+    let mut body = Trickle { to: stream, pause: pause(Slow::Bodies) };
+    let mut out = Trickle { to: stream, pause: pause(Slow::Answers) };
     let mut answer = |status: &str, headers: &str, body: &[u8]| {
         let length = body.len();
         let head = format!(
@@ -116,6 +154,9 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, root: &str) -> std::io::Resul
         && (of_file || !state.refuse_files_only)
     {
         return answer(status, headers, b"refused");
+    }
+    if let Some(elsewhere) = &state.moved {
+        return answer("307 Temporary Redirect", &format!("Location: {elsewhere}{path}\r\n"), b"");
     }
     if state.renamed && path.contains("/org/old") {
         let to = path.replace("/org/old", "/org/tiny-bert");
@@ -172,7 +213,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, root: &str) -> std::io::Resul
         let length = bytes.len() - start;
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{range}\r\n");
         out.write_all(head.as_bytes())?;
-        return out.write_all(&bytes[start..][..length.min(most)]);
+        return body.write_all(&bytes[start..][..length.min(most)]);
     }
     // As the hub answers a stranger, who is not to learn what exists.
     answer("401 Unauthorized", "X-Error-Code: RepoNotFound\r\n", b"{}")

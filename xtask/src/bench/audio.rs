@@ -21,7 +21,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let Some(torch) = peer(&options.python, &["torchaudio"]) else { return Ok(()) };
     let folder = options.data.join(DATA);
     if !folder.exists() {
-        println!("recordings left out: no {DATA} in {}", options.data.display());
+        say!("recordings left out: no {DATA} in {}", options.data.display());
         return Ok(());
     }
     let example = build::example("inputs")?;
@@ -50,7 +50,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         ours.push(our_turn);
         theirs.push(their_turn);
     }
-    println!(
+    say!(
         "ours against torchaudio with PyTorch {torch}, its WAV files decoded by {decoder}: {files} \
          recordings into log-mel frames, the best of {rounds} rounds, by turns, \
          for other work on the machine only ever adds; a ratio above 1 is in \
@@ -61,7 +61,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     {
         let (a, b) = (best(&ours, i), best(&theirs, j));
         let each = |seconds: f64| 1e6 * seconds / files;
-        println!("{label:<29} {:>5.0} / {:>5.0} µs a recording = {:.2}×", each(a), each(b), b / a);
+        say!("{label:<29} {:>5.0} / {:>5.0} µs a recording = {:.2}×", each(a), each(b), b / a);
     }
     Ok(())
 }

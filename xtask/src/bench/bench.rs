@@ -12,7 +12,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     setup::ensure()?;
     for (i, part) in options.parts.iter().enumerate() {
         if i > 0 {
-            println!();
+            say!("");
         }
         match part {
             Part::Audio => audio::run(&options)?,

@@ -22,21 +22,18 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let Some(torch) = peer(&options.python, &["torchvision", "PIL"]) else { return Ok(()) };
     let folder = options.data.join(PHOTOS);
     if !folder.is_dir() {
-        println!("image: left out: no {PHOTOS} in {}", options.data.display());
+        say!("image: left out: no {PHOTOS} in {}", options.data.display());
         return Ok(());
     }
     let example = build::example("prepare")?;
     let script = paths::root().join("xtask/scripts/inputs_image.py");
     let rounds = options.rounds.unwrap_or(ROUNDS);
-    println!(
+    say!(
         "ours against Python with PyTorch {torch}: photographs decoded, scaled to {SIZE} × {SIZE} and \
          normalised, medians of {rounds} rounds, by turns; a ratio above 1 is in our favour; the time \
          of processors hangs less on what else runs\n"
     );
-    println!(
-        "{:<12} {:>7} {:>25} {:>25}",
-        "against", "workers", "a picture, ms", "of a processor, ms"
-    );
+    say!("{:<12} {:>7} {:>25} {:>25}", "against", "workers", "a picture, ms", "of a processor, ms");
     for workers in ["1", "2"] {
         let run = |mut command: Command| -> Result<Value> {
             command.arg(&folder).args([SIZE, workers]).env("OMP_NUM_THREADS", "1");
@@ -69,7 +66,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
                 format!("{our:.2} / {their:.2} = {:.2}×", their / our)
             };
             let (wall, cpu) = (ratio(|cost| cost.wall), ratio(|cost| cost.cpu));
-            println!("{how:<12} {workers:>7} {wall:>25} {cpu:>25}");
+            say!("{how:<12} {workers:>7} {wall:>25} {cpu:>25}");
         }
     }
     Ok(())

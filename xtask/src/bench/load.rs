@@ -81,15 +81,12 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let minilm = minilm::fetch()?.join("model.safetensors");
     let rounds = options.rounds.unwrap_or(ROUNDS);
     let threads = thread::available_parallelism()?.get();
-    println!(
+    say!(
         "ours against Python with PyTorch {torch}: loading from the page cache, {threads} threads, \
          medians of {rounds} rounds, by turns; a ratio above 1 is in our favour; memory is growth, \
          at its peak with the pages of mapped files, at the end without\n"
     );
-    println!(
-        "{:<29} {:>25} {:>23} {:>16} {:>5}",
-        "load", "time, ms", "peak, MiB", "own, MiB", "used"
-    );
+    say!("{:<29} {:>25} {:>23} {:>16} {:>5}", "load", "time, ms", "peak, MiB", "own, MiB", "used");
     for job in &JOBS {
         let path = match job.file {
             Stored::MiniLm => minilm.clone(),
@@ -120,7 +117,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         let pair = |of: fn(&Cost) -> f64| (median(&ours, of), median(&theirs, of));
         let (time, peak, own) =
             (pair(|c| 1e3 * c.seconds), pair(|c| c.peak_mib), pair(|c| c.own_mib));
-        println!(
+        say!(
             "{:<29} {:>25} {:>23} {:>16} {used:>5.0}",
             job.label,
             format!("{:.2} / {:.2} = {:.2}×", time.0, time.1, time.1 / time.0),

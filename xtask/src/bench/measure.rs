@@ -12,7 +12,7 @@ pub(super) fn peer(python: &str, modules: &[&str]) -> Option<String> {
     let probe = format!("import torch, {}; print(torch.__version__)", modules.join(", "));
     let version = process::first_line(&[python, "-c", &probe]);
     if version.is_none() {
-        println!(
+        note!(
             "no peer: `{python}` cannot import torch and {}; install them or name a Python that \
              has them with --python",
             modules.join(" and ")

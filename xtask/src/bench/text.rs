@@ -27,18 +27,18 @@ pub(super) fn run(options: &Options) -> Result<()> {
         .map(|split| options.data.join(format!("text/sst2/{split}.tsv")))
         .into();
     if let Some(missing) = files.iter().find(|file| !file.exists()) {
-        println!("tokenising is left out: no {}", missing.display());
+        say!("tokenising is left out: no {}", missing.display());
         return Ok(());
     }
     let Some(torch) = peer(&options.python, &["transformers"]) else { return Ok(()) };
     let example = build::example("tokenize")?;
     let model = minilm::fetch()?;
     let rounds = options.rounds.unwrap_or(ROUNDS);
-    println!(
+    say!(
         "ours against transformers with PyTorch {torch}: all sentences of SST-2 to padded tensors, \
          medians of {rounds} rounds, by turns; a ratio above 1 is in our favour\n"
     );
-    println!("{:<12} {:>9} {:>28} {:>18}", "tokenising", "tokens", "time, ms", "ours, M tokens/s");
+    say!("{:<12} {:>9} {:>28} {:>18}", "tokenising", "tokens", "time, ms", "ours, M tokens/s");
     let all = thread::available_parallelism()?.get();
     for threads in if all > 1 { vec![1, all] } else { vec![1] } {
         let (mut ours, mut theirs) = (vec![], vec![]);
@@ -54,7 +54,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
         }
         let (a, b) = (median(&ours, |t| t.seconds), median(&theirs, |t| t.seconds));
         let tokens = median(&ours, |t| t.tokens);
-        println!(
+        say!(
             "{:<12} {tokens:>9.0} {:>28} {:>18.2}",
             format!("{threads} thread{}", if threads == 1 { "" } else { "s" }),
             format!("{:.1} / {:.1} = {:.2}×", 1e3 * a, 1e3 * b, b / a),

@@ -61,17 +61,21 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let weights = minilm::fetch()?;
     build::binaries(Profile::Release)?;
     let rounds = options.rounds.unwrap_or(ROUNDS);
-    println!(
+    say!(
         "ours against PyTorch {torch}: medians of {rounds} rounds of {} steps, by turns; a ratio above 1 is in our favour\n",
         options.steps
     );
-    println!(
+    say!(
         "{:<8} {:<16} {:>22} {:>22} {:>24}",
-        "job", "frozen", "to first batch, s", "a step, ms", "peak memory, MiB"
+        "job",
+        "frozen",
+        "to first batch, s",
+        "a step, ms",
+        "peak memory, MiB"
     );
     for job in &JOBS {
         if !options.data.join(job.data).exists() {
-            println!(
+            say!(
                 "{:<8} {:<16} left out: no {} in {}",
                 job.name,
                 job.freeze,
@@ -89,7 +93,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             let (a, b) = (scale * median(&ours, of), scale * median(&theirs, of));
             format!("{a:.digits$} / {b:.digits$} = {:.2}×", b / a)
         };
-        println!(
+        say!(
             "{:<8} {:<16} {:>22} {:>22} {:>24}",
             job.name,
             job.freeze,

@@ -25,10 +25,10 @@ const TEXTS: [&str; 9] = ["rs", "toml", "md", "txt", "py", "sh", "yml", "yaml", 
 pub(crate) fn run() -> Result<()> {
     let faults = faults(&paths::root())?;
     for fault in &faults {
-        println!("{fault}");
+        say!("{fault}");
     }
     ensure!(faults.is_empty(), "{} of the workspace's rules are broken, see above", faults.len());
-    println!("tidy");
+    say!("tidy");
     Ok(())
 }
 

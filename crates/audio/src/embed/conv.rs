@@ -55,4 +55,11 @@ impl Conv1d {
         let Sliding { stride, padding, groups, .. } = self.sliding;
         x.conv1d(&self.weight, self.bias.as_ref(), stride, padding, 1, groups)
     }
+
+    /// How many positions come of `lengths` positions that hold data, of each recording; at least
+    /// one. For a convolution without padding.
+    pub(super) fn positions(&self, lengths: &Tensor) -> Tensor {
+        let Sliding { kernel, stride, .. } = self.sliding;
+        ((lengths - kernel).divide_scalar_mode(stride, "floor") + 1).clamp_min(1)
+    }
 }

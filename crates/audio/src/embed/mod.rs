@@ -1,5 +1,6 @@
 //! The embedders of pretrained audio models.
 
+mod channel_norm;
 mod conv;
 mod frames;
 mod spectrogram;

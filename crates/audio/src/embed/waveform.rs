@@ -5,11 +5,14 @@ use crosstune_core::{
     VarBuilder, WaveformEmbedderConfig, WaveformNorm, dropout,
     nn::{LayerNorm, Linear},
 };
-use tch::{Kind, Tensor, nn::Init};
+use tch::{Kind, Tensor};
 
-use super::conv::{Conv1d, Sliding};
+use super::{
+    channel_norm::{ChannelNorm, within},
+    conv::{Conv1d, Sliding},
+};
 
-/// The epsilon of the norms within the convolutions, whatever that of the layer norms is.
+/// The epsilon of the layer norms within the convolutions, whatever that of the others is.
 const EPS: f64 = 1e-5;
 
 /// Convolutions turn the waveform into a sequence of features, which are projected to the width of
@@ -21,8 +24,6 @@ pub struct WaveformEmbedder {
     project: Linear,
     position: Conv1d,
     norm: Option<LayerNorm>,
-    /// Kernel and stride of each convolution, in samples of the one before.
-    steps: Vec<[i64; 2]>,
     dropout: f64,
     width: i64,
 }
@@ -37,11 +38,8 @@ struct Layer {
 #[derive(Debug)]
 enum Norm {
     Without,
-    /// Each channel over time: a group norm of as many groups as channels.
-    Channels {
-        weight: Tensor,
-        bias: Tensor,
-    },
+    /// Each channel over time.
+    Channels(ChannelNorm),
     /// Each position over its channels.
     Places(LayerNorm),
 }
@@ -80,10 +78,7 @@ impl WaveformEmbedder {
             let conv = Conv1d::new(&vb.sub("conv"), [channels, out], sliding, bias)?;
             let vb = vb.sub("norm");
             let norm = match c.norm {
-                WaveformNorm::Group if i == 0 => Norm::Channels {
-                    weight: vb.param("weight", &[out], Init::Const(1.))?,
-                    bias: vb.param("bias", &[out], Init::Const(0.))?,
-                },
+                WaveformNorm::Group if i == 0 => Norm::Channels(ChannelNorm::new(&vb, out)?),
                 WaveformNorm::Group => Norm::Without,
                 WaveformNorm::Layer => Norm::Places(LayerNorm::new(&vb, out, EPS)?),
             };
@@ -108,28 +103,28 @@ impl WaveformEmbedder {
                 NormPlacement::Post => Some(norm("norm", width)?),
                 NormPlacement::Pre => None,
             },
-            steps: c.convolutions.iter().map(|&[_, kernel, stride]| [kernel, stride]).collect(),
             dropout: c.dropout,
             width,
         })
     }
 
     /// Embeds waveforms `[B, N]`, with a `mask` (`[B, N]`, bool) that is false for padding, as
-    /// `[B, T, D]`: a position for every window of samples that all convolutions fit into. Padding
-    /// is set to zero before the convolution over positions.
+    /// `[B, T, D]`: a position for every window of samples that all convolutions fit into. What a
+    /// recording becomes does not depend on its padding: no norm counts it, and it is set to zero
+    /// before the convolution over positions.
     pub fn forward(&self, waveform: &Tensor, mask: Option<&Tensor>, train: bool) -> Sequence {
-        let features = self
-            .convs
-            .iter()
-            .fold(waveform.unsqueeze(1), |x, layer| layer.forward(&x))
-            .transpose(1, 2);
+        let samples = mask.map(|mask| mask.sum_dim_intlist([1].as_slice(), true, Kind::Int64));
+        let start = (waveform.unsqueeze(1), samples);
+        let (features, lengths) =
+            self.convs.iter().fold(start, |(x, lengths), layer| layer.forward(&x, lengths));
+        let features = features.transpose(1, 2);
         let length = features.size()[1];
         let features = match &self.feature_norm {
             Some(norm) => norm.forward(&features),
             None => features,
         };
         let x = self.project.forward_t(&features, train);
-        let mask = mask.map(|mask| self.positions(mask, length));
+        let mask = lengths.map(|lengths| within(&lengths, length));
         let x = match &mask {
             Some(mask) => x * mask.unsqueeze(-1),
             None => x,
@@ -143,29 +138,19 @@ impl WaveformEmbedder {
         };
         Sequence { x: dropout(&x, self.dropout, train), attention_mask: mask }
     }
-
-    /// The mask of positions from the mask of samples: `[B, N]` to `[B, T]`, bool.
-    fn positions(&self, mask: &Tensor, length: i64) -> Tensor {
-        let samples = mask.sum_dim_intlist([1].as_slice(), true, Kind::Int64);
-        let kept = self.steps.iter().fold(samples, |n, &[kernel, stride]| {
-            (n - kernel).divide_scalar_mode(stride, "floor") + 1
-        });
-        Tensor::arange(length, (Kind::Int64, mask.device())).lt_tensor(&kept.clamp_min(1))
-    }
 }
 
 impl Layer {
-    /// `[B, C, T]` to `[B, C', T']`.
-    fn forward(&self, x: &Tensor) -> Tensor {
+    /// `[B, C, T]`, of which `lengths` (`[B, 1]`) hold data, to `[B, C', T']` and the lengths there.
+    fn forward(&self, x: &Tensor, lengths: Option<Tensor>) -> (Tensor, Option<Tensor>) {
         let x = self.conv.forward(x);
+        let lengths = lengths.map(|lengths| self.conv.positions(&lengths));
         let x = match &self.norm {
             Norm::Without => x,
-            Norm::Channels { weight, bias } => {
-                x.group_norm(weight.size()[0], Some(weight), Some(bias), EPS, true)
-            }
+            Norm::Channels(norm) => norm.forward(&x, lengths.as_ref()),
             Norm::Places(norm) => norm.forward(&x.transpose(1, 2)).transpose(1, 2),
         };
-        x.gelu("none")
+        (x.gelu("none"), lengths)
     }
 }
 

@@ -3,11 +3,7 @@
 use tch::Tensor;
 
 use super::{
-    cepstra::Cepstra,
-    kaldi::KaldiMel,
-    mel::LogMel,
-    mfcc::Mfcc,
-    waveform::{Ends, Waveform},
+    cepstra::Cepstra, kaldi::KaldiMel, mel::LogMel, mfcc::Mfcc, waveform::Waveform,
     whisper::WhisperMel,
 };
 
@@ -34,8 +30,6 @@ pub(crate) enum FrontEnd {
 pub(crate) enum Padding {
     /// With zeros to the longest, and masked.
     Masked,
-    /// With zeros to the longest.
-    Silent,
     /// With the value of silence, all to the one length that the model was trained on.
     Full,
 }
@@ -119,11 +113,7 @@ impl FrontEnd {
     /// How samples of different lengths are padded.
     pub(crate) fn padding(&self) -> Padding {
         match self {
-            Self::LogMel(_) | Self::Fbank(_) | Self::Mfcc(_) => Padding::Masked,
-            Self::Waveform(waveform) => match waveform.config().ends {
-                Ends::Masked => Padding::Masked,
-                Ends::Silent => Padding::Silent,
-            },
+            Self::LogMel(_) | Self::Waveform(_) | Self::Fbank(_) | Self::Mfcc(_) => Padding::Masked,
             Self::Whisper(_) | Self::Kaldi(_) | Self::Cepstra(_) => Padding::Full,
         }
     }

@@ -11,6 +11,7 @@ use super::{
 
 /// The shape of Kaldi's filter bank.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KaldiConfig {
     /// Samples a second, in Hz.
     pub sample_rate: u32,

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 /// How a waveform is prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WaveformConfig {
     /// Samples a second, in Hz.
     pub sample_rate: u32,
     /// How loud recordings are.
     pub level: Level,
-    /// How recordings of different lengths are padded.
+    /// What its publisher's library does about recordings of different lengths.
     pub ends: Ends,
 }
 
@@ -23,14 +24,15 @@ pub enum Level {
     AsRecorded,
 }
 
-/// How a model treats the padding of a batch.
+/// How transformers treats the padding of a batch: `return_attention_mask`. It is written into an
+/// exported model's `preprocessor_config.json`. Here padding is masked in any case, so that the
+/// answer for a recording is the one that it has alone; alone, both are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ends {
     /// It is masked: large models.
     Masked,
-    /// It is silence: base models, whose group norm takes its statistics over them
-    /// anyway, and which were trained so.
+    /// It is silence: base models, whose group norm counts it there.
     Silent,
 }
 

@@ -11,6 +11,7 @@ use super::{
 
 /// The shape of Whisper's frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WhisperConfig {
     /// Samples a second, in Hz.
     pub sample_rate: u32,

@@ -3,23 +3,29 @@
 use std::{
     fmt,
     io::{self, Read, Seek, SeekFrom},
+    ops::ControlFlow,
     panic::{self, AssertUnwindSafe},
 };
 
 use symphonia::{
     core::{
-        codecs::audio::{AudioDecoder, AudioDecoderOptions},
+        codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions},
         errors::Error as Refusal,
-        formats::{FormatReader, TrackType, probe::Hint},
-        io::{MediaSource, MediaSourceStream},
+        formats::{FormatReader, Track, TrackType, probe::Hint},
+        io::MediaSourceStream,
+        packet::Packet,
     },
     default,
 };
 
 use super::{
     error::RecordingError,
-    kind::Kind,
-    source::{LONGEST, Source, mix, possible_rate},
+    kind::{Found, Kind},
+    mp4, mpeg,
+    ogg::Pages,
+    pieces::Pieces,
+    source::{Source, mix, possible_rate},
+    stream::Stream,
 };
 
 /// A recording whose container has been opened and whose decoder is ready.
@@ -30,73 +36,81 @@ pub(super) struct Packed {
     kind: Kind,
     sample_rate: u32,
     channels: Option<usize>,
+    /// As they were counted when the file was written.
     samples: Option<u64>,
-    promise: Promise,
-}
-
-/// How reliable a container's number of samples is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Promise {
-    /// It was counted when the file was written.
-    Counted,
-    /// It was estimated from the file's length.
-    Estimated,
+    /// Samples of the track that stand before the recording.
+    skip: u64,
+    /// Whether the decoder takes off what the encoder padded.
+    gapless: bool,
+    /// Whether the container's end is not there.
+    cut: bool,
 }
 
 impl Packed {
-    /// Opens a file of `length` bytes, from its beginning.
+    /// Opens a file of `length` bytes.
     pub(super) fn new(
         source: Box<dyn Source>,
         length: u64,
-        kind: Kind,
+        found: Found,
     ) -> Result<Self, RecordingError> {
-        contained(kind, || Self::open(source, length, kind))
+        contained(found.kind, || Self::open(Stream::new(source, length, found)?, found.kind))
     }
 
-    fn open(mut source: Box<dyn Source>, length: u64, kind: Kind) -> Result<Self, RecordingError> {
-        let broken = |refusal| refused(kind, refusal);
-        if kind == Kind::Ogg {
-            whole_ogg(&mut source, length)?;
-        }
-        let stream =
-            MediaSourceStream::new(Box::new(Stream { source, length }), Default::default());
+    fn open(mut stream: Stream, kind: Kind) -> Result<Self, RecordingError> {
+        let pages = match kind {
+            Kind::Ogg => Pages::of(&mut stream)?,
+            _ => Pages { whole: true, chained: false },
+        };
+        let index = match kind {
+            Kind::Mp4 => mp4::index(&mut stream)?,
+            _ => mp4::Index::default(),
+        };
+        let stream = MediaSourceStream::new(Box::new(stream), Default::default());
         let format = default::get_probe()
             .probe(&Hint::new(), stream, Default::default(), Default::default())
             .map_err(|refusal| match refusal {
+                Refusal::Unsupported(_) if kind == Kind::Mp4 => {
+                    broken(kind, None, "it has no index: it may be cut short")
+                }
                 // By its first bytes it is of this kind, but of what follows nothing fits.
-                Refusal::Unsupported(_) => RecordingError::Broken {
-                    container: kind.name(),
-                    problem: "it holds none that can be decoded".into(),
-                },
-                other => broken(other),
+                Refusal::Unsupported(_) if kind == Kind::Mp3 => broken(
+                    kind,
+                    None,
+                    "it holds none that can be decoded; free-format MP3 is not read",
+                ),
+                Refusal::Unsupported(_) => broken(kind, None, "it holds none that can be decoded"),
+                other => refused(kind, None, other),
             })?;
-        let track = format.default_track(TrackType::Audio);
-        let Some((track, codec)) =
-            track.and_then(|track| Some((track, track.codec_params.as_ref()?.audio()?)))
-        else {
-            let unknown = "of a codec that is not known (Opus and Speex are not)";
-            return Err(RecordingError::Unsupported(unknown.into()));
-        };
-        let rate = codec.sample_rate.unwrap_or(0);
-        let sample_rate = possible_rate(rate)
-            .map_err(|problem| RecordingError::Broken { container: kind.name(), problem })?;
+        let (track, codec) = sound(&*format)?;
+        let sample_rate = possible_rate(codec.sample_rate.unwrap_or(0))
+            .map_err(|problem| broken(kind, None, problem))?;
         // Only an encoder that counted says how much it padded; an estimated number must not be used
         // as the end.
-        let promise = match kind {
-            Kind::Mp3 if track.delay.is_none() => Promise::Estimated,
-            _ => Promise::Counted,
+        let gapless = kind != Kind::Mp3 || track.delay.is_some();
+        let counted = match kind {
+            Kind::Mp3 => gapless,
+            Kind::Aac => false,
+            Kind::Mp4 => !index.fragmented,
+            Kind::Ogg => !pages.chained,
+            _ => true,
         };
-        let options = AudioDecoderOptions::default().gapless(promise == Promise::Counted);
-        let decoder = default::get_codecs().make_audio_decoder(codec, &options).map_err(broken)?;
+        let (skip, most) = index.edit.map_or((0, None), |edit| edit.samples(sample_rate));
+        let samples = track.num_frames.filter(|&samples| counted && samples > 0);
+        let samples = samples.map(|n| n.saturating_sub(skip).min(most.unwrap_or(u64::MAX)));
+        let channels = codec.channels.as_ref().map(|channels| channels.count());
+        let (track, decoder) = decoder(&*format, gapless, kind, None)?;
+        let cut = !pages.whole;
         Ok(Self {
-            track: track.id,
-            channels: codec.channels.as_ref().map(|channels| channels.count()),
-            samples: track.num_frames.filter(|&samples| samples > 0),
-            decoder,
             format,
+            decoder,
+            track,
             kind,
             sample_rate,
-            promise,
+            channels,
+            samples,
+            skip,
+            gapless,
+            cut,
         })
     }
 
@@ -112,45 +126,77 @@ impl Packed {
         self.samples
     }
 
-    /// Decodes the first `most` samples, or all if there are fewer.
-    pub(super) fn read(self, most: usize) -> Result<Vec<f32>, RecordingError> {
-        contained(self.kind, || self.decode(most))
+    /// Whether its frames tell how long they are without being decoded.
+    pub(super) fn has_frames(&self) -> bool {
+        matches!(self.kind, Kind::Mp3 | Kind::Aac)
     }
 
-    fn decode(mut self, most: usize) -> Result<Vec<f32>, RecordingError> {
-        let (kind, rate) = (self.kind, self.sample_rate);
-        let broken = |problem: String| RecordingError::Broken { container: kind.name(), problem };
-        let (mut mono, mut all) = (vec![], vec![]);
-        while mono.len() < most {
-            let Some(packet) = self.format.next_packet().map_err(|e| refused(kind, e))? else {
-                break;
+    /// How many samples its frames stand for.
+    pub(super) fn count(mut self) -> Result<u64, RecordingError> {
+        contained(self.kind, || {
+            let (kind, mut samples) = (self.kind, 0_u64);
+            while let Some(packet) =
+                self.format.next_packet().map_err(|e| refused(kind, None, e))?
+            {
+                samples = samples.saturating_add(packet.dur.get());
+            }
+            Ok(samples)
+        })
+    }
+
+    /// Decodes the samples piece by piece, the means over the channels, for as long as more are
+    /// wanted.
+    pub(super) fn decode(
+        self,
+        take: impl FnMut(&[f32]) -> Result<ControlFlow<()>, RecordingError>,
+    ) -> Result<(), RecordingError> {
+        let pieces = Pieces::new(self.sample_rate, self.skip, self.samples, take);
+        contained(self.kind, || self.decode_into(pieces))
+    }
+
+    fn decode_into<T>(mut self, mut pieces: Pieces<T>) -> Result<(), RecordingError>
+    where
+        T: FnMut(&[f32]) -> Result<ControlFlow<()>, RecordingError>,
+    {
+        let kind = self.kind;
+        let (mut all, mut mono, mut last) = (vec![], vec![], None);
+        loop {
+            let at = Some(pieces.seconds());
+            let packet = match self.format.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => break,
+                // One recording ends and another begins.
+                Err(Refusal::ResetRequired) => {
+                    (self.track, self.decoder) = decoder(&*self.format, self.gapless, kind, at)?;
+                    continue;
+                }
+                Err(refusal) => return Err(refused(kind, at, refusal)),
             };
             if packet.track_id != self.track {
                 continue;
             }
-            let decoded = self.decoder.decode(&packet).map_err(|e| refused(kind, e))?;
-            if decoded.spec().rate() != rate {
-                let other = decoded.spec().rate();
-                return Err(broken(format!("its rate changes from {rate} Hz to {other} Hz")));
-            }
-            if decoded.num_planes() > 0 {
+            let decoded = self.decoder.decode(&packet).map_err(|e| refused(kind, at, e))?;
+            let (rate, channels) = (decoded.spec().rate(), decoded.num_planes());
+            mono.clear();
+            if channels > 0 {
                 decoded.copy_to_vec_interleaved::<f32>(&mut all);
-                mix(&all, decoded.num_planes(), &mut mono);
+                mix(&all, channels, &mut mono);
             }
-            if mono.len().min(most) as u64 > LONGEST {
-                return Err(RecordingError::TooLong { most: LONGEST, rate });
+            // A file whose end is not there is heard to where it breaks, to say so.
+            if pieces.give(rate, &mono)?.is_break() && !self.cut {
+                return Ok(());
             }
+            last = Some(packet);
         }
-        mono.truncate(most);
-        let found = mono.len() as u64;
+        let is_whole = pieces.finish()?;
+        let (found, rate, at) = (pieces.found(), self.sample_rate, Some(pieces.seconds()));
         match self.samples {
-            Some(promised)
-                if self.promise == Promise::Counted && found < promised.min(most as u64) =>
-            {
-                Err(RecordingError::CutShort { promised, found })
+            _ if self.cut => Err(broken(kind, at, "its last page is not there: it is cut short")),
+            Some(promised) if !is_whole => Err(RecordingError::CutShort { promised, found, rate }),
+            None if kind == Kind::Mp3 && ends_torn(self.format, last.as_ref())? => {
+                Err(broken(kind, at, "it is cut short, within a frame"))
             }
-            _ if found == 0 && most > 0 => Err(RecordingError::Empty),
-            _ => Ok(mono),
+            _ => Ok(()),
         }
     }
 }
@@ -167,6 +213,45 @@ impl fmt::Debug for Packed {
     }
 }
 
+/// The track of sound, and how it is coded.
+fn sound(format: &dyn FormatReader) -> Result<(&Track, &AudioCodecParameters), RecordingError> {
+    let track = format.default_track(TrackType::Audio).ok_or_else(unknown)?;
+    let codec = track.codec_params.as_ref().and_then(|codec| codec.audio()).ok_or_else(unknown)?;
+    Ok((track, codec))
+}
+
+/// The number of the track of sound, and a decoder for it.
+fn decoder(
+    format: &dyn FormatReader,
+    gapless: bool,
+    kind: Kind,
+    at: Option<f64>,
+) -> Result<(u32, Box<dyn AudioDecoder>), RecordingError> {
+    let (track, codec) = sound(format)?;
+    let registry = default::get_codecs();
+    registry.get_audio_decoder(codec.codec).ok_or_else(unknown)?;
+    let options = AudioDecoderOptions::default().gapless(gapless);
+    let decoder = registry.make_audio_decoder(codec, &options);
+    Ok((track.id, decoder.map_err(|refusal| refused(kind, at, refusal))?))
+}
+
+/// Whether an MP3 ends within the frame behind the last that is whole.
+fn ends_torn(format: Box<dyn FormatReader>, last: Option<&Packet>) -> io::Result<bool> {
+    /// More than any two frames.
+    const TAIL: u64 = 1 << 13;
+
+    let Some(last) = last.map(|packet| &packet.data[..]).filter(|data| !data.is_empty()) else {
+        return Ok(false);
+    };
+    let mut file = format.into_inner();
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut tail = vec![];
+    file.take(TAIL).read_to_end(&mut tail)?;
+    let begins = tail.windows(last.len()).rposition(|bytes| bytes == last);
+    Ok(begins.is_some_and(|at| mpeg::is_torn(&tail[at + last.len()..])))
+}
+
 /// Runs the library on a file that may be broken in ways that it did not think of (a product of
 /// channels and bits that overflows, say): a panic is an error of this file, and not the end of all.
 fn contained<T>(
@@ -174,13 +259,20 @@ fn contained<T>(
     work: impl FnOnce() -> Result<T, RecordingError>,
 ) -> Result<T, RecordingError> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        let problem = "decoding it failed in a way that it should not".into();
-        Err(RecordingError::Broken { container: kind.name(), problem })
+        Err(broken(kind, None, "decoding it failed in a way that it should not"))
     })
 }
 
+fn broken(kind: Kind, at: Option<f64>, problem: impl Into<String>) -> RecordingError {
+    RecordingError::Broken { container: kind.name(), problem: problem.into(), at }
+}
+
+fn unknown() -> RecordingError {
+    RecordingError::Unsupported("of a codec that is not known (Opus and Speex are not)".into())
+}
+
 /// What the library says, for a person.
-fn refused(kind: Kind, refusal: Refusal) -> RecordingError {
+fn refused(kind: Kind, at: Option<f64>, refusal: Refusal) -> RecordingError {
     let problem = match refusal {
         Refusal::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => "it is cut short".into(),
         Refusal::IoError(e) if e.raw_os_error().is_some() => return RecordingError::Io(e),
@@ -191,59 +283,5 @@ fn refused(kind: Kind, refusal: Refusal) -> RecordingError {
         Refusal::DecodeError(what) | Refusal::LimitError(what) => what.to_owned(),
         other => other.to_string(),
     };
-    RecordingError::Broken { container: kind.name(), problem }
-}
-
-/// Checks that an Ogg file ends with a last page (RFC 3533, §6), the only sign that it is whole.
-fn whole_ogg(source: &mut Box<dyn Source>, length: u64) -> Result<(), RecordingError> {
-    /// The longest page: a header, 255 segments, and their lengths.
-    const LONGEST_PAGE: u64 = 27 + 255 + 255 * 255;
-    const LAST: u8 = 4;
-
-    source.seek(SeekFrom::Start(length.saturating_sub(LONGEST_PAGE)))?;
-    let mut end = Vec::with_capacity(length.min(LONGEST_PAGE) as usize);
-    source.by_ref().take(LONGEST_PAGE).read_to_end(&mut end)?;
-    source.rewind()?;
-    let page = end.windows(4).rposition(|magic| magic == b"OggS").map_or(&[][..], |at| &end[at..]);
-    let whole = page.get(27..).is_some_and(|rest| {
-        let segments = usize::from(page[26]);
-        let lengths = rest.get(..segments);
-        let size = lengths.map(|lengths| lengths.iter().map(|&n| usize::from(n)).sum::<usize>());
-        size.is_some_and(|size| rest.len() >= segments + size) && page[5] & LAST != 0
-    });
-    match whole {
-        true => Ok(()),
-        false => Err(RecordingError::Broken {
-            container: Kind::Ogg.name(),
-            problem: "its last page is not there: it is cut short".into(),
-        }),
-    }
-}
-
-/// A source as the library takes it.
-struct Stream {
-    source: Box<dyn Source>,
-    length: u64,
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.source.read(buffer)
-    }
-}
-
-impl Seek for Stream {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.source.seek(to)
-    }
-}
-
-impl MediaSource for Stream {
-    fn is_seekable(&self) -> bool {
-        true
-    }
-
-    fn byte_len(&self) -> Option<u64> {
-        Some(self.length)
-    }
+    broken(kind, at, problem)
 }

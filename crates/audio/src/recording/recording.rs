@@ -3,30 +3,44 @@
 use std::{
     fmt,
     fs::File,
-    io::{BufRead, BufReader, Cursor, Seek},
+    io::{BufReader, Cursor, Seek, SeekFrom},
+    ops::ControlFlow,
     path::Path,
 };
 
-use super::{error::RecordingError, kind::Kind, packed::Packed, source::Source, wav::Wav};
+use super::{
+    au,
+    error::RecordingError,
+    kind::Kind,
+    packed::Packed,
+    pcm::Pcm,
+    source::{LONGEST, Source},
+    wav,
+};
 
 /// The largest float that can be meant: the full scale of 32-bit integers, for files of integers
 /// that were stored as floats.
 const LOUDEST: f32 = 2_147_483_648.;
 
-/// An open recording whose header has been read: WAV, FLAC, MP3, Ogg Vorbis or AIFF,
-/// recognised by its contents.
+/// An open recording whose header has been read: WAV, FLAC, MP3, AAC (bare or in MPEG-4), ALAC, Ogg
+/// Vorbis, AIFF or AU, recognised by its contents.
 #[derive(Debug)]
 pub struct Recording(Container);
 
 #[derive(Debug)]
 enum Container {
-    Wav(Wav),
+    Pcm(Pcm),
     Packed(Packed),
 }
 
 impl Recording {
     /// Endings of the files that are recordings, in lower case, without the dot.
     pub const EXTENSIONS: &[&str] = Kind::EXTENSIONS;
+
+    /// Whether a file that starts with these bytes is a recording.
+    pub fn starts(start: &[u8]) -> bool {
+        Kind::starts(start)
+    }
 
     /// Opens a file and reads its header.
     ///
@@ -53,24 +67,23 @@ impl Recording {
         Self::from_source(Box::new(Cursor::new(bytes)), length)
     }
 
-    fn from_source(source: Box<dyn Source>, length: u64) -> Result<Self, RecordingError> {
-        let mut file = BufReader::new(source);
-        let start = file.fill_buf()?;
-        let kind = Kind::of(&start[..start.len().min(Kind::BYTES)]);
-        Ok(Self(match kind.map_err(RecordingError::Foreign)? {
-            Kind::Wav => Container::Wav(Wav::new(file, length)?),
-            kind => {
-                let mut source = file.into_inner();
-                source.rewind()?;
-                Container::Packed(Packed::new(source, length, kind)?)
+    fn from_source(mut source: Box<dyn Source>, length: u64) -> Result<Self, RecordingError> {
+        let found = Kind::find(&mut *source)?.map_err(RecordingError::Foreign)?;
+        Ok(Self(match found.kind {
+            kind @ (Kind::Wav | Kind::Au) => {
+                source.seek(SeekFrom::Start(found.start))?;
+                let (file, length) = (BufReader::new(source), length - found.start);
+                let open = if kind == Kind::Wav { wav::open } else { au::open };
+                Container::Pcm(open(file, length)?)
             }
+            _ => Container::Packed(Packed::new(source, length, found)?),
         }))
     }
 
     /// Samples a second, in Hz.
     pub fn sample_rate(&self) -> u32 {
         match &self.0 {
-            Container::Wav(wav) => wav.sample_rate(),
+            Container::Pcm(pcm) => pcm.format.sample_rate,
             Container::Packed(packed) => packed.sample_rate(),
         }
     }
@@ -78,48 +91,106 @@ impl Recording {
     /// The number of channels, at least 1; `None`: only its samples tell.
     pub fn channels(&self) -> Option<usize> {
         match &self.0 {
-            Container::Wav(wav) => Some(wav.channels().into()),
+            Container::Pcm(pcm) => Some(pcm.format.channels.into()),
             Container::Packed(packed) => packed.channels(),
         }
     }
 
-    /// Samples a channel, by the header. An MP3 without one is estimated; `None`: only its samples
-    /// tell.
+    /// Samples a channel, by the header; `None`: only what follows tells.
     pub fn samples(&self) -> Option<u64> {
         match &self.0 {
-            Container::Wav(wav) => Some(wav.samples()),
+            Container::Pcm(pcm) => Some(pcm.samples),
             Container::Packed(packed) => packed.samples(),
         }
     }
 
-    /// Its length in seconds, by the header or else by decoding it.
+    /// Samples a channel: by the header, else by its frames (an MP3 without a tag), or else by decoding
+    /// it.
     ///
     /// # Errors
-    /// As [`read`](Self::read), where it has to be decoded.
+    /// As [`verify`](Self::verify), where the header does not tell.
+    pub fn count(self) -> Result<u64, RecordingError> {
+        match self.0 {
+            Container::Pcm(pcm) => Ok(pcm.samples),
+            Container::Packed(packed) => match packed.samples() {
+                Some(samples) => Ok(samples),
+                None if packed.has_frames() => packed.count(),
+                None => Self(Container::Packed(packed)).verify(),
+            },
+        }
+    }
+
+    /// Its length in seconds, by its [count](Self::count) of samples.
+    ///
+    /// # Errors
+    /// As [`count`](Self::count).
     pub fn seconds(self) -> Result<f64, RecordingError> {
         let rate = f64::from(self.sample_rate());
-        let samples = match self.samples() {
-            Some(samples) => samples,
-            None => self.read(usize::MAX)?.len() as u64,
-        };
-        Ok(samples as f64 / rate)
+        Ok(self.count()? as f64 / rate)
     }
 
     /// Decodes the first `most` samples, or all if there are fewer. Integers are scaled to -1..1,
-    /// floats stay as they are, channels are averaged.
+    /// floats stay as they are, channels are averaged. What follows the first recording of a file is
+    /// brought to its rate.
     ///
     /// # Errors
-    /// If the file cannot be read, ends before its header says, holds no samples or more than
-    /// 2²⁷ of those that are asked for, or if a float is infinite, not a number, or above all that
-    /// can be meant.
+    /// If the file cannot be read, holds no samples or more than 2²⁷ of those that are asked for, if
+    /// a float is infinite, not a number, or above all that can be meant, or if the file ends before
+    /// its header says and either the header alone tells so, as WAV's does, or the end is among what
+    /// is asked for.
     pub fn read(self, most: usize) -> Result<Vec<f32>, RecordingError> {
-        let mono = match self.0 {
-            Container::Wav(wav) => wav.read(most)?,
-            Container::Packed(packed) => packed.read(most)?,
+        let rate = self.sample_rate();
+        let too_long = RecordingError::TooLong { most: LONGEST, rate };
+        let mut mono = match &self.0 {
+            // No more than the file holds, which was checked when it was opened.
+            Container::Pcm(pcm) => match pcm.samples.min(most as u64) {
+                count if count > LONGEST => return Err(too_long),
+                count => Vec::with_capacity(count as usize),
+            },
+            Container::Packed(_) => vec![],
         };
-        match mono.iter().position(|x| x.is_nan() || x.abs() > LOUDEST) {
-            Some(at) => Err(RecordingError::NotSound { at: at as u64, value: mono[at] }),
-            None => Ok(mono),
+        let mut too_long = Some(too_long);
+        self.decode(most as u64, |samples| {
+            mono.extend_from_slice(samples);
+            too_long.take_if(|_| mono.len() as u64 > LONGEST).map_or(Ok(()), Err)
+        })?;
+        Ok(mono)
+    }
+
+    /// Decodes it to its end, however long it is, and returns the number of samples a channel.
+    ///
+    /// # Errors
+    /// If it cannot be decoded to its end, or holds no samples.
+    pub fn verify(self) -> Result<u64, RecordingError> {
+        let mut samples = 0;
+        self.decode(u64::MAX, |piece| {
+            samples += piece.len() as u64;
+            Ok(())
+        })?;
+        Ok(samples)
+    }
+
+    /// Decodes the first `most` samples piece by piece.
+    fn decode(
+        self,
+        most: u64,
+        mut take: impl FnMut(&[f32]) -> Result<(), RecordingError>,
+    ) -> Result<(), RecordingError> {
+        let mut heard = 0;
+        let take = |samples: &[f32]| {
+            let samples = &samples[..(most - heard).min(samples.len() as u64) as usize];
+            if let Some(at) = samples.iter().position(|x| x.is_nan() || x.abs() > LOUDEST) {
+                let value = samples[at];
+                return Err(RecordingError::NotSound { at: heard + at as u64, value });
+            }
+            heard += samples.len() as u64;
+            take(samples)?;
+            Ok(if heard < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        };
+        match self.0 {
+            Container::Pcm(pcm) => pcm.decode(take)?,
+            Container::Packed(packed) => packed.decode(take)?,
         }
+        if heard == 0 && most > 0 { Err(RecordingError::Empty) } else { Ok(()) }
     }
 }

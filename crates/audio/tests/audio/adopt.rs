@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use crosstune_audio::{AudioOptions, AudioSettings};
+use crosstune_audio::{AudioOptions, AudioSettings, Long};
 use crosstune_core::{
     Batch, Checkpoint, Device, FitOptions, Freeze, Fresh, Input, LoadParts, Modality, Model,
     Origin, Pretrained, Trainer, VarBuilder, WeightSource, seed,
@@ -37,12 +37,12 @@ fn reopened(audio: &AudioSettings) -> AudioSettings {
 /// and opens what was saved. Returns the shape of the batch.
 fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     seed(1);
-    let (mut audio, source) = adopt(file, options);
+    // Both recordings are longer than what the smallest of models take.
+    let (mut audio, source) = adopt(file, AudioOptions { long: Some(Long::Cut), ..options });
     let inputs = [digit("0_gb-f4_0.wav"), digit("1_caribbean-m6_0.wav")];
     audio.survey(&[&inputs[0], &inputs[1]]);
     let samples = inputs.each_ref().map(|input| audio.read(input).unwrap());
-    audio.fit_normalization(&[samples[0].shallow_clone(), samples[1].shallow_clone()]);
-    assert!(audio.scale().is_none());
+    assert!(audio.moments(&samples[0]).is_none() && audio.scale().is_none());
     let batch = audio.batch(&[&samples[0], &samples[1]]);
 
     let labels = vec!["zero".to_string(), "one".to_string()];
@@ -82,7 +82,8 @@ fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
 #[test]
 fn a_wav2vec2_tunes_to_digits() {
     // 256 places, every 20 samples, of a field of 30.
-    assert_eq!(tunes("tiny-wav2vec2", AudioOptions::default()), [2, 255 * 20 + 30]);
+    let options = AudioOptions { frames: Some(256), ..AudioOptions::default() };
+    assert_eq!(tunes("tiny-wav2vec2", options), [2, 255 * 20 + 30]);
 }
 
 #[test]
@@ -122,6 +123,21 @@ fn an_ast_for_shorter_recordings_has_the_first_positions_in_time() {
     assert_eq!(grid(&short), grid(&whole).narrow(1, 0, 6));
 }
 
+/// As its library does, or in windows where the model's positions end.
+#[test]
+fn a_published_model_takes_all_of_a_recording() {
+    for (file, windows) in [("tiny-whisper", 2..9), ("tiny-ast", 2..9), ("tiny-wav2vec2", 1..2)] {
+        let source = Pretrained::open(fixture(file)).unwrap();
+        let mut audio = AudioSettings::default();
+        Model::pretrained(&source, &mut audio, |_, _| Ok(vec![]), Device::Cpu).unwrap();
+        let input = digit("0_gb-f4_0.wav");
+        let extent = audio.extent(&input).unwrap().unwrap();
+        assert_eq!(extent.taken, extent.whole, "{file}");
+        let found = audio.windows(&audio.read(&input).unwrap()).len();
+        assert!(windows.contains(&found), "{file}: {found}");
+    }
+}
+
 #[test]
 fn a_model_of_sound_classifies_with_its_own_head() {
     for (file, input) in
@@ -129,7 +145,7 @@ fn a_model_of_sound_classifies_with_its_own_head() {
     {
         let source = Pretrained::open(fixture(file)).unwrap();
         let mut audio = AudioSettings::new(AudioOptions::default()).unwrap();
-        let model = Model::pretrained(&source, &mut audio, || Ok(vec![]), Device::Cpu).unwrap();
+        let model = Model::pretrained(&source, &mut audio, |_, _| Ok(vec![]), Device::Cpu).unwrap();
         assert_eq!(model.report().fresh, Vec::<String>::new());
         assert_eq!(model.spec().labels, ["heron", "stork", "crane"]);
         let expected = Checkpoint::open(fixture(file).join("expected.safetensors")).unwrap();
@@ -141,12 +157,12 @@ fn a_model_of_sound_classifies_with_its_own_head() {
 }
 
 #[test]
-fn base_models_hear_padding_and_large_ones_mask_it() {
+fn padding_is_masked() {
     let folder = tempfile::tempdir().unwrap();
     let record = |name, length| {
         Input::File(write(folder.path(), name, spec(16_000), tone(440., 16_000, length)))
     };
-    for (file, masks) in [("tiny-hubert", false), ("tiny-hubert-large", true)] {
+    for file in ["tiny-hubert", "tiny-hubert-large"] {
         let (audio, _) = adopt(file, AudioOptions::default());
         let [a, b] = [record("a.wav", 500), record("b.wav", 300)].map(|i| audio.read(&i).unwrap());
         // Each by itself.
@@ -155,12 +171,9 @@ fn base_models_hear_padding_and_large_ones_mask_it() {
         assert!((variance - 1.).abs().double_value(&[]) < 1e-5);
         let batch = audio.batch(&[&a, &b]);
         assert_eq!(batch.x.get(1).narrow(0, 300, 200), Tensor::zeros([200], crate::FLOAT));
-        assert_eq!(batch.attention_mask.is_some(), masks, "{file}");
-        if let Some(mask) = batch.attention_mask {
-            let kept: Vec<i64> =
-                mask.sum_dim_intlist([1].as_slice(), false, None).try_into().unwrap();
-            assert_eq!(kept, [500, 300]);
-        }
+        let mask = batch.attention_mask.unwrap();
+        let kept: Vec<i64> = mask.sum_dim_intlist([1].as_slice(), false, None).try_into().unwrap();
+        assert_eq!(kept, [500, 300], "{file}");
         // One sample is followed by silence, so that there is a place for it.
         assert_eq!(audio.read(&record("c.wav", 1)).unwrap().size(), [30]);
     }

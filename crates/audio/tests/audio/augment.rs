@@ -51,7 +51,7 @@ fn each_choice_varies_by_the_seed_alone() {
     ] {
         let mut audio = settings(augment.clone());
         let kept = audio.read_for_training(&input).unwrap();
-        audio.fit_normalization(&[kept.shallow_clone()]);
+        audio.fit_normalization(&audio.moments(&kept).unwrap());
         let before = kept.copy();
         let [a, b, c] = [1, 1, 2].map(|seed| audio.augment(&kept, &mut rng(seed)));
         assert_eq!(a, b, "{augment:?}");
@@ -61,7 +61,8 @@ fn each_choice_varies_by_the_seed_alone() {
         assert_eq!(kept, before, "{augment:?} changed what was kept");
         // The scale is that of what is heard, however training samples are kept.
         let mut plain = settings(Augment::default());
-        plain.fit_normalization(&[plain.read(&input).unwrap()]);
+        let read = plain.read(&input).unwrap();
+        plain.fit_normalization(&plain.moments(&read).unwrap());
         assert_eq!(audio.scale(), plain.scale());
         let again: AudioSettings =
             serde_json::from_str(&serde_json::to_string(&audio).unwrap()).unwrap();
@@ -75,7 +76,7 @@ fn a_mask_hides_behind_the_mean_of_the_training_set() {
     let (mut audio, input) =
         (settings(Augment { masks: Some(3), ..Augment::default() }), input(&folder));
     let kept = audio.read_for_training(&input).unwrap();
-    audio.fit_normalization(&[kept.shallow_clone()]);
+    audio.fit_normalization(&audio.moments(&kept).unwrap());
     let varied = audio.augment(&kept, &mut rng(5));
     let hidden = varied.ne_tensor(&kept);
     let scaled = audio.batch(&[&varied]).x.squeeze_dim(0);
@@ -91,7 +92,8 @@ fn models_of_sound_are_varied_too() {
         Augment { shift_ms: Some(50.), masks: Some(1), noise_db: Some(20.), gain_db: Some(3.) };
     for file in ["tiny-wav2vec2", "tiny-whisper", "tiny-ast", "tiny-honk/res8.pt"] {
         for long in [Long::Cut, Long::Crop, Long::Windows] {
-            let options = AudioOptions { augment: augment.clone(), long, ..Default::default() };
+            let options =
+                AudioOptions { augment: augment.clone(), long: Some(long), ..Default::default() };
             let mut audio = AudioSettings::new(options).unwrap();
             let source = crosstune_core::Pretrained::open(fixture(file)).unwrap();
             audio.adopt(&source).unwrap();
@@ -135,7 +137,8 @@ fn any_recording_can_be_varied() {
     for length in [1, 2, 79, 800] {
         let path = write(folder.path(), "a.wav", spec(8000), tone(440., 8000, length));
         for long in [Long::Cut, Long::Crop, Long::Windows] {
-            let options = AudioOptions { augment: augment.clone(), long, ..Default::default() };
+            let options =
+                AudioOptions { augment: augment.clone(), long: Some(long), ..Default::default() };
             let audio = AudioSettings::new(options).unwrap();
             let kept = audio.read_for_training(&Input::File(path.clone())).unwrap();
             for seed in 0..20 {

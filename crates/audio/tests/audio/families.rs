@@ -105,14 +105,14 @@ fn frames(file: &str, folder: &str) -> Rebuilt {
     model
 }
 
-/// With and without the mask.
+/// Of one length without a mask; and with it, each as it is alone.
 fn waveforms(folder: &str, expected: &str) {
     let model = Rebuilt::new(folder, expected);
     let waveform = || model.want("waveform");
     model.agrees(&Batch { x: waveform(), attention_mask: None }, "", None);
     let mask = |name| model.want(name).to_kind(Kind::Bool);
     let batch = Batch { x: waveform(), attention_mask: Some(mask("mask")) };
-    model.agrees(&batch, ".masked", Some(&mask("mask.frames")));
+    model.agrees(&batch, ".alone", Some(&mask("mask.frames")));
     let masked = |name: &String| name.ends_with("masked_spec_embed");
     assert_eq!(model.report.unused.iter().find(|name| !masked(name)), None);
 }

@@ -29,7 +29,7 @@ fn frames_hold_what_was_asked_for() {
         let sample = audio.read(&Input::File(path.clone())).unwrap();
         assert_eq!(sample, Tensor::from_slice(&want).view([-1, width]), "{features}");
         // Brought to a scale, kept in a run folder, and shown to an embedder in that width.
-        audio.fit_normalization(&[sample.shallow_clone()]);
+        audio.fit_normalization(&audio.moments(&sample).unwrap());
         assert_eq!(audio.scale().unwrap().mean.len(), width as usize);
         let json = serde_json::to_string(&audio).unwrap();
         let again: AudioSettings = serde_json::from_str(&json).unwrap();

@@ -11,7 +11,7 @@ fn settings(long: Long, overlap: Option<f64>) -> AudioSettings {
     let options = AudioOptions {
         sample_rate: Some(8000),
         frames: Some(50),
-        long,
+        long: Some(long),
         overlap,
         ..AudioOptions::default()
     };
@@ -89,7 +89,8 @@ fn models_of_sound_hear_windows_of_their_own_length() {
     let input = rising(&folder, 16_000);
     for (file, size) in [("tiny-whisper", vec![40, 8]), ("tiny-ast", vec![24, 16])] {
         let mut audio =
-            AudioSettings::new(AudioOptions { long: Long::Windows, ..Default::default() }).unwrap();
+            AudioSettings::new(AudioOptions { long: Some(Long::Windows), ..Default::default() })
+                .unwrap();
         audio.adopt(&Pretrained::open(fixture(file)).unwrap()).unwrap();
         let windows = audio.windows(&audio.read(&input).unwrap());
         assert!(windows.len() > 5, "{file}: {}", windows.len());
@@ -121,7 +122,7 @@ fn silence_is_trimmed_before_the_rest_is_cut() {
 #[test]
 fn choices_are_checked_and_kept() {
     let refused = |long, overlap| {
-        let options = AudioOptions { long, overlap, ..AudioOptions::default() };
+        let options = AudioOptions { long: Some(long), overlap, ..AudioOptions::default() };
         AudioSettings::new(options).unwrap_err().to_string()
     };
     assert_eq!(refused(Long::Windows, Some(1.)), "--overlap: expected 0 to 0.95, got 1");

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crosstune_audio::{AudioOptions, AudioSettings, Normalization};
 use crosstune_core::{
-    FeatureShape, Features, Fresh, Input, Modality, Pretrained, VarBuilder, error::one_line,
+    FeatureShape, Features, Fresh, Input, Modality, Moments, Pretrained, VarBuilder,
+    error::one_line,
 };
 use tch::{Device, IndexOp, Kind, Tensor, nn::VarStore};
 
@@ -62,7 +63,7 @@ fn a_survey_settles_rate_and_length() {
     // Both are kept in range.
     let mut audio = settings(AudioOptions::default());
     survey(&mut audio, &inputs[19..20]);
-    assert_eq!((audio.options().sample_rate, audio.options().frames), (Some(16_000), Some(256)));
+    assert_eq!((audio.options().sample_rate, audio.options().frames), (Some(16_000), Some(512)));
     let mut audio = settings(AudioOptions::default());
     survey(&mut audio, &[record(20, 100, 3)]);
     assert_eq!((audio.options().sample_rate, audio.options().frames), (Some(1000), Some(16)));
@@ -115,7 +116,8 @@ fn a_batch_is_padded_and_tells_what_it_keeps() {
     assert!(equal.attention_mask.is_none());
     assert_eq!(equal.x, Tensor::stack(&[&a, &a], 0));
 
-    audio.fit_normalization(&[a.shallow_clone(), b.shallow_clone(), c.shallow_clone()]);
+    let moments = [&a, &b, &c].map(|x| audio.moments(x).unwrap());
+    audio.fit_normalization(&moments.into_iter().collect());
     let batch = audio.batch(&[&a, &b, &c]);
     assert_eq!((batch.x.size(), batch.x.kind()), (vec![3, 5, 40], Kind::Float));
     let mask = batch.attention_mask.unwrap();
@@ -139,13 +141,14 @@ fn a_scale_measures_many_samples_and_leaves_silence_alone() {
             x
         })
         .collect();
-    let scale = Normalization::measure(samples.iter().map(Tensor::shallow_clone)).unwrap();
+    let moments = samples.iter().map(Normalization::moments).collect();
+    let scale = Normalization::of(&moments).unwrap();
     let (variance, mean) = Tensor::cat(&samples, 0).var_mean_correction(0, 0, false);
     assert!(Tensor::from_slice(&scale.mean).allclose(&mean, 1e-5, 1e-5, false));
     assert_eq!(scale.std[3], 1.);
     let _ = variance.i(3).fill_(1.);
     assert!(Tensor::from_slice(&scale.std).allclose(&variance.sqrt(), 1e-4, 1e-5, false));
-    assert_eq!(Normalization::measure([]), None);
+    assert_eq!(Normalization::of(&Moments::default()), None);
 }
 
 #[test]
@@ -154,7 +157,7 @@ fn silence_trains_without_a_nan() {
     let silence = Input::File(write(folder.path(), "a.wav", spec(8000), [0_i16; 4000]));
     let mut audio = at_8_khz();
     let sample = audio.read(&silence).unwrap();
-    audio.fit_normalization(&[sample.shallow_clone()]);
+    audio.fit_normalization(&audio.moments(&sample).unwrap());
     let x = audio.batch(&[&sample]).x;
     assert!(x.abs().max().double_value(&[]) < 1e-5);
 }
@@ -169,7 +172,8 @@ fn settings_survive_being_saved() {
     assert_eq!(again(&audio).options(), audio.options());
     let input = recording(folder.path(), "a.wav", 11_025, 11_025);
     audio.survey(&[&input]);
-    audio.fit_normalization(&[audio.read(&input).unwrap()]);
+    let read = audio.read(&input).unwrap();
+    audio.fit_normalization(&audio.moments(&read).unwrap());
     let other = again(&audio);
     assert_eq!((other.options(), other.scale()), (audio.options(), audio.scale()));
     let (a, b) = (audio.read(&input).unwrap(), other.read(&input).unwrap());
@@ -280,7 +284,8 @@ fn a_picture_of_a_recording_does_not_hang_on_its_batch() {
     audio.adopt(&Pretrained::open(design).unwrap()).unwrap();
     // Far from zero, as log-mel frames are.
     let [a, b] = [40, 9].map(|t| Tensor::randn([t, 40], (Kind::Float, Device::Cpu)) - 5.);
-    audio.fit_normalization(&[a.shallow_clone(), b.shallow_clone()]);
+    let moments = [&a, &b].map(|x| audio.moments(x).unwrap());
+    audio.fit_normalization(&moments.into_iter().collect());
     let together = audio.batch(&[&a, &b]).x;
     assert_eq!(together.i(1), audio.batch(&[&b]).x.i(0));
     assert_eq!(together.i(1).i(9..).abs().max().double_value(&[]), 0.);

@@ -129,26 +129,26 @@ fn broken_files_are_told_apart() {
     for (file, says) in [
         (
             vec![],
-            "not a recording of a kind that can be read (WAV, FLAC, MP3, Ogg Vorbis, AIFF): it is empty",
+            "not a recording of a kind that can be read (WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, AU): it is empty",
         ),
         (
             b"RIFF\0\0".to_vec(),
-            "not a recording of a kind that can be read (WAV, FLAC, MP3, Ogg Vorbis, AIFF): it ends after 6 bytes",
+            "not a recording of a kind that can be read (WAV, FLAC, MP3, AAC, Ogg Vorbis, AIFF, AU): it ends after 6 bytes",
         ),
         (
             b"ID3\x03\0\0\0\0\0\0\0\0".to_vec(),
             "its MP3 data is broken: it holds none that can be decoded",
         ),
-        (vec![0xff; 500], "not a recording of a kind that can be read (WAV, FLAC, MP3, Ogg"),
+        (vec![0xff; 500], "not a recording of a kind that can be read (WAV, FLAC, MP3, AAC, Ogg"),
         (b"fLaC\0\0\0\x22\x10\0\x10\0".to_vec(), "its FLAC data is broken: it is cut short"),
-        (vec![b'a'; 500], "not a recording of a kind that can be read (WAV, FLAC, MP3, Ogg"),
+        (vec![b'a'; 500], "not a recording of a kind that can be read (WAV, FLAC, MP3, AAC, Ogg"),
         (
             by_hand(plain, 8000, b"", 96_000, &data[..]),
-            "the header promises 48,000 samples, the file holds 50: it is cut short",
+            "the header promises 48,000 samples, the file holds 50, 0.01 of 6.00 s: it is cut short",
         ),
         (
             by_hand(plain, 8000, b"", u32::MAX - 1, &data),
-            "the header promises 2,147,483,647 samples, the file holds 50: it is cut short",
+            "the header promises 2,147,483,647 samples, the file holds 50, 0.01 of 268435.46 s: it is cut short",
         ),
         (by_hand(plain, 8000, b"", 0, &[]), "it holds no samples"),
         (by_hand(plain, 8000, b"", u32::MAX, &[]), "it holds no samples"),
@@ -178,8 +178,8 @@ fn broken_files_are_told_apart() {
         (by_hand([1, 1, 2, 12], 8000, b"", 100, &data), "its samples are 12-bit integers: convert"),
         (by_hand([3, 1, 2, 16], 8000, b"", 96, &data), "its samples are 16-bit floats: convert"),
         (
-            by_hand([7, 1, 1, 8], 8000, b"", 100, &data),
-            "its samples are compressed (µ-law): convert",
+            by_hand([2, 1, 1, 4], 8000, b"", 100, &data),
+            "its samples are compressed (ADPCM): convert",
         ),
         (
             by_hand([99, 1, 1, 8], 8000, b"", 100, &data),

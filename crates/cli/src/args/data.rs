@@ -1,10 +1,10 @@
 //! The options that say how a data set is read, as clap reads them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
-use crosstune_core::{Dataset, Layout, Modality, Task};
+use crosstune_core::{Dataset, Layout, Modality, Spec, Task, data::TableFormat, files::read_json};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,8 @@ pub(crate) const LAYOUT: &str = "layout.json";
 /// Where labelled samples are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
-    /// Labelled samples: a folder per class (optionally below train/ and test/), or a table (.csv,
-    /// .tsv, .jsonl or .parquet), or a folder of tables
+    /// Labelled samples: a folder per class (optionally below train/ and test/), or a table (CSV,
+    /// TSV, JSON Lines or Parquet), or a folder of tables
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
     /// Labelled samples to test on [default: the test split of --data]
@@ -25,19 +25,71 @@ pub(crate) struct DataArgs {
 
 impl DataArgs {
     /// The data set, with all its splits.
-    pub(crate) fn open<M: Modality>(&self, layout: &LayoutArgs) -> Result<Dataset> {
-        let layout = layout.layout::<M>()?;
-        let data = Dataset::open(&self.data, &layout)?;
+    pub(crate) fn open(&self, layout: &Layout) -> Result<Dataset> {
+        let data = Dataset::open(&self.data, layout)?;
         Ok(match &self.eval_data {
-            Some(path) => data.with_test(path, &layout)?,
+            Some(path) => data.with_test(path, layout)?,
             None => data,
         })
     }
 }
 
+/// How inputs are found in tables.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Data layout")]
+pub(crate) struct InputArgs {
+    /// Format of tables, if neither what they hold nor their names tell it
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[serde(default, skip)]
+    format: Option<FormatArg>,
+    /// The table's column of inputs: a name, or a number counted from 1
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(default)]
+    input_column: Option<String>,
+    /// The table's column of second sentences, for sentence pairs
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(default)]
+    pair_column: Option<String>,
+}
+
+impl InputArgs {
+    /// What is given here, and from `saved` what is not.
+    fn or(self, saved: Self) -> Self {
+        Self {
+            format: self.format,
+            input_column: self.input_column.or(saved.input_column),
+            pair_column: self.pair_column.or(saved.pair_column),
+        }
+    }
+}
+
+/// The formats of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// Values separated by commas or semicolons
+    Csv,
+    /// Values separated by tabs
+    Tsv,
+    /// A JSON object in each line
+    Jsonl,
+    /// Apache Parquet
+    Parquet,
+}
+
+impl From<FormatArg> for TableFormat {
+    fn from(arg: FormatArg) -> Self {
+        match arg {
+            FormatArg::Csv => Self::Csv,
+            FormatArg::Tsv => Self::Tsv,
+            FormatArg::Jsonl => Self::JsonLines,
+            FormatArg::Parquet => Self::Parquet,
+        }
+    }
+}
+
 /// How inputs and labels are found in a data set. Saved in a run folder, so that `evaluate` finds
 /// them as `train` did.
-#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Data layout")]
 pub(crate) struct LayoutArgs {
     /// What is predicted for each sample [default: single-label, or as the model was trained]
@@ -45,31 +97,43 @@ pub(crate) struct LayoutArgs {
     #[serde(default)]
     task: Option<TaskArg>,
     /// Regex for the label in a file name, as its group `label`: '^(?<label>\d)_'
-    #[arg(long, value_name = "REGEX", value_parser = pattern)]
+    #[arg(long, value_name = "REGEX", value_parser = pattern, allow_hyphen_values = true)]
     label_pattern: Option<String>,
     /// Regex for the file names of the test split: '_[0-4]\.wav$'
-    #[arg(long, value_name = "REGEX", value_parser = pattern, requires = "label_pattern")]
+    #[arg(
+        long,
+        value_name = "REGEX",
+        value_parser = pattern,
+        requires = "label_pattern",
+        allow_hyphen_values = true
+    )]
     test_pattern: Option<String>,
     /// Regex for the group (a speaker, say) in a file name, as its group `group`:
     /// '_(?<group>\w+)_'; a group is never split between training and held-out data
-    #[arg(long, value_name = "REGEX", value_parser = pattern)]
+    #[arg(long, value_name = "REGEX", value_parser = pattern, allow_hyphen_values = true)]
     #[serde(default, skip)]
     group_pattern: Option<String>,
-    /// The table's column of inputs: a name, or a number counted from 1
-    #[arg(long, value_name = "COLUMN")]
-    input_column: Option<String>,
-    /// The table's column of second sentences, for sentence pairs
-    #[arg(long, value_name = "COLUMN")]
-    #[serde(default)]
-    pair_column: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    inputs: InputArgs,
     /// The table's column of labels or values; for multi-label (columns of 0 and 1) and regression
     /// also several, separated by commas
     #[arg(long, value_name = "COLUMN")]
     label_column: Option<String>,
     /// Separator of the labels of a multi-label sample [default: |]
-    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        value_parser = NonEmptyStringValueParser::new(),
+        allow_hyphen_values = true
+    )]
     #[serde(default)]
     label_separator: Option<String>,
+    /// Other names for labels of the data: those that a pretrained head has for them
+    /// ('0=NEGATIVE,1=POSITIVE'), or one for several that mean the same ('Spam=spam')
+    #[arg(long, value_name = "DATA=MODEL", value_delimiter = ',', value_parser = renamed)]
+    #[serde(default)]
+    map_labels: Vec<(String, String)>,
     /// The table's column of groups, instead of --group-pattern
     #[arg(long, value_name = "COLUMN", conflicts_with = "group_pattern")]
     #[serde(default, skip)]
@@ -81,16 +145,41 @@ fn pattern(text: &str) -> Result<String, regex::Error> {
     Regex::new(text).map(|_| text.to_string())
 }
 
+/// Two names of a label.
+fn renamed(text: &str) -> Result<(String, String), &'static str> {
+    let (from, to) = text.split_once('=').ok_or("expected two names with = between")?;
+    match to.trim() {
+        "" => Err("the name after = is empty"),
+        to => Ok((from.trim().to_string(), to.to_string())),
+    }
+}
+
 impl LayoutArgs {
+    /// How a tuned model's inputs are found: as given, and what is not, as in its training.
+    pub(crate) fn of_inputs(inputs: &InputArgs, model: &Path) -> Result<Self> {
+        Self { inputs: inputs.clone(), ..Self::default() }.or_of(model)
+    }
+
+    /// What is given here, and what is not from a tuned model's run folder, if it is one.
+    pub(crate) fn or_of(self, model: &Path) -> Result<Self> {
+        Ok(match Spec::is_at(model) {
+            true => self.or(read_json(&model.join(LAYOUT))?),
+            false => self,
+        })
+    }
+
     /// What is given here, and from `saved` what is not.
-    pub(crate) fn or(self, saved: Self) -> Self {
+    fn or(self, saved: Self) -> Self {
         Self {
             task: self.task.or(saved.task),
             label_separator: self.label_separator.or(saved.label_separator),
+            map_labels: match self.map_labels.is_empty() {
+                true => saved.map_labels,
+                false => self.map_labels,
+            },
             label_pattern: self.label_pattern.or(saved.label_pattern),
             test_pattern: self.test_pattern.or(saved.test_pattern),
-            input_column: self.input_column.or(saved.input_column),
-            pair_column: self.pair_column.or(saved.pair_column),
+            inputs: self.inputs.or(saved.inputs),
             label_column: self.label_column.or(saved.label_column),
             // They decide what is held out, and nothing is when a model is evaluated.
             group_pattern: None,
@@ -109,11 +198,13 @@ impl LayoutArgs {
         Ok(Layout {
             task: self.task().unwrap_or_default(),
             label_separator: self.label_separator.clone().unwrap_or(defaults.label_separator),
+            label_map: self.map_labels.clone(),
             label_pattern: compile(&self.label_pattern)?,
             test_pattern: compile(&self.test_pattern)?,
             group_pattern: compile(&self.group_pattern)?,
-            input_column: self.input_column.clone(),
-            pair_column: self.pair_column.clone(),
+            format: self.inputs.format.map(TableFormat::from),
+            input_column: self.inputs.input_column.clone(),
+            pair_column: self.inputs.pair_column.clone(),
             label_column: self.label_column.clone(),
             group_column: self.group_column.clone(),
             ..defaults

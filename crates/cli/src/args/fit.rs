@@ -1,9 +1,12 @@
 //! The options of training, as clap reads them.
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use crosstune_core::{Balance, FitOptions, MatmulPrecision, Mix, Order, Overrides, ScheduleKind};
+use crosstune_core::{
+    Balance, Device, FitOptions, MatmulPrecision, Mix, Order, Overrides, ScheduleKind,
+};
 
-use super::{compute::DeviceArg, transfer::TransferArgs};
+use super::{compute::DeviceArg, setting::setting, transfer::TransferArgs};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]
@@ -77,9 +80,15 @@ pub(crate) struct FitArgs {
     /// Label smoothing
     #[arg(long, value_name = "FRACTION", default_value_t = 0.)]
     label_smoothing: f64,
-    /// Random seed of initialisation, splits, shuffling, augmentation and dropout
+    /// Random seed of initialisation, splits, shuffling, augmentation and dropout. The same seed gives
+    /// the same weights, to the last bit, on the same machine with the same number of threads
+    /// (OMP_NUM_THREADS)
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Compute in one thread, so that the same seed gives the same weights with any number of threads.
+    /// Samples are still read in all; a step takes as much longer as the other threads would save
+    #[arg(long)]
+    pub(crate) deterministic: bool,
     /// Precision of f32 matrix products; with medium, a step may take two thirds of the time on a
     /// CPU with AVX-512 BF16
     #[arg(long, value_enum, value_name = "PRECISION", default_value_t = PrecisionArg::Highest)]
@@ -90,6 +99,20 @@ pub(crate) struct FitArgs {
 }
 
 impl FitArgs {
+    /// Sets, for the whole process, how libtorch computes. It comes before anything is computed.
+    pub(crate) fn apply(&self) -> Result<()> {
+        MatmulPrecision::from(self.matmul_precision).apply()?;
+        if self.deterministic {
+            if self.device.0 != Device::Cpu {
+                let problem = "it holds on a CPU only; leave it out, or take --device cpu";
+                return Err(setting("--deterministic", problem));
+            }
+            // What differs from one number of threads to another is how sums are divided among them.
+            tch::set_num_threads(1);
+        }
+        Ok(())
+    }
+
     /// The options, except for what a recipe decides.
     pub(crate) fn options(&self) -> FitOptions {
         FitOptions {

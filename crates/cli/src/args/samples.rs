@@ -16,7 +16,7 @@ pub(crate) struct SampleArgs {
     /// Random seed of this choice, of the folds and of new embedders
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Skip samples that cannot be read
+    /// Leave out samples that cannot be read, and name them
     #[arg(long)]
     pub(crate) skip_bad: bool,
 }

@@ -6,14 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use crosstune_core::{
     Error, Modality, Origin, SourceFeatures,
+    files::refuse_existing,
     predict::{FeatureLevel, features},
 };
 
 use crate::{
-    args::{
-        ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs, setting,
-    },
-    output::{format::count, say},
+    args::{ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs},
+    output::{format::count, say, say_skipped},
     setup::candidates::{self, Candidate, dataset},
 };
 
@@ -35,10 +34,7 @@ pub(crate) struct EmbedArgs<A: ModalityArgs> {
 }
 
 pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
-    if args.out.exists() {
-        let problem = format!("{} exists; name another file", args.out.display());
-        return Err(setting("--out", problem));
-    }
+    refuse_existing(&args.out)?;
     let WeightsArgs { weights, family } = args.source;
     let modality: A::Modality = args.modality.args.clone().try_into()?;
     let data = dataset::<A::Modality>(&args.samples, &args.layout)?;
@@ -57,9 +53,7 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     let features = features(&model, &read.modality, &read.inference, FeatureLevel::Embedded, size)?;
     SourceFeatures::labelled(&features, &read.inference.classes()).save(&args.out)?;
     let samples = A::Modality::SAMPLES;
-    if read.skipped > 0 {
-        say("skipped", format!("{} {samples} that cannot be read", read.skipped));
-    }
+    say_skipped(&read.skipped, samples);
     let (n, width) = (read.inference.len(), features.size()[1]);
     let classes = data.labels.len();
     let what = format!("{} {samples} of {classes} classes, width {width}", count(n));

@@ -4,16 +4,20 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use crosstune_core::files::read_json;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    DEFAULT_MEMORY, Dataset, Modality, ReadMode, Samples, Spec, data, evaluate as measure,
+    Dataset, Layout, MemoryBudget, Modality, ReadMode, Samples,
+    data::{self, Gathered},
+    evaluate as measure,
 };
 
 use crate::{
-    args::{ComputeArgs, LAYOUT, LayoutArgs, SourceArgs, setting},
-    output::{metrics, print, print_json, progress},
-    setup::open::open,
+    args::{ComputeArgs, LayoutArgs, SourceArgs, setting},
+    output::{metrics, print, print_json, progress, say, say_skipped, skipped},
+    setup::{
+        coverage::{When, coverage, say_coverage},
+        open::open,
+    },
 };
 
 #[derive(Debug, Args)]
@@ -22,7 +26,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) source: SourceArgs,
     /// Labelled samples, in any layout that train takes; the test split, if there is one
     pub(crate) data: PathBuf,
-    /// Skip samples that cannot be read
+    /// Leave out samples that cannot be read, and name them
     #[arg(long)]
     pub(crate) skip_bad: bool,
     #[command(flatten)]
@@ -35,13 +39,20 @@ pub(crate) struct EvaluateArgs {
 }
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
-    let layout = match Spec::is_at(&args.source.path) {
-        true => args.layout.clone().or(read_json(&args.source.path.join(LAYOUT))?),
-        false => args.layout.clone(),
-    };
+    let layout = args.layout.clone().or_of(&args.source.path)?;
     let asked = args.layout.task();
-    let mut layout = layout.layout::<M>()?;
-    let labels = || Ok(Dataset::open(&args.data, &layout)?.labels);
+    let mut layout = Layout { skip_bad: args.skip_bad, ..layout.layout::<M>()? };
+    let labels = |task, _| {
+        let labels = Dataset::open(&args.data, &Layout { task, ..layout.clone() })?.labels;
+        say(
+            "labels",
+            format!(
+                "not published; those of the data, in this order: {}",
+                labels[..labels.len().min(20)].join(", ")
+            ),
+        );
+        Ok(labels)
+    };
     let device = args.compute.device.0;
     let (model, modality) = open::<M>(&args.source, labels, device)?;
     let (labels, task) = (&model.spec().labels, model.spec().task);
@@ -50,27 +61,33 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         return Err(setting("--task", problem));
     }
     layout.task = task;
-    let items = data::evaluation(&args.data, &layout, labels, "DATA")?;
+    let Gathered { items, bad: unusable, notes, .. } =
+        data::evaluation(&args.data, &layout, labels, "DATA")?;
+    notes.iter().for_each(|note| say("note", note));
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) =
-        Samples::read(&modality, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || {
+        Samples::read(&modality, &items, ReadMode::Inference, &mut MemoryBudget::default(), || {
             bar.inc(1)
         });
     bar.finish_and_clear();
+    let coverage = coverage(&modality, items.iter().map(|item| &item.input));
+    if let Some(coverage) = &coverage {
+        say_coverage(&modality, coverage, When::Answering);
+    }
     let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
+    let skipped = skipped(&unusable, &bad);
     let size = args.compute.batch_size.get();
     let evaluation = measure(&model, &modality, &samples, size)?;
     if args.json {
         print_json(&serde_json::json!({
             "labels": labels,
-            "skipped": bad.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "skipped": skipped,
+            "coverage": coverage,
             "evaluation": evaluation,
-        }));
+        }))?;
     } else {
-        if !bad.is_empty() {
-            eprintln!("skipped {} {} that cannot be read", bad.len(), M::SAMPLES);
-        }
-        print(&metrics::table(&evaluation, labels, M::SAMPLES));
+        say_skipped(&skipped, M::SAMPLES);
+        print(&metrics::table(&evaluation, labels, M::SAMPLES))?;
     }
     Ok(())
 }

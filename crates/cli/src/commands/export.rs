@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use crosstune_core::files::read_json;
+use crosstune_core::files::{read_json_within, refuse_existing};
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
 use serde::Deserialize;
 
@@ -37,6 +37,9 @@ pub(crate) enum FormatArg {
     Peft,
 }
 
+/// The most bytes of a `result.json`: it has a confusion matrix.
+const MOST_RESULT: u64 = 1 << 30;
+
 /// The part of `result.json` that names the pretrained model.
 #[derive(Deserialize)]
 struct Tuned {
@@ -48,6 +51,7 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
         let problem = "only --format peft keeps the pretrained model apart; leave it out";
         return Err(setting("--base", problem));
     }
+    refuse_existing(&args.out)?;
     let (model, modality) = run::open::<M>(&args.run, Device::Cpu)?;
     match args.format {
         FormatArg::Hf => export::hugging_face(&model, &modality, &args.out)?,
@@ -71,7 +75,7 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
 fn peft<M: Modality>(args: &ExportArgs, model: &Model, modality: &M) -> Result<()> {
     let base = match &args.base {
         Some(base) => base.clone(),
-        None => read_json::<Tuned>(&args.run.join(run::RESULT))?.weights,
+        None => read_json_within::<Tuned>(&args.run.join(run::RESULT), MOST_RESULT)?.weights,
     };
     let local = weights::local(&base)?;
     if !local.exists() {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::{
-    Checkpoint, Entry, Pretrained, PretrainedConfig, Spec, Task, error::one_line,
+    Checkpoint, Entry, Pretrained, PretrainedConfig, Spec, Task,
+    error::{one_line, printable},
 };
 use serde_json::json;
 
@@ -65,7 +66,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
             "path": checkpoint.path(), "format": checkpoint.format().to_string(),
             "family": family, "trunk": trunk, "parameters": parameters, "tensors": tensors,
             "skipped": checkpoint.skipped().collect::<BTreeMap<_, _>>(),
-        }));
+        }))?;
         return Ok(());
     }
     let mut kinds = BTreeMap::<String, usize>::new();
@@ -89,10 +90,10 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     text.push(String::new());
     let mut tree = Tree::default();
     for (name, entry) in checkpoint.entries() {
-        tree.insert(&name.split('.').collect::<Vec<_>>(), entry);
+        tree.insert(&name.splitn(DEEPEST, '.').collect::<Vec<_>>(), entry);
     }
     tree.preview(0, &mut text);
-    print(&(text.join("\n") + "\n"));
+    print(&(text.join("\n") + "\n"))?;
     Ok(())
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
 fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
     let (path, family) = (source.checkpoint().path(), source.config());
     if args.json {
-        print_json(&json!({"path": path, "family": family.name, "trunk": family.trunk}));
+        print_json(&json!({"path": path, "family": family.name, "trunk": family.trunk}))?;
         return Ok(());
     }
     let text = [
@@ -108,13 +109,17 @@ fn architecture(source: &Pretrained, args: &InspectArgs) -> Result<()> {
         line("family", format!("{} (an architecture without weights)", family.name)),
         line("trunk", shape(&family.trunk)),
     ];
-    print(&(text.join("\n") + "\n"));
+    print(&(text.join("\n") + "\n"))?;
     Ok(())
 }
 
 fn dtype(entry: &Entry) -> String {
     format!("{:?}", entry.kind).to_lowercase()
 }
+
+/// The most levels that are told apart. Modules nest some ten deep; a name may have any number of
+/// dots.
+const DEEPEST: usize = 40;
 
 /// Tensors by module.
 #[derive(Default, PartialEq)]
@@ -159,7 +164,7 @@ impl<'a> Tree<'a> {
             let name = match (word, children[at + run - 1].0) {
                 (Word::Index(a), Word::Index(b)) if run > 1 => format!("{a}…{b}"),
                 (Word::Index(a), _) => a.to_string(),
-                (Word::Name(name), _) => name.to_string(),
+                (Word::Name(name), _) => printable(name).into_owned(),
             };
             let name = format!("{:indent$}{name}", "", indent = 2 * depth);
             out.push(match child.shape {

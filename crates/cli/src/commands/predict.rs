@@ -1,30 +1,45 @@
 //! `predict`: labels or values for files.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf, slice};
 
 use anyhow::Result;
 use clap::Args;
+use crosstune_core::data::Extent;
+use crosstune_core::error::printable;
 use crosstune_core::predict::score;
-use crosstune_core::{DEFAULT_MEMORY, Error, Input, Modality, ReadMode, Samples, Spec, Task};
+use crosstune_core::{
+    Error, Input, Layout, MemoryBudget, Modality, ReadMode, Samples, Spec, Task, data,
+    loader::refuse_bad,
+};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use crate::{
-    args::{ComputeArgs, SourceArgs},
+    args::{ComputeArgs, InputArgs, LayoutArgs, SourceArgs},
     output::{
+        self,
         format::{number, percent},
-        print,
+        print, say, say_ignored, say_skipped, skipped,
     },
-    setup::open::open,
+    setup::{
+        coverage::{When, coverage, say_coverage},
+        open::open,
+    },
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Files to label; a text file is labelled line by line
+    /// Inputs to label: files, folders of them, and tables as train takes them, with or without
+    /// labels; a text without columns is labelled line by line
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Leave out inputs that cannot be read, and name them
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    #[command(flatten)]
+    pub(crate) inputs: InputArgs,
     /// Number of classes to show, most probable first (a multi-label model shows all labels above
     /// 50 %)
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -38,47 +53,81 @@ pub(crate) struct PredictArgs {
 
 pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     for file in &args.files {
-        if !file.is_file() {
+        if !file.exists() {
             let path = file.clone();
-            return Err(Error::Path { path, problem: "no such file".into() }.into());
+            return Err(Error::Path { path, problem: "no such file or folder".into() }.into());
         }
     }
-    let unnamed = || Ok(vec![]);
+    // As transformers calls them.
+    let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
     let device = args.compute.device.0;
     let (model, modality) = open::<M>(&args.source, unnamed, device)?;
-    let mut items = vec![];
+    let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?.layout::<M>()?;
+    let layout = Layout { pairs: modality.takes_pairs(), skip_bad: args.skip_bad, ..layout };
+    let (mut items, mut unusable) = (vec![], vec![]);
     for file in &args.files {
-        items.extend(modality.items(file)?);
+        let mut found = data::inputs(file, &layout)?;
+        items.append(&mut found.items);
+        unusable.append(&mut found.bad);
+        found.notes.iter().for_each(|note| say("note", note));
+        say_ignored(&found.ignored, M::SAMPLES);
     }
     let (samples, bad) =
-        Samples::read(&modality, &items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || ());
-    if !bad.is_empty() {
-        return Err(Error::BadSamples(bad).into());
+        Samples::read(&modality, &items, ReadMode::Inference, &mut MemoryBudget::default(), || ());
+    let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
+    say_skipped(&skipped(&unusable, &bad), M::SAMPLES);
+    let unread: HashSet<_> = bad.iter().map(|bad| &bad.place).collect();
+    items.retain(|item| !unread.contains(&item.place));
+    if let Some(coverage) = coverage(&modality, items.iter().map(|item| &item.input)) {
+        say_coverage(&modality, &coverage, When::Answering);
     }
     let labels = &model.spec().labels;
+    // transformers' pipeline gives the sigmoid of a published model's one output, a cross-encoder's
+    // say; its model the number.
+    let scores = model.spec().task == Task::Regression
+        && labels.len() == 1
+        && !Spec::is_at(&args.source.path);
     let size = args.compute.batch_size.get();
     score(&model, &modality, &samples, size, |chosen, answers| {
         let rows = answer(model.spec(), answers)?;
         for (answer, &at) in rows.iter().zip(chosen) {
             let item = &items[at];
-            let text = match &item.input {
-                Input::Text(text) => Some(text.clone()),
-                Input::Pair(pair) => Some(pair.join("\t")),
-                Input::File(_) | Input::Bytes { .. } => None,
+            let texts = match &item.input {
+                Input::Text(text) => slice::from_ref(text),
+                Input::Pair(pair) => pair,
+                Input::File(_) | Input::Bytes { .. } => &[],
             };
-            let place = item.place.to_string();
             print(&if args.json {
-                let mut line = json!({"input": place, "text": text});
-                let (name, answers) = answer.json(labels, args.top);
+                let text = (!texts.is_empty()).then(|| texts.join("\t"));
+                let mut line = json!({"input": item.place.verbatim(), "text": text});
+                let (name, mut answers) = answer.json(labels, args.top);
+                if let (Answer::Values(values), true) = (answer, scores) {
+                    answers[0]["sigmoid"] = json!(sigmoid(values[0]));
+                }
                 line[name] = answers;
-                format!("{line}\n")
+                // What a model has not taken, its answer does not depend on.
+                let extent = modality.extent(&item.input).ok().flatten();
+                if let Some(Extent { whole, taken, .. }) = extent.filter(|e| e.taken < e.whole) {
+                    line["cut"] = json!({"unit": M::EXTENT, "whole": whole, "taken": taken});
+                }
+                output::json(&line.to_string()) + "\n"
             } else {
-                format!("{}\t{}\n", text.unwrap_or(place), answer.text(labels, args.top))
-            });
+                // A line for each input, whatever is in it.
+                let cells: Vec<_> = texts.iter().map(|text| printable(text)).collect();
+                let input = match texts {
+                    [] => item.place.to_string(),
+                    _ => cells.join("\t"),
+                };
+                format!("{input}\t{}\n", answer.text(labels, args.top))
+            })?;
         }
         Ok(())
     })?;
     Ok(())
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1. / (1. + (-x).exp())
 }
 
 /// The prediction for one input.
@@ -116,7 +165,8 @@ impl Answer {
     /// `cat 93.1 %  dog 4.2 %`, `price 12.5`; a dash where no label applies.
     fn text(&self, labels: &[String], top: usize) -> String {
         let shown = |ranked: &[(usize, f64)]| {
-            let one = |(at, p): &(usize, f64)| format!("{} {}", labels[*at], percent(*p));
+            let one =
+                |(at, p): &(usize, f64)| format!("{} {}", printable(&labels[*at]), percent(*p));
             ranked.iter().map(one).collect::<Vec<_>>()
         };
         match self {
@@ -126,7 +176,9 @@ impl Answer {
                 applying => shown(&ranked[..applying]),
             },
             Self::Values(values) => {
-                let value = |(name, value): (&String, &f64)| format!("{name} {}", number(*value));
+                let value = |(name, value): (&String, &f64)| {
+                    format!("{} {}", printable(name), number(*value))
+                };
                 labels.iter().zip(values).map(value).collect()
             }
         }

@@ -1,6 +1,6 @@
 //! Numbers and models for people to read.
 
-use crosstune_core::TrunkConfig;
+use crosstune_core::{TrunkConfig, error::printable};
 pub(crate) use crosstune_report::words::count;
 
 /// `81.2 %`.
@@ -17,6 +17,19 @@ pub(crate) fn number(x: f64) -> String {
     }
 }
 
+/// A score or a loss with three decimals, `0.812`; where that would have many digits, `1.2e9`.
+pub(crate) fn score(x: f64) -> String {
+    if x.abs() < 1e5 { format!("{x:.3}") } else { format!("{x:.1e}") }
+}
+
+/// A length, with two decimals at most: `512`, `2.56`.
+pub(crate) fn amount(x: f64) -> String {
+    match x.fract() == 0. || x >= 1000. {
+        true => count(x as usize),
+        false => format!("{x:.2}"),
+    }
+}
+
 /// `4.1 s`, `2 min 5 s`.
 pub(crate) fn seconds(seconds: f64) -> String {
     if seconds < 60. {
@@ -26,9 +39,17 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// How many files have an ending: `3 .md`.
+pub(crate) fn files(ending: &str, n: usize) -> String {
+    match ending {
+        "" => format!("{} without an ending", count(n)),
+        ending => format!("{} .{ending}", count(n)),
+    }
+}
+
 /// A line of a report: a name in a column of its own, then the text.
 pub(crate) fn line(name: &str, text: impl std::fmt::Display) -> String {
-    format!("{name:<12}{text}")
+    format!("{name:<12}{}", printable(&text.to_string()))
 }
 
 /// A trunk in a few words.
@@ -57,6 +78,8 @@ mod tests {
         let numbers = [0., 12.5, -0.123_456, 1234.56, 1e-5, 123_456.7, 2e9].map(number);
         let expected = ["0", "12.50", "-0.1235", "1235", "1.000e-5", "123457", "2.000e9"];
         assert_eq!(numbers, expected);
+        assert_eq!([0.8124, -1e60, 5e-324].map(score), ["0.812", "-1.0e60", "0.000"]);
+        assert_eq!([512., 2.5604, 19_490.2].map(amount), ["512", "2.56", "19,490"]);
         assert_eq!(seconds(59.94), "59.9 s");
         assert_eq!(seconds(125.), "2 min 5 s");
     }

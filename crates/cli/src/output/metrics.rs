@@ -2,22 +2,23 @@
 
 use crosstune_core::{
     Metrics, Task,
+    error::printable,
     task::{ClassificationMetrics, MultiLabelMetrics, RegressionMetrics},
 };
 
-use super::format::{count, number, percent};
+use super::format::{count, number, percent, score};
 
 /// The primary metric of a task: in percent, or R² as it is.
 pub(crate) fn primary(task: Task, primary_metric: f64) -> String {
     match task {
         Task::SingleLabel | Task::MultiLabel => percent(primary_metric),
-        Task::Regression => format!("{primary_metric:.3}"),
+        Task::Regression => score(primary_metric),
     }
 }
 
 /// All metrics in a line.
 pub(crate) fn summary(e: &Metrics, samples: &str) -> String {
-    let optional = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3}"));
+    let optional = |x: Option<f64>| x.map_or("–".into(), score);
     let said = match e {
         Metrics::SingleLabel(e) => {
             format!("accuracy {}, macro F1 {}", percent(e.accuracy), percent(e.macro_f1))
@@ -30,14 +31,14 @@ pub(crate) fn summary(e: &Metrics, samples: &str) -> String {
             percent(e.exact_match)
         ),
         Metrics::Regression(e) => format!(
-            "R² {:.3}, mean absolute error {}, Pearson {}, Spearman {}",
-            e.r2,
+            "R² {}, mean absolute error {}, Pearson {}, Spearman {}",
+            score(e.r2),
             number(e.mae),
             optional(e.pearson),
             optional(e.spearman)
         ),
     };
-    format!("{said}, loss {:.3} on {} {samples}", e.loss(), count(e.samples()))
+    format!("{said}, loss {} on {} {samples}", score(e.loss()), count(e.samples()))
 }
 
 /// All metrics in a line, then a table of classes, labels or values.
@@ -52,18 +53,21 @@ pub(crate) fn table(e: &Metrics, labels: &[String], samples: &str) -> String {
 
 /// The width of a column of names.
 fn width<'l>(names: impl Iterator<Item = &'l String>) -> usize {
-    names.map(|name| name.chars().count()).max().unwrap_or(0).max(5)
+    names.map(|name| printable(name).chars().count()).max().unwrap_or(0).max(5)
 }
 
 fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> String {
     let width = width(labels.iter());
     let mut text =
         format!("{:<width$}  {samples:>10}  correct  most often confused with\n", "class");
-    for (truth, (label, row)) in labels.iter().zip(&e.confusion).enumerate() {
-        let all: u32 = row.iter().sum();
-        let confused = (0..row.len()).filter(|&c| c != truth && row[c] > 0).max_by_key(|&c| row[c]);
-        let confused = confused.map(|c| format!("{} ({})", labels[c], row[c])).unwrap_or_default();
-        let correct = f64::from(row[truth]) / f64::from(all.max(1));
+    for (truth, label) in labels.iter().enumerate() {
+        let label = printable(label);
+        let row = || e.confusion.row(truth);
+        let all: u32 = row().map(|(_, samples)| samples).sum();
+        let confused = row().filter(|(c, _)| *c != truth).max_by_key(|(_, samples)| *samples);
+        let confused =
+            confused.map(|(c, n)| format!("{} ({n})", printable(&labels[c]))).unwrap_or_default();
+        let correct = f64::from(e.confusion.get(truth, truth)) / f64::from(all.max(1));
         text += &format!("{label:<width$}  {all:>10}  {:>5.0} %  {confused}\n", 100. * correct);
     }
     text
@@ -78,7 +82,7 @@ fn of_labels(e: &MultiLabelMetrics, samples: &str) -> String {
     for l in &e.labels {
         text += &format!(
             "{:<width$}  {:>10}  {:>9}  {:>6}  {:>6}  {:>17}\n",
-            l.label,
+            printable(&l.label),
             count(l.support),
             percent(l.precision),
             percent(l.recall),
@@ -91,14 +95,14 @@ fn of_labels(e: &MultiLabelMetrics, samples: &str) -> String {
 
 fn values(e: &RegressionMetrics) -> String {
     let width = width(e.values.iter().map(|v| &v.value));
-    let optional = |x: Option<f64>| x.map_or("–".into(), |x| format!("{x:.3}"));
+    let optional = |x: Option<f64>| x.map_or("–".into(), score);
     let mut text =
         format!("{:<width$}      R²  squared error  absolute error  Pearson  Spearman\n", "value");
     for v in &e.values {
         text += &format!(
-            "{:<width$}  {:>6.3}  {:>13}  {:>14}  {:>7}  {:>8}\n",
-            v.value,
-            v.r2,
+            "{:<width$}  {:>6}  {:>13}  {:>14}  {:>7}  {:>8}\n",
+            printable(&v.value),
+            score(v.r2),
             number(v.mse),
             number(v.mae),
             optional(v.pearson),

@@ -4,6 +4,10 @@ pub(crate) mod format;
 pub(crate) mod metrics;
 mod print;
 pub(crate) mod progress;
+mod save;
 pub(crate) mod sheet;
 
-pub(crate) use print::{print, print_json, say};
+pub(crate) use print::{
+    is_reader_gone, json, note, print, print_json, printed, say, say_ignored, say_skipped, skipped,
+};
+pub(crate) use save::save;

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use crosstune_core::error::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar for reading `length` samples, which are called `name`.
@@ -20,7 +21,7 @@ pub(crate) fn training(steps: usize) -> ProgressBar {
 pub(crate) fn fetching(file: &str, done: u64, size: u64) -> ProgressBar {
     let template = "{prefix} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
     let bar = bar(size as usize, template).with_position(done);
-    bar.set_prefix(format!("fetching {file}"));
+    bar.set_prefix(format!("fetching {}", printable(file)));
     // What an earlier attempt fetched does not count in this one's speed.
     bar.reset_eta();
     bar

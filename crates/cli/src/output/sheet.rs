@@ -1,17 +1,16 @@
 //! A sheet of samples to look at: some of each class.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::Path,
 };
 
 use anyhow::{Context, Result, bail};
-use crosstune_core::{Dataset, Item, Modality, Preview, Target, Task};
+use crosstune_core::{Dataset, Item, Modality, Preview, Target, Task, error::printable};
 use font8x8::UnicodeFonts;
 use rayon::prelude::*;
 
-use super::format::number;
+use super::{format::number, save::save};
 
 /// The number of samples shown of each class.
 const SHOWN: usize = 8;
@@ -20,9 +19,13 @@ const GAP: usize = 4;
 /// The height of a class's name, in pixels.
 const NAME: usize = 8 + GAP;
 
-/// Writes a sheet, by way of a partial file that is then renamed. Samples that cannot be read are
-/// skipped.
-pub(crate) fn write<M: Modality>(path: &Path, modality: &M, data: &Dataset) -> Result<()> {
+/// Writes a sheet. Samples that cannot be read are skipped.
+pub(crate) fn write<M: Modality>(
+    path: &Path,
+    modality: &M,
+    data: &Dataset,
+    overwrite: bool,
+) -> Result<()> {
     let parts = parts(data);
     let rows: Vec<(&str, Vec<Preview>)> = parts
         .par_iter()
@@ -41,20 +44,10 @@ pub(crate) fn write<M: Modality>(path: &Path, modality: &M, data: &Dataset) -> R
             path.display()
         );
     }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".partial");
-    let file = File::create(&beside);
-    let written = file.and_then(|file| {
-        let mut file = BufWriter::new(file);
-        if pictures {
-            draw(&rows, &mut file)?
-        } else {
-            list(&rows, &mut file)?
-        }
-        file.flush()
-    });
-    let placed = written.and_then(|()| fs::rename(&beside, path));
-    placed.with_context(|| format!("{}: cannot be written", path.display()))
+    let mut sheet = vec![];
+    let made = if pictures { draw(&rows, &mut sheet) } else { list(&rows, &mut sheet) };
+    made.with_context(|| format!("{}: cannot be made", path.display()))?;
+    save(path, sheet, overwrite)
 }
 
 /// The training samples by target: by class, by label, or in quarters by the first value, lowest
@@ -83,10 +76,11 @@ fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
 /// Texts, below the names of their classes.
 fn list(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
     for (label, row) in rows {
-        writeln!(out, "{label}")?;
+        writeln!(out, "{}", printable(label))?;
         for shown in row {
             if let Preview::Text(text) = shown {
-                writeln!(out, "    {}", text.split_whitespace().collect::<Vec<_>>().join(" "))?;
+                let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                writeln!(out, "    {}", printable(&text))?;
             }
         }
     }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    DEFAULT_MEMORY, Dataset, Device, Input, LoadParts, Modality, Model, Origin, Pretrained,
-    ReadMode, Samples, Task,
+    Dataset, Device, Input, Layout, LoadParts, MemoryBudget, Modality, Model, Origin, Pretrained,
+    ReadMode, Samples, Task, data::ClassLimit,
 };
 
 use super::weights;
 use crate::{
     args::{LayoutArgs, SampleArgs, setting},
-    output::progress,
+    output::{progress, say, skipped},
 };
 
 /// A pretrained model, with the settings that prepare its inputs.
@@ -58,19 +58,21 @@ pub(crate) struct ReadSamples<M> {
     pub(crate) inference: Samples,
     /// The index of each sample among the training items.
     pub(crate) indices: Vec<usize>,
-    /// How many could not be read.
-    pub(crate) skipped: usize,
+    /// Those that could not be read, with the reasons.
+    pub(crate) skipped: Vec<String>,
 }
 
 /// The data set whose training split is used.
 pub(crate) fn dataset<M: Modality>(args: &SampleArgs, layout: &LayoutArgs) -> Result<Dataset> {
-    let mut data = Dataset::open(&args.data, &layout.layout::<M>()?)?;
-    if let Some(limit) = args.limit_per_class {
-        data.limit_per_class(limit.get(), args.seed)?;
-    }
+    let limit_per_class =
+        args.limit_per_class.map(|limit| ClassLimit { samples: limit.get(), seed: args.seed });
+    let skip_bad = args.skip_bad;
+    let layout = Layout { limit_per_class, skip_bad, ..layout.layout::<M>()? };
+    let data = Dataset::open(&args.data, &layout)?;
     if data.task != Task::SingleLabel {
         return Err(setting("--task", "rank and embed need single-label data; leave it out"));
     }
+    data.notes.iter().for_each(|note| say("note", note));
     Ok(data)
 }
 
@@ -80,7 +82,7 @@ pub(crate) fn read<M: Modality>(
     data: &Dataset,
     skip_bad: bool,
 ) -> Result<ReadSamples<M>> {
-    let mut memory = DEFAULT_MEMORY;
+    let mut memory = MemoryBudget::default();
     let bar = progress::reading(2 * data.train.len(), M::SAMPLES);
     let mut samples =
         |modality: &M, mode| Samples::read(modality, &data.train, mode, &mut memory, || bar.inc(1));
@@ -88,9 +90,10 @@ pub(crate) fn read<M: Modality>(
     refuse_bad(bad, skip_bad, !training.is_empty())?;
     let (inference, bad) = samples(&modality, ReadMode::Inference);
     bar.finish_and_clear();
-    modality.fit_normalization(&training.in_memory_subset(usize::MAX));
+    modality.fit_normalization(training.moments());
     let readable = |&at: &usize| bad.iter().all(|b| b.place != data.train[at].place);
     let indices = (0..data.train.len()).filter(readable).collect();
-    let skipped = refuse_bad(bad, skip_bad, !inference.is_empty())?.len();
+    let bad = refuse_bad(bad, skip_bad, !inference.is_empty())?;
+    let skipped = skipped(&data.bad, &bad);
     Ok(ReadSamples { modality, training, inference, indices, skipped })
 }

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Dataset, Device, EmbeddingStats, LoadParts, MatmulPrecision, Modality, Model, ModelOutline,
-    Origin, Pretrained, RecipePlan, SourceFeatures, Splits, WeightInit, init_from_data,
+    Dataset, Device, EmbeddingStats, LoadParts, Modality, Model, ModelOutline, Origin, Pretrained,
+    RecipePlan, SourceFeatures, Splits, WeightInit, init_from_data,
     transfer::{AlignOptions, AlignReport, align},
 };
 
@@ -24,14 +24,14 @@ pub(crate) struct TransferJob<'a> {
 
 impl<'a> TransferJob<'a> {
     /// Opens the source, lets the modality adopt it, and plans. From here on, the process
-    /// multiplies matrices with the precision that was asked for.
+    /// computes [as was asked for](FitArgs::apply).
     pub(crate) fn open<M: Modality>(
         weights: &WeightsArgs,
         args: &'a TransferArgs,
         fit: &FitArgs,
         modality: &mut M,
     ) -> Result<Self> {
-        MatmulPrecision::from(fit.matmul_precision).apply()?;
+        fit.apply()?;
         let local = weights::local(&weights.weights)?;
         let mut source = Pretrained::open_as(local, weights.family.as_deref())?;
         if let Some(p) = args.dropout {
@@ -97,7 +97,7 @@ impl<'a> TransferJob<'a> {
             && !args.no_stat_match
             && !plan.align;
         let stats = if matched { self.source_stats()? } else { None };
-        init_from_data(&model, modality, &splits.train, stats);
+        init_from_data(&model, modality, &splits.train, stats)?;
         let (trained, frozen) = plan.freeze.apply(model.store(), *outline)?;
         if trained == 0 {
             return Err(setting("--freeze", "nothing is left to train"));

@@ -1,6 +1,7 @@
 //! From options to models and samples.
 
 pub(crate) mod candidates;
+pub(crate) mod coverage;
 pub(crate) mod job;
 pub(crate) mod open;
 pub(crate) mod weights;

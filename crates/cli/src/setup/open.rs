@@ -1,16 +1,16 @@
 //! A whole model to evaluate or to predict with: tuned, or as published.
 
 use anyhow::Result;
-use crosstune_core::{Device, Error, Modality, Model, Pretrained, Spec, run};
+use crosstune_core::{Device, Error, Modality, Model, Pretrained, Spec, Task, run};
 
 use super::weights;
 use crate::args::SourceArgs;
 
 /// Opens a run folder or else pretrained weights with a head for inputs of this modality. `labels`
-/// gives the names of their classes if those are not published.
+/// gives the names of their classes, whose number it is told, if those are not published.
 pub(crate) fn open<M: Modality>(
     source: &SourceArgs,
-    labels: impl FnOnce() -> crosstune_core::Result<Vec<String>>,
+    labels: impl FnOnce(Task, usize) -> crosstune_core::Result<Vec<String>>,
     device: Device,
 ) -> Result<(Model, M)> {
     let SourceArgs { path, family } = source;

@@ -33,21 +33,22 @@ mod data {
 
     use std::{fs::File, path::Path};
 
-    use table::{Kind, Table};
+    use table::{Table, TableFormat, Wanted};
 
     /// Reads a table of a kind that its ending tells.
     pub fn read(file: File, ending: &str) {
         // Shorter than what libFuzzer makes, so that the bound is met.
         const LONGEST: usize = 1000;
-        let Some(kind) = Kind::of(&Path::new("table").with_extension(ending)) else { return };
-        let Ok(table) = Table::open(file, kind, LONGEST) else { return };
-        let columns = table.names.as_ref().map_or(0, Vec::len);
-        let Ok(rows) = table.rows(&(0..columns).collect::<Vec<_>>()) else { return };
+        let path = Path::new("table").with_extension(ending);
+        let Some(format) = TableFormat::of(&path, &[]) else { return };
+        let Ok(table) = Table::open(file, format, LONGEST) else { return };
         let mut last = 0;
-        for row in rows {
-            assert!(row.line > last, "rows come in order");
-            last = row.line;
-        }
+        // What follows a row that cannot be read is read.
+        let _ = table.rows(Wanted::All, &mut |row| {
+            let line = row.map_or_else(|fault| fault.line, |row| Some(row.line));
+            assert!(line > Some(last), "rows come in order");
+            last = line.unwrap_or_default();
+        });
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::found::Found;
+use super::found::{Found, RawTarget};
+use super::gathering::Gathering;
 use super::group::GROUP_PATTERN;
+use super::inputs::Gathered;
 use super::item::{Item, Split};
 use super::layout::Layout;
-use super::{folder, group, labels, manifest, split};
+use super::unusable::Unusable;
+use super::{folder, group, labels, manifest, mapping, notes, split};
 use crate::error::{Error, Result};
-use crate::task::Task;
+use crate::task::{Target, Task};
 
 /// Items in splits, and the labels that their targets are indices into.
 #[derive(Debug, Clone)]
@@ -28,6 +31,10 @@ pub struct Dataset {
     pub test: Vec<Item>,
     /// Files that are not samples: their extensions, and how many there are of each.
     pub ignored: Vec<(String, usize)>,
+    /// What is named and cannot be had; empty unless [`Layout::skip_bad`] leaves it out.
+    pub bad: Vec<Unusable>,
+    /// What should be said of how it was read, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -47,40 +54,109 @@ impl Dataset {
     /// classes, or a value is no finite number.
     pub fn open(path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         let path = path.as_ref();
-        let found = gather(path, layout, "--data")?;
-        let ignored = if path.is_dir() {
-            let read = found.iter().map(|f| f.place.path.as_path()).collect();
-            folder::ignored(path, layout, &read)
-        } else {
-            Default::default()
+        if layout.limit_per_class.is_some() {
+            check_classes(layout.task)?;
+        }
+        let mut all = Gathering::all(layout, |all| gather(path, all, "--data"))?;
+        all.note_unmet();
+        let mut ignored = match path.is_dir() {
+            true => folder::ignored(path, layout, &all.tables),
+            false => Default::default(),
         };
+        // Tables that nobody read are noted by name.
+        ignored.retain(|ending, _| {
+            !manifest::is_table(&Path::new("_").with_extension(ending), layout)
+        });
         let (mut train, mut validation, mut test) = (vec![], vec![], vec![]);
-        for found in found {
+        for found in std::mem::take(&mut all.found) {
             match found.split {
                 None | Some(Split::Train) => train.push(found),
                 Some(Split::Validation) => validation.push(found),
                 Some(Split::Test) => test.push(found),
             }
         }
+        refuse_missing(&mut train, &mut all);
+        for (split, found) in [(Split::Validation, &mut validation), (Split::Test, &mut test)] {
+            let known = |label: &str| train.iter().any(|found| found.label.names(label));
+            if let Some(reason) = unlabelled(found, known) {
+                let (n, samples) = (found.len(), layout.samples);
+                found.clear();
+                all.notes.push(format!(
+                    "the {split} split has no labels ({reason}): its {n} {samples} are left out"
+                ));
+            }
+            refuse_missing(found, &mut all);
+        }
+        let mut bad = all.bad(path)?;
+        if let (true, Some(first)) = (train.is_empty(), bad.first()) {
+            let (n, samples) = (bad.len(), layout.samples);
+            let problem = format!("none of its {samples} can be used; the first of {n}: {first}");
+            return Err(Error::Data { path: path.to_path_buf(), problem });
+        }
         let labels = labels::labels(layout.task, &train, path)?;
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
         }
-        Ok(Self {
+        let mut items =
+            |found| labels::items(layout.task, found, &labels, layout.skip_bad.then_some(&mut bad));
+        let (train, validation, test) = (items(train)?, items(validation)?, items(test)?);
+        let mut data = Self {
             path: path.to_path_buf(),
             task: layout.task,
-            train: labels::items(layout.task, train, &labels)?,
-            validation: labels::items(layout.task, validation, &labels)?,
-            test: labels::items(layout.task, test, &labels)?,
+            train,
+            validation,
+            test,
             labels,
             ignored: ignored.into_iter().collect(),
-        })
+            bad,
+            notes: std::mem::take(&mut all.notes),
+        };
+        let items: Vec<_> = data.items().collect();
+        let notes = notes::notes(path, &all.tables, layout, &data.labels, &items);
+        data.notes.extend(notes);
+        Ok(data)
     }
 
     /// Replaces the test split by what [`evaluation`] reads from elsewhere.
     pub fn with_test(mut self, path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
-        self.test = evaluation(path, layout, &self.labels, "--eval-data")?;
+        let Gathered { items, bad, notes, .. } =
+            evaluation(path, layout, &self.labels, "--eval-data")?;
+        self.test = items;
+        self.bad.extend(bad);
+        self.notes.extend(notes);
         Ok(self)
+    }
+
+    /// Brings the labels into the order that a model has them in, where they are the same. Where they
+    /// are as many, but others, a note says how they pair up: the first with the first.
+    pub fn order_labels(&mut self, model: &[String]) {
+        if self.task == Task::Regression || self.labels.len() != model.len() {
+            return;
+        }
+        let place = |label: &String| model.iter().position(|other| other == label);
+        let Some(places) = self.labels.iter().map(place).collect::<Option<Vec<_>>>() else {
+            let other = mapping::mismatch(&self.labels, model);
+            self.notes.push(other.unwrap_or_else(|| {
+                format!(
+                    "its labels ({}) are not the model's ({}) and take their places in this order",
+                    mapping::shown(&self.labels),
+                    mapping::shown(model)
+                )
+            }));
+            return;
+        };
+        for item in self.train.iter_mut().chain(&mut self.validation).chain(&mut self.test) {
+            match &mut item.target {
+                Target::Class(class) => *class = places[*class],
+                Target::Labels(labels) => {
+                    let mut ordered = vec![false; labels.len()];
+                    labels.iter().zip(&places).for_each(|(has, &at)| ordered[at] = *has);
+                    *labels = ordered;
+                }
+                Target::Values(_) | Target::Unknown => {}
+            }
+        }
+        self.labels = model.to_vec();
     }
 
     /// Keeps at most `limit` training items of every class, chosen by the seed.
@@ -88,10 +164,7 @@ impl Dataset {
     /// # Errors
     /// If an item has not exactly one class.
     pub fn limit_per_class(&mut self, limit: usize, seed: u64) -> Result<()> {
-        if self.task != Task::SingleLabel {
-            let problem = format!("{} gives no class of its own to each sample", self.task);
-            return Err(Error::setting("--limit-per-class", problem));
-        }
+        check_classes(self.task)?;
         split::limit_per_class(&mut self.train, limit, seed);
         Ok(())
     }
@@ -132,6 +205,10 @@ impl Dataset {
         let refused = |setting, problem: String| Err(Error::setting(setting, problem));
         if folds < 2 {
             return refused("--folds", format!("{folds}: must be at least 2"));
+        }
+        if folds > self.train.len() {
+            let problem = format!("{folds}: there are {} training samples", self.train.len());
+            return refused("--folds", problem);
         }
         if !(1..=folds).contains(&fold) {
             return refused("--fold", format!("{fold}: must be from 1 to {folds}"));
@@ -189,17 +266,74 @@ pub fn evaluation(
     layout: &Layout,
     labels: &[String],
     option: &'static str,
-) -> Result<Vec<Item>> {
-    let mut found = gather(path.as_ref(), layout, option)?;
+) -> Result<Gathered> {
+    let path = path.as_ref();
+    // The limit is for what a model learns from.
+    let layout = &Layout { limit_per_class: None, ..layout.clone() };
+    let mut all = Gathering::all(layout, |all| gather(path, all, option))?;
+    all.note_unmet();
+    let mut found = std::mem::take(&mut all.found);
     if found.iter().any(|f| f.split == Some(Split::Test)) {
         found.retain(|f| f.split == Some(Split::Test));
     }
-    labels::items(layout.task, found, labels)
+    if let Some(reason) = unlabelled(&found, |label| labels.iter().any(|known| known == label)) {
+        return Err(Error::Data {
+            path: path.to_path_buf(),
+            problem: format!(
+                "none of its {} {} has a label to compare answers with ({reason}); name another \
+                 split's file, or ask for answers alone with predict",
+                found.len(),
+                layout.samples
+            ),
+        });
+    }
+    if layout.task != Task::Regression
+        && let Some(problem) = labels::other_names(&found, labels)
+    {
+        return Err(Error::Data { path: path.to_path_buf(), problem });
+    }
+    refuse_missing(&mut found, &mut all);
+    let mut bad = all.bad(path)?;
+    let skipped = layout.skip_bad.then_some(&mut bad);
+    let items = labels::items(layout.task, found, labels, skipped)?;
+    Ok(Gathered { items, bad, notes: all.notes, ignored: vec![] })
 }
 
-fn gather(path: &Path, layout: &Layout, option: &'static str) -> Result<Vec<Found>> {
+/// Samples that are limited by class have one each.
+fn check_classes(task: Task) -> Result<()> {
+    match task {
+        Task::SingleLabel => Ok(()),
+        _ => {
+            let problem = format!("{task} gives no class of its own to each sample");
+            Err(Error::setting("--limit-per-class", problem))
+        }
+    }
+}
+
+/// Why no sample of a split has a label: each is missing, or -1 where that is none of the `known`.
+fn unlabelled(found: &[Found], known: impl Fn(&str) -> bool) -> Option<&'static str> {
+    const NONE: &str = "-1";
+    let none = |found: &Found| match &found.label {
+        RawTarget::Missing(_) => true,
+        label => label.names(NONE) && !known(NONE),
+    };
+    (!found.is_empty() && found.iter().all(none)).then_some("each is missing or -1")
+}
+
+/// Samples without a label cannot be used.
+fn refuse_missing(found: &mut Vec<Found>, all: &mut Gathering<'_>) {
+    found.retain(|found| match &found.label {
+        RawTarget::Missing(problem) => {
+            all.refuse(found.place.clone(), problem);
+            false
+        }
+        RawTarget::Labels(_) | RawTarget::Cells { .. } => true,
+    });
+}
+
+fn gather(path: &Path, all: &mut Gathering<'_>, option: &'static str) -> Result<()> {
     if !path.exists() {
         return Err(Error::setting(option, format!("{}: no such file or folder", path.display())));
     }
-    if path.is_dir() { folder::gather(path, layout) } else { manifest::gather(path, layout) }
+    if path.is_dir() { folder::gather(path, all) } else { manifest::gather(path, all) }
 }

@@ -31,9 +31,32 @@ pub(super) enum RawTarget {
         /// As many as there are columns; blank where there is nothing.
         cells: Vec<String>,
     },
+    /// None, and what to say where one is needed.
+    Missing(String),
+}
+
+impl Found {
+    /// Whether it is in the training split, as everything is where there are no splits.
+    pub(super) fn is_for_training(&self) -> bool {
+        matches!(self.split, None | Some(Split::Train))
+    }
 }
 
 impl RawTarget {
+    /// Its labels, or the names of its values.
+    pub(super) fn labels(&self) -> &[String] {
+        match self {
+            Self::Labels(names) => names,
+            Self::Cells { columns, .. } => columns,
+            Self::Missing(_) => &[],
+        }
+    }
+
+    /// Whether it is this label alone.
+    pub(super) fn names(&self, label: &str) -> bool {
+        matches!(self, Self::Labels(names) if matches!(&names[..], [name] if name == label))
+    }
+
     /// The target in a folder's name, a part of a file's name or one cell.
     pub(super) fn of(text: &str, layout: &Layout) -> Self {
         match layout.task {

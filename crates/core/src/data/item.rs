@@ -18,31 +18,6 @@ pub enum Split {
     Test,
 }
 
-impl Split {
-    /// The split that a folder, a file stem or a table's cell names.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        match name.to_ascii_lowercase().as_str() {
-            "train" | "training" => Some(Self::Train),
-            "validation" | "valid" | "val" | "dev" => Some(Self::Validation),
-            "test" | "testing" => Some(Self::Test),
-            _ => None,
-        }
-    }
-
-    /// The split that a table's file stem names, possibly with a shard: `train`,
-    /// `train-00000-of-00002`.
-    pub(super) fn of_stem(stem: &str) -> Option<Self> {
-        let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let name = match stem.split_once('-') {
-            Some((name, part)) => {
-                part.split_once("-of-").filter(|(i, n)| number(i) && number(n)).map(|_| name)?
-            }
-            None => stem,
-        };
-        Self::named(name)
-    }
-}
-
 impl fmt::Display for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -106,7 +81,7 @@ impl Item {
 
     /// A file whose target is not known.
     pub fn file(path: &Path) -> Self {
-        let place = Location { path: path.to_path_buf(), line: None };
+        let place = Location { path: path.into(), line: None };
         Self::new(Input::File(path.to_path_buf()), place)
     }
 

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use super::found::{Found, RawTarget};
 use super::item::Item;
+use super::mapping::{MAP_LABELS, mismatch, shown};
+use super::unusable::Unusable;
 use crate::error::{Error, Result};
 use crate::task::{Target, Task};
-
-/// How many problems one message lists.
-const LISTED: usize = 10;
 
 /// The labels, or the names of the values, of the training split.
 pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
@@ -20,18 +19,7 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
     if let RawTarget::Cells { columns, .. } = &first.label {
         return Ok(columns.to_vec());
     }
-    let names: BTreeSet<&str> = train
-        .iter()
-        .flat_map(|found| match &found.label {
-            RawTarget::Labels(names) => names.as_slice(),
-            RawTarget::Cells { columns, .. } => columns,
-        })
-        .map(String::as_str)
-        .collect();
-    let mut labels: Vec<String> = names.into_iter().map(str::to_string).collect();
-    if labels.iter().all(|l| l.parse::<i64>().is_ok()) {
-        labels.sort_by_key(|l| l.parse::<i64>().ok());
-    }
+    let labels = in_order(train.iter().flat_map(|found| found.label.labels()));
     match (task, &labels[..]) {
         (Task::SingleLabel, [one]) => {
             refused(format!("all samples have the label {one:?}; at least two classes are needed"))
@@ -41,11 +29,32 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
     }
 }
 
-/// Turns raw targets into targets.
+/// The problem where labels are none of a model's, and may be other names of those.
+pub(super) fn other_names(found: &[Found], model: &[String]) -> Option<String> {
+    mismatch(&in_order(found.iter().flat_map(|found| found.label.labels())), model)
+}
+
+/// Different names in the order of labels: numbers by size, else alphabetical.
+pub(super) fn in_order<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let names: BTreeSet<&String> = names.collect();
+    let mut labels: Vec<String> = names.into_iter().cloned().collect();
+    if labels.iter().all(|l| l.parse::<i64>().is_ok()) {
+        labels.sort_by_key(|l| l.parse::<i64>().ok());
+    }
+    labels
+}
+
+/// Turns raw targets into targets. Samples whose targets cannot be used go to `bad`, if they may be
+/// left out.
 ///
 /// # Errors
-/// Lists all that cannot be used, each with its location.
-pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<Vec<Item>> {
+/// Else lists all of them, each with its location.
+pub(super) fn items(
+    task: Task,
+    found: Vec<Found>,
+    labels: &[String],
+    bad: Option<&mut Vec<Unusable>>,
+) -> Result<Vec<Item>> {
     let (mut items, mut wrong) = (Vec::with_capacity(found.len()), vec![]);
     for found in found {
         match target(task, &found.label, labels) {
@@ -60,24 +69,25 @@ pub(super) fn items(task: Task, found: Vec<Found>, labels: &[String]) -> Result<
             }
         }
     }
+    if let Some(bad) = bad {
+        bad.extend(wrong.into_iter().map(|(place, problem)| Unusable { place, problem }));
+        return Ok(items);
+    }
     let [(place, problem), rest @ ..] = &wrong[..] else { return Ok(items) };
     if rest.is_empty() || task == Task::SingleLabel {
-        return Err(Error::Data { path: place.to_string().into(), problem: problem.clone() });
+        let problem = format!("{problem}; --skip-bad leaves such samples out");
+        return Err(Error::Data { path: place.to_string().into(), problem });
     }
-    let listed: Vec<_> = wrong.iter().map(|(place, what)| format!("{place}: {what}")).collect();
-    let shown = listed.len().min(LISTED);
-    let more = match listed.len() - shown {
-        0 => String::new(),
-        n => format!("\n  … and {n} more"),
-    };
-    Err(Error::Data {
-        path: place.path.clone(),
-        problem: format!(
-            "{} {} cannot be used:\n  {}{more}",
-            listed.len(),
-            if task == Task::Regression { "values" } else { "labels" },
-            listed[..shown].join("\n  ")
-        ),
+    if wrong.iter().all(|(_, problem)| problem.ends_with(DECIMAL_POINT)) {
+        // One decision made them all.
+        let problem = format!("{problem} ({} more are so)", rest.len());
+        return Err(Error::Data { path: place.to_string().into(), problem });
+    }
+    let what = if task == Task::Regression { "values" } else { "labels" };
+    Err(Error::DataList {
+        path: place.path.to_path_buf(),
+        problem: format!("{} {what} cannot be used (--skip-bad leaves them out)", wrong.len()),
+        items: wrong.iter().map(|(place, what)| format!("{place}: {what}")).collect(),
     })
 }
 
@@ -86,9 +96,9 @@ fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Ve
     let number = |name: &String| {
         labels.iter().position(|label| label == name).ok_or_else(|| {
             format!(
-                "the label {name:?} is not among those of the training split ({}); give it \
-                 training samples or leave it out",
-                labels.join(", ")
+                "the label {name:?} is not among those of the training split ({}); give it training \
+                 samples, a name of theirs by {MAP_LABELS}, or leave it out",
+                shown(labels)
             )
         })
     };
@@ -114,7 +124,10 @@ fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Ve
         {
             let finite = |(column, cell): (&String, &String)| {
                 let value = cell.trim().parse::<f64>().ok().filter(|value| value.is_finite());
-                value.ok_or_else(|| unusable(column, cell, "a finite number"))
+                value.ok_or_else(|| match has_decimal_comma(cell) {
+                    true => unusable(column, cell, DECIMAL_POINT),
+                    false => unusable(column, cell, "a finite number"),
+                })
             };
             all(columns.iter().zip(cells).map(finite)).map(Target::Values)
         }
@@ -125,6 +138,7 @@ fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Ve
             labels.len(),
             labels.join(", ")
         )]),
+        (_, RawTarget::Missing(problem)) => Err(vec![problem.clone()]),
         (Task::Regression, RawTarget::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
     }
 }
@@ -154,6 +168,13 @@ fn truth(cell: &str) -> Option<bool> {
         "1" | "1.0" | "true" => Some(true),
         _ => None,
     }
+}
+
+/// What is wanted where numbers are written as in `1,5`.
+const DECIMAL_POINT: &str = "a number with a decimal point; write the table with points";
+
+fn has_decimal_comma(cell: &str) -> bool {
+    cell.matches(',').count() == 1 && cell.trim().replace(',', ".").parse::<f64>().is_ok()
 }
 
 fn unusable(column: &str, cell: &str, wanted: &str) -> String {

@@ -1,10 +1,25 @@
 //! The layout of a data set: how it is to be read.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use regex::Regex;
 
+use super::table::TableFormat;
 use crate::task::Task;
+
+/// So many bytes at most tell what a file is.
+const START: u64 = 64;
+
+/// How many samples of each class are read, and the seed that chooses them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassLimit {
+    /// At least 1.
+    pub samples: usize,
+    /// As [`Dataset::limit_per_class`](super::dataset::Dataset::limit_per_class) takes it.
+    pub seed: u64,
+}
 
 /// What a modality's raw inputs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +57,20 @@ pub struct Layout {
     pub label_column: Option<String>,
     /// The separator between two labels of one sample.
     pub label_separator: String,
+    /// Labels that go by another name in a model, each with that name.
+    pub label_map: Vec<(String, String)>,
     /// The table's column of groups; see [`group_pattern`](Self::group_pattern).
     pub group_column: Option<String>,
+    /// The format of tables, whatever they hold; `None`: it is told by that.
+    pub format: Option<TableFormat>,
+    /// How many training samples of each class are read at most; others take no memory.
+    pub limit_per_class: Option<ClassLimit>,
+    /// Whether what a data set names and does not have is left out instead of being an error.
+    pub skip_bad: bool,
+    /// Whether inputs to ask a model about are pairs of texts.
+    pub pairs: bool,
+    /// Whether a file that starts with these bytes holds a sample, whatever its name.
+    pub recognises: fn(&[u8]) -> bool,
     /// The longest line of a table, and the longest of its records, in bytes. A longer one is an
     /// error, so that no file exhausts memory.
     pub longest_line: usize,
@@ -69,15 +96,29 @@ impl Layout {
             pair_column: None,
             label_column: None,
             label_separator: "|".into(),
+            label_map: vec![],
             group_column: None,
+            format: None,
+            limit_per_class: None,
+            skip_bad: false,
+            pairs: false,
+            recognises: |_| false,
             longest_line: 16 << 20,
         }
     }
 
+    /// Whether a file is a sample: by the ending of its name, else by what it starts with.
     pub(super) fn is_sample(&self, path: &Path) -> bool {
-        path.extension()
-            .and_then(|e| e.to_str())
-            .is_some_and(|e| self.extensions.contains(&e.to_ascii_lowercase().as_str()))
+        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        ending.is_some_and(|e| self.extensions.contains(&&*e)) || self.starts_as_sample(path)
+    }
+
+    fn starts_as_sample(&self, path: &Path) -> bool {
+        let mut start = vec![];
+        // Opening a pipe would wait for somebody to write into it.
+        path.is_file()
+            && File::open(path).and_then(|f| f.take(START).read_to_end(&mut start)).is_ok()
+            && (self.recognises)(&start)
     }
 
     /// `.jpg, .jpeg or .png`, for messages.

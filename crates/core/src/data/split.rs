@@ -1,6 +1,6 @@
 //! Seeded choices among items: stratified hold-out, folds, groups, and a limit per class.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -69,6 +69,8 @@ pub(super) fn hold_out_groups(
 /// (as scikit-learn's `StratifiedGroupKFold` does).
 pub(super) fn folds(items: &[Item], folds: usize, seed: u64) -> Vec<usize> {
     let sizes = sizes(items);
+    // More than there are items would be empty.
+    let folds = folds.min(items.len());
     let mut fractions = vec![vec![0.; sizes.len()]; folds];
     let mut counts = vec![0; folds];
     let mut of = vec![0; items.len()];
@@ -133,13 +135,25 @@ fn sizes(items: &[Item]) -> Vec<usize> {
     sizes
 }
 
-/// Keeps `limit` random items of every class, in their order.
+/// Keeps `limit` random items of every class, in their order: the same as [`chosen`] does.
 pub(super) fn limit_per_class(items: &mut Vec<Item>, limit: usize, seed: u64) {
     let mut dropped = vec![false; items.len()];
     for class in by_class(items, seed) {
         class.iter().skip(limit).for_each(|&i| dropped[i] = true);
     }
     partition(items, &dropped);
+}
+
+/// Chooses `limit` random samples of every class, of which only the sizes are known: places among
+/// the samples of the class.
+pub(super) fn chosen(sizes: &[usize], limit: usize, seed: u64) -> Vec<BTreeSet<u32>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let of = |&size: &usize| {
+        let mut places: Vec<u32> = (0..size as u32).collect();
+        places.shuffle(&mut rng);
+        places.into_iter().take(limit).collect()
+    };
+    sizes.iter().map(of).collect()
 }
 
 /// The indices of every class, in random order.

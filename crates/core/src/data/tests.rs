@@ -15,6 +15,12 @@ use crate::error::Error;
 
 mod bad_tests;
 
+mod input_tests;
+
+mod left_out_tests;
+
+mod notes_tests;
+
 #[cfg(feature = "parquet")]
 mod parquet_tests;
 
@@ -153,7 +159,7 @@ fn a_folder_of_tables() {
     let data = Dataset::open(root.path(), &texts()).unwrap();
     assert_eq!(shown(&data.train, &data.labels), ["0:a", "1:b"]);
     assert_eq!(shown(&data.test, &data.labels), ["1:c"]);
-    let test = evaluation(root.path(), &texts(), &data.labels, "DATA").unwrap();
+    let test = evaluation(root.path(), &texts(), &data.labels, "DATA").unwrap().items;
     assert_eq!(test, data.test, "of a data set with a test split, that is evaluated");
 }
 
@@ -177,7 +183,12 @@ fn what_is_wrong_is_said_with_its_place() {
             &pictures(),
             &["t.csv:2", "b.png", "not there"],
         ),
-        (&[("t.csv", &twelve)], "t.csv", &pictures(), &["12 files", "gone9.png", "and 2 more"]),
+        (
+            &[("t.csv", &twelve)],
+            "t.csv",
+            &pictures(),
+            &["12 pictures", "--skip-bad", "gone9.png", "and 2 more"],
+        ),
         (
             &[("train/1/a.png", ""), ("train/2/a.png", ""), ("test/3/odd.png", "")],
             "",
@@ -194,7 +205,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (&[("t.tsv", "text\tlabel\n")], "t.tsv", &texts(), &["no rows"]),
         (&[("t.tsv", "one\nrow\n")], "t.tsv", &texts(), &["one column"]),
         (&[("t.tsv", "a\t1\nb\t\n")], "t.tsv", &texts(), &["t.tsv:2", "no label", "column 2"]),
-        (&[("t.json", "{}")], "t.json", &texts(), &[".csv, .tsv, .jsonl"]),
+        (&[("t.json", "[]")], "t.json", &texts(), &[".csv, .tsv, .jsonl", "--format"]),
         (
             &[("t.csv", "text,label,split\na,1,train\nb,2,later\n")],
             "t.csv",

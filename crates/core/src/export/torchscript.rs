@@ -4,6 +4,8 @@ use std::path::Path;
 
 use tch::{CModule, Kind, Tensor};
 
+#[cfg(unix)]
+use crate::error::Error;
 use crate::error::Result;
 use crate::files::whole;
 use crate::modality::Modality;
@@ -30,7 +32,7 @@ pub fn torchscript<M: Modality>(
     let trained: Vec<Tensor> =
         model.store().variables().into_values().filter(Tensor::requires_grad).collect();
     trained.iter().for_each(|tensor| drop(tensor.set_requires_grad(false)));
-    let written = whole(file, |partial| Ok(trace(model, example)?.save(partial)?));
+    let written = whole(file, |partial| save(&trace(model, example)?, partial));
     trained.iter().for_each(|tensor| drop(tensor.set_requires_grad(true)));
     written
 }
@@ -49,4 +51,39 @@ fn trace(model: &Model, example: &Batch) -> Result<CModule> {
         }]
     };
     Ok(CModule::create_by_tracing("Classifier", "forward", &inputs, &mut forward)?)
+}
+
+/// Writes an archive by way of a pipe. libtorch takes a path, and where it cannot write to its file,
+/// as on a full disk, it ends the process; a pipe takes all.
+#[cfg(unix)]
+fn save(module: &CModule, file: &Path) -> Result<()> {
+    use std::io::{self, Write};
+    use std::os::fd::AsRawFd;
+    use std::{fs, thread};
+
+    let cannot = || Error::io(file, "write");
+    let mut to = fs::File::create(file).map_err(cannot())?;
+    let (mut out, into) = io::pipe().map_err(cannot())?;
+    let path = format!("/dev/fd/{}", into.as_raw_fd());
+    let (saved, written) = thread::scope(|scope| {
+        let copying = scope.spawn(move || {
+            let written = io::copy(&mut out, &mut to).and_then(|_| to.flush());
+            // What the file does not take is read all the same.
+            if written.is_err() {
+                io::copy(&mut out, &mut io::sink())?;
+            }
+            written
+        });
+        let saved = module.save(&path);
+        // Else it is never read to its end.
+        drop(into);
+        (saved, copying.join())
+    });
+    saved?;
+    written.unwrap_or_else(|_| Err(io::Error::other("copying failed"))).map_err(cannot())
+}
+
+#[cfg(not(unix))]
+fn save(module: &CModule, file: &Path) -> Result<()> {
+    Ok(module.save(file)?)
 }

@@ -51,6 +51,11 @@ impl Config {
         self.json["architecture"].as_str()
     }
 
+    /// Whether it names the kind of model that it is of.
+    pub(super) fn names_a_kind(&self) -> bool {
+        self.model_type().is_some() || self.architecture().is_some()
+    }
+
     /// What it says about its family, for messages.
     pub(super) fn says(&self) -> String {
         match (self.model_type(), self.architecture()) {
@@ -86,12 +91,13 @@ impl Config {
         Ok(Some(numbered.into_iter().map(|(_, name)| name).collect()))
     }
 
-    /// What the head is asked.
-    pub(super) fn task(&self) -> Result<Task> {
+    /// What the head is asked, where that is told.
+    pub(super) fn task(&self) -> Result<Option<Task>> {
         match &self.json["problem_type"] {
-            Value::Null => Ok(Task::default()),
+            Value::Null => Ok(None),
             known => {
-                Task::deserialize(known).map_err(|e| self.refuse(format!("problem_type: {e}")))
+                let task = Task::deserialize(known);
+                task.map(Some).map_err(|e| self.refuse(format!("problem_type: {e}")))
             }
         }
     }

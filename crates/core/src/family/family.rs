@@ -156,17 +156,15 @@ pub(super) fn uncounted_heads(_: &Checkpoint) -> Result<PretrainedConfig, &'stat
     Err(UNCOUNTED_HEADS)
 }
 
-/// The shape of a tensor below whatever prefix of the key map the checkpoint has.
+/// The shape of a tensor of the body, below whatever stands before such names in the checkpoint.
 pub(super) fn shape<'c>(
     checkpoint: &'c Checkpoint,
     key_map: &KeyMap,
     name: &str,
 ) -> Option<&'c [i64]> {
-    key_map
-        .prefixes
-        .iter()
-        .find_map(|prefix| checkpoint.entry(&format!("{prefix}{name}")))
-        .map(|entry| entry.shape.as_slice())
+    let prefix = key_map.prefix(checkpoint.entries().map(|(name, _)| name)).ok()??;
+    let entry = checkpoint.entry(&format!("{}{}{name}", prefix.wrapper, prefix.body))?;
+    Some(&entry.shape)
 }
 
 /// How many there are of `pattern`, in which `{}` counts from `first`.

@@ -29,7 +29,7 @@ pub(super) const GPT2: Family = Family {
             modality: "text".into(),
             trunk: TrunkConfig::Transformer(TransformerConfig {
                 heads: c.n_head,
-                mlp: c.n_inner.unwrap_or(4 * c.n_embd),
+                mlp: c.n_inner.unwrap_or(c.n_embd.saturating_mul(4)),
                 norm_placement: NormPlacement::Pre,
                 activation: config.gelu("activation_function")?,
                 attention: AttentionKind::Causal,

@@ -12,7 +12,7 @@ pub(super) const HONK: Family = Family {
     name: "honk",
     key_map: DIALECT,
     matches_config: |_| false,
-    from_config: |_, checkpoint| HONK.infer(checkpoint),
+    from_config: |_, checkpoint| HONK.infer(checkpoint, None),
     from_tensors: |checkpoint| {
         let convolutions = count(checkpoint, &DIALECT, "conv{}.weight", 0);
         let Some(&[channels, 1, 3, 3]) = shape(checkpoint, &DIALECT, "conv0.weight") else {

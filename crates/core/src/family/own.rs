@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::config::Config;
 use super::family::{PretrainedConfig, PretrainedHead};
 use crate::error::{Error, Result};
+use crate::files::is_there;
 use crate::nn::{EmbedderConfig, HeadConfig, Pool, TransformerConfig, TrunkConfig};
 use crate::spec::Spec;
 use crate::weights::{CONFIG, Checkpoint, WEIGHTS};
@@ -31,7 +32,7 @@ const OWN: &str = "own";
 pub(super) fn architecture(path: &Path) -> Option<PathBuf> {
     if path.is_dir() {
         let config = path.join(CONFIG);
-        let alone = config.is_file() && Checkpoint::lacks(path);
+        let alone = is_there(&config) && Checkpoint::lacks(path);
         return alone.then_some(config);
     }
     let name = path.file_name()?.to_str()?;
@@ -82,7 +83,10 @@ impl PretrainedConfig {
                     given[field].as_u64().ok_or_else(missing)
                 };
                 let (width, depth) = (size("width")?, size("depth")?);
-                let usual = TransformerConfig::of(width as i64, depth as usize);
+                let usual = TransformerConfig::of(
+                    i64::try_from(width).unwrap_or(i64::MAX),
+                    usize::try_from(depth).unwrap_or(usize::MAX),
+                );
                 TrunkConfig::Transformer(completed(config, given, json!(usual))?)
             }
             Some((kind, given)) if kind == "resnet" => {

@@ -7,6 +7,7 @@ use super::family::PretrainedConfig;
 use super::own;
 use super::own::Kind;
 use crate::error::{Error, Result};
+use crate::files::is_there;
 use crate::task::Task;
 use crate::weights::{CONFIG, Checkpoint, WeightSource};
 
@@ -139,7 +140,7 @@ impl Pretrained {
     }
 
     /// What the checkpoint's own head is asked, where its `config.json` says so as `problem_type`;
-    /// else it tells classes apart.
+    /// else it tells classes apart or, with one output, gives a number, as transformers has it.
     ///
     /// # Errors
     /// If the `problem_type` is none that is known.
@@ -148,16 +149,29 @@ impl Pretrained {
             return Ok(spec.task);
         }
         let beside = self.checkpoint.folder().join(CONFIG);
-        if beside.is_file() { Config::open(&beside)?.task() } else { Ok(Task::default()) }
+        let told = if is_there(&beside) { Config::open(&beside)?.task()? } else { None };
+        Ok(match told {
+            Some(task) => task,
+            None if self.classes()? == Some(1) => Task::Regression,
+            None => Task::default(),
+        })
+    }
+
+    /// The names of the classes of the checkpoint's own head, where someone chose them.
+    pub fn class_names(&self) -> Option<&[String]> {
+        self.config.head.labels.as_deref().filter(|names| are_names(names))
     }
 
     /// The names of the classes that the checkpoint's own head tells apart. Where they are not
-    /// published, `otherwise` is asked for them: the classes of a data set, say, in alphabetical
-    /// order.
+    /// published, `otherwise` is asked for them, and told the task and how many they are: the classes
+    /// of a data set, say, in alphabetical order.
     ///
     /// # Errors
     /// If there is no head, if neither names as many classes as it tells apart, or as `otherwise`.
-    pub fn labels(&self, otherwise: impl FnOnce() -> Result<Vec<String>>) -> Result<Vec<String>> {
+    pub fn labels(
+        &self,
+        otherwise: impl FnOnce(Task, usize) -> Result<Vec<String>>,
+    ) -> Result<Vec<String>> {
         let refused = |problem| {
             let path = self.checkpoint.path().to_path_buf();
             Err(Error::Family { path, problem })
@@ -165,7 +179,7 @@ impl Pretrained {
         let Some(classes) = self.classes()? else {
             return refused("it has no head that tells classes apart: train one first".into());
         };
-        if let Some(labels) = self.config.head.labels.as_deref().filter(|names| are_names(names)) {
+        if let Some(labels) = self.class_names() {
             if labels.len() == classes {
                 return Ok(labels.to_vec());
             }
@@ -174,7 +188,7 @@ impl Pretrained {
                 "its head tells {classes} classes apart, but {named} are named"
             ));
         }
-        let labels = otherwise()?;
+        let labels = otherwise(self.task()?, classes)?;
         if labels.len() != classes {
             return refused(format!(
                 "its head tells {classes} classes apart, whose names are not published, and the data \

@@ -17,7 +17,11 @@ pub(super) const ROBERTA: Family = Family {
     from_config: |config, _| {
         let labels = config.labels()?;
         // Positions are counted from behind the padding token's.
-        Ok(BertConfig::read(config)?.family("roberta", config.pad_token()? + 1, labels))
+        Ok(BertConfig::read(config)?.family(
+            "roberta",
+            config.pad_token()?.saturating_add(1),
+            labels,
+        ))
     },
     from_tensors: uncounted_heads,
     hugging_face: Some(&HUGGING_FACE),

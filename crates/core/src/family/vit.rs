@@ -265,7 +265,7 @@ impl VitConfig {
 
     fn family(self, name: &str, tokens: ClassTokens, pool: Pool) -> Result<PretrainedConfig> {
         let mlp = self.intermediate_size.filter(|_| self.mlp_ratio.is_none());
-        let mlp = mlp.unwrap_or(self.mlp_ratio.unwrap_or(4) * self.hidden_size);
+        let mlp = mlp.unwrap_or(self.mlp_ratio.unwrap_or(4).saturating_mul(self.hidden_size));
         Ok(PretrainedConfig {
             name: name.into(),
             modality: "image".into(),

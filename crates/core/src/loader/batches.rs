@@ -4,8 +4,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use rayon::prelude::*;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
+use super::budget::at_once;
 use super::samples::{ReadMode, Samples};
 use crate::error::Result;
 use crate::modality::Modality;
@@ -13,7 +14,7 @@ use crate::nn::{Batch, CutPoint};
 use crate::random::rng;
 use crate::task::Target;
 
-/// How many batches are prepared ahead.
+/// The most batches that are prepared ahead.
 const AHEAD: usize = 4;
 
 /// What batches are for.
@@ -36,7 +37,7 @@ pub(crate) trait BatchSource: Sync {
     fn samples(&self) -> &Samples;
     /// The cut point of a classifier that its batches belong to.
     fn cut_point(&self) -> CutPoint;
-    /// The rows that one sample has in a batch.
+    /// The rows that one sample has in a batch; none if it was lost and may be left out.
     ///
     /// # Errors
     /// If a sample that is not in memory can no longer be read.
@@ -65,10 +66,14 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
         let Self { modality, samples } = self;
         match mode {
             Mode::Train { seed, epoch } => {
-                let sample = samples.get(*modality, at, ReadMode::Training)?;
-                Ok(vec![modality.augment(&sample, &mut rng(seed, epoch, at))])
+                let sample = samples.get_unless_lost(*modality, at, ReadMode::Training)?;
+                let augment = |sample| modality.augment(&sample, &mut rng(seed, epoch, at));
+                Ok(sample.map(augment).into_iter().collect())
             }
-            Mode::Eval => Ok(modality.windows(&samples.get(*modality, at, ReadMode::Inference)?)),
+            Mode::Eval => {
+                let sample = samples.get_unless_lost(*modality, at, ReadMode::Inference)?;
+                Ok(sample.map(|sample| modality.windows(&sample)).unwrap_or_default())
+            }
         }
     }
 
@@ -80,6 +85,8 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
 /// A collated batch with its targets.
 #[derive(Debug)]
 pub(crate) struct PreparedBatch {
+    /// Its samples, without those that were lost.
+    list: Vec<usize>,
     /// The activations at the source's cut point, on the CPU.
     pub(crate) batch: Batch,
     /// The target of each sample; see [`Target::stack`].
@@ -88,7 +95,8 @@ pub(crate) struct PreparedBatch {
     pub(crate) rows: Vec<i64>,
 }
 
-/// Makes a batch of each list of indices and hands them to `consume` in that order. Loading,
+/// Makes a batch of each list of indices and hands them to `consume` in that order, with the indices
+/// of the samples in it: those of the list, but those that [were lost](Samples::skip_lost). Loading,
 /// augmentation and collation run in background threads. The result depends on the arguments alone,
 /// not on the number of threads.
 ///
@@ -104,19 +112,23 @@ pub(crate) fn load_batches(
         // There is nothing to read: passing it between threads would cost more than it saves.
         return lists.iter().try_for_each(|list| {
             let rows = list.iter().map(|&at| source.rows(at, mode)).collect::<Result<_>>()?;
-            consume(list, together(source, list, rows))
+            hand(together(source, list, rows), &mut consume)
         });
     }
+    let Some((list, rest)) = lists.split_first() else { return Ok(()) };
     // libtorch decides how many threads a thread's operations have when that thread first asks, by
     // what any thread set last. So this one asks before the other sets it, and resets it for later
     // threads.
     let threads = tch::get_num_threads();
+    let first = prepare(source, list, mode)?;
+    let ahead = ahead(source.samples(), lists, &first.batch);
     let done = thread::scope(|scope| {
-        let (send, receive) = mpsc::sync_channel(AHEAD);
+        // One is in hand while it waits for room.
+        let (send, receive) = mpsc::sync_channel(ahead - 1);
         scope.spawn(move || {
             // One: the device's own operations need the others.
             tch::set_num_threads(1);
-            for list in lists {
+            for list in rest {
                 let prepared = prepare(source, list, mode);
                 let failed = prepared.is_err();
                 // The receiver is gone where `consume` failed.
@@ -125,10 +137,30 @@ pub(crate) fn load_batches(
                 }
             }
         });
-        lists.iter().zip(receive).try_for_each(|(list, prepared)| consume(list, prepared?))
+        hand(first, &mut consume)?;
+        receive.into_iter().try_for_each(|prepared| hand(prepared?, &mut consume))
     });
     tch::set_num_threads(threads);
     done
+}
+
+/// Hands a batch on, if there is anything in it.
+fn hand(
+    prepared: PreparedBatch,
+    consume: &mut impl FnMut(&[usize], PreparedBatch) -> Result<()>,
+) -> Result<()> {
+    let list = prepared.list.clone();
+    if list.is_empty() { Ok(()) } else { consume(&list, prepared) }
+}
+
+/// How many batches may be prepared ahead in the samples' budget, told by the first: at least one.
+fn ahead(samples: &Samples, lists: &[Vec<usize>], first: &Batch) -> usize {
+    let values = |list: &Vec<usize>| list.iter().map(|&at| samples.length(at)).sum::<usize>();
+    let largest = lists.iter().map(values).max().unwrap_or(0);
+    let of = |x: &Tensor| x.numel() * x.kind().elt_size_in_bytes();
+    let bytes = of(&first.x) + first.attention_mask.as_ref().map_or(0, of);
+    let growth = largest as f64 / lists.first().map_or(1, values).max(1) as f64;
+    at_once(samples.ahead(), (bytes as f64 * growth) as usize, AHEAD)
 }
 
 fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<PreparedBatch> {
@@ -138,9 +170,17 @@ fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<Prepa
 
 /// Collates the rows of the samples of a list.
 fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Tensor>>) -> PreparedBatch {
+    let there = list.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
+    let (list, rows): (Vec<usize>, Vec<_>) = there.map(|(&at, rows)| (at, rows)).unzip();
+    if list.is_empty() {
+        let batch =
+            Batch { x: Tensor::zeros([0], (Kind::Float, Device::Cpu)), attention_mask: None };
+        return PreparedBatch { list, targets: batch.x.shallow_clone(), batch, rows: vec![] };
+    }
     PreparedBatch {
         batch: source.batch(&rows.iter().flatten().collect::<Vec<_>>()),
         targets: Target::stack(list.iter().map(|&at| &source.samples().targets()[at])),
         rows: rows.iter().map(|rows| rows.len() as i64).collect(),
+        list,
     }
 }

@@ -1,13 +1,15 @@
 //! From items to batches, in parallel and ahead of training.
 
 mod batches;
+mod budget;
 mod cache;
 mod sampler;
 pub(crate) mod samples;
 
+pub use budget::{DEFAULT_MEMORY, MemoryBudget};
 pub use cache::CacheBudget;
 pub use sampler::{Balance, Order, balanced_order};
-pub use samples::{DEFAULT_MEMORY, ReadMode, Samples, Splits, refuse_bad};
+pub use samples::{ReadMode, Samples, Splits, refuse_bad};
 
 pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};

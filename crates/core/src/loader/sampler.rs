@@ -23,7 +23,7 @@ pub(crate) fn by_length(
 ) -> Vec<Vec<usize>> {
     const BATCHES: usize = 50;
     let mut lists = vec![];
-    for stretch in order.chunks(size * BATCHES) {
+    for stretch in order.chunks(size.saturating_mul(BATCHES)) {
         let mut stretch = stretch.to_vec();
         stretch.sort_by_key(|&at| train.length(at));
         lists.extend(chunks(&stretch, size));

@@ -1,22 +1,43 @@
 //! Reading the samples of a data set, in parallel and ahead of training.
 
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::{Mutex, PoisonError};
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use tch::Tensor;
 
+use super::budget::MemoryBudget;
 use crate::data::{Dataset, Input, Item};
-use crate::error::{BadSample, BoxError, Error, Result};
-use crate::modality::Modality;
+use crate::error::{BadSample, BoxError, Error, Location, Result};
+use crate::modality::{Modality, Moments};
 use crate::random::Rng;
 use crate::task::Target;
 
 /// Samples with their targets. Those for which there is room are kept in memory; the others are read
-/// again whenever they are needed.
+/// again whenever they are needed. Which ones those are changes nothing but the time it takes.
 #[derive(Debug, Default)]
 pub struct Samples {
     held: Vec<Slot>,
     targets: Vec<Target>,
+    places: Vec<Location>,
+    /// The number of values in each.
+    lengths: Vec<usize>,
+    moments: Moments,
+    /// Bytes of what may be read before it is needed.
+    ahead: usize,
+    lost: Lost,
+}
+
+/// Samples that could be read once, and then no more.
+#[derive(Debug, Default)]
+struct Lost {
+    /// Whether they are left out instead of being an error.
+    skipped: bool,
+    /// What is wrong with each, by its index.
+    found: Mutex<BTreeMap<usize, BadSample>>,
 }
 
 /// A sample that can be had at any time.
@@ -52,52 +73,66 @@ impl ReadMode {
     }
 }
 
-/// How many bytes of samples are kept in memory if nobody says otherwise.
-pub const DEFAULT_MEMORY: usize = 4 << 30;
-
-/// So many are read before it is decided which of them are kept.
+/// The most samples that are read before it is decided which of them are kept.
 const READ_AT_ONCE: usize = 256;
 
 impl Samples {
     /// Reads all items on all cores, and returns those that cannot be read apart. Samples are in
-    /// the order of the items. `memory` is how many bytes of them may be kept, and is lowered by
-    /// what is; which ones those are is left to chance, but the same at each call. `done` is told of
-    /// each item, from any thread.
+    /// the order of the items. As many are kept as `memory` has room for, which is lowered by what
+    /// is; which ones those are is left to chance, but the same at each call. Of training samples,
+    /// all are [measured](Modality::moments). `done` is told of each item, from any thread.
     pub fn read<M: Modality>(
         modality: &M,
         items: &[Item],
         reading: ReadMode,
-        memory: &mut usize,
+        memory: &mut MemoryBudget,
         done: impl Fn() + Sync,
     ) -> (Self, Vec<BadSample>) {
         let mut order: Vec<usize> = (0..items.len()).collect();
         order.shuffle(&mut Rng::seed_from_u64(0));
-        let mut held: Vec<Option<Result<Slot, BoxError>>> = items.iter().map(|_| None).collect();
-        for some in order.chunks(READ_AT_ONCE) {
+        let mut held: Vec<Option<Result<(Slot, usize), BoxError>>> =
+            items.iter().map(|_| None).collect();
+        let mut moments = Moments::default();
+        let (mut rest, mut count, mut largest) = (&order[..], 1, 0);
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(count.min(rest.len()));
+            rest = later;
             let read = |&at: &usize| {
                 let tensor = reading.of(modality, &items[at].input);
+                let measured = match &tensor {
+                    Ok(tensor) if reading == ReadMode::Training => modality.moments(tensor),
+                    _ => None,
+                };
                 done();
-                (at, tensor)
+                (at, tensor, measured)
             };
-            for (at, tensor) in some.par_iter().map(read).collect::<Vec<_>>() {
+            // One by one in a fixed order: the sums are the same to the last bit, however many are
+            // read at once, and by however many threads.
+            for (at, tensor, measured) in now.par_iter().map(read).collect::<Vec<_>>() {
+                measured.iter().for_each(|measured| moments.add(measured));
                 held[at] = Some(tensor.map(|tensor| {
-                    let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
-                    match memory.checked_sub(bytes) {
-                        Some(left) => {
-                            *memory = left;
-                            Slot::Memory(Shared(tensor))
-                        }
-                        None => Slot::Item(items[at].clone()),
-                    }
+                    let length = tensor.numel();
+                    let bytes = length * tensor.kind().elt_size_in_bytes();
+                    largest = bytes.max(largest);
+                    let slot = match memory.take(bytes) {
+                        true => Slot::Memory(Shared(tensor)),
+                        false => Slot::Item(items[at].clone()),
+                    };
+                    (slot, length)
                 }));
             }
+            // Those so far tell how large the next may be.
+            count = (2 * count).min(memory.at_once(largest, READ_AT_ONCE));
         }
-        let (mut samples, mut bad) = (Self::default(), vec![]);
+        let mut samples = Self { moments, ahead: memory.ahead(), ..Self::default() };
+        let mut bad = vec![];
         for (item, held) in items.iter().zip(held.into_iter().flatten()) {
             match held {
-                Ok(held) => {
+                Ok((held, length)) => {
                     samples.held.push(held);
                     samples.targets.push(item.target.clone());
+                    samples.places.push(item.place.clone());
+                    samples.lengths.push(length);
                 }
                 Err(cause) => bad.push(BadSample { place: item.place.clone(), cause }),
             }
@@ -108,6 +143,11 @@ impl Samples {
     /// What is to be answered of each.
     pub fn targets(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// Where one of them was found.
+    pub fn place(&self, at: usize) -> &Location {
+        &self.places[at]
     }
 
     /// The class of each that has one, an index into the data set's labels.
@@ -130,14 +170,24 @@ impl Samples {
         self.held.iter().filter(|h| matches!(h, Slot::Memory(_))).count()
     }
 
-    /// Those that are kept in memory, at most `limit`, from evenly among them.
-    pub fn in_memory_subset(&self, limit: usize) -> Vec<Tensor> {
-        let step = self.in_memory().div_ceil(limit.max(1)).max(1);
-        let tensors = self.held.iter().filter_map(|held| match held {
-            Slot::Memory(Shared(tensor)) => Some(tensor.shallow_clone()),
-            Slot::Item(_) => None,
-        });
-        tensors.step_by(step).collect()
+    /// The moments of all of them, for [`Modality::fit_normalization`], if they are training samples.
+    pub fn moments(&self) -> &Moments {
+        &self.moments
+    }
+
+    /// At most `limit` of them, from evenly among all, as they were read.
+    ///
+    /// # Errors
+    /// If one that is not in memory can no longer be read.
+    pub fn subset<M: Modality>(
+        &self,
+        modality: &M,
+        reading: ReadMode,
+        limit: usize,
+    ) -> Result<Vec<Tensor>> {
+        let step = self.len().div_ceil(limit.max(1)).max(1);
+        let chosen: Vec<usize> = (0..self.len()).step_by(step).collect();
+        chosen.par_iter().map(|&at| self.get(modality, at, reading)).collect()
     }
 
     /// One sample, from memory or read again.
@@ -155,12 +205,51 @@ impl Samples {
         }
     }
 
-    /// The size of one sample, as far as it is known without reading it again.
-    pub(crate) fn length(&self, at: usize) -> usize {
-        match &self.held[at] {
-            Slot::Memory(Shared(tensor)) => tensor.numel(),
-            Slot::Item(_) => 0,
+    /// One sample, unless it can no longer be read and [may be left out](Self::skip_lost).
+    pub(crate) fn get_unless_lost<M: Modality>(
+        &self,
+        modality: &M,
+        at: usize,
+        reading: ReadMode,
+    ) -> Result<Option<Tensor>> {
+        match self.get(modality, at, reading) {
+            Err(Error::BadSamples(mut bad)) if self.lost.skipped => {
+                let mut found = self.lost.found.lock().unwrap_or_else(PoisonError::into_inner);
+                found.extend(bad.pop().map(|bad| (at, bad)));
+                match found.len() < self.len() {
+                    true => Ok(None),
+                    false => Err(Error::BadSamples(mem::take(&mut *found).into_values().collect())),
+                }
+            }
+            sample => sample.map(Some),
         }
+    }
+
+    /// From now on, samples that can no longer be read, as those whose files were deleted, are left
+    /// out of their batches, as long as there are others.
+    pub fn skip_lost(&mut self) {
+        self.lost.skipped = true;
+    }
+
+    /// Those that were left out, each with what is wrong with it.
+    pub fn lost(&self) -> Vec<String> {
+        let found = self.lost.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.values().map(ToString::to_string).collect()
+    }
+
+    /// The number of values in one sample.
+    pub(crate) fn length(&self, at: usize) -> usize {
+        self.lengths[at]
+    }
+
+    /// The mean number of values in a sample; at least 1.
+    pub(crate) fn mean_length(&self) -> usize {
+        (self.lengths.iter().sum::<usize>() / self.len().max(1)).max(1)
+    }
+
+    /// Bytes of what may be read before it is needed.
+    pub(crate) fn ahead(&self) -> usize {
+        self.ahead
     }
 }
 
@@ -192,19 +281,31 @@ pub struct Splits {
 }
 
 impl Splits {
+    /// As [`Samples::skip_lost`], of all.
+    pub fn skip_lost(&mut self) {
+        let all = [&mut self.train, &mut self.validation, &mut self.test];
+        all.into_iter().for_each(Samples::skip_lost);
+    }
+
+    /// As [`Samples::lost`], of all.
+    pub fn lost(&self) -> Vec<String> {
+        [&self.train, &self.validation, &self.test].map(Samples::lost).concat()
+    }
+
     /// Lets the settings look at the training inputs, reads all splits, and measures the training
     /// samples: all that has to happen before a model is built. Returns what could not be read
-    /// beside what could. At most `memory` bytes of samples are kept (see [`DEFAULT_MEMORY`]).
-    /// `done` is told of each item, from any thread.
+    /// beside what could. `memory` bounds the bytes of samples in memory ([`MemoryBudget`]), and
+    /// changes nothing else. `done` is told of each item, from any thread.
     ///
     /// # Errors
     /// If a class, a label or a value has no training sample that can be read.
     pub fn read<M: Modality>(
         modality: &mut M,
         data: &Dataset,
-        mut memory: usize,
+        memory: usize,
         done: impl Fn() + Sync,
     ) -> Result<(Self, Vec<BadSample>)> {
+        let mut memory = MemoryBudget::new(memory);
         modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
         let mut read = |items, reading| Samples::read(modality, items, reading, &mut memory, &done);
         let (train, mut bad) = read(&data.train, ReadMode::Training);
@@ -226,7 +327,7 @@ impl Splits {
                 },
             });
         }
-        modality.fit_normalization(&train.in_memory_subset(usize::MAX));
+        modality.fit_normalization(train.moments());
         Ok((Self { train, validation, test }, bad))
     }
 }

@@ -4,7 +4,7 @@
 //! set    = term { "," term }          all of these together
 //! term   = factor { "-but-" factor }  the first without the others
 //! factor = "not" factor | name
-//! name   = nothing | everything | embedder | trunk | head     by part
+//! name   = none | everything | embedder | trunk | head     by part
 //!        | below:N | top:N                                    by depth
 //!        | norms | biases | attention | mlp                   by kind
 //!        | a glob on our names: trunk.blocks.*.attn.q.*
@@ -56,7 +56,7 @@ enum Kind {
 }
 
 /// The syntax of `--freeze`, for help texts and messages.
-pub const FREEZE_SYNTAX: &str = "nothing (or none), everything, embedder, trunk, head, below:N, \
+pub const FREEZE_SYNTAX: &str = "none, everything, embedder, trunk, head, below:N, \
     top:N, norms, biases, attention, mlp, a glob such as trunk.blocks.*.attn.q.*, `not X`, \
     `X-but-Y`, or several with commas between";
 
@@ -104,7 +104,7 @@ impl Freeze {
             if !variables.keys().any(|name| names::matches(glob, name)) {
                 let near = names::nearest(glob, variables.keys().map(String::as_str));
                 let help = match near {
-                    Some(name) => format!("did you mean {name}?"),
+                    Some((_, name)) => format!("did you mean {name}?"),
                     None => "the names are Crosstune's, which --plan FILE writes down".to_owned(),
                 };
                 let problem = format!("no parameter is called {glob}; {help}");
@@ -190,7 +190,7 @@ impl Kind {
 impl fmt::Display for Freeze {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str("nothing");
+            return f.write_str("none");
         }
         for (i, set) in self.0.iter().enumerate() {
             write!(f, "{}{set}", if i > 0 { "," } else { "" })?;

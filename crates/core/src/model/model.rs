@@ -11,8 +11,9 @@ use crate::family::Pretrained;
 use crate::modality::Modality;
 use crate::nn::{BatchNormStats, Classifier, CutPoint, EmbedderConfig, Encoder, Head, Trunk};
 use crate::spec::Spec;
+use crate::task::Task;
 use crate::weights::lora::{self, Adapting};
-use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, write_tensors};
+use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, fault, write_tensors};
 
 /// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32.
 #[derive(Debug)]
@@ -48,6 +49,10 @@ impl Model {
         source: Option<(&WeightSource<'_>, LoadParts)>,
         device: Device,
     ) -> Result<Self> {
+        if let Some(config) = modality.embedder_config(spec.trunk.accepts()) {
+            config.validate()?;
+        }
+        spec.head.validate()?;
         let (store, fresh) = (VarStore::new(device), Fresh::default());
         let adapting = match &spec.lora {
             Some(lora) => {
@@ -111,10 +116,13 @@ impl Model {
     pub fn pretrained<M: Modality>(
         source: &Pretrained,
         modality: &mut M,
-        labels: impl FnOnce() -> Result<Vec<String>>,
+        labels: impl FnOnce(Task, usize) -> Result<Vec<String>>,
         device: Device,
     ) -> Result<Self> {
         let embedder = modality.adopt(source)?;
+        if source.run_for(M::NAME).is_none() {
+            modality.survey(&[]);
+        }
         if embedder == Origin::Fresh {
             let path = source.checkpoint().path().to_path_buf();
             let problem = format!(
@@ -224,6 +232,19 @@ impl Model {
         moving
     }
 
+    /// The first parameter, in alphabetical order, that does not hold finite numbers alone, and what
+    /// it holds.
+    pub(crate) fn fault(&self) -> Result<Option<(String, String)>> {
+        let mut all: Vec<_> = self.store.variables().into_iter().collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (name, value) in all {
+            if let Some(found) = fault(&value)? {
+                return Ok(Some((name, found)));
+            }
+        }
+        Ok(None)
+    }
+
     /// What became of the source's tensors.
     pub fn report(&self) -> &LoadReport {
         &self.report
@@ -232,7 +253,7 @@ impl Model {
     /// Writes all parameters to a safetensors file under our names.
     ///
     /// # Errors
-    /// If the file cannot be written. A file that stood there before stays until the new one is
+    /// If a parameter holds something else than finite numbers, or the file cannot be written. A file that stood there before stays until the new one is
     /// whole.
     pub fn save(&self, path: &Path) -> Result<()> {
         write_tensors(self.store.variables(), path)

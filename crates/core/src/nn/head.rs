@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::layers::{Activation, LayerNorm, Linear};
-use crate::error::Result;
+use super::layers::{Activation, LayerNorm, Linear, eps_problem};
+use crate::error::{Error, Result};
 use crate::weights::VarBuilder;
 
 /// The layers between a pooled vector and the logits. By default a head is one linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HeadConfig {
     /// The epsilon of a layer norm before everything else: AST.
     pub norm: Option<f64>,
@@ -17,6 +18,19 @@ pub struct HeadConfig {
     /// Whether the last layer adds a bias.
     #[serde(default)]
     pub bias: Bias,
+}
+
+impl HeadConfig {
+    /// Checks all numbers, before anything is built.
+    ///
+    /// # Errors
+    /// Names the first that cannot be.
+    pub(crate) fn validate(&self) -> Result<()> {
+        let width = self.dense.map(|dense| dense.width).filter(|width| *width < 1);
+        let width = width.map(|width| format!("dense: width {width}: must be at least 1"));
+        let problem = self.norm.and_then(eps_problem).or(width);
+        problem.map_or(Ok(()), |problem| Err(Error::setting("head", problem)))
+    }
 }
 
 /// Whether a layer adds a bias.
@@ -32,6 +46,7 @@ pub enum Bias {
 
 /// A hidden layer of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dense {
     /// The width of its output.
     pub width: i64,

@@ -10,7 +10,7 @@ use crate::task::{MetricAccumulator, Metrics};
 /// Evaluates a model on all samples, `batch_size` at a time. No gradients, no dropout.
 ///
 /// # Errors
-/// If a sample can no longer be read.
+/// If a sample can no longer be read, or if the model's answer to one is no number.
 pub fn evaluate<M: Modality>(
     model: &Model,
     modality: &M,

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::rows::{each_chunk, per_sample};
+use super::rows::{check_finite, each_chunk, per_sample};
 use crate::error::Result;
 use crate::loader::{Mode, RawInputs, Samples, chunks, load_batches};
 use crate::modality::Modality;
@@ -23,7 +23,7 @@ pub enum FeatureLevel {
 /// samples are [plain](crate::loader::ReadMode::Inference) ones.
 ///
 /// # Errors
-/// If a sample can no longer be read.
+/// If a sample can no longer be read, or if a feature of one is no number.
 pub fn features<M: Modality>(
     model: &Model,
     modality: &M,
@@ -33,7 +33,7 @@ pub fn features<M: Modality>(
 ) -> Result<Tensor> {
     let lists = chunks(&(0..samples.len()).collect::<Vec<_>>(), batch_size);
     let mut all = vec![];
-    load_batches(&RawInputs { modality, samples }, &lists, Mode::Eval, |_, prepared| {
+    load_batches(&RawInputs { modality, samples }, &lists, Mode::Eval, |chosen, prepared| {
         let encoder = model.classifier().encoder();
         let compute = |batch: &Batch| match stage {
             FeatureLevel::Embedded => Pool::Mean.forward(&encoder.embed(batch, false)),
@@ -42,7 +42,9 @@ pub fn features<M: Modality>(
         let device = model.classifier().device();
         let rows = each_chunk(&prepared.batch, batch_size, device, compute).to_kind(Kind::Double);
         let mean = |part: &Tensor| part.mean_dim([0].as_slice(), false, None);
-        all.push(per_sample(rows, &prepared.rows, mean));
+        let rows = per_sample(rows, &prepared.rows, mean);
+        check_finite(&rows, chosen, samples)?;
+        all.push(rows);
         Ok(())
     })?;
     Ok(Tensor::f_cat(&all, 0)?)

@@ -3,6 +3,8 @@
 
 use tch::{Device, Tensor};
 
+use crate::error::{Error, Result};
+use crate::loader::Samples;
 use crate::nn::Batch;
 
 /// What `compute` makes of all rows of a batch, `at_once` at a time, on `device` and without
@@ -14,7 +16,7 @@ pub(super) fn each_chunk(
     compute: impl Fn(&Batch) -> Tensor,
 ) -> Tensor {
     let rows = batch.x.size()[0];
-    let step = at_once.max(1);
+    let step = at_once.clamp(1, rows.max(1) as usize);
     let chunk = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, (step as i64).min(rows - from));
         let attention_mask = batch.attention_mask.as_ref().map(narrow);
@@ -32,4 +34,19 @@ pub(super) fn per_sample(all: Tensor, rows: &[i64], combine: impl Fn(&Tensor) ->
     }
     let parts = all.split_with_sizes(rows, 0);
     Tensor::stack(&parts.iter().map(combine).collect::<Vec<_>>(), 0)
+}
+
+/// Checks what a model made of the samples `chosen`, a row for each.
+///
+/// # Errors
+/// If something is no finite number: the first such sample.
+pub(super) fn check_finite(rows: &Tensor, chosen: &[usize], samples: &Samples) -> Result<()> {
+    let finite = rows.f_isfinite()?.f_flatten(1, -1)?.f_all_dim(1, false)?;
+    let finite = Vec::<bool>::try_from(finite)?;
+    let Some((row, &at)) = chosen.iter().enumerate().find(|&(row, _)| !finite[row]) else {
+        return Ok(());
+    };
+    let nan = rows.f_get(row as i64)?.f_isnan()?.f_any()?.f_int64_value(&[])? != 0;
+    let found = if nan { "NaN" } else { "infinity" };
+    Err(Error::NoAnswer { place: samples.place(at).clone(), found })
 }

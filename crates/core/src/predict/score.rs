@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::rows::{each_chunk, per_sample};
+use super::rows::{check_finite, each_chunk, per_sample};
 use crate::error::Result;
 use crate::loader::{BatchSource, Mode, RawInputs, Samples, chunks, load_batches};
 use crate::modality::Modality;
@@ -18,7 +18,8 @@ use crate::task::Task;
 /// probabilities or the values are averaged.
 ///
 /// # Errors
-/// If a sample can no longer be read, or the first error of `consume`.
+/// If a sample can no longer be read, if the model's answer to one is no number, or the first error of
+/// `consume`.
 pub fn score<M: Modality>(
     model: &Model,
     modality: &M,
@@ -45,6 +46,7 @@ pub(super) fn score_feed(
             Task::MultiLabel | Task::Regression => logits.to_kind(Kind::Float),
         };
         let answers = per_sample(answers, &prepared.rows, |part| mean(task, part));
+        check_finite(&answers, chosen, feed.samples())?;
         consume(chosen, &answers)
     })
 }

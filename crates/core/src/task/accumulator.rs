@@ -4,7 +4,9 @@ use tch::{Kind, Tensor};
 
 use super::config::TaskConfig;
 use super::loss::Objective;
-use super::metrics::{ClassificationMetrics, Metrics, MultiLabelMetrics, RegressionMetrics};
+use super::metrics::{
+    ClassificationMetrics, Confusion, Metrics, MultiLabelMetrics, RegressionMetrics,
+};
 use super::target::Target;
 use super::task::Task;
 use crate::error::Result;
@@ -17,8 +19,8 @@ pub(crate) struct MetricAccumulator<'s> {
     /// The sum over the samples.
     loss: f64,
     samples: usize,
-    /// `confusion[true][predicted]`, of classes.
-    confusion: Vec<Vec<u32>>,
+    /// Of classes.
+    confusion: Confusion,
     /// Of labels or values: the predictions, a row for each sample.
     answers: Vec<Vec<f64>>,
     /// Of labels or values: the targets, a row for each sample.
@@ -33,7 +35,7 @@ impl<'s> MetricAccumulator<'s> {
             objective: Objective::new(config, 0., tch::Device::Cpu),
             loss: 0.,
             samples: 0,
-            confusion: vec![vec![0; classes]; classes],
+            confusion: Confusion::new(classes),
             answers: vec![],
             truth: vec![],
         }
@@ -54,7 +56,7 @@ impl<'s> MetricAccumulator<'s> {
                 let answers = Vec::<i64>::try_from(answers.argmax(-1, false))?;
                 for (truth, answer) in targets.zip(answers) {
                     let truth = truth.class().unwrap_or(0);
-                    self.confusion[truth][answer as usize] += 1;
+                    self.confusion.add(truth, answer as usize);
                 }
             }
             Task::MultiLabel => self.keep(&answers.to_kind(Kind::Double).sigmoid(), targets)?,

@@ -5,6 +5,7 @@ pub mod class_weights;
 mod config;
 mod loss;
 mod metrics;
+mod numbers;
 mod scale;
 mod target;
 mod task;
@@ -14,7 +15,7 @@ pub(crate) mod tests;
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    ClassificationMetrics, LabelMetrics, Metrics, MultiLabelMetrics, RegressionMetrics,
+    ClassificationMetrics, Confusion, LabelMetrics, Metrics, MultiLabelMetrics, RegressionMetrics,
     ValueMetrics,
 };
 pub use scale::TargetScale;

@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::numbers;
 use super::target::Target;
 use crate::error::{Error, Result};
 
 /// The mean and standard deviation of a value in the training split. A model predicts in standard
 /// deviations from the mean, so that all values count alike in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TargetScale {
     /// In the value's unit.
     pub mean: f64,
@@ -30,20 +32,22 @@ impl TargetScale {
                 _ => None,
             })
             .collect();
-        let (count, values) = (rows.len() as f64, rows.first().map_or(0, |row| row.len()));
+        let values = rows.first().map_or(0, |row| row.len());
         let scale = |at: usize| {
-            let mean = rows.iter().map(|row| row[at] / count).sum::<f64>();
-            let std = rows.iter().map(|row| (row[at] - mean).powi(2) / count).sum::<f64>().sqrt();
-            if std > 0. && std.is_finite() {
+            let numbers = rows.iter().map(|row| row[at]);
+            let (mean, std) = (numbers::mean(numbers.clone()), numbers::std(numbers));
+            if std.is_normal() {
                 return Ok(Self { mean, std });
             }
             let name = names.get(at).map_or("?", String::as_str);
-            let problem = match std.is_finite() {
-                true => format!(
+            let problem = if std == 0. {
+                format!(
                     "all training samples have {} as {name:?}, so there is nothing to learn",
-                    rows[0][at]
-                ),
-                false => format!("the training samples have too large numbers as {name:?}"),
+                    numbers::written(rows[0][at])
+                )
+            } else {
+                let kind = if std.is_finite() { "small" } else { "large" };
+                format!("the training samples have too {kind} numbers as {name:?}")
             };
             Err(Error::setting("--data", problem))
         };

@@ -2,6 +2,8 @@
 
 use tch::Tensor;
 
+use super::numbers;
+
 /// What a model is to predict for a sample.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Target {
@@ -88,7 +90,7 @@ impl Target {
                 applying.collect::<Vec<_>>().join("|")
             }
             Self::Values(values) => {
-                values.iter().map(ToString::to_string).collect::<Vec<_>>().join("|")
+                values.iter().map(|x| numbers::written(*x)).collect::<Vec<_>>().join("|")
             }
         }
     }

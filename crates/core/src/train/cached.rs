@@ -1,9 +1,11 @@
 //! The cached outputs of frozen layers while a phase lasts.
 
+use std::path::Path;
+
 use super::mixup::Mix;
 use super::options::FitOptions;
 use super::record::Progress;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loader::{AugmentedViews, BatchSource, FeatureCache, RawInputs};
 use crate::modality::Modality;
 use crate::model::Model;
@@ -36,8 +38,15 @@ impl<'s> CachedFeatures<'s> {
         let size = options.batch_size;
         let mut cache = |inputs, views| {
             let done = &mut |samples| observe(Progress::Cached { samples });
-            FeatureCache::new(model.classifier(), inputs, cut, views, size, &mut budget, done)
-                .map(Some)
+            match FeatureCache::new(model.classifier(), inputs, cut, views, size, &mut budget, done)
+            {
+                // The disk that it goes to may be full. Without it a training is slower, not worse.
+                Err(error) if is_of(&error, &budget.folder) => {
+                    observe(Progress::Uncached { error: &error })?;
+                    Ok(None)
+                }
+                made => made.map(Some),
+            }
         };
         let count = match train.modality.augments() {
             // Mixed inputs are not what mixed outputs are outputs of.
@@ -70,4 +79,9 @@ impl<'s> CachedFeatures<'s> {
         }
         [or(&self.train, train), or(&self.validation, validation)]
     }
+}
+
+/// Whether an error says that a folder could not be used.
+fn is_of(error: &Error, folder: &Path) -> bool {
+    matches!(error, Error::Io { path, .. } if path == folder)
 }

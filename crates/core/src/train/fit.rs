@@ -10,7 +10,7 @@ use super::options::FitOptions;
 use super::phase::{Phase, PhaseStart};
 use super::record::{FitReport, Progress};
 use super::training::Training;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loader::{RawInputs, Samples};
 use crate::modality::Modality;
 use crate::model::{Freeze, Model};
@@ -25,7 +25,7 @@ use crate::model::{Freeze, Model};
 /// asks for it, and never of samples that are mixed.
 ///
 /// # Errors
-/// If an option cannot be used, the loss is not finite, or the observer fails.
+/// If an option cannot be used, the loss or a parameter is not finite, or the observer fails.
 pub fn fit<M: Modality>(
     model: &Model,
     modality: &M,
@@ -53,7 +53,14 @@ pub fn fit<M: Modality>(
             if training.batches_left == 0 {
                 break;
             }
-            training.epoch(cached.feeds(&inputs), &moving, observe)?;
+            match training.epoch(cached.feeds(&inputs), &moving, observe) {
+                // The samples are not to blame where it is the weights.
+                Err(e @ Error::NoAnswer { .. }) => {
+                    check_numbers(model, options.lr)?;
+                    return Err(e);
+                }
+                done => done?,
+            }
             let unrewarded =
                 training.epochs.len() - training.best.as_ref().map_or(0, |b| b.epoch).max(begun);
             if training.best.is_some() && options.patience.is_some_and(|p| unrewarded >= p) {
@@ -78,8 +85,17 @@ pub fn fit<M: Modality>(
     if let Some(best) = best {
         best.restore();
     }
+    check_numbers(model, options.lr)?;
     let frozen = frozen_hash.check(model)?;
     Ok(FitReport { epochs, best_epoch, frozen, seconds: start.elapsed().as_secs_f64() })
+}
+
+/// Checks that a model still consists of numbers.
+fn check_numbers(model: &Model, lr: f64) -> Result<()> {
+    match model.fault()? {
+        Some((name, found)) => Err(Error::DivergedWeights { name, found, lr }),
+        None => Ok(()),
+    }
 }
 
 /// The phases of a training.

@@ -105,7 +105,7 @@ impl FitOptions {
     /// The number of steps of a training on this many samples, if nothing stops it early.
     pub fn steps(&self, samples: usize) -> usize {
         let batches = samples.div_ceil(self.batch_size.max(1));
-        let all = batches.div_ceil(self.accumulate.max(1)) * self.epochs;
+        let all = batches.div_ceil(self.accumulate.max(1)).saturating_mul(self.epochs);
         self.max_steps.map_or(all, |max| max.min(all))
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::snapshot::Snapshot;
+use crate::error::Error;
 use crate::model::Model;
 use crate::task::Metrics;
 
@@ -34,6 +35,11 @@ pub enum Progress<'a> {
     Cached {
         /// The number of samples since the last such report.
         samples: usize,
+    },
+    /// They cannot be cached, and are computed anew in each epoch.
+    Uncached {
+        /// Why: the disk is full, say.
+        error: &'a Error,
     },
     /// A step is done.
     Step {

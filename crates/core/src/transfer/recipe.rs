@@ -265,12 +265,17 @@ fn from_the_top(head_alone: &Freeze, outline: ModelOutline, epochs: usize) -> Ve
         _ if epoch <= outline.depth => Freeze::below(outline.depth - epoch),
         _ => Freeze::nothing(),
     };
+    // From there on, nothing changes.
+    let last = epochs.min(outline.depth + 2);
     let mut phases: Vec<Phase> = vec![];
-    for epoch in 0..epochs {
+    for epoch in 0..last {
         match phases.last_mut().filter(|last| last.freeze == freeze(epoch)) {
             Some(last) => last.epochs += 1,
             None => phases.push(Phase::of(freeze(epoch), 1)),
         }
+    }
+    if let Some(phase) = phases.last_mut() {
+        phase.epochs += epochs - last;
     }
     phases
 }
@@ -325,7 +330,7 @@ mod tests {
         let first = [of("embedder,trunk", 1), of("below:1", 1)];
         assert_eq!(course(2), first);
         assert_eq!(course(5)[..2], first);
-        assert_eq!(course(5)[2..], [of("below:0", 1), of("nothing", 2)]);
+        assert_eq!(course(5)[2..], [of("below:0", 1), of("none", 2)]);
     }
 
     #[test]

@@ -133,6 +133,25 @@ impl<'a> VarBuilder<'a> {
         self.add(leaf, shape, None, false, || nn::init(init, shape, self.device()))
     }
 
+    /// Checks that there is memory for what is to be built here: so many parameters at the least,
+    /// with so many values in all. What a source has, it has been able to hold.
+    ///
+    /// # Errors
+    /// If there is not.
+    pub(crate) fn check_room(&self, tensors: u128, values: u128) -> Result<()> {
+        match (self.source, self.device()) {
+            (None, Device::Cpu) => self.fresh.room.check(&self.name(), tensors, values),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_room(&self, name: &str, shape: &[i64]) -> Result<()> {
+        match self.device() {
+            Device::Cpu => self.fresh.room.take(name, shape),
+            _ => Ok(()),
+        }
+    }
+
     fn add(
         &self,
         leaf: &str,
@@ -146,6 +165,10 @@ impl<'a> VarBuilder<'a> {
         if self.path.get(leaf).is_some() {
             return Err(Error::Duplicate(name));
         }
+        // A publisher's tensor that is resized is as large as what is new.
+        if reshape.is_some() {
+            self.take_room(&name, shape)?;
+        }
         let loaded = match self.source.map(|source| source.fetch(&name, shape, reshape)) {
             None => None,
             Some(Err(Error::Missing { .. } | Error::Unmapped { .. } | Error::Shape { .. }))
@@ -155,10 +178,14 @@ impl<'a> VarBuilder<'a> {
             }
             Some(fetched) => Some(fetched?),
         };
-        let value = loaded.unwrap_or_else(|| {
-            self.fresh.add(name);
-            value()
-        });
+        let value = match loaded {
+            Some(loaded) => loaded,
+            None => {
+                self.take_room(&name, shape)?;
+                self.fresh.add(name);
+                value()
+            }
+        };
         Ok(self.path.add(leaf, value.to_device(self.device()), trains))
     }
 }

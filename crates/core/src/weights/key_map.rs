@@ -31,8 +31,8 @@ pub struct KeyMap {
 #[derive(Debug, Clone, Copy)]
 pub struct KeyRule {
     ours: &'static str,
-    theirs: &'static str,
-    transform: TensorTransform,
+    pub(super) theirs: &'static str,
+    pub(super) transform: TensorTransform,
 }
 
 /// How a publisher's tensor becomes ours.
@@ -164,21 +164,6 @@ impl KeyMap {
         }
         Ok(theirs)
     }
-
-    /// The prefix of a checkpoint's names, or `None` if it is not of this family.
-    pub fn prefix<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Option<&'static str> {
-        let first = self.body.first()?;
-        let probe = fill(first.theirs, &[0, 0]);
-        let probe = match first.transform {
-            TensorTransform::WeightNorm { v, .. } => format!("{probe}.{v}"),
-            _ => probe,
-        };
-        let known = |name: &str, prefix: &str| {
-            let rest = name.strip_prefix(prefix).and_then(|name| name.strip_prefix(&probe));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        self.prefixes.iter().copied().find(|prefix| names.clone().any(|name| known(name, prefix)))
-    }
 }
 
 impl KeyRule {
@@ -259,7 +244,7 @@ fn indices(pattern: &str, name: &str) -> Option<Vec<usize>> {
 }
 
 /// A pattern with indices in place of `{}` and `{+1}`.
-fn fill(pattern: &str, at: &[usize]) -> String {
+pub(super) fn fill(pattern: &str, at: &[usize]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
     for index in at {
         let Some((before, behind)) = rest.split_once('{') else { break };
@@ -326,18 +311,6 @@ mod tests {
         let spellings = TABLE.sources("", "embed.conv.weight");
         assert_eq!(spellings[0].parts, ["conv.weight_g", "conv.weight_v"]);
         assert_eq!(spellings[1].parts, ["conv.new.0", "conv.new.1"]);
-    }
-
-    #[test]
-    fn the_prefix_is_found_or_the_family_is_another() {
-        for (name, prefix) in [
-            ("h.0.qkv.weight", Some("")),
-            ("model.h.0.qkv.weight", Some("model.")),
-            ("h.0.qkvs.weight", None),
-            ("transformer.h.0.qkv.weight", None),
-        ] {
-            assert_eq!(TABLE.prefix([name].into_iter()), prefix, "{name}");
-        }
     }
 
     #[test]

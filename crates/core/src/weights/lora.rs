@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 /// `A [r, d_in]` and `B [d_out, r]`. `B` is initialised to zero, so that training starts from the
 /// pretrained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lora {
     /// The rank `r` of the product.
     pub rank: i64,

@@ -2,11 +2,14 @@
 
 mod builder;
 pub mod checkpoint;
+mod finite;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod key_map;
 pub mod lora;
+mod memory;
 pub mod names;
+mod prefix;
 mod report;
 pub mod resize;
 mod source;
@@ -18,9 +21,13 @@ pub use checkpoint::{CONFIG, Checkpoint, Entry, Format, ONLY, PREPROCESSOR, WEIG
 pub use hub::{Event, Reference, SCHEME};
 pub use key_map::{KeyMap, KeyRule, TensorSource, TensorTransform};
 pub use lora::Lora;
+pub use prefix::Prefix;
 pub use report::{Fresh, LoadReport, Origin};
 pub use resize::Resampling;
 pub use source::{Reshape, Reshaped, WeightSource};
 
+pub(crate) use checkpoint::quote;
+pub(crate) use finite::fault;
 pub(crate) use key_map::{absent, same, transformed};
-pub(crate) use write::write_tensors;
+pub(crate) use names::nearest;
+pub(crate) use write::{write_new_tensors, write_tensors};

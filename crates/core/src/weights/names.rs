@@ -28,13 +28,18 @@ pub fn matches(glob: &str, name: &str) -> bool {
     glob[at..].iter().all(|&c| c == b'*')
 }
 
-/// The most similar of some names, if any is similar enough.
-pub(crate) fn nearest<'n>(name: &str, others: impl Iterator<Item = &'n str>) -> Option<String> {
+/// The most similar of some names, if any is similar enough, and in how many bytes it differs.
+pub(crate) fn nearest<'n>(
+    name: &str,
+    others: impl Iterator<Item = &'n str>,
+) -> Option<(usize, &'n str)> {
+    // Others are too far by their length alone, and may be as long as a file.
+    let near = |other: &&str| name.len().abs_diff(other.len()) <= name.len() / 3;
     others
+        .filter(near)
         .map(|other| (distance(name, other), other))
         .min()
         .filter(|(d, _)| *d <= name.len() / 3)
-        .map(|(_, other)| other.to_string())
 }
 
 /// Levenshtein's edit distance in bytes.
@@ -60,7 +65,7 @@ mod tests {
     fn near_names_are_found_and_far_ones_are_not() {
         let names = ["encoder.layer.0.output.dense.weight", "pooler.dense.weight"];
         let near = |name| nearest(name, names.into_iter());
-        assert_eq!(near("encoder.layers.0.output.dense.weight").as_deref(), Some(names[0]));
+        assert_eq!(near("encoder.layers.0.output.dense.weight"), Some((1, names[0])));
         assert_eq!(near("h.0.ln_1.weight"), None);
     }
 

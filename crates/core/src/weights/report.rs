@@ -1,11 +1,12 @@
 //! Which tensors were loaded, which parameters are new, and which tensors are unused.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::Room;
 use super::source::{Reshaped, WeightSource};
 
 /// The origin of a part's parameters.
@@ -27,6 +28,10 @@ pub struct LoadReport {
     pub fresh: Vec<String>,
     /// The publisher's names of the unused tensors.
     pub unused: Vec<String>,
+    /// What else the checkpoint holds (the state of an optimizer, averaged weights), with the kinds
+    /// of these values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<String, String>,
     /// The loaded tensors that were resized.
     pub reshaped: Vec<Reshaped>,
 }
@@ -34,6 +39,7 @@ pub struct LoadReport {
 impl LoadReport {
     /// The report for a store whose parameters were loaded from `source` or newly initialised.
     pub fn new(source: Option<&WeightSource<'_>>, fresh: &Fresh) -> Self {
+        let owned = |(name, what): (&str, &str)| (name.to_string(), what.to_string());
         let loaded = source.map(|s| s.loaded.borrow().clone()).unwrap_or_default();
         let unused = source
             .iter()
@@ -43,8 +49,9 @@ impl LoadReport {
             .collect();
         Self {
             loaded: loaded.into_iter().collect(),
-            fresh: fresh.0.borrow().iter().cloned().collect(),
+            fresh: fresh.names.borrow().iter().cloned().collect(),
             unused,
+            skipped: source.iter().flat_map(|s| s.checkpoint.skipped()).map(owned).collect(),
             reshaped: source.map(|s| s.reshaped.borrow().clone()).unwrap_or_default(),
         }
     }
@@ -57,7 +64,7 @@ impl LoadReport {
 
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { loaded, fresh, unused, reshaped } = self;
+        let Self { loaded, fresh, unused, reshaped, .. } = self;
         write!(f, "{} tensors loaded", loaded.len())?;
         if !reshaped.is_empty() {
             write!(f, " ({} resized)", reshaped.len())?;
@@ -66,13 +73,16 @@ impl fmt::Display for LoadReport {
     }
 }
 
-/// The names of the newly initialised parameters.
+/// The names of the newly initialised parameters, and the memory for more.
 #[derive(Debug, Default)]
-pub struct Fresh(RefCell<BTreeSet<String>>);
+pub struct Fresh {
+    names: RefCell<BTreeSet<String>>,
+    pub(super) room: Room,
+}
 
 impl Fresh {
     /// Adds a name.
     pub(super) fn add(&self, name: String) {
-        self.0.borrow_mut().insert(name);
+        self.names.borrow_mut().insert(name);
     }
 }

@@ -1,33 +1,57 @@
 //! Writes named tensors to a file.
 
 use std::borrow::Cow;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, View};
 use tch::{Device, Kind, Tensor};
 
+use super::finite::fault;
 use crate::error::{Error, Result};
-use crate::files::beside;
+use crate::files::{replace_by, whole};
 
 /// Writes named tensors to a safetensors file, counts as i64 and all else as f32: first under
 /// another name, then renamed.
+///
+/// # Errors
+/// If a tensor holds something else than finite numbers, or if the file cannot be written.
 pub(crate) fn write_tensors(
     tensors: impl IntoIterator<Item = (String, Tensor)>,
     path: &Path,
 ) -> Result<()> {
     let tensors: Vec<_> = tensors
         .into_iter()
-        .map(|(name, tensor)| Ok((name, Stored::new(&tensor)?)))
+        .map(|(name, tensor)| match fault(&tensor)? {
+            None => Ok((name, Stored::new(&tensor)?)),
+            Some(found) => {
+                let path = path.to_path_buf();
+                let then = "it was not written: the training diverged, so lower --lr";
+                Err(Error::NotWeights { path, name, found, then })
+            }
+        })
         .collect::<Result<_>>()?;
     // transformers requires it.
     let metadata = Some([("format".to_string(), "pt".to_string())].into());
-    let partial = beside(path);
-    safetensors::serialize_to_file(tensors, metadata, &partial).map_err(|e| Error::Malformed {
-        path: path.to_path_buf(),
-        problem: format!("cannot be written ({e})"),
-    })?;
-    fs::rename(&partial, path).map_err(Error::io(path, "write"))
+    replace_by(path, |partial| {
+        // The library replaces it by a file that its owner alone can read.
+        let rights = File::create(partial).and_then(|file| file.metadata());
+        let rights = rights.map_err(Error::io(path, "write"))?.permissions();
+        safetensors::serialize_to_file(tensors, metadata, partial).map_err(|e| match e {
+            SafeTensorError::IoError(e) => Error::io(path, "write")(e),
+            e => Error::Malformed { path: path.to_path_buf(), problem: e.to_string() },
+        })?;
+        fs::set_permissions(partial, rights).map_err(Error::io(path, "write"))
+    })
+}
+
+/// The same to a file that is not there yet.
+pub(crate) fn write_new_tensors(
+    tensors: impl IntoIterator<Item = (String, Tensor)>,
+    path: &Path,
+) -> Result<()> {
+    whole(path, |partial| write_tensors(tensors, partial))
 }
 
 /// A tensor's bytes as safetensors takes them.

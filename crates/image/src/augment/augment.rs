@@ -12,6 +12,7 @@ use crate::geometry::Geometry;
 
 /// The random augmentation of a training picture, in this order. None by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Augment {
     /// Random resized crop: the smallest area of a crop, as a fraction of the picture (Szegedy et
     /// al. 2015); `None`: no random crop.

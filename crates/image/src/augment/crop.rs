@@ -2,12 +2,11 @@
 //! torchvision's `RandomResizedCrop` draws it.
 
 use crosstune_core::Rng;
-use fast_image_resize::{CropBox, PixelType};
 use rand::RngExt;
 use tch::Tensor;
 
 use super::planes::Planes;
-use crate::geometry::Geometry;
+use crate::{geometry::Geometry, picture::Channels, resample::Window};
 
 /// The width of a crop by its height.
 const RATIO: (f64, f64) = (3. / 4., 4. / 3.);
@@ -61,12 +60,9 @@ impl Crop {
         let part =
             picture.narrow(1, top.into(), height.into()).narrow(2, left.into(), width.into());
         let size = geometry.size;
-        let all = CropBox { left: 0., top: 0., width: width.into(), height: height.into() };
         let scale = |plane: Vec<u8>| {
-            geometry
-                .resample
-                .scale(&plane, (width, height), all, (size, size), PixelType::U8)
-                .expect("a plane has as many samples as pixels, and at least one")
+            let window = Window::all((size, size));
+            geometry.resample.scale(&plane, (width, height), window, Channels::Grey)
         };
         let planes = Planes::of(&part).planes.into_iter().map(scale).collect();
         Planes { width: size as usize, height: size as usize, planes }

@@ -17,6 +17,7 @@ use super::{
     jpeg,
     limits::{MAX_FILE, MAX_PIXEL_BYTES, MAX_PIXELS, fits},
     picture::{Channels, Picture},
+    png,
 };
 
 /// The header of a picture's file.
@@ -62,6 +63,12 @@ impl Header {
 }
 
 impl Picture {
+    /// Whether a file that starts with these bytes is a picture. A text may begin with `BM`, too.
+    pub fn starts(start: &[u8]) -> bool {
+        let text = start.starts_with(b"BM") && start.get(6..10).is_none_or(|zero| zero != [0; 4]);
+        !text && format(&mut Cursor::new(start)).is_ok()
+    }
+
     /// Decodes the contents of a file, as a person sees it: turned upright if the camera noted how it
     /// was held, on `background` where it is transparent, the first frame if it moves, with 8 bits a
     /// sample.
@@ -77,7 +84,10 @@ impl Picture {
         if file.is_empty() {
             return Err(PictureError::Empty);
         }
-        let picture = decode(file)?;
+        let picture = decode(file).or_else(|error| match error {
+            PictureError::CutOff => png::closed(file).and_then(|f| decode(&f).ok()).ok_or(error),
+            other => Err(other),
+        })?;
         let (width, height) = (picture.width(), picture.height());
         let color = picture.color();
         let samples = if channels == Channels::Grey && !color.has_color() && !color.has_alpha() {

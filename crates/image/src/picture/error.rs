@@ -62,9 +62,6 @@ pub enum PictureError {
         /// The side of the crop, in pixels.
         size: u32,
     },
-    /// The picture could not be scaled.
-    #[error("cannot scale the picture")]
-    Resize(#[source] BoxError),
     /// The input is a text.
     #[error("a picture must be a file, but this is a text")]
     Text,

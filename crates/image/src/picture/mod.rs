@@ -8,6 +8,7 @@ mod jpeg;
 mod limits;
 #[allow(clippy::module_inception)]
 mod picture;
+mod png;
 
 pub use background::Background;
 pub(crate) use decode::{Header, luma_of};

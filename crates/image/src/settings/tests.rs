@@ -63,7 +63,7 @@ fn a_batch_has_the_scale_of_the_training_set() {
     // to scale. Blue is 0, 51, 102, 255 or 0, 1/5, 2/5, 1: mean 2/5, variance 0.56/4.
     let train = [sample(&[0, 0, 51, 51, 0, 51]), sample(&[255, 255, 51, 51, 102, 255])];
     let mut settings = ImageSettings::default();
-    settings.fit_normalization(&train);
+    settings.fit_normalization(&train.iter().filter_map(|x| settings.moments(x)).collect());
     let expected_mean = [0.5, 0.2, 0.4];
     let expected_std = [0.5, 1. / 255., 0.14f32.sqrt()];
     let close = |a: &[f32], b: &[f32]| iter::zip(a, b).all(|(a, b)| (a - b).abs() < 1e-6);
@@ -87,7 +87,8 @@ fn saved_settings_are_settled_and_checked() {
     let input = write(folder.path(), "a.png", (12, 12), ColorType::L8);
     let mut settings = ImageSettings::default();
     settings.survey(&[&input]);
-    settings.fit_normalization(&[settings.read(&input).unwrap()]);
+    let sample = settings.read(&input).unwrap();
+    settings.fit_normalization(&settings.moments(&sample).unwrap());
     settings.save(folder.path()).unwrap();
     let mut opened = ImageSettings::open(folder.path()).unwrap();
     assert_eq!((opened.geometry(), opened.scale()), (settings.geometry(), settings.scale()));

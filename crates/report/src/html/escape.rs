@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::hidden::is_hidden;
+
 /// Text with nothing in it that HTML would act on, in an element or in a quoted attribute.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
@@ -15,8 +17,8 @@ impl fmt::Display for Escaped<'_> {
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&#39;")?,
                 '\n' | '\t' => write!(f, "{c}")?,
-                // What HTML has no place for.
-                c if c.is_control() => f.write_str("\u{FFFD}")?,
+                // What HTML has no place for, and what would turn what stands around it.
+                c if is_hidden(c) => f.write_str("\u{FFFD}")?,
                 c => write!(f, "{c}")?,
             }
         }
@@ -39,7 +41,7 @@ mod tests {
 
     #[test]
     fn nothing_gets_out_of_an_element_or_attribute() {
-        let text = Escaped("<b a=\"'\">&\0\u{1b}é😀").to_string();
+        let text = Escaped("<b a=\"'\">&\0\u{202e}é😀").to_string();
         assert_eq!(text, "&lt;b a=&quot;&#39;&quot;&gt;&amp;\u{FFFD}\u{FFFD}é😀");
         assert_eq!(Name("مرحبا").to_string(), "<bdi>مرحبا</bdi>");
     }

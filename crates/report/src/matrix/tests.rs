@@ -18,7 +18,7 @@ fn refusal(pointer: &str, value: Value) -> String {
 #[test]
 fn what_does_not_fit_is_named() {
     let table = [
-        ("/labels", json!(["one"]), "1 labels, but 2 to 2000 are wanted"),
+        ("/labels", json!(["one"]), "1 labels, but 2 to 100000 are wanted"),
         ("/budgets", json!([]), "budgets is empty"),
         ("/budgets/0/size", json!(5000), "the sizes in budgets do not grow"),
         ("/test-samples", json!(0), "test-samples is 0"),

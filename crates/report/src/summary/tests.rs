@@ -12,7 +12,7 @@ fn small(arms: &[(ArmKind, &[Small])]) -> Comparison {
     let template = c.arms[0].runs[0].clone();
     let run = |&(size, seed, right): &Small| {
         let (low, high) = (right / 2, right - right / 2);
-        let confusion = vec![vec![low, 2 - low], vec![2 - high, high]];
+        let confusion = vec![vec![low, 2 - low], vec![2 - high, high]].try_into().unwrap();
         let accuracy = f64::from(right) / 4.;
         let point =
             |epoch, share: f64| Point { epoch, seconds: epoch as f64, accuracy: accuracy * share };

@@ -139,7 +139,7 @@ fn run(
         accuracy,
         macro_f1: accuracy * 0.99,
         loss: -(accuracy.ln()) * 1.3,
-        confusion,
+        confusion: confusion.try_into().unwrap(),
         curve: (1..=epochs).map(point).collect(),
         seconds: each * epochs as f64,
         trained: 861_770,

@@ -1,5 +1,6 @@
 //! The settings of sentences: how a text becomes the input of a model.
 
+mod length;
 mod reader;
 mod saved;
 #[allow(clippy::module_inception)]

@@ -3,7 +3,7 @@
 use crosstune_core::TokenEmbedderConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{symbols::Symbols, tokenizer::Tokenizer};
+use crate::{published::positions, symbols::Symbols, tokenizer::Tokenizer};
 
 /// The number of texts of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,4 +36,24 @@ pub(super) enum Reader {
     Tokens { embedder: TokenEmbedderConfig, tokenizer: Tokenizer },
     /// Bytes or characters, without a tokenizer.
     Symbols(Symbols),
+}
+
+impl Reader {
+    /// The longest text, in tokens.
+    pub(super) fn most(&self) -> Option<u32> {
+        match self {
+            Self::None => None,
+            Self::Tokens { tokenizer, .. } => Some(tokenizer.max_length()),
+            Self::Symbols(symbols) => Some(symbols.longest()),
+        }
+    }
+
+    /// The longest that it could be, in tokens.
+    pub(super) fn room(&self) -> u32 {
+        match self {
+            Self::Tokens { embedder, .. } => positions(embedder),
+            // Their positions are made for them.
+            Self::None | Self::Symbols(_) => u32::MAX,
+        }
+    }
 }

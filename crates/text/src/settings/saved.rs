@@ -8,6 +8,7 @@ use crate::symbols::Symbols;
 
 /// [`TextSettings`](super::TextSettings) in a file; the tokenizer has one of its own.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Saved {
     pub(super) max_length: Option<u32>,
     #[serde(default)]

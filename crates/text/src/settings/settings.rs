@@ -1,10 +1,11 @@
 //! The modality: from texts to token ids, and from those to batches.
 
-use std::{borrow::Cow, fs, path::Path};
+use std::{borrow::Cow, path::Path};
 
 use crosstune_core::{
-    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Item,
-    Location, Modality, Origin, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
+    Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Modality,
+    Origin, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
+    data::{Coverage, Extent},
     files::{read_json, write_json},
     modality::PREPROCESSING,
 };
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     embed::{SymbolEmbedder, SymbolImage, TokenEmbedder},
     file::{self, LONGEST, TextError},
-    options::Units,
+    options::{MAX_LENGTH, Units},
     published,
     symbols::Symbols,
     tokenizer::Tokenizer,
@@ -46,8 +47,8 @@ pub struct TextSettings {
 const SHOWN: usize = 400;
 
 impl TextSettings {
-    /// Settings for texts of at most `max_length` tokens, special tokens included. Left open: 256,
-    /// or the number of positions of the adopted model if that is less.
+    /// Settings for texts of at most `max_length` tokens, special tokens included. Left open: 256
+    /// or what a survey finds to be enough, at most the number of positions of the adopted model.
     pub fn new(max_length: Option<u32>) -> Self {
         Self { asked: max_length, ..Self::default() }
     }
@@ -135,7 +136,7 @@ fn short(text: &str) -> Result<(), TextError> {
 }
 
 /// The texts of an input: one, or two of a pair.
-fn texts(input: &Input) -> Result<Vec<Cow<'_, str>>, TextError> {
+pub(super) fn texts(input: &Input) -> Result<Vec<Cow<'_, str>>, TextError> {
     Ok(match input {
         Input::Text(text) => vec![text.into()],
         Input::Pair([first, second]) => vec![first.into(), second.into()],
@@ -151,6 +152,7 @@ impl Modality for TextSettings {
     const EXTENSIONS: &'static [&'static str] = &["txt"];
     const PEFT_TASK: Option<&'static str> = Some("SEQ_CLS");
     const SIZE: &'static [&'static str] = &["length, characters"];
+    const EXTENT: &'static str = "tokens";
 
     fn adopt(&mut self, source: &Pretrained) -> Result<Origin> {
         if let Some(run) = source.run_for(Self::NAME) {
@@ -181,6 +183,7 @@ impl Modality for TextSettings {
             let texts: Vec<_> = train.iter().filter_map(|input| texts(input).ok()).collect();
             symbols.survey(texts.iter().flatten().map(|text| &**text));
         }
+        self.choose_length(train);
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
@@ -200,6 +203,24 @@ impl Modality for TextSettings {
     fn size(&self, input: &Input) -> Result<Vec<f64>, BoxError> {
         let count: usize = texts(input)?.iter().map(|text| text.chars().count()).sum();
         Ok(vec![count as f64])
+    }
+
+    fn extent(&self, input: &Input) -> Result<Option<Extent>, BoxError> {
+        Ok(self.length(input)?.zip(self.reader.most()).map(|(whole, most)| {
+            let [whole, at_once] = [whole as f64, f64::from(most)];
+            Extent { whole, taken: whole.min(at_once), at_once }
+        }))
+    }
+
+    fn take_more(&self, coverage: &Coverage) -> Option<String> {
+        let (longest, room) = (coverage.longest as u32, self.reader.room());
+        match (room.min(longest), self.reader.most()) {
+            (most, _) if most == longest => Some(format!("{MAX_LENGTH} {most} takes all")),
+            (most, Some(now)) if most > now => {
+                Some(format!("{MAX_LENGTH} {most} takes all that the model has positions for"))
+            }
+            _ => None,
+        }
     }
 
     fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
@@ -234,11 +255,7 @@ impl Modality for TextSettings {
     }
 
     fn example(&self) -> Batch {
-        let length = match &self.reader {
-            Reader::None => 1,
-            Reader::Tokens { tokenizer, .. } => tokenizer.max_length(),
-            Reader::Symbols(symbols) => symbols.longest(),
-        };
+        let length = self.reader.most().unwrap_or(1);
         let ids = Tensor::full([1, i64::from(length)], self.pad(), (Kind::Int64, Device::Cpu));
         let mask = Some(ids.ones_like().to_kind(Kind::Bool));
         let x = match self.tells_segments() {
@@ -287,40 +304,8 @@ impl Modality for TextSettings {
         Ok(fields)
     }
 
-    /// Every line of a text file that is not blank is a sentence or, for a model that was trained
-    /// on pairs, two with a tab between.
-    fn items(&self, path: &Path) -> Result<Vec<Item>> {
-        let malformed = |place: &dyn ToString, problem: String| Error::Malformed {
-            path: place.to_string().into(),
-            problem,
-        };
-        let contents = fs::read(path).map_err(Error::io(path, "read"))?;
-        let text =
-            file::decode(&contents).map_err(|e| malformed(&path.display(), e.to_string()))?;
-        let item = |(line, text): (u64, &str)| {
-            let place = Location { path: path.to_path_buf(), line: Some(line) };
-            if self.sentences == Sentences::Single {
-                return Ok(Item::text(text, place));
-            }
-            match text.split('\t').collect::<Vec<_>>()[..] {
-                [first, second] if !first.trim().is_empty() && !second.trim().is_empty() => {
-                    let pair = [first, second].map(|text| text.trim().to_string());
-                    Ok(Item::new(Input::Pair(pair), place))
-                }
-                _ => Err(malformed(
-                    &place,
-                    "the model was trained on pairs: write two sentences in a line, with a tab \
-                     between"
-                        .into(),
-                )),
-            }
-        };
-        let items = file::sentences(text).map(item).collect::<Result<Vec<_>>>()?;
-        if items.is_empty() {
-            let problem = "there is no sentence in it: all lines are empty";
-            return Err(malformed(&path.display(), problem.into()));
-        }
-        Ok(items)
+    fn takes_pairs(&self) -> bool {
+        self.sentences == Sentences::Pair
     }
 
     /// Beside the settings, the tokenizer.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crosstune_core::{Input, Modality, Pretrained, Result};
+use crosstune_core::{Input, Modality, Pretrained, Result, data::inputs};
 use tch::{Kind, Tensor};
 
 use super::TextSettings;
@@ -102,13 +102,17 @@ fn every_line_with_something_on_it_is_an_item() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.txt");
     fs::write(&path, "\u{FEFF}the cat\r\n\r\nsat on\r\n").unwrap();
-    let items = TextSettings::default().items(&path).unwrap();
-    let found: Vec<_> =
-        items.into_iter().map(|item| (item.input, item.place.line.unwrap())).collect();
+    let read = |path: &Path| inputs(path, &TextSettings::layout());
+    let found: Vec<_> = read(&path)
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|item| (item.input, item.place.line.unwrap()))
+        .collect();
     let text = |text: &str| Input::Text(text.into());
     assert_eq!(found, [(text("the cat"), 1), (text("sat on"), 3)]);
     fs::write(&path, "\n \n").unwrap();
-    let error = TextSettings::default().items(&path).unwrap_err().to_string();
+    let error = read(&path).unwrap_err().to_string();
     assert!(error.ends_with("a.txt: there is no sentence in it: all lines are empty"));
 }
 

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use crosstune_core::{Error, Result, files::read_json};
+use crosstune_core::{
+    Error, Result,
+    files::{is_there, read_json},
+};
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::AddedToken;
@@ -55,18 +58,18 @@ const SPECIAL: [&str; 7] =
 impl Config {
     pub(super) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("tokenizer_config.json");
-        let mut config = if path.exists() { read_json(&path)? } else { Self::default() };
+        let mut config = if is_there(&path) { read_json(&path)? } else { Self::default() };
         let path = folder.join("special_tokens_map.json");
-        if path.exists() {
+        if is_there(&path) {
             config.special = read_json(&path)?;
         }
         let path = folder.join("added_tokens.json");
-        if path.exists() {
+        if is_there(&path) {
             let added: BTreeMap<String, u32> = read_json(&path)?;
             config.added = added.into_iter().map(|(token, id)| (id, token)).collect();
         }
         let path = folder.join("config.json");
-        if path.exists() {
+        if is_there(&path) {
             let model: Value = read_json(&path)?;
             config.model_type = model["model_type"].as_str().map(str::to_string);
         }

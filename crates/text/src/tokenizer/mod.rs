@@ -1,5 +1,6 @@
 //! The tokenizer that a model was trained with, as its publisher saved it.
 
+mod bounds;
 mod config;
 #[allow(clippy::module_inception)]
 mod tokenizer;

@@ -1,24 +1,42 @@
 //! Text to token ids.
 
-use std::{fmt, fs, path::Path, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt, fs,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Arc,
+};
 
-use crosstune_core::{BoxError, Error, Result, error::one_line, files::write_json};
+use crosstune_core::{
+    BoxError, Error, Result,
+    error::one_line,
+    files::{self, is_there, write_json},
+};
 use serde_json::json;
 use tokenizers::{PostProcessor, TruncationParams};
 
-use super::vocabulary::{self, TOKENIZER};
+use super::{
+    bounds,
+    vocabulary::{self, MOST, TOKENIZER},
+};
 use crate::options::MAX_LENGTH;
 
 /// Text to token ids. Cheap to clone.
 #[derive(Clone)]
 pub struct Tokenizer(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     tokenizer: tokenizers::Tokenizer,
     /// The file as it was published, or what it would be, to be saved.
     file: Vec<u8>,
     max_length: u32,
     pad: i64,
+    /// One more than the largest token id.
+    ids: i64,
+    /// How many times as long a text can become before it is split into tokens.
+    growth: usize,
 }
 
 impl Tokenizer {
@@ -37,15 +55,18 @@ impl Tokenizer {
             path: path.clone(),
             problem: format!("not a tokenizer that can be used ({})", one_line(e.as_ref())),
         };
-        let (file, mut tokenizer) = if path.exists() {
-            let file = fs::read(&path).map_err(Error::io(&path, "read"))?;
-            let tokenizer = tokenizers::Tokenizer::from_bytes(&file).map_err(broken)?;
+        let (file, mut tokenizer) = if is_there(&path) {
+            let file = files::read(&path, MOST)?;
+            bounds::check_file(&file).map_err(|problem| broken(problem.into()))?;
+            let tokenizer = contained(|| tokenizers::Tokenizer::from_bytes(&file));
+            let tokenizer = tokenizer.map_err(broken)?;
             (file, tokenizer)
         } else {
             let tokenizer = vocabulary::tokenizer(folder)?;
             (tokenizer.to_string(false).map_err(broken)?.into_bytes(), tokenizer)
         };
 
+        let growth = bounds::check(&tokenizer).map_err(|problem| broken(problem.into()))?;
         let special = tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(false));
         let max = max_length as usize;
         // The library would subtract the one from the other unchecked.
@@ -64,10 +85,26 @@ impl Tokenizer {
                 .find_map(|token| tokenizer.token_to_id(token))
                 .unwrap_or(0),
         };
+        let ids = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| i64::from(id) + 1);
+        if i64::from(pad) >= ids {
+            let problem = format!("it pads with token {pad}, but has {ids}");
+            return Err(broken(problem.into()));
+        }
         tokenizer.with_padding(None);
-        let truncation = TruncationParams { max_length: max, ..TruncationParams::default() };
-        tokenizer.with_truncation(Some(truncation)).map_err(broken)?;
-        Ok(Self(Arc::new(Inner { tokenizer, file, max_length, pad: pad.into() })))
+        let inner = Inner { tokenizer, file, max_length, pad: pad.into(), ids, growth };
+        Self(Arc::new(inner)).with_max_length(max_length).map_err(broken)
+    }
+
+    /// The same for texts of at most `max_length` tokens.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn with_max_length(self, max_length: u32) -> Result<Self, BoxError> {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        let truncation =
+            TruncationParams { max_length: max_length as usize, ..TruncationParams::default() };
+        inner.tokenizer.with_truncation(Some(truncation))?;
+        Ok(Self(Arc::new(Inner { max_length, ..inner })))
     }
 
     /// Writes the file, as it was published, into a folder.
@@ -100,8 +137,8 @@ impl Tokenizer {
     /// # Errors
     /// If the tokenizer has no token for a part of the text, nor one for the unknown.
     pub fn encode(&self, text: &str) -> Result<Vec<i64>, BoxError> {
-        let encoding = self.0.tokenizer.encode_fast(text, true)?;
-        Ok(encoding.get_ids().iter().map(|&id| id.into()).collect())
+        self.check_growth(text.len())?;
+        self.checked(contained(|| self.0.tokenizer.encode_fast(text, true))?.get_ids())
     }
 
     /// The token ids of two texts together, with the special tokens around and between them, and for
@@ -117,9 +154,54 @@ impl Tokenizer {
         if max < special + 2 {
             return Err(format!("{MAX_LENGTH}: {}", no_room(max, special, "pair", 2)).into());
         }
-        let encoding = self.0.tokenizer.encode_fast((first, second), true)?;
-        let wide = |ids: &[u32]| ids.iter().map(|&id| id.into()).collect();
-        Ok((wide(encoding.get_ids()), wide(encoding.get_type_ids())))
+        self.check_growth(first.len() + second.len())?;
+        let encoding = contained(|| self.0.tokenizer.encode_fast((first, second), true))?;
+        let segments = encoding.get_type_ids().iter().map(|&id| id.into()).collect();
+        Ok((self.checked(encoding.get_ids())?, segments))
+    }
+
+    /// Refuses a text that could become too long before it is truncated.
+    fn check_growth(&self, bytes: usize) -> Result<(), BoxError> {
+        if bytes.saturating_mul(self.0.growth) <= bounds::LONGEST {
+            return Ok(());
+        }
+        let (mib, growth) = (bounds::LONGEST >> 20, self.0.growth);
+        let problem = format!(
+            "the tokenizer can make this text {growth} times as long, which is more than {mib} MiB: \
+             split it"
+        );
+        Err(problem.into())
+    }
+
+    /// The tokens, as many and as large as the model was told.
+    fn checked(&self, ids: &[u32]) -> Result<Vec<i64>, BoxError> {
+        if ids.len() > self.0.max_length as usize {
+            let most = self.0.max_length;
+            return Err(format!("the tokenizer made {} tokens, {most} at most", ids.len()).into());
+        }
+        match ids.iter().find(|&&id| i64::from(id) >= self.0.ids) {
+            Some(id) => {
+                Err(format!("the tokenizer made token {id}, but has {}", self.0.ids).into())
+            }
+            None => Ok(ids.iter().map(|&id| id.into()).collect()),
+        }
+    }
+
+    /// How many tokens a text or a pair has, special tokens included, before it is truncated.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub(crate) fn length(&self, texts: &[Cow<'_, str>]) -> Result<usize, BoxError> {
+        let special =
+            self.0.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(texts.len() > 1));
+        self.check_growth(texts.iter().map(|text| text.len()).sum())?;
+        let mut length = special;
+        for text in texts {
+            let encoding = contained(|| self.0.tokenizer.encode_fast(&**text, false))?;
+            let rest = encoding.get_overflowing().iter().map(tokenizers::Encoding::len);
+            length += encoding.len() + rest.sum::<usize>();
+        }
+        Ok(length)
     }
 
     /// The padding token.
@@ -134,8 +216,15 @@ impl Tokenizer {
 
     /// One more than the largest token id.
     pub fn vocabulary(&self) -> i64 {
-        self.0.tokenizer.get_vocab(true).into_values().max().map_or(0, |id| i64::from(id) + 1)
+        self.0.ids
     }
+}
+
+/// What the library does, with a panic as an error: a table that points outside of itself is found
+/// out by using it.
+fn contained<T>(work: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+    panic::catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err("the tokenizer contradicts itself".into()))
 }
 
 fn no_room(max: usize, special: usize, what: &str, least: usize) -> String {

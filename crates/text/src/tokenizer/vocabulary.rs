@@ -2,12 +2,14 @@
 //! et al. 2019; Wu et al. 2016) and byte-level BPE with a `vocab.json` and a `merges.txt` (GPT-2,
 //! Radford et al. 2019; RoBERTa, Liu et al. 2019).
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use crosstune_core::{BoxError, Error, Result, data::encoding, error::one_line, files::read_json};
+use crosstune_core::{
+    BoxError, Error, Result,
+    data::encoding,
+    error::one_line,
+    files::{self, is_there, read_json_within},
+};
 use tokenizers::{
     Tokenizer,
     models::{
@@ -27,13 +29,16 @@ use super::config::Config;
 /// The file that a folder in Hugging Face layout, or a run folder, keeps its tokenizer in.
 pub const TOKENIZER: &str = "tokenizer.json";
 
+/// The most bytes of a file with a vocabulary or a tokenizer; the largest that are published have half.
+pub(super) const MOST: u64 = 64 << 20;
+
 const WORDS: &str = "vocab.txt";
 const PIECES: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
 
 /// The tokenizer in the files of a folder.
 pub(super) fn tokenizer(folder: &Path) -> Result<Tokenizer> {
-    let has = |name| folder.join(name).exists();
+    let has = |name| is_there(&folder.join(name));
     if !(has(WORDS) || has(PIECES) && has(MERGES)) {
         return Err(Error::Path {
             path: folder.to_path_buf(),
@@ -103,7 +108,7 @@ fn word_pieces(path: &Path, config: &Config) -> Result<Tokenizer> {
 }
 
 fn byte_pairs(path: &Path, config: &Config, class: Option<&str>) -> Result<Tokenizer> {
-    let pieces: Vocab = read_json(path)?;
+    let pieces: Vocab = read_json_within(path, MOST)?;
     let merges = merges(&path.with_file_name(MERGES), &pieces)?;
     let roberta = match (class, config.model_type.as_deref()) {
         (Some(class), _) => class == "RobertaTokenizer",
@@ -209,7 +214,7 @@ fn known(vocabulary: &Vocab, token: &str, path: &Path) -> Result<()> {
 }
 
 fn text(path: &Path) -> Result<String> {
-    let contents = fs::read(path).map_err(Error::io(path, "read"))?;
+    let contents = files::read(path, MOST)?;
     let text = encoding::decode(&contents);
     text.map(str::to_string)
         .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })

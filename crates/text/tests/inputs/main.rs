@@ -1,6 +1,7 @@
 //! What texts become: tokens, pairs, bytes and characters; and adapters. One binary, so one link of libtorch.
 
 mod adapters;
+mod lost;
 mod pairs;
 mod symbols;
 mod tokenizers;

@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crosstune_core::{Batch, Checkpoint, Device, Input, Modality, Model, Pretrained};
+use crosstune_core::{
+    Batch, Checkpoint, Device, Input, Layout, Modality, Model, Pretrained, data::inputs,
+};
 use crosstune_text::TextSettings;
 use tch::{Kind, Tensor};
 
@@ -29,7 +31,8 @@ fn logits_of_pairs_are_those_of_transformers() {
     let want = |name: &str| expected.tensor(name).unwrap();
     let source = Pretrained::open(fixture("")).unwrap();
     let mut settings = TextSettings::new(Some(24));
-    let model = Model::pretrained(&source, &mut settings, || unreachable!(), Device::Cpu).unwrap();
+    let model =
+        Model::pretrained(&source, &mut settings, |_, _| unreachable!(), Device::Cpu).unwrap();
     let samples: Vec<_> = pairs().iter().map(|pair| settings.read(pair).unwrap()).collect();
     let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
     let mask = want("mask").to_kind(Kind::Bool);
@@ -60,15 +63,28 @@ fn settings_remember_that_samples_are_pairs() {
     let error = opened.read(&Input::Text("one".into())).unwrap_err().to_string();
     assert!(error.starts_with("one sentence, but the model was trained on pairs"), "{error}");
 
-    let items = opened.items(&fixture("pairs.tsv")).unwrap();
+    assert!(opened.takes_pairs());
+    let layout = Layout { pairs: true, ..TextSettings::layout() };
+    let items = inputs(&fixture("pairs.tsv"), &layout).unwrap().items;
     assert_eq!(items.iter().map(|item| item.input.clone()).collect::<Vec<_>>(), pairs);
-    for (text, place) in [("a\tb\nalone\n", 2), ("a\tb\tc\n", 1), ("\n\ta\n", 2)] {
-        let path = folder.path().join("lines.txt");
+    let path = folder.path().join("lines.txt");
+    let lines = "the model was trained on pairs: write two";
+    for (text, said) in [
+        ("a\tb\nalone\n", format!("lines.txt:2: {lines}")),
+        ("a\tb\nc\td\te\n", format!("lines.txt:2: {lines}")),
+        // Lines of one width are the rows of a table.
+        ("\n\ta\nb\tc\n", "lines.txt:2: the row has no text in column 1 of 2".into()),
+    ] {
         fs::write(&path, text).unwrap();
-        let error = opened.items(Path::new(&path)).unwrap_err().to_string();
-        let said = format!("lines.txt:{place}: the model was trained on pairs: write two");
+        let error = inputs(Path::new(&path), &layout).unwrap_err().to_string();
         assert!(error.contains(&said), "{error}");
     }
+    // As for training, with labels behind them.
+    fs::write(&path, "a\tb\t0\nc\td\t1\n").unwrap();
+    let items = inputs(&path, &layout).unwrap().items;
+    let pair = |[a, b]: [&str; 2]| Input::Pair([a.into(), b.into()]);
+    let expected = [pair(["a", "b"]), pair(["c", "d"])];
+    assert_eq!(items.iter().map(|item| item.input.clone()).collect::<Vec<_>>(), expected);
 }
 
 #[test]

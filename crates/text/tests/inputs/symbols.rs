@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crosstune_core::{
-    BadSample, DEFAULT_MEMORY, Device, FitOptions, Freeze, Input, Item, LoadParts, Location,
+    BadSample, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MemoryBudget,
     Modality, Model, Origin, Pretrained, ReadMode, RunWriter, Samples, Target, evaluate, fit, run,
     seed,
 };
@@ -19,7 +19,7 @@ fn items() -> Vec<Item> {
     let names = ["Anna", "Борис", "Chloë", "大輔", "Eve", "Ферн", "Gil", "花子"];
     let verbs = ["sees", "likes", "draws", "feeds"];
     let item = |text: String, label| {
-        let place = Location { path: "x".into(), line: None };
+        let place = Location { path: std::path::Path::new("x").into(), line: None };
         Item { target: Target::Class(label), ..Item::text(text, place) }
     };
     let sentences = names.into_iter().flat_map(|name| {
@@ -31,7 +31,7 @@ fn items() -> Vec<Item> {
 }
 
 fn read(settings: &TextSettings, items: &[Item]) -> (Samples, Vec<BadSample>) {
-    Samples::read(settings, items, ReadMode::Inference, &mut { DEFAULT_MEMORY }, || ())
+    Samples::read(settings, items, ReadMode::Inference, &mut MemoryBudget::default(), || ())
 }
 
 /// Trains on a trunk, and returns the share that the reopened model gets right.
@@ -59,7 +59,9 @@ fn learnt(source: &str, units: Units, epochs: usize) -> f64 {
     RunWriter::create(&place, false).unwrap().finish(&model, &settings, &()).unwrap();
     let (opened, settings) = run::open::<TextSettings>(&place, Device::Cpu).unwrap();
     let (again, _) = read(&settings, &items);
-    assert_eq!(again.in_memory_subset(usize::MAX), samples.in_memory_subset(usize::MAX));
+    let all =
+        |samples: &Samples| samples.subset(&settings, ReadMode::Inference, usize::MAX).unwrap();
+    assert_eq!(all(&again), all(&samples));
     evaluate(&opened, &settings, &again, 8).unwrap().primary_metric()
 }
 

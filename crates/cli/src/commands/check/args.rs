@@ -10,10 +10,16 @@ use crate::args::{DataArgs, LayoutArgs, ModalityArgs, ModalityFlags};
 pub(crate) struct CheckArgs<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) samples: DataArgs,
+    /// Pretrained weights to train on them: tells how much of each sample the model takes
+    #[arg(long, value_name = "PATH")]
+    pub(crate) weights: Option<PathBuf>,
     /// Write some samples of each class to look at: a PNG of pictures or spectrograms, or a text
     /// file
     #[arg(long, value_name = "FILE")]
     pub(crate) sheet: Option<PathBuf>,
+    /// Replace the file of --sheet if it exists
+    #[arg(long, requires = "sheet")]
+    pub(crate) overwrite: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Item, Location, Modality, Target, Task,
-    data::{Duplicate, Split, duplicates},
-    error::BoxError,
+    BadSample, Dataset, Item, Layout, Location, Modality, Pretrained, Target, Task,
+    data::{Coverage, Duplicate, Split, duplicates},
+    error::{BoxError, printable},
 };
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{args::CheckArgs, distribution::Distribution};
 use crate::{
-    args::ModalityArgs,
+    args::{ModalityArgs, refuse_existing},
     output::{
-        format::{count, line},
-        print, print_json, progress, sheet,
+        format::{count, files, line},
+        print, print_json, progress, sheet, skipped,
+    },
+    setup::{
+        coverage::{When, coverage, told},
+        weights,
     },
 };
 
@@ -43,12 +47,19 @@ struct Report {
     values: Vec<Distribution>,
     /// The minimum, the median and the maximum of each size.
     sizes: BTreeMap<&'static str, Extent>,
+    /// How much of the samples a model takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<Coverage>,
     /// Samples that cannot be read, with the reasons.
     bad: Vec<String>,
+    /// Samples that can be read and may not be what they should be, with the reasons.
+    odd: Vec<String>,
     /// Samples that are in several splits or classes, each with its locations.
     leaks: Vec<Vec<String>>,
     /// How many other samples occur more than once.
     repeated: usize,
+    /// How the data was read, where one may not expect that, and what may be meant otherwise.
+    notes: Vec<String>,
     /// Files that are not samples, by extension.
     ignored: Vec<(String, usize)>,
 }
@@ -83,16 +94,28 @@ struct Extent {
 }
 
 pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
-    let data = args.samples.open::<A::Modality>(&args.layout)?;
+    if let Some(sheet) = &args.sheet {
+        refuse_existing("--sheet", sheet, args.overwrite)?;
+    }
+    // What cannot be used is reported beside what can.
+    let layout = Layout { skip_bad: true, ..args.layout.layout::<A::Modality>()? };
+    let data = args.samples.open(&layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
+    if let Some(path) = &args.weights {
+        modality.adopt(&Pretrained::open(weights::local(path)?)?)?;
+    }
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
     let items: Vec<&Item> = data.items().map(|(_, item)| item).collect();
-    let (sizes, bad) = read(&modality, &items);
+    let Looked { sizes, bad, odd } = read(&modality, &items);
+    let bad = skipped(&data.bad, &bad);
     let (leaks, repeated): (Vec<_>, Vec<_>) =
         duplicates(&data).into_iter().partition(|d| d.across_splits() || d.labels_differ());
+    let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
+    let told = coverage.as_ref().and_then(|c| told(&modality, c, When::Training));
     let report = Report {
         data: args.samples.data.display().to_string(),
         ok: bad.is_empty() && leaks.is_empty(),
+        notes: data.notes.clone(),
         leaks: leaks.iter().map(|leak| places(leak, &data.labels)).collect(),
         repeated: repeated.len(),
         task: data.task,
@@ -106,38 +129,58 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
                 Some((name, size_range(sizes.iter().filter_map(|s| s.get(at).copied()).collect())?))
             })
             .collect(),
-        bad: bad.iter().map(ToString::to_string).collect(),
+        coverage,
+        odd,
+        bad,
         ignored: data.ignored.clone(),
     };
     if let Some(path) = &args.sheet {
-        sheet::write(path, &modality, &data)?;
+        sheet::write(path, &modality, &data, args.overwrite)?;
     }
     if args.json {
-        print_json(&serde_json::to_value(&report)?);
+        print_json(&serde_json::to_value(&report)?)?;
     } else {
-        print(&text(&report, A::Modality::SAMPLES));
+        print(&text(&report, told, A::Modality::SAMPLES))?;
     }
     Ok(if report.ok { Verdict::Fine } else { Verdict::Wrong })
 }
 
-/// The sizes of all items that can be read, and the others.
-fn read<M: Modality>(modality: &M, items: &[&Item]) -> (Vec<Vec<f64>>, Vec<BadSample>) {
+/// What a look at all items found.
+#[derive(Default)]
+struct Looked {
+    /// The sizes of those that can be read.
+    sizes: Vec<Vec<f64>>,
+    /// Those that cannot be read.
+    bad: Vec<BadSample>,
+    /// Those that can be read and may not be what they should be.
+    odd: Vec<String>,
+}
+
+/// Looks at all items.
+fn read<M: Modality>(modality: &M, items: &[&Item]) -> Looked {
     let bar = progress::reading(items.len(), M::SAMPLES);
-    let look = |item: &&Item| -> Result<Vec<f64>, BoxError> {
-        let size = modality.verify(&item.input).and_then(|()| modality.size(&item.input));
+    let look = |item: &&Item| -> Result<(Vec<f64>, Option<String>), BoxError> {
+        let read = || {
+            modality.verify(&item.input)?;
+            Ok((modality.size(&item.input)?, modality.oddity(&item.input)?))
+        };
+        let found = read();
         bar.inc(1);
-        size
+        found
     };
     let looked: Vec<_> = items.par_iter().map(look).collect();
     bar.finish_and_clear();
-    let (mut sizes, mut bad) = (vec![], vec![]);
-    for (item, size) in items.iter().zip(looked) {
-        match size {
-            Ok(size) => sizes.push(size),
-            Err(cause) => bad.push(BadSample { place: item.place.clone(), cause }),
+    let mut all = Looked::default();
+    for (item, found) in items.iter().zip(looked) {
+        match found {
+            Ok((size, odd)) => {
+                all.sizes.push(size);
+                all.odd.extend(odd.map(|what| format!("{}: {what}", item.place)));
+            }
+            Err(cause) => all.bad.push(BadSample { place: item.place.clone(), cause }),
         }
     }
-    (sizes, bad)
+    all
 }
 
 fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
@@ -151,11 +194,26 @@ fn classes(data: &Dataset) -> Vec<Class> {
     if data.task == Task::Regression {
         return vec![];
     }
-    let class = |(at, label): (usize, &String)| Class {
-        label: label.clone(),
-        counts: Counts::of(data, |item| item.target.has(at)),
-    };
-    data.labels.iter().enumerate().map(class).collect()
+    let mut classes: Vec<Class> = data
+        .labels
+        .iter()
+        .map(|label| Class { label: label.clone(), counts: Counts::default() })
+        .collect();
+    for (split, item) in data.items() {
+        let having: Vec<usize> = match &item.target {
+            Target::Class(class) => vec![*class],
+            target => (0..data.labels.len()).filter(|&label| target.has(label)).collect(),
+        };
+        for label in having {
+            let counts = &mut classes[label].counts;
+            *match split {
+                Split::Train => &mut counts.train,
+                Split::Validation => &mut counts.validation,
+                Split::Test => &mut counts.test,
+            } += 1;
+        }
+    }
+    classes
 }
 
 fn size_range(mut sizes: Vec<f64>) -> Option<Extent> {
@@ -165,7 +223,7 @@ fn size_range(mut sizes: Vec<f64>) -> Option<Extent> {
 }
 
 /// The report as people read it.
-fn text(report: &Report, samples: &str) -> String {
+fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String {
     let mut lines = vec![line("data", &report.data)];
     match report.task {
         Task::SingleLabel => lines.push(line("classes", report.classes.len())),
@@ -180,9 +238,11 @@ fn text(report: &Report, samples: &str) -> String {
         let most = format!("{greatest} {unit}");
         lines.push(line(what, format!("{least} to {}, median {median}", most.trim_end())));
     }
+    lines.extend(told.map(|(name, text)| line(name, text)));
     for (ending, n) in &report.ignored {
-        lines.push(line("ignored", format!("{} .{ending}, which are not {samples}", count(*n))));
+        lines.push(line("ignored", format!("{}, which are not {samples}", files(ending, *n))));
     }
+    lines.extend(report.notes.iter().map(|note| line("note", note)));
     lines.push(String::new());
     lines.extend(table(report));
     lines.push(String::new());
@@ -192,13 +252,18 @@ fn text(report: &Report, samples: &str) -> String {
         lines.push(format!("{} {samples} cannot be read:", count(report.bad.len())));
         lines.extend(report.bad.iter().map(|bad| format!("  {bad}")));
     }
+    if !report.odd.is_empty() {
+        lines
+            .push(format!("{} {samples} may not be what they should be:", count(report.odd.len())));
+        lines.extend(report.odd.iter().map(|odd| format!("  {odd}")));
+    }
     if report.repeated > 0 {
         lines.push(format!("{} {samples} occur more than once", count(report.repeated)));
     }
     if !report.leaks.is_empty() {
         let n = count(report.leaks.len());
         lines.push(format!("{n} {samples} are in several splits or have several labels:"));
-        lines.extend(report.leaks.iter().map(|leak| format!("  {}", leak.join(" = "))));
+        lines.extend(report.leaks.iter().map(|leak| format!("  {}", printable(&leak.join(" = ")))));
     }
     lines.join("\n") + "\n"
 }
@@ -209,7 +274,8 @@ fn table(report: &Report) -> Vec<String> {
     let splits: [(&str, Count); 3] =
         [("train", |c| c.train), ("validation", |c| c.validation), ("test", |c| c.test)];
     let used: Vec<_> = splits.into_iter().filter(|(_, of)| of(&report.samples) > 0).collect();
-    let widest = report.classes.iter().map(|c| c.label.chars().count()).max().unwrap_or(0);
+    let widest =
+        report.classes.iter().map(|c| printable(&c.label).chars().count()).max().unwrap_or(0);
     let width = widest.max(5);
     let row = |name: &str, counts: &Counts| {
         let cells: String =
@@ -218,7 +284,7 @@ fn table(report: &Report) -> Vec<String> {
     };
     let header: String = used.iter().map(|(name, _)| format!("  {name:>10}")).collect();
     let mut lines = vec![format!("{:<width$}{header}", report.task.answer())];
-    lines.extend(report.classes.iter().map(|class| row(&class.label, &class.counts)));
+    lines.extend(report.classes.iter().map(|class| row(&printable(&class.label), &class.counts)));
     lines.push(row("all", &report.samples));
     if !report.values.is_empty() {
         // Values have a table of their own; the number of samples is above it.

@@ -3,6 +3,7 @@
 use crosstune_core::{
     Dataset, Target, Task,
     data::{Item, Split},
+    error::printable,
 };
 use serde::Serialize;
 
@@ -65,7 +66,8 @@ impl Distribution {
 
     /// A head, then a line for each.
     pub(crate) fn table(all: &[Self]) -> Vec<String> {
-        let width = all.iter().map(|d| d.value.chars().count()).max().unwrap_or(0).max(5);
+        let width =
+            all.iter().map(|d| printable(&d.value).chars().count()).max().unwrap_or(0).max(5);
         let row = |cells: [&str; 9]| {
             let [value, split, rest @ ..] = cells;
             let rest: String = rest.iter().map(|cell| format!("  {cell:>9}")).collect();
@@ -78,7 +80,17 @@ impl Distribution {
                 [d.mean, d.least, d.lower_quartile, d.median, d.upper_quartile, d.greatest];
             let [mean, least, lower, median, upper, greatest] = numbers.map(number);
             let samples = count(d.samples);
-            row([&d.value, &d.split, &samples, &mean, &least, &lower, &median, &upper, &greatest])
+            row([
+                &printable(&d.value),
+                &d.split,
+                &samples,
+                &mean,
+                &least,
+                &lower,
+                &median,
+                &upper,
+                &greatest,
+            ])
         };
         std::iter::once(header).chain(all.iter().map(line)).collect()
     }

@@ -1,12 +1,8 @@
 //! The options of `compare`, as clap reads them.
 
-use std::{
-    num::{NonZeroU64, NonZeroUsize},
-    path::PathBuf,
-    str::FromStr,
-};
+use std::{num::NonZeroUsize, path::PathBuf, str::FromStr};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use crosstune_report::ArmKind;
 
 use crate::args::{
@@ -22,13 +18,16 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     /// Folder to write report.html, report.md and report.json to
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Replace a report that is in the folder
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// Sizes of the training set: samples of each class or `all`, each with its epochs after a
     /// colon (else --epochs): 10:30,30:15,all
     #[arg(long, value_name = "N[:EPOCHS],…", value_delimiter = ',', default_value = "10,all")]
     pub(crate) per_class: Vec<Size>,
     /// Number of seeds to train with: each has other samples and another initialisation
-    #[arg(long, value_name = "N", default_value = "3")]
-    pub(crate) seeds: NonZeroU64,
+    #[arg(long, value_name = "N", default_value = "3", value_parser = value_parser!(u64).range(1..=1000))]
+    pub(crate) seeds: u64,
     /// Controls to compare the transfer with [default: scratch, and random-frozen if the recipe
     /// freezes something]
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -51,7 +50,8 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) errors: usize,
     /// Memory for decoded samples (the rest are read again every epoch), and as much again for
-    /// cached features (the rest go to disk); for example 500M or 16G
+    /// cached features (the rest go to disk); for example 500M or 16G. The result is the same under
+    /// any
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
 

@@ -1,9 +1,10 @@
 //! `compare`: the gain of a transfer over its controls.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use crosstune_core::{Dataset, Error, Freeze, Modality, Task};
+use crosstune_core::{Dataset, Error, Freeze, Modality, Task, error::one_line};
 use crosstune_report::{
     Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Source, Summary, Target,
 };
@@ -14,7 +15,7 @@ use super::{
     trial::{self, Experiment},
 };
 use crate::{
-    args::{ModalityArgs, setting},
+    args::{ModalityArgs, refuse_existing, setting},
     output::{
         format::{count, percent},
         say,
@@ -23,19 +24,7 @@ use crate::{
 };
 
 pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
-    for (option, good, problem) in [
-        ("--held-out", args.held_out > 0. && args.held_out < 1., "must be between 0 and 1"),
-        ("--rates", args.rates.iter().all(|&r| r > 0. && r.is_finite()), "must be above 0"),
-        (
-            "--threshold",
-            args.threshold.is_none_or(|t| (0. ..=1.).contains(&t)),
-            "must be at least 0 and at most 1",
-        ),
-    ] {
-        if !good {
-            return Err(setting(option, problem));
-        }
-    }
+    check(&args)?;
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
     let data = dataset(&args)?;
@@ -44,19 +33,24 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     kinds.dedup();
     let experiment =
         Experiment::new(&job, &args.fit, modality, &data, args.memory.0, args.points.get())?;
-
-    let mut arms: Vec<Arm> =
-        kinds.iter().map(|&kind| Arm { kind, trials: vec![], runs: vec![] }).collect();
-    let (mut budgets, mut error_examples) = (vec![], vec![]);
-    for (number, size) in args.per_class.iter().enumerate() {
+    let mut budgets = vec![];
+    for size in &args.per_class {
         let epochs = size.epochs.unwrap_or(args.fit.options().epochs);
-        let subset = experiment.subset(size.per_class, 0)?;
-        let samples = subset.train.len();
+        let samples = experiment.subset(size.per_class, 0)?.train.len();
         if budgets.last().is_some_and(|last: &Budget| last.size >= samples) {
             let problem = format!("{samples} samples are no more than the size before has");
             return Err(setting("--per-class", problem));
         }
         budgets.push(Budget { size: samples, epochs });
+    }
+    prepare(&args.out, args.overwrite)?;
+
+    let mut arms: Vec<Arm> =
+        kinds.iter().map(|&kind| Arm { kind, trials: vec![], runs: vec![] }).collect();
+    let mut error_examples = vec![];
+    for (number, (size, budget)) in args.per_class.iter().zip(&budgets).enumerate() {
+        let &Budget { size: samples, epochs } = budget;
+        let subset = experiment.subset(size.per_class, 0)?;
         say("size", format!("{} {}, {epochs} epochs", count(samples), A::Modality::SAMPLES));
 
         let held = experiment.held_out(subset, args.held_out)?;
@@ -69,7 +63,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
             say("rates", format!("{}: held-out accuracy {}", arm.kind, tried.join(", ")));
             arm.trials.extend(trials);
         }
-        for seed in 0..args.seeds.get() {
+        for seed in 0..args.seeds {
             let drawn = experiment.drawn(size.per_class, seed)?;
             for arm in &mut arms {
                 let best = trial::best(&arm.trials, samples).context("no rate was tried")?;
@@ -107,16 +101,15 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         threshold: args.threshold,
         version: env!("CARGO_PKG_VERSION").into(),
         made: machine::today(),
-        machine: machine::describe(args.fit.device.0, args.fit.matmul_precision.into()),
+        machine: machine::describe(&args.fit),
         arms,
         error_examples,
     };
     let matrix = Matrix::new(vec![comparison])?;
-    let files = crosstune_report::write(&matrix, &args.out)?;
     for comparison in matrix.comparisons() {
         say_summary(&Summary::of(comparison));
     }
-    say("saved", files.html.display());
+    say("saved", save(&matrix, &args.out, args.overwrite)?.display());
     Ok(())
 }
 
@@ -152,8 +145,52 @@ fn controls(asked: &[Control], freeze: &Freeze) -> Vec<ArmKind> {
     chosen.iter().map(|&control| control.into()).collect()
 }
 
+/// Checks the options that are numbers.
+fn check<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<()> {
+    let wrong = |option, value: f64, problem| Err(setting(option, format!("{value}: {problem}")));
+    if !(args.held_out > 0. && args.held_out < 1.) {
+        return wrong("--held-out", args.held_out, "must be above 0 and below 1");
+    }
+    if let Some(&rate) = args.rates.iter().find(|&&rate| !(rate > 0. && rate.is_finite())) {
+        return wrong("--rates", rate, "must be above 0 and finite");
+    }
+    match args.threshold {
+        Some(t) if !(0. ..=1.).contains(&t) => {
+            wrong("--threshold", t, "must be at least 0 and at most 1")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folder of the report before any training, and refuses to replace a report unasked.
+fn prepare(folder: &Path, overwrite: bool) -> Result<()> {
+    for name in crosstune_report::NAMES {
+        refuse_existing("--out", &folder.join(name), overwrite)?;
+    }
+    fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    // That it is there does not say that it takes a file.
+    tempfile::tempfile_in(folder).map(drop).map_err(|e| Error::io(folder, "write to")(e).into())
+}
+
+/// Writes the report, and returns its page. If it cannot be written there, it is kept elsewhere: it
+/// has cost many trainings.
+fn save(matrix: &Matrix, folder: &Path, overwrite: bool) -> Result<PathBuf> {
+    let mut names = crosstune_report::NAMES.iter();
+    let problem = match names.find(|name| !overwrite && folder.join(name).exists()) {
+        Some(name) => format!("{name} appeared meanwhile, and is left as it is"),
+        None => match crosstune_report::write(matrix, folder) {
+            Ok(files) => return Ok(files.html),
+            Err(e) => format!("cannot be written ({})", one_line(&e)),
+        },
+    };
+    let elsewhere = tempfile::Builder::new().prefix("crosstune-report-").tempdir()?;
+    crosstune_report::write(matrix, elsewhere.path())?;
+    let (path, kept) = (folder.to_path_buf(), elsewhere.keep());
+    Err(Error::Kept { path, problem, kept }.into())
+}
+
 fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
-    let data = args.samples.open::<A::Modality>(&args.layout)?;
+    let data = args.samples.open(&args.layout.layout::<A::Modality>()?)?;
     if data.task != Task::SingleLabel {
         return Err(setting("--task", "compare needs single-label data; leave it out"));
     }

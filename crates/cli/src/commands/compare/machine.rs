@@ -4,6 +4,8 @@ use std::{fs, thread, time::SystemTime};
 
 use crosstune_core::{Device, MatmulPrecision};
 
+use crate::args::FitArgs;
+
 /// The day, in UTC: `2026-11-24`.
 pub(super) fn today() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -23,20 +25,22 @@ fn date(days: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// The hardware, as far as the system tells, and the precision:
-/// `2 cores, Xeon …, matrix products in bf16`.
-pub(super) fn describe(device: Device, precision: MatmulPrecision) -> String {
+/// The hardware, as far as the system tells, and how it computed:
+/// `2 cores, Xeon …, matrix products in bf16, computing in one thread`.
+pub(super) fn describe(fit: &FitArgs) -> String {
+    let device = fit.device.0;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = cpus.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": "));
     let name = name.map(|(_, name)| format!(", {name}")).unwrap_or_default();
     let gpu = if device == Device::Cpu { String::new() } else { format!(", {device:?}") };
-    let products = match precision {
+    let products = match fit.matmul_precision.into() {
         MatmulPrecision::Highest => "",
         MatmulPrecision::High => ", matrix products in TF32",
         MatmulPrecision::Medium => ", matrix products in bf16",
     };
-    format!("{cores} core{}{name}{gpu}{products}", if cores == 1 { "" } else { "s" })
+    let threads = if fit.deterministic { ", computing in one thread" } else { "" };
+    format!("{cores} core{}{name}{gpu}{products}{threads}", if cores == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

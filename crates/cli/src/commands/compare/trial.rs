@@ -5,7 +5,7 @@ use crosstune_core::{
     CacheBudget, Dataset, Error, FitOptions, Metrics, Modality, Overrides, Progress, Recipe,
     RecipePlan, Samples, Splits, WeightInit, evaluate, fit, task::ClassificationMetrics,
 };
-use crosstune_report::{ArmKind, ErrorExample, Point, Run, Trial};
+use crosstune_report::{ArmKind, Confusion, ErrorExample, Point, Run, Trial};
 
 use super::error_examples;
 use crate::{
@@ -126,21 +126,16 @@ impl<'a, M: Modality> Experiment<'a, M> {
             let options = self.options(&plan, 0, epochs);
             let Built { model, .. } = self.build(&plan, held, 0)?;
             let TrainingSet { modality, splits, .. } = held;
-            let trained = fit(
-                &model,
-                modality,
-                &splits.train,
-                &Samples::default(),
-                &options,
-                &mut |_| Ok(()),
-            );
-            let held_out_accuracy = match trained {
-                Ok(_) => {
-                    let size = options.batch_size;
-                    figures(evaluate(&model, modality, &splits.validation, size)?)?.accuracy
-                }
-                // A rate at which the loss diverges is a bad one, not a failure.
-                Err(Error::Diverged { .. }) => 0.,
+            let none = Samples::default();
+            let trained = fit(&model, modality, &splits.train, &none, &options, &mut |_| Ok(()));
+            let measured = trained
+                .and_then(|_| evaluate(&model, modality, &splits.validation, options.batch_size));
+            let held_out_accuracy = match measured {
+                Ok(metrics) => figures(metrics)?.accuracy,
+                // A rate at which the training diverges is a bad one, not a failure.
+                Err(
+                    Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. },
+                ) => 0.,
                 Err(e) => return Err(e.into()),
             };
             Ok(Trial { size, lr, pretrained_lr: plan.pretrained_lr, held_out_accuracy })
@@ -202,7 +197,8 @@ impl<'a, M: Modality> Experiment<'a, M> {
             accuracy,
             macro_f1,
             loss,
-            confusion,
+            confusion: Confusion::new(confusion.classes(), confusion.cells())
+                .map_err(anyhow::Error::msg)?,
             curve,
             seconds,
             trained,

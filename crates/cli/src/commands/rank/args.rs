@@ -1,8 +1,8 @@
 //! The options of `rank`, as clap reads them.
 
-use std::{num::NonZeroU64, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, value_parser};
 
 use crate::args::{ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs};
 
@@ -14,8 +14,8 @@ pub(crate) struct RankArgs<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) samples: SampleArgs,
     /// Number of seeds to average over, for a new embedder
-    #[arg(long, value_name = "N", default_value = "3")]
-    pub(crate) seeds: NonZeroU64,
+    #[arg(long, value_name = "N", default_value = "3", value_parser = value_parser!(u64).range(1..=1000))]
+    pub(crate) seeds: u64,
     /// Folds of the cross-validation
     #[arg(long, value_name = "K", default_value_t = 5)]
     pub(crate) folds: usize,

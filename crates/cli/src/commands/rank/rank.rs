@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Instant};
 use anyhow::{Result, bail};
 use crosstune_core::{
     Dataset, EmbeddingStats, Error, Modality, Origin, Target,
-    error::one_line,
+    error::{one_line, printable},
     init_from_data,
     predict::FeatureLevel,
     transfer::{LEAST_FOLDS, Probe, logme, probe},
@@ -17,7 +17,7 @@ use crate::{
     args::{ModalityArgs, setting},
     output::{
         format::{count, percent, seconds},
-        print, print_json, say,
+        print, print_json, say, say_skipped,
     },
     setup::candidates::{self, Candidate, ReadSamples, dataset},
 };
@@ -70,11 +70,14 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
             Err(e) => unusable.push(Unusable::new(path, &e)),
         }
     }
-    let (mut ranked, mut skipped) = (vec![], 0);
+    let (mut ranked, mut used, mut skipped) = (vec![], data.train.len(), vec![]);
     for (_, group) in groups {
         let Some(first) = group.first() else { continue };
         let read = candidates::read(first.modality.clone(), &data, args.samples.skip_bad)?;
-        skipped = skipped.max(read.skipped);
+        // What models of one preparation cannot read, those of another may.
+        if read.skipped.len() >= skipped.len() {
+            (used, skipped) = (read.inference.len(), read.skipped.clone());
+        }
         for of in group {
             match measure(&args, &data, &read, &of) {
                 Ok(one) => ranked.push(one),
@@ -83,34 +86,34 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
         }
     }
     if ranked.is_empty() {
-        let reasons: Vec<_> =
-            unusable.iter().map(|u| format!("\n  {}: {}", u.source, u.reason)).collect();
-        bail!(Error::Data {
+        bail!(Error::DataList {
             path: args.samples.data.clone(),
-            problem: format!("no source can be used:{}", reasons.concat()),
+            problem: "no source can be used".into(),
+            items: unusable.iter().map(|u| format!("{}: {}", u.source, u.reason)).collect(),
         });
     }
     order(&mut ranked);
     let classes = data.labels.len();
-    let all = data.train.len() - skipped;
     let largest = (0..classes)
         .map(|class| data.train.iter().filter(|item| item.target == Target::Class(class)).count())
         .max();
     let chance = largest.unwrap_or(0) as f64 / data.train.len() as f64;
     if args.json {
         print_json(&serde_json::json!({
-            "samples": all, "skipped": skipped, "classes": classes, "folds": args.folds,
+            "samples": used, "skipped": skipped.len(), "classes": classes, "folds": args.folds,
             "chance": chance, "sources": ranked, "unusable": unusable,
             "seconds": start.elapsed().as_secs_f64(),
-        }));
+        }))?;
     } else {
         let samples = A::Modality::SAMPLES;
-        print(&format!("{} {samples} of {classes} classes, {} folds\n\n", count(all), args.folds));
-        print(&table(&ranked));
-        print(&notes(&ranked, &unusable, chance));
-        if skipped > 0 {
-            eprintln!("skipped {skipped} {samples} that cannot be read");
-        }
+        print(&format!(
+            "{} {samples} of {classes} classes, {} folds\n\n",
+            count(used),
+            args.folds
+        ))?;
+        print(&table(&ranked))?;
+        print(&notes(&ranked, &unusable, chance))?;
+        say_skipped(&skipped, samples);
         say("cost", seconds(start.elapsed().as_secs_f64()));
     }
     Ok(())
@@ -154,7 +157,7 @@ fn measure<A: ModalityArgs>(
     let parts: Vec<usize> = read.indices.iter().map(|&at| folds[at]).collect();
     let (targets, classes) = (read.inference.classes(), data.labels.len());
     let seeds = match of.embedder {
-        Origin::Fresh => args.seeds.get(),
+        Origin::Fresh => args.seeds,
         Origin::Pretrained => 1,
     };
     let stats = match of.embedder {
@@ -163,9 +166,9 @@ fn measure<A: ModalityArgs>(
     };
     let (mut logmes, mut probes) = (vec![], vec![]);
     for seed in 0..seeds {
-        crosstune_core::seed(args.samples.seed + seed);
+        crosstune_core::seed(args.samples.seed.wrapping_add(seed));
         let model = of.model(&read.modality, &data.labels, args.compute.device.0)?;
-        init_from_data(&model, &read.modality, &read.training, stats.as_ref());
+        init_from_data(&model, &read.modality, &read.training, stats.as_ref())?;
         let size = args.compute.batch_size.get();
         let stage = FeatureLevel::Pooled;
         let features = crosstune_core::predict::features(
@@ -264,8 +267,8 @@ fn table(ranked: &[Ranked]) -> String {
         let seeds = r.accuracies.len();
         rows.push([
             (at + 1).to_string(),
-            r.source.clone(),
-            format!("{} ({})", r.family, r.trained_on),
+            printable(&r.source).into_owned(),
+            printable(&format!("{} ({})", r.family, r.trained_on)).into_owned(),
             match r.embedder {
                 Origin::Pretrained => "own".into(),
                 Origin::Fresh => format!("fresh × {seeds}"),
@@ -312,7 +315,7 @@ fn notes(ranked: &[Ranked], unusable: &[Unusable], chance: f64) -> String {
     if !unusable.is_empty() {
         text += "\nCannot be used:\n";
         for u in unusable {
-            text += &format!("  {}: {}\n", u.source, u.reason);
+            text += &format!("  {}\n", printable(&format!("{}: {}", u.source, u.reason)));
         }
     }
     text

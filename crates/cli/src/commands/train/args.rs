@@ -28,7 +28,7 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Refuse to train unless the training matches this plan, a file that --plan wrote
     #[arg(long, alias = "hold-to", value_name = "FILE", conflicts_with = "plan")]
     pub(crate) require_plan: Option<PathBuf>,
-    /// Replace the run folder if it exists
+    /// Replace the run folder, or the file of --plan or --find-lr, if it exists
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Use at most this many training samples of each class
@@ -44,11 +44,12 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// Fold to test on, from 1 to K
     #[arg(long, value_name = "I", requires = "folds")]
     pub(crate) fold: Option<usize>,
-    /// Skip samples that cannot be read
+    /// Leave out samples that cannot be read, and name them
     #[arg(long)]
     pub(crate) skip_bad: bool,
     /// Memory for decoded samples (the rest are read again every epoch), and as much again for
-    /// cached features (the rest go to disk); for example 500M or 16G
+    /// cached features (the rest go to disk); for example 500M or 16G. The result is the same under
+    /// any
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
     /// Do not cache the outputs of frozen layers

@@ -1,5 +1,7 @@
 //! What a training prints on the way.
 
+use std::collections::BTreeMap;
+
 use crosstune_core::{
     CutPoint, Dataset, EpochRecord, FitOptions, LoadReport, Metrics, Modality, Model, Pretrained,
     RecipePlan, Task, WeightInit, transfer::AlignReport,
@@ -8,18 +10,22 @@ use indicatif::ProgressBar;
 
 use super::result::{Parameters, RunResult};
 use crate::output::{
-    format::{count, percent, seconds, shape},
+    format::{count, files, percent, score, seconds, shape},
     metrics::{primary, summary},
     say,
 };
 
+/// How many names a line lists of what is beside a model's weights; `inspect` lists all.
+const BESIDE: usize = 8;
+
 pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize, task: Task) {
     let validation = match (record.validation_loss, record.validation_score) {
-        (Some(loss), Some(score)) => {
+        (Some(loss), Some(merit)) => {
             format!(
-                "   validation loss {loss:.3}, {} {}",
+                "   validation loss {}, {} {}",
+                score(loss),
                 task.primary_metric(),
-                primary(task, score)
+                primary(task, merit)
             )
         }
         _ => String::new(),
@@ -27,9 +33,9 @@ pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize,
     let accuracy =
         record.train_accuracy.map(|accuracy| format!(", accuracy {}", percent(accuracy)));
     let text = format!(
-        "{}/{epochs}  loss {:.3}{}{validation}   {}",
+        "{}/{epochs}  loss {}{}{validation}   {}",
         record.epoch,
-        record.train_loss,
+        score(record.train_loss),
         accuracy.unwrap_or_default(),
         seconds(record.seconds),
     );
@@ -60,10 +66,10 @@ pub(super) fn say_data<M: Modality>(data: &Dataset) {
     };
     say("data", format!("{train} {} to train on{others}; {asked}", M::SAMPLES));
     if !data.ignored.is_empty() {
-        let kinds: Vec<_> =
-            data.ignored.iter().map(|(e, n)| format!("{} .{e}", count(*n))).collect();
+        let kinds: Vec<_> = data.ignored.iter().map(|(ending, n)| files(ending, *n)).collect();
         say("ignored", format!("files of other types: {}", kinds.join(", ")));
     }
+    data.notes.iter().for_each(|note| say("note", note));
 }
 
 pub(super) fn say_model(model: &Model, plan: &RecipePlan, is_fresh: bool, n: Parameters) {
@@ -118,6 +124,26 @@ pub(super) fn say_phases(options: &FitOptions) {
         let rates = rates(phase.lr, phase.pretrained_lr);
         say("phase", format!("{epochs}: frozen: {}; {rates}", phase.freeze));
         from += phase.epochs;
+    }
+}
+
+/// What the checkpoint holds beside the tensors that were loaded: other tensors by module, and what
+/// is none of the model's.
+pub(super) fn say_beside(report: &LoadReport) {
+    let mut modules = BTreeMap::<&str, usize>::new();
+    for name in &report.unused {
+        *modules.entry(name.rsplit_once('.').map_or(name, |(module, _)| module)).or_default() += 1;
+    }
+    let unused = modules.iter().map(|(module, n)| format!("{module} ({})", count(*n)));
+    let skipped = report.skipped.iter().map(|(name, what)| format!("{name} ({what})"));
+    for (name, found) in [("unused", unused.collect::<Vec<_>>()), ("skipped", skipped.collect())] {
+        let more = match found.len().saturating_sub(BESIDE) {
+            0 => String::new(),
+            n => format!(", … and {} more", count(n)),
+        };
+        if !found.is_empty() {
+            say(name, format!("{}{more}", found[..found.len().min(BESIDE)].join(", ")));
+        }
     }
 }
 

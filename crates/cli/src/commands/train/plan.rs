@@ -1,16 +1,16 @@
 //! The plan of a training: written in a dry run, and required later.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Instant};
+use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 use crosstune_core::{
-    Error, FitOptions, Modality, Model, Progress, Reshaped, Samples, Splits, files::replace, fit,
+    Error, FitOptions, Freeze, Modality, Model, Progress, Reshaped, Samples, Splits, files, fit,
     train::peak_lr,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{args::setting, process};
+use crate::{args::setting, output::save, process};
 
 /// The version of the file's format. Older ones have no number.
 const FORMAT: u32 = 2;
@@ -23,6 +23,9 @@ pub(super) struct TrainPlan {
     version: String,
     recipe: String,
     batch_size: usize,
+    /// Whether it is computed in one thread.
+    #[serde(default)]
+    deterministic: bool,
     /// The phases, with what each freezes.
     phases: Vec<Phase>,
     /// The source's tensors that are not used.
@@ -58,6 +61,8 @@ struct Estimate {
     seconds: f64,
     /// The peak of the process after two steps.
     memory_mib: Option<f64>,
+    /// Of the CPU, for computing.
+    threads: Option<i32>,
 }
 
 /// What a plan of any version has.
@@ -71,7 +76,12 @@ struct Header {
 impl TrainPlan {
     /// The plan for a model that is ready to train. Applies the freezing of every phase in turn,
     /// and at the end that of the first.
-    pub(super) fn new(model: &Model, recipe: &str, options: &FitOptions) -> Result<Self> {
+    pub(super) fn new(
+        model: &Model,
+        recipe: &str,
+        options: &FitOptions,
+        deterministic: bool,
+    ) -> Result<Self> {
         let trainable = || -> Vec<String> {
             let trained = model.store().variables().into_iter();
             trained.filter(|(_, t)| t.requires_grad()).map(|(name, _)| name).collect()
@@ -106,6 +116,7 @@ impl TrainPlan {
             version: env!("CARGO_PKG_VERSION").into(),
             recipe: recipe.into(),
             batch_size: options.batch_size,
+            deterministic,
             phases,
             unused: report.unused.clone(),
             reshaped: report.reshaped.clone(),
@@ -135,12 +146,15 @@ impl TrainPlan {
         let seconds_per_step = step * options.accumulate as f64;
         let seconds = seconds_per_step * steps as f64;
         let memory_mib = process::peak_memory_mib();
-        Ok(Self { estimate: Some(Estimate { seconds_per_step, seconds, memory_mib }), ..self })
+        let threads = Some(tch::get_num_threads());
+        let estimate = Estimate { seconds_per_step, seconds, memory_mib, threads };
+        Ok(Self { estimate: Some(estimate), ..self })
     }
 
     /// Writes it.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
-        Ok(replace(path, toml::to_string(self).context("the plan cannot be written as TOML")?)?)
+    pub(super) fn write(&self, path: &Path, overwrite: bool) -> Result<()> {
+        let plan = toml::to_string(self).context("the plan cannot be written as TOML")?;
+        save(path, plan, overwrite)
     }
 
     /// Checks that the training matches the plan in a file.
@@ -148,8 +162,7 @@ impl TrainPlan {
     /// # Errors
     /// The first difference, or that the file is not a plan of this format.
     pub(super) fn require(&self, path: &Path) -> Result<()> {
-        let text =
-            fs::read_to_string(path).with_context(|| format!("{}: cannot read", path.display()))?;
+        let text = String::from_utf8_lossy(&files::read(path, files::MOST_JSON)?).into_owned();
         let Some(problem) = Self::parse(&text, path)?.difference(self) else { return Ok(()) };
         Err(setting("--require-plan", format!("{}: {problem}", path.display())))
     }
@@ -162,13 +175,25 @@ impl TrainPlan {
         };
         let Header { format, .. } = toml::from_str(text).map_err(malformed)?;
         let version = match format {
-            Some(FORMAT) => return Ok(toml::from_str(text).map_err(malformed)?),
+            Some(FORMAT) => {
+                return Ok(toml::from_str::<Self>(text).map_err(malformed)?.respelled());
+            }
             None => "an older",
             Some(format) if format < FORMAT => "an older",
             Some(_) => "a newer",
         };
         let problem = format!("written by {version} version; write it again with --plan");
         Err(setting("--require-plan", format!("{}: {problem}", path.display())))
+    }
+
+    /// With what is frozen as it is written now: `none` was `nothing`.
+    fn respelled(mut self) -> Self {
+        for phase in &mut self.phases {
+            if let Ok(freeze) = phase.frozen.parse::<Freeze>() {
+                phase.frozen = freeze.to_string();
+            }
+        }
+        self
     }
 
     /// The first difference of `now` to what was planned.
@@ -181,6 +206,9 @@ impl TrainPlan {
         }
         if self.batch_size != now.batch_size {
             return Some(said("batch_size", &self.batch_size, &now.batch_size));
+        }
+        if self.deterministic != now.deterministic {
+            return Some(said("deterministic", &self.deterministic, &now.deterministic));
         }
         if self.phases != now.phases {
             return Some(said("phases", &self.phases, &now.phases));
@@ -250,5 +278,8 @@ rates = [0.003]
         let written = toml::to_string(&plan).unwrap();
         assert!(written.starts_with("format = 2\n"), "{written}");
         assert_eq!(parse(&written).unwrap(), plan);
+
+        let earlier = format!("format = 2{}", OLD.replace("embedder,trunk", "nothing"));
+        assert_eq!(parse(&earlier).unwrap().phases[0].frozen, "none");
     }
 }

@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     BatchNormStats, FitOptions, FitReport, Freeze, LoadReport, MatmulPrecision, Metrics, Recipe,
-    WeightInit, transfer::AlignReport,
+    WeightInit, data::Coverage, transfer::AlignReport,
 };
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ pub(super) struct RunResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) aligned: Option<AlignReport>,
     pub(super) matmul_precision: MatmulPrecision,
+    /// Whether it was computed in one thread, so that no other number of threads gives other weights.
+    pub(super) deterministic: bool,
     pub(super) options: FitOptions,
     pub(super) samples: Counts,
     pub(super) parameters: Parameters,
@@ -41,6 +43,12 @@ pub(super) struct Counts {
     pub(super) skipped: Vec<String>,
     /// Files that are not samples, by extension.
     pub(super) ignored: Vec<(String, usize)>,
+    /// How much of them the model takes, all splits together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) coverage: Option<Coverage>,
+    /// What was said of how the data set was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -58,6 +66,6 @@ pub(super) struct Cost {
     /// From the start of the process to the end of the final evaluation.
     pub(super) seconds: f64,
     pub(super) peak_memory_mib: Option<f64>,
-    /// Of the CPU, for computing.
+    /// Of the CPU, for computing. With as many, on the same machine, the weights come out the same.
     pub(super) threads: i32,
 }

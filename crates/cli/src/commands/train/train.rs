@@ -1,27 +1,34 @@
 //! `train`: from a pretrained model and labelled samples to a run folder.
 
-use std::time::Instant;
+use std::{mem, time::Instant};
 
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    BadSample, CacheBudget, Dataset, FitOptions, FitReport, Modality, Model, Progress, RunWriter,
-    Splits, evaluate, files::replace, find_lr, fit,
+    CacheBudget, Dataset, FitOptions, FitReport, Layout, Modality, Model, Progress, RunWriter,
+    Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr, fit,
 };
 
 use super::{
     args::TrainArgs,
     log::{
-        describe, say_aligned, say_data, say_model, say_names, say_phases, say_result, show_epoch,
+        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases, say_result,
+        show_epoch,
     },
     lr_plot, plan,
     result::{Cost, Counts, Parameters, RunResult},
 };
 use crate::{
-    args::{LAYOUT, ModalityArgs, setting},
-    output::{format::percent, progress, say},
+    args::{HeadArg, LAYOUT, ModalityArgs, refuse_existing, setting},
+    output::{
+        format::{percent, score},
+        note, progress, save, say, say_skipped, skipped,
+    },
     process,
-    setup::job::{Built, TransferJob},
+    setup::{
+        coverage::{When, coverage, say_coverage},
+        job::{Built, TransferJob},
+    },
 };
 
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
@@ -30,13 +37,22 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         let problem = format!("{}: must be at least 0 and below 1", args.validation);
         return Err(setting("--validation", problem));
     }
+    for (option, file) in [("--plan", &args.plan), ("--find-lr", &args.find_lr)] {
+        if let Some(file) = file {
+            refuse_existing(option, file, args.overwrite)?;
+        }
+    }
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
     let mut options = job.plan.apply(args.fit.options());
     options.check()?;
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
-    let data = dataset::<A>(&args)?;
+    let classes = match args.transfer.head {
+        HeadArg::Pretrained => job.source.class_names(),
+        HeadArg::Fresh => None,
+    };
+    let data = dataset::<A>(&args, classes)?;
     // A dry run or a range test creates no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
     let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
@@ -46,11 +62,19 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
     say_data::<A::Modality>(&data);
-    let (splits, skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
+    let (mut splits, mut skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
+    if args.skip_bad {
+        splits.skip_lost();
+    }
+    let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
+    if let Some(coverage) = &coverage {
+        say_coverage(&modality, coverage, When::Training);
+    }
     let (plan, device) = (&job.plan, args.fit.device.0);
     let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
     say_model(&model, plan, job.is_fresh(plan), Parameters { trained, frozen });
+    say_beside(model.report());
     if let Some(aligned) = &aligned {
         say_aligned(aligned);
     }
@@ -60,18 +84,20 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     say_phases(&options);
     let recipe = args.transfer.recipe;
     if let Some(path) = &args.require_plan {
-        plan::TrainPlan::new(&model, recipe.name(), &options)?.require(path)?;
+        plan::TrainPlan::new(&model, recipe.name(), &options, args.fit.deterministic)?
+            .require(path)?;
     }
     if let Some(path) = &args.plan {
-        let planned = plan::TrainPlan::new(&model, recipe.name(), &options)?;
+        let planned =
+            plan::TrainPlan::new(&model, recipe.name(), &options, args.fit.deterministic)?;
         let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
-        planned.write(path)?;
+        planned.write(path, args.overwrite)?;
         say("planned", path.display());
         return Ok(());
     }
     if let Some(path) = &args.find_lr {
         let curve = find_lr(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
-        replace(path, lr_plot::plot(&curve))?;
+        save(path, lr_plot::plot(&curve), args.overwrite)?;
         let rate = |rate: Option<f64>| rate.map_or("none".into(), |rate| format!("{rate:.1e}"));
         let (steepest, cautious) = (rate(curve.steepest), rate(curve.tenth_of_least));
         say(
@@ -81,13 +107,24 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         say("plotted", path.display());
         return Ok(());
     }
-    let Some(run) = run else { return Err(setting("--out", "name the run folder to create")) };
+    let Some(mut run) = run else { return Err(setting("--out", "name the run folder to create")) };
+    run.reserve(&model)?;
 
-    let (history, first_batch, step) = fitted(&model, &modality, &splits, &options, &run)?;
-    let evaluate = |samples: &crosstune_core::Samples| {
+    let (history, first_batch, step) = fitted(&model, &modality, &splits, &options, &mut run)?;
+    // A sample may have vanished meanwhile. What was trained is saved all the same.
+    let mut failed = None;
+    let mut evaluate = |samples: &Samples| {
         let score = || evaluate(&model, &modality, samples, options.batch_size);
-        (!samples.is_empty()).then(score).transpose()
+        let scored = (!samples.is_empty()).then(score).transpose();
+        scored.unwrap_or_else(|e| {
+            failed = Some(e);
+            None
+        })
     };
+    let (validation, test) = (evaluate(&splits.validation), evaluate(&splits.test));
+    let lost = splits.lost();
+    say_skipped(&lost, A::Modality::SAMPLES);
+    skipped.extend(lost);
     let result = RunResult {
         version: env!("CARGO_PKG_VERSION"),
         weights: args.source.weights.display().to_string(),
@@ -98,17 +135,20 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         batch_norm: args.transfer.batch_norm.into(),
         aligned,
         matmul_precision: args.fit.matmul_precision.into(),
+        deterministic: args.fit.deterministic,
         samples: Counts {
             train: splits.train.len(),
             validation: splits.validation.len(),
             test: splits.test.len(),
-            skipped: skipped.iter().map(ToString::to_string).collect(),
+            skipped,
             ignored: data.ignored.clone(),
+            coverage,
+            notes: data.notes.clone(),
         },
         parameters: Parameters { trained, frozen },
         loaded: model.report().clone(),
-        validation: evaluate(&splits.validation)?,
-        test: evaluate(&splits.test)?,
+        validation,
+        test,
         cost: Cost {
             seconds_to_first_batch: first_batch,
             seconds_per_step: step,
@@ -120,18 +160,27 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         history,
     };
     run.json(LAYOUT, &args.layout)?;
-    run.finish(&model, &modality, &result)?;
     say_result(&result);
+    run.finish(&model, &modality, &result)?;
     say("saved", args.out.unwrap_or_default().display());
-    Ok(())
+    match failed {
+        Some(e) => Err(e.into()),
+        None => Ok(()),
+    }
 }
 
-fn dataset<A: ModalityArgs>(args: &TrainArgs<A>) -> Result<Dataset> {
-    let mut data = args.samples.open::<A::Modality>(&args.layout)?;
-    match args.limit_per_class {
-        Some(0) => return Err(setting("--limit-per-class", "must be at least 1")),
-        Some(limit) => data.limit_per_class(limit, args.fit.seed)?,
-        None => {}
+/// The data set, its labels in the order of a pretrained head's `classes`.
+fn dataset<A: ModalityArgs>(args: &TrainArgs<A>, classes: Option<&[String]>) -> Result<Dataset> {
+    if args.limit_per_class == Some(0) {
+        return Err(setting("--limit-per-class", "0: must be at least 1"));
+    }
+    let limit_per_class =
+        args.limit_per_class.map(|samples| ClassLimit { samples, seed: args.fit.seed });
+    let skip_bad = args.skip_bad;
+    let layout = Layout { limit_per_class, skip_bad, ..args.layout.layout::<A::Modality>()? };
+    let mut data = args.samples.open(&layout)?;
+    if let Some(classes) = classes {
+        data.order_labels(classes);
     }
     if let (Some(folds), Some(fold)) = (args.folds, args.fold) {
         data.fold(folds, fold, args.fit.seed)?;
@@ -145,17 +194,16 @@ fn read<M: Modality>(
     data: &Dataset,
     memory: usize,
     skip_bad: bool,
-) -> Result<(Splits, Vec<BadSample>)> {
+) -> Result<(Splits, Vec<String>)> {
     let all = data.train.len() + data.validation.len() + data.test.len();
     let bar = progress::reading(all, M::SAMPLES);
     let read = Splits::read(modality, data, memory, || bar.inc(1));
     bar.finish_and_clear();
     let (splits, bad) = read?;
     let bad = refuse_bad(bad, skip_bad, !splits.train.is_empty())?;
-    if !bad.is_empty() {
-        say("skipped", format!("{} that cannot be read; result.json lists them", bad.len()));
-    }
-    Ok((splits, bad))
+    let skipped = skipped(&data.bad, &bad);
+    say_skipped(&skipped, M::SAMPLES);
+    Ok((splits, skipped))
 }
 
 /// Trains, and returns the history, the time to the first step and the median time of a step.
@@ -164,13 +212,13 @@ fn fitted<M: Modality>(
     modality: &M,
     splits: &Splits,
     options: &FitOptions,
-    run: &RunWriter,
+    run: &mut RunWriter,
 ) -> Result<(FitReport, f64, f64)> {
-    let batches = splits.train.len().div_ceil(options.batch_size) * options.epochs;
+    let batches = splits.train.len().div_ceil(options.batch_size).saturating_mul(options.epochs);
     let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
     let bar = progress::training(batches.min(most));
     let first_batch = process::age().as_secs_f64();
-    let (mut last, mut times, mut cached) = (Instant::now(), vec![], 0);
+    let (mut last, mut times, mut cached, mut told) = (Instant::now(), vec![], 0, false);
     let (train, validation) = (&splits.train, &splits.validation);
     let history = fit(model, modality, train, validation, options, &mut |p| {
         match p {
@@ -178,15 +226,23 @@ fn fitted<M: Modality>(
                 cached += samples;
                 bar.set_message(format!("features of {cached} {} cached", M::SAMPLES));
             }
+            Progress::Uncached { error } => bar.suspend(|| {
+                note(&format!("warning: {}; features are not cached", one_line(error)));
+            }),
             Progress::Step { epoch, loss, accuracy, .. } => {
                 times.push(last.elapsed().as_secs_f64());
                 bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
                 let accuracy = accuracy.map(|accuracy| format!("  accuracy {}", percent(accuracy)));
-                bar.set_message(format!("loss {loss:.3}{}", accuracy.unwrap_or_default()));
+                bar.set_message(format!("loss {}{}", score(loss), accuracy.unwrap_or_default()));
                 bar.inc(1);
             }
             Progress::Epoch(record) => {
-                run.metric(record)?;
+                // It is written again with the model.
+                if let Err(e) = run.metric(record)
+                    && !mem::replace(&mut told, true)
+                {
+                    bar.suspend(|| note(&format!("warning: {}; training goes on", one_line(&e))));
+                }
                 show_epoch(&bar, record, options.epochs, model.spec().task);
             }
         }

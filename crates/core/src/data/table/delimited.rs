@@ -1,144 +1,167 @@
-//! CSV (RFC 4180), and TSV, which is the same with tabs. `csv-core` takes the quotes off; what it
-//! would let pass is refused.
+//! Values with delimiters between, read as Python's `csv` reads them, except that a quote which
+//! swallows what follows is an error.
 
 use std::io::BufRead;
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
-
+use super::dialect::{Dialect, Quotes};
 use super::lines::Lines;
-use super::row::{Cell, Fault, Kind, Row};
+use super::row::{Cell, Each, Fault, Row, Wanted};
 
-/// All rows that are not empty.
-pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, kind: Kind) -> Result<Vec<Row>, Fault> {
-    let (mut record, mut rows) = (Record::new(kind), vec![]);
-    while record.next_line(lines)? {
-        record.before = 0;
-        let (line, cells) = (lines.number, record.cells(lines)?);
-        let empty = |cell: &Cell| matches!(cell, Cell::Text(text) if text.trim().is_empty());
-        if !cells.iter().all(empty) {
-            rows.push(Row { line, cells });
-        }
+/// Reads all rows that are not blank.
+pub(super) fn read<R: BufRead>(
+    lines: &mut Lines<R>,
+    dialect: Dialect,
+    wanted: Wanted<'_>,
+    each: Each<'_>,
+) -> Result<(), Fault> {
+    let mut records = Records::new(lines, dialect);
+    while let Some(row) = records.next(wanted)? {
+        row.transpose().into_iter().for_each(&mut *each);
     }
-    Ok(rows)
+    Ok(())
 }
 
-/// A record: one line, or more where quoted cells go on in the next.
-struct Record {
-    kind: Kind,
-    delimiter: char,
-    quotes: Reader,
-    /// The present line, with a line feed.
+/// So many lines within quotes, each with as many delimiters as a row, are rows and no text.
+const SWALLOWED: usize = 100;
+
+/// The records of a table: each is one line, or more where quoted cells go on in the next.
+pub(super) struct Records<'l, R> {
+    lines: &'l mut Lines<R>,
+    dialect: Dialect,
+    /// The present line, without its end.
     line: String,
+    /// What ends it.
+    end: &'static str,
     /// The bytes of the record's earlier lines.
     before: usize,
-    /// A buffer for a cell without its quotes.
-    bare: Vec<u8>,
+    /// A cell without its quotes.
+    bare: String,
+    /// What is wrong with the present record alone.
+    fault: Option<Fault>,
+    /// How many cells the first record has; 0 before it is read.
+    width: usize,
 }
 
-impl Record {
-    fn new(kind: Kind) -> Self {
-        let delimiter = if kind == Kind::Tsv { '\t' } else { ',' };
-        let quotes = ReaderBuilder::new()
-            .delimiter(delimiter as u8)
-            // `Lines` has removed those that end a line.
-            .terminator(Terminator::Any(b'\n'))
-            .build();
-        Self { kind, delimiter, quotes, line: String::new(), before: 0, bare: vec![0; 256] }
+impl<'l, R: BufRead> Records<'l, R> {
+    pub(super) fn new(lines: &'l mut Lines<R>, dialect: Dialect) -> Self {
+        let (line, bare) = (String::new(), String::new());
+        Self { lines, dialect, line, end: "", before: 0, bare, fault: None, width: 0 }
     }
 
-    fn next_line<R: BufRead>(&mut self, lines: &mut Lines<R>) -> Result<bool, Fault> {
-        let Some(line) = lines.next()? else { return Ok(false) };
+    /// The next record: `None` within if all its cells are blank, an error within if it alone cannot
+    /// be used.
+    ///
+    /// # Errors
+    /// If nothing that follows can be read.
+    #[allow(clippy::type_complexity, reason = "the end, a faulty record, a blank one: all differ")]
+    pub(super) fn next(
+        &mut self,
+        wanted: Wanted<'_>,
+    ) -> Result<Option<Result<Option<Row>, Fault>>, Fault> {
+        self.before = 0;
+        if !self.next_line()? {
+            return Ok(None);
+        }
+        let line = self.lines.number;
+        let (mut cells, mut blank, mut at) = (vec![], true, 0);
+        loop {
+            let number = cells.len() + 1;
+            let quoted = self.dialect.quotes != Quotes::Within && self.line[at..].starts_with('"');
+            let text = if quoted {
+                self.quoted(&mut at, number)?;
+                &self.bare
+            } else {
+                let rest = &self.line[at..];
+                let text = &rest[..rest.find(self.dialect.delimiter).unwrap_or(rest.len())];
+                at += text.len();
+                text
+            };
+            blank = blank && text.trim().is_empty();
+            cells.push(match wanted.has(number - 1) {
+                true => Cell::Text(text.to_string()),
+                false => Cell::Missing,
+            });
+            if at == self.line.len() {
+                break;
+            }
+            // The delimiter.
+            at += 1;
+        }
+        if let Some(fault) = self.fault.take() {
+            return Ok(Some(Err(fault)));
+        }
+        if blank {
+            return Ok(Some(Ok(None)));
+        }
+        self.width = if self.width == 0 { cells.len() } else { self.width };
+        Ok(Some(Ok(Some(Row { line, cells }))))
+    }
+
+    fn next_line(&mut self) -> Result<bool, Fault> {
+        let Some(line) = self.lines.next()? else { return Ok(false) };
         self.line.clear();
-        self.line.push_str(line);
-        self.line.push('\n');
+        self.line.push_str(line.text);
+        self.end = match line.end {
+            "\n" => "\n",
+            "\r\n" => "\r\n",
+            "\r" => "\r",
+            _ => "",
+        };
+        self.fault = self.fault.take().or(line.fault);
         Ok(true)
     }
 
-    /// The cells. A quote that does not begin a cell is part of its text.
-    fn cells<R: BufRead>(&mut self, lines: &mut Lines<R>) -> Result<Vec<Cell>, Fault> {
-        let (mut cells, mut at) = (vec![], 0);
-        while at < self.line.len() {
-            cells.push(Cell::Text(match self.line[at..].starts_with('"') {
-                true => self.quoted(&mut at, cells.len() + 1, lines)?,
-                false => self.plain(&mut at, lines.number)?,
-            }));
-        }
-        Ok(cells)
-    }
-
-    /// The cell that begins at `at`, which moves past its end.
-    fn plain(&self, at: &mut usize, line: u64) -> Result<String, Fault> {
-        let rest = &self.line[*at..self.line.len() - 1];
-        let cell = &rest[..rest.find(self.delimiter).unwrap_or(rest.len())];
-        if self.kind == Kind::Csv && cell.contains('\r') {
-            return Err(Fault::new(
-                line,
-                "a carriage return in the middle of the line; end lines with line feeds, and \
-                 quote texts of several lines",
-            ));
-        }
-        *at += cell.len() + 1;
-        Ok(cell.to_string())
-    }
-
-    /// The same of a cell that begins with a quote.
-    fn quoted<R: BufRead>(
-        &mut self,
-        at: &mut usize,
-        number: usize,
-        lines: &mut Lines<R>,
-    ) -> Result<String, Fault> {
-        let opened = lines.number;
-        // The bytes of the cell in the file, with its end, and without its quotes.
-        let (mut whole, mut bare) = (0, 0);
+    /// Puts the cell that begins with a quote at `at`, which moves to its end, into `bare`.
+    fn quoted(&mut self, at: &mut usize, number: usize) -> Result<(), Fault> {
+        let opened = self.lines.number;
+        let (mut rows, mut others) = (0, false);
+        self.bare.clear();
+        *at += 1;
         loop {
-            let rest = &self.line.as_bytes()[*at..];
-            // A buffer for the end of one cell only: it stops there. (`read_field` copies byte by
-            // byte.)
-            let (result, read, written, ends) =
-                self.quotes.read_record(rest, &mut self.bare[bare..], &mut [0]);
-            (*at, whole, bare) = (*at + read, whole + read, bare + written);
-            match result {
-                _ if ends > 0 => break,
-                ReadRecordResult::OutputFull => self.bare.resize(2 * self.bare.len(), 0),
-                // A line ends within quotes.
-                _ => {
-                    self.go_on(lines, number, opened)?;
-                    *at = 0;
+            let rest = &self.line[*at..];
+            let Some(quote) = rest.find('"') else {
+                self.bare.push_str(rest);
+                self.bare.push_str(self.end);
+                self.go_on(number, opened)?;
+                *at = 0;
+                others |= self.line.matches(self.dialect.delimiter).count() + 1 != self.width;
+                rows += 1;
+                if rows > SWALLOWED && !others && self.width > 1 {
+                    let problem = format!(
+                        "the quote that opens cell {number} swallows {SWALLOWED} lines that are \
+                         rows by themselves; write a quote within a text twice, and quotes around \
+                         the text"
+                    );
+                    return Err(Fault::new(opened, problem));
                 }
+                continue;
+            };
+            self.bare.push_str(&rest[..quote]);
+            *at += quote + 1;
+            if !self.line[*at..].starts_with('"') {
+                break;
             }
+            self.bare.push('"');
+            *at += 1;
         }
-        let cell = &self.bare[..bare];
-        let within = cell.iter().filter(|&&byte| byte == b'"').count();
-        // The library takes all quotes off of `"a"b`, too.
-        if whole != bare + within + 3 || !self.line[..*at - 1].ends_with('"') {
-            return Err(Fault::new(
-                lines.number,
-                format!(
-                    "text behind the closing quote of cell {number}, which line {opened} opens; \
-                     write a quote within quotes twice"
-                ),
-            ));
-        }
-        // Only quotes were removed from a text.
-        Ok(String::from_utf8_lossy(cell).into_owned())
+        // What stands behind the closing quote belongs to the text, and quotes in it do, too.
+        let rest = &self.line[*at..];
+        let behind = &rest[..rest.find(self.dialect.delimiter).unwrap_or(rest.len())];
+        self.bare.push_str(behind);
+        *at += behind.len();
+        Ok(())
     }
 
     /// Goes to the next line, where a quote is still open.
-    fn go_on<R: BufRead>(
-        &mut self,
-        lines: &mut Lines<R>,
-        number: usize,
-        opened: u64,
-    ) -> Result<(), Fault> {
-        let longest = lines.longest;
+    fn go_on(&mut self, number: usize, opened: u64) -> Result<(), Fault> {
+        let longest = self.lines.longest;
         let unclosed = |why: String| {
             Fault::new(opened, format!("the quote that opens cell {number} is not closed{why}"))
         };
-        self.before += self.line.len();
-        match self.next_line(lines)? {
+        self.before += self.line.len() + self.end.len();
+        match self.next_line()? {
             false => Err(unclosed(" before the end of the file".into())),
-            true if self.before + self.line.len() - 1 > longest => {
+            true if self.before + self.line.len() > longest => {
                 Err(unclosed(format!(" within {longest} bytes")))
             }
             true => Ok(()),

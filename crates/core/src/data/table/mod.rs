@@ -2,12 +2,24 @@
 //! that fuzz targets can compile these files by themselves.
 
 mod delimited;
+mod detect;
+mod dialect;
+mod format;
 mod json;
 mod lines;
 #[cfg(feature = "parquet")]
+mod pages;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod row;
+// The file that opens a table of any format is called as its folder is.
+#[allow(clippy::module_inception)]
 mod table;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use row::{Cell, Fault, Kind, Row};
+pub(crate) use format::START;
+pub use format::TableFormat;
+pub(crate) use lines::Lines;
+pub(crate) use row::{Cell, Fault, Row, Wanted};
 pub(crate) use table::Table;

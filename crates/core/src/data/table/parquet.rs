@@ -14,11 +14,14 @@ use parquet::record::{Field, Row as Fields};
 use parquet::schema::types::Type;
 use serde_json::Value;
 
-use super::row::{Cell, Fault, Row};
+use super::pages;
+use super::row::{Cell, Each, Fault, Row, Wanted};
 
 /// A file whose footer has been read.
 pub(super) struct Reader {
     file: SerializedFileReader<File>,
+    /// The same file, to look at its pages.
+    own: File,
     /// The class names of each column that has some.
     classes: Vec<Option<Vec<String>>>,
     budget: u64,
@@ -39,8 +42,9 @@ impl Reader {
     }
 
     fn checked(file: File) -> Result<Self, Fault> {
-        let size =
-            file.metadata().map_err(|e| Fault::new(None, format!("cannot be read ({e})")))?.len();
+        let failed = |e| Fault::new(None, format!("cannot be read ({e})"));
+        let size = file.metadata().map_err(failed)?.len();
+        let own = file.try_clone().map_err(failed)?;
         let file = SerializedFileReader::new(file).map_err(|e| broken(None, &e))?;
         let metadata = file.metadata();
         let mut chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
@@ -71,7 +75,7 @@ impl Reader {
         let fields = metadata.file_metadata().schema().get_fields();
         let classes = fields.iter().map(|field| classes(&features, field.name())).collect();
         let budget = AT_LEAST.max(BLOW_UP.saturating_mul(size));
-        Ok(Self { file, classes, budget })
+        Ok(Self { file, own, classes, budget })
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -82,41 +86,73 @@ impl Reader {
         self.file.metadata().file_metadata().schema().get_fields()
     }
 
-    /// All rows, with the cells of these columns only.
-    pub(super) fn rows(&self, columns: &[usize]) -> Result<Vec<Row>, Fault> {
-        guarded(|| self.read(columns))
+    /// Reads all rows, with the wanted cells only.
+    pub(super) fn rows(&self, wanted: Wanted<'_>, each: Each<'_>) -> Result<(), Fault> {
+        guarded(|| self.read(wanted, each))
     }
 
-    fn read(&self, columns: &[usize]) -> Result<Vec<Row>, Fault> {
-        let wanted: Vec<usize> =
-            (0..self.fields().len()).filter(|column| columns.contains(column)).collect();
-        let fields = wanted.iter().map(|&column| self.fields()[column].clone()).collect();
+    fn read(&self, wanted: Wanted<'_>, each: Each<'_>) -> Result<(), Fault> {
+        self.bound(wanted)?;
+        let columns: Vec<usize> =
+            (0..self.fields().len()).filter(|&column| wanted.has(column)).collect();
+        let fields = columns.iter().map(|&column| self.fields()[column].clone()).collect();
         let name = self.file.metadata().file_metadata().schema().name();
         let projection = Type::group_type_builder(name)
             .with_fields(fields)
             .build()
             .map_err(|e| broken(None, &e))?;
         let mut spent = 0;
-        let mut rows = vec![];
         for (number, row) in
             (1..).zip(self.file.get_row_iter(Some(projection)).map_err(|e| broken(None, &e))?)
         {
             let row = row.map_err(|e| broken(number, &e))?;
             let mut cells = vec![Cell::Missing; self.fields().len()];
-            for (&column, (_, field)) in wanted.iter().zip(row.get_column_iter()) {
-                cells[column] = self.cell(column, field).map_err(|p| Fault::new(number, p))?;
-            }
+            let read =
+                columns.iter().zip(row.get_column_iter()).try_for_each(|(&column, (_, field))| {
+                    cells[column] = self.cell(column, field)?;
+                    Ok::<_, String>(())
+                });
             spent += cells.iter().map(size).sum::<u64>();
             if spent > self.budget {
-                let times = self.budget / (1 << 20);
-                let problem = format!(
-                    "so far the rows fill {times} MiB, far more than a file of this size holds"
-                );
-                return Err(Fault::new(number, problem));
+                return Err(self.blown_up(number, "so far the rows fill"));
             }
-            rows.push(Row { line: number, cells });
+            each(match read {
+                Ok(()) => Ok(Row { line: number, cells }),
+                Err(problem) => Err(Fault::new(number, problem)),
+            });
         }
-        Ok(rows)
+        Ok(())
+    }
+
+    /// Refuses pages that would fill the memory, before they are unpacked.
+    fn bound(&self, wanted: Wanted<'_>) -> Result<(), Fault> {
+        let metadata = self.file.metadata();
+        let columns = metadata.file_metadata().schema_descr();
+        for group in metadata.row_groups() {
+            let mut sum = 0u64;
+            for (at, chunk) in group.columns().iter().enumerate() {
+                if !wanted.has(columns.get_column_root_idx(at)) {
+                    continue;
+                }
+                let (start, len) = chunk.byte_range();
+                let unpacked = pages::unpacked(&self.own, start, len).map_err(|e| {
+                    Fault::new(
+                        None,
+                        format!("not a Parquet file that can be read ({e}); write it anew"),
+                    )
+                })?;
+                sum = sum.saturating_add(unpacked);
+            }
+            if sum > self.budget {
+                return Err(self.blown_up(None, "its pages would fill more than"));
+            }
+        }
+        Ok(())
+    }
+
+    fn blown_up(&self, row: impl Into<Option<u64>>, what: &str) -> Fault {
+        let budget = self.budget / (1 << 20);
+        Fault::new(row, format!("{what} {budget} MiB, far more than a file of this size holds"))
     }
 
     fn cell(&self, column: usize, field: &Field) -> Result<Cell, String> {

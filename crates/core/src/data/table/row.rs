@@ -1,13 +1,13 @@
 //! Rows of cells, and what is wrong with a table.
 
-use std::path::Path;
 use std::sync::Arc;
 
 /// A row, which may have fewer cells than the table has columns.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
     /// The line where it begins, or the number of the row where there are no lines, from 1.
     pub(crate) line: u64,
+    /// The cells, [`Cell::Missing`] where nobody asked for them.
     pub(crate) cells: Vec<Cell>,
 }
 
@@ -30,8 +30,8 @@ pub(crate) enum Cell {
     Other(&'static str),
 }
 
-/// A problem with a table.
-#[derive(Debug, PartialEq)]
+/// A problem with a table, or with one of its rows.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fault {
     /// The line or the row.
     pub(crate) line: Option<u64>,
@@ -44,27 +44,23 @@ impl Fault {
     }
 }
 
-/// The kind of a table, by its file extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Comma-separated values (RFC 4180).
-    Csv,
-    /// Tab-separated values, quoted as comma-separated ones are.
-    Tsv,
-    /// A JSON object in each line.
-    JsonLines,
-    /// Columns in the format of Apache Parquet, as Hugging Face's `datasets` writes it.
-    Parquet,
+/// What is told of each row: the row, or what is wrong with it alone.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(Result<Row, Fault>);
+
+/// The columns whose cells are wanted, counted from 0.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// All.
+    All,
+    /// These.
+    Columns(&'a [usize]),
 }
 
-impl Kind {
-    pub(crate) fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "csv" => Some(Self::Csv),
-            "tsv" | "tab" => Some(Self::Tsv),
-            "jsonl" | "ndjson" => Some(Self::JsonLines),
-            "parquet" => Some(Self::Parquet),
-            _ => None,
+impl Wanted<'_> {
+    pub(super) fn has(self, column: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Columns(columns) => columns.contains(&column),
         }
     }
 }

@@ -1,12 +1,14 @@
-//! A table of any kind, opened.
+//! A table of any format, opened.
 
 use std::fs::File;
-use std::io::BufReader;
 
+use super::detect::{dialect, rewound};
+use super::dialect::Dialect;
+use super::format::TableFormat;
 use super::lines::Lines;
 #[cfg(feature = "parquet")]
 use super::parquet;
-use super::row::{Fault, Kind, Row};
+use super::row::{Each, Fault, Row, Wanted};
 use super::{delimited, json};
 
 /// A table whose column names are known, if it has any.
@@ -14,59 +16,64 @@ use super::{delimited, json};
 pub(crate) struct Table {
     /// The names of the columns; `None` where the first row may hold them.
     pub(crate) names: Option<Vec<String>>,
+    /// The first rows, where names may be among them.
+    pub(crate) head: Vec<Row>,
+    /// How it was read, where a person may not expect that: `is separated by semicolons`.
+    pub(crate) remark: Option<&'static str>,
     body: Body,
+    longest: usize,
 }
 
 #[derive(Debug)]
 enum Body {
-    Rows(Vec<Row>),
+    Delimited(File, Dialect),
+    JsonLines(File, json::Keys),
     #[cfg(feature = "parquet")]
     Parquet(Box<parquet::Reader>),
 }
 
 impl Table {
-    /// Opens a table: reads it, or of a Parquet file only the columns. Lines and records longer
-    /// than `longest`, in bytes, are not read.
-    pub(crate) fn open(file: File, kind: Kind, longest: usize) -> Result<Self, Fault> {
-        match kind {
-            Kind::Csv | Kind::Tsv => {
-                let rows = delimited::read(&mut Lines::new(BufReader::new(file), longest), kind)?;
-                Ok(Self { names: None, body: Body::Rows(rows) })
+    /// Opens a table, and finds out about its columns. Lines and records longer than `longest`, in
+    /// bytes, are not read.
+    pub(crate) fn open(file: File, format: TableFormat, longest: usize) -> Result<Self, Fault> {
+        let (names, head, remark, body) = match format {
+            TableFormat::Csv | TableFormat::Tsv => {
+                let (dialect, head) = dialect(&file, format, longest)?;
+                (None, head, dialect.remark(format), Body::Delimited(file, dialect))
             }
-            Kind::JsonLines => {
-                let (names, rows) = json::read(&mut Lines::new(BufReader::new(file), longest))?;
-                Ok(Self { names: Some(names), body: Body::Rows(rows) })
+            TableFormat::JsonLines => {
+                let keys = json::Keys::of(&mut Lines::new(rewound(&file)?, longest))?;
+                (Some(keys.names.clone()), vec![], None, Body::JsonLines(file, keys))
             }
             #[cfg(feature = "parquet")]
-            Kind::Parquet => {
+            TableFormat::Parquet => {
                 let reader = parquet::Reader::open(file)?;
-                Ok(Self { names: Some(reader.names()), body: Body::Parquet(Box::new(reader)) })
+                (Some(reader.names()), vec![], None, Body::Parquet(Box::new(reader)))
             }
             #[cfg(not(feature = "parquet"))]
-            Kind::Parquet => {
+            TableFormat::Parquet => {
                 let problem =
                     "a Parquet file, which crosstune-core reads with its feature `parquet`";
-                Err(Fault::new(None, problem))
+                return Err(Fault::new(None, problem));
             }
-        }
+        };
+        Ok(Self { names, head, remark, body, longest })
     }
 
-    /// The first row of a table that has been read.
-    pub(crate) fn first(&self) -> Option<&Row> {
+    /// Reads all rows, one by one, and tells `each` of it, or of what is wrong with a row alone. Cells
+    /// that are not wanted may be missing.
+    ///
+    /// # Errors
+    /// If nothing that follows can be read.
+    pub(crate) fn rows(&self, wanted: Wanted<'_>, each: Each<'_>) -> Result<(), Fault> {
+        let lines = |file| Ok::<_, Fault>(Lines::new(rewound(file)?, self.longest));
         match &self.body {
-            Body::Rows(rows) => rows.first(),
+            Body::Delimited(file, dialect) => {
+                delimited::read(&mut lines(file)?, *dialect, wanted, each)
+            }
+            Body::JsonLines(file, keys) => json::read(&mut lines(file)?, keys, wanted, each),
             #[cfg(feature = "parquet")]
-            Body::Parquet(_) => None,
-        }
-    }
-
-    /// All rows. Cells outside of `columns` may be missing.
-    pub(crate) fn rows(self, columns: &[usize]) -> Result<Vec<Row>, Fault> {
-        let _ = columns;
-        match self.body {
-            Body::Rows(rows) => Ok(rows),
-            #[cfg(feature = "parquet")]
-            Body::Parquet(reader) => reader.rows(columns),
+            Body::Parquet(reader) => reader.rows(wanted, each),
         }
     }
 }

@@ -36,10 +36,10 @@ fn bad_tables_are_named_with_their_lines() {
         ("t.csv", b"text,label\n", ": the table has a header but no rows"),
         ("t.csv", b"text,label\nfine,a\nwell,a\n", ": all samples have the label \"a\""),
         ("t.csv", b"only\nrows\n", ": its first line has one column, \"only\""),
-        ("t.csv", b"semicolon;label\na;1\n", ": its first line has one column"),
-        ("t.txt", b"a\t1\n", ": is neither a folder nor a table"),
+        ("t.csv", b"colon:label\na:1\n", ": its first line has one column"),
+        ("t.txt", b"a\t1\nb c\n", ": is neither a folder nor a table"),
         ("t.json", b"[]", ": is neither a folder nor a table"),
-        ("table", b"a\t1\n", ": is neither a folder nor a table"),
+        ("table", b"a,1\n", ": is neither a folder nor a table"),
         // Other encodings.
         ("t.csv", b"\xFF\xFEt\0e\0x\0t\0", ":1: the file is in UTF-16; save it as UTF-8"),
         ("t.tsv", b"\xFE\xFF\0t", ":1: the file is in UTF-16; save it as UTF-8"),
@@ -58,20 +58,14 @@ fn bad_tables_are_named_with_their_lines() {
         // Broken rows.
         ("t.csv", b"text,label\n\"open,1\nb,2\n", ":2: the quote that opens cell 1 is not closed"),
         ("t.csv", b"a,1\nb,\"2", ":2: the quote that opens cell 2 is not closed before the end"),
-        ("t.csv", b"a,1\n\"b\"c,2\n", ":2: text behind the closing quote of cell 1"),
-        (
-            "t.csv",
-            b"a,1\n\"b\nc\" d,2\n",
-            ":3: text behind the closing quote of cell 1, which line 2",
-        ),
         ("t.csv", b"text,label\na, or b,1\n", ":2: the row has 3 cells, the first line 2"),
         ("t.tsv", b"a\t1\nb\tc\t2\n", ":2: the row has 3 cells, the first line 2"),
-        ("t.csv", b"a,1\rb,2\r", ":1: a carriage return in the middle of the line"),
+        ("t.csv", b"a,1\rb,2,3\r", ":2: the row has 3 cells, the first line 2"),
         ("t.csv", b"text,label\na\n", ":2: the row has no label in column 2 of 1"),
         ("t.csv", b"text,label\n,1\n", ":2: the row has no text in column 1 of 2"),
         ("t.csv", b"text,label\na,\" \"\n", ":2: the row has no label in column 2 of 2"),
         ("t.csv", b"text,label,split\na,1,\n", ":2: the row has no split in column 3 of 3"),
-        ("t.csv", b"text,label,split\na,1,eval\n", ":2: the split is \"eval\""),
+        ("t.csv", b"text,label,split\na,1,holdout\n", ":2: the split is \"holdout\""),
         ("t.tsv", long.as_bytes(), ":2: the line is longer than 2000 bytes"),
         ("t.jsonl", long.as_bytes(), ":1: not a JSON object"),
         ("t.csv", long_quote.as_bytes(), ":2: the quote that opens cell 1 is not closed within"),
@@ -83,7 +77,11 @@ fn bad_tables_are_named_with_their_lines() {
             ":1: not a JSON object: expected `,` or `}`",
         ),
         ("t.jsonl", b"{'text': 'a'}", ":1: not a JSON object: key must be a string, at byte 2"),
-        ("t.jsonl", b"[{\"text\": \"a\", \"label\": 1}]", ":1: not a JSON object: invalid type"),
+        (
+            "t.jsonl",
+            b"[{\"text\": \"a\", \"label\": 1}]",
+            ":1: an array; write its objects into a line each",
+        ),
         ("t.jsonl", b"\"text\"", ":1: not a JSON object: invalid type: string"),
         ("t.jsonl", b"{\"text\": \"a\", \"label\": 1}{}", ":1: not a JSON object: trailing"),
         ("t.jsonl", b"{\"text\": \"a\", \"label\": NaN}", ":1: not a JSON object"),
@@ -110,7 +108,7 @@ fn bad_tables_are_named_with_their_lines() {
         ("t.jsonl", b"{\"text\": {}, \"label\": 1}", ":1: the text in column 1 is an object"),
         ("t.jsonl", b"{\"text\": \"a\"}", ": its first line has one column, \"text\""),
     ];
-    assert!(cases.len() >= 50);
+    assert!(cases.len() >= 48);
     let layout = Layout { longest_line: 2000, ..texts() };
     for (name, contents, problem) in cases {
         let root = tempfile::tempdir().unwrap();
@@ -136,10 +134,7 @@ fn columns_that_are_not_there_or_twice() {
         (
             "id,words,more,label\n1,a,b,1\n",
             texts(),
-            (
-                "--input-column",
-                "no column named text or sentence or sentence1 or premise; its columns are: id",
-            ),
+            ("--input-column", "or premise or text1 or text_a or question1; its columns are: id"),
         ),
         (
             "text,mood\na,1\n",
@@ -214,12 +209,12 @@ fn links_names_and_rights() {
     fs::create_dir(&odd).unwrap();
     fs::write(odd.join("c.txt"), "c").unwrap();
     let message = said(root.path(), &texts());
-    assert!(message.ends_with(": the name is not UTF-8; rename it"), "{message}");
+    assert!(message.contains(": the name is not UTF-8; rename it"), "{message}");
 
     let root = folder(&[("1_a.txt", "a"), ("2_b.txt", "b")]);
     fs::write(root.path().join(OsStr::from_bytes(b"3_\xFF.txt")), "c").unwrap();
     let message = said(root.path(), &Layout { inputs: InputKind::Texts, ..by_number() });
-    assert!(message.ends_with(": the name is not UTF-8; rename it"), "{message}");
+    assert!(message.contains(": the name is not UTF-8; rename it"), "{message}");
 
     let root = folder(&[("t.csv", "")]);
     fs::remove_file(root.path().join("t.csv")).unwrap();

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::data::dataset::Dataset;
 use crate::data::duplicates::duplicates;
+use crate::data::inputs::inputs;
 use crate::data::item::{Input, Item};
 use crate::data::layout::Layout;
 use crate::task::{Target, Task};
@@ -112,6 +113,18 @@ fn said(contents: &[u8]) -> Option<String> {
     assert!(message.starts_with(&path.display().to_string()), "{message}");
     assert!(!message.contains('\n'), "{message:?} has several lines");
     Some(message)
+}
+
+#[test]
+fn a_page_that_would_fill_the_memory_is_not_unpacked() {
+    let path = fixture("bomb.parquet");
+    assert!(fs::metadata(&path).unwrap().len() < 64 << 10);
+    let message = Dataset::open(&path, &texts()).unwrap_err().to_string();
+    let said = "bomb.parquet: its pages would fill more than 256 MiB, far more than a file of this size holds";
+    assert!(message.ends_with(said), "{message}");
+    // A column that nobody reads is not unpacked.
+    let layout = Layout { input_column: Some("label".into()), ..texts() };
+    assert_eq!(inputs(&path, &layout).unwrap().items.len(), 2);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn each_set_freezes_its_names() {
 #[test]
 fn what_is_written_is_read_back() {
     for text in
-        ["nothing", "trunk", "below:3", "embedder,trunk-but-norms", "not top:2", "*.attn.*,head"]
+        ["none", "trunk", "below:3", "embedder,trunk-but-norms", "not top:2", "*.attn.*,head"]
     {
         assert_eq!(text.parse::<Freeze>().unwrap().to_string(), text);
     }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::layers::NormPlacement;
+use crate::error::{Error, Result};
+use crate::nn::layers::{NormPlacement, eps_problem};
 use crate::weights::Resampling;
 
 /// The shape of an embedder.
@@ -26,6 +27,64 @@ pub enum EmbedderConfig {
 }
 
 impl EmbedderConfig {
+    /// Checks all numbers, before anything is built.
+    ///
+    /// # Errors
+    /// Names the first that cannot be.
+    pub(crate) fn validate(&self) -> Result<()> {
+        // What is at least 1 and what at least 0, the epsilon of the norms, and the dropout.
+        let (mut counts, mut indices, mut eps, mut dropout) = (vec![], vec![], None, 0.);
+        let pair = |name, [a, b]: [i64; 2]| [(name, a), (name, b)];
+        match self {
+            Self::Tokens(c) => {
+                counts.extend([("vocabulary", c.vocabulary), ("positions", c.positions)]);
+                counts.push(("positions behind the first", c.longest()));
+                indices.extend([("first_position", c.first_position), ("segments", c.segments)]);
+                (eps, dropout) = (c.eps, c.dropout);
+            }
+            Self::Patches(c) => {
+                counts.push(("channels", c.channels));
+                for (name, sides) in [("size", c.size), ("patch", c.patch), ("stride", c.stride)] {
+                    counts.extend(pair(name, sides));
+                }
+                counts.extend(pair("patches", c.grid()));
+                dropout = c.dropout;
+            }
+            Self::Stem(c) => {
+                counts.extend([("in_channels", c.in_channels), ("out_channels", c.out_channels)]);
+                counts.extend([("kernel", c.kernel), ("stride", c.stride)]);
+                if let StemPool::Mean(sides) = c.pool {
+                    counts.extend(pair("pool", sides));
+                }
+            }
+            Self::Frames(c) => {
+                counts.extend([("bands", c.bands), ("positions", c.positions)]);
+                dropout = c.dropout;
+            }
+            Self::Waveform(c) => {
+                counts.push(("layers of convolutions", c.convolutions.len() as i64));
+                counts.extend(c.convolutions.as_flattened().iter().map(|&n| ("convolutions", n)));
+                counts.push(("position_kernel", c.position_kernel));
+                counts.push(("position_groups", c.position_groups));
+                (eps, dropout) = (Some(c.eps), c.dropout);
+            }
+            Self::FromModality => {}
+        }
+        let below = |least: i64| {
+            move |(name, n): &(&str, i64)| {
+                (*n < least).then(|| format!("{name} {n}: must be at least {least}"))
+            }
+        };
+        let problem = (counts.iter().find_map(below(1)))
+            .or_else(|| indices.iter().find_map(below(0)))
+            .or_else(|| eps.and_then(eps_problem))
+            .or_else(|| {
+                let within = (0.0..1.0).contains(&dropout);
+                (!within).then(|| format!("dropout {dropout}: must be at least 0 and below 1"))
+            });
+        problem.map_or(Ok(()), |problem| Err(Error::setting("embedder", problem)))
+    }
+
     /// The same embedder with another dropout probability.
     pub(crate) fn with_dropout(mut self, p: f64) -> Self {
         match &mut self {
@@ -41,6 +100,7 @@ impl EmbedderConfig {
 
 /// The shape of a text model's embedder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TokenEmbedderConfig {
     /// The number of tokens.
     pub vocabulary: i64,
@@ -60,7 +120,7 @@ pub struct TokenEmbedderConfig {
 impl TokenEmbedderConfig {
     /// The longest sequence, in tokens.
     pub fn longest(&self) -> i64 {
-        self.positions - self.first_position
+        self.positions.saturating_sub(self.first_position)
     }
 }
 
@@ -87,6 +147,7 @@ impl ClassTokens {
 /// The shape of an embedder of patches (ViT, Dosovitskiy et al. 2021, §3.1). Sides are rows, then
 /// columns; a spectrogram's rows are frequencies.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PatchEmbedderConfig {
     /// Channels of the input, `C`.
     pub channels: i64,
@@ -107,12 +168,16 @@ pub struct PatchEmbedderConfig {
 impl PatchEmbedderConfig {
     /// The numbers of patches, from top to bottom and from left to right.
     pub fn grid(&self) -> [i64; 2] {
-        std::array::from_fn(|i| (self.size[i] - self.patch[i]) / self.stride[i].max(1) + 1)
+        std::array::from_fn(|i| {
+            let steps = self.size[i].saturating_sub(self.patch[i]) / self.stride[i].max(1);
+            steps.saturating_add(1)
+        })
     }
 }
 
 /// The shape of a convolutional network's stem: its first convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StemConfig {
     /// Input channels.
     #[serde(alias = "channels")]
@@ -155,6 +220,7 @@ pub enum StemPool {
 /// The shape of Whisper's two convolutions over log-mel frames (Radford et al. 2022, §2.2): kernels
 /// of 3 frames, the second with stride 2.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FrameStemConfig {
     /// Mel bands of a frame.
     pub bands: i64,
@@ -166,6 +232,7 @@ pub struct FrameStemConfig {
 
 /// The shape of an embedder of waveforms (wav2vec 2.0, Baevski et al. 2020, §2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WaveformEmbedderConfig {
     /// Channels, kernel and stride of each convolution, in samples of the one before.
     pub convolutions: Vec<[i64; 3]>,

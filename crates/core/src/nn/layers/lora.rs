@@ -4,9 +4,12 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use super::dropout::dropout;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::weights::VarBuilder;
 use crate::weights::lora::{A, B};
+
+/// Ranks that are allowed in any layer, also in the small ones of a model to try things with.
+const USUAL_RANKS: i64 = 64;
 
 /// The adapter of one linear layer.
 #[derive(Debug)]
@@ -20,10 +23,20 @@ pub(crate) struct Adapter {
 impl Adapter {
     /// Parameters `lora_a [rank, d_in]`, initialised as in PEFT (uniform within `1/√d_in`), and
     /// `lora_b [d_out, rank]`, initialised to zero; `None` if the layer at `vb` is not a target.
+    ///
+    /// # Errors
+    /// If the rank is above what the layer can use, or a parameter cannot be made.
     pub(crate) fn new(vb: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Option<Self>> {
         let Some(lora) = vb.adapting().and_then(|adapting| adapting.of(&vb.name())) else {
             return Ok(None);
         };
+        let most = d_in.max(d_out).max(USUAL_RANKS);
+        if lora.rank > most {
+            let (rank, layer) = (lora.rank, vb.name());
+            let problem =
+                format!("{rank}: {layer} is {d_in} to {d_out}; a rank above {most} adds nothing");
+            return Err(Error::setting("--lora-rank", problem));
+        }
         let bound = (d_in as f64).sqrt().recip();
         let uniform = Init::Uniform { lo: -bound, up: bound };
         // No publisher's model has adapters; a run folder of ours may.

@@ -14,3 +14,4 @@ pub use linear::Linear;
 pub use norm::{BatchNorm2d, BatchNormStats, LayerNorm, NormPlacement};
 
 pub(crate) use linear::INIT;
+pub(crate) use norm::eps_problem;

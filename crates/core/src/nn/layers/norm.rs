@@ -33,6 +33,12 @@ impl LayerNorm {
     }
 }
 
+/// What is wrong with the epsilon of a norm: it must be a number above 0.
+pub(crate) fn eps_problem(eps: f64) -> Option<String> {
+    let fits = eps > 0. && eps.is_finite();
+    (!fits).then(|| format!("eps {eps}: must be above 0"))
+}
+
 /// Whether batch-norm running statistics are updated in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

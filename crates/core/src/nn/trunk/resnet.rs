@@ -35,6 +35,7 @@ pub enum Shortcut {
 
 /// A group of blocks with equal output shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stage {
     /// The number of blocks.
     pub blocks: usize,
@@ -46,6 +47,7 @@ pub struct Stage {
 
 /// The shape of a ResNet without its stem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ResNetConfig {
     /// Input channels.
     #[serde(alias = "planes")]
@@ -64,7 +66,17 @@ impl ResNetConfig {
         self.stages.last().map_or(self.in_channels, |stage| stage.width)
     }
 
-    fn validate(&self) -> Result<()> {
+    /// How many parameters a network has at the least, and how many values they have.
+    fn least(&self) -> (u128, u128) {
+        self.stages.iter().fold((0, 0), |(tensors, values), stage| {
+            let (blocks, width) = (stage.blocks as u128, u128::from(stage.width.unsigned_abs()));
+            // Two convolutions and their norms at least; a bottleneck's have w² values in all.
+            let of_stage = width.saturating_mul(width).saturating_mul(blocks);
+            (tensors + 6 * blocks, of_stage.saturating_add(values))
+        })
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
         let positive = |s: &Stage| s.blocks > 0 && s.width > 0 && s.stride > 0;
         let problem = if self.in_channels < 1
             || self.stages.is_empty()
@@ -204,6 +216,8 @@ impl ResNet {
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
     pub fn new(vb: &VarBuilder<'_>, config: ResNetConfig) -> Result<Self> {
         config.validate()?;
+        let (tensors, values) = config.least();
+        vb.check_room(tensors, values)?;
         let (mut stages, mut channels) = (vec![], config.in_channels);
         for (i, stage) in config.stages.iter().enumerate() {
             let mut blocks = vec![];

@@ -39,6 +39,17 @@ impl TrunkConfig {
         }
     }
 
+    /// Checks all numbers, before anything is built.
+    ///
+    /// # Errors
+    /// Names the first that cannot be.
+    pub(crate) fn validate(&self) -> Result<()> {
+        match self {
+            Self::Transformer(t) => t.validate(),
+            Self::ResNet(r) => r.validate(),
+        }
+    }
+
     /// The same trunk with another dropout probability, if it has any dropout.
     pub fn with_dropout(mut self, dropout: f64) -> Self {
         match &mut self {

@@ -22,7 +22,7 @@ fn accumulated(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Metrics {
 
 #[test]
 fn metrics_follow_from_the_confusion() {
-    let e = ClassificationMetrics::of(vec![vec![8, 2], vec![1, 9]], 0.5);
+    let e = ClassificationMetrics::of(vec![vec![8, 2], vec![1, 9]].into(), 0.5);
     assert_eq!(e.samples, 20);
     near(e.accuracy, 0.85);
     near(e.macro_f1, 0.849_624_060_150_376);
@@ -108,6 +108,16 @@ fn a_constant_has_no_correlation() {
     let same = RegressionMetrics::of(&[column([1., 2., 3.], vec![2.; 3])], 3, 0.);
     assert_eq!((same.r2, same.pearson, same.spearman), (0., None, None));
     assert_eq!(RegressionMetrics::of(&[column([2.; 3], vec![2.; 3])], 3, 0.).r2, 1.);
+    // However the mean of many is rounded.
+    for count in 1..40 {
+        for value in [0.1, 2003.1, 1e-30, -1e30_f64] {
+            let near = (0..count).map(|at| value + value.abs() * at as f64 / 100.).collect();
+            let column = ("x".to_string(), near, vec![value; count]);
+            let e = RegressionMetrics::of(&[column], count, 0.);
+            let r2 = if count == 1 { 1. } else { 0. };
+            assert_eq!((e.r2, e.pearson, e.spearman), (r2, None, None), "{count} of {value}");
+        }
+    }
     // As scikit-learn has it with `force_finite`.
     let none = MultiLabelMetrics::of(&[("x".into(), vec![0.1, 0.4], vec![false; 2])], 2, 0.);
     assert_eq!((none.exact_match, none.macro_f1, none.mean_average_precision), (1., 0., None));
@@ -115,7 +125,8 @@ fn a_constant_has_no_correlation() {
 
 #[test]
 fn a_file_holds_the_metrics_alone() {
-    let e = Metrics::SingleLabel(ClassificationMetrics::of(vec![vec![1, 1], vec![0, 2]], 0.25));
+    let e =
+        Metrics::SingleLabel(ClassificationMetrics::of(vec![vec![1, 1], vec![0, 2]].into(), 0.25));
     let written = serde_json::to_string(&e).unwrap();
     assert!(
         written.starts_with(r#"{"samples":4,"accuracy":0.75,"loss":0.25,"macro_f1":"#)

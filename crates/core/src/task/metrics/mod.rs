@@ -1,10 +1,12 @@
 //! Metrics: plain numbers.
 
+mod confusion;
 mod metrics;
 pub(super) mod multi_label;
 pub(super) mod regression;
 pub(super) mod single_label;
 
+pub use confusion::Confusion;
 pub use metrics::Metrics;
 pub use multi_label::{LabelMetrics, MultiLabelMetrics};
 pub use regression::{RegressionMetrics, ValueMetrics};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::numbers;
+
 /// Metrics of regression: the means over all values, and those of each value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RegressionMetrics {
@@ -70,14 +72,16 @@ impl ValueMetrics {
     fn of((value, answers, truth): &Column) -> Self {
         let errors: Vec<f64> = answers.iter().zip(truth).map(|(a, t)| a - t).collect();
         let squared = mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>());
-        let middle = mean(truth);
-        let variance = mean(&truth.iter().map(|t| (t - middle).powi(2)).collect::<Vec<_>>());
+        let std = numbers::std(truth.iter().copied());
         Self {
             value: value.clone(),
             mse: squared,
             mae: mean(&errors.iter().map(|e| e.abs()).collect::<Vec<_>>()),
-            r2: match (variance > 0., squared > 0.) {
-                (true, _) => 1. - squared / variance,
+            r2: match (std > 0., squared > 0.) {
+                // Divided first: the squares of small numbers vanish.
+                (true, _) => {
+                    1. - mean(&errors.iter().map(|e| (e / std).powi(2)).collect::<Vec<_>>())
+                }
                 (false, wrong) => f64::from(u8::from(!wrong)),
             },
             pearson: correlation(answers, truth),
@@ -87,17 +91,15 @@ impl ValueMetrics {
 }
 
 fn mean(numbers: &[f64]) -> f64 {
-    numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
+    numbers::mean(numbers.iter().copied())
 }
 
 /// Pearson's correlation.
 fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
-    let (mean_a, mean_b) = (mean(a), mean(b));
-    let sum = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
-        a.iter().zip(b).map(|(a, b)| of(a - mean_a, b - mean_b)).sum()
-    };
-    let scale = sum(&|a, _| a * a).sqrt() * sum(&|_, b| b * b).sqrt();
-    (scale > 0.).then(|| (sum(&|a, b| a * b) / scale).clamp(-1., 1.))
+    let std = |numbers: &[f64]| Some(numbers::std(numbers.iter().copied())).filter(|std| *std > 0.);
+    let (mean_a, mean_b, std_a, std_b) = (mean(a), mean(b), std(a)?, std(b)?);
+    let product = |(a, b): (&f64, &f64)| (a - mean_a) / std_a * ((b - mean_b) / std_b);
+    Some(mean(&a.iter().zip(b).map(product).collect::<Vec<_>>()).clamp(-1., 1.))
 }
 
 /// The ranks by size, from 1; equal numbers get their mean rank.

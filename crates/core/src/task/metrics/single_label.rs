@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::confusion::Confusion;
+
 /// Metrics of single-label classification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassificationMetrics {
@@ -13,25 +15,31 @@ pub struct ClassificationMetrics {
     pub loss: f64,
     /// The mean F1 over the classes.
     pub macro_f1: f64,
-    /// `confusion[true][predicted]`, in samples.
-    pub confusion: Vec<Vec<u32>>,
+    /// The samples by true and predicted class.
+    pub confusion: Confusion,
 }
 
 impl ClassificationMetrics {
-    pub(crate) fn of(confusion: Vec<Vec<u32>>, loss: f64) -> Self {
-        let classes = confusion.len();
-        let samples: u32 = confusion.iter().flatten().sum();
-        let correct = |c: usize| f64::from(confusion[c][c]);
-        let f1 = |c: usize| {
-            let truth: u32 = confusion[c].iter().sum();
-            let answered: u32 = confusion.iter().map(|row| row[c]).sum();
-            // A class that neither occurs nor is predicted says nothing about the model.
-            (truth + answered > 0).then(|| 2. * correct(c) / f64::from(truth + answered))
+    pub(crate) fn of(confusion: Confusion, loss: f64) -> Self {
+        // Of each class: how often it is true, predicted, and both.
+        let mut counts = vec![[0_u64; 3]; confusion.classes()];
+        for (truth, predicted, samples) in confusion.cells() {
+            counts[truth][0] += u64::from(samples);
+            counts[predicted][1] += u64::from(samples);
+            if truth == predicted {
+                counts[truth][2] += u64::from(samples);
+            }
+        }
+        let sum = |at: usize| counts.iter().map(|of| of[at]).sum::<u64>();
+        // A class that neither occurs nor is predicted says nothing about the model.
+        let f1 = |&[truth, predicted, both]: &[u64; 3]| {
+            (truth + predicted > 0).then(|| 2. * both as f64 / (truth + predicted) as f64)
         };
-        let f1: Vec<f64> = (0..classes).filter_map(f1).collect();
+        let f1: Vec<f64> = counts.iter().filter_map(f1).collect();
+        let samples = sum(0);
         Self {
             samples: samples as usize,
-            accuracy: (0..classes).map(correct).sum::<f64>() / f64::from(samples.max(1)),
+            accuracy: sum(2) as f64 / samples.max(1) as f64,
             loss,
             macro_f1: f1.iter().sum::<f64>() / f1.len().max(1) as f64,
             confusion,

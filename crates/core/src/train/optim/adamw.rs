@@ -158,8 +158,9 @@ pub fn clip_factor(gradients: &[Tensor], max: f64) -> f64 {
         if norms.is_empty() {
             return 1.;
         }
-        // The 1e-6 is PyTorch's.
-        (max / (Tensor::stack(&norms, 0).norm().double_value(&[]) + 1e-6)).min(1.)
+        // The 1e-6 is PyTorch's. The kernel divides by the factor's inverse, in f32.
+        let factor = max / (Tensor::stack(&norms, 0).norm().double_value(&[]) + 1e-6);
+        factor.min(1.).max(f32::MIN_POSITIVE.into())
     })
 }
 
@@ -194,6 +195,7 @@ mod tests {
         assert!((clip_factor(&gradients, 1.) - 0.2).abs() < 1e-6);
         assert_eq!(clip_factor(&gradients, 6.), 1.);
         assert_eq!(clip_factor(&[Tensor::new()], 1.), 1.);
+        assert!((1. / clip_factor(&gradients, 1e-300)) as f32 <= f32::MAX);
         // The first step of AdamW does not depend on the norm; the second does.
         let store = nn::VarStore::new(Device::Cpu);
         let w = store.root().add("w", Tensor::from_slice(&[0f32]), true);

@@ -9,7 +9,7 @@ use super::otdd::Otdd;
 use crate::error::{Error, Result};
 use crate::nn::{Features, Pool};
 use crate::transfer::embedding_stats::{EmbeddingStats, feature_stats};
-use crate::weights::{Checkpoint, write_tensors};
+use crate::weights::{Checkpoint, fault, write_new_tensors};
 
 /// The source model's own input embeddings.
 #[derive(Debug)]
@@ -65,18 +65,25 @@ impl SourceFeatures {
                 )));
             }
         }
-        let features = checkpoint.tensor("features")?.to_kind(Kind::Double);
-        if features.isfinite().all().int64_value(&[]) == 0 {
-            return Err(refused("its features are not all numbers".into()));
+        let features = checkpoint.tensor("features")?;
+        let found = match features.is_floating_point() {
+            true => fault(&features)?,
+            false => Some(format!("{:?}", features.kind())),
+        };
+        if let Some(found) = found {
+            let (path, name) = (checkpoint.path().to_path_buf(), "features".into());
+            let then = "make the file again with `embed`";
+            return Err(Error::NotWeights { path, name, found, then });
         }
+        let features = features.to_kind(Kind::Double);
         let targets = Vec::<i64>::try_from(checkpoint.tensor("targets")?.to_kind(Kind::Int64))?;
         Ok(Self::Labelled { features, targets })
     }
 
-    /// Writes labelled features to a file.
+    /// Writes labelled features to a new file.
     ///
     /// # Errors
-    /// If they have no labels, or the file cannot be written.
+    /// If they have no labels, or the file is there already or cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let Self::Labelled { features, targets } = self else {
             let problem = "statistics alone are not written; they are estimated from the weights";
@@ -86,7 +93,7 @@ impl SourceFeatures {
             ("features".to_string(), features.shallow_clone()),
             ("targets".to_string(), Tensor::from_slice(targets)),
         ];
-        write_tensors(tensors, path)
+        write_new_tensors(tensors, path)
     }
 
     /// The length of a feature.

@@ -17,6 +17,7 @@ use crate::data::Item;
 use crate::error::BoxError;
 use crate::error::Location;
 use crate::family::Pretrained;
+use crate::loader::MemoryBudget;
 use crate::loader::ReadMode;
 use crate::nn::Batch;
 use crate::nn::Embedder;
@@ -159,12 +160,17 @@ impl Modality for Waves {
 
 fn waves(count: usize) -> Samples {
     let item = |i: usize| {
-        let place = Location { path: "waves".into(), line: Some(i as u64) };
+        let place = Location { path: std::path::Path::new("waves").into(), line: Some(i as u64) };
         Item { target: Target::Class(i % 2), ..Item::text(i.to_string(), place) }
     };
     let items: Vec<Item> = (0..count).map(item).collect();
-    let (samples, bad) =
-        Samples::read(&Waves, &items, ReadMode::Training, &mut { usize::MAX }, || ());
+    let (samples, bad) = Samples::read(
+        &Waves,
+        &items,
+        ReadMode::Training,
+        &mut MemoryBudget::new(usize::MAX),
+        || (),
+    );
     assert!(bad.is_empty(), "{bad:?}");
     samples
 }
@@ -244,7 +250,7 @@ fn what_cannot_be_aligned_is_named() {
 #[test]
 fn at_its_own_statistics_the_distance_is_zero() {
     let (model, train) = (model(), waves(16));
-    let samples = train.in_memory_subset(16);
+    let samples = train.subset(&Waves, ReadMode::Training, 16).unwrap();
     let batch = Waves.batch(&samples.iter().collect::<Vec<_>>());
     let embedded = tch::no_grad(|| model.classifier().encoder().embed(&batch, false));
     let Features::Sequence(sequence) = &embedded else { panic!("not a sequence") };

@@ -9,8 +9,9 @@ use tch::{Kind, Tensor};
 
 use super::find;
 use super::format::{Format, Stored, index, quote, recognise};
-use super::mapped::Mapped;
+use super::mapped::{Mapped, Memory};
 use crate::error::{Error, Result};
+use crate::files::is_there;
 use crate::weights::names::nearest;
 
 /// A checkpoint: memory-mapped files of named tensors, and the folder they were published in.
@@ -70,7 +71,7 @@ impl Checkpoint {
         let mut checkpoint = Self::empty(path, Format::Safetensors);
         for (shard, names) in shards {
             let path = checkpoint.folder().join(&shard);
-            if !path.is_file() {
+            if !is_there(&path) {
                 let problem = format!("the shard {} is missing; fetch it too", quote(&shard));
                 return Err(first.malformed(problem));
             }
@@ -166,26 +167,40 @@ impl Checkpoint {
     ///
     /// Where the file has it in that form, it is not a copy but a private map of the file: pages
     /// are read when they are touched, and copied when they are written to. Each call makes an
-    /// independent tensor: writing to it changes neither the file nor any other.
+    /// independent tensor: writing to it changes neither the file nor any other. Whoever overwrites
+    /// or shortens the file changes it, or ends the process (`SIGBUS`): for what is kept, there is
+    /// [`read_tensor`](Self::read_tensor).
     ///
     /// # Errors
     /// If there is no such tensor, or if its record is broken where [`Checkpoint::open`] did not
     /// look: within compressed data.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
+        self.kept(name, Memory::Mapped)
+    }
+
+    /// The same in memory of its own, whatever becomes of the file afterwards.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor), and if the file has become shorter.
+    pub fn read_tensor(&self, name: &str) -> Result<Tensor> {
+        self.kept(name, Memory::Own)
+    }
+
+    fn kept(&self, name: &str, memory: Memory) -> Result<Tensor> {
         let Some(entry) = self.entries.get(name) else {
             let problem = match (
                 self.skipped.get(name),
                 nearest(name, self.entries.keys().map(String::as_str)),
             ) {
                 (Some(what), _) => format!("{} is not a tensor but: {what}", quote(name)),
-                (None, Some(near)) => {
-                    format!("no tensor {} (did you mean {}?)", quote(name), quote(&near))
+                (None, Some((_, near))) => {
+                    format!("no tensor {} (did you mean {}?)", quote(name), quote(near))
                 }
                 (None, None) => format!("no tensor {}", quote(name)),
             };
             return Err(Error::Malformed { path: self.path.clone(), problem });
         };
-        self.files[entry.file].tensor(entry.kind, &entry.shape, &entry.stored)
+        self.files[entry.file].tensor(entry.kind, &entry.shape, &entry.stored, memory)
     }
 }
 

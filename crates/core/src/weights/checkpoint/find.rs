@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::files::is_there;
 
 /// The file that a folder in Hugging Face layout keeps its weights in.
 pub const WEIGHTS: &str = "model.safetensors";
@@ -23,7 +24,8 @@ pub(crate) const PUBLISHED: [&str; 4] =
 /// contents.
 const ENDINGS: [&str; 8] = ["safetensors", "pt", "pth", "bin", "ckpt", "th", "npz", "npy"];
 
-/// The checkpoint file in a folder, or the path itself if it is a file.
+/// The checkpoint file in a folder, or the path itself if it is a file. What has the name of one but
+/// is a pipe or a link that leads nowhere is found, too, for whoever opens it to name it.
 ///
 /// # Errors
 /// If there is none, or if there is more than one.
@@ -34,14 +36,9 @@ pub(super) fn file(given: &Path) -> Result<PathBuf> {
         return Err(wrong(problem.into()));
     }
     if !given.is_dir() {
-        // Opening a pipe would wait for its other end.
-        return if given.is_file() {
-            Ok(given.to_path_buf())
-        } else {
-            Err(wrong("not a file; name the pretrained weights or their folder".into()))
-        };
+        return Ok(given.to_path_buf());
     }
-    if let Some(found) = PUBLISHED.iter().map(|name| given.join(name)).find(|path| path.is_file()) {
+    if let Some(found) = PUBLISHED.iter().map(|name| given.join(name)).find(|path| is_there(path)) {
         return Ok(found);
     }
     let others = by_ending(given)?;
@@ -70,7 +67,7 @@ fn by_ending(folder: &Path) -> Result<Vec<PathBuf>> {
         .collect::<Result<_>>()?;
     files.retain(|path| {
         let ending = path.extension().and_then(|ending| ending.to_str());
-        ending.is_some_and(|ending| ENDINGS.contains(&ending)) && path.is_file()
+        ending.is_some_and(|ending| ENDINGS.contains(&ending)) && !path.is_dir()
     });
     files.sort();
     Ok(files)
@@ -78,6 +75,6 @@ fn by_ending(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Whether a folder has no checkpoint in it.
 pub(super) fn nothing(folder: &Path) -> bool {
-    let published = PUBLISHED.iter().any(|name| folder.join(name).is_file());
+    let published = PUBLISHED.iter().any(|name| is_there(&folder.join(name)));
     !published && by_ending(folder).is_ok_and(|files| files.is_empty())
 }

@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::format::{ByteOrder, Packing, Stored, inflate};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::libtorch::{blob, threads};
 
 /// From this many bytes on, a tensor is a map of its own. Below, a copy is cheaper than a map, of
@@ -20,6 +21,15 @@ const MAPPED_FROM: usize = 1 << 16;
 /// What a thread reads in one call: some pages, few enough to stay in its core's cache between
 /// their first use and the read.
 const READ_AT_ONCE: usize = 1 << 18;
+
+/// Where the numbers of a tensor are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// In a private map of the file where it has them as they are.
+    Mapped,
+    /// In memory of their own.
+    Own,
+}
 
 /// A file that is mapped as a whole to read names and descriptions from.
 #[derive(Debug)]
@@ -32,7 +42,7 @@ pub(super) struct Mapped {
 impl Mapped {
     /// Maps a file.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        let file = files::open(path)?;
         // SAFETY: the map is only ever read, through bounds-checked slices. Another process that
         // shortens the file meanwhile would end this one with SIGBUS, as with any mapped file.
         let data = unsafe { Mmap::map(&file) }.map_err(Error::io(path, "map"))?;
@@ -56,28 +66,34 @@ impl Mapped {
         let _ = unsafe { self.data.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
-    /// A tensor of the file: contiguous, in its own memory, which may be written to.
-    pub(super) fn tensor(&self, kind: Kind, shape: &[i64], stored: &Stored) -> Result<Tensor> {
+    /// A tensor of the file: contiguous, and it may be written to.
+    pub(super) fn tensor(
+        &self,
+        kind: Kind,
+        shape: &[i64],
+        stored: &Stored,
+        memory: Memory,
+    ) -> Result<Tensor> {
         if stored.numel() == 0 {
             Ok(Tensor::f_zeros(shape, (kind, Device::Cpu))?)
         } else if stored.is_contiguous() {
-            self.run(kind, shape, stored)
+            self.run(kind, shape, stored, memory)
         } else {
             let strides: Vec<i64> = stored.strides.iter().map(|&stride| stride as i64).collect();
-            let run = self.run(kind, &[stored.span() as i64], stored)?;
+            let run = self.run(kind, &[stored.span() as i64], stored, Memory::Mapped)?;
             Ok(run.f_as_strided(shape, strides, 0)?.f_contiguous()?)
         }
     }
 
     /// All elements from a tensor's first to its last, as a tensor of another shape.
-    fn run(&self, kind: Kind, shape: &[i64], stored: &Stored) -> Result<Tensor> {
+    fn run(&self, kind: Kind, shape: &[i64], stored: &Stored, memory: Memory) -> Result<Tensor> {
         let (size, bytes) = (stored.size(), stored.size() * stored.span());
         let from = stored.block.range.start + stored.start;
         let as_is = stored.block.packing == Packing::Plain
             && (stored.order == ByteOrder::NATIVE || size == 1)
             && kind != Kind::Bool;
         if as_is && bytes >= MAPPED_FROM {
-            let memory = if from.is_multiple_of(size) {
+            let memory = if memory == Memory::Mapped && from.is_multiple_of(size) {
                 self.map(from, bytes).map_err(Error::io(&self.path, "map"))?
             } else {
                 self.read(from, bytes).map_err(Error::io(&self.path, "read"))?
@@ -117,8 +133,8 @@ impl Mapped {
         unsafe { options.offset(from as u64).len(bytes).map_copy(&self.file) }
     }
 
-    /// Bytes of the file, read into new memory: for elements that are not aligned in the file, as
-    /// after a legacy pickle. They are not copied from the map of the file, whose pages would have
+    /// Bytes of the file, read into new memory: for what must not change with the file, and for
+    /// elements that are not aligned in it, as after a legacy pickle. They are not copied from the map of the file, whose pages would have
     /// to be mapped one by one and count beside the copy.
     fn read(&self, from: usize, bytes: usize) -> io::Result<MmapMut> {
         let mut memory = MmapMut::map_anon(bytes)?;

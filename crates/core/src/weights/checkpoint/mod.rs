@@ -17,6 +17,8 @@ pub use checkpoint::{Checkpoint, Entry};
 pub use find::{CONFIG, PREPROCESSOR, WEIGHTS};
 pub use format::{Format, ONLY};
 
+pub(crate) use format::quote;
+
 #[cfg(feature = "hub")]
 pub(crate) use find::PUBLISHED;
 #[cfg(feature = "hub")]

@@ -17,6 +17,10 @@ use hf_hub::{CacheRepo, Repo};
 
 use super::reference::{Reference, is_commit};
 use crate::error::{Error, Result};
+use crate::files;
+
+/// The most bytes of a file that names a commit.
+const MOST_REF: u64 = 1 << 10;
 
 /// One repository's part of the cache.
 pub(super) struct Cache<'a> {
@@ -56,7 +60,7 @@ impl<'a> Cache<'a> {
         if is_commit(revision) {
             return Some(revision.into());
         }
-        let commit = fs::read_to_string(self.ref_path()).ok()?;
+        let commit = String::from_utf8(files::read(&self.ref_path(), MOST_REF).ok()?).ok()?;
         Some(commit.trim().to_owned()).filter(|commit| is_commit(commit))
     }
 

@@ -1,19 +1,18 @@
 //! The hub's HTTP interface: what a repository holds, what a file is, and its bytes.
 //!
-//! `hf-hub` says how the hub is addressed and asks what a repository holds. The bytes are fetched
-//! `hf-hub` knows the hub's addresses and lists a repository. The bytes are fetched here, with the
-//! HTTP client that `hf-hub` itself uses: its own download puts a file into the cache before it can
-//! be checked, and distinguishes neither a missing revision from a missing repository nor a stalled
-//! connection from a slow one.
+//! `hf-hub` knows the hub's addresses and the form of its answers. The questions are asked here, with
+//! the HTTP client that `hf-hub` itself uses: its own download puts a file into the cache before it
+//! can be checked, and distinguishes neither a missing revision from a missing repository nor a
+//! stalled connection from a slow one; and it sends the token to any port of the hub's host.
 
 use std::time::Duration;
 
 use hf_hub::api::RepoInfo;
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Cache, Repo, RepoType};
+use hf_hub::{Repo, RepoType};
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, Response, Uri};
-use ureq::{Agent, Body};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, RequestBuilder};
 
 use super::reference::{Reference, check_file, is_commit};
 use super::settings::Settings;
@@ -22,13 +21,10 @@ use crate::error::{BoxError, Error, Result};
 /// How long the hub may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// How long a connection may be silent before it counts as broken.
-const SILENCE: Duration = Duration::from_secs(60);
-
 /// The longest list of a repository's files that is read, in bytes.
 const MOST_INFO: u64 = 64 << 20;
 
-/// The most redirections before the hub says what a file is.
+/// How often in a row the hub may point elsewhere.
 const MOST_REDIRECTS: usize = 5;
 
 /// One repository on the hub.
@@ -36,8 +32,16 @@ pub(super) struct Client<'a> {
     reference: &'a Reference,
     settings: &'a Settings,
     /// Knows the addresses.
-    repo: ApiRepo,
+    repo: Repo,
     agent: Agent,
+}
+
+/// Why there is no answer.
+pub(super) enum Lost {
+    /// The network failed.
+    Network(ureq::Error),
+    /// The hub points elsewhere, in a way that cannot be followed.
+    Astray(Error),
 }
 
 /// A commit and the files in it.
@@ -57,37 +61,34 @@ pub(super) struct Announced {
 }
 
 impl<'a> Client<'a> {
-    pub(super) fn new(reference: &'a Reference, settings: &'a Settings) -> Result<Self> {
+    pub(super) fn new(reference: &'a Reference, settings: &'a Settings) -> Self {
         let name = reference.repository().to_owned();
         let revision = reference.revision().to_owned();
-        let failed = |e: ApiError| Error::Hub {
-            reference: reference.to_string(),
-            problem: "cannot prepare to ask the hub".into(),
-            source: Some(e.into()),
-        };
-        let api = ApiBuilder::from_cache(Cache::new(settings.cache.clone()))
-            .with_endpoint(settings.endpoint.clone())
-            .with_token(settings.token.as_ref().map(|token| token.value().to_owned()))
-            .with_user_agent("crosstune", env!("CARGO_PKG_VERSION"))
-            .build()
-            .map_err(failed)?;
-        let repo = api.repo(Repo::with_revision(name, RepoType::Model, revision));
+        let repo = Repo::with_revision(name, RepoType::Model, revision);
         let agent = Agent::config_builder()
             .user_agent(concat!("crosstune/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            // Where it points is followed here, with an eye on the token.
+            .max_redirects(0)
+            .redirect_auth_headers(RedirectAuthHeaders::Never)
             .timeout_connect(Some(CONNECT))
-            .timeout_per_read(Some(SILENCE))
+            .timeout_recv_response(Some(settings.patience))
+            .timeout_per_read(Some(settings.patience))
             .build()
             .into();
-        Ok(Self { reference, settings, repo, agent })
+        Self { reference, settings, repo, agent }
     }
 
     /// The commit that the revision means, and its files.
     pub(super) fn list(&self) -> Result<Listing> {
-        let request = self.repo.info_request().config().http_status_as_error(false);
-        let request = request.timeout_connect(Some(CONNECT)).timeout_per_read(Some(SILENCE));
-        let mut answer = request.build().call().map_err(|e| self.unreachable(e))?;
+        let url = format!("{}/api/{}", self.settings.endpoint, self.repo.api_url());
+        let all = self.settings.patience * 5;
+        let request = |url: &str| {
+            let request = self.agent.get(url).header("Accept-Encoding", "identity");
+            request.config().timeout_recv_body(Some(all)).build()
+        };
+        let answer = self.call(url, request, |_| false);
+        let mut answer = answer.map_err(|lost| self.lost(lost))?;
         if !answer.status().is_success() {
             return Err(self.refused(&answer, None));
         }
@@ -108,28 +109,40 @@ impl<'a> Client<'a> {
 
     /// The announcement of a file of a commit, without its bytes.
     pub(super) fn announce(&self, file: &str, commit: &str) -> Result<Announced> {
-        let mut url = self.url(file, commit);
-        for _ in 0..MOST_REDIRECTS {
-            let mut request = self.agent.head(&url).header("Accept-Encoding", "identity");
+        let request = |url: &str| self.agent.head(url).header("Accept-Encoding", "identity");
+        // Large files are stored elsewhere, but it is the hub that knows what they are.
+        let knows = |headers: &HeaderMap| header(headers, "X-Linked-Etag").is_some();
+        let answer = self.call(self.url(file, commit), request, knows);
+        let answer = answer.map_err(|lost| self.lost(lost))?;
+        let status = answer.status();
+        if !status.is_success() && !status.is_redirection() {
+            return Err(self.refused(&answer, Some(file)));
+        }
+        self.announced(file, answer.headers(), status.is_redirection())
+    }
+
+    /// Asks, and follows where the hub points until `enough` of the headers. The token goes to the
+    /// hub's own origin alone: its scheme, host and port.
+    fn call(
+        &self,
+        mut url: String,
+        request: impl Fn(&str) -> RequestBuilder<WithoutBody>,
+        enough: impl Fn(&HeaderMap) -> bool,
+    ) -> Result<Response<Body>, Lost> {
+        let astray = |what: &str| Lost::Astray(self.no_hub(what, None));
+        for _ in 0..=MOST_REDIRECTS {
+            let mut request = request(&url);
             if let Some(token) = self.settings.token.as_ref().filter(|_| self.is_ours(&url)) {
                 request = request.header("Authorization", token.header());
             }
-            let answer = request.config().max_redirects(0).build().call();
-            let answer = answer.map_err(|e| self.unreachable(e))?;
-            let status = answer.status();
-            let header = |name: &str| header(answer.headers(), name);
-            // Large files are stored elsewhere, but it is the hub that knows what they are.
-            if status.is_redirection() && header("X-Linked-Etag").is_none() {
-                let to = header("Location").and_then(|to| absolute(&url, to));
-                url = to.ok_or_else(|| self.no_hub("it points nowhere", None))?;
-                continue;
+            let answer = request.call().map_err(Lost::Network)?;
+            if !answer.status().is_redirection() || enough(answer.headers()) {
+                return Ok(answer);
             }
-            if !status.is_success() && !status.is_redirection() {
-                return Err(self.refused(&answer, Some(file)));
-            }
-            return self.announced(file, answer.headers(), status.is_redirection());
+            let to = header(answer.headers(), "Location").and_then(|to| absolute(&url, to));
+            url = to.ok_or_else(|| astray("it points nowhere"))?;
         }
-        Err(self.no_hub("it points elsewhere again and again", None))
+        Err(astray("it points elsewhere again and again"))
     }
 
     fn announced(&self, file: &str, headers: &HeaderMap, elsewhere: bool) -> Result<Announced> {
@@ -154,18 +167,21 @@ impl<'a> Client<'a> {
         file: &str,
         commit: &str,
         from: u64,
-    ) -> Result<Response<Body>, ureq::Error> {
-        // With compression, neither lengths nor offsets would be the file's.
-        let mut request = self.agent.get(self.url(file, commit));
-        request = request.header("Accept-Encoding", "identity");
-        if let Some(token) = &self.settings.token {
-            // The agent does not send it to other hosts.
-            request = request.header("Authorization", token.header());
-        }
-        if from > 0 {
-            request = request.header("Range", format!("bytes={from}-"));
-        }
-        request.call()
+    ) -> Result<Response<Body>, Lost> {
+        let request = |url: &str| {
+            // With compression, neither lengths nor offsets would be the file's.
+            let request = self.agent.get(url).header("Accept-Encoding", "identity");
+            match from {
+                0 => request,
+                from => request.header("Range", format!("bytes={from}-")),
+            }
+        };
+        self.call(self.url(file, commit), request, |_| false)
+    }
+
+    /// How long nothing may come.
+    pub(super) fn patience(&self) -> Duration {
+        self.settings.patience
     }
 
     /// The address of a file at a commit, which never changes, unlike a branch.
@@ -174,18 +190,22 @@ impl<'a> Client<'a> {
         format!("{endpoint}/{name}/resolve/{commit}/{}", percent_encoded(file))
     }
 
-    /// Whether an address is the hub's own, which may see the token.
+    /// Whether an address is of the hub's own origin, which may see the token.
     fn is_ours(&self, url: &str) -> bool {
-        let place = |url: &str| {
-            let uri: Uri = url.parse().ok()?;
-            Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_lowercase()))
-        };
-        place(url).is_some_and(|p| Some(p) == place(&self.settings.endpoint))
+        origin(url).is_some_and(|of| Some(of) == origin(&self.settings.endpoint))
     }
 
     /// An error that names the reference.
     pub(super) fn error(&self, problem: impl Into<String>, source: Option<BoxError>) -> Error {
         Error::Hub { reference: self.reference.to_string(), problem: problem.into(), source }
+    }
+
+    /// The error that there is no answer.
+    fn lost(&self, lost: Lost) -> Error {
+        match lost {
+            Lost::Network(cause) => self.unreachable(cause),
+            Lost::Astray(error) => error,
+        }
     }
 
     /// The error that the hub cannot be reached, or went silent.
@@ -264,6 +284,14 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
+/// The scheme, host and port of an address.
+fn origin(url: &str) -> Option<(String, String, u16)> {
+    let uri: Uri = url.parse().ok()?;
+    let scheme = uri.scheme_str()?;
+    let usual = if scheme == "https" { 443 } else { 80 };
+    Some((scheme.into(), uri.host()?.to_lowercase(), uri.port_u16().unwrap_or(usual)))
+}
+
 /// An ETag without its quotes.
 fn bare(etag: &str) -> &str {
     etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
@@ -304,5 +332,24 @@ mod tests {
         assert_eq!(absolute(url, "http://cdn/x").as_deref(), Some("http://cdn/x"));
         assert_eq!(absolute(url, "elsewhere"), None);
         assert_eq!(bare("W/\"abc\""), "abc");
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_a_port() {
+        let same = |url: &str| origin(url) == origin("https://hub");
+        for url in ["https://hub/a/b", "https://HUB:443/a?b"] {
+            assert!(same(url), "{url}");
+        }
+        for url in [
+            "http://hub",
+            "https://hub:8443",
+            "https://hub.example",
+            "https://cdn.hub",
+            "hub",
+            "/a",
+        ] {
+            assert!(!same(url), "{url}");
+        }
+        assert!(!same("https://hub@elsewhere/a"), "the host stands behind the name");
     }
 }

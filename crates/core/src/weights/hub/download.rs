@@ -3,23 +3,27 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use sha2::{Digest, Sha256};
 use ureq::http::StatusCode;
 
 use super::cache::{Cache, incomplete};
-use super::client::{Announced, Client};
+use super::client::{Announced, Client, Lost};
 use super::event::Event;
 use crate::error::{BoxError, Error, Result};
-use crate::files::hexadecimal;
+use crate::files::{bytes, free_space, hexadecimal};
 
 /// How often in a row a connection may fail without a new byte.
 const TRIES: usize = 3;
 
 /// How long to wait before the next try.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// The bytes a second that have to come on average, over as many of the longest silences as there are
+/// tries. Whoever sends a byte now and then would hold a download for ever.
+const SLOWEST: u64 = 1 << 10;
 
 /// The bytes that are read at a time.
 const CHUNK: usize = 1 << 17;
@@ -71,6 +75,8 @@ impl Download<'_> {
         let part = File::options().create(true).append(true).open(&path);
         let mut part = cache.try_io("write", &path, part)?;
         let (mut most, mut failures) = (self.length(&part, &path)?, 0);
+        self.check_room(blob, size.saturating_sub(most))?;
+        let mut pace = Pace::new(self.client.patience() * TRIES as u32);
         loop {
             let done = self.length(&part, &path)?;
             if done > size {
@@ -81,13 +87,16 @@ impl Download<'_> {
             if done == size {
                 break;
             }
-            match self.append(&mut part, &path, done, observe) {
+            match self.append(&mut part, &path, done, &mut pace, observe) {
                 Ok(()) => {}
                 Err(Cut::Failure(error)) => return Err(error),
                 Err(Cut::Connection(cause)) => {
                     let done = self.length(&part, &path)?;
                     failures = if done > most { 1 } else { failures + 1 };
                     most = most.max(done);
+                    if pace.is_too_slow() {
+                        return Err(self.too_slow(done));
+                    }
                     if failures >= TRIES {
                         let problem = format!(
                             "{file} was cut off at {done} of {size} bytes; run the same command \
@@ -115,11 +124,15 @@ impl Download<'_> {
         part: &mut File,
         path: &Path,
         done: u64,
+        pace: &mut Pace,
         observe: &mut dyn FnMut(Event),
     ) -> Result<(), Cut> {
         let (file, size) = (self.file, self.announced.size);
         let answer = self.client.bytes(file, self.commit, done);
-        let mut answer = answer.map_err(|e| Cut::Connection(e.into()))?;
+        let mut answer = answer.map_err(|lost| match lost {
+            Lost::Network(cause) => Cut::Connection(cause.into()),
+            Lost::Astray(error) => Cut::Failure(error),
+        })?;
         let on_disk = |result| self.cache.try_io("write", path, result).map_err(Cut::Failure);
         let mut done = match answer.status() {
             StatusCode::PARTIAL_CONTENT if starts_at(&answer, done) => done,
@@ -149,11 +162,39 @@ impl Download<'_> {
             }
             on_disk(part.write_all(&chunk[..n]))?;
             observe(Event::Bytes { file, done, size });
+            pace.came(n as u64);
+            if pace.is_too_slow() {
+                return Err(Cut::Failure(self.too_slow(done)));
+            }
         }
         if done < size {
             return Err(Cut::Connection("the connection was closed".into()));
         }
         Ok(())
+    }
+
+    /// Checks that the disk has room for what is to come.
+    fn check_room(&self, blob: &Path, needed: u64) -> Result<()> {
+        let folder = blob.parent().unwrap_or(blob);
+        let Some(free) = free_space(folder).filter(|&free| free < needed) else { return Ok(()) };
+        let problem = format!(
+            "{} needs {}, but {} has {} free; make room there, or set HF_HOME to a folder on another \
+             disk",
+            self.file,
+            bytes(needed),
+            folder.display(),
+            bytes(free)
+        );
+        Err(self.client.error(problem, None))
+    }
+
+    fn too_slow(&self, done: u64) -> Error {
+        let problem = format!(
+            "{} comes at less than {SLOWEST} bytes a second, and has {done} of {} bytes; run the same \
+             command again to go on from there",
+            self.file, self.announced.size
+        );
+        self.client.error(problem, None)
     }
 
     /// Checks a complete file against the announcement; one that differs is removed.
@@ -174,6 +215,34 @@ impl Download<'_> {
             self.file
         );
         self.client.error(problem, None)
+    }
+}
+
+/// How fast bytes come, over all connections.
+struct Pace {
+    over: Duration,
+    since: Instant,
+    /// In bytes, since then.
+    came: u64,
+}
+
+impl Pace {
+    fn new(over: Duration) -> Self {
+        Self { over, since: Instant::now(), came: 0 }
+    }
+
+    fn came(&mut self, bytes: u64) {
+        self.came += bytes;
+    }
+
+    /// Whether the last period is over and brought too little.
+    fn is_too_slow(&mut self) -> bool {
+        if self.since.elapsed() < self.over {
+            return false;
+        }
+        let slow = self.came < SLOWEST * self.over.as_secs();
+        *self = Self::new(self.over);
+        slow
     }
 }
 

@@ -1,7 +1,6 @@
 //! Providing a model from a hub, or what the cache has of it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::cache::Cache;
@@ -11,6 +10,7 @@ use super::event::Event;
 use super::reference::{Reference, SCHEME, check_file};
 use super::settings::{Network, Settings};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::weights::checkpoint::{self, CONFIG, PREPROCESSOR, PUBLISHED};
 
 /// The end of an index's name.
@@ -42,7 +42,7 @@ pub fn fetch(reference: &Reference, observe: &mut dyn FnMut(Event)) -> Result<Pa
     if let Network::Forbidden(by) = settings.network {
         return cached(reference, &cache, by);
     }
-    let client = Client::new(reference, &settings)?;
+    let client = Client::new(reference, &settings);
     let listing = client.list()?;
     let has = |file: &str| listing.files.iter().any(|f| f == file);
     let commit = &listing.commit;
@@ -119,7 +119,7 @@ fn is_whole(path: &Path) -> bool {
 /// The files that an index of weights names, beside it.
 fn shards(index: &Path) -> Result<BTreeSet<String>> {
     let malformed = |problem: String| Error::Malformed { path: index.to_path_buf(), problem };
-    let text = fs::read(index).map_err(Error::io(index, "read"))?;
+    let text = files::read(index, files::MOST_JSON)?;
     let shards = checkpoint::shards(&text).map_err(malformed)?;
     for shard in shards.keys() {
         check_file(shard).map_err(malformed)?;

@@ -1,15 +1,23 @@
 //! Settings from the environment, in the variables of Python's `huggingface_hub`.
 
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::{env, fs};
+use std::time::Duration;
 
 use ureq::http::Uri;
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// The hub, unless the environment names another.
 const HUGGING_FACE: &str = "https://huggingface.co";
+
+/// The most bytes of a file with a token.
+const MOST_TOKEN: u64 = 1 << 16;
+
+/// The variable of the longest silence.
+const PATIENCE: &str = "HF_HUB_DOWNLOAD_TIMEOUT";
 
 /// Where the hub and the cache are, and how the hub may be used.
 pub(super) struct Settings {
@@ -21,6 +29,8 @@ pub(super) struct Settings {
     pub(super) token: Option<Token>,
     /// Whether the hub may be used at all.
     pub(super) network: Network,
+    /// How long a connection may be silent before it counts as broken.
+    pub(super) patience: Duration,
 }
 
 /// Whether the network may be used.
@@ -43,11 +53,6 @@ impl Token {
     /// The value of the `Authorization` header.
     pub(super) fn header(&self) -> String {
         format!("Bearer {}", self.value)
-    }
-
-    /// The bare token.
-    pub(super) fn value(&self) -> &str {
-        &self.value
     }
 }
 
@@ -91,7 +96,9 @@ impl Settings {
         };
         let from_file = || {
             let path = folder("HF_TOKEN_PATH").or_else(|| Some(home.as_ref()?.join("token")))?;
-            Some((fs::read_to_string(&path).ok()?, path.display().to_string()))
+            // What is no text, or no file, has no token.
+            let text = String::from_utf8(files::read(&path, MOST_TOKEN).ok()?).ok()?;
+            Some((text, path.display().to_string()))
         };
         let variable = |name: &str| text(name).map(|value| (value, name.to_owned()));
         let token = variable("HF_TOKEN")
@@ -99,12 +106,22 @@ impl Settings {
             .or_else(from_file)
             .map(|(value, from)| (value.trim().to_owned(), from))
             .filter(|(value, _)| !value.is_empty());
+        let patience = match text(PATIENCE) {
+            None => 60,
+            Some(given) => {
+                let seconds =
+                    given.trim().parse().ok().filter(|seconds| (1..=3600).contains(seconds));
+                let wrong = || format!("`{given}` is not a number of seconds from 1 to 3600");
+                seconds.ok_or_else(|| Error::setting(PATIENCE, wrong()))?
+            }
+        };
         let endpoint = text("HF_ENDPOINT").unwrap_or_else(|| HUGGING_FACE.into());
         let settings = Self {
             endpoint: endpoint.trim_end_matches('/').into(),
             cache,
             token: token.map(|(value, from)| Token { value, from }),
             network,
+            patience: Duration::from_secs(patience),
         };
         if network == Network::Use {
             settings.check()?;
@@ -152,6 +169,7 @@ fn is_true(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use super::*;
@@ -198,6 +216,16 @@ mod tests {
         let error = with(&[("HF_TOKEN", "hf_a\nhf_secret")]).err().unwrap();
         assert!(error.to_string().contains("the token from HF_TOKEN has characters"), "{error}");
         assert!(!error.to_string().contains("secret") && error.is_usage_error());
+    }
+
+    #[test]
+    fn patience_is_seconds() {
+        assert_eq!(with(&[]).unwrap().patience, Duration::from_secs(60));
+        assert_eq!(with(&[(PATIENCE, "5")]).unwrap().patience, Duration::from_secs(5));
+        for wrong in ["0", "-1", "1e9", "3601", "nan", "a"] {
+            let error = with(&[(PATIENCE, wrong)]).err().unwrap();
+            assert!(error.to_string().contains("is not a number of seconds"), "{error}");
+        }
     }
 
     #[test]

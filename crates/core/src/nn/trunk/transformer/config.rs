@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::nn::attention::AttentionKind;
-use crate::nn::layers::{Activation, NormPlacement};
+use crate::nn::layers::{Activation, NormPlacement, eps_problem};
 
 /// Whether the residual branches are scaled per channel (CaiT, Touvron et al. 2021, §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +19,7 @@ pub enum LayerScale {
 
 /// The shape of a transformer, and what tells the families apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TransformerConfig {
     /// The length of a hidden state, `D`.
     pub width: i64,
@@ -53,7 +54,7 @@ impl TransformerConfig {
             width,
             depth,
             heads: (width / 64).max(1),
-            mlp: 4 * width,
+            mlp: width.saturating_mul(4),
             norm_placement: NormPlacement::Pre,
             activation: Activation::Gelu,
             attention: AttentionKind::Bidirectional,
@@ -63,15 +64,25 @@ impl TransformerConfig {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<()> {
+    /// How many parameters a transformer has at the least, and how many values they have.
+    pub(super) fn least(&self) -> (u128, u128) {
+        let of = |n: i64| n.unsigned_abs().into();
+        let (width, mlp): (u128, u128) = (of(self.width), of(self.mlp));
+        // Norms and biases are left out of the values.
+        let block =
+            (4 * width).saturating_mul(width).saturating_add((2 * width).saturating_mul(mlp));
+        (16 * self.depth as u128, block.saturating_mul(self.depth as u128))
+    }
+
+    pub(crate) fn validate(&self) -> Result<()> {
         let problem = if self.width < 1 || self.depth < 1 || self.heads < 1 || self.mlp < 1 {
             "width, depth, heads and mlp must be at least 1".to_string()
         } else if self.width % self.heads != 0 {
             format!("{} heads do not divide the width {}", self.heads, self.width)
         } else if !(0.0..1.0).contains(&self.dropout) {
             format!("dropout {}: must be at least 0 and below 1", self.dropout)
-        } else if self.eps <= 0. {
-            format!("eps {}: must be above 0", self.eps)
+        } else if let Some(problem) = eps_problem(self.eps) {
+            problem
         } else {
             return Ok(());
         };

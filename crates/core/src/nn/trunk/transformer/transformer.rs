@@ -28,6 +28,8 @@ impl Transformer {
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
     pub fn new(vb: &VarBuilder<'_>, config: TransformerConfig) -> Result<Self> {
         config.validate()?;
+        let (tensors, values) = config.least();
+        vb.check_room(tensors, values)?;
         let blocks = (0..config.depth)
             .map(|i| Block::new(&vb.sub("blocks").sub(i), &config))
             .collect::<Result<_>>()?;

@@ -32,6 +32,7 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
     next()?;
     let (root, heap) = next()?;
     let (keys, keys_heap) = next()?;
+    let named = names::name(&heap, root)?;
     let sizes: HashMap<&str, (usize, usize)> = heap
         .storages()
         .map(|storage| (storage.key, (storage.len, storage.dtype.and_then(size).unwrap_or(1))))
@@ -42,8 +43,9 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
     let mut blocks = HashMap::new();
     for key in keys {
         let Value::Str(key) = *key else { return Err("the key of a storage is no text".into()) };
-        let (len, size) =
-            *sizes.get(key).ok_or_else(|| format!("nothing is in the storage {}", quote(key)))?;
+        let (len, size) = *sizes
+            .get(key)
+            .ok_or_else(|| format!("nothing known is in the storage {}", quote(key)))?;
         let range = range(data, at, len, size).ok_or_else(|| {
             format!("the storage {} is cut off or of another length; fetch it again", quote(key))
         })?;
@@ -56,7 +58,7 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
         let block = blocks.get(storage.key).cloned();
         block.ok_or_else(|| format!("no storage {}", quote(storage.key)))
     };
-    torch::contents(Format::TorchLegacy, &heap, names::name(&heap, root)?, ByteOrder::Little, block)
+    torch::contents(Format::TorchLegacy, &heap, named, ByteOrder::Little, block)
 }
 
 /// The bytes of the storage at `at`, which must have as many elements as the pickle says.

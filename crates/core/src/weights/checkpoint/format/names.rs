@@ -6,6 +6,7 @@
 //! | dicts and lists in one another | their keys with dots between |
 //! | the weights in a training checkpoint, under a key like `state_dict` ([`WRAPPERS`]) | as if they were alone |
 //! | `module.` before every name (`DataParallel`), or `_orig_mod.` (`torch.compile`) | left out |
+//! | a whole module, whose class is not known | as its `state_dict()` would name them |
 //! | the state of an optimizer | skipped |
 
 use std::collections::BTreeMap;
@@ -55,13 +56,19 @@ pub(super) fn name<'a, 'h>(heap: &'h Heap<'a>, root: Value<'a>) -> Result<Named<
     };
     let weights = unwrap(heap, root, &mut walk.named.skipped);
     if !walk.visit(weights, &mut String::new(), 0)? {
-        return Err(format!(
-            "no tensor in it, only a {}; name a file with weights",
-            heap.describe(weights)
-        ));
+        return Err(match heap.first_opaque() {
+            Some(name) => format!(
+                "refused: it asks for {name}, which is neither a dense tensor nor a plain value, and \
+                 loading it elsewhere may run code; save the weights alone (`model.state_dict()`)"
+            ),
+            None => {
+                let is = heap.describe(weights);
+                format!("no tensor in it, only a {is}; name a file with weights")
+            }
+        });
     }
     let mut named = walk.named;
-    if matches!(heap.get(weights), Some(Node::Object(_))) {
+    if matches!(heap.get(weights), Some(Node::Object(_) | Node::Opaque(_))) {
         // A module's settings, such as `training`, are not worth reporting.
         named.skipped.clear();
     }
@@ -85,6 +92,7 @@ fn unwrap<'a>(
         Some(Node::Dict(items)) => {
             items.iter().any(|(_, value)| matches!(heap.get(*value), Some(Node::Tensor(_))))
         }
+        Some(Node::Opaque(opaque)) => module(heap.attributes(opaque)).is_some(),
         _ => false,
     };
     let under = |key: &str| {
@@ -143,6 +151,17 @@ impl<'h, 'a> Walk<'h, 'a> {
                 let items = items.iter().enumerate();
                 self.children(items.map(|(i, &value)| (Some(i.to_string()), value)), path, depth)
             }
+            Some(Node::Opaque(opaque)) => {
+                let attributes = self.heap.attributes(opaque);
+                self.count(attributes.len() + opaque.items.len())?;
+                if let Some(parts) = module(attributes) {
+                    return parts.into_iter().try_fold(false, |any, part| {
+                        Ok(self.visit(part, path, depth + 1)? || any)
+                    });
+                }
+                let items = opaque.items.iter().map(|&(key, value)| (label(key), value));
+                self.children(items, path, depth)
+            }
             _ => Ok(false),
         }
     }
@@ -166,14 +185,14 @@ impl<'h, 'a> Walk<'h, 'a> {
             if self.visit(value, path, depth + 1)? {
                 any = true;
             } else {
+                let what = self.heap.describe(value);
                 self.spend(path)?;
-                others.push((path.clone(), value));
+                self.spend(&what)?;
+                others.push((path.clone(), what.into()));
             }
             path.truncate(end);
         }
         if any {
-            let others = others.into_iter();
-            let others = others.map(|(name, value)| (name, self.heap.describe(value).into()));
             self.named.skipped.extend(others);
         }
         Ok(any)
@@ -190,6 +209,16 @@ impl<'h, 'a> Walk<'h, 'a> {
         self.names = left.ok_or("its names are longer than any checkpoint's")?;
         Ok(())
     }
+}
+
+/// What an `nn.Module` of any class consists of, by its attributes: parameters, buffers and modules,
+/// each a dict.
+fn module<'a>(attributes: &[(Value<'a>, Value<'a>)]) -> Option<[Value<'a>; 3]> {
+    let part = |name| {
+        let is = |(key, _): &&(Value<'a>, _)| matches!(key, Value::Str(key) if *key == name);
+        attributes.iter().find(is).map(|(_, part)| *part)
+    };
+    Some([part("_parameters")?, part("_buffers")?, part("_modules")?])
 }
 
 /// The state dict of an optimizer.

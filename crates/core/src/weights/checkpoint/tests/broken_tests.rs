@@ -282,7 +282,7 @@ fn legacies() -> Vec<Case> {
         of("keys of None", b"\x80\x02N.".into(), "no list of storages"),
         of("a key of None", b"\x80\x02]Na.".into(), "no text"),
         of("no storage", keys(&[]), "no storage `0`"),
-        of("a strange storage", tail(&["9"], 6, 24), "nothing is in the storage `9`"),
+        of("a strange storage", tail(&["9"], 6, 24), "nothing known is in the storage `9`"),
         of(
             "a storage twice",
             [tail(&["0", "0"], 6, 24), vec![6, 0, 0, 0, 0, 0, 0, 0], vec![0; 24]].concat(),

@@ -15,6 +15,10 @@ pub(super) fn call<'a>(
     function: Value<'a>,
     arguments: Value<'a>,
 ) -> Result<Value<'a>, String> {
+    // Not called, whatever it is called with.
+    if let Some(name) = heap.opaque(function) {
+        return heap.add_opaque(name);
+    }
     let Value::Global(function) = function else {
         return Err(format!("refused: its pickle calls a {}", heap.describe(function)));
     };
@@ -33,7 +37,10 @@ fn call_known<'a>(
     arguments: &[Value<'a>],
 ) -> Result<Value<'a>, String> {
     let unfit = || format!("its pickle calls {function:?} with arguments that do not fit");
+    let unknown = arguments.iter().find_map(|&argument| heap.opaque(argument));
     match function {
+        // A tensor of a kind that is not known.
+        Global::Rebuild(_) if let Some(name) = unknown => heap.add_opaque(name),
         Global::Rebuild(how) => {
             let tensor = tensor(heap, how, arguments).ok_or_else(unfit)?;
             heap.add(Node::Tensor(tensor))
@@ -57,6 +64,7 @@ fn call_known<'a>(
                 heap.charge(size_of_val(&inner[..]))?;
                 call_known(heap, *function, &inner)
             }
+            [function, ..] if let Some(name) = heap.opaque(*function) => heap.add_opaque(name),
             _ => Err(unfit()),
         },
         Global::Encode => Ok(Value::Inert("bytes")),
@@ -74,6 +82,7 @@ pub(super) fn build<'a>(
 ) -> Result<(), String> {
     match heap.get_mut(object) {
         Some(Node::Object(old @ None)) => *old = Some(state),
+        Some(Node::Opaque(opaque)) => opaque.state = Some(state),
         // The attributes of a dict, such as the `_metadata` of a state dict, or of a parameter.
         Some(Node::Dict(_) | Node::Tensor(_)) => {}
         None if matches!(object, Value::Inert(_)) => {}
@@ -88,8 +97,14 @@ pub(super) fn build<'a>(
 }
 
 /// The storage that a persistent id names: `("storage", type, key, location, numel)`, in the oldest
-/// files followed by the offset of a view into another storage.
+/// files followed by the offset of a view into another storage. Or a class, of which they also keep
+/// the source: `("module", class, file, source)`.
 pub(super) fn storage<'a>(heap: &mut Heap<'a>, id: Value<'a>) -> Result<Value<'a>, String> {
+    if let Some([Value::Str("storage" | "module"), class, ..]) = heap.items(id)
+        && let Some(name) = heap.opaque(*class)
+    {
+        return heap.add_opaque(name);
+    }
     let storage = storage_ref(heap, id)
         .ok_or("refused: its pickle refers to something outside that is not a storage")?;
     heap.add(Node::Storage(storage))

@@ -2,8 +2,6 @@
 
 use safetensors::Dtype;
 
-use crate::weights::checkpoint::format::limits::quote;
-
 /// The meaning of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Global {
@@ -36,10 +34,10 @@ pub(crate) enum Rebuild {
     Untyped,
 }
 
-/// The meaning of a name, or why it is refused.
-pub(super) fn find(module: &str, name: &str) -> Result<Global, String> {
+/// The meaning of a name; `None`: it is not known.
+pub(super) fn find(module: &str, name: &str) -> Option<Global> {
     let torch = |name: &str| storage(name).or_else(|| dtype(name).map(Global::Dtype));
-    let found = match (module, name) {
+    match (module, name) {
         ("collections", "OrderedDict") => Some(Global::OrderedDict),
         ("collections", "Counter") => Some(Global::Inert("Counter")),
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
@@ -62,6 +60,11 @@ pub(super) fn find(module: &str, name: &str) -> Result<Global, String> {
         ("torch", "device") => Some(Global::Inert("device")),
         ("torch.serialization", "_get_layout") => Some(Global::Inert("layout")),
         ("numpy", "dtype") => Some(Global::Inert("dtype")),
+        ("numpy", "ndarray") => Some(Global::Inert("type")),
+        ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct")
+        | ("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer") => {
+            Some(Global::Inert("NumPy array"))
+        }
         ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => {
             Some(Global::Inert("NumPy scalar"))
         }
@@ -71,14 +74,7 @@ pub(super) fn find(module: &str, name: &str) -> Result<Global, String> {
         ("torch" | "torch.cuda", _) => torch(name),
         _ if module == "__torch__" || module.starts_with("__torch__.") => Some(Global::Script),
         _ => None,
-    };
-    found.ok_or_else(|| {
-        let name = quote(&format!("{module}.{name}"));
-        format!(
-            "refused: it asks for {name}, which is neither a dense tensor nor a plain value, and \
-             loading it elsewhere may run code; save the weights alone (`model.state_dict()`)"
-        )
-    })
+    }
 }
 
 /// The storage of a name like `FloatStorage`.

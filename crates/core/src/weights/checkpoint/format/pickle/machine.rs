@@ -179,14 +179,14 @@ impl<'a> Machine<'a> {
             // Other values.
             b'c' => {
                 let (module, name) = (reader.line()?, reader.line()?);
-                self.push(Value::Global(globals::find(module, name)?))?;
+                self.name(module, name)?;
             }
             0x93 => {
                 let name = self.pop()?;
                 let (Value::Str(module), Value::Str(name)) = (self.pop()?, name) else {
                     return Err("refused: it asks for a thing whose name is not text".into());
                 };
-                self.push(Value::Global(globals::find(module, name)?))?;
+                self.name(module, name)?;
             }
             b'R' | 0x81 => {
                 let arguments = self.pop()?;
@@ -208,6 +208,15 @@ impl<'a> Machine<'a> {
             other => return Err(unknown(other)),
         }
         Ok(None)
+    }
+
+    /// Pushes what a name means.
+    fn name(&mut self, module: &'a str, name: &'a str) -> Result<(), String> {
+        let value = match globals::find(module, name) {
+            Some(known) => Value::Global(known),
+            None => self.heap.add_opaque((module, name))?,
+        };
+        self.push(value)
     }
 
     fn push(&mut self, value: Value<'a>) -> Result<(), String> {
@@ -265,6 +274,8 @@ impl<'a> Machine<'a> {
         let list = self.top()?;
         match self.heap.get_mut(list) {
             Some(Node::List(list)) => list.extend(items),
+            // A kind of list that is not known.
+            Some(Node::Opaque(_)) => {}
             _ => return Err("its pickle adds to what is no list".into()),
         }
         Ok(())
@@ -275,6 +286,7 @@ impl<'a> Machine<'a> {
         let dict = self.top()?;
         match self.heap.get_mut(dict) {
             Some(Node::Dict(dict)) => dict.extend(pairs(items)?),
+            Some(Node::Opaque(opaque)) => opaque.items.extend(pairs(items)?),
             // A counter or another plain value.
             None if matches!(dict, Value::Inert(_)) => {}
             _ => return Err("its pickle sets items of what is no dict".into()),

@@ -1,8 +1,11 @@
 //! The values that a pickle builds.
 
+use std::borrow::Cow;
+
 use safetensors::Dtype;
 
 use super::globals::Global;
+use crate::weights::checkpoint::format::limits::quote;
 
 /// A value. Copies are shallow, as Python's references are.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,20 @@ pub(crate) enum Node<'a> {
     Object(Option<Value<'a>>),
     Storage(StorageRef<'a>),
     Tensor(TensorRef),
+    /// What has a name that is not known, and whatever is made with it.
+    Opaque(Box<Opaque<'a>>),
+}
+
+/// A class or function that is not known, or what its code would make if it were run. It never is:
+/// only what the pickle itself says is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Opaque<'a> {
+    /// The name: module and name in it.
+    pub(super) name: (&'a str, &'a str),
+    /// The attributes, once they are known.
+    pub(super) state: Option<Value<'a>>,
+    /// The items, of a kind of dict.
+    pub(crate) items: Vec<(Value<'a>, Value<'a>)>,
 }
 
 /// A storage that the pickle names and the file holds.
@@ -88,6 +105,7 @@ impl<'a> Heap<'a> {
             Node::Tuple(items) | Node::List(items) => size_of_val(&items[..]),
             Node::Dict(items) => size_of_val(&items[..]),
             Node::Tensor(tensor) => 2 * size_of_val(&tensor.shape[..]),
+            Node::Opaque(_) => size_of::<Opaque<'_>>(),
             Node::Object(_) | Node::Storage(_) => 0,
         };
         self.charge(size_of::<Node<'_>>() + items)?;
@@ -135,9 +153,41 @@ impl<'a> Heap<'a> {
         })
     }
 
-    /// The kind of a value, in a word.
-    pub(crate) fn describe(&self, value: Value<'a>) -> &'static str {
-        match value {
+    /// Adds what has an unknown name.
+    pub(super) fn add_opaque(&mut self, name: (&'a str, &'a str)) -> Result<Value<'a>, String> {
+        self.add(Node::Opaque(Box::new(Opaque { name, state: None, items: vec![] })))
+    }
+
+    /// The name that makes a value unknown.
+    pub(super) fn opaque(&self, value: Value<'a>) -> Option<(&'a str, &'a str)> {
+        match self.get(value)? {
+            Node::Opaque(opaque) => Some(opaque.name),
+            _ => None,
+        }
+    }
+
+    /// The first unknown name, for messages.
+    pub(crate) fn first_opaque(&self) -> Option<String> {
+        self.nodes.iter().find_map(|node| match node {
+            Node::Opaque(opaque) => Some(quoted(opaque.name)),
+            _ => None,
+        })
+    }
+
+    /// The attributes of an object of an unknown class.
+    pub(crate) fn attributes(&self, opaque: &Opaque<'a>) -> &[(Value<'a>, Value<'a>)] {
+        match opaque.state.and_then(|state| self.get(state)) {
+            Some(Node::Dict(attributes)) => attributes,
+            _ => &[],
+        }
+    }
+
+    /// The kind of a value, in a word, or its unknown name.
+    pub(crate) fn describe(&self, value: Value<'a>) -> Cow<'static, str> {
+        if let Some(name) = self.opaque(value) {
+            return quoted(name).into();
+        }
+        let kind = match value {
             Value::None => "None",
             Value::Int(_) => "int",
             Value::Str(_) => "str",
@@ -150,8 +200,19 @@ impl<'a> Heap<'a> {
                 Some(Node::Object(_)) => "object",
                 Some(Node::Storage(_)) => "storage",
                 Some(Node::Tensor(_)) => "tensor",
-                None => "nothing",
+                Some(Node::Opaque(_)) | None => "nothing",
             },
-        }
+        };
+        kind.into()
     }
+}
+
+fn quoted((module, name): (&str, &str)) -> String {
+    quote(&format!("{}.{}", cut(module), cut(name)))
+}
+
+/// The beginning of a name, which may be as long as its file.
+fn cut(name: &str) -> &str {
+    const SHOWN: usize = 100;
+    name.char_indices().nth(SHOWN).map_or(name, |(at, _)| &name[..at])
 }

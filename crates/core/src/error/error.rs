@@ -1,20 +1,22 @@
-//! What can go wrong, each with the name of the thing and what to do about it.
+//! Every failure of this crate.
 
+use std::io;
 use std::path::PathBuf;
-use std::{fmt, io};
+
+use super::cause::BoxError;
+use super::location::{BadSample, Location, list_bad};
+use super::printable::{listed, printable, shown};
 
 /// This crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of any crate, as it travels inside [`Error`].
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Every failure of this crate. The message is one line; [`std::error::Error::source`] keeps the cause.
+/// Every failure of this crate. The message is one line, lists aside, and is [`printable`];
+/// [`std::error::Error::source`] keeps the cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read or written.
-    #[error("{path}: cannot {action}")]
+    #[error("{}: cannot {action}", shown(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -24,7 +26,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A path that the caller named does not exist or is of the wrong sort.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", shown(path), printable(problem))]
     Path {
         /// The path as it was named.
         path: PathBuf,
@@ -32,7 +34,7 @@ pub enum Error {
         problem: String,
     },
     /// A setting has a value that cannot be used.
-    #[error("{setting}: {problem}")]
+    #[error("{setting}: {}", printable(problem))]
     Setting {
         /// The setting, as a person writes it (`--freeze`).
         setting: &'static str,
@@ -40,15 +42,45 @@ pub enum Error {
         problem: String,
     },
     /// A file exists but its contents are not what its name or place promises.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", shown(path), printable(problem))]
     Malformed {
         /// The file.
         path: PathBuf,
         /// What was wanted, what was found.
         problem: String,
     },
+    /// What was made could not come to its destination, and is kept elsewhere.
+    #[error(
+        "{}: {}; the result is whole, in {}: use it there, or move it",
+        shown(path),
+        printable(problem),
+        shown(kept)
+    )]
+    Kept {
+        /// The destination.
+        path: PathBuf,
+        /// Why it is not there.
+        problem: String,
+        /// Where it is.
+        kept: PathBuf,
+    },
+    /// What was made could be written nowhere.
+    #[error(
+        "{}: {}; nor could the result be written to {}: it is lost",
+        shown(path),
+        printable(problem),
+        printable(tried)
+    )]
+    Unsaved {
+        /// The destination.
+        path: PathBuf,
+        /// Why it is not there.
+        problem: String,
+        /// The other folders that were tried.
+        tried: String,
+    },
     /// No family of models is known that fits a checkpoint.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", shown(path), printable(problem))]
     Family {
         /// The checkpoint.
         path: PathBuf,
@@ -57,8 +89,9 @@ pub enum Error {
     },
     /// A parameter that the model needs is not in the checkpoint.
     #[error(
-        "{path}: no tensor `{theirs}`, which {key_map} keeps for our `{ours}`{}",
-        near.as_ref().map(|n| format!(" (did you mean `{n}`?)")).unwrap_or_default()
+        "{}: no tensor `{}`, which {key_map} keeps for our `{}`{}",
+        shown(path), printable(theirs), printable(ours),
+        near.as_ref().map(|n| format!(" (did you mean `{}`?)", printable(n))).unwrap_or_default()
     )]
     Missing {
         /// Our parameter.
@@ -73,7 +106,12 @@ pub enum Error {
         near: Option<String>,
     },
     /// A tensor in the checkpoint has another shape than the model needs.
-    #[error("{path}: `{theirs}` has shape {got:?}, but our `{ours}` wants {want:?}")]
+    #[error(
+        "{}: `{}` has shape {got:?}, but our `{}` wants {want:?}",
+        shown(path),
+        printable(theirs),
+        printable(ours)
+    )]
     Shape {
         /// Our parameter.
         ours: String,
@@ -86,8 +124,25 @@ pub enum Error {
         /// The shape that is stored.
         got: Vec<i64>,
     },
+    /// A tensor that is to be a parameter holds something else than finite numbers.
+    #[error(
+        "{}: `{}` holds {}, which no weight can be; {then}",
+        shown(path),
+        printable(name),
+        printable(found)
+    )]
+    NotWeights {
+        /// The checkpoint, or the file that was to be written.
+        path: PathBuf,
+        /// The tensor, by the name it has there.
+        name: String,
+        /// What it holds and where: `NaN at [0, 3]`, `integers (Int64)`.
+        found: String,
+        /// What to do about it.
+        then: &'static str,
+    },
     /// A key map has no rule for one of our parameters.
-    #[error("the key map {key_map} has no name for our `{ours}`")]
+    #[error("the key map {key_map} has no name for our `{}`", printable(ours))]
     Unmapped {
         /// Our parameter.
         ours: String,
@@ -95,7 +150,10 @@ pub enum Error {
         key_map: &'static str,
     },
     /// A parameter was trained that a publisher's models do without.
-    #[error("models of {key_map} have no place for our `{ours}`; export as TorchScript")]
+    #[error(
+        "models of {key_map} have no place for our `{}`; export as TorchScript",
+        printable(ours)
+    )]
     NotRepresentable {
         /// Our parameter.
         ours: String,
@@ -103,10 +161,14 @@ pub enum Error {
         key_map: &'static str,
     },
     /// Two parameters would get the same name.
-    #[error("the parameter `{0}` is declared twice")]
+    #[error("the parameter `{}` is declared twice", printable(.0))]
     Duplicate(String),
     /// An embedder emits a form that the trunk does not accept.
-    #[error("the embedder emits {emits}, but the trunk accepts {accepts}")]
+    #[error(
+        "the embedder emits {}, but the trunk accepts {}",
+        printable(emits),
+        printable(accepts)
+    )]
     FeatureShape {
         /// What the embedder emits.
         emits: String,
@@ -114,19 +176,40 @@ pub enum Error {
         accepts: String,
     },
     /// A data set cannot be used as it stands.
-    #[error("{path}: {problem}")]
+    #[error("{}: {}", shown(path), printable(problem))]
     Data {
         /// The folder or manifest.
         path: PathBuf,
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A data set cannot be used, for several reasons: a line each.
+    #[error("{}: {}:{}", shown(path), printable(problem), listed(items, 10))]
+    DataList {
+        /// The folder or manifest.
+        path: PathBuf,
+        /// What they have in common and what to do.
+        problem: String,
+        /// The reasons, each with its place. The message has the first ten.
+        items: Vec<String>,
+    },
+    /// What a model makes of a sample is no number.
+    #[error(
+        "{place}: what the model makes of it is {found}, no number: its weights or this input are too \
+         large to compute with; train with a lower --lr, or leave the input out"
+    )]
+    NoAnswer {
+        /// The sample.
+        place: Location,
+        /// What came out: `NaN` or `infinity`.
+        found: &'static str,
+    },
     /// Samples that could not be read, all of them.
     #[error("{}", list_bad(.0))]
     BadSamples(Vec<BadSample>),
     /// The loss stopped being a number.
     #[error(
-        "the loss is {loss} at step {step}: lower the learning rate (it was {lr}), or look for broken samples"
+        "the loss is {loss} at step {step}: lower the learning rate (it was {lr:?}), or look for broken samples"
     )]
     Diverged {
         /// The step, counted from 1.
@@ -136,11 +219,26 @@ pub enum Error {
         /// The learning rate of the new parameters.
         lr: f64,
     },
+    /// What was trained stopped being numbers.
+    #[error(
+        "the training diverged, its `{}` holds {}: lower the learning rate (it was {lr:?}), or look for \
+         broken samples",
+        printable(name),
+        printable(found)
+    )]
+    DivergedWeights {
+        /// The first such parameter, in alphabetical order.
+        name: String,
+        /// What it holds and where: `NaN at [0, 3]`.
+        found: String,
+        /// The learning rate of the new parameters.
+        lr: f64,
+    },
     /// Parameters that should have stood still did not: a fault of this program.
     #[error("frozen parameters changed during training; please report this")]
     FrozenChanged,
     /// A model on a hub could not be had.
-    #[error("{reference}: {problem}")]
+    #[error("{}: {}", printable(reference), printable(problem))]
     Hub {
         /// The model: `hf://org/name`.
         reference: String,
@@ -150,12 +248,25 @@ pub enum Error {
         source: Option<BoxError>,
     },
     /// A modality's own failure outside of reading samples.
-    #[error("{context}")]
+    #[error("{}", printable(context))]
     Modality {
         /// What was being done.
         context: String,
         /// What went wrong.
         source: BoxError,
+    },
+    /// There is not enough memory.
+    #[error(
+        "{} needs {needed} of memory, but {left} are left: choose smaller dimensions",
+        printable(what)
+    )]
+    Memory {
+        /// What is to be built.
+        what: String,
+        /// What it takes, at the least, with the unit.
+        needed: String,
+        /// What is left, with the unit.
+        left: String,
     },
     /// libtorch refused an operation.
     #[error("libtorch")]
@@ -179,67 +290,4 @@ impl Error {
         let path = path.into();
         move |source| Self::Io { path, action, source }
     }
-}
-
-/// Where an input was found, for messages.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Location {
-    /// The file, or the table.
-    pub path: PathBuf,
-    /// The line of a table, or the row of one that has no lines, counted from 1.
-    pub line: Option<u64>,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        self.line.iter().try_for_each(|line| write!(f, ":{line}"))
-    }
-}
-
-/// A sample that could not be read.
-#[derive(Debug)]
-pub struct BadSample {
-    /// Where it was found.
-    pub place: Location,
-    /// What is wrong with it.
-    pub cause: BoxError,
-}
-
-impl fmt::Display for BadSample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, one_line(self.cause.as_ref()))
-    }
-}
-
-/// An error and all its causes as one line.
-pub fn one_line(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(e) = cause {
-        let text = e.to_string();
-        if !line.ends_with(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = e.source();
-    }
-    // Errors from C++ carry a stack trace behind their first line.
-    line.lines().next().unwrap_or_default().to_string()
-}
-
-fn list_bad(bad: &[BadSample]) -> String {
-    const SHOWN: usize = 20;
-    let mut text = format!(
-        "{} sample{} cannot be read (--skip-bad leaves {} out):",
-        bad.len(),
-        if bad.len() == 1 { "" } else { "s" },
-        if bad.len() == 1 { "it" } else { "them" },
-    );
-    for b in bad.iter().take(SHOWN) {
-        text += &format!("\n  {b}");
-    }
-    if bad.len() > SHOWN {
-        text += &format!("\n  … and {} more", bad.len() - SHOWN);
-    }
-    text
 }

@@ -1,0 +1,117 @@
+//! What a model is asked about: the same notion of an input as that of a data set, without targets.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::folder;
+use super::found::{Found, RawTarget};
+use super::gathering::{Gathering, Purpose};
+use super::item::{Input, Item};
+use super::layout::{InputKind, Layout};
+use super::manifest;
+use super::table::Lines;
+use super::unusable::Unusable;
+use crate::error::{Error, Location, Result};
+use crate::task::Target;
+
+/// Items that were read, and what there is to say about it.
+#[derive(Debug, Clone, Default)]
+pub struct Gathered {
+    /// The items, in order.
+    pub items: Vec<Item>,
+    /// What is named and cannot be had; empty unless [`Layout::skip_bad`] leaves it out.
+    pub bad: Vec<Unusable>,
+    /// What should be said of how it was read, a line each.
+    pub notes: Vec<String>,
+    /// Files of a folder that are not inputs: their extensions, and how many there are of each.
+    pub ignored: Vec<(String, usize)>,
+}
+
+/// Reads the inputs that a file or folder stands for, with unknown targets:
+///
+/// - a table, as [`Dataset::open`](super::Dataset::open) reads it, with or without labels: an input
+///   for each row;
+/// - a folder: its tables, or else all samples below it;
+/// - a text, where inputs are texts: each line that is not blank, or with [`Layout::pairs`] the two
+///   sentences in it that a tab separates;
+/// - any other file: itself.
+///
+/// What a file is, its contents tell first, and its name second.
+///
+/// # Errors
+/// If there is nothing there, a table cannot be read, or an input cannot be used.
+pub fn inputs(path: &Path, layout: &Layout) -> Result<Gathered> {
+    let mut all = Gathering::new(layout, Purpose::Unlabelled);
+    if !path.exists() {
+        let problem = "no such file or folder".into();
+        return Err(Error::Path { path: path.to_path_buf(), problem });
+    }
+    if path.is_dir() {
+        folder::inputs(path, &mut all)?;
+    } else if manifest::format(path, layout)?.is_some() {
+        manifest::gather(path, &mut all)?;
+    } else if layout.inputs == InputKind::Texts {
+        lines(path, &mut all)?;
+    } else {
+        let input = Input::File(path.to_path_buf());
+        let place = Location { path: path.into(), line: None };
+        all.add(asked(input, place));
+    }
+    let ignored = match path.is_dir() {
+        true => folder::ignored(path, layout, &all.tables).into_iter().collect(),
+        false => vec![],
+    };
+    let bad = all.bad(path)?;
+    let item =
+        |Found { input, place, group, .. }| Item { input, place, target: Target::Unknown, group };
+    let items = all.found.into_iter().map(item).collect();
+    Ok(Gathered { items, bad, notes: all.notes, ignored })
+}
+
+fn asked(input: Input, place: Location) -> Found {
+    Found { input, place, label: RawTarget::Missing(String::new()), split: None, group: None }
+}
+
+/// The lines of a text that are not blank.
+fn lines(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
+    let shared: Arc<Path> = path.into();
+    let malformed = |problem: String| Error::Malformed { path: path.to_path_buf(), problem };
+    let file = File::open(path).map_err(Error::io(path, "read"))?;
+    let mut lines = Lines::new(BufReader::new(file), all.layout.longest_line);
+    let mut any = false;
+    loop {
+        let (input, fault) = match lines.next().map_err(|e| malformed(e.problem))? {
+            None => break,
+            Some(line) if line.text.trim().is_empty() && line.fault.is_none() => continue,
+            Some(line) => (input(line.text, all.layout.pairs), line.fault),
+        };
+        any = true;
+        let place = Location { path: shared.clone(), line: Some(lines.number) };
+        match fault.map_or(input, |fault| Err(fault.problem)) {
+            Ok(input) => all.add(asked(input, place)),
+            Err(problem) => all.refuse(place, problem),
+        }
+    }
+    match any {
+        true => Ok(()),
+        false => Err(malformed("there is no sentence in it: all lines are empty".into())),
+    }
+}
+
+/// The sentence in a line, or both.
+fn input(line: &str, pairs: bool) -> Result<Input, String> {
+    if !pairs {
+        return Ok(Input::Text(line.to_string()));
+    }
+    match line.split('\t').map(str::trim).collect::<Vec<_>>()[..] {
+        [first, second] if !first.is_empty() && !second.is_empty() => {
+            Ok(Input::Pair([first.into(), second.into()]))
+        }
+        _ => {
+            Err("the model was trained on pairs: write two sentences in a line, with a tab between"
+                .into())
+        }
+    }
+}

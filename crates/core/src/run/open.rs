@@ -1,0 +1,74 @@
+//! Opens a run folder.
+
+use std::path::Path;
+
+use same_file::Handle;
+use tch::Device;
+
+use crate::error::{Error, Result};
+use crate::files::is_there;
+use crate::modality::{Modality, PREPROCESSING};
+use crate::model::{LoadParts, Model};
+use crate::spec::{SPEC, Spec};
+use crate::weights::{Checkpoint, WEIGHTS, WeightSource};
+
+/// Opens the fine-tuned model of a run folder with its modality's settings. A run that is replaced
+/// meanwhile is opened again, so that the model is one of both, and never some of each.
+///
+/// # Errors
+/// If it is not a run folder, of another modality, if a file is missing or broken, or if the weights
+/// are not exactly those of the model that the specification describes.
+pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
+    loop {
+        // Held open, so that no other folder can have its number.
+        let before = Handle::from_path(folder).ok();
+        let opened = open_once(folder, device);
+        if before == Handle::from_path(folder).ok() {
+            return opened;
+        }
+    }
+}
+
+fn open_once<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
+    let spec = Spec::read(folder)?;
+    if spec.modality != M::NAME {
+        return Err(Error::Path {
+            path: folder.to_path_buf(),
+            problem: format!(
+                "this model takes {} inputs; use crosstune-{}",
+                spec.modality, spec.modality
+            ),
+        });
+    }
+    // Nobody gave these settings as options here: the file is to blame.
+    let of_file = |error| match error {
+        Error::Setting { .. } => {
+            Error::Malformed { path: folder.join(PREPROCESSING), problem: error.to_string() }
+        }
+        other => other,
+    };
+    let modality = M::open(folder).map_err(of_file)?;
+    if let Some(config) = modality.embedder_config(spec.trunk.accepts()) {
+        config.validate().map_err(of_file)?;
+    }
+    let weights = folder.join(WEIGHTS);
+    if !is_there(&weights) {
+        let problem =
+            format!("no {WEIGHTS} in this run folder; copy the folder whole, or train again");
+        return Err(Error::Path { path: folder.to_path_buf(), problem });
+    }
+    let checkpoint = Checkpoint::open(weights)?;
+    let source = WeightSource::ours(&checkpoint);
+    let model = Model::new(spec, &modality, Some((&source, LoadParts::All)), device)?;
+    let others = checkpoint.skipped().map(|(name, _)| name);
+    if let Some(name) = model.report().unused.iter().map(String::as_str).chain(others).next() {
+        return Err(Error::Malformed {
+            path: checkpoint.path().to_path_buf(),
+            problem: format!(
+                "the tensor `{name}` has no place in the model of {SPEC}; one of the two files is of \
+                 another run"
+            ),
+        });
+    }
+    Ok((model, modality))
+}
