@@ -22,7 +22,7 @@ use crate::{
         print, say, say_ignored, say_skipped, skipped,
     },
     setup::{
-        coverage::{When, coverage, say_coverage},
+        coverage::{When, covered, extents, say_coverage},
         open::open,
     },
 };
@@ -78,7 +78,8 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     say_skipped(&skipped(&unusable, &bad), M::SAMPLES);
     let unread: HashSet<_> = bad.iter().map(|bad| &bad.place).collect();
     items.retain(|item| !unread.contains(&item.place));
-    if let Some(coverage) = coverage(&modality, items.iter().map(|item| &item.input)) {
+    let extents = extents(&modality, items.iter().map(|item| &item.input));
+    if let Some(coverage) = covered::<M>(&extents) {
         say_coverage(&modality, &coverage, When::Answering);
     }
     let labels = &model.spec().labels;
@@ -106,8 +107,9 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                 }
                 line[name] = answers;
                 // What a model has not taken, its answer does not depend on.
-                let extent = modality.extent(&item.input).ok().flatten();
-                if let Some(Extent { whole, taken, .. }) = extent.filter(|e| e.taken < e.whole) {
+                if let Some(Extent { whole, taken, .. }) =
+                    extents[at].filter(|extent| extent.taken < extent.whole)
+                {
                     line["cut"] = json!({"unit": M::EXTENT, "whole": whole, "taken": taken});
                 }
                 output::json(&line.to_string()) + "\n"

@@ -26,10 +26,21 @@ pub(crate) fn coverage<'i, M: Modality>(
     modality: &M,
     inputs: impl Iterator<Item = &'i Input>,
 ) -> Option<Coverage> {
+    covered::<M>(&extents(modality, inputs))
+}
+
+/// The same of [`extents`].
+pub(crate) fn covered<M: Modality>(extents: &[Option<Extent>]) -> Option<Coverage> {
+    Coverage::of(M::EXTENT, &extents.iter().flatten().copied().collect::<Vec<_>>())
+}
+
+/// How long each input is; `None` where it has no length or cannot be read.
+pub(crate) fn extents<'i, M: Modality>(
+    modality: &M,
+    inputs: impl Iterator<Item = &'i Input>,
+) -> Vec<Option<Extent>> {
     let inputs: Vec<&Input> = inputs.collect();
-    let extent = |input: &&Input| modality.extent(input).ok().flatten();
-    let extents: Vec<Extent> = inputs.par_iter().filter_map(extent).collect();
-    Coverage::of(M::EXTENT, &extents)
+    inputs.par_iter().map(|input| modality.extent(input).ok().flatten()).collect()
 }
 
 /// What is worth telling of it, as a name and a text.

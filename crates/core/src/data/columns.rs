@@ -4,30 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::layout::{InputKind, Layout};
+use super::names::{
+    FILE_NAMES, INDEX_NAMES, LABEL_NAMES, LABELS_NAMES, PAIR_NAMES, SPLIT_NAME, TEXT_NAMES,
+    VALUE_NAMES,
+};
 use super::table::{Cell, Row, Table};
 use crate::error::{Error, Result};
 use crate::task::Task;
-
-/// Column names that are recognised.
-const FILE_NAMES: &[&str] =
-    &["path", "file", "file_name", "filename", "image", "img", "audio", "picture", "recording"];
-
-const TEXT_NAMES: &[&str] =
-    &["text", "sentence", "sentence1", "premise", "text1", "text_a", "question1"];
-
-const PAIR_NAMES: &[&str] =
-    &["sentence2", "hypothesis", "text2", "text_b", "text_pair", "question2"];
-
-const LABEL_NAMES: &[&str] = &["label", "class", "category", "target"];
-
-const LABELS_NAMES: &[&str] = &["labels", "tags", "label", "classes", "categories"];
-
-const VALUE_NAMES: &[&str] = &["label", "target", "value", "score"];
-
-const SPLIT_NAME: &str = "split";
-
-/// What a column is called that only numbers the rows; pandas' has no name.
-const INDEX_NAMES: &[&str] = &["", "index", "idx", "id", "unnamed: 0", "__index_level_0__"];
 
 /// So many rows with numbers in order are no chance.
 const NUMBERED: usize = 3;

@@ -17,6 +17,7 @@ mod layout;
 mod lists;
 mod manifest;
 mod mapping;
+mod names;
 mod notes;
 mod paths;
 mod split;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::json;
 use crate::data::encoding;
+use crate::data::names::LABEL_NAMES;
 
 /// The format of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +69,12 @@ impl TableFormat {
 /// Whether a line is certainly the header of a table with commas or semicolons: several names without
 /// a space, one of which is what labels are called.
 fn is_header(line: &str) -> bool {
-    const LABELS: [&str; 5] = ["label", "labels", "class", "category", "target"];
+    let is_label = |name: &str| name == "labels" || LABEL_NAMES.contains(&name);
     [',', ';'].into_iter().any(|delimiter| {
         let names: Vec<_> =
             line.split(delimiter).map(|name| name.trim().trim_matches('"')).collect();
         names.len() > 1
             && names.iter().all(|name| !name.contains(char::is_whitespace))
-            && names.iter().any(|name| LABELS.contains(&&*name.to_lowercase()))
+            && names.iter().any(|name| is_label(&name.to_lowercase()))
     })
 }
