@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 use crate::fixture;
 
 /// Correct runs differ by at most 2e-6; a wrong epsilon or GELU shows by more.
-const WITHIN: f64 = 5e-6;
+pub(crate) const WITHIN: f64 = 5e-6;
 
 fn embedder(vb: &VarBuilder<'_>, config: &EmbedderConfig, form: FeatureShape) -> Box<dyn Embedder> {
     match config {

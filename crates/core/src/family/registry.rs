@@ -2,39 +2,30 @@
 
 use std::path::Path;
 
-use super::ast::AST;
-use super::bert::BERT;
 use super::config::Config;
-use super::distilbert::DISTILBERT;
 use super::family::{Family, PretrainedConfig};
-use super::gpt2::GPT2;
-use super::honk::HONK;
-use super::resnet::{RESNET, RESNET_HF};
-use super::roberta::ROBERTA;
-use super::vit::{DEIT, DINOV2, TIMM_VIT, VIT};
-use super::wav2vec2::{HUBERT, WAV2VEC2};
-use super::whisper::WHISPER;
+use super::{audio, image, text};
 use crate::error::{Error, Result};
 use crate::files::is_there;
 use crate::weights::{CONFIG, Checkpoint, KeyMap, WeightSource, nearest, quote};
 
 /// All families. Where tensors alone decide, the first whose names they have wins.
 const FAMILIES: &[&Family] = &[
-    &BERT,
-    &ROBERTA,
-    &DISTILBERT,
-    &GPT2,
-    &VIT,
-    &DEIT,
-    &DINOV2,
-    &TIMM_VIT,
-    &RESNET_HF,
-    &RESNET,
-    &AST,
-    &WHISPER,
-    &WAV2VEC2,
-    &HUBERT,
-    &HONK,
+    &text::bert::BERT,
+    &text::roberta::ROBERTA,
+    &text::distilbert::DISTILBERT,
+    &text::gpt2::GPT2,
+    &image::vit::VIT,
+    &image::vit::DEIT,
+    &image::vit::DINOV2,
+    &image::vit::TIMM_VIT,
+    &image::resnet::RESNET_HF,
+    &image::resnet::RESNET,
+    &audio::ast::AST,
+    &audio::whisper::WHISPER,
+    &audio::wav2vec2::WAV2VEC2,
+    &audio::wav2vec2::HUBERT,
+    &audio::honk::HONK,
 ];
 
 impl PretrainedConfig {

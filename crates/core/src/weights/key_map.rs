@@ -42,10 +42,11 @@ pub enum TensorTransform {
     Same,
     /// A matrix is transposed, as in GPT-2's `Conv1D`; a vector is the same.
     Transposed,
-    /// Ours is one of three that are concatenated in the first dimension: query 0, key 1, value 2.
-    QkvSlice(u8),
+    /// Ours is one, counted from 0, of so many equal slices that are concatenated in the first
+    /// dimension: of query, key and value; of an MLP's gate and input.
+    Slice(u8, u8),
     /// The same of a matrix that is also transposed.
-    TransposedQkvSlice(u8),
+    TransposedSlice(u8, u8),
     /// Weight normalisation (Salimans and Kingma 2016): `v · g / ‖v‖` of the two tensors of these
     /// names below theirs.
     WeightNorm {
@@ -124,10 +125,10 @@ impl KeyMap {
                 (TensorTransform::Transposed, [their]) => {
                     theirs.insert(their.clone(), transposed(&value));
                 }
-                (TensorTransform::QkvSlice(i), [their]) => {
+                (TensorTransform::Slice(i, _), [their]) => {
                     slices.entry((their.clone(), 0)).or_default().insert(i, value);
                 }
-                (TensorTransform::TransposedQkvSlice(i), [their]) => {
+                (TensorTransform::TransposedSlice(i, _), [their]) => {
                     let across = i64::from(value.dim() == 2);
                     let parts = slices.entry((their.clone(), across)).or_default();
                     parts.insert(i, transposed(&value));
@@ -197,16 +198,16 @@ impl TensorTransform {
     /// # Errors
     /// If the tensors cannot be combined in this way.
     pub fn apply(self, parts: &[Tensor], shape: &[i64]) -> Result<Tensor> {
-        let slice = |x: &Tensor, i: u8| {
-            let size = x.size().first().copied().unwrap_or_default() / 3;
+        let slice = |x: &Tensor, i: u8, of: u8| {
+            let size = x.size().first().copied().unwrap_or_default() / i64::from(of.max(1));
             x.f_narrow(0, i64::from(i) * size, size)
         };
         let float = (tch::Kind::Float, tch::Device::Cpu);
         Ok(match (self, parts) {
             (Self::Same, [x]) => x.shallow_clone(),
             (Self::Transposed, [x]) => transposed(x),
-            (Self::QkvSlice(i), [x]) => slice(x, i)?,
-            (Self::TransposedQkvSlice(i), [x]) => slice(&transposed(x), i)?,
+            (Self::Slice(i, of), [x]) => slice(x, i, of)?,
+            (Self::TransposedSlice(i, of), [x]) => slice(&transposed(x), i, of)?,
             (Self::WeightNorm { dim, .. }, [g, v]) => v.f_mul(&g.f_div(&lengths(v, dim)?)?)?,
             (Self::MeanOfHeads { .. }, [a, b]) if a.dim() == 2 => Tensor::f_cat(&[a, b], 1)? / 2.,
             (Self::MeanOfHeads { .. }, [a, b]) => a.f_add(b)? / 2.,
@@ -266,7 +267,7 @@ mod tests {
         name: "test",
         prefixes: &["", "model."],
         body: &[
-            transformed("trunk.blocks.{}.q", "h.{}.qkv", TensorTransform::QkvSlice(0)),
+            transformed("trunk.blocks.{}.q", "h.{}.qkv", TensorTransform::Slice(0, 3)),
             same("trunk.stages.{}.{}.conv", "layer{+1}.{}.conv"),
             transformed(
                 "embed.conv.weight",
@@ -285,9 +286,9 @@ mod tests {
     };
 
     const BACKWARDS: &[KeyRule] = &[
-        transformed("q", "qkv", TensorTransform::TransposedQkvSlice(0)),
-        transformed("k", "qkv", TensorTransform::TransposedQkvSlice(1)),
-        transformed("v", "qkv", TensorTransform::TransposedQkvSlice(2)),
+        transformed("q", "qkv", TensorTransform::TransposedSlice(0, 3)),
+        transformed("k", "qkv", TensorTransform::TransposedSlice(1, 3)),
+        transformed("v", "qkv", TensorTransform::TransposedSlice(2, 3)),
         transformed("conv.weight", "conv", TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 }),
         transformed("two", "first", TensorTransform::MeanOfHeads { second: "second" }),
         absent("zero.bias", TensorTransform::Zeros),
@@ -320,9 +321,9 @@ mod tests {
             let parts: Vec<_> = parts.iter().map(|p| p.shallow_clone()).collect();
             transform.apply(&parts, shape).unwrap()
         };
-        assert_eq!(apply(TensorTransform::QkvSlice(1), &[&x], &[2, 2]), x.narrow(0, 2, 2));
+        assert_eq!(apply(TensorTransform::Slice(1, 3), &[&x], &[2, 2]), x.narrow(0, 2, 2));
         assert_eq!(
-            apply(TensorTransform::TransposedQkvSlice(2), &[&x.tr()], &[2, 2]),
+            apply(TensorTransform::TransposedSlice(2, 3), &[&x.tr()], &[2, 2]),
             x.narrow(0, 4, 2)
         );
         assert_eq!(apply(TensorTransform::Transposed, &[&x], &[2, 6]), x.tr());

@@ -4,18 +4,18 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::defaults;
-use super::family::{
+use crate::error::Result;
+use crate::family::defaults;
+use crate::family::family::{
     Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, count, shape,
 };
-use crate::error::Result;
 use crate::nn::{
     BlockKind, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig,
     StemNorm, StemPool, TrunkConfig,
 };
 use crate::weights::{Checkpoint, KeyMap, same};
 
-pub(super) const RESNET: Family = Family {
+pub(in crate::family) const RESNET: Family = Family {
     name: "resnet",
     key_map: DIALECT,
     // `resnet50`; but `resnetv2_50` and the like are other networks.
@@ -94,7 +94,7 @@ fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     ))
 }
 
-pub(super) const RESNET_HF: Family = Family {
+pub(in crate::family) const RESNET_HF: Family = Family {
     name: "resnet-hf",
     key_map: HF_NAMES,
     matches_config: |config| config.model_type() == Some("resnet"),

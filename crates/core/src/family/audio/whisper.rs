@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::defaults;
-use super::family::{
+use crate::family::defaults;
+use crate::family::family::{
     Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
     uncounted_heads,
 };
@@ -14,7 +14,7 @@ use crate::nn::{
 };
 use crate::weights::{KeyMap, TensorTransform, absent, same};
 
-pub(super) const WHISPER: Family = Family {
+pub(in crate::family) const WHISPER: Family = Family {
     name: "whisper",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("whisper"),

@@ -11,14 +11,14 @@ use crosstune_image::ImageSettings;
 use tch::Tensor;
 
 /// Correct runs differ by at most 3e-7; a wrong epsilon or GELU shows by more.
-const WITHIN: f64 = 5e-6;
+pub(crate) const WITHIN: f64 = 5e-6;
 
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
 }
 
 /// The largest difference between two tensors, as a share of the largest value if that is above 1.
-fn furthest(got: &Tensor, want: &Tensor) -> f64 {
+pub(crate) fn furthest(got: &Tensor, want: &Tensor) -> f64 {
     assert_eq!(got.size(), want.size());
     let largest = want.abs().max().double_value(&[]);
     (got - want).abs().max().double_value(&[]) / largest.max(1.)
@@ -26,7 +26,7 @@ fn furthest(got: &Tensor, want: &Tensor) -> f64 {
 
 /// Checks the model at `path` against what is expected in `folder`; `untaken` are the tensors that no
 /// classifier needs.
-fn check(path: &Path, folder: &str, untaken: &[&str]) {
+pub(crate) fn check(path: &Path, folder: &str, untaken: &[&str]) {
     let _grad = tch::no_grad_guard();
     let source = Pretrained::open(path).unwrap();
     let expected = Checkpoint::open(fixture(folder).join("expected.safetensors")).unwrap();
@@ -63,7 +63,7 @@ fn check(path: &Path, folder: &str, untaken: &[&str]) {
 }
 
 /// Batch norms count their batches, which nothing depends on.
-const COUNTS: &[&str] = &["num_batches_tracked"];
+pub(crate) const COUNTS: &[&str] = &["num_batches_tracked"];
 
 #[test]
 fn a_vit() {

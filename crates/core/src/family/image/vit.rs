@@ -4,13 +4,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::config::Config;
-use super::defaults;
-use super::family::{
+use crate::error::Result;
+use crate::family::config::Config;
+use crate::family::defaults;
+use crate::family::family::{
     Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, UNCOUNTED_HEADS,
     activation, count, shape, uncounted_heads,
 };
-use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, ClassTokens, EmbedderConfig, HeadConfig, LayerScale, NormPlacement,
     PatchEmbedderConfig, Pool, TransformerConfig, TrunkConfig,
@@ -19,7 +19,7 @@ use crate::weights::{
     Checkpoint, KeyMap, KeyRule, Resampling, TensorTransform, absent, same, transformed,
 };
 
-pub(super) const VIT: Family = Family {
+pub(in crate::family) const VIT: Family = Family {
     name: "vit",
     key_map: VIT_NAMES,
     matches_config: |config| config.model_type() == Some("vit"),
@@ -44,7 +44,7 @@ const VIT_HUGGING_FACE: HuggingFace = HuggingFace {
     to_config: |built| plain_fields("vit", built),
 };
 
-pub(super) const DEIT: Family = Family {
+pub(in crate::family) const DEIT: Family = Family {
     name: "deit",
     key_map: DEIT_NAMES,
     matches_config: |config| config.model_type() == Some("deit"),
@@ -80,7 +80,7 @@ const DEIT_HUGGING_FACE: HuggingFace = HuggingFace {
     to_config: |built| plain_fields("deit", built),
 };
 
-pub(super) const DINOV2: Family = Family {
+pub(in crate::family) const DINOV2: Family = Family {
     name: "dinov2",
     key_map: DINOV2_NAMES,
     matches_config: |config| config.model_type() == Some("dinov2"),
@@ -135,7 +135,7 @@ const DINOV2_HUGGING_FACE: HuggingFace = HuggingFace {
     },
 };
 
-pub(super) const TIMM_VIT: Family = Family {
+pub(in crate::family) const TIMM_VIT: Family = Family {
     name: "timm-vit",
     key_map: TIMM,
     matches_config: |config| {
@@ -156,14 +156,14 @@ pub(super) const TIMM_VIT: Family = Family {
 };
 
 /// The heads of a DeiT with a teacher.
-pub(super) const TEACHERS: KeyRule = transformed(
+pub(in crate::family) const TEACHERS: KeyRule = transformed(
     "head",
     "cls_classifier",
     TensorTransform::MeanOfHeads { second: "distillation_classifier" },
 );
 
 /// The names of ViT, DeiT and AST.
-pub(super) const BODY: &[KeyRule] = &[
+pub(in crate::family) const BODY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.attention.query"),
     same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.attention.key"),
     same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.attention.value"),
@@ -184,7 +184,7 @@ pub(super) const BODY: &[KeyRule] = &[
 ];
 
 /// The linear layers of [`BODY`] as transformers 5 has them in memory.
-pub(super) const IN_MEMORY: &[KeyRule] = &[
+pub(in crate::family) const IN_MEMORY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "layers.{}.attention.q_proj"),
     same("trunk.blocks.{}.attn.k", "layers.{}.attention.k_proj"),
     same("trunk.blocks.{}.attn.v", "layers.{}.attention.v_proj"),
@@ -194,7 +194,7 @@ pub(super) const IN_MEMORY: &[KeyRule] = &[
 ];
 
 /// Those of DINOv2; its MLP keeps its names.
-pub(super) const DINOV2_IN_MEMORY: &[KeyRule] = &[
+pub(in crate::family) const DINOV2_IN_MEMORY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.q_proj"),
     same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.k_proj"),
     same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.v_proj"),
@@ -205,9 +205,9 @@ const TIMM: KeyMap = KeyMap {
     name: "timm-vit",
     prefixes: &[""],
     body: &[
-        transformed("trunk.blocks.{}.attn.q", "blocks.{}.attn.qkv", TensorTransform::QkvSlice(0)),
-        transformed("trunk.blocks.{}.attn.k", "blocks.{}.attn.qkv", TensorTransform::QkvSlice(1)),
-        transformed("trunk.blocks.{}.attn.v", "blocks.{}.attn.qkv", TensorTransform::QkvSlice(2)),
+        transformed("trunk.blocks.{}.attn.q", "blocks.{}.attn.qkv", TensorTransform::Slice(0, 3)),
+        transformed("trunk.blocks.{}.attn.k", "blocks.{}.attn.qkv", TensorTransform::Slice(1, 3)),
+        transformed("trunk.blocks.{}.attn.v", "blocks.{}.attn.qkv", TensorTransform::Slice(2, 3)),
         same("trunk.blocks.{}.attn.out", "blocks.{}.attn.proj"),
         same("trunk.blocks.{}.norm1", "blocks.{}.norm1"),
         same("trunk.blocks.{}.norm2", "blocks.{}.norm2"),

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::defaults;
-use super::family::{
+use crate::family::defaults;
+use crate::family::family::{
     Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
     uncounted_heads,
 };
@@ -15,7 +15,7 @@ use crate::nn::{
 };
 use crate::weights::{KeyMap, TensorTransform, same, transformed};
 
-pub(super) const GPT2: Family = Family {
+pub(in crate::family) const GPT2: Family = Family {
     name: "gpt2",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("gpt2"),
@@ -63,17 +63,17 @@ const KEY_MAP: KeyMap = KeyMap {
         transformed(
             "trunk.blocks.{}.attn.q",
             "h.{}.attn.c_attn",
-            TensorTransform::TransposedQkvSlice(0),
+            TensorTransform::TransposedSlice(0, 3),
         ),
         transformed(
             "trunk.blocks.{}.attn.k",
             "h.{}.attn.c_attn",
-            TensorTransform::TransposedQkvSlice(1),
+            TensorTransform::TransposedSlice(1, 3),
         ),
         transformed(
             "trunk.blocks.{}.attn.v",
             "h.{}.attn.c_attn",
-            TensorTransform::TransposedQkvSlice(2),
+            TensorTransform::TransposedSlice(2, 3),
         ),
         transformed("trunk.blocks.{}.attn.out", "h.{}.attn.c_proj", TensorTransform::Transposed),
         same("trunk.blocks.{}.norm1", "h.{}.ln_1"),

@@ -1,14 +1,14 @@
 //! honk's keyword spotter `res8` (Tang and Lin 2018), trained on Speech Commands: a residual network
 //! over 40 bands of cepstra, published as a bare table of tensors.
 
-use super::family::{Family, PretrainedConfig, PretrainedHead, count, shape};
+use crate::family::family::{Family, PretrainedConfig, PretrainedHead, count, shape};
 use crate::nn::{
     BlockKind, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig,
     StemNorm, StemPool, TrunkConfig,
 };
 use crate::weights::{KeyMap, TensorTransform, absent, same};
 
-pub(super) const HONK: Family = Family {
+pub(in crate::family) const HONK: Family = Family {
     name: "honk",
     key_map: DIALECT,
     matches_config: |_| false,

@@ -4,19 +4,19 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::defaults;
-use super::family::{
+use crate::family::defaults;
+use crate::family::family::{
     Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
     uncounted_heads,
 };
-use super::vit::{BODY, IN_MEMORY};
+use crate::family::image::vit::{BODY, IN_MEMORY};
 use crate::nn::{
     AttentionKind, ClassTokens, EmbedderConfig, HeadConfig, NormPlacement, PatchEmbedderConfig,
     Pool, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{KeyMap, Resampling, same};
 
-pub(super) const AST: Family = Family {
+pub(in crate::family) const AST: Family = Family {
     name: "ast",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("audio-spectrogram-transformer"),

@@ -11,21 +11,21 @@ use crosstune_text::TokenEmbedder;
 use tch::{Device, Kind, Tensor, nn::VarStore};
 
 /// Correct runs differ by at most 2e-6; a wrong epsilon or GELU shows by more.
-const WITHIN: f64 = 5e-6;
+pub(crate) const WITHIN: f64 = 5e-6;
 
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
 }
 
 /// The largest difference between two tensors, at places that hold data.
-fn furthest(got: &Tensor, want: &Tensor, mask: &Tensor) -> f64 {
+pub(crate) fn furthest(got: &Tensor, want: &Tensor, mask: &Tensor) -> f64 {
     assert_eq!(got.size(), want.size());
     let difference = (got - want).abs();
     let mask = if difference.dim() == 3 { mask.unsqueeze(-1) } else { mask.ones_like().any() };
     (difference * mask).max().double_value(&[])
 }
 
-fn check(name: &str) {
+pub(crate) fn check(name: &str) {
     let _grad = tch::no_grad_guard();
     let pretrained = Pretrained::open(fixture(name)).unwrap();
     let expected = Checkpoint::open(fixture(name).join("expected.safetensors")).unwrap();

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::defaults;
-use super::family::{
+use crate::family::defaults;
+use crate::family::family::{
     Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
     uncounted_heads,
 };
@@ -15,7 +15,7 @@ use crate::nn::{
 };
 use crate::weights::{KeyMap, same};
 
-pub(super) const DISTILBERT: Family = Family {
+pub(in crate::family) const DISTILBERT: Family = Family {
     name: "distilbert",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("distilbert"),

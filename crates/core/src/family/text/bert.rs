@@ -4,20 +4,20 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::config::Config;
-use super::defaults;
-use super::family::{
+use crate::error::Result;
+use crate::family::config::Config;
+use crate::family::defaults;
+use crate::family::family::{
     Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
     uncounted_heads,
 };
-use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TokenEmbedderConfig, TransformerConfig, TrunkConfig,
 };
 use crate::weights::{KeyMap, KeyRule, same};
 
-pub(super) const BERT: Family = Family {
+pub(in crate::family) const BERT: Family = Family {
     name: "bert",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("bert"),
@@ -52,7 +52,7 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
 };
 
 /// The fields of `BertConfig` and `RobertaConfig`, with the embedder that they tell of.
-pub(super) fn fields<'b>(
+pub(in crate::family) fn fields<'b>(
     model_type: &str,
     built: Built<'b>,
 ) -> Option<(Value, &'b TokenEmbedderConfig)> {
@@ -70,7 +70,7 @@ pub(super) fn fields<'b>(
 }
 
 /// The names inside `BertModel` and `RobertaModel`.
-pub(super) const BODY: &[KeyRule] = &[
+pub(in crate::family) const BODY: &[KeyRule] = &[
     same("trunk.blocks.{}.attn.q", "encoder.layer.{}.attention.self.query"),
     same("trunk.blocks.{}.attn.k", "encoder.layer.{}.attention.self.key"),
     same("trunk.blocks.{}.attn.v", "encoder.layer.{}.attention.self.value"),
@@ -87,7 +87,7 @@ pub(super) const BODY: &[KeyRule] = &[
 
 /// `BertConfig`, with the defaults that transformers leaves out of the file.
 #[derive(Deserialize)]
-pub(super) struct BertConfig {
+pub(in crate::family) struct BertConfig {
     hidden_size: i64,
     num_hidden_layers: usize,
     num_attention_heads: i64,
@@ -115,7 +115,7 @@ fn absolute() -> String {
 }
 
 impl BertConfig {
-    pub(super) fn read(config: &Config) -> Result<Self> {
+    pub(in crate::family) fn read(config: &Config) -> Result<Self> {
         let read = Self { gelu: config.gelu("hidden_act")?, ..config.parse()? };
         if read.position_embedding_type != "absolute" {
             let found = read.position_embedding_type;
@@ -126,7 +126,7 @@ impl BertConfig {
     }
 
     /// A model of this configuration whose first token has the row `first_position`.
-    pub(super) fn family(
+    pub(in crate::family) fn family(
         self,
         name: &str,
         first_position: i64,

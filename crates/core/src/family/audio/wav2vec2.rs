@@ -3,19 +3,19 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::config::Config;
-use super::defaults;
-use super::family::{
+use crate::error::Result;
+use crate::family::config::Config;
+use crate::family::defaults;
+use crate::family::family::{
     Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, activation,
 };
-use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, Dense, EmbedderConfig, HeadConfig, NormPlacement, Pool,
     TransformerConfig, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 use crate::weights::{KeyMap, KeyRule, TensorTransform, same, transformed};
 
-pub(super) const WAV2VEC2: Family = Family {
+pub(in crate::family) const WAV2VEC2: Family = Family {
     name: "wav2vec2",
     key_map: WAV2VEC2_NAMES,
     matches_config: |config| config.model_type() == Some("wav2vec2"),
@@ -27,7 +27,7 @@ pub(super) const WAV2VEC2: Family = Family {
 const WAV2VEC2_NAMES: KeyMap =
     KeyMap { name: "wav2vec2", prefixes: &["wav2vec2.", ""], body: BODY, head: HEAD };
 
-pub(super) const HUBERT: Family = Family {
+pub(in crate::family) const HUBERT: Family = Family {
     name: "hubert",
     key_map: HUBERT_NAMES,
     matches_config: |config| config.model_type() == Some("hubert"),

@@ -4,11 +4,11 @@
 use serde_json::json;
 
 use super::bert::{BODY, BertConfig, fields};
-use super::family::{Class, Family, HeadKind, HuggingFace, uncounted_heads};
+use crate::family::family::{Class, Family, HeadKind, HuggingFace, uncounted_heads};
 use crate::nn::{Activation, Pool};
 use crate::weights::{KeyMap, same};
 
-pub(super) const ROBERTA: Family = Family {
+pub(in crate::family) const ROBERTA: Family = Family {
     name: "roberta",
     key_map: KEY_MAP,
     matches_config: |config| {
