@@ -10,8 +10,10 @@ mod own;
 mod pretrained;
 pub mod publish;
 mod registry;
+mod table;
 mod text;
 
 pub use family::{PretrainedConfig, PretrainedHead};
 pub use pretrained::Pretrained;
 pub use publish::Published;
+pub use table::families;

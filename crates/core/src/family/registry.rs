@@ -9,8 +9,15 @@ use crate::error::{Error, Result};
 use crate::files::is_there;
 use crate::weights::{CONFIG, Checkpoint, KeyMap, WeightSource, nearest, quote};
 
+/// A list of families by the room that each stands in: the modality that it was trained on.
+macro_rules! by_room {
+    ($(&$room:ident $(:: $rest:ident)+,)*) => {
+        &[$((stringify!($room), &$room $(:: $rest)+)),*]
+    };
+}
+
 /// All families. Where tensors alone decide, the first whose names they have wins.
-const FAMILIES: &[&Family] = &[
+const FAMILIES: &[(&str, &Family)] = by_room![
     &text::bert::BERT,
     &text::roberta::ROBERTA,
     &text::distilbert::DISTILBERT,
@@ -45,8 +52,8 @@ impl PretrainedConfig {
         name: Option<&str>,
     ) -> Result<Self> {
         let unknown = |path: &Path, problem| Error::Family { path: path.into(), problem };
-        let names = || FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
-        let says = config.as_ref().and_then(|c| FAMILIES.iter().find(|f| (f.matches_config)(c)));
+        let names = || Family::all().map(|f| f.name).collect::<Vec<_>>().join(", ");
+        let says = config.as_ref().and_then(|c| Family::all().find(|f| (f.matches_config)(c)));
         if let Some(name) = name {
             let problem = || format!("{name:?} is not known; the known families are {}", names());
             let found = Family::named(name).ok_or_else(|| Error::setting("--family", problem()))?;
@@ -102,8 +109,17 @@ impl PretrainedConfig {
 }
 
 impl Family {
+    /// All families, each with the modality that it was trained on.
+    pub(super) fn by_modality() -> impl Iterator<Item = (&'static str, &'static Self)> {
+        FAMILIES.iter().copied()
+    }
+
+    fn all() -> impl Iterator<Item = &'static Self> {
+        Self::by_modality().map(|(_, family)| family)
+    }
+
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        FAMILIES.iter().copied().find(|family| family.name == name)
+        Self::all().find(|family| family.name == name)
     }
 
     /// The family whose names the tensors have, behind as short a wrapper as can be: of several, the
@@ -114,8 +130,8 @@ impl Family {
             Ok(prefix) => Some(prefix?.wrapper.len()),
             Err([first, _]) => Some(first.len()),
         };
-        let found = FAMILIES.iter().copied();
-        found.filter_map(|f| Some((wrapped(&f)?, f))).min_by_key(|(len, _)| *len).map(|(_, f)| f)
+        let found = Self::all().filter_map(|f| Some((wrapped(&f)?, f)));
+        found.min_by_key(|(len, _)| *len).map(|(_, f)| f)
     }
 
     /// A model of this family by its tensors; `beside` tells what they do not, a `config.json` that
@@ -159,7 +175,7 @@ fn found_names(checkpoint: &Checkpoint) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let probes = FAMILIES.iter().filter_map(|f| Some((f.name, f.key_map.probe()?)));
+    let probes = Family::all().filter_map(|f| Some((f.name, f.key_map.probe()?)));
     let near = probes.filter_map(|(family, probe)| {
         let probe = format!("{probe}.weight");
         let compared = names.iter().copied().take(COMPARED);
