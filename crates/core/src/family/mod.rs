@@ -12,8 +12,9 @@ pub mod publish;
 mod registry;
 mod table;
 mod text;
+mod unknown;
 
 pub use family::{PretrainedConfig, PretrainedHead};
-pub use pretrained::Pretrained;
+pub use pretrained::{Pretrained, SourceOptions};
 pub use publish::Published;
 pub use table::families;
