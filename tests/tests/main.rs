@@ -1,5 +1,6 @@
 //! The binaries and crates end to end, as a person uses them.
 
+mod adapters;
 mod bounded;
 mod check;
 mod company;

@@ -45,7 +45,7 @@ pub mod transfer;
 
 pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplicates};
 pub use error::{BadSample, BoxError, Error, Location, Result};
-pub use family::{Pretrained, PretrainedConfig, PretrainedHead};
+pub use family::{Pretrained, PretrainedConfig, PretrainedHead, SourceOptions, families};
 pub use libtorch::MatmulPrecision;
 pub use loader::{
     Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
@@ -78,8 +78,8 @@ pub use transfer::{
 #[cfg(feature = "hub")]
 pub use weights::hub;
 pub use weights::{
-    Checkpoint, Entry, Format, Fresh, KeyMap, LoadReport, Lora, Origin, Resampling, Reshaped,
-    TensorTransform, VarBuilder, WeightSource, checkpoint,
+    Adapter, Checkpoint, Entry, Format, Fresh, KeyMap, LoadReport, Lora, Naming, Origin,
+    Resampling, Reshaped, TensorTransform, VarBuilder, WeightSource, adapter, checkpoint,
 };
 
 /// Where tensors are stored, from tch.

@@ -40,6 +40,8 @@ pub struct PretrainedHead {
 /// One family: how its checkpoints are recognised and read.
 pub(super) struct Family {
     pub(super) name: &'static str,
+    /// The models that it reads and, in brackets, whose files of them: `BERT, MiniLM (transformers)`.
+    pub(super) reads: &'static str,
     pub(super) key_map: KeyMap,
     /// Whether a `config.json` is of this family.
     pub(super) matches_config: fn(&Config) -> bool,

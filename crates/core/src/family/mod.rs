@@ -10,8 +10,11 @@ mod own;
 mod pretrained;
 pub mod publish;
 mod registry;
+mod table;
 mod text;
+mod unknown;
 
 pub use family::{PretrainedConfig, PretrainedHead};
-pub use pretrained::Pretrained;
+pub use pretrained::{Pretrained, SourceOptions};
 pub use publish::Published;
+pub use table::families;

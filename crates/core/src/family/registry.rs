@@ -4,13 +4,20 @@ use std::path::Path;
 
 use super::config::Config;
 use super::family::{Family, PretrainedConfig};
-use super::{audio, image, text};
+use super::{audio, image, text, unknown};
 use crate::error::{Error, Result};
 use crate::files::is_there;
-use crate::weights::{CONFIG, Checkpoint, KeyMap, WeightSource, nearest, quote};
+use crate::weights::{CONFIG, Checkpoint, KeyMap, WeightSource};
+
+/// A list of families by the room that each stands in: the modality that it was trained on.
+macro_rules! by_room {
+    ($(&$room:ident $(:: $rest:ident)+,)*) => {
+        &[$((stringify!($room), &$room $(:: $rest)+)),*]
+    };
+}
 
 /// All families. Where tensors alone decide, the first whose names they have wins.
-const FAMILIES: &[&Family] = &[
+const FAMILIES: &[(&str, &Family)] = by_room![
     &text::bert::BERT,
     &text::roberta::ROBERTA,
     &text::distilbert::DISTILBERT,
@@ -44,11 +51,12 @@ impl PretrainedConfig {
         config: Option<Config>,
         name: Option<&str>,
     ) -> Result<Self> {
-        let unknown = |path: &Path, problem| Error::Family { path: path.into(), problem };
-        let names = || FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
-        let says = config.as_ref().and_then(|c| FAMILIES.iter().find(|f| (f.matches_config)(c)));
+        let unknown = |path: &Path, problem| Err(Error::Family { path: path.into(), problem });
+        let config = config.map(|config| config.with_model_type(|config| of(config).is_some()));
+        let says =
+            config.as_ref().and_then(|config| of(config).or_else(|| Family::by_class(config)));
         if let Some(name) = name {
-            let problem = || format!("{name:?} is not known; the known families are {}", names());
+            let problem = || unknown::name(name);
             let found = Family::named(name).ok_or_else(|| Error::setting("--family", problem()))?;
             return match (config, says) {
                 (Some(config), Some(_)) if (found.matches_config)(&config) => {
@@ -63,34 +71,19 @@ impl PretrainedConfig {
                 (config, _) => found.infer(checkpoint, config.as_ref()),
             };
         }
-        if let (Some(config), Some(family)) = (&config, says) {
-            return (family.from_config)(config, checkpoint);
+        match (&config, says) {
+            (Some(config), Some(family)) => return (family.from_config)(config, checkpoint),
+            (Some(config), None)
+                if config.names_a_kind() || checkpoint.entries().next().is_none() =>
+            {
+                return unknown(config.path(), unknown::config(config, checkpoint));
+            }
+            _ => {}
         }
-        if let Some(config) = config
-            .as_ref()
-            .filter(|config| config.names_a_kind() || checkpoint.entries().next().is_none())
-        {
-            let problem = format!(
-                "{}; the known families are {}; --family names one",
-                config.says(),
-                names()
-            );
-            return Err(unknown(config.path(), problem));
+        match Family::by_names(checkpoint) {
+            Some(family) => family.infer(checkpoint, config.as_ref()),
+            None => unknown(checkpoint.path(), unknown::tensors(checkpoint, config.as_ref())),
         }
-        if let Some(family) = Family::by_names(checkpoint) {
-            return family.infer(checkpoint, config.as_ref());
-        }
-        let beside = match config {
-            Some(config) => format!("in the {CONFIG} beside it, {}", config.says()),
-            None => format!("there is no {CONFIG} beside it"),
-        };
-        let problem = format!(
-            "the names of its tensors are of no known family: {}, and {beside}; the known families \
-             are {}",
-            found_names(checkpoint),
-            names()
-        );
-        Err(unknown(checkpoint.path(), problem))
     }
 
     pub(super) fn key_map(&self) -> Result<KeyMap> {
@@ -99,23 +92,56 @@ impl PretrainedConfig {
         })?;
         Ok(found.key_map)
     }
+
+    /// The names that the model's modules may have: as transformers 5 has them in memory, and as they
+    /// are saved.
+    pub(super) fn key_maps(&self) -> Result<Vec<KeyMap>> {
+        let saved = self.key_map()?;
+        let library = Family::named(&self.name).and_then(|family| family.hugging_face);
+        let names = library.map(|library| [library.in_memory, library.key_map.body]);
+        let others = names.into_iter().flatten().map(|body| KeyMap { body, ..saved });
+        Ok(others.chain([saved]).collect())
+    }
+}
+
+/// The family that a `config.json` names.
+fn of(config: &Config) -> Option<&'static Family> {
+    Family::all().find(|family| (family.matches_config)(config))
 }
 
 impl Family {
+    /// All families, each with the modality that it was trained on.
+    pub(super) fn by_modality() -> impl Iterator<Item = (&'static str, &'static Self)> {
+        FAMILIES.iter().copied()
+    }
+
+    pub(super) fn all() -> impl Iterator<Item = &'static Self> {
+        Self::by_modality().map(|(_, family)| family)
+    }
+
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        FAMILIES.iter().copied().find(|family| family.name == name)
+        Self::all().find(|family| family.name == name)
+    }
+
+    /// The family whose class of transformers saved a model without saying its `model_type`.
+    fn by_class(config: &Config) -> Option<&'static Self> {
+        let saved = |family: &&Self| {
+            let library = family.hugging_face.iter();
+            library.flat_map(|library| library.classes).any(|class| config.saved_by(class.name))
+        };
+        Self::all().find(saved).filter(|_| !config.names_a_kind())
     }
 
     /// The family whose names the tensors have, behind as short a wrapper as can be: of several, the
     /// first.
-    fn by_names(checkpoint: &Checkpoint) -> Option<&'static Self> {
+    pub(super) fn by_names(checkpoint: &Checkpoint) -> Option<&'static Self> {
         let names = || checkpoint.entries().map(|(name, _)| name);
         let wrapped = |family: &&Self| match family.key_map.prefix(names()) {
             Ok(prefix) => Some(prefix?.wrapper.len()),
             Err([first, _]) => Some(first.len()),
         };
-        let found = FAMILIES.iter().copied();
-        found.filter_map(|f| Some((wrapped(&f)?, f))).min_by_key(|(len, _)| *len).map(|(_, f)| f)
+        let found = Self::all().filter_map(|f| Some((wrapped(&f)?, f)));
+        found.min_by_key(|(len, _)| *len).map(|(_, f)| f)
     }
 
     /// A model of this family by its tensors; `beside` tells what they do not, a `config.json` that
@@ -143,35 +169,5 @@ impl Family {
                 ),
             }),
         }
-    }
-}
-
-/// Some names of a checkpoint's tensors, and the family that has the most similar one.
-fn found_names(checkpoint: &Checkpoint) -> String {
-    // As many are looked at: the comparison takes time, and blocks are alike.
-    const COMPARED: usize = 1000;
-    let names: Vec<&str> = checkpoint.entries().map(|(name, _)| name).collect();
-    let count = names.len();
-    let some = [0, count / 2, count.saturating_sub(1)].map(|at| names.get(at).copied());
-    let mut some: Vec<_> = some.into_iter().flatten().map(quote).collect();
-    some.dedup();
-    let more = match count - some.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let probes = FAMILIES.iter().filter_map(|f| Some((f.name, f.key_map.probe()?)));
-    let near = probes.filter_map(|(family, probe)| {
-        let probe = format!("{probe}.weight");
-        let compared = names.iter().copied().take(COMPARED);
-        let (distance, _) = nearest(&probe, compared)?;
-        // A short name is soon similar to any other.
-        (4 * distance <= probe.len()).then(|| (1000 * distance / probe.len(), family, probe))
-    });
-    let near = near.min().map(|(_, family, probe)| {
-        format!(" (the nearest family is {family}, which has `{probe}`)")
-    });
-    match count {
-        0 => "there are none".into(),
-        _ => format!("{}{more}{}", some.join(", "), near.unwrap_or_default()),
     }
 }

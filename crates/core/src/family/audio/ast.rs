@@ -18,6 +18,7 @@ use crate::weights::{KeyMap, Resampling, same};
 
 pub(in crate::family) const AST: Family = Family {
     name: "ast",
+    reads: "AST (transformers)",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("audio-spectrogram-transformer"),
     from_config: |config, _| {

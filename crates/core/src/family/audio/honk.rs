@@ -10,6 +10,7 @@ use crate::weights::{KeyMap, TensorTransform, absent, same};
 
 pub(in crate::family) const HONK: Family = Family {
     name: "honk",
+    reads: "honk's `res8`",
     key_map: DIALECT,
     matches_config: |_| false,
     from_config: |_, checkpoint| HONK.infer(checkpoint, None),

@@ -17,6 +17,7 @@ use crate::weights::{KeyMap, KeyRule, TensorTransform, same, transformed};
 
 pub(in crate::family) const WAV2VEC2: Family = Family {
     name: "wav2vec2",
+    reads: "wav2vec 2.0 (transformers)",
     key_map: WAV2VEC2_NAMES,
     matches_config: |config| config.model_type() == Some("wav2vec2"),
     from_config: |config, _| read(config, "wav2vec2"),
@@ -29,6 +30,7 @@ const WAV2VEC2_NAMES: KeyMap =
 
 pub(in crate::family) const HUBERT: Family = Family {
     name: "hubert",
+    reads: "HuBERT (transformers)",
     key_map: HUBERT_NAMES,
     matches_config: |config| config.model_type() == Some("hubert"),
     from_config: |config, _| read(config, "hubert"),

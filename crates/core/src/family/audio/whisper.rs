@@ -16,6 +16,7 @@ use crate::weights::{KeyMap, TensorTransform, absent, same};
 
 pub(in crate::family) const WHISPER: Family = Family {
     name: "whisper",
+    reads: "Whisper's encoder (transformers)",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("whisper"),
     from_config: |config, _| {

@@ -17,6 +17,7 @@ use crate::weights::{Checkpoint, KeyMap, same};
 
 pub(in crate::family) const RESNET: Family = Family {
     name: "resnet",
+    reads: "ResNet (torchvision, timm, the small ones for CIFAR)",
     key_map: DIALECT,
     // `resnet50`; but `resnetv2_50` and the like are other networks.
     matches_config: |config| {
@@ -96,6 +97,7 @@ fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
 
 pub(in crate::family) const RESNET_HF: Family = Family {
     name: "resnet-hf",
+    reads: "ResNet (transformers)",
     key_map: HF_NAMES,
     matches_config: |config| config.model_type() == Some("resnet"),
     from_config: |config, _| {

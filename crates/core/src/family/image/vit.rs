@@ -21,6 +21,7 @@ use crate::weights::{
 
 pub(in crate::family) const VIT: Family = Family {
     name: "vit",
+    reads: "ViT (transformers)",
     key_map: VIT_NAMES,
     matches_config: |config| config.model_type() == Some("vit"),
     from_config: |config, _| {
@@ -46,6 +47,7 @@ const VIT_HUGGING_FACE: HuggingFace = HuggingFace {
 
 pub(in crate::family) const DEIT: Family = Family {
     name: "deit",
+    reads: "DeiT, with or without a teacher (transformers)",
     key_map: DEIT_NAMES,
     matches_config: |config| config.model_type() == Some("deit"),
     from_config: |config, _| {
@@ -82,6 +84,7 @@ const DEIT_HUGGING_FACE: HuggingFace = HuggingFace {
 
 pub(in crate::family) const DINOV2: Family = Family {
     name: "dinov2",
+    reads: "DINOv2 (transformers)",
     key_map: DINOV2_NAMES,
     matches_config: |config| config.model_type() == Some("dinov2"),
     from_config: |config, _| {
@@ -137,6 +140,7 @@ const DINOV2_HUGGING_FACE: HuggingFace = HuggingFace {
 
 pub(in crate::family) const TIMM_VIT: Family = Family {
     name: "timm-vit",
+    reads: "ViT (timm)",
     key_map: TIMM,
     matches_config: |config| {
         config.architecture().is_some_and(|a| a.starts_with("vit_") || a.starts_with("deit_"))

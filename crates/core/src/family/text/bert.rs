@@ -19,6 +19,7 @@ use crate::weights::{KeyMap, KeyRule, same};
 
 pub(in crate::family) const BERT: Family = Family {
     name: "bert",
+    reads: "BERT, MiniLM (transformers)",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("bert"),
     from_config: |config, _| {

@@ -17,6 +17,7 @@ use crate::weights::{KeyMap, same};
 
 pub(in crate::family) const DISTILBERT: Family = Family {
     name: "distilbert",
+    reads: "DistilBERT (transformers)",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("distilbert"),
     from_config: |config, _| {

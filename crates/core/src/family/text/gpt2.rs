@@ -17,6 +17,7 @@ use crate::weights::{KeyMap, TensorTransform, same, transformed};
 
 pub(in crate::family) const GPT2: Family = Family {
     name: "gpt2",
+    reads: "GPT-2 (transformers)",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("gpt2"),
     from_config: |config, _| {

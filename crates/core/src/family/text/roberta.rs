@@ -10,6 +10,7 @@ use crate::weights::{KeyMap, same};
 
 pub(in crate::family) const ROBERTA: Family = Family {
     name: "roberta",
+    reads: "RoBERTa, XLM-R, CamemBERT (transformers)",
     key_map: KEY_MAP,
     matches_config: |config| {
         matches!(config.model_type(), Some("roberta" | "xlm-roberta" | "camembert"))

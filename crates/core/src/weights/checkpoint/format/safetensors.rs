@@ -65,5 +65,5 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
     if let Some(pair) = ranges.windows(2).find(|pair| pair[0].1 > pair[1].0) {
         return Err(whole(format!("tensors overlap at {:?} and {:?}", pair[0], pair[1])));
     }
-    Ok(Contents { format: Format::Safetensors, tensors, skipped })
+    Ok(Contents { format: Format::Safetensors, tensors, skipped, chosen: None })
 }
