@@ -53,13 +53,13 @@ pub use loader::{
 pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
-    Activation, AttentionKind, Batch, BatchNormStats, Bias, BlockKind, ClassTokens, Classifier,
-    CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder,
-    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement,
-    PatchEmbedderConfig, Pool, Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage,
-    StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
-    Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
-    dropout,
+    Activation, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind, ClassTokens,
+    Classifier, ConvNet, ConvNetConfig, CutPoint, Dense, Embedder, EmbedderConfig, Encoder, End,
+    FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig,
+    LayerScale, NormConfig, NormKind, NormPlacement, Padding, PatchEmbedderConfig, Pool, Positions,
+    Sequence, Shortcut, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
+    TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig,
+    WaveformNorm, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

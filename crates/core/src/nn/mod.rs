@@ -15,20 +15,21 @@ pub use attention::AttentionKind;
 pub use classifier::Classifier;
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PositionedNorm, StemConfig, StemEmbedder, StemNorm, StemPool,
-    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    PatchEmbedderConfig, PositionedNorm, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
+    TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence};
 pub use head::{Bias, Dense, Head, HeadConfig};
 pub use layers::{
-    Activation, BatchNorm2d, BatchNormStats, Conv2d, LayerNorm, Linear, NormPlacement, dropout,
+    Activation, BatchNorm2d, BatchNormStats, Conv2d, ConvConfig, ConvNorm, LayerNorm, Linear,
+    MapNorm, NormConfig, NormKind, NormPlacement, Padding, dropout,
 };
 pub use pool::Pool;
 pub use position::Positions;
 pub use trunk::{
-    BlockKind, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig,
-    Trunk, TrunkConfig,
+    Before, BlockKind, ConvNet, ConvNetConfig, End, LayerScale, Shortcut, Stage, Transformer,
+    TransformerConfig, Trunk, TrunkConfig,
 };
 
 pub(crate) use features::masked_mean;

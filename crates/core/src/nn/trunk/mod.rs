@@ -1,9 +1,9 @@
 //! Trunks: the pretrained body of a model, which knows no modality.
 
-mod resnet;
+mod convnet;
 mod transformer;
 mod trunk;
 
-pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stage};
+pub use convnet::{Before, BlockKind, ConvNet, ConvNetConfig, End, Shortcut, Stage};
 pub use transformer::{LayerScale, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};
