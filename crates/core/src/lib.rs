@@ -57,7 +57,7 @@ pub use nn::{
     Classifier, ConvNet, ConvNetConfig, CutPoint, Dense, Embedder, EmbedderConfig, Encoder, End,
     FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig,
     LayerScale, NormConfig, NormKind, NormPlacement, Padding, PatchEmbedderConfig, Pool, Positions,
-    Sequence, Shortcut, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
+    Sequence, Shortcut, Squeeze, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
     TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig,
     WaveformNorm, dropout,
 };

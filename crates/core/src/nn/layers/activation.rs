@@ -19,6 +19,10 @@ pub enum Activation {
     Gelu,
     /// GELU by the approximation with `tanh`.
     GeluTanh,
+    /// `x σ(x)` (Ramachandran et al. 2017), also called swish.
+    Silu,
+    /// `1 / (1 + exp(-x))`: the gates of squeeze-and-excite.
+    Sigmoid,
 }
 
 impl Activation {
@@ -30,6 +34,8 @@ impl Activation {
             Self::Tanh => x.tanh(),
             Self::Gelu => x.gelu("none"),
             Self::GeluTanh => x.gelu("tanh"),
+            Self::Silu => x.silu(),
+            Self::Sigmoid => x.sigmoid(),
         }
     }
 

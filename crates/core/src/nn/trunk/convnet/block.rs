@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::config::{BlockKind, BlockShape};
+use super::dense::DenseBlock;
 use super::residual::{KeywordBlock, ResidualBlock};
 use crate::error::Result;
 use crate::nn::layers::BatchNormStats;
@@ -13,6 +14,7 @@ use crate::weights::VarBuilder;
 pub(super) enum Block {
     Residual(ResidualBlock),
     Keyword(KeywordBlock),
+    Dense(DenseBlock),
 }
 
 impl Block {
@@ -22,6 +24,7 @@ impl Block {
                 Self::Residual(ResidualBlock::new(vb, shape)?)
             }
             BlockKind::Keyword => Self::Keyword(KeywordBlock::new(vb, shape)?),
+            BlockKind::Dense => Self::Dense(DenseBlock::new(vb, shape)?),
         })
     }
 
@@ -31,6 +34,7 @@ impl Block {
         match self {
             Self::Residual(block) => block.forward(x, train),
             Self::Keyword(block) => block.forward(x, carried, train),
+            Self::Dense(block) => block.forward(x, train),
         }
     }
 
@@ -38,6 +42,7 @@ impl Block {
         match self {
             Self::Residual(block) => block.set_batch_norm_stats(statistics),
             Self::Keyword(block) => block.set_batch_norm_stats(statistics),
+            Self::Dense(block) => block.set_batch_norm_stats(statistics),
         }
     }
 }

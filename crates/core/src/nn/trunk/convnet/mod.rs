@@ -3,8 +3,10 @@
 mod block;
 mod config;
 mod convnet;
+mod dense;
+mod gate;
 mod residual;
 mod stage;
 
-pub use config::{Before, BlockKind, ConvNetConfig, End, Shortcut, Stage};
+pub use config::{Before, BlockKind, ConvNetConfig, End, Shortcut, Squeeze, Stage};
 pub use convnet::ConvNet;
