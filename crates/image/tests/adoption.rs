@@ -237,7 +237,7 @@ fn models_of_sound_meet_pictures_with_a_fresh_embedder() {
     };
     for (source, whole) in [(audio("tiny-ast"), false), (audio("tiny-honk/res8.pt"), true)] {
         assert_eq!(ImageSettings::default().adopt(&source).unwrap(), Origin::Fresh);
-        let planes = matches!(source.config().trunk, TrunkConfig::ResNet(_));
+        let planes = matches!(source.config().trunk, TrunkConfig::ConvNet(_));
         assert_eq!(planes, whole);
         let (model, settings) = trains_and_opens(&source, ImageOptions::default());
         assert_eq!(settings.geometry().size, 36, "as the pictures are");

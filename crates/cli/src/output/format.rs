@@ -58,7 +58,7 @@ pub(crate) fn shape(trunk: &TrunkConfig) -> String {
         TrunkConfig::Transformer(t) => {
             format!("{} blocks of width {}, {} heads, mlp {}", t.depth, t.width, t.heads, t.mlp)
         }
-        TrunkConfig::ResNet(r) => {
+        TrunkConfig::ConvNet(r) => {
             let stages: Vec<_> =
                 r.stages.iter().map(|s| format!("{} × {}", s.blocks, s.width)).collect();
             format!("residual blocks of {} channels", stages.join(", "))

@@ -149,6 +149,7 @@ pub(super) fn activation(activation: Activation) -> &'static str {
         Activation::GeluTanh => "gelu_new",
         Activation::QuickGelu => "quick_gelu",
         Activation::Silu => "silu",
+        Activation::Sigmoid => "sigmoid",
     }
 }
 

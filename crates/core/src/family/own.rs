@@ -66,7 +66,7 @@ impl PretrainedConfig {
 
     /// What a person designed: `{"trunk": {"transformer": {"width": 128, "depth": 4}}}`, or a `resnet`
     /// of `in_channels` and `stages`; the fields are those of [`TransformerConfig`] and
-    /// [`ResNetConfig`](crate::nn::ResNetConfig). `None`: the file has no `trunk`.
+    /// [`ConvNetConfig`](crate::nn::ConvNetConfig). `None`: the file has no `trunk`.
     ///
     /// # Errors
     /// If a field is missing, unknown or of another type.
@@ -92,8 +92,10 @@ impl PretrainedConfig {
             Some((kind, given)) if kind == "resnet" => {
                 let usual = json!({
                     "in_channels": null, "stages": null, "block": "basic", "shortcut": "projected",
+                    "norm": "batch", "norm_placement": "post", "standardise": null, "squeeze": null,
+                    "activation": "relu", "padding": "half", "end": "without",
                 });
-                TrunkConfig::ResNet(completed(config, given, usual)?)
+                TrunkConfig::ConvNet(completed(config, given, usual)?)
             }
             _ => {
                 let problem = "trunk: expected one of {\"transformer\": …} and {\"resnet\": …}";

@@ -16,23 +16,25 @@ pub use attention::{AttentionBiases, AttentionKind, QkNorm};
 pub use classifier::Classifier;
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PositionTable, PositionedNorm, StemConfig, StemEmbedder, StemNorm,
-    StemPool, TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    PatchEmbedderConfig, PositionTable, PositionedNorm, StemConfig, StemEmbedder, StemPool,
+    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
 pub use head::{Dense, Head, HeadConfig};
 pub use layers::{
-    Activation, BatchNorm2d, BatchNormStats, Bias, Conv2d, LayerNorm, Linear, Norm, NormKind,
-    NormPlacement, dropout,
+    Activation, BatchNorm2d, BatchNormStats, Bias, Conv2d, ConvConfig, ConvNorm, LayerNorm, Linear,
+    MapNorm, MapNormKind, Norm, NormConfig, NormKind, NormPlacement, Padding, SqueezeExcite,
+    dropout,
 };
 pub use pool::Pool;
 pub use position::{
     BucketConfig, PositionConfig, Positions, RotaryConfig, RotaryPairing, RotaryScaling,
 };
 pub use trunk::{
-    BlockKind, FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, ResNet, ResNetConfig,
-    Shortcut, Stage, Transformer, TransformerConfig, Trunk, TrunkConfig,
+    Before, BlockKind, ConvNet, ConvNetConfig, End, FinalNorm, FirstNorm, LayerScale,
+    LocalAttention, MlpKind, Shortcut, Squeeze, Stage, Transformer, TransformerConfig, Trunk,
+    TrunkConfig,
 };
 
 pub(crate) use features::masked_mean;

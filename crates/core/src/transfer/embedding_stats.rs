@@ -17,8 +17,8 @@ use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::masked_mean;
 use crate::nn::{
-    Batch, EmbedderConfig, Encoder, FeatureShape, Features, NormKind, NormPlacement,
-    PatchEmbedderConfig, PositionTable, Sequence, StemConfig, StemNorm, TokenEmbedderConfig,
+    Activation, Batch, EmbedderConfig, Encoder, FeatureShape, Features, MapNormKind, NormKind,
+    NormPlacement, PatchEmbedderConfig, PositionTable, Sequence, TokenEmbedderConfig,
 };
 use crate::random::Rng;
 use crate::weights::{LoadReport, WeightSource, lora};
@@ -81,7 +81,11 @@ impl EmbeddingStats {
         match &family.embedder {
             EmbedderConfig::Tokens(c) => of_tokens(source, c, width),
             EmbedderConfig::Patches(c) => of_patches(source, c, width),
-            EmbedderConfig::Stem(StemConfig { norm: StemNorm::Batch, .. }) => of_norm(Output::Relu),
+            EmbedderConfig::Stem(c)
+                if (c.norm.kind, c.activation) == (MapNormKind::Batch, Activation::Relu) =>
+            {
+                of_norm(Output::Relu)
+            }
             // Ours end in a norm, too, as far as they make sequences.
             EmbedderConfig::FromModality
                 if matches!(family.trunk.accepts(), FeatureShape::Sequence { .. }) =>

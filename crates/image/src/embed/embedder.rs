@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Embedder, EmbedderConfig, Error, FeatureShape, PatchEmbedderConfig, Pretrained, Result,
-    StemConfig, StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder, VarBuilder,
+    StemConfig, StemEmbedder, StemPool, TokenPatchEmbedder, VarBuilder,
 };
 
 use super::patches::PatchEmbedder;
@@ -176,12 +176,6 @@ fn stem(from: &StemConfig, geometry: &Geometry) -> StemConfig {
 fn fresh_stem(geometry: &Geometry, out_channels: i64) -> StemConfig {
     let (stride, pool) =
         if geometry.size <= SMALL { (1, StemPool::Without) } else { (2, StemPool::Max) };
-    StemConfig {
-        in_channels: geometry.channels.count() as i64,
-        out_channels,
-        kernel: 3,
-        stride,
-        norm: StemNorm::Batch,
-        pool,
-    }
+    let channels = (geometry.channels.count() as i64, out_channels);
+    StemConfig::new(channels, 3, stride, pool)
 }

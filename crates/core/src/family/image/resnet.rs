@@ -10,8 +10,8 @@ use crate::family::family::{
     Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, count, shape,
 };
 use crate::nn::{
-    BlockKind, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig,
-    StemNorm, StemPool, TrunkConfig,
+    BlockKind, ConvNetConfig, EmbedderConfig, HeadConfig, Pool, Shortcut, Stage, StemConfig,
+    StemPool, TrunkConfig,
 };
 use crate::weights::{Checkpoint, KeyMap, same};
 
@@ -67,7 +67,7 @@ fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
             let width = *shape(&format!("layer{}.0.{last}.weight", i + 1))?.first()?;
             let blocks =
                 count(checkpoint, &DIALECT, &format!("layer{}.{{}}.conv1.weight", i + 1), 0);
-            Some(Stage { blocks, width, stride: if i == 0 { 1 } else { 2 } })
+            Some(Stage::new(blocks, width, if i == 0 { 1 } else { 2 }))
         })
         .collect::<Option<Vec<_>>>()
         .ok_or(UNUSUAL)?;
@@ -85,13 +85,15 @@ fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     let projected = shape("layer2.0.downsample.0.weight").is_some() || stages.len() < 2;
     Ok(family(
         "resnet",
-        ResNetConfig {
-            in_channels: out_channels,
-            stages,
-            block: if bottleneck { BlockKind::Bottleneck } else { BlockKind::Basic },
+        ConvNetConfig {
             shortcut: if projected { Shortcut::Projected } else { Shortcut::Padded },
+            ..ConvNetConfig::new(
+                out_channels,
+                stages,
+                if bottleneck { BlockKind::Bottleneck } else { BlockKind::Basic },
+            )
         },
-        StemConfig { in_channels, out_channels, kernel, stride, norm: StemNorm::Batch, pool },
+        StemConfig::new((in_channels, out_channels), kernel, stride, pool),
     ))
 }
 
@@ -116,23 +118,10 @@ pub(in crate::family) const RESNET_HF: Family = Family {
         let stages = c.depths.iter().zip(&c.hidden_sizes).enumerate();
         let stages = stages.map(|(i, (&blocks, &width))| {
             let stride = if i == 0 && !c.downsample_in_first_stage { 1 } else { 2 };
-            Stage { blocks, width, stride }
+            Stage::new(blocks, width, stride)
         });
-        let out_channels = c.embedding_size;
-        let trunk = ResNetConfig {
-            in_channels: out_channels,
-            stages: stages.collect(),
-            block,
-            shortcut: Shortcut::Projected,
-        };
-        let stem = StemConfig {
-            in_channels: c.num_channels,
-            out_channels,
-            kernel: 7,
-            stride: 2,
-            norm: StemNorm::Batch,
-            pool: StemPool::Max,
-        };
+        let trunk = ConvNetConfig::new(c.embedding_size, stages.collect(), block);
+        let stem = StemConfig::new((c.num_channels, c.embedding_size), 7, 2, StemPool::Max);
         let mut family = family("resnet-hf", trunk, stem);
         family.head.labels = config.labels()?;
         Ok(family)
@@ -174,19 +163,20 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
 
 /// The fields of `ResNetConfig`.
 fn to_config(built: Built<'_>) -> Option<Value> {
-    let (TrunkConfig::ResNet(r), EmbedderConfig::Stem(stem)) = (built.trunk, built.embedder) else {
+    let (TrunkConfig::ConvNet(r), EmbedderConfig::Stem(stem)) = (built.trunk, built.embedder)
+    else {
         return None;
     };
-    let published = stem.kernel == 7
-        && stem.stride == 2
-        && stem.norm == StemNorm::Batch
-        && stem.pool == StemPool::Max
-        && r.shortcut == Shortcut::Projected
+    // What is not named here is as `new` has it.
+    let usual = ConvNetConfig::new(r.in_channels, r.stages.clone(), r.block);
+    let usual_stem = StemConfig::new((stem.in_channels, stem.out_channels), 7, 2, StemPool::Max);
+    let published = *r == usual
+        && *stem == usual_stem
         && r.stages.iter().skip(1).all(|stage| stage.stride == 2);
     let layer = match r.block {
         BlockKind::Basic => "basic",
         BlockKind::Bottleneck => "bottleneck",
-        BlockKind::Keyword => return None,
+        _ => return None,
     };
     if !published {
         return None;
@@ -221,11 +211,11 @@ fn bottleneck() -> String {
     "bottleneck".into()
 }
 
-fn family(name: &str, trunk: ResNetConfig, stem: StemConfig) -> PretrainedConfig {
+fn family(name: &str, trunk: ConvNetConfig, stem: StemConfig) -> PretrainedConfig {
     PretrainedConfig {
         name: name.into(),
         modality: "image".into(),
-        trunk: TrunkConfig::ResNet(trunk),
+        trunk: TrunkConfig::ConvNet(trunk),
         embedder: EmbedderConfig::Stem(stem),
         head: PretrainedHead { pool: Pool::Mean, config: HeadConfig::default(), labels: None },
     }

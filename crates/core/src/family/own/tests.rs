@@ -33,7 +33,7 @@ fn a_design_says_what_differs_from_the_usual() {
     let text = r#"{"trunk": {"resnet": {"planes": 8, "shortcut": "padded",
         "stages": [{"blocks": 1, "width": 8, "stride": 1}]}}}"#;
     let source = opened("r.json", text).unwrap();
-    let TrunkConfig::ResNet(trunk) = &source.config().trunk else {
+    let TrunkConfig::ConvNet(trunk) = &source.config().trunk else {
         unreachable!("a ResNet was asked for");
     };
     assert_eq!((trunk.in_channels, trunk.block), (8, BlockKind::Basic));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stem::StemConfig;
 use crate::error::{Error, Result};
 use crate::nn::defaults::is_default;
 use crate::nn::layers::{NormKind, NormPlacement, eps_problem};
@@ -53,11 +54,10 @@ impl EmbedderConfig {
                 dropout = c.dropout;
             }
             Self::Stem(c) => {
-                counts.extend([("in_channels", c.in_channels), ("out_channels", c.out_channels)]);
-                counts.extend([("kernel", c.kernel), ("stride", c.stride)]);
-                if let StemPool::Mean(sides) = c.pool {
-                    counts.extend(pair("pool", sides));
-                }
+                return match c.problem() {
+                    Some(problem) => Err(Error::setting("embedder", problem)),
+                    None => Ok(()),
+                };
             }
             Self::Frames(c) => {
                 counts.extend([("bands", c.bands), ("positions", c.positions)]);
@@ -215,48 +215,6 @@ impl PatchEmbedderConfig {
             steps.saturating_add(1)
         })
     }
-}
-
-/// The shape of a convolutional network's stem: its first convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StemConfig {
-    /// Input channels.
-    #[serde(alias = "channels")]
-    pub in_channels: i64,
-    /// Output channels.
-    #[serde(alias = "planes")]
-    pub out_channels: i64,
-    /// The side of the kernel, in pixels.
-    pub kernel: i64,
-    /// The stride of the kernel, in pixels.
-    pub stride: i64,
-    /// Whether there is a norm.
-    pub norm: StemNorm,
-    /// How the feature map is pooled.
-    pub pool: StemPool,
-}
-
-/// What follows a stem's convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StemNorm {
-    /// Batch normalisation, then ReLU: ResNet.
-    Batch,
-    /// ReLU alone: honk.
-    Without,
-}
-
-/// How a stem pools its feature map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StemPool {
-    /// Not at all: ResNets for small pictures.
-    Without,
-    /// Max pooling of 3 × 3 with stride 2: ResNet.
-    Max,
-    /// Mean pooling over so many rows and columns: honk.
-    Mean([i64; 2]),
 }
 
 /// The shape of Whisper's two convolutions over log-mel frames (Radford et al. 2022, §2.2): kernels

@@ -8,11 +8,11 @@ mod positioned;
 mod stem;
 
 pub use config::{
-    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PositionTable, StemConfig,
-    StemNorm, StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PositionTable,
+    TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};
 pub use patches::TokenPatchEmbedder;
 pub use positioned::PositionedNorm;
-pub use stem::StemEmbedder;
+pub use stem::{StemConfig, StemEmbedder, StemPool};

@@ -23,6 +23,8 @@ pub enum Activation {
     QuickGelu,
     /// `x σ(x)` (Elfwing et al. 2018), also called swish.
     Silu,
+    /// `1 / (1 + exp(-x))`: the gates of squeeze-and-excite.
+    Sigmoid,
 }
 
 impl Activation {
@@ -36,6 +38,7 @@ impl Activation {
             Self::GeluTanh => x.gelu("tanh"),
             Self::QuickGelu => x * (x * 1.702).sigmoid(),
             Self::Silu => x.silu(),
+            Self::Sigmoid => x.sigmoid(),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Trunks: the pretrained body of a model, which knows no modality.
 
-mod resnet;
+mod convnet;
 mod transformer;
 mod trunk;
 
-pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stage};
+pub use convnet::{Before, BlockKind, ConvNet, ConvNetConfig, End, Shortcut, Squeeze, Stage};
 pub use transformer::{
     FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
 };

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::resnet::{ResNet, ResNetConfig};
+use super::convnet::{ConvNet, ConvNetConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
 use crate::nn::features::{FeatureShape, Features, TokenLayout};
@@ -17,17 +17,18 @@ use crate::weights::VarBuilder;
 pub enum TrunkConfig {
     /// A transformer.
     Transformer(TransformerConfig),
-    /// A residual network of convolutions.
-    ResNet(ResNetConfig),
+    /// A network of convolutions.
+    #[serde(rename = "resnet", alias = "convnet")]
+    ConvNet(ConvNetConfig),
 }
 
 impl TrunkConfig {
     /// The number of parts, in the order of the forward pass, which `below:N` counts: a
-    /// transformer's blocks with parameters of their own, a residual network's stages.
+    /// transformer's blocks with parameters of their own, a convolutional network's stages.
     pub fn depth(&self) -> usize {
         match self {
             Self::Transformer(t) => t.distinct(),
-            Self::ResNet(r) => r.stages.len(),
+            Self::ConvNet(r) => r.stages.len(),
         }
     }
 
@@ -35,7 +36,7 @@ impl TrunkConfig {
     pub fn accepts(&self) -> FeatureShape {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.width },
-            Self::ResNet(r) => FeatureShape::FeatureMap { channels: r.in_channels },
+            Self::ConvNet(r) => FeatureShape::FeatureMap { channels: r.in_channels },
         }
     }
 
@@ -46,7 +47,7 @@ impl TrunkConfig {
     pub(crate) fn validate(&self) -> Result<()> {
         match self {
             Self::Transformer(t) => t.validate(),
-            Self::ResNet(r) => r.validate(),
+            Self::ConvNet(r) => r.validate(),
         }
     }
 
@@ -54,7 +55,7 @@ impl TrunkConfig {
     pub fn with_dropout(mut self, dropout: f64) -> Self {
         match &mut self {
             Self::Transformer(t) => t.dropout = dropout,
-            Self::ResNet(_) => {}
+            Self::ConvNet(_) => {}
         }
         self
     }
@@ -65,19 +66,19 @@ impl TrunkConfig {
 pub enum Trunk {
     /// A transformer.
     Transformer(Transformer),
-    /// A residual network of convolutions.
-    ResNet(ResNet),
+    /// A network of convolutions.
+    ConvNet(ConvNet),
 }
 
 impl Trunk {
     /// Builds the trunk at `vb` (`trunk` in a model), from its source or new.
     ///
     /// # Errors
-    /// As [`Transformer::new`] and [`ResNet::new`].
+    /// As [`Transformer::new`] and [`ConvNet::new`].
     pub fn new(vb: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
             TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
-            TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(vb, c.clone())?),
+            TrunkConfig::ConvNet(c) => Self::ConvNet(ConvNet::new(vb, c.clone())?),
         })
     }
 
@@ -85,7 +86,7 @@ impl Trunk {
     pub fn accepts(&self) -> FeatureShape {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.config().width },
-            Self::ResNet(r) => FeatureShape::FeatureMap { channels: r.config().in_channels },
+            Self::ConvNet(r) => FeatureShape::FeatureMap { channels: r.config().in_channels },
         }
     }
 
@@ -93,7 +94,7 @@ impl Trunk {
     pub fn width(&self) -> i64 {
         match self {
             Self::Transformer(t) => t.config().width,
-            Self::ResNet(r) => r.config().width(),
+            Self::ConvNet(r) => r.config().width(),
         }
     }
 
@@ -101,7 +102,7 @@ impl Trunk {
     pub fn set_layout(&mut self, layout: TokenLayout) {
         match self {
             Self::Transformer(t) => t.set_layout(layout),
-            Self::ResNet(_) => {}
+            Self::ConvNet(_) => {}
         }
     }
 
@@ -109,7 +110,7 @@ impl Trunk {
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
             Self::Transformer(_) => {}
-            Self::ResNet(r) => r.set_batch_norm_stats(statistics),
+            Self::ConvNet(r) => r.set_batch_norm_stats(statistics),
         }
     }
 
@@ -132,7 +133,7 @@ impl Trunk {
             (Self::Transformer(t), Features::Sequence(s)) => {
                 Features::Sequence(t.forward_range(s, parts, train))
             }
-            (Self::ResNet(r), Features::FeatureMap(x)) => {
+            (Self::ConvNet(r), Features::FeatureMap(x)) => {
                 Features::FeatureMap(r.forward_range(x, parts, train))
             }
             (trunk, _) => {

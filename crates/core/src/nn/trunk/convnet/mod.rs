@@ -1,0 +1,12 @@
+//! The convolutional network: stages of blocks.
+
+mod block;
+mod config;
+mod convnet;
+mod dense;
+mod gate;
+mod residual;
+mod stage;
+
+pub use config::{Before, BlockKind, ConvNetConfig, End, Shortcut, Squeeze, Stage};
+pub use convnet::ConvNet;
