@@ -19,6 +19,16 @@ pub enum Activation {
     Gelu,
     /// GELU by the approximation with `tanh`.
     GeluTanh,
+    /// `x σ(x)` (Elfwing et al. 2018), also called swish.
+    Silu,
+    /// `min(max(x, 0), 6)`: MobileNet v2.
+    Relu6,
+    /// `x · min(max(x + 3, 0), 6) / 6`: MobileNet v3 (Howard et al. 2019, §5.2).
+    HardSwish,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `min(max(x + 3, 0), 6) / 6`: the gates of MobileNet v3.
+    HardSigmoid,
 }
 
 impl Activation {
@@ -30,6 +40,11 @@ impl Activation {
             Self::Tanh => x.tanh(),
             Self::Gelu => x.gelu("none"),
             Self::GeluTanh => x.gelu("tanh"),
+            Self::Silu => x.silu(),
+            Self::Relu6 => x.clamp(0., 6.),
+            Self::HardSwish => x.hardswish(),
+            Self::Sigmoid => x.sigmoid(),
+            Self::HardSigmoid => x.hardsigmoid(),
         }
     }
 

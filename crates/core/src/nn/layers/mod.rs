@@ -8,6 +8,7 @@ mod linear;
 mod lora;
 mod map_norm;
 mod norm;
+mod squeeze;
 
 pub use activation::Activation;
 pub use batch_norm::{BatchNorm2d, BatchNormStats};
@@ -16,6 +17,7 @@ pub use dropout::dropout;
 pub use linear::Linear;
 pub use map_norm::{ConvNorm, MapNorm, NormConfig, NormKind};
 pub use norm::{LayerNorm, NormPlacement};
+pub use squeeze::{SqueezeConfig, SqueezeExcite};
 
 pub(crate) use linear::INIT;
 pub(crate) use norm::eps_problem;
