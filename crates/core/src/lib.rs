@@ -54,10 +54,11 @@ pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
     Activation, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind, ClassTokens,
-    Classifier, ConvNet, ConvNetConfig, CutPoint, Dense, Embedder, EmbedderConfig, Encoder, End,
-    FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig,
-    LayerScale, NormConfig, NormKind, NormPlacement, Padding, PatchEmbedderConfig, Pool, Positions,
-    Sequence, Shortcut, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
+    Classifier, ConvNet, ConvNetConfig, ConvNextConfig, CutPoint, Dense, Embedder, EmbedderConfig,
+    Encoder, End, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
+    Head, HeadConfig, InvertedConfig, InvertedForm, LayerScale, NormConfig, NormKind,
+    NormPlacement, Padding, PatchEmbedderConfig, Pool, Positions, ResponseNorm, Sequence, Shortcut,
+    Skip, SqueezeConfig, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
     TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig,
     WaveformNorm, dropout,
 };

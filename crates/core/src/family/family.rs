@@ -145,6 +145,11 @@ pub(super) fn activation(activation: Activation) -> &'static str {
         Activation::Tanh => "tanh",
         Activation::Gelu => "gelu",
         Activation::GeluTanh => "gelu_new",
+        Activation::Silu => "silu",
+        Activation::Relu6 => "relu6",
+        Activation::HardSwish => "hardswish",
+        Activation::Sigmoid => "sigmoid",
+        Activation::HardSigmoid => "hardsigmoid",
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the tensors of MobileNets and EfficientNets tell of their blocks, whoever named them.
 
+use crate::error::Result;
+use crate::family::config::Config;
 use crate::family::family::{PretrainedConfig, PretrainedHead};
 use crate::nn::{
     Activation, BlockKind, ConvNetConfig, Dense, EmbedderConfig, HeadConfig, InvertedConfig,
-    InvertedForm, NormConfig, Padding, Pool, Skip, SqueezeConfig, Stage, StemConfig, StemPool,
-    TrunkConfig,
+    InvertedForm, NormConfig, NormKind, Padding, Pool, Skip, SqueezeConfig, Stage, StemConfig,
+    StemPool, TrunkConfig,
 };
 use crate::weights::{Checkpoint, KeyMap};
 
@@ -186,7 +188,7 @@ impl Network {
         Ok(PretrainedConfig {
             name: name.into(),
             modality: "image".into(),
-            trunk: TrunkConfig::ResNet(ConvNetConfig {
+            trunk: TrunkConfig::ConvNet(ConvNetConfig {
                 norm,
                 activation,
                 ..ConvNetConfig::new(stem.out_channels, stages, block)
@@ -197,12 +199,47 @@ impl Network {
     }
 }
 
+impl PretrainedConfig {
+    /// Another rate at which samples skip blocks in training.
+    pub(super) fn set_drop_path(&mut self, rate: f64) {
+        if let TrunkConfig::ConvNet(net) = &mut self.trunk {
+            net.drop_path = rate;
+        }
+    }
+
+    /// Another norm in stem, trunk and head, and another rate at which samples skip blocks.
+    pub(super) fn set_norm(&mut self, norm: NormConfig, drop_path: f64) {
+        if let (TrunkConfig::ConvNet(net), EmbedderConfig::Stem(stem)) =
+            (&mut self.trunk, &mut self.embedder)
+        {
+            (net.norm, stem.norm, net.drop_path) = (norm, norm, drop_path);
+            self.head.config.norm = self.head.config.norm.map(|_| norm.eps);
+        }
+    }
+}
+
+/// The activation that transformers names `hidden_act`.
+pub(super) fn named_activation(config: &Config, usual: Activation) -> Result<Activation> {
+    Ok(match config.field("hidden_act").as_str() {
+        None => usual,
+        Some("gelu") => Activation::Gelu,
+        Some("gelu_new" | "gelu_pytorch_tanh") => Activation::GeluTanh,
+        Some("relu") => Activation::Relu,
+        Some("relu6") => Activation::Relu6,
+        Some("silu" | "swish") => Activation::Silu,
+        Some(other) => {
+            let problem = format!("hidden_act is {other:?}, expected gelu, relu, relu6 or silu");
+            return Err(config.refuse(problem));
+        }
+    })
+}
+
 /// What the tensors of a variant say that is not supported.
-pub(super) const UNUSUAL: &str = "a network of this build is not supported (other blocks or shapes)";
+pub(super) const UNUSUAL: &str =
+    "a network of this build is not supported (other blocks or shapes)";
 
 /// The epsilon of TensorFlow's batch norms, and the share of a batch in their statistics.
 pub(super) const TENSORFLOW: NormConfig = NormConfig { eps: 1e-3, momentum: 0.01, ..USUAL };
 
 /// PyTorch's.
-pub(super) const USUAL: NormConfig =
-    NormConfig { kind: crate::nn::MapNormKind::Batch, eps: 1e-5, momentum: 0.1 };
+pub(super) const USUAL: NormConfig = NormConfig { kind: NormKind::Batch, eps: 1e-5, momentum: 0.1 };

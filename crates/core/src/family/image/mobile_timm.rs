@@ -95,7 +95,8 @@ impl Variant {
         };
         let starts = |start: &str| bare.starts_with(start);
         // Other norms, pooled strides, mixtures of convolutions, and blocks that are never added.
-        let others = ["_gn", "_evos", "_blur_", "_cc_", "net_x_", "net_h_", "v3_rw", "v3_large_150d"];
+        let others =
+            ["_gn", "_evos", "_blur_", "_cc_", "net_x_", "net_h_", "v3_rw", "v3_large_150d"];
         if others.iter().any(|other| bare.contains(other)) {
             return None;
         }

@@ -48,8 +48,10 @@ const EFFICIENTNET: KeyMap = KeyMap {
 };
 
 /// The last convolution, which is numbered as the stages are.
-const LAST: [KeyRule; 2] =
-    [same("trunk.stages.{}.0.conv", "features.{+1}.0"), same("trunk.stages.{}.0.norm", "features.{+1}.1")];
+const LAST: [KeyRule; 2] = [
+    same("trunk.stages.{}.0.conv", "features.{+1}.0"),
+    same("trunk.stages.{}.0.norm", "features.{+1}.1"),
+];
 
 const STEM: [KeyRule; 2] = [same("embed.conv", "features.0.0"), same("embed.norm", "features.0.1")];
 

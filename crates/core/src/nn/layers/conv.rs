@@ -17,6 +17,9 @@ pub enum Padding {
     /// As much as makes the output's sides the input's by the stride, rounded up; an odd one more
     /// below and to the right (TensorFlow's `SAME`).
     Same,
+    /// What that adds where the input's sides are even, whatever they are: transformers'
+    /// EfficientNet.
+    Even,
     /// Nothing.
     Without,
 }
@@ -29,6 +32,10 @@ impl Padding {
             Self::Same => {
                 let outputs = (size + stride - 1) / stride;
                 let all = ((outputs - 1) * stride + kernel - size).max(0);
+                (all / 2, all - all / 2)
+            }
+            Self::Even => {
+                let all = (kernel - stride).max(0);
                 (all / 2, all - all / 2)
             }
             Self::Without => (0, 0),
@@ -44,7 +51,7 @@ impl Padding {
         stride: i64,
         value: f64,
     ) -> (Tensor, [i64; 2]) {
-        if self != Self::Same {
+        if matches!(self, Self::Half | Self::Without) {
             return (x.shallow_clone(), [self.sides(0, kernel, stride).0; 2]);
         }
         let size = x.size();

@@ -27,7 +27,8 @@ pub(crate) fn drop_path(x: Tensor, p: f64, train: bool) -> Tensor {
         return x;
     }
     let shape: Vec<i64> = (0..x.dim()).map(|i| if i == 0 { x.size()[0] } else { 1 }).collect();
-    x * noise(&shape, p).to(x.device()).to_kind(x.kind())
+    let kept = noise(&shape, p).to_device(x.device()).to_kind(x.kind());
+    x * kept
 }
 
 /// Zeros, with probability `p`, else numbers such that the mean is 1.

@@ -4,6 +4,9 @@ mod convnet;
 mod transformer;
 mod trunk;
 
-pub use convnet::{Before, BlockKind, ConvNet, ConvNetConfig, End, Shortcut, Stage};
+pub use convnet::{
+    Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, InvertedConfig, InvertedForm,
+    ResponseNorm, Shortcut, Skip, Stage,
+};
 pub use transformer::{LayerScale, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};

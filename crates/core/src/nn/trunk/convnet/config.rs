@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::kinds::{ConvNextConfig, InvertedConfig};
 use crate::error::{Error, Result};
 use crate::nn::layers::{Activation, NormConfig, Padding};
 
@@ -17,6 +18,30 @@ pub enum BlockKind {
     /// Two of 3 × 3, each followed by ReLU and then the norm; the shortcut carries the sum before
     /// the norm (Tang and Lin 2018).
     Keyword,
+    /// Convolutions to many channels and back: MobileNet, EfficientNet.
+    Inverted(InvertedConfig),
+    /// A depthwise convolution and an MLP: ConvNeXt.
+    ConvNext(ConvNextConfig),
+}
+
+impl BlockKind {
+    /// How many parameters a block has at the least, and how many values they have.
+    fn least(self, width: u128) -> (u128, u128) {
+        match self {
+            Self::Inverted(_) | Self::ConvNext(_) => (3, width),
+            // Two convolutions and their norms; a bottleneck's have w² values in all.
+            _ => (6, width.saturating_mul(width)),
+        }
+    }
+
+    /// What cannot be.
+    fn problem(&self) -> Option<String> {
+        match self {
+            Self::Inverted(block) => block.problem(),
+            Self::ConvNext(block) => block.problem(),
+            _ => None,
+        }
+    }
 }
 
 /// How the shortcut brings a block's input to another shape.
@@ -102,6 +127,10 @@ pub struct ConvNetConfig {
     /// What follows the last stage.
     #[serde(default, skip_serializing_if = "is_default")]
     pub end: End,
+    /// The probability that the last block leaves a sample as it is, in training; it grows evenly from
+    /// 0 at the first (stochastic depth, Huang et al. 2016). Residual blocks have none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drop_path: f64,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -124,6 +153,7 @@ pub(super) struct BlockShape<'c> {
     pub(super) c_in: i64,
     pub(super) c_out: i64,
     pub(super) stride: i64,
+    pub(super) drop_path: f64,
 }
 
 impl ConvNetConfig {
@@ -138,6 +168,7 @@ impl ConvNetConfig {
             activation: Activation::Relu,
             padding: Padding::Half,
             end: End::Without,
+            drop_path: 0.,
         }
     }
 
@@ -149,20 +180,30 @@ impl ConvNetConfig {
         }
     }
 
-    /// The block `j` of a stage whose blocks get `c_in` channels.
-    pub(super) fn block(&self, stage: &Stage, c_in: i64, j: usize) -> BlockShape<'_> {
+    /// The block `j` of a stage whose blocks get `c_in` channels, with so many blocks before the
+    /// stage.
+    pub(super) fn block(
+        &self,
+        stage: &Stage,
+        c_in: i64,
+        j: usize,
+        before: usize,
+    ) -> BlockShape<'_> {
         let kind = stage.kinds.get(j).or(stage.kinds.last()).copied().unwrap_or(self.block);
         let (c_in, stride) = if j == 0 { (c_in, stage.stride) } else { (stage.width, 1) };
-        BlockShape { config: self, kind, c_in, c_out: stage.width, stride }
+        let all: usize = self.stages.iter().map(|stage| stage.blocks).sum();
+        let drop_path = self.drop_path * (before + j) as f64 / (all.max(2) - 1) as f64;
+        BlockShape { config: self, kind, c_in, c_out: stage.width, stride, drop_path }
     }
 
     /// How many parameters a network has at the least, and how many values they have.
     pub(super) fn least(&self) -> (u128, u128) {
         self.stages.iter().fold((0, 0), |(tensors, values), stage| {
             let (blocks, width) = (stage.blocks as u128, u128::from(stage.width.unsigned_abs()));
-            // Two convolutions and their norms at least; a bottleneck's have w² values in all.
-            let of_stage = width.saturating_mul(width).saturating_mul(blocks);
-            (tensors + 6 * blocks, of_stage.saturating_add(values))
+            let kind = stage.kinds.first().copied().unwrap_or(self.block);
+            let (of_block, of_each) = kind.least(width);
+            let of_stage = of_each.saturating_mul(blocks);
+            (tensors + of_block * blocks, of_stage.saturating_add(values))
         })
     }
 
@@ -188,6 +229,10 @@ impl ConvNetConfig {
             "end: its channels must be at least 1".into()
         } else if self.stages.iter().any(|s| matches!(s.before, Some(Before::Transition(..1)))) {
             "before: its channels must be at least 1".into()
+        } else if let Some(problem) = kinds().find_map(BlockKind::problem) {
+            problem
+        } else if !(0.0..1.0).contains(&self.drop_path) {
+            format!("drop_path {}: must be at least 0 and below 1", self.drop_path)
         } else if let Some(problem) = self.norm.problem(widths) {
             problem
         } else {

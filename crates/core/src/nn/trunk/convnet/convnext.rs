@@ -1,54 +1,15 @@
 //! ConvNeXt's block (Liu et al. 2022) and that of its second version (Woo et al. 2023).
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use tch::nn::Init;
 
 use super::config::BlockShape;
+use super::kinds::{ConvNextConfig, ResponseNorm};
 use crate::error::Result;
 use crate::nn::layers::dropout::drop_path;
 use crate::nn::layers::{Activation, Conv2d, ConvConfig, Linear, MapNorm, Padding};
 use crate::nn::trunk::transformer::LayerScale;
 use crate::weights::VarBuilder;
-
-/// Whether an MLP's hidden channels are normalised by their share of the response at all positions
-/// (GRN, Woo et al. 2023, §3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ResponseNorm {
-    /// They are not: ConvNeXt.
-    #[default]
-    Without,
-    /// By learned weights: ConvNeXt v2.
-    Learned,
-}
-
-/// The shape of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConvNextConfig {
-    /// The hidden width of the MLP.
-    pub mlp: i64,
-    /// The side of the depthwise kernel.
-    pub kernel: i64,
-    /// The activation in the MLP.
-    pub activation: Activation,
-    /// Whether the MLP normalises responses.
-    #[serde(default)]
-    pub response_norm: ResponseNorm,
-    /// Whether the residual branch is scaled per channel.
-    #[serde(default)]
-    pub layer_scale: LayerScale,
-}
-
-impl ConvNextConfig {
-    /// What cannot be.
-    pub(super) fn problem(&self) -> Option<String> {
-        let counts = [("mlp", self.mlp), ("kernel", self.kernel)];
-        let low = counts.into_iter().find(|(_, n)| *n < 1);
-        low.map(|(name, n)| format!("{name} {n}: must be at least 1"))
-    }
-}
 
 /// A norm and a convolution to another shape.
 #[derive(Debug)]
@@ -133,9 +94,10 @@ impl ConvNextBlock {
 
     /// `[B, c_in, H, W]` to `[B, c_out, H', W']`.
     pub(super) fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        let shaped = self.downsample.as_ref().map(|downsample| {
-            downsample.conv.forward(&downsample.norm.forward(x, train))
-        });
+        let shaped = self
+            .downsample
+            .as_ref()
+            .map(|downsample| downsample.conv.forward(&downsample.norm.forward(x, train)));
         let x = shaped.as_ref().unwrap_or(x);
         let y = self.norm.forward(&self.depthwise.forward(x), train).permute([0, 2, 3, 1]);
         let y = self.activation.forward(&self.up.forward_t(&y, train));

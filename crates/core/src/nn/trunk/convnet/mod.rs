@@ -3,8 +3,12 @@
 mod block;
 mod config;
 mod convnet;
+mod convnext;
+mod inverted;
+mod kinds;
 mod residual;
 mod stage;
 
 pub use config::{Before, BlockKind, ConvNetConfig, End, Shortcut, Stage};
 pub use convnet::ConvNet;
+pub use kinds::{ConvNextConfig, InvertedConfig, InvertedForm, ResponseNorm, Skip};
