@@ -58,7 +58,7 @@ pub use nn::{
     Encoder, End, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
     Head, HeadConfig, InvertedConfig, InvertedForm, LayerScale, NormConfig, NormKind,
     NormPlacement, Padding, PatchEmbedderConfig, Pool, Positions, ResponseNorm, Sequence, Shortcut,
-    Skip, SqueezeConfig, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
+    Skip, Squeeze, SqueezeConfig, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
     TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig,
     WaveformNorm, dropout,
 };

@@ -92,8 +92,8 @@ impl PretrainedConfig {
             Some((kind, given)) if kind == "resnet" => {
                 let usual = json!({
                     "in_channels": null, "stages": null, "block": "basic", "shortcut": "projected",
-                    "norm": "batch", "activation": "relu", "padding": "half", "end": "without",
-                    "drop_path": 0.,
+                    "norm": "batch", "norm_placement": "post", "standardise": null, "squeeze": null,
+                    "activation": "relu", "padding": "half", "end": "without", "drop_path": 0.,
                 });
                 TrunkConfig::ConvNet(completed(config, given, usual)?)
             }

@@ -23,14 +23,14 @@ pub use features::{Batch, FeatureShape, Features, Sequence};
 pub use head::{Bias, Dense, Head, HeadConfig};
 pub use layers::{
     Activation, BatchNorm2d, BatchNormStats, Conv2d, ConvConfig, ConvNorm, LayerNorm, Linear,
-    MapNorm, NormConfig, NormKind, NormPlacement, Padding, SqueezeConfig, SqueezeExcite, dropout,
+    MapNorm, NormConfig, NormKind, NormPlacement, Padding, SqueezeExcite, dropout,
 };
 pub use pool::Pool;
 pub use position::Positions;
 pub use trunk::{
     Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, InvertedConfig, InvertedForm,
-    LayerScale, ResponseNorm, Shortcut, Skip, Stage, Transformer, TransformerConfig, Trunk,
-    TrunkConfig,
+    LayerScale, ResponseNorm, Shortcut, Skip, Squeeze, SqueezeConfig, Stage, Transformer,
+    TransformerConfig, Trunk, TrunkConfig,
 };
 
 pub(crate) use features::masked_mean;

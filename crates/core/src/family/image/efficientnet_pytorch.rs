@@ -39,8 +39,8 @@ const NAMES: KeyMap = KeyMap {
         same("trunk.stages.{}.0.depthwise.norm", "_blocks.{}._bn1"),
         same("trunk.stages.{}.0.pointwise.conv", "_blocks.{}._project_conv"),
         same("trunk.stages.{}.0.pointwise.norm", "_blocks.{}._bn2"),
-        same("trunk.stages.{}.0.se.reduce", "_blocks.{}._se_reduce"),
-        same("trunk.stages.{}.0.se.expand", "_blocks.{}._se_expand"),
+        same("trunk.stages.{}.0.se.down", "_blocks.{}._se_reduce"),
+        same("trunk.stages.{}.0.se.up", "_blocks.{}._se_expand"),
         same("trunk.stages.{}.0.conv", "_conv_head"),
         same("trunk.stages.{}.0.norm", "_bn1"),
     ],
@@ -50,7 +50,7 @@ const NAMES: KeyMap = KeyMap {
 fn network(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     let tensors = Tensors::of(checkpoint, NAMES).ok_or(UNUSUAL)?;
     // The Lite ones have ReLU6 and no squeezes.
-    let squeezed = tensors.shape("trunk.stages.0.0.se.reduce.weight").is_some();
+    let squeezed = tensors.shape("trunk.stages.0.0.se.down.weight").is_some();
     let activation = if squeezed { Activation::Silu } else { Activation::Relu6 };
     let (norm, padding) = (TENSORFLOW, Padding::Same);
     let stem = stem(&tensors, norm, padding, activation).ok_or(UNUSUAL)?;

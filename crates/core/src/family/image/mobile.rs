@@ -82,7 +82,7 @@ fn found(tensors: &Tensors<'_>, at: &str, stage: usize, c_in: i64) -> Option<Fou
         let alone = first.is_none_or(|first| depthwise(&first)) || third.is_none();
         alone && *channels == c_in
     });
-    let squeeze = tensors.shape(&format!("{at}.se.reduce.weight"));
+    let squeeze = tensors.shape(&format!("{at}.se.down.weight"));
     let squeeze = squeeze.and_then(|shape| shape.first().copied());
     let of = |form, width, inner, kernel| Found { stage, form, width, inner, kernel, squeeze };
     if let Some([_, _, side]) = separable {

@@ -56,8 +56,8 @@ const NAMES: KeyMap = KeyMap {
         // The last convolution.
         same("trunk.stages.{}.0.conv", "conv_head"),
         same("trunk.stages.{}.0.norm", "bn2"),
-        same("trunk.stages.{}.{}.se.reduce", "blocks.{}.{}.se.conv_reduce"),
-        same("trunk.stages.{}.{}.se.expand", "blocks.{}.{}.se.conv_expand"),
+        same("trunk.stages.{}.{}.se.down", "blocks.{}.{}.se.conv_reduce"),
+        same("trunk.stages.{}.{}.se.up", "blocks.{}.{}.se.conv_expand"),
     ],
     head: &[
         same("head", "classifier"),

@@ -33,10 +33,10 @@ const EFFICIENTNET: KeyMap = KeyMap {
         same("trunk.stages.{}.{}.norm2", "features.{+1}.{}.block.1.1"),
         same("trunk.stages.{}.{}.conv3", "features.{+1}.{}.block.3.0"),
         same("trunk.stages.{}.{}.norm3", "features.{+1}.{}.block.3.1"),
-        same("trunk.stages.{}.{}.se.reduce", "features.{+1}.{}.block.2.fc1"),
-        same("trunk.stages.{}.{}.se.reduce", "features.{+1}.{}.block.1.fc1"),
-        same("trunk.stages.{}.{}.se.expand", "features.{+1}.{}.block.2.fc2"),
-        same("trunk.stages.{}.{}.se.expand", "features.{+1}.{}.block.1.fc2"),
+        same("trunk.stages.{}.{}.se.down", "features.{+1}.{}.block.2.fc1"),
+        same("trunk.stages.{}.{}.se.down", "features.{+1}.{}.block.1.fc1"),
+        same("trunk.stages.{}.{}.se.up", "features.{+1}.{}.block.2.fc2"),
+        same("trunk.stages.{}.{}.se.up", "features.{+1}.{}.block.1.fc2"),
         same("trunk.stages.{}.{}.conv", "features.{+1}.{}.block.0.0"),
         same("trunk.stages.{}.{}.norm", "features.{+1}.{}.block.0.1"),
         LAST[0],
@@ -151,10 +151,10 @@ const MOBILENET_V3: KeyMap = KeyMap {
         same("trunk.stages.{}.0.conv3", "features.{+1}.block.2.0"),
         same("trunk.stages.{}.0.norm3", "features.{+1}.block.3.1"),
         same("trunk.stages.{}.0.norm3", "features.{+1}.block.2.1"),
-        same("trunk.stages.{}.0.se.reduce", "features.{+1}.block.2.fc1"),
-        same("trunk.stages.{}.0.se.reduce", "features.{+1}.block.1.fc1"),
-        same("trunk.stages.{}.0.se.expand", "features.{+1}.block.2.fc2"),
-        same("trunk.stages.{}.0.se.expand", "features.{+1}.block.1.fc2"),
+        same("trunk.stages.{}.0.se.down", "features.{+1}.block.2.fc1"),
+        same("trunk.stages.{}.0.se.down", "features.{+1}.block.1.fc1"),
+        same("trunk.stages.{}.0.se.up", "features.{+1}.block.2.fc2"),
+        same("trunk.stages.{}.0.se.up", "features.{+1}.block.1.fc2"),
         LAST[0],
         LAST[1],
         STEM[0],
@@ -171,7 +171,7 @@ fn mobilenet_v3(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static st
     let (last, norm) = (Activation::HardSwish, TENSORFLOW);
     let stem = stem(&tensors, norm, Padding::Half, last).ok_or(UNUSUAL)?;
     // The first block of the small one has a squeeze.
-    let small = tensors.shape("trunk.stages.0.0.se.reduce.weight").is_some();
+    let small = tensors.shape("trunk.stages.0.0.se.down.weight").is_some();
     let (strides, plain) = if small { SMALL } else { LARGE };
     let style = |found: &Found| Style {
         stride: strides.get(found.stage).copied().unwrap_or(1),

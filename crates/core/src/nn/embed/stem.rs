@@ -6,7 +6,9 @@ use tch::Tensor;
 use super::embedder::Embedder;
 use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features};
-use crate::nn::layers::{Activation, BatchNormStats, ConvConfig, ConvNorm, NormConfig, Padding};
+use crate::nn::layers::{
+    Activation, BatchNormStats, ConvConfig, ConvNorm, NormConfig, NormKind, NormPlacement, Padding,
+};
 use crate::weights::{VarBuilder, resize};
 
 /// The shape of a convolutional network's stem: its first convolutions, each with its norm and
@@ -33,29 +35,48 @@ pub struct StemConfig {
     /// Whether the convolutions add a bias.
     #[serde(default, skip_serializing_if = "is_default")]
     pub bias: bool,
+    /// The epsilon of weight standardisation; `None`: filters are used as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standardise: Option<f64>,
     /// The norm behind each convolution.
     pub norm: NormConfig,
     /// The activation behind each norm.
     #[serde(default = "relu", skip_serializing_if = "is_relu")]
     pub activation: Activation,
+    /// Where the blocks that follow have their norms: with pre-norm, the last convolution has neither
+    /// norm nor activation.
+    #[serde(default = "post", skip_serializing_if = "is_post")]
+    pub norm_placement: NormPlacement,
     /// How the feature map is pooled.
     pub pool: StemPool,
 }
 
 /// How a stem pools its feature map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum StemPool {
     /// Not at all: ResNets for small pictures.
     Without,
     /// Max pooling of 3 × 3 with stride 2: ResNet.
     Max,
+    /// The same with zeros around the feature map: BiT.
+    MaxOverZeros,
+    /// The same with TensorFlow's padding, by zeros.
+    MaxSame,
     /// Mean pooling over so many rows and columns: honk.
     Mean([i64; 2]),
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+fn post() -> NormPlacement {
+    NormPlacement::Post
+}
+
+fn is_post(placement: &NormPlacement) -> bool {
+    *placement == NormPlacement::Post
 }
 
 fn relu() -> Activation {
@@ -82,8 +103,10 @@ impl StemConfig {
             before: None,
             padding: Padding::Half,
             bias: false,
+            standardise: None,
             norm: NormConfig::default(),
             activation: Activation::Relu,
+            norm_placement: NormPlacement::Post,
             pool,
         }
     }
@@ -97,6 +120,7 @@ impl StemConfig {
                 let conv = ConvConfig {
                     padding: self.padding,
                     bias: self.bias,
+                    standardise: self.standardise,
                     ..ConvConfig::new((c_in, c_out), self.kernel, stride)
                 };
                 (c_in, stride) = (c_out, 1);
@@ -134,11 +158,18 @@ impl StemConfig {
     }
 }
 
+/// A convolution with its norm, and its activation.
+#[derive(Debug)]
+struct StemLayer {
+    layer: ConvNorm,
+    activation: Activation,
+}
+
 /// Convolutions with norms and activations, and pooling: `[B, C, H, W]` to
 /// `[B, out_channels, H', W']`.
 #[derive(Debug)]
 pub struct StemEmbedder {
-    layers: Vec<ConvNorm>,
+    layers: Vec<StemLayer>,
     config: StemConfig,
 }
 
@@ -173,11 +204,17 @@ impl StemEmbedder {
         let last = convolutions.len() - 1;
         let layer = |(i, conv): (usize, ConvConfig)| {
             let vb = if i < last { vb.sub("before").sub(i) } else { vb.clone() };
+            let bare = i == last && to.norm_placement == NormPlacement::Pre;
+            let (norm, activation) = match bare {
+                true => (NormConfig::of(NormKind::Without), Activation::Identity),
+                false => (to.norm, to.activation),
+            };
             let names = ["conv", "norm"];
-            match i {
-                0 => ConvNorm::reshaped(&vb, names, conv, &to.norm, &reshape),
-                _ => ConvNorm::new(&vb, names, conv, &to.norm),
-            }
+            let layer = match i {
+                0 => ConvNorm::reshaped(&vb, names, conv, &norm, &reshape)?,
+                _ => ConvNorm::new(&vb, names, conv, &norm)?,
+            };
+            Ok(StemLayer { layer, activation })
         };
         let layers = convolutions.into_iter().enumerate().map(layer).collect::<Result<_>>()?;
         Ok(Self { layers, config: *to })
@@ -186,12 +223,17 @@ impl StemEmbedder {
     /// `[B, C, H, W]` to `[B, out_channels, H', W']`; in training, a norm whose statistics are
     /// updated normalises by the batch's.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        let x = self.layers.iter().fold(x.shallow_clone(), |x, layer| {
-            self.config.activation.forward(&layer.forward(&x, train))
+        let x = self.layers.iter().fold(x.shallow_clone(), |x, StemLayer { layer, activation }| {
+            activation.forward(&layer.forward(&x, train))
         });
+        let over_zeros = |padding: Padding| {
+            padding.with_zeros(&x, 3, 2).max_pool2d([3, 3], [2, 2], [0, 0], [1, 1], false)
+        };
         match self.config.pool {
             StemPool::Without => x,
             StemPool::Max => x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false),
+            StemPool::MaxOverZeros => over_zeros(Padding::Half),
+            StemPool::MaxSame => over_zeros(Padding::Same),
             StemPool::Mean(sides) => x.avg_pool2d(sides, sides, [0, 0], false, true, None),
         }
     }
@@ -211,15 +253,15 @@ impl Embedder for StemEmbedder {
     fn init_from_data(&self, batch: &Batch) {
         let _fixed = tch::no_grad_guard();
         let mut x = batch.x.shallow_clone();
-        for layer in &self.layers {
+        for StemLayer { layer, activation } in &self.layers {
             x = layer.conv.forward(&x);
             layer.norm.measure(&x);
-            x = self.config.activation.forward(&layer.norm.forward(&x, false));
+            x = activation.forward(&layer.norm.forward(&x, false));
         }
     }
 
     fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
-        for layer in &self.layers {
+        for StemLayer { layer, .. } in &self.layers {
             layer.norm.set_batch_norm_stats(statistics);
         }
     }

@@ -26,41 +26,38 @@ pub enum Padding {
 
 impl Padding {
     /// What stands before and behind a side of `size` positions.
-    fn sides(self, size: i64, kernel: i64, stride: i64) -> (i64, i64) {
+    fn beside(self, size: i64, kernel: i64, stride: i64) -> [i64; 2] {
         match self {
-            Self::Half => (kernel / 2, kernel / 2),
+            Self::Half => [kernel / 2; 2],
             Self::Same => {
                 let outputs = (size + stride - 1) / stride;
                 let all = ((outputs - 1) * stride + kernel - size).max(0);
-                (all / 2, all - all / 2)
+                [all / 2, all - all / 2]
             }
             Self::Even => {
                 let all = (kernel - stride).max(0);
-                (all / 2, all - all / 2)
+                [all / 2, all - all / 2]
             }
-            Self::Without => (0, 0),
+            Self::Without => [0; 2],
         }
     }
 
-    /// `[B, C, H, W]` with `value` around it where both sides of a dimension differ, and the padding
-    /// that is left to the operation, equal on both.
-    pub(crate) fn apply(
-        self,
-        x: &Tensor,
-        kernel: i64,
-        stride: i64,
-        value: f64,
-    ) -> (Tensor, [i64; 2]) {
-        if matches!(self, Self::Half | Self::Without) {
-            return (x.shallow_clone(), [self.sides(0, kernel, stride).0; 2]);
-        }
+    /// `[B, C, H, W]` with zeros around it where a side has more behind than before, and the padding
+    /// that is left to the operation, in rows and in columns.
+    fn apply(self, x: &Tensor, kernel: i64, stride: i64) -> (Tensor, [i64; 2]) {
         let size = x.size();
-        let [rows, columns] = [2, 3].map(|dim| self.sides(size[dim], kernel, stride));
-        if rows.0 == rows.1 && columns.0 == columns.1 {
-            return (x.shallow_clone(), [rows.0, columns.0]);
+        let [rows, columns] = [2, 3].map(|dim| self.beside(size[dim], kernel, stride));
+        if rows[0] == rows[1] && columns[0] == columns[1] {
+            return (x.shallow_clone(), [rows[0], columns[0]]);
         }
-        let around = [columns.0, columns.1, rows.0, rows.1];
-        (x.pad(around, "constant", value), [0, 0])
+        (x.constant_pad_nd([columns, rows].as_flattened()), [0, 0])
+    }
+
+    /// `[B, C, H, W]` with all of the zeros around it.
+    pub(crate) fn with_zeros(self, x: &Tensor, kernel: i64, stride: i64) -> Tensor {
+        let size = x.size();
+        let around = [3, 2].map(|dim| self.beside(size[dim], kernel, stride));
+        x.constant_pad_nd(around.as_flattened())
     }
 }
 
@@ -81,12 +78,16 @@ pub struct ConvConfig {
     pub padding: Padding,
     /// Whether it adds a bias; a norm that follows would cancel one.
     pub bias: bool,
+    /// The epsilon with which each filter is brought to mean 0 and variance 1 before it is used
+    /// (weight standardisation, Qiao et al. 2019); `None`: filters are used as they are.
+    pub standardise: Option<f64>,
 }
 
 impl ConvConfig {
     /// One group, padded by half a kernel, no bias.
     pub fn new((c_in, c_out): (i64, i64), kernel: i64, stride: i64) -> Self {
-        Self { c_in, c_out, kernel, stride, groups: 1, padding: Padding::Half, bias: false }
+        let (padding, bias, standardise) = (Padding::Half, false, None);
+        Self { c_in, c_out, kernel, stride, groups: 1, padding, bias, standardise }
     }
 
     /// One filter for each channel (`groups = c_in = c_out`).
@@ -131,7 +132,18 @@ impl Conv2d {
     /// does, `H'` is `H / stride`, rounded up.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let &ConvConfig { kernel, stride, groups, padding, .. } = &self.config;
-        let (x, padding) = padding.apply(x, kernel, stride, 0.);
-        x.conv2d(&self.weight, self.bias.as_ref(), [stride; 2], padding, [1, 1], groups)
+        let (x, padding) = padding.apply(x, kernel, stride);
+        let weight = match self.config.standardise {
+            Some(eps) => standardised(&self.weight, eps),
+            None => self.weight.shallow_clone(),
+        };
+        x.conv2d(&weight, self.bias.as_ref(), [stride; 2], padding, [1, 1], groups)
     }
+}
+
+/// Filters of mean 0 and variance 1.
+fn standardised(filters: &Tensor, eps: f64) -> Tensor {
+    let none = None::<&Tensor>;
+    let flat = filters.view([1, filters.size()[0], -1]);
+    Tensor::batch_norm(&flat, none, none, none, none, true, 0., eps, true).view_as(filters)
 }

@@ -17,7 +17,8 @@ pub use dropout::dropout;
 pub use linear::Linear;
 pub use map_norm::{ConvNorm, MapNorm, NormConfig, NormKind};
 pub use norm::{LayerNorm, NormPlacement};
-pub use squeeze::{SqueezeConfig, SqueezeExcite};
+pub use squeeze::SqueezeExcite;
 
 pub(crate) use linear::INIT;
 pub(crate) use norm::eps_problem;
+pub(crate) use squeeze::ChannelAttention;

@@ -6,7 +6,7 @@ mod trunk;
 
 pub use convnet::{
     Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, InvertedConfig, InvertedForm,
-    ResponseNorm, Shortcut, Skip, Stage,
+    ResponseNorm, Shortcut, Skip, Squeeze, SqueezeConfig, Stage,
 };
 pub use transformer::{LayerScale, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::config::{BlockKind, BlockShape};
 use super::convnext::ConvNextBlock;
+use super::dense::DenseBlock;
 use super::inverted::InvertedBlock;
 use super::residual::{KeywordBlock, ResidualBlock};
 use crate::error::Result;
@@ -17,6 +18,7 @@ pub(super) enum Block {
     Keyword(KeywordBlock),
     Inverted(InvertedBlock),
     ConvNext(ConvNextBlock),
+    Dense(DenseBlock),
 }
 
 impl Block {
@@ -28,6 +30,7 @@ impl Block {
             BlockKind::Keyword => Self::Keyword(KeywordBlock::new(vb, shape)?),
             BlockKind::Inverted(config) => Self::Inverted(InvertedBlock::new(vb, &config, shape)?),
             BlockKind::ConvNext(config) => Self::ConvNext(ConvNextBlock::new(vb, &config, shape)?),
+            BlockKind::Dense => Self::Dense(DenseBlock::new(vb, shape)?),
         })
     }
 
@@ -39,6 +42,7 @@ impl Block {
             Self::Keyword(block) => block.forward(x, carried, train),
             Self::Inverted(block) => block.forward(x, train),
             Self::ConvNext(block) => block.forward(x, train),
+            Self::Dense(block) => block.forward(x, train),
         }
     }
 
@@ -49,6 +53,7 @@ impl Block {
             Self::Inverted(block) => block.set_batch_norm_stats(statistics),
             // Its norms have none.
             Self::ConvNext(_) => {}
+            Self::Dense(block) => block.set_batch_norm_stats(statistics),
         }
     }
 }

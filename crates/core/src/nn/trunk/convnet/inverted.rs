@@ -4,7 +4,7 @@
 use tch::Tensor;
 
 use super::config::BlockShape;
-use super::kinds::{InvertedConfig, InvertedForm, Skip};
+use super::kinds::{InvertedConfig, InvertedForm, Skip, SqueezeConfig};
 
 use crate::error::Result;
 use crate::nn::layers::dropout::drop_path;
@@ -68,7 +68,7 @@ pub(super) struct InvertedBlock {
 
 impl InvertedBlock {
     /// Parameters `{conv1,norm1,conv2,norm2,conv3,norm3}`; of a separable block
-    /// `{depthwise,pointwise}.{conv,norm}`, of a plain one `{conv,norm}`; and `se.{reduce,expand}`.
+    /// `{depthwise,pointwise}.{conv,norm}`, of a plain one `{conv,norm}`; and `se.{down,up}`.
     pub(super) fn new(
         vb: &VarBuilder<'_>,
         config: &InvertedConfig,
@@ -76,7 +76,10 @@ impl InvertedBlock {
     ) -> Result<Self> {
         let (body, project) = convolutions(config, shape);
         let inner = body.last().map_or(shape.c_in, |named| named.conv.c_out);
-        let squeeze = |config| SqueezeExcite::new(&vb.sub("se"), inner, config);
+        let squeeze = |config: SqueezeConfig| {
+            let SqueezeConfig { width, activation, gate } = config;
+            SqueezeExcite::new(&vb.sub("se"), inner, width, activation, gate)
+        };
         let same = shape.c_in == shape.c_out && shape.stride == 1;
         Ok(Self {
             squeeze: config.squeeze.map(squeeze).transpose()?,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::layers::{Activation, Padding, SqueezeConfig};
+use crate::nn::layers::{Activation, Padding};
 use crate::nn::trunk::transformer::LayerScale;
 
 /// Which convolutions a block has, each normalised.
@@ -18,6 +18,18 @@ pub enum InvertedForm {
     Fused,
     /// One full convolution.
     Plain,
+}
+
+/// The shape of a squeeze-and-excite (Hu et al. 2018).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SqueezeConfig {
+    /// The width between its two layers.
+    pub width: i64,
+    /// The activation between them.
+    pub activation: Activation,
+    /// What makes factors of the second layer's output: a sigmoid, exact or hard.
+    pub gate: Activation,
 }
 
 /// Whether a block's input is added to its output, where the two have one shape.
@@ -60,8 +72,7 @@ impl InvertedConfig {
     pub(super) fn problem(&self) -> Option<String> {
         let squeezed = self.squeeze.map(|squeeze| ("squeeze", squeeze.width));
         let counts = [("inner", self.inner), ("kernel", self.kernel)];
-        let low = counts.into_iter().chain(squeezed).find(|(_, n)| *n < 1);
-        low.map(|(name, n)| format!("{name} {n}: must be at least 1"))
+        out_of_range(counts.into_iter().chain(squeezed))
     }
 }
 
@@ -99,9 +110,16 @@ impl ConvNextConfig {
     /// What cannot be.
     pub(super) fn problem(&self) -> Option<String> {
         let counts = [("mlp", self.mlp), ("kernel", self.kernel)];
-        let low = counts.into_iter().find(|(_, n)| *n < 1);
-        low.map(|(name, n)| format!("{name} {n}: must be at least 1"))
+        out_of_range(counts)
     }
+}
+
+/// What is below 1, or above all that networks have, so that products stay numbers.
+fn out_of_range(counts: impl IntoIterator<Item = (&'static str, i64)>) -> Option<String> {
+    const MOST: i64 = 1 << 20;
+    let mut counts = counts.into_iter();
+    let (name, n) = counts.find(|(_, n)| !(1..=MOST).contains(n))?;
+    Some(format!("{name} {n}: must be at least 1 and at most {MOST}"))
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -3,8 +3,12 @@
 use tch::Tensor;
 
 use super::config::{BlockKind, BlockShape, Shortcut};
+use super::gate::ChannelGate;
 use crate::error::Result;
-use crate::nn::layers::{Activation, BatchNormStats, ConvConfig, ConvNorm};
+use crate::nn::layers::{
+    Activation, BatchNormStats, Conv2d, ConvConfig, ConvNorm, MapNorm, NormConfig, NormKind,
+    NormPlacement,
+};
 use crate::weights::VarBuilder;
 
 /// The way past a block's convolutions.
@@ -13,6 +17,8 @@ enum Past {
     /// Input and output have one shape.
     Same,
     Projected(ConvNorm),
+    /// Mean pooling over so many rows and columns, and a projection.
+    Pooled(i64, ConvNorm),
     Padded {
         stride: i64,
         channels: i64,
@@ -20,17 +26,22 @@ enum Past {
 }
 
 impl Past {
-    /// Parameters `shortcut.{conv,norm}` where the shape changes.
+    /// Parameters `shortcut.{conv,norm}` where the shape changes; with pre-norm there is no norm.
     fn new(vb: &VarBuilder<'_>, shape: &BlockShape<'_>) -> Result<Self> {
         let &BlockShape { config, c_in, c_out, stride, .. } = shape;
+        let projection = |stride| {
+            let norm = match config.norm_placement {
+                NormPlacement::Pre => NormConfig::of(NormKind::Without),
+                NormPlacement::Post => config.norm,
+            };
+            let (vb, conv) = (vb.sub("shortcut"), shape.conv((c_in, c_out), 1, stride));
+            ConvNorm::new(&vb, ["conv", "norm"], conv, &norm)
+        };
         Ok(match config.shortcut {
             _ if c_in == c_out && stride == 1 => Self::Same,
             Shortcut::Padded => Self::Padded { stride, channels: c_out - c_in },
-            Shortcut::Projected => {
-                let conv = ConvConfig::new((c_in, c_out), 1, stride);
-                let vb = vb.sub("shortcut");
-                Self::Projected(ConvNorm::new(&vb, ["conv", "norm"], conv, &config.norm)?)
-            }
+            Shortcut::Pooled if stride > 1 => Self::Pooled(stride, projection(1)?),
+            Shortcut::Projected | Shortcut::Pooled => Self::Projected(projection(stride)?),
         })
     }
 
@@ -38,6 +49,10 @@ impl Past {
         match self {
             Self::Same => x.shallow_clone(),
             Self::Projected(layer) => layer.forward(x, train),
+            Self::Pooled(side, layer) => {
+                let pooled = x.avg_pool2d([*side; 2], [*side; 2], [0, 0], true, false, None);
+                layer.forward(&pooled, train)
+            }
             Self::Padded { stride, channels } => {
                 let size = x.size();
                 let thin = x.slice(2, 0, size[2], *stride).slice(3, 0, size[3], *stride);
@@ -49,7 +64,9 @@ impl Past {
 
     fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
-            Self::Projected(layer) => layer.norm.set_batch_norm_stats(statistics),
+            Self::Projected(layer) | Self::Pooled(_, layer) => {
+                layer.norm.set_batch_norm_stats(statistics);
+            }
             Self::Same | Self::Padded { .. } => {}
         }
     }
@@ -62,47 +79,79 @@ const NAMES: [[&str; 2]; 3] = [["conv1", "norm1"], ["conv2", "norm2"], ["conv3",
 #[derive(Debug)]
 pub(super) struct ResidualBlock {
     layers: Vec<ConvNorm>,
+    gate: Option<ChannelGate>,
     past: Past,
+    norm_placement: NormPlacement,
     activation: Activation,
 }
 
 impl ResidualBlock {
-    /// Parameters `{conv1,norm1,conv2,norm2,…}`, with `shortcut.{conv,norm}` where the shape
-    /// changes.
+    /// Parameters `{conv1,norm1,conv2,norm2,…}`, with `gate.…` where there is attention to channels
+    /// and `shortcut.{conv,norm}` where the shape changes.
     pub(super) fn new(vb: &VarBuilder<'_>, shape: &BlockShape<'_>) -> Result<Self> {
-        let &BlockShape { config, c_in, c_out, stride, .. } = shape;
-        let inner = c_out / 4;
+        let &BlockShape { config, c_in, c_out, inner, groups, stride, .. } = shape;
         let convolutions = match shape.kind {
             BlockKind::Bottleneck => vec![
-                ConvConfig::new((c_in, inner), 1, 1),
-                ConvConfig::new((inner, inner), 3, stride),
-                ConvConfig::new((inner, c_out), 1, 1),
+                shape.conv((c_in, inner), 1, 1),
+                ConvConfig { groups, ..shape.conv((inner, inner), 3, stride) },
+                shape.conv((inner, c_out), 1, 1),
             ],
-            _ => vec![
-                ConvConfig::new((c_in, c_out), 3, stride),
-                ConvConfig::new((c_out, c_out), 3, 1),
-            ],
+            _ => vec![shape.conv((c_in, c_out), 3, stride), shape.conv((c_out, c_out), 3, 1)],
         };
         let layers = convolutions.into_iter().zip(NAMES);
-        let layers = layers.map(|(conv, names)| {
-            let conv = ConvConfig { padding: config.padding, ..conv };
-            ConvNorm::new(vb, names, conv, &config.norm)
+        let layers = layers.map(|(conv, names)| match config.norm_placement {
+            NormPlacement::Post => ConvNorm::new(vb, names, conv, &config.norm),
+            NormPlacement::Pre => Ok(ConvNorm {
+                conv: Conv2d::new(&vb.sub(names[0]), conv)?,
+                norm: MapNorm::new(&vb.sub(names[1]), conv.c_in, &config.norm)?,
+            }),
         });
         Ok(Self {
             layers: layers.collect::<Result<_>>()?,
+            gate: ChannelGate::new(&vb.sub("gate"), shape)?,
             past: Past::new(vb, shape)?,
+            norm_placement: config.norm_placement,
             activation: config.activation,
         })
     }
 
     pub(super) fn forward(&self, x: &Tensor, train: bool) -> Tensor {
+        match self.norm_placement {
+            NormPlacement::Post => self.forward_post(x, train),
+            NormPlacement::Pre => self.forward_pre(x, train),
+        }
+    }
+
+    fn forward_post(&self, x: &Tensor, train: bool) -> Tensor {
         let past = self.past.forward(x, train);
         let last = self.layers.len() - 1;
         let y = self.layers.iter().enumerate().fold(x.shallow_clone(), |x, (i, layer)| {
             let y = layer.forward(&x, train);
-            if i < last { self.activation.forward(&y) } else { y }
+            let y = if i < last { self.activation.forward(&y) } else { y };
+            self.gated(i, y)
         });
         self.activation.forward(&(y + past))
+    }
+
+    fn forward_pre(&self, x: &Tensor, train: bool) -> Tensor {
+        let act =
+            |layer: &ConvNorm, x: &Tensor| self.activation.forward(&layer.norm.forward(x, train));
+        let first = act(&self.layers[0], x);
+        let past = match &self.past {
+            Past::Same => x.shallow_clone(),
+            past => past.forward(&first, train),
+        };
+        let y = self.gated(0, self.layers[0].conv.forward(&first));
+        let rest = self.layers.iter().enumerate().skip(1);
+        rest.fold(y, |y, (i, layer)| self.gated(i, layer.conv.forward(&act(layer, &y)))) + past
+    }
+
+    /// What left layer `i`, scaled by the attention to channels if that stands behind it.
+    fn gated(&self, i: usize, y: Tensor) -> Tensor {
+        match &self.gate {
+            Some(gate) if gate.behind == i => gate.forward(&y),
+            _ => y,
+        }
     }
 
     pub(super) fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
@@ -125,8 +174,8 @@ impl KeywordBlock {
         let &BlockShape { config, c_in, c_out, stride, .. } = shape;
         let layer = |names, conv| ConvNorm::new(vb, names, conv, &config.norm);
         Ok(Self {
-            first: layer(NAMES[0], ConvConfig::new((c_in, c_out), 3, stride))?,
-            second: layer(NAMES[1], ConvConfig::new((c_out, c_out), 3, 1))?,
+            first: layer(NAMES[0], shape.conv((c_in, c_out), 3, stride))?,
+            second: layer(NAMES[1], shape.conv((c_out, c_out), 3, 1))?,
             past: Past::new(vb, shape)?,
         })
     }
