@@ -54,12 +54,13 @@ pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
-    BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, CutPoint, Dense, Embedder,
-    EmbedderConfig, Encoder, End, FeatureShape, Features, FinalNorm, FirstNorm, FrameEmbedder,
-    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, LocalAttention,
-    MapNormKind, MlpKind, NormConfig, NormKind, NormPlacement, Padding, PatchEmbedderConfig, Pool,
-    PositionConfig, PositionTable, Positions, QkNorm, RotaryConfig, RotaryPairing, RotaryScaling,
-    Sequence, Shortcut, Squeeze, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
+    BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig, CutPoint, Dense,
+    Embedder, EmbedderConfig, Encoder, End, FeatureShape, Features, FinalNorm, FirstNorm,
+    FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, InvertedConfig,
+    InvertedForm, LayerScale, LocalAttention, MapNormKind, MlpKind, NormConfig, NormKind,
+    NormPlacement, Padding, PatchEmbedderConfig, Pool, PositionConfig, PositionTable, Positions,
+    QkNorm, ResponseNorm, RotaryConfig, RotaryPairing, RotaryScaling, Sequence, Shortcut, Skip,
+    Squeeze, SqueezeConfig, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
     TokenLayout, TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig,
     WaveformEmbedderConfig, WaveformNorm, dropout,
 };

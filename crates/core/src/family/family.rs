@@ -149,7 +149,10 @@ pub(super) fn activation(activation: Activation) -> &'static str {
         Activation::GeluTanh => "gelu_new",
         Activation::QuickGelu => "quick_gelu",
         Activation::Silu => "silu",
+        Activation::Relu6 => "relu6",
+        Activation::HardSwish => "hardswish",
         Activation::Sigmoid => "sigmoid",
+        Activation::HardSigmoid => "hardsigmoid",
     }
 }
 

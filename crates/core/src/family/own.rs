@@ -93,7 +93,7 @@ impl PretrainedConfig {
                 let usual = json!({
                     "in_channels": null, "stages": null, "block": "basic", "shortcut": "projected",
                     "norm": "batch", "norm_placement": "post", "standardise": null, "squeeze": null,
-                    "activation": "relu", "padding": "half", "end": "without",
+                    "activation": "relu", "padding": "half", "end": "without", "drop_path": 0.,
                 });
                 TrunkConfig::ConvNet(completed(config, given, usual)?)
             }

@@ -32,9 +32,9 @@ pub use position::{
     BucketConfig, PositionConfig, Positions, RotaryConfig, RotaryPairing, RotaryScaling,
 };
 pub use trunk::{
-    Before, BlockKind, ConvNet, ConvNetConfig, End, FinalNorm, FirstNorm, LayerScale,
-    LocalAttention, MlpKind, Shortcut, Squeeze, Stage, Transformer, TransformerConfig, Trunk,
-    TrunkConfig,
+    Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, FinalNorm, FirstNorm,
+    InvertedConfig, InvertedForm, LayerScale, LocalAttention, MlpKind, ResponseNorm, Shortcut,
+    Skip, Squeeze, SqueezeConfig, Stage, Transformer, TransformerConfig, Trunk, TrunkConfig,
 };
 
 pub(crate) use features::masked_mean;

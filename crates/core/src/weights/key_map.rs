@@ -25,7 +25,7 @@ pub struct KeyMap {
 
 /// One line of a table: our module or parameter, theirs, and how the tensor is transformed. A line
 /// for a module covers every leaf (`weight`, `bias`) below it. `{}` is an index, the same on both
-/// sides; `{+1}` the index counted from 1.
+/// sides; `{+1}` the index counted from 1, and `{2n+1}` every other number.
 ///
 /// Several lines for one of ours are alternatives: the first that the checkpoint has counts.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,14 @@ pub enum TensorTransform {
     MeanOfHeads {
         /// The other head.
         second: &'static str,
+    },
+    /// Theirs has so many more dimensions of size 1 before and behind ours. Where it is read, any
+    /// such dimensions are dropped.
+    Units {
+        /// How many before ours.
+        before: u8,
+        /// How many behind ours.
+        behind: u8,
     },
     /// The publisher has none, which is equivalent to zeros.
     Zeros,
@@ -124,6 +132,11 @@ impl KeyMap {
                 }
                 (TensorTransform::Transposed, [their]) => {
                     theirs.insert(their.clone(), transposed(&value));
+                }
+                (TensorTransform::Units { before, behind }, [their]) => {
+                    let ones = |count: u8| vec![1i64; count.into()];
+                    let shape = [ones(before), value.size(), ones(behind)].concat();
+                    theirs.insert(their.clone(), value.f_reshape(&shape)?);
                 }
                 (TensorTransform::Slice(i, _), [their]) => {
                     slices.entry((their.clone(), 0)).or_default().insert(i, value);
@@ -193,7 +206,7 @@ impl KeyRule {
 
 impl TensorTransform {
     /// Makes our tensor from the publisher's. `shape` is the wanted one, which matters only for
-    /// those that the publisher does not have.
+    /// those that the publisher does not have, or has with other dimensions of size 1.
     ///
     /// # Errors
     /// If the tensors cannot be combined in this way.
@@ -206,6 +219,8 @@ impl TensorTransform {
         Ok(match (self, parts) {
             (Self::Same, [x]) => x.shallow_clone(),
             (Self::Transposed, [x]) => transposed(x),
+            (Self::Units { .. }, [x]) if sides(&x.size()) == sides(shape) => x.f_reshape(shape)?,
+            (Self::Units { .. }, [x]) => x.shallow_clone(),
             (Self::Slice(i, of), [x]) => slice(x, i, of)?,
             (Self::TransposedSlice(i, of), [x]) => slice(&transposed(x), i, of)?,
             (Self::WeightNorm { dim, .. }, [g, v]) => v.f_mul(&g.f_div(&lengths(v, dim)?)?)?,
@@ -223,6 +238,11 @@ fn transposed(x: &Tensor) -> Tensor {
         2 => x.tr(),
         _ => x.shallow_clone(),
     }
+}
+
+/// The dimensions that hold more than one value.
+fn sides(shape: &[i64]) -> Vec<i64> {
+    shape.iter().copied().filter(|&side| side != 1).collect()
 }
 
 /// The Euclidean norms along all dimensions but one; the others keep the size 1.
@@ -244,17 +264,24 @@ fn indices(pattern: &str, name: &str) -> Option<Vec<usize>> {
     }
 }
 
-/// A pattern with indices in place of `{}` and `{+1}`.
+/// A pattern with indices in place of `{}`, `{+1}` and the like.
 pub(super) fn fill(pattern: &str, at: &[usize]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
     for index in at {
         let Some((before, behind)) = rest.split_once('{') else { break };
         let (slot, behind) = behind.split_once('}').unwrap_or(("", behind));
-        let index = if slot == "+1" { index + 1 } else { *index };
-        filled = format!("{filled}{before}{index}");
+        let number = numbered(slot, *index);
+        filled = format!("{filled}{before}{number}");
         rest = behind;
     }
     filled + rest
+}
+
+/// The number that a slot makes of an index: the index, `+1` to it, or `2n+1` with the index for `n`.
+fn numbered(slot: &str, index: usize) -> i64 {
+    let (times, plus) = slot.split_once('n').unwrap_or(("", slot));
+    let (times, plus) = (times.parse().unwrap_or(1), plus.parse().unwrap_or(0));
+    i64::try_from(index).unwrap_or(i64::MAX).saturating_mul(times).saturating_add(plus)
 }
 
 #[cfg(test)]
@@ -280,6 +307,8 @@ mod tests {
                 TensorTransform::WeightNorm { g: "new.0", v: "new.1", dim: 1 },
             ),
             same("embed.conv", "conv"),
+            same("trunk.odd.{}", "features.{2n+1}"),
+            same("trunk.before.{}", "layer.{-1}"),
             absent("trunk.blocks.{}.k.bias", TensorTransform::Zeros),
         ],
         head: &[same("head", "fc")],
@@ -290,6 +319,7 @@ mod tests {
         transformed("k", "qkv", TensorTransform::TransposedSlice(1, 3)),
         transformed("v", "qkv", TensorTransform::TransposedSlice(2, 3)),
         transformed("conv.weight", "conv", TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 }),
+        transformed("scale", "gamma", TensorTransform::Units { before: 1, behind: 2 }),
         transformed("two", "first", TensorTransform::MeanOfHeads { second: "second" }),
         absent("zero.bias", TensorTransform::Zeros),
     ];
@@ -301,6 +331,8 @@ mod tests {
             ("trunk.stages.0.2.conv.bias", &["model.layer1.2.conv.bias"]),
             ("embed.conv.bias", &["model.conv.bias"]),
             ("head.weight", &["fc.weight"]),
+            ("trunk.odd.3.weight", &["model.features.7.weight"]),
+            ("trunk.before.3.weight", &["model.layer.2.weight"]),
             ("trunk.blocks.0.k.bias", &[]),
         ] {
             let sources = TABLE.sources("model.", ours);
@@ -335,13 +367,17 @@ mod tests {
             ours.map(|(name, at)| (name.to_string(), x.narrow(0, at, 2))).into();
         ours.insert("conv.weight".into(), x.shallow_clone());
         ours.insert("two.weight".into(), x.shallow_clone());
+        ours.insert("scale".into(), x.view(-1));
         ours.insert("zero.bias".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)));
         let theirs = table.publish(&ours).unwrap();
         assert_eq!(theirs["qkv.weight"], x.tr());
         let (g, v) = (&theirs["conv.g"], &theirs["conv.v"]);
         let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };
         assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
-        assert_eq!(theirs.len(), 5);
+        assert_eq!(theirs.len(), 6);
+        assert_eq!(theirs["gamma"].size(), [1, 12, 1, 1]);
+        let units = TensorTransform::Units { before: 0, behind: 0 };
+        assert_eq!(apply(units, &[&theirs["gamma"]], &[12]), x.view(-1));
         ours.insert("zero.bias".into(), Tensor::ones([2], (Kind::Float, Device::Cpu)));
         assert!(table.publish(&ours).is_err(), "what was trained would be lost");
         assert_eq!(theirs["first.weight"], &x.narrow(1, 0, 1) * 2.);

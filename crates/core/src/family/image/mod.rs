@@ -1,4 +1,12 @@
 //! Families of models that were trained on pictures.
 
 pub(super) mod vit;
+pub(super) mod convnext;
+pub(super) mod convnext_named;
+pub(super) mod efficientnet;
+pub(super) mod efficientnet_pytorch;
+mod mobile;
+pub(super) mod mobile_timm;
+pub(super) mod mobile_torchvision;
+pub(super) mod mobilenet_v2;
 pub(super) mod resnet;

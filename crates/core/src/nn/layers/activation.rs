@@ -23,8 +23,14 @@ pub enum Activation {
     QuickGelu,
     /// `x σ(x)` (Elfwing et al. 2018), also called swish.
     Silu,
-    /// `1 / (1 + exp(-x))`: the gates of squeeze-and-excite.
+    /// `min(max(x, 0), 6)`: MobileNet v2.
+    Relu6,
+    /// `x · min(max(x + 3, 0), 6) / 6`: MobileNet v3 (Howard et al. 2019, §5.2).
+    HardSwish,
+    /// `1 / (1 + exp(-x))`.
     Sigmoid,
+    /// `min(max(x + 3, 0), 6) / 6`: the gates of MobileNet v3.
+    HardSigmoid,
 }
 
 impl Activation {
@@ -38,7 +44,10 @@ impl Activation {
             Self::GeluTanh => x.gelu("tanh"),
             Self::QuickGelu => x * (x * 1.702).sigmoid(),
             Self::Silu => x.silu(),
+            Self::Relu6 => x.clamp(0., 6.),
+            Self::HardSwish => x.hardswish(),
             Self::Sigmoid => x.sigmoid(),
+            Self::HardSigmoid => x.hardsigmoid(),
         }
     }
 

@@ -17,6 +17,9 @@ pub enum Padding {
     /// As much as makes the output's sides the input's by the stride, rounded up; an odd one more
     /// below and to the right (TensorFlow's `SAME`).
     Same,
+    /// What that adds where the input's sides are even, whatever they are: transformers'
+    /// EfficientNet.
+    Even,
     /// Nothing.
     Without,
 }
@@ -29,6 +32,10 @@ impl Padding {
             Self::Same => {
                 let outputs = (size + stride - 1) / stride;
                 let all = ((outputs - 1) * stride + kernel - size).max(0);
+                [all / 2, all - all / 2]
+            }
+            Self::Even => {
+                let all = (kernel - stride).max(0);
                 [all / 2, all - all / 2]
             }
             Self::Without => [0; 2],

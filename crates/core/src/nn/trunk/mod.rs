@@ -4,7 +4,10 @@ mod convnet;
 mod transformer;
 mod trunk;
 
-pub use convnet::{Before, BlockKind, ConvNet, ConvNetConfig, End, Shortcut, Squeeze, Stage};
+pub use convnet::{
+    Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, InvertedConfig, InvertedForm,
+    ResponseNorm, Shortcut, Skip, Squeeze, SqueezeConfig, Stage,
+};
 pub use transformer::{
     FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
 };

@@ -3,7 +3,9 @@
 use tch::Tensor;
 
 use super::config::{BlockKind, BlockShape};
+use super::convnext::ConvNextBlock;
 use super::dense::DenseBlock;
+use super::inverted::InvertedBlock;
 use super::residual::{KeywordBlock, ResidualBlock};
 use crate::error::Result;
 use crate::nn::layers::BatchNormStats;
@@ -14,6 +16,8 @@ use crate::weights::VarBuilder;
 pub(super) enum Block {
     Residual(ResidualBlock),
     Keyword(KeywordBlock),
+    Inverted(InvertedBlock),
+    ConvNext(ConvNextBlock),
     Dense(DenseBlock),
 }
 
@@ -24,6 +28,8 @@ impl Block {
                 Self::Residual(ResidualBlock::new(vb, shape)?)
             }
             BlockKind::Keyword => Self::Keyword(KeywordBlock::new(vb, shape)?),
+            BlockKind::Inverted(config) => Self::Inverted(InvertedBlock::new(vb, &config, shape)?),
+            BlockKind::ConvNext(config) => Self::ConvNext(ConvNextBlock::new(vb, &config, shape)?),
             BlockKind::Dense => Self::Dense(DenseBlock::new(vb, shape)?),
         })
     }
@@ -34,6 +40,8 @@ impl Block {
         match self {
             Self::Residual(block) => block.forward(x, train),
             Self::Keyword(block) => block.forward(x, carried, train),
+            Self::Inverted(block) => block.forward(x, train),
+            Self::ConvNext(block) => block.forward(x, train),
             Self::Dense(block) => block.forward(x, train),
         }
     }
@@ -42,6 +50,9 @@ impl Block {
         match self {
             Self::Residual(block) => block.set_batch_norm_stats(statistics),
             Self::Keyword(block) => block.set_batch_norm_stats(statistics),
+            Self::Inverted(block) => block.set_batch_norm_stats(statistics),
+            // Its norms have none.
+            Self::ConvNext(_) => {}
             Self::Dense(block) => block.set_batch_norm_stats(statistics),
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::kinds::{ConvNextConfig, InvertedConfig};
 use crate::error::{Error, Result};
 use crate::nn::layers::{Activation, ConvConfig, NormConfig, NormPlacement, Padding, eps_problem};
 
@@ -20,6 +21,21 @@ pub enum BlockKind {
     /// Two convolutions behind norms, of 1 × 1 to the inner channels and of 3 × 3, whose outputs are
     /// added to the channels (DenseNet, Huang et al. 2017).
     Dense,
+    /// Convolutions to many channels and back: MobileNet, EfficientNet.
+    Inverted(InvertedConfig),
+    /// A depthwise convolution and an MLP: ConvNeXt.
+    ConvNext(ConvNextConfig),
+}
+
+impl BlockKind {
+    /// What cannot be.
+    fn problem(&self) -> Option<String> {
+        match self {
+            Self::Inverted(block) => block.problem(),
+            Self::ConvNext(block) => block.problem(),
+            _ => None,
+        }
+    }
 }
 
 /// How the shortcut brings a block's input to another shape.
@@ -139,6 +155,10 @@ pub struct ConvNetConfig {
     /// What follows the last stage.
     #[serde(default, skip_serializing_if = "is_default")]
     pub end: End,
+    /// The probability that the last block leaves a sample as it is, in training; it grows evenly from
+    /// 0 at the first (stochastic depth, Huang et al. 2016). Residual blocks have none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drop_path: f64,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -180,6 +200,7 @@ pub(super) struct BlockShape<'c> {
     pub(super) inner: i64,
     pub(super) groups: i64,
     pub(super) stride: i64,
+    pub(super) drop_path: f64,
 }
 
 impl BlockShape<'_> {
@@ -205,6 +226,7 @@ impl ConvNetConfig {
             activation: Activation::Relu,
             padding: Padding::Half,
             end: End::Without,
+            drop_path: 0.,
         }
     }
 
@@ -216,8 +238,15 @@ impl ConvNetConfig {
         }
     }
 
-    /// The block `j` of a stage whose blocks get `c_in` channels.
-    pub(super) fn block(&self, stage: &Stage, c_in: i64, j: usize) -> BlockShape<'_> {
+    /// The block `j` of a stage whose blocks get `c_in` channels, with so many blocks before the
+    /// stage.
+    pub(super) fn block(
+        &self,
+        stage: &Stage,
+        c_in: i64,
+        j: usize,
+        before: usize,
+    ) -> BlockShape<'_> {
         let kind = stage.kinds.get(j).or(stage.kinds.last()).copied().unwrap_or(self.block);
         let (groups, stride) = (stage.groups, if j == 0 { stage.stride } else { 1 });
         let (c_in, c_out, inner) = match kind {
@@ -229,7 +258,9 @@ impl ConvNetConfig {
             _ => (if j == 0 { c_in } else { stage.width }, stage.width, stage.width / 4),
         };
         let inner = stage.inner.unwrap_or(inner);
-        BlockShape { config: self, kind, c_in, c_out, inner, groups, stride }
+        let all: usize = self.stages.iter().map(|stage| stage.blocks).sum();
+        let drop_path = self.drop_path * (before + j) as f64 / (all.max(2) - 1) as f64;
+        BlockShape { config: self, kind, c_in, c_out, inner, groups, stride, drop_path }
     }
 
     /// How many parameters a network has at the least, and how many values they have.
@@ -246,7 +277,7 @@ impl ConvNetConfig {
                 _ => 1,
             };
             let of_stage = width.saturating_mul(of_block).saturating_mul(blocks);
-            (tensors + 6 * blocks, of_stage.saturating_add(values))
+            (tensors + 5 * blocks, of_stage.saturating_add(values))
         })
     }
 
@@ -271,6 +302,10 @@ impl ConvNetConfig {
         if matches!(self.squeeze, Some(Squeeze::Neighbours(n)) if n < 1 || n % 2 == 0) {
             return refused("squeeze: the neighbours must be an odd number".into());
         }
+        if !(0.0..1.0).contains(&self.drop_path) {
+            let problem = format!("drop_path {}: must be at least 0 and below 1", self.drop_path);
+            return refused(problem);
+        }
         if let Some(problem) = self.standardise.and_then(eps_problem) {
             return refused(format!("standardise: {problem}"));
         }
@@ -291,6 +326,9 @@ impl ConvNetConfig {
     fn problem(&self, stage: &Stage, c_in: i64) -> Option<String> {
         let kinds = if stage.kinds.is_empty() { &[self.block][..] } else { &stage.kinds };
         let has = |kind| kinds.contains(&kind);
+        if let Some(problem) = kinds.iter().find_map(BlockKind::problem) {
+            return Some(problem);
+        }
         let c_in = match stage.before {
             None => c_in,
             Some(Before::Transition(n)) if (1..MOST).contains(&n) => n,
@@ -310,7 +348,7 @@ impl ConvNetConfig {
                 stage.width
             ));
         }
-        let block = self.block(stage, c_in, 0);
+        let block = self.block(stage, c_in, 0, 0);
         if block.inner % block.groups != 0 {
             return Some(format!("{} groups do not divide {} channels", block.groups, block.inner));
         }

@@ -28,10 +28,11 @@ impl ConvNet {
         config.validate()?;
         let (tensors, values) = config.least();
         vb.check_room(tensors, values)?;
-        let (mut stages, mut channels) = (vec![], config.in_channels);
+        let (mut stages, mut channels, mut blocks) = (vec![], config.in_channels, 0);
         for (i, stage) in config.stages.iter().enumerate() {
-            stages.push(Blocks::new(&vb.sub("stages").sub(i), &config, stage, channels)?);
-            channels = stage.width;
+            let vb = vb.sub("stages").sub(i);
+            stages.push(Blocks::new(&vb, &config, stage, channels, blocks)?);
+            (channels, blocks) = (stage.width, blocks + stage.blocks);
         }
         let end = LastLayer::new(&vb.sub("end"), &config)?;
         Ok(Self { config, stages, end })

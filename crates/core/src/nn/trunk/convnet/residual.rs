@@ -213,7 +213,7 @@ mod tests {
         let root = VarBuilder::root(&store, &fresh);
         let config = ConvNetConfig::new(8, vec![Stage::new(1, 16, 2)], BlockKind::Basic);
         let config = ConvNetConfig { shortcut: Shortcut::Padded, ..config };
-        let block = ResidualBlock::new(&root, &config.block(&config.stages[0], 8, 0)).unwrap();
+        let block = ResidualBlock::new(&root, &config.block(&config.stages[0], 8, 0, 0)).unwrap();
         assert!(store.variables().keys().all(|name| !name.contains("shortcut")));
         // With convolutions of zeros, the output is that of the shortcut.
         for (name, mut tensor) in store.variables() {

@@ -16,13 +16,14 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// The blocks of a stage that gets `c_in` channels: parameters `M.…` of each block, and
+    /// The blocks of a stage that gets `c_in` channels and has so many blocks earlier: parameters `M.…` of each block, and
     /// `before.{norm,conv}`.
     pub(super) fn new(
         vb: &VarBuilder<'_>,
         config: &ConvNetConfig,
         stage: &Stage,
         c_in: i64,
+        earlier: usize,
     ) -> Result<Self> {
         let (before, c_in) = match stage.before {
             None => (None, c_in),
@@ -31,7 +32,7 @@ impl Blocks {
                 (Some(Transition::new(&vb, config, (c_in, c_out))?), c_out)
             }
         };
-        let block = |j| Block::new(&vb.sub(j), &config.block(stage, c_in, j));
+        let block = |j| Block::new(&vb.sub(j), &config.block(stage, c_in, j, earlier));
         let blocks = (0..stage.blocks).map(block).collect::<Result<_>>()?;
         Ok(Self { before, blocks })
     }
