@@ -54,12 +54,13 @@ pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
     Activation, AttentionKind, Batch, BatchNormStats, Bias, BlockKind, ClassTokens, Classifier,
-    CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder,
-    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement,
-    PatchEmbedderConfig, Pool, Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage,
-    StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
+    CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features,
+    FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig,
+    LayerScale, NormPlacement, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, Pool,
+    Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage, StemConfig, StemEmbedder, StemNorm,
+    StemPool, Swin, SwinConfig, SwinStage, SwinVersion, TokenEmbedderConfig, TokenPatchEmbedder,
     Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
-    dropout,
+    WindowPadding, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

@@ -14,9 +14,10 @@ mod trunk;
 pub use attention::AttentionKind;
 pub use classifier::Classifier;
 pub use embed::{
-    ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PositionedNorm, StemConfig, StemEmbedder, StemNorm, StemPool,
-    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, Embedder, EmbedderConfig, FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig,
+    FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, PositionedNorm,
+    StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
+    WaveformEmbedderConfig, WaveformNorm,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence};
@@ -27,8 +28,8 @@ pub use layers::{
 pub use pool::Pool;
 pub use position::Positions;
 pub use trunk::{
-    BlockKind, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig,
-    Trunk, TrunkConfig,
+    BlockKind, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Swin, SwinConfig, SwinStage,
+    SwinVersion, Transformer, TransformerConfig, Trunk, TrunkConfig, WindowPadding,
 };
 
 pub(crate) use features::masked_mean;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::patch_map::{FoldedPatchesConfig, PatchMapConfig};
 use crate::error::{Error, Result};
 use crate::nn::layers::{NormPlacement, eps_problem};
 use crate::weights::Resampling;
@@ -17,6 +18,10 @@ pub enum EmbedderConfig {
     /// A first convolution: ResNet, honk.
     #[serde(alias = "planes")]
     Stem(StemConfig),
+    /// Patches of pictures that stay in their places, as a feature map: Swin.
+    PatchMap(PatchMapConfig),
+    /// The same of a long spectrogram that is folded to a square: CLAP.
+    Folded(FoldedPatchesConfig),
     /// Convolutions over log-mel frames: Whisper.
     Frames(FrameStemConfig),
     /// Convolutions over the waveform: wav2vec2, HuBERT.
@@ -57,6 +62,15 @@ impl EmbedderConfig {
                     counts.extend(pair("pool", sides));
                 }
             }
+            Self::PatchMap(c) => {
+                counts.extend(c.counts());
+                (eps, dropout) = (c.eps, c.dropout);
+            }
+            Self::Folded(c) => {
+                counts.extend(c.patches.counts());
+                counts.extend([("bands", c.bands), ("folds", c.folds())]);
+                (eps, dropout) = (c.patches.eps, c.patches.dropout);
+            }
             Self::Frames(c) => {
                 counts.extend([("bands", c.bands), ("positions", c.positions)]);
                 dropout = c.dropout;
@@ -90,6 +104,8 @@ impl EmbedderConfig {
         match &mut self {
             Self::Tokens(c) => c.dropout = p,
             Self::Patches(c) => c.dropout = p,
+            Self::PatchMap(c) => c.dropout = p,
+            Self::Folded(c) => c.patches.dropout = p,
             Self::Frames(c) => c.dropout = p,
             Self::Waveform(c) => c.dropout = p,
             Self::Stem(_) | Self::FromModality => {}

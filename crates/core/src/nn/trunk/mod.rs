@@ -1,9 +1,11 @@
 //! Trunks: the pretrained body of a model, which knows no modality.
 
 mod resnet;
+mod swin;
 mod transformer;
 mod trunk;
 
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stage};
+pub use swin::{Swin, SwinConfig, SwinStage, SwinVersion, WindowPadding};
 pub use transformer::{LayerScale, Transformer, TransformerConfig};
 pub use trunk::{Trunk, TrunkConfig};

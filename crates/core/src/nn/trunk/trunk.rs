@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::resnet::{ResNet, ResNetConfig};
+use super::swin::{Swin, SwinConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
 use crate::nn::features::{FeatureShape, Features};
@@ -19,15 +20,18 @@ pub enum TrunkConfig {
     Transformer(TransformerConfig),
     /// A residual network of convolutions.
     ResNet(ResNetConfig),
+    /// A transformer whose attention is within windows.
+    Swin(SwinConfig),
 }
 
 impl TrunkConfig {
     /// The number of parts, in the order of the forward pass, which `below:N` counts: a
-    /// transformer's blocks, a residual network's stages.
+    /// transformer's blocks, the stages of a residual network or of a windowed transformer.
     pub fn depth(&self) -> usize {
         match self {
             Self::Transformer(t) => t.depth,
             Self::ResNet(r) => r.stages.len(),
+            Self::Swin(s) => s.stages.len(),
         }
     }
 
@@ -36,6 +40,7 @@ impl TrunkConfig {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.width },
             Self::ResNet(r) => FeatureShape::FeatureMap { channels: r.in_channels },
+            Self::Swin(s) => FeatureShape::FeatureMap { channels: s.width },
         }
     }
 
@@ -47,6 +52,7 @@ impl TrunkConfig {
         match self {
             Self::Transformer(t) => t.validate(),
             Self::ResNet(r) => r.validate(),
+            Self::Swin(s) => s.validate(),
         }
     }
 
@@ -54,6 +60,7 @@ impl TrunkConfig {
     pub fn with_dropout(mut self, dropout: f64) -> Self {
         match &mut self {
             Self::Transformer(t) => t.dropout = dropout,
+            Self::Swin(s) => s.dropout = dropout,
             Self::ResNet(_) => {}
         }
         self
@@ -67,17 +74,20 @@ pub enum Trunk {
     Transformer(Transformer),
     /// A residual network of convolutions.
     ResNet(ResNet),
+    /// A transformer whose attention is within windows.
+    Swin(Swin),
 }
 
 impl Trunk {
     /// Builds the trunk at `vb` (`trunk` in a model), from its source or new.
     ///
     /// # Errors
-    /// As [`Transformer::new`] and [`ResNet::new`].
+    /// As [`Transformer::new`], [`ResNet::new`] and [`Swin::new`].
     pub fn new(vb: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
             TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
             TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(vb, c.clone())?),
+            TrunkConfig::Swin(c) => Self::Swin(Swin::new(vb, c.clone())?),
         })
     }
 
@@ -86,6 +96,7 @@ impl Trunk {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.config().width },
             Self::ResNet(r) => FeatureShape::FeatureMap { channels: r.config().in_channels },
+            Self::Swin(s) => FeatureShape::FeatureMap { channels: s.config().width },
         }
     }
 
@@ -94,13 +105,14 @@ impl Trunk {
         match self {
             Self::Transformer(t) => t.config().width,
             Self::ResNet(r) => r.config().width(),
+            Self::Swin(s) => s.config().out_channels(),
         }
     }
 
     /// Decides whether batch-norm running statistics are updated, where there are any.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
-            Self::Transformer(_) => {}
+            Self::Transformer(_) | Self::Swin(_) => {}
             Self::ResNet(r) => r.set_batch_norm_stats(statistics),
         }
     }
@@ -126,6 +138,9 @@ impl Trunk {
             }
             (Self::ResNet(r), Features::FeatureMap(x)) => {
                 Features::FeatureMap(r.forward_range(x, parts, train))
+            }
+            (Self::Swin(s), Features::FeatureMap(x)) => {
+                Features::FeatureMap(s.forward_range(x, parts, train))
             }
             (trunk, _) => {
                 unreachable!("the embedder emitted other features than {}", trunk.accepts())
