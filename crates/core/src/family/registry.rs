@@ -31,6 +31,7 @@ const FAMILIES: &[&Family] = &[
     &audio::whisper::WHISPER,
     &audio::wav2vec2::WAV2VEC2,
     &audio::wav2vec2::HUBERT,
+    &audio::clap::CLAP,
     &audio::honk::HONK,
 ];
 
