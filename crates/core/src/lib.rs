@@ -53,14 +53,16 @@ pub use loader::{
 pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
-    Activation, AttentionKind, Batch, BatchNormStats, Bias, BlockKind, ClassTokens, Classifier,
-    CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features,
-    FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig,
-    LayerScale, NormPlacement, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, Pool,
-    Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage, StemConfig, StemEmbedder, StemNorm,
-    StemPool, Swin, SwinConfig, SwinStage, SwinVersion, TokenEmbedderConfig, TokenPatchEmbedder,
-    Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
-    WindowPadding, dropout,
+    Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Bias, BlockKind,
+    BucketConfig, ClassTokens, Classifier, CutPoint, Dense, Embedder, EmbedderConfig, Encoder,
+    FeatureShape, Features, FinalNorm, FirstNorm, FoldedPatchesConfig, FrameEmbedder,
+    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, LocalAttention, MlpKind,
+    NormKind, NormPlacement, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, Pool,
+    PositionConfig, PositionTable, Positions, QkNorm, ResNet, ResNetConfig, RotaryConfig,
+    RotaryPairing, RotaryScaling, Sequence, Shortcut, Stage, StemConfig, StemEmbedder, StemNorm,
+    StemPool, Swin, SwinConfig, SwinStage, SwinVersion, TokenEmbedderConfig, TokenLayout,
+    TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig,
+    WaveformNorm, WindowPadding, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

@@ -23,6 +23,7 @@ const FAMILIES: &[&Family] = &[
     &image::resnet::RESNET,
     &image::swin::SWIN,
     &image::swin::SWINV2,
+    &image::microsoft_swin::MICROSOFT_SWIN,
     &image::timm_swin::TIMM_SWIN,
     &image::timm_swin::TIMM_SWINV2,
     &image::torchvision_swin::TORCHVISION_SWIN,

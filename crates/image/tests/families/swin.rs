@@ -51,6 +51,12 @@ fn swins_of_torchvision() {
 }
 
 #[test]
+fn a_swin_of_its_authors() {
+    let name = "tiny-microsoft-swin";
+    check(&fixture(name).join("swin.pth"), name, COMPUTED);
+}
+
+#[test]
 fn what_is_not_built_is_refused_by_name() {
     let config = fs::read_to_string(fixture("tiny-swin").join("config.json")).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 
 pub(super) mod vit;
 pub(super) mod resnet;
+pub(super) mod microsoft_swin;
 pub(super) mod swin;
 mod swin_tensors;
 pub(super) mod timm_swin;

@@ -182,7 +182,7 @@ fn read(config: &Config, name: &str, version: SwinVersion) -> Result<PretrainedC
         stages: (0..layers).map(stage).collect(),
         version,
         mlp_ratio: c.mlp_ratio,
-        activation: config.gelu("hidden_act")?,
+        activation: config.activation("hidden_act")?,
         qkv_bias: if c.qkv_bias { Bias::With } else { Bias::Without },
         padding: WindowPadding::BeforeShift,
         eps: c.layer_norm_eps,

@@ -48,7 +48,8 @@ pub(in crate::family) fn by_tensors(
         let (window, pretrained_window) = match windows {
             Windows::Tables => (side_of(*block(0, "attn.position.table")?.first()?)?, 0),
             Windows::Distances(name) => {
-                ((*shape(checkpoint, key_map, &name(i))?.get(1)?).checked_add(1)? / 2, 0)
+                let window = (*shape(checkpoint, key_map, &name(i))?.get(1)?).checked_add(1)? / 2;
+                (window, earlier(checkpoint, key_map, &name(i), window)?)
             }
             Windows::Most { window, side, pretrained } => {
                 // Of an odd side, half is rounded up.
@@ -86,6 +87,18 @@ pub(in crate::family) fn by_tensors(
         stages,
     };
     Ok(family(name, trunk, patches))
+}
+
+/// The side of a window in an earlier training, by which the distances in a table of this name are
+/// measured; 0: it is `window`, this one's.
+fn earlier(checkpoint: &Checkpoint, key_map: &KeyMap, name: &str, window: i64) -> Option<i64> {
+    let prefix = key_map.prefix(checkpoint.entries().map(|(name, _)| name)).ok()??;
+    let table = checkpoint.read_tensor(&format!("{}{}{name}", prefix.wrapper, prefix.body)).ok()?;
+    // The logarithm of 1 and 8 times the longest distance, over that of the earlier longest one.
+    let furthest = (3. * table.max().double_value(&[])).exp2() - 1.;
+    let longest = 8. * (window - 1) as f64 / furthest;
+    let side = longest.round() as i64 + 1;
+    Some(if window < 2 || side == window { 0 } else { side })
 }
 
 /// The side of a window with a bias for each of `rows` distances.

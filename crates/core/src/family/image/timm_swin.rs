@@ -50,29 +50,35 @@ const BUILD_V2: (SwinVersion, WindowPadding) = (SwinVersion::V2, WindowPadding::
 const SWINV2_NAMES: KeyMap =
     KeyMap { name: "timm-swinv2", prefixes: &[""], body: &V2, head: &[same("head", "head.fc")] };
 
-const V1: [KeyRule; 14] = joined(
-    [same(
-        "trunk.stages.{}.blocks.{}.attn.position.table",
-        "layers.{}.blocks.{}.attn.relative_position_bias_table",
-    )],
-    BODY,
+const V1: [KeyRule; 14] = joined([TABLE], MERGED);
+
+/// What version 1 alone has.
+pub(super) const TABLE: KeyRule = same(
+    "trunk.stages.{}.blocks.{}.attn.position.table",
+    "layers.{}.blocks.{}.attn.relative_position_bias_table",
 );
 
-const V2: [KeyRule; 18] = joined(
+const V2: [KeyRule; 18] = joined(COSINES, MERGED);
+
+/// What version 2 alone has.
+pub(super) const COSINES: [KeyRule; 5] = [
+    same("trunk.stages.{}.blocks.{}.attn.logit_scale", "layers.{}.blocks.{}.attn.logit_scale"),
+    same("trunk.stages.{}.blocks.{}.attn.position.hidden", "layers.{}.blocks.{}.attn.cpb_mlp.0"),
+    same("trunk.stages.{}.blocks.{}.attn.position.out", "layers.{}.blocks.{}.attn.cpb_mlp.2"),
+    same("trunk.stages.{}.blocks.{}.attn.q.bias", "layers.{}.blocks.{}.attn.q_bias"),
+    same("trunk.stages.{}.blocks.{}.attn.v.bias", "layers.{}.blocks.{}.attn.v_bias"),
+];
+
+/// Merging begins a stage in timm, and ends the one before here.
+const MERGED: [KeyRule; 13] = joined(
+    BODY,
     [
-        same("trunk.stages.{}.blocks.{}.attn.logit_scale", "layers.{}.blocks.{}.attn.logit_scale"),
-        same(
-            "trunk.stages.{}.blocks.{}.attn.position.hidden",
-            "layers.{}.blocks.{}.attn.cpb_mlp.0",
-        ),
-        same("trunk.stages.{}.blocks.{}.attn.position.out", "layers.{}.blocks.{}.attn.cpb_mlp.2"),
-        same("trunk.stages.{}.blocks.{}.attn.q.bias", "layers.{}.blocks.{}.attn.q_bias"),
-        same("trunk.stages.{}.blocks.{}.attn.v.bias", "layers.{}.blocks.{}.attn.v_bias"),
+        same("trunk.stages.{}.merge.norm", "layers.{+1}.downsample.norm"),
+        same("trunk.stages.{}.merge.reduce", "layers.{+1}.downsample.reduction"),
     ],
-    BODY,
 );
 
-const BODY: [KeyRule; 13] = [
+pub(super) const BODY: [KeyRule; 11] = [
     qkv("trunk.stages.{}.blocks.{}.attn.q", 0),
     qkv("trunk.stages.{}.blocks.{}.attn.k", 1),
     qkv("trunk.stages.{}.blocks.{}.attn.v", 2),
@@ -81,9 +87,6 @@ const BODY: [KeyRule; 13] = [
     same("trunk.stages.{}.blocks.{}.norm2", "layers.{}.blocks.{}.norm2"),
     same("trunk.stages.{}.blocks.{}.mlp.up", "layers.{}.blocks.{}.mlp.fc1"),
     same("trunk.stages.{}.blocks.{}.mlp.down", "layers.{}.blocks.{}.mlp.fc2"),
-    // Merging begins a stage there, and ends the one before here.
-    same("trunk.stages.{}.merge.norm", "layers.{+1}.downsample.norm"),
-    same("trunk.stages.{}.merge.reduce", "layers.{+1}.downsample.reduction"),
     same("trunk.norm", "norm"),
     same("embed.project", "patch_embed.proj"),
     same("embed.norm", "patch_embed.norm"),

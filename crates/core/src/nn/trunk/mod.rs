@@ -7,5 +7,7 @@ mod trunk;
 
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stage};
 pub use swin::{Swin, SwinConfig, SwinStage, SwinVersion, WindowPadding};
-pub use transformer::{LayerScale, Transformer, TransformerConfig};
+pub use transformer::{
+    FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
+};
 pub use trunk::{Trunk, TrunkConfig};

@@ -8,7 +8,7 @@ use super::resnet::{ResNet, ResNetConfig};
 use super::swin::{Swin, SwinConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
-use crate::nn::features::{FeatureShape, Features};
+use crate::nn::features::{FeatureShape, Features, TokenLayout};
 use crate::nn::layers::BatchNormStats;
 use crate::weights::VarBuilder;
 
@@ -26,10 +26,11 @@ pub enum TrunkConfig {
 
 impl TrunkConfig {
     /// The number of parts, in the order of the forward pass, which `below:N` counts: a
-    /// transformer's blocks, the stages of a residual network or of a windowed transformer.
+    /// transformer's blocks with parameters of their own, the stages of a residual network or of a
+    /// windowed transformer.
     pub fn depth(&self) -> usize {
         match self {
-            Self::Transformer(t) => t.depth,
+            Self::Transformer(t) => t.distinct(),
             Self::ResNet(r) => r.stages.len(),
             Self::Swin(s) => s.stages.len(),
         }
@@ -106,6 +107,14 @@ impl Trunk {
             Self::Transformer(t) => t.config().width,
             Self::ResNet(r) => r.config().width(),
             Self::Swin(s) => s.config().out_channels(),
+        }
+    }
+
+    /// Tells a transformer what the positions of its sequences are.
+    pub fn set_layout(&mut self, layout: TokenLayout) {
+        match self {
+            Self::Transformer(t) => t.set_layout(layout),
+            Self::ResNet(_) | Self::Swin(_) => {}
         }
     }
 

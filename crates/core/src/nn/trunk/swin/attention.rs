@@ -5,8 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::{SwinConfig, SwinVersion};
 use crate::error::Result;
-use crate::nn::head::Bias;
-use crate::nn::layers::{Linear, dropout};
+use crate::nn::layers::{Bias, Linear, dropout};
 use crate::weights::VarBuilder;
 
 /// How alike a query and a key are.
@@ -69,10 +68,7 @@ impl WindowAttention {
     pub(super) fn new(vb: &VarBuilder<'_>, c: &SwinConfig, stage: usize) -> Result<Self> {
         let (width, shape) = (c.channels(stage), c.stages[stage]);
         let (heads, side) = (shape.heads, shape.window);
-        let project = |name, bias| match bias {
-            Bias::With => Linear::new(&vb.sub(name), width, width),
-            Bias::Without => Linear::unbiased(&vb.sub(name), width, width),
-        };
+        let project = |name, bias| Linear::normal(&vb.sub(name), width, width, bias);
         let position = vb.sub("position");
         let (similarity, bias, key_bias) = match c.version {
             SwinVersion::V1 => {

@@ -7,7 +7,7 @@ use super::config::{SwinConfig, SwinVersion};
 use super::windows::Windows;
 use crate::error::Result;
 use crate::nn::layers::dropout::{drop_path, dropout};
-use crate::nn::layers::{LayerNorm, Linear};
+use crate::nn::layers::{Bias, LayerNorm, Linear};
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
@@ -33,8 +33,8 @@ impl Block {
             norm1: LayerNorm::new(&vb.sub("norm1"), width, c.eps)?,
             attn: WindowAttention::new(&vb.sub("attn"), c, stage)?,
             norm2: LayerNorm::new(&vb.sub("norm2"), width, c.eps)?,
-            up: Linear::new(&mlp.sub("up"), width, hidden)?,
-            down: Linear::new(&mlp.sub("down"), hidden, width)?,
+            up: Linear::normal(&mlp.sub("up"), width, hidden, Bias::With)?,
+            down: Linear::normal(&mlp.sub("down"), hidden, width, Bias::With)?,
             drop_path: c.drop_path_of(index),
         })
     }
@@ -89,7 +89,7 @@ impl Merge {
         };
         Ok(Self {
             norm: LayerNorm::new(&vb.sub("norm"), normalised, EPS)?,
-            reduce: Linear::unbiased(&vb.sub("reduce"), 4 * width, 2 * width)?,
+            reduce: Linear::normal(&vb.sub("reduce"), 4 * width, 2 * width, Bias::Without)?,
         })
     }
 

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::nn::head::Bias;
-use crate::nn::layers::{Activation, eps_problem};
+use crate::nn::layers::{Activation, Bias, eps_problem};
 
 /// The two versions, which differ in attention, in its biases and in where norms stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -96,8 +96,7 @@ mod tests {
 
     use super::super::config::{SwinStage, SwinVersion, WindowPadding};
     use super::*;
-    use crate::nn::head::Bias;
-    use crate::nn::layers::Activation;
+    use crate::nn::layers::{Activation, Bias};
     use crate::weights::Fresh;
 
     fn config(version: SwinVersion) -> SwinConfig {
