@@ -62,10 +62,13 @@ mod taken;
 pub use augment::Augment;
 #[cfg(feature = "cli")]
 pub use cli::AudioArgs;
-pub use embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
+pub use embed::{
+    FoldedSpectrogram, FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder,
+};
 pub use features::{
-    Cepstra, Ends, KaldiConfig, KaldiMel, KaldiMfcc, KaldiWindow, Level, LogMel, MelConfig,
-    MelError, Mfcc, MfccLog, Waveform, WaveformConfig, WhisperConfig, WhisperMel,
+    Cepstra, ClapConfig, ClapMel, ClapScale, Ends, Filling, KaldiConfig, KaldiMel, KaldiMfcc,
+    KaldiWindow, Level, LogMel, MelConfig, MelError, Mfcc, MfccLog, Waveform, WaveformConfig,
+    WhisperConfig, WhisperMel,
 };
 pub use long::Long;
 pub use options::{AudioOptions, FrameFeatures};

@@ -3,8 +3,9 @@
 use std::{fmt::Display, ops::RangeInclusive, path::Path};
 
 use crosstune_core::{
-    Embedder, EmbedderConfig, Error, FeatureShape, FrameStemConfig, PatchEmbedderConfig,
-    Pretrained, Result, StemConfig, VarBuilder, WaveformEmbedderConfig, WaveformNorm,
+    Embedder, EmbedderConfig, Error, FeatureShape, FoldedPatchesConfig, FrameStemConfig,
+    PatchEmbedderConfig, Pretrained, Result, StemConfig, VarBuilder, WaveformEmbedderConfig,
+    WaveformNorm,
     checkpoint::PREPROCESSOR,
     files::{is_there, read_json},
 };
@@ -12,10 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder},
+    embed::{
+        FoldedSpectrogram, FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder,
+    },
     features::{
-        Cepstra, Ends, FrontEnd, KaldiConfig, KaldiMel, KaldiWindow, Level, MelError, Waveform,
-        WaveformConfig, WhisperConfig, WhisperMel,
+        Cepstra, ClapConfig, ClapMel, Ends, FrontEnd, KaldiConfig, KaldiMel, KaldiWindow, Level,
+        MelError, Waveform, WaveformConfig, WhisperConfig, WhisperMel,
     },
     options::AudioOptions,
 };
@@ -47,6 +50,8 @@ pub(crate) enum Adopted {
     },
     /// honk.
     Cepstra { embedder: StemConfig },
+    /// CLAP.
+    Clap { front_end: ClapConfig, embedder: FoldedPatchesConfig },
 }
 
 /// The parts of a `preprocessor_config.json` that are used.
@@ -142,7 +147,13 @@ impl Adopted {
             }
             // Published as a bare table of tensors, with nothing beside it.
             EmbedderConfig::Stem(embedder) => Self::Cepstra { embedder },
-            EmbedderConfig::Tokens(_) | EmbedderConfig::FromModality => {
+            EmbedderConfig::Folded(embedder) => Self::Clap {
+                front_end: ClapConfig::read(&path, embedder.bands, embedder.frames())?,
+                embedder,
+            },
+            EmbedderConfig::Tokens(_)
+            | EmbedderConfig::PatchMap(_)
+            | EmbedderConfig::FromModality => {
                 return Err(Error::Family {
                     path: source.checkpoint().path().into(),
                     problem: "an audio model with such an embedder is not known".into(),
@@ -163,6 +174,7 @@ impl Adopted {
             Self::Whisper { front_end, .. } => FrontEnd::Whisper(WhisperMel::new(*front_end)?),
             Self::Kaldi { front_end, .. } => FrontEnd::Kaldi(KaldiMel::new(*front_end)?),
             Self::Cepstra { .. } => FrontEnd::Cepstra(Cepstra::new()),
+            Self::Clap { front_end, .. } => FrontEnd::Clap(ClapMel::new(*front_end)?),
         })
     }
 
@@ -196,6 +208,10 @@ impl Adopted {
                 let rate = Cepstra::SAMPLE_RATE;
                 let (window, hop) = (ms(Cepstra::WINDOW, rate), ms(Cepstra::HOP, rate));
                 (rate, Some((window, hop, Cepstra::BANDS)))
+            }
+            Self::Clap { front_end, .. } => {
+                let &ClapConfig { sample_rate, fft, hop, bands, .. } = front_end;
+                (sample_rate, Some((ms(fft, sample_rate), ms(hop, sample_rate), bands)))
             }
         };
         let (window, hop, bands) = match shape {
@@ -232,6 +248,7 @@ impl Adopted {
             Self::Whisper { embedder, .. } => Some(1..=2 * size(embedder.positions)),
             Self::Kaldi { embedder, .. } => Some(size(embedder.patch[1])..=size(embedder.size[1])),
             Self::Cepstra { .. } => Some(Cepstra::FEWEST..=Cepstra::USUAL),
+            Self::Clap { front_end, .. } => Some(2..=front_end.frames),
         }
     }
 
@@ -244,6 +261,7 @@ impl Adopted {
             }
             Self::Kaldi { embedder, .. } => EmbedderConfig::Patches(shortened(embedder, frames)),
             Self::Cepstra { embedder } => EmbedderConfig::Stem(*embedder),
+            Self::Clap { embedder, .. } => EmbedderConfig::Folded(*embedder),
         }
     }
 
@@ -268,6 +286,7 @@ impl Adopted {
                 "do_normalize": true, "mean": front_end.mean, "std": front_end.scale / 2.,
             }),
             Self::Cepstra { .. } => return None,
+            Self::Clap { front_end, .. } => front_end.published(options.frames()),
         })
     }
 
@@ -293,6 +312,7 @@ impl Adopted {
             Self::Cepstra { embedder } => {
                 Box::new(SpectrogramStem::new(vb, embedder, embedder, Sides::FramesByBands, form)?)
             }
+            Self::Clap { embedder, .. } => Box::new(FoldedSpectrogram::new(vb, embedder, form)?),
         })
     }
 }

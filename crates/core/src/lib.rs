@@ -56,13 +56,14 @@ pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
     BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig, CutPoint, Dense,
     Embedder, EmbedderConfig, Encoder, End, FeatureShape, Features, FinalNorm, FirstNorm,
-    FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, InvertedConfig,
-    InvertedForm, LayerScale, LocalAttention, MapNormKind, MlpKind, NormConfig, NormKind,
-    NormPlacement, Padding, PatchEmbedderConfig, Pool, PositionConfig, PositionTable, Positions,
-    QkNorm, ResponseNorm, RotaryConfig, RotaryPairing, RotaryScaling, Sequence, Shortcut, Skip,
-    Squeeze, SqueezeConfig, Stage, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
+    FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig,
+    InvertedConfig, InvertedForm, LayerScale, LocalAttention, MapNormKind, MlpKind, NormConfig,
+    NormKind, NormPlacement, Padding, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, Pool,
+    PositionConfig, PositionTable, Positions, QkNorm, ResponseNorm, RotaryConfig, RotaryPairing,
+    RotaryScaling, Sequence, Shortcut, Skip, Squeeze, SqueezeConfig, Stage, StemConfig,
+    StemEmbedder, StemPool, Swin, SwinConfig, SwinStage, SwinVersion, TokenEmbedderConfig,
     TokenLayout, TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig,
-    WaveformEmbedderConfig, WaveformNorm, dropout,
+    WaveformEmbedderConfig, WaveformNorm, WindowPadding, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

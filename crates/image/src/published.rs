@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crosstune_core::{
-    EmbedderConfig, Error, Pretrained, Result, StemPool,
+    EmbedderConfig, Error, Pretrained, PretrainedConfig, Result, StemPool, TrunkConfig,
     checkpoint::{CONFIG, PREPROCESSOR},
     files::{is_there, read_json},
 };
@@ -53,6 +53,10 @@ impl Published {
             EmbedderConfig::Patches(c) => {
                 (c.channels, side(c.size[0]), side(c.size[0]), Some(side(c.patch[0])))
             }
+            EmbedderConfig::PatchMap(c) => {
+                let resize = cropped_from(family, side(c.size[0]));
+                (c.channels, side(c.size[0]), resize, Some(side(c.patch[0])))
+            }
             EmbedderConfig::Stem(c) if c.pool == StemPool::Without => (c.in_channels, 32, 32, None),
             EmbedderConfig::Stem(c) => (c.in_channels, 224, 256, None),
             _ => (3, 224, 224, None),
@@ -62,7 +66,8 @@ impl Published {
             _ => Normalization::imagenet(),
         };
         let resample = match family.name.as_str() {
-            "timm-vit" => Resample::Bicubic,
+            "timm-vit" | "swin" | "swinv2" | "timm-swin" | "timm-swinv2" | "torchvision-swin"
+            | "torchvision-swinv2" => Resample::Bicubic,
             _ => Resample::Bilinear,
         };
         let channels = if takes == 1 { Channels::Grey } else { Channels::Rgb };
@@ -98,6 +103,22 @@ impl Published {
             Some((what, problem)) => Err(malformed(path, format!("{what}: {problem}"))),
             None => Ok(self),
         }
+    }
+}
+
+/// The side that pictures are scaled to before the crop: torchvision has one for each size of Swin,
+/// and with timm a crop is nine tenths.
+fn cropped_from(family: &PretrainedConfig, size: u32) -> u32 {
+    let TrunkConfig::Swin(trunk) = &family.trunk else { return size };
+    let deep = trunk.stages.iter().any(|stage| stage.blocks > 6);
+    match (family.name.as_str(), trunk.width > 96, deep) {
+        ("torchvision-swin", true, _) => size + 14,
+        ("torchvision-swin", _, true) => size + 22,
+        ("torchvision-swin", _, false) => size + 8,
+        ("torchvision-swinv2", true, _) => size + 16,
+        ("torchvision-swinv2", _, _) => size + 4,
+        ("timm-swin" | "timm-swinv2", _, _) => (f64::from(size) / 0.9) as u32,
+        _ => size,
     }
 }
 

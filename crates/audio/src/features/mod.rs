@@ -2,6 +2,7 @@
 
 mod bank;
 mod cepstra;
+mod clap;
 mod cosines;
 mod front_end;
 mod kaldi;
@@ -12,6 +13,7 @@ mod waveform;
 mod whisper;
 
 pub use cepstra::Cepstra;
+pub use clap::{ClapConfig, ClapMel, ClapScale, Filling};
 pub(crate) use front_end::{FrontEnd, Padding};
 pub use kaldi::{KaldiConfig, KaldiMel, KaldiWindow};
 pub use mel::{LogMel, MelConfig, MelError};

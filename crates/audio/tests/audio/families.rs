@@ -1,7 +1,9 @@
 //! Models of sound as transformers computes them: embedder, trunk, pool and head of every family.
 //! `xtask/scripts/fixtures/audio_models.py` made the files.
 
-use crosstune_audio::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
+use crosstune_audio::{
+    FoldedSpectrogram, FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder,
+};
 use crosstune_core::{
     Batch, Checkpoint, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, Fresh, Head,
     LoadReport, Pretrained, Trunk, VarBuilder,
@@ -19,6 +21,7 @@ fn embedder(vb: &VarBuilder<'_>, config: &EmbedderConfig, form: FeatureShape) ->
         EmbedderConfig::Stem(c) => {
             Box::new(SpectrogramStem::new(vb, c, c, Sides::FramesByBands, form).unwrap())
         }
+        EmbedderConfig::Folded(c) => Box::new(FoldedSpectrogram::new(vb, c, form).unwrap()),
         EmbedderConfig::Frames(c) => Box::new(FrameStem::new(vb, c, form).unwrap()),
         EmbedderConfig::Waveform(c) => Box::new(WaveformEmbedder::new(vb, c, form).unwrap()),
         other => panic!("not of sound: {other:?}"),
@@ -38,10 +41,10 @@ fn furthest(got: &Tensor, want: &Tensor, mask: Option<&Tensor>) -> f64 {
 }
 
 /// A model of a fixture, its head included where it has one.
-struct Rebuilt {
-    encoder: Encoder,
+pub(crate) struct Rebuilt {
+    pub(crate) encoder: Encoder,
     head: Option<Head>,
-    report: LoadReport,
+    pub(crate) report: LoadReport,
     expected: Checkpoint,
 }
 
@@ -68,7 +71,7 @@ impl Rebuilt {
         Self { encoder, head, report, expected }
     }
 
-    fn want(&self, name: &str) -> Tensor {
+    pub(crate) fn want(&self, name: &str) -> Tensor {
         self.expected.tensor(name).unwrap()
     }
 
@@ -99,7 +102,7 @@ impl Rebuilt {
     }
 }
 
-fn frames(file: &str, folder: &str) -> Rebuilt {
+pub(crate) fn frames(file: &str, folder: &str) -> Rebuilt {
     let model = Rebuilt::new(file, folder);
     model.agrees(&Batch { x: model.want("frames"), attention_mask: None }, "", None);
     model

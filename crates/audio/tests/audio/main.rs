@@ -3,6 +3,7 @@
 mod adopt;
 mod augment;
 mod bad;
+mod clap;
 mod containers;
 mod families;
 mod features;

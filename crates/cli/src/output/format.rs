@@ -63,6 +63,17 @@ pub(crate) fn shape(trunk: &TrunkConfig) -> String {
                 r.stages.iter().map(|s| format!("{} × {}", s.blocks, s.width)).collect();
             format!("residual blocks of {} channels", stages.join(", "))
         }
+        TrunkConfig::Swin(s) => {
+            let stages: Vec<_> = (s.stages.iter().enumerate())
+                .map(|(i, stage)| format!("{} × {}", stage.blocks, s.channels(i)))
+                .collect();
+            let windows: Vec<_> = s.stages.iter().map(|stage| stage.window.to_string()).collect();
+            format!(
+                "windowed blocks of {} channels, windows of {}",
+                stages.join(", "),
+                windows.join(", ")
+            )
+        }
     }
 }
 

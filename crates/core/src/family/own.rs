@@ -65,8 +65,9 @@ impl PretrainedConfig {
     }
 
     /// What a person designed: `{"trunk": {"transformer": {"width": 128, "depth": 4}}}`, or a `resnet`
-    /// of `in_channels` and `stages`; the fields are those of [`TransformerConfig`] and
-    /// [`ConvNetConfig`](crate::nn::ConvNetConfig). `None`: the file has no `trunk`.
+    /// of `in_channels` and `stages`, or a `swin` of `width` and `stages`; the fields are those of
+    /// [`TransformerConfig`], [`ConvNetConfig`](crate::nn::ConvNetConfig) and
+    /// [`SwinConfig`](crate::nn::SwinConfig). `None`: the file has no `trunk`.
     ///
     /// # Errors
     /// If a field is missing, unknown or of another type.
@@ -97,8 +98,17 @@ impl PretrainedConfig {
                 });
                 TrunkConfig::ConvNet(completed(config, given, usual)?)
             }
+            Some((kind, given)) if kind == "swin" => {
+                let usual = json!({
+                    "width": null, "stages": null, "version": "v1", "mlp_ratio": 4.,
+                    "activation": "gelu", "qkv_bias": "with", "padding": "before-shift",
+                    "eps": 1e-5, "dropout": 0., "drop_path": 0.,
+                });
+                TrunkConfig::Swin(completed(config, given, usual)?)
+            }
             _ => {
-                let problem = "trunk: expected one of {\"transformer\": …} and {\"resnet\": …}";
+                let problem = "trunk: expected one of {\"transformer\": …}, {\"resnet\": …} and \
+                               {\"swin\": …}";
                 return Err(config.refuse(problem.into()));
             }
         };

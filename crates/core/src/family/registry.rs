@@ -42,10 +42,18 @@ const FAMILIES: &[(&str, &Family)] = by_room![
     &image::convnext_named::TORCHVISION_CONVNEXT,
     &image::convnext_named::AUTHORS_CONVNEXT,
     &image::convnext_named::AUTHORS_CONVNEXT_V2,
+    &image::swin::SWIN,
+    &image::swin::SWINV2,
+    &image::microsoft_swin::MICROSOFT_SWIN,
+    &image::timm_swin::TIMM_SWIN,
+    &image::timm_swin::TIMM_SWINV2,
+    &image::torchvision_swin::TORCHVISION_SWIN,
+    &image::torchvision_swin::TORCHVISION_SWINV2,
     &audio::ast::AST,
     &audio::whisper::WHISPER,
     &audio::wav2vec2::WAV2VEC2,
     &audio::wav2vec2::HUBERT,
+    &audio::clap::CLAP,
     &audio::honk::HONK,
 ];
 

@@ -15,9 +15,10 @@ mod trunk;
 pub use attention::{AttentionBiases, AttentionKind, QkNorm};
 pub use classifier::Classifier;
 pub use embed::{
-    ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PositionTable, PositionedNorm, StemConfig, StemEmbedder, StemPool,
-    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, Embedder, EmbedderConfig, FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig,
+    FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, PositionTable,
+    PositionedNorm, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
+    WaveformEmbedderConfig, WaveformNorm,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
@@ -34,7 +35,8 @@ pub use position::{
 pub use trunk::{
     Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, FinalNorm, FirstNorm,
     InvertedConfig, InvertedForm, LayerScale, LocalAttention, MlpKind, ResponseNorm, Shortcut,
-    Skip, Squeeze, SqueezeConfig, Stage, Transformer, TransformerConfig, Trunk, TrunkConfig,
+    Skip, Squeeze, SqueezeConfig, Stage, Swin, SwinConfig, SwinStage, SwinVersion, Transformer,
+    TransformerConfig, Trunk, TrunkConfig, WindowPadding,
 };
 
 pub(crate) use features::masked_mean;

@@ -96,6 +96,8 @@ impl EmbeddingStats {
                 of_norm(Output::Linear)
             }
             EmbedderConfig::Stem(_)
+            | EmbedderConfig::PatchMap(_)
+            | EmbedderConfig::Folded(_)
             | EmbedderConfig::Waveform(_)
             | EmbedderConfig::Frames(_)
             | EmbedderConfig::FromModality => Ok(None),

@@ -25,7 +25,7 @@ pub struct KeyMap {
 
 /// One line of a table: our module or parameter, theirs, and how the tensor is transformed. A line
 /// for a module covers every leaf (`weight`, `bias`) below it. `{}` is an index, the same on both
-/// sides; `{+1}` the index counted from 1, and `{2n+1}` every other number.
+/// sides; `{+1}` the index counted from 1, and `{2n+1}` or `{2n+2}` every other number.
 ///
 /// Several lines for one of ours are alternatives: the first that the checkpoint has counts.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +93,20 @@ pub(crate) const fn transformed(
 /// A line for a parameter of ours that the publisher does not have.
 pub(crate) const fn absent(ours: &'static str, transform: TensorTransform) -> KeyRule {
     KeyRule { ours, theirs: "", transform }
+}
+
+/// The lines of two tables, one behind the other.
+pub(crate) const fn joined<const A: usize, const B: usize, const N: usize>(
+    first: [KeyRule; A],
+    second: [KeyRule; B],
+) -> [KeyRule; N] {
+    assert!(A + B == N);
+    let (mut all, mut i) = ([absent("", TensorTransform::Zeros); N], 0);
+    while i < N {
+        all[i] = if i < A { first[i] } else { second[i - A] };
+        i += 1;
+    }
+    all
 }
 
 /// What one of our parameters is made from.

@@ -2,6 +2,7 @@
 //! `xtask/scripts/fixtures/image_models.py` made the files.
 
 mod adapters;
+mod swin;
 
 use std::{
     fs,

@@ -18,6 +18,7 @@ use crate::weights::{KeyMap, KeyRule, TensorTransform, same, transformed};
 
 pub(in crate::family) const CONVNEXT: Family = Family {
     name: "convnext",
+    reads: "ConvNeXt (transformers)",
     key_map: NAMES,
     matches_config: |config| config.model_type() == Some("convnext"),
     from_config: |config, _| read(config, "convnext", ResponseNorm::Without),
@@ -27,6 +28,7 @@ pub(in crate::family) const CONVNEXT: Family = Family {
 
 pub(in crate::family) const CONVNEXT_V2: Family = Family {
     name: "convnextv2",
+    reads: "ConvNeXt v2 (transformers)",
     key_map: NAMES_V2,
     matches_config: |config| config.model_type() == Some("convnextv2"),
     from_config: |config, _| read(config, "convnextv2", ResponseNorm::Learned),

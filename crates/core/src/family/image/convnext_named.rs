@@ -13,6 +13,7 @@ use crate::weights::{Checkpoint, KeyMap, TensorTransform, same, transformed};
 
 pub(in crate::family) const TIMM_CONVNEXT: Family = Family {
     name: "timm-convnext",
+    reads: "ConvNeXt (timm)",
     key_map: TIMM,
     matches_config: |config| config.architecture().is_some_and(|a| a.starts_with("convnext_")),
     from_config: timm,
@@ -22,6 +23,7 @@ pub(in crate::family) const TIMM_CONVNEXT: Family = Family {
 
 pub(in crate::family) const TIMM_CONVNEXT_V2: Family = Family {
     name: "timm-convnextv2",
+    reads: "ConvNeXt v2 (timm)",
     matches_config: |config| config.architecture().is_some_and(|a| a.starts_with("convnextv2_")),
     hugging_face: Some(&HUGGING_FACE_V2),
     ..TIMM_CONVNEXT
@@ -64,6 +66,7 @@ const FLAT: TensorTransform = TensorTransform::Units { before: 0, behind: 2 };
 
 pub(in crate::family) const TORCHVISION_CONVNEXT: Family = Family {
     name: "torchvision-convnext",
+    reads: "ConvNeXt (torchvision)",
     key_map: TORCHVISION,
     matches_config: |_| false,
     from_config: |config, checkpoint| {
@@ -96,6 +99,7 @@ const TORCHVISION: KeyMap = KeyMap {
 
 pub(in crate::family) const AUTHORS_CONVNEXT: Family = Family {
     name: "convnext-authors",
+    reads: "ConvNeXt and v2 (their authors)",
     key_map: AUTHORS,
     matches_config: |_| false,
     from_config: |config, checkpoint| labelled(config, told(checkpoint, AUTHORS, AUTHORS_NAMES)),

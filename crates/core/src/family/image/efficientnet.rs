@@ -15,6 +15,7 @@ use crate::weights::{KeyMap, same};
 
 pub(in crate::family) const EFFICIENTNET: Family = Family {
     name: "efficientnet",
+    reads: "EfficientNet (transformers)",
     key_map: NAMES,
     matches_config: |config| config.model_type() == Some("efficientnet"),
     from_config: |config, _| {

@@ -11,6 +11,7 @@ use crate::weights::{Checkpoint, KeyMap, same};
 
 pub(in crate::family) const EFFICIENTNET_PYTORCH: Family = Family {
     name: "efficientnet-pytorch",
+    reads: "EfficientNet and Lite (EfficientNet-PyTorch)",
     key_map: NAMES,
     matches_config: |_| false,
     from_config: |config, checkpoint| {

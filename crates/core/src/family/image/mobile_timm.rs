@@ -12,6 +12,7 @@ use crate::weights::{Checkpoint, KeyMap, TensorTransform, same, transformed};
 
 pub(in crate::family) const TIMM_EFFICIENTNET: Family = Family {
     name: "timm-efficientnet",
+    reads: "EfficientNet, v2 and Lite, MobileNet v2 and v3 (timm)",
     key_map: NAMES,
     matches_config: |config| config.architecture().is_some_and(|name| Variant::of(name).is_some()),
     from_config: |config, checkpoint| {

@@ -12,6 +12,7 @@ use crate::weights::{Checkpoint, KeyMap, KeyRule, same};
 
 pub(in crate::family) const TORCHVISION_EFFICIENTNET: Family = Family {
     name: "torchvision-efficientnet",
+    reads: "EfficientNet and v2 (torchvision)",
     key_map: EFFICIENTNET,
     matches_config: |_| false,
     from_config: |config, checkpoint| labelled(config, efficientnet(checkpoint)),
@@ -79,6 +80,7 @@ fn efficientnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static st
 
 pub(in crate::family) const TORCHVISION_MOBILENET_V2: Family = Family {
     name: "torchvision-mobilenet-v2",
+    reads: "MobileNet v2 (torchvision)",
     key_map: MOBILENET_V2,
     matches_config: |_| false,
     from_config: |config, checkpoint| labelled(config, mobilenet_v2(checkpoint)),
@@ -126,6 +128,7 @@ fn mobilenet_v2(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static st
 
 pub(in crate::family) const TORCHVISION_MOBILENET_V3: Family = Family {
     name: "torchvision-mobilenet-v3",
+    reads: "MobileNet v3 (torchvision)",
     key_map: MOBILENET_V3,
     matches_config: |_| false,
     from_config: |config, checkpoint| labelled(config, mobilenet_v3(checkpoint)),

@@ -14,6 +14,7 @@ use crate::weights::{KeyMap, same};
 
 pub(in crate::family) const MOBILENET_V2: Family = Family {
     name: "mobilenet-v2",
+    reads: "MobileNet v2 (transformers)",
     key_map: NAMES,
     matches_config: |config| config.model_type() == Some("mobilenet_v2"),
     from_config: |config, _| {

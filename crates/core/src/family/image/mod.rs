@@ -10,3 +10,8 @@ pub(super) mod mobile_timm;
 pub(super) mod mobile_torchvision;
 pub(super) mod mobilenet_v2;
 pub(super) mod resnet;
+pub(super) mod microsoft_swin;
+pub(super) mod swin;
+mod swin_tensors;
+pub(super) mod timm_swin;
+pub(super) mod torchvision_swin;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::patch_map::{FoldedPatchesConfig, PatchMapConfig};
 use super::stem::StemConfig;
 use crate::error::{Error, Result};
 use crate::nn::defaults::is_default;
@@ -19,6 +20,10 @@ pub enum EmbedderConfig {
     /// A first convolution: ResNet, honk.
     #[serde(alias = "planes")]
     Stem(StemConfig),
+    /// Patches of pictures that stay in their places, as a feature map: Swin.
+    PatchMap(PatchMapConfig),
+    /// The same of a long spectrogram that is folded to a square: CLAP.
+    Folded(FoldedPatchesConfig),
     /// Convolutions over log-mel frames: Whisper.
     Frames(FrameStemConfig),
     /// Convolutions over the waveform: wav2vec2, HuBERT.
@@ -59,6 +64,15 @@ impl EmbedderConfig {
                     None => Ok(()),
                 };
             }
+            Self::PatchMap(c) => {
+                counts.extend(c.counts());
+                (eps, dropout) = (c.eps, c.dropout);
+            }
+            Self::Folded(c) => {
+                counts.extend(c.patches.counts());
+                counts.extend([("bands", c.bands), ("folds", c.folds())]);
+                (eps, dropout) = (c.patches.eps, c.patches.dropout);
+            }
             Self::Frames(c) => {
                 counts.extend([("bands", c.bands), ("positions", c.positions)]);
                 dropout = c.dropout;
@@ -92,6 +106,8 @@ impl EmbedderConfig {
         match &mut self {
             Self::Tokens(c) => c.dropout = p,
             Self::Patches(c) => c.dropout = p,
+            Self::PatchMap(c) => c.dropout = p,
+            Self::Folded(c) => c.patches.dropout = p,
             Self::Frames(c) => c.dropout = p,
             Self::Waveform(c) => c.dropout = p,
             Self::Stem(_) | Self::FromModality => {}

@@ -3,6 +3,7 @@
 mod config;
 mod embedder;
 mod frames;
+mod patch_map;
 mod patches;
 mod positioned;
 mod stem;
@@ -13,6 +14,7 @@ pub use config::{
 };
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};
+pub use patch_map::{FoldedPatchesConfig, PatchMapConfig, PatchMapEmbedder};
 pub use patches::TokenPatchEmbedder;
 pub use positioned::PositionedNorm;
 pub use stem::{StemConfig, StemEmbedder, StemPool};

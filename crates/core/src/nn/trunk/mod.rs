@@ -1,6 +1,7 @@
 //! Trunks: the pretrained body of a model, which knows no modality.
 
 mod convnet;
+mod swin;
 mod transformer;
 mod trunk;
 
@@ -8,6 +9,7 @@ pub use convnet::{
     Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, InvertedConfig, InvertedForm,
     ResponseNorm, Shortcut, Skip, Squeeze, SqueezeConfig, Stage,
 };
+pub use swin::{Swin, SwinConfig, SwinStage, SwinVersion, WindowPadding};
 pub use transformer::{
     FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
 };

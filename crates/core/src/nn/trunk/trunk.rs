@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::convnet::{ConvNet, ConvNetConfig};
+use super::swin::{Swin, SwinConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
 use crate::nn::features::{FeatureShape, Features, TokenLayout};
@@ -20,15 +21,19 @@ pub enum TrunkConfig {
     /// A network of convolutions.
     #[serde(rename = "resnet", alias = "convnet")]
     ConvNet(ConvNetConfig),
+    /// A transformer whose attention is within windows.
+    Swin(SwinConfig),
 }
 
 impl TrunkConfig {
     /// The number of parts, in the order of the forward pass, which `below:N` counts: a
-    /// transformer's blocks with parameters of their own, a convolutional network's stages.
+    /// transformer's blocks with parameters of their own, the stages of a convolutional network or of a
+    /// windowed transformer.
     pub fn depth(&self) -> usize {
         match self {
             Self::Transformer(t) => t.distinct(),
             Self::ConvNet(r) => r.stages.len(),
+            Self::Swin(s) => s.stages.len(),
         }
     }
 
@@ -37,6 +42,7 @@ impl TrunkConfig {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.width },
             Self::ConvNet(r) => FeatureShape::FeatureMap { channels: r.in_channels },
+            Self::Swin(s) => FeatureShape::FeatureMap { channels: s.width },
         }
     }
 
@@ -48,6 +54,7 @@ impl TrunkConfig {
         match self {
             Self::Transformer(t) => t.validate(),
             Self::ConvNet(r) => r.validate(),
+            Self::Swin(s) => s.validate(),
         }
     }
 
@@ -55,6 +62,7 @@ impl TrunkConfig {
     pub fn with_dropout(mut self, dropout: f64) -> Self {
         match &mut self {
             Self::Transformer(t) => t.dropout = dropout,
+            Self::Swin(s) => s.dropout = dropout,
             Self::ConvNet(_) => {}
         }
         self
@@ -68,17 +76,20 @@ pub enum Trunk {
     Transformer(Transformer),
     /// A network of convolutions.
     ConvNet(ConvNet),
+    /// A transformer whose attention is within windows.
+    Swin(Swin),
 }
 
 impl Trunk {
     /// Builds the trunk at `vb` (`trunk` in a model), from its source or new.
     ///
     /// # Errors
-    /// As [`Transformer::new`] and [`ConvNet::new`].
+    /// As [`Transformer::new`], [`ConvNet::new`] and [`Swin::new`].
     pub fn new(vb: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
             TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
             TrunkConfig::ConvNet(c) => Self::ConvNet(ConvNet::new(vb, c.clone())?),
+            TrunkConfig::Swin(c) => Self::Swin(Swin::new(vb, c.clone())?),
         })
     }
 
@@ -87,6 +98,7 @@ impl Trunk {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.config().width },
             Self::ConvNet(r) => FeatureShape::FeatureMap { channels: r.config().in_channels },
+            Self::Swin(s) => FeatureShape::FeatureMap { channels: s.config().width },
         }
     }
 
@@ -95,6 +107,7 @@ impl Trunk {
         match self {
             Self::Transformer(t) => t.config().width,
             Self::ConvNet(r) => r.config().width(),
+            Self::Swin(s) => s.config().out_channels(),
         }
     }
 
@@ -102,14 +115,14 @@ impl Trunk {
     pub fn set_layout(&mut self, layout: TokenLayout) {
         match self {
             Self::Transformer(t) => t.set_layout(layout),
-            Self::ConvNet(_) => {}
+            Self::ConvNet(_) | Self::Swin(_) => {}
         }
     }
 
     /// Decides whether batch-norm running statistics are updated, where there are any.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
-            Self::Transformer(_) => {}
+            Self::Transformer(_) | Self::Swin(_) => {}
             Self::ConvNet(r) => r.set_batch_norm_stats(statistics),
         }
     }
@@ -135,6 +148,9 @@ impl Trunk {
             }
             (Self::ConvNet(r), Features::FeatureMap(x)) => {
                 Features::FeatureMap(r.forward_range(x, parts, train))
+            }
+            (Self::Swin(s), Features::FeatureMap(x)) => {
+                Features::FeatureMap(s.forward_range(x, parts, train))
             }
             (trunk, _) => {
                 unreachable!("the embedder emitted other features than {}", trunk.accepts())

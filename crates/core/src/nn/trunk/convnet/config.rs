@@ -306,6 +306,9 @@ impl ConvNetConfig {
             let problem = format!("drop_path {}: must be at least 0 and below 1", self.drop_path);
             return refused(problem);
         }
+        if self.norm_placement == NormPlacement::Sandwich {
+            return refused("norm_placement sandwich: expected pre or post".into());
+        }
         if let Some(problem) = self.standardise.and_then(eps_problem) {
             return refused(format!("standardise: {problem}"));
         }

@@ -7,7 +7,7 @@ use super::config::BlockShape;
 use super::kinds::{ConvNextConfig, ResponseNorm};
 use crate::error::Result;
 use crate::nn::layers::dropout::drop_path;
-use crate::nn::layers::{Activation, Conv2d, ConvConfig, Linear, MapNorm, Padding};
+use crate::nn::layers::{Activation, Bias, Conv2d, ConvConfig, Linear, MapNorm, Padding};
 use crate::nn::trunk::transformer::LayerScale;
 use crate::weights::VarBuilder;
 

@@ -31,7 +31,9 @@ impl Past {
         let &BlockShape { config, c_in, c_out, stride, .. } = shape;
         let projection = |stride| {
             let norm = match config.norm_placement {
-                NormPlacement::Pre => NormConfig::of(MapNormKind::Without),
+                NormPlacement::Pre | NormPlacement::Sandwich => {
+                    NormConfig::of(MapNormKind::Without)
+                }
                 NormPlacement::Post => config.norm,
             };
             let (vb, conv) = (vb.sub("shortcut"), shape.conv((c_in, c_out), 1, stride));
@@ -101,7 +103,7 @@ impl ResidualBlock {
         let layers = convolutions.into_iter().zip(NAMES);
         let layers = layers.map(|(conv, names)| match config.norm_placement {
             NormPlacement::Post => ConvNorm::new(vb, names, conv, &config.norm),
-            NormPlacement::Pre => Ok(ConvNorm {
+            NormPlacement::Pre | NormPlacement::Sandwich => Ok(ConvNorm {
                 conv: Conv2d::new(&vb.sub(names[0]), conv)?,
                 norm: MapNorm::new(&vb.sub(names[1]), conv.c_in, &config.norm)?,
             }),
@@ -118,7 +120,7 @@ impl ResidualBlock {
     pub(super) fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         match self.norm_placement {
             NormPlacement::Post => self.forward_post(x, train),
-            NormPlacement::Pre => self.forward_pre(x, train),
+            NormPlacement::Pre | NormPlacement::Sandwich => self.forward_pre(x, train),
         }
     }
 
