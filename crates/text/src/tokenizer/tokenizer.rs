@@ -17,8 +17,8 @@ use serde_json::json;
 use tokenizers::{PostProcessor, TruncationParams};
 
 use super::{
-    bounds,
-    vocabulary::{self, MOST, TOKENIZER},
+    bounds::{self, MOST},
+    vocabulary::{self, TOKENIZER},
 };
 use crate::options::MAX_LENGTH;
 
