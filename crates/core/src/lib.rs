@@ -53,13 +53,15 @@ pub use loader::{
 pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
-    Activation, AttentionKind, Batch, BatchNormStats, Bias, BlockKind, ClassTokens, Classifier,
-    CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder,
-    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement,
-    PatchEmbedderConfig, Pool, Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage,
-    StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
-    Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
-    dropout,
+    Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Bias, BlockKind,
+    BucketConfig, ClassTokens, Classifier, CutPoint, Dense, Embedder, EmbedderConfig, Encoder,
+    FeatureShape, Features, FinalNorm, FirstNorm, FrameEmbedder, FrameEmbedderConfig,
+    FrameStemConfig, Head, HeadConfig, LayerScale, LocalAttention, MlpKind, NormKind,
+    NormPlacement, PatchEmbedderConfig, Pool, PositionConfig, PositionTable, Positions, QkNorm,
+    ResNet, ResNetConfig, RotaryConfig, RotaryPairing, RotaryScaling, Sequence, Shortcut, Stage,
+    StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenLayout,
+    TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig,
+    WaveformNorm, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

@@ -110,14 +110,17 @@ impl Config {
         }
     }
 
-    /// The GELU that `field` names.
-    pub(super) fn gelu(&self, field: &str) -> Result<Activation> {
+    /// The activation that `field` names; GELU where it names none.
+    pub(super) fn activation(&self, field: &str) -> Result<Activation> {
         match self.json[field].as_str() {
             None | Some("gelu") => Ok(Activation::Gelu),
-            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
-            Some(other) => {
-                Err(self.refuse(format!("{field} is {other:?}, expected gelu or gelu_new")))
-            }
+            Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_fast") => Ok(Activation::GeluTanh),
+            Some("quick_gelu") => Ok(Activation::QuickGelu),
+            Some("relu") => Ok(Activation::Relu),
+            Some("silu" | "swish") => Ok(Activation::Silu),
+            Some(other) => Err(self.refuse(format!(
+                "{field} is {other:?}, expected gelu, gelu_new, quick_gelu, relu or silu"
+            ))),
         }
     }
 

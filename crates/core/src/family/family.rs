@@ -145,6 +145,8 @@ pub(super) fn activation(activation: Activation) -> &'static str {
         Activation::Tanh => "tanh",
         Activation::Gelu => "gelu",
         Activation::GeluTanh => "gelu_new",
+        Activation::QuickGelu => "quick_gelu",
+        Activation::Silu => "silu",
     }
 }
 

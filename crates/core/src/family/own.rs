@@ -125,14 +125,7 @@ fn completed<T: DeserializeOwned>(config: &Config, given: &Value, usual: Value) 
     for (name, value) in given.as_object().into_iter().flatten() {
         let new = RENAMED.iter().find(|(old, new)| old == name && fields.get(new).is_some());
         let name = new.map_or(name.as_str(), |(_, new)| new);
-        let Some(field) = fields.get_mut(name) else {
-            let known: Vec<_> = fields.as_object().into_iter().flat_map(|f| f.keys()).collect();
-            let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
-            return Err(
-                config.refuse(format!("trunk: no field {name:?}; there are {}", known.join(", ")))
-            );
-        };
-        *field = value.clone();
+        fields[name] = value.clone();
     }
     T::deserialize(fields).map_err(|e| config.refuse(format!("trunk: {e}")))
 }

@@ -38,7 +38,7 @@ impl Encoder {
     /// # Errors
     /// If the embedder emits features of another shape than the trunk accepts, or the pool does not
     /// take what the trunk emits.
-    pub fn join(embedder: Box<dyn Embedder>, trunk: Trunk, pool: Pool) -> Result<Self> {
+    pub fn join(embedder: Box<dyn Embedder>, mut trunk: Trunk, pool: Pool) -> Result<Self> {
         let (emits, accepts) = (embedder.emits(), trunk.accepts());
         if emits != accepts {
             let (emits, accepts) = (emits.to_string(), accepts.to_string());
@@ -48,6 +48,7 @@ impl Encoder {
             let problem = format!("{pool} does not pool {accepts}; choose mean");
             return Err(Error::setting("--pool", problem));
         }
+        trunk.set_layout(embedder.layout());
         Ok(Self { embedder, trunk, pool })
     }
 

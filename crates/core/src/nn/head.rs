@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::layers::{Activation, LayerNorm, Linear, eps_problem};
+use super::layers::{Activation, Bias, LayerNorm, Linear, eps_problem};
 use crate::error::{Error, Result};
 use crate::weights::VarBuilder;
 
@@ -31,17 +31,6 @@ impl HeadConfig {
         let problem = self.norm.and_then(eps_problem).or(width);
         problem.map_or(Ok(()), |problem| Err(Error::setting("head", problem)))
     }
-}
-
-/// Whether a layer adds a bias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Bias {
-    /// It does.
-    #[default]
-    With,
-    /// It does not: GPT-2.
-    Without,
 }
 
 /// A hidden layer of a head.

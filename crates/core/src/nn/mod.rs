@@ -2,6 +2,7 @@
 
 mod attention;
 mod classifier;
+pub(crate) mod defaults;
 pub(crate) mod embed;
 mod encoder;
 mod features;
@@ -11,24 +12,27 @@ mod pool;
 mod position;
 mod trunk;
 
-pub use attention::AttentionKind;
+pub use attention::{AttentionBiases, AttentionKind, QkNorm};
 pub use classifier::Classifier;
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PositionedNorm, StemConfig, StemEmbedder, StemNorm, StemPool,
-    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    PatchEmbedderConfig, PositionTable, PositionedNorm, StemConfig, StemEmbedder, StemNorm,
+    StemPool, TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use encoder::{CutPoint, Encoder};
-pub use features::{Batch, FeatureShape, Features, Sequence};
-pub use head::{Bias, Dense, Head, HeadConfig};
+pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
+pub use head::{Dense, Head, HeadConfig};
 pub use layers::{
-    Activation, BatchNorm2d, BatchNormStats, Conv2d, LayerNorm, Linear, NormPlacement, dropout,
+    Activation, BatchNorm2d, BatchNormStats, Bias, Conv2d, LayerNorm, Linear, Norm, NormKind,
+    NormPlacement, dropout,
 };
 pub use pool::Pool;
-pub use position::Positions;
+pub use position::{
+    BucketConfig, PositionConfig, Positions, RotaryConfig, RotaryPairing, RotaryScaling,
+};
 pub use trunk::{
-    BlockKind, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig,
-    Trunk, TrunkConfig,
+    BlockKind, FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, ResNet, ResNetConfig,
+    Shortcut, Stage, Transformer, TransformerConfig, Trunk, TrunkConfig,
 };
 
 pub(crate) use features::masked_mean;

@@ -17,8 +17,8 @@ use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::masked_mean;
 use crate::nn::{
-    Batch, EmbedderConfig, Encoder, FeatureShape, Features, NormPlacement, PatchEmbedderConfig,
-    Sequence, StemConfig, StemNorm, TokenEmbedderConfig,
+    Batch, EmbedderConfig, Encoder, FeatureShape, Features, NormKind, NormPlacement,
+    PatchEmbedderConfig, PositionTable, Sequence, StemConfig, StemNorm, TokenEmbedderConfig,
 };
 use crate::random::Rng;
 use crate::weights::{LoadReport, WeightSource, lora};
@@ -239,34 +239,56 @@ fn of_tokens(
     c: &TokenEmbedderConfig,
     width: i64,
 ) -> Result<Option<EmbeddingStats>> {
-    let get = |name: &str, rows| tensor(source, name, &[rows, width]);
-    let Some((tokens, positions)) =
-        get("embed.token.weight", c.vocabulary)?.zip(get("embed.position.weight", c.positions)?)
-    else {
-        return Ok(None);
+    let narrow = c.embedding_width.unwrap_or(width);
+    let get = |name: &str, rows| tensor(source, name, &[rows, narrow]);
+    let Some(tokens) = get("embed.token.weight", c.vocabulary)? else { return Ok(None) };
+    let places = match c.position_table {
+        PositionTable::Learned => get("embed.position.weight", c.positions)?
+            .map(|table| table.slice(0, c.first_position, c.positions, 1)),
+        PositionTable::Without => Some(Tensor::zeros([1, narrow], (Kind::Float, Device::Cpu))),
     };
+    let Some(places) = places else { return Ok(None) };
     let step = (c.vocabulary / TOKENS).max(1);
-    let mut tokens = tokens.slice(0, 0, None, step);
+    let mut tokens = tokens.slice(0, 0, None, step) * c.scale.unwrap_or(1.);
     if let Some(segments) = get("embed.segment.weight", c.segments)? {
         tokens += segments.select(0, 0);
     }
     let norm = match c.eps {
         Some(eps) => {
-            let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[width]);
-            let Some((weight, bias)) = get("weight")?.zip(get("bias")?) else { return Ok(None) };
+            let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[narrow]);
+            let Some(weight) = get("weight")? else { return Ok(None) };
+            let bias = get("bias")?.unwrap_or_else(|| weight.zeros_like());
             Some((weight, bias, eps))
         }
         None => None,
     };
-    let places = positions.slice(0, c.first_position, c.positions, 1);
-    let Some((weight, bias, eps)) = norm else {
-        let over = [0i64].as_slice();
-        let mean = places + tokens.mean_dim(over, true, None);
-        let std = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
-        return Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }));
+    let over = [0i64].as_slice();
+    let (mean, std) = match (norm, c.norm_kind) {
+        (None, _) => {
+            let mean = places + tokens.mean_dim(over, true, None);
+            let std = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
+            (mean, std)
+        }
+        (Some((weight, bias, eps)), NormKind::LayerNorm | NormKind::LayerNormUnbiased) => {
+            let (mean, std) = normed_sums(&tokens, &places, eps);
+            (mean * &weight + bias, std * weight.abs())
+        }
+        // No published model has such a norm there.
+        (Some(_), NormKind::RmsNorm | NormKind::RmsNormPlusOne) => return Ok(None),
     };
-    let (mean, std) = normed_sums(&tokens, &places, eps);
-    let (mean, std) = (mean * &weight + bias, std * weight.abs());
+    let (mean, std) = match c.embedding_width {
+        None => (mean, std),
+        Some(_) => {
+            let Some((weight, bias)) = tensor(source, "embed.project.weight", &[width, narrow])?
+                .zip(tensor(source, "embed.project.bias", &[width])?)
+            else {
+                return Ok(None);
+            };
+            // As if the channels ahead of the projection were independent.
+            let variance = std.square().matmul(&weight.square().tr());
+            (mean.matmul(&weight.tr()) + bias, variance.sqrt())
+        }
+    };
     Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }))
 }
 

@@ -34,7 +34,7 @@ pub(in crate::family) const AST: Family = Family {
                 heads: c.num_attention_heads,
                 mlp: c.intermediate_size,
                 norm_placement: NormPlacement::Pre,
-                activation: config.gelu("hidden_act")?,
+                activation: config.activation("hidden_act")?,
                 attention: AttentionKind::Bidirectional,
                 eps: c.layer_norm_eps,
                 dropout: c.hidden_dropout_prob,

@@ -157,7 +157,7 @@ fn read(config: &Config, name: &str) -> Result<PretrainedConfig> {
         "it has an adapter, which is not supported"
     } else if c.conv_pos_batch_norm {
         "its positions are normalised over the batch, which is not supported"
-    } else if config.gelu("feat_extract_activation")? != Activation::Gelu {
+    } else if config.activation("feat_extract_activation")? != Activation::Gelu {
         "its convolutions have a GELU by tanh, which is not supported"
     } else {
         ""
@@ -182,7 +182,7 @@ fn read(config: &Config, name: &str) -> Result<PretrainedConfig> {
             heads: c.num_attention_heads,
             mlp: c.intermediate_size,
             norm_placement: at,
-            activation: config.gelu("hidden_act")?,
+            activation: config.activation("hidden_act")?,
             attention: AttentionKind::Bidirectional,
             eps: c.layer_norm_eps,
             dropout: c.hidden_dropout,

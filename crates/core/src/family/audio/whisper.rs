@@ -32,7 +32,7 @@ pub(in crate::family) const WHISPER: Family = Family {
                 heads: c.encoder_attention_heads,
                 mlp: c.encoder_ffn_dim,
                 norm_placement: NormPlacement::Pre,
-                activation: config.gelu("activation_function")?,
+                activation: config.activation("activation_function")?,
                 attention: AttentionKind::Bidirectional,
                 eps: 1e-5,
                 dropout: c.dropout,

@@ -252,7 +252,7 @@ struct VitConfig {
 
 impl VitConfig {
     fn read(config: &Config) -> Result<Self> {
-        let (gelu, labels) = (config.gelu("hidden_act")?, config.labels()?);
+        let (gelu, labels) = (config.activation("hidden_act")?, config.labels()?);
         let read = Self { gelu, labels, ..config.parse()? };
         if read.patch_size < 1 || read.image_size < read.patch_size {
             return Err(config.refuse(format!(

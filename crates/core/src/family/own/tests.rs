@@ -59,7 +59,7 @@ fn a_design_that_cannot_be_read_is_refused() {
         (r#"{"trunk": {"transformer": {"depth": 2}}}"#, "needs a width"),
         (
             r#"{"trunk": {"transformer": {"width": 8, "depth": 1, "hight": 2}}}"#,
-            "no field \"hight\"",
+            "unknown field `hight`",
         ),
         (r#"{"trunk": {"resnet": {"planes": 8}}}"#, "trunk: "),
         (r#"{"trunk": {"lstm": {}}}"#, "expected one of"),

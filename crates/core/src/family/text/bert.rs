@@ -116,7 +116,7 @@ fn absolute() -> String {
 
 impl BertConfig {
     pub(in crate::family) fn read(config: &Config) -> Result<Self> {
-        let read = Self { gelu: config.gelu("hidden_act")?, ..config.parse()? };
+        let read = Self { gelu: config.activation("hidden_act")?, ..config.parse()? };
         if read.position_embedding_type != "absolute" {
             let found = read.position_embedding_type;
             let problem = format!("position_embedding_type is {found:?}, expected absolute");
@@ -147,12 +147,11 @@ impl BertConfig {
                 ..TransformerConfig::of(self.hidden_size, self.num_hidden_layers)
             }),
             embedder: EmbedderConfig::Tokens(TokenEmbedderConfig {
-                vocabulary: self.vocab_size,
-                positions: self.max_position_embeddings,
                 first_position,
                 segments: self.type_vocab_size,
                 eps: Some(self.layer_norm_eps),
                 dropout: self.hidden_dropout_prob,
+                ..TokenEmbedderConfig::of(self.vocab_size, self.max_position_embeddings)
             }),
             head: PretrainedHead {
                 pool: Pool::First,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::nn::layers::{NormPlacement, eps_problem};
+use crate::nn::defaults::is_default;
+use crate::nn::layers::{NormKind, NormPlacement, eps_problem};
 use crate::weights::Resampling;
 
 /// The shape of an embedder.
@@ -40,6 +41,7 @@ impl EmbedderConfig {
                 counts.extend([("vocabulary", c.vocabulary), ("positions", c.positions)]);
                 counts.push(("positions behind the first", c.longest()));
                 indices.extend([("first_position", c.first_position), ("segments", c.segments)]);
+                counts.extend(c.embedding_width.map(|width| ("embedding_width", width)));
                 (eps, dropout) = (c.eps, c.dropout);
             }
             Self::Patches(c) => {
@@ -111,13 +113,53 @@ pub struct TokenEmbedderConfig {
     pub first_position: i64,
     /// The number of segments (sentence A, sentence B); 0: no segment embeddings.
     pub segments: i64,
-    /// The epsilon of the layer norm; `None`: there is none.
+    /// The epsilon of the norm; `None`: there is none.
     pub eps: Option<f64>,
     /// The dropout probability in training.
     pub dropout: f64,
+    /// Whether positions have vectors that are added.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub position_table: PositionTable,
+    /// The length of the vectors ahead of a projection to the trunk's width (Lan et al. 2020, ALBERT,
+    /// §3.1); `None`: they have that width.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub embedding_width: Option<i64>,
+    /// What the tokens' vectors are multiplied with: `√D` in Gemma; `None`: they are not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scale: Option<f64>,
+    /// What the norm computes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub norm_kind: NormKind,
+}
+
+/// Whether the positions of tokens have vectors that are added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PositionTable {
+    /// They are learned.
+    #[default]
+    Learned,
+    /// There are none: attention knows of positions, and `positions` is the longest sequence.
+    Without,
 }
 
 impl TokenEmbedderConfig {
+    /// An embedder of BERT's kind: learned positions from 0 on, two segments, a layer norm.
+    pub fn of(vocabulary: i64, positions: i64) -> Self {
+        Self {
+            vocabulary,
+            positions,
+            first_position: 0,
+            segments: 2,
+            eps: Some(1e-12),
+            dropout: 0.,
+            position_table: PositionTable::Learned,
+            embedding_width: None,
+            scale: None,
+            norm_kind: NormKind::LayerNorm,
+        }
+    }
+
     /// The longest sequence, in tokens.
     pub fn longest(&self) -> i64 {
         self.positions.saturating_sub(self.first_position)

@@ -8,8 +8,8 @@ mod positioned;
 mod stem;
 
 pub use config::{
-    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, StemConfig, StemNorm,
-    StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PositionTable, StemConfig,
+    StemNorm, StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};

@@ -7,7 +7,7 @@ use tch::{Tensor, nn};
 use super::config::{ClassTokens, PatchEmbedderConfig};
 use super::embedder::Embedder;
 use crate::error::{Error, Result};
-use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
+use crate::nn::features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
 use crate::nn::layers::dropout::dropout;
 use crate::weights::{VarBuilder, resize};
 
@@ -24,6 +24,7 @@ pub struct TokenPatchEmbedder {
     stride: [i64; 2],
     dropout: f64,
     width: i64,
+    layout: TokenLayout,
 }
 
 impl TokenPatchEmbedder {
@@ -75,7 +76,8 @@ impl TokenPatchEmbedder {
             nn::init(normal, &shape, vb.device())
         })?;
         let &PatchEmbedderConfig { stride, dropout, .. } = to;
-        Ok(Self { weight, bias, tokens, position, stride, dropout, width })
+        let layout = TokenLayout::Grid { prefix: before, rows: new[0], columns: new[1] };
+        Ok(Self { weight, bias, tokens, position, stride, dropout, width, layout })
     }
 
     /// `[B, C, H, W]`, of the size that it was built for, to `[B, tokens + N, D]`; `train` turns on
@@ -97,6 +99,10 @@ impl TokenPatchEmbedder {
 impl Embedder for TokenPatchEmbedder {
     fn emits(&self) -> FeatureShape {
         FeatureShape::Sequence { width: self.width }
+    }
+
+    fn layout(&self) -> TokenLayout {
+        self.layout
     }
 
     fn embed(&self, batch: &Batch, train: bool) -> Features {

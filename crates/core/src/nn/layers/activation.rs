@@ -19,6 +19,10 @@ pub enum Activation {
     Gelu,
     /// GELU by the approximation with `tanh`.
     GeluTanh,
+    /// GELU by the approximation `x σ(1.702 x)`: CLIP.
+    QuickGelu,
+    /// `x σ(x)` (Elfwing et al. 2018), also called swish.
+    Silu,
 }
 
 impl Activation {
@@ -30,6 +34,8 @@ impl Activation {
             Self::Tanh => x.tanh(),
             Self::Gelu => x.gelu("none"),
             Self::GeluTanh => x.gelu("tanh"),
+            Self::QuickGelu => x * (x * 1.702).sigmoid(),
+            Self::Silu => x.silu(),
         }
     }
 
@@ -45,12 +51,16 @@ impl Activation {
             Gelu,
             #[serde(alias = "tanh")]
             GeluTanh,
+            QuickGelu,
+            Silu,
         }
         Ok(match Written::deserialize(from)? {
             Written::Identity => Self::Identity,
             Written::Relu => Self::Relu,
             Written::Gelu => Self::Gelu,
             Written::GeluTanh => Self::GeluTanh,
+            Written::QuickGelu => Self::QuickGelu,
+            Written::Silu => Self::Silu,
         })
     }
 }

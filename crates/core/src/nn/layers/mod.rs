@@ -10,8 +10,7 @@ mod norm;
 pub use activation::Activation;
 pub use conv::Conv2d;
 pub use dropout::dropout;
-pub use linear::Linear;
-pub use norm::{BatchNorm2d, BatchNormStats, LayerNorm, NormPlacement};
+pub use linear::{Bias, Linear};
+pub use norm::{BatchNorm2d, BatchNormStats, LayerNorm, Norm, NormKind, NormPlacement};
 
-pub(crate) use linear::INIT;
 pub(crate) use norm::eps_problem;

@@ -33,6 +33,55 @@ impl LayerNorm {
     }
 }
 
+/// What a transformer's norms compute, over the last dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormKind {
+    /// Layer normalisation (Ba et al. 2016).
+    #[default]
+    LayerNorm,
+    /// The same without a bias: ModernBERT.
+    LayerNormUnbiased,
+    /// Division by the root of the mean square, times the weight (Zhang and Sennrich 2019): Llama.
+    RmsNorm,
+    /// The same, times `1 +` the weight: Gemma.
+    RmsNormPlusOne,
+}
+
+/// A norm of any kind.
+#[derive(Debug)]
+pub struct Norm {
+    kind: NormKind,
+    weight: Tensor,
+    bias: Option<Tensor>,
+    eps: f64,
+}
+
+impl Norm {
+    /// `weight [width]` and, for a layer norm with one, `bias [width]`, which change nothing where
+    /// they are new.
+    pub fn new(vb: &VarBuilder<'_>, kind: NormKind, width: i64, eps: f64) -> Result<Self> {
+        let neutral = if kind == NormKind::RmsNormPlusOne { 0. } else { 1. };
+        let bias = match kind {
+            NormKind::LayerNorm => Some(vb.param("bias", &[width], Init::Const(0.))?),
+            _ => None,
+        };
+        Ok(Self { kind, weight: vb.param("weight", &[width], Init::Const(neutral))?, bias, eps })
+    }
+
+    /// `[…, width]` to the same shape.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let width = self.weight.size();
+        match self.kind {
+            NormKind::LayerNorm | NormKind::LayerNormUnbiased => {
+                x.layer_norm(width, Some(&self.weight), self.bias.as_ref(), self.eps, true)
+            }
+            NormKind::RmsNorm => x.rms_norm(width, Some(&self.weight), self.eps),
+            NormKind::RmsNormPlusOne => x.rms_norm(width, Some(&(&self.weight + 1.)), self.eps),
+        }
+    }
+}
+
 /// What is wrong with the epsilon of a norm: it must be a number above 0.
 pub(crate) fn eps_problem(eps: f64) -> Option<String> {
     let fits = eps > 0. && eps.is_finite();
@@ -126,4 +175,7 @@ pub enum NormPlacement {
     /// After the residual sum (post-norm): BERT.
     #[serde(alias = "after")]
     Post,
+    /// Before attention and MLP and also after them, ahead of the residual sum, and once more at the
+    /// end (Ding et al. 2021, CogView): Gemma 2 and 3.
+    Sandwich,
 }

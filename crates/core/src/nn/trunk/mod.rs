@@ -5,5 +5,7 @@ mod transformer;
 mod trunk;
 
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stage};
-pub use transformer::{LayerScale, Transformer, TransformerConfig};
+pub use transformer::{
+    FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
+};
 pub use trunk::{Trunk, TrunkConfig};

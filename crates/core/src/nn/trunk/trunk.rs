@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::resnet::{ResNet, ResNetConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
-use crate::nn::features::{FeatureShape, Features};
+use crate::nn::features::{FeatureShape, Features, TokenLayout};
 use crate::nn::layers::BatchNormStats;
 use crate::weights::VarBuilder;
 
@@ -23,10 +23,10 @@ pub enum TrunkConfig {
 
 impl TrunkConfig {
     /// The number of parts, in the order of the forward pass, which `below:N` counts: a
-    /// transformer's blocks, a residual network's stages.
+    /// transformer's blocks with parameters of their own, a residual network's stages.
     pub fn depth(&self) -> usize {
         match self {
-            Self::Transformer(t) => t.depth,
+            Self::Transformer(t) => t.distinct(),
             Self::ResNet(r) => r.stages.len(),
         }
     }
@@ -94,6 +94,14 @@ impl Trunk {
         match self {
             Self::Transformer(t) => t.config().width,
             Self::ResNet(r) => r.config().width(),
+        }
+    }
+
+    /// Tells a transformer what the positions of its sequences are.
+    pub fn set_layout(&mut self, layout: TokenLayout) {
+        match self {
+            Self::Transformer(t) => t.set_layout(layout),
+            Self::ResNet(_) => {}
         }
     }
 

@@ -2,7 +2,8 @@
 
 mod block;
 mod config;
+mod mlp;
 mod transformer;
 
-pub use config::{LayerScale, TransformerConfig};
+pub use config::{FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, TransformerConfig};
 pub use transformer::Transformer;

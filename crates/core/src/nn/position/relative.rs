@@ -1,0 +1,84 @@
+//! What attention knows of positions, of any kind.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use super::buckets::{BucketBias, BucketConfig};
+use super::rotary::{Rotary, RotaryConfig};
+use crate::error::Result;
+use crate::nn::features::TokenLayout;
+use crate::weights::VarBuilder;
+
+/// What attention knows of positions, beside what the embedder added.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionConfig {
+    /// Nothing.
+    #[default]
+    None,
+    /// Queries and keys are rotated by their positions.
+    Rotary(RotaryConfig),
+    /// Scores have a bias by the distance: MPNet.
+    Buckets(BucketConfig),
+}
+
+impl PositionConfig {
+    /// What is wrong with it for heads of a width.
+    pub(crate) fn problem(&self, head_width: i64) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Rotary(rotary) => rotary.problem(head_width),
+            Self::Buckets(buckets) => buckets.problem(),
+        }
+    }
+}
+
+/// The parameters of positions that all blocks share.
+#[derive(Debug)]
+pub(crate) enum RelativePositions {
+    None,
+    Rotary(RotaryConfig),
+    Buckets(BucketBias),
+}
+
+/// What every block needs to know of the positions in one forward pass.
+#[derive(Debug, Default)]
+pub(crate) struct PositionContext {
+    /// How queries and keys are rotated.
+    pub(crate) rotary: Option<Rotary>,
+    /// What is added to scores: broadcasts to `[B, heads, T, T]`.
+    pub(crate) bias: Option<Tensor>,
+}
+
+impl RelativePositions {
+    /// The parameters below `vb`, if the kind has any that blocks share.
+    pub(crate) fn new(vb: &VarBuilder<'_>, config: PositionConfig, heads: i64) -> Result<Self> {
+        Ok(match config {
+            PositionConfig::None => Self::None,
+            PositionConfig::Rotary(rotary) => Self::Rotary(rotary),
+            PositionConfig::Buckets(buckets) => {
+                Self::Buckets(BucketBias::new(&vb.sub("relative"), buckets, heads)?)
+            }
+        })
+    }
+
+    /// What the blocks need for a sequence of `t` positions; `base` replaces the rotary base.
+    pub(crate) fn context(
+        &self,
+        layout: TokenLayout,
+        t: i64,
+        head_width: i64,
+        base: Option<f64>,
+        device: Device,
+    ) -> PositionContext {
+        match self {
+            Self::None => PositionContext::default(),
+            Self::Rotary(config) => {
+                let config = base.map_or(*config, RotaryConfig::of);
+                let rotary = Some(config.table(layout, t, head_width, device));
+                PositionContext { rotary, bias: None }
+            }
+            Self::Buckets(bias) => PositionContext { rotary: None, bias: Some(bias.forward(t)) },
+        }
+    }
+}
