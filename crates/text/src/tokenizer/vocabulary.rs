@@ -8,7 +8,10 @@ use crosstune_core::{
 };
 use tokenizers::{Tokenizer, models::bpe::Vocab};
 
-use super::{bounds::MOST, byte_pairs, config::Config, merged_pieces, pieces, word_pieces};
+use super::{
+    bounds::MOST, byte_pairs, config::Config, merged_pieces, pieces, template::Templates,
+    word_pieces,
+};
 
 /// The file that a folder in Hugging Face layout, or a run folder, keeps its tokenizer in.
 pub const TOKENIZER: &str = "tokenizer.json";
@@ -62,7 +65,7 @@ const KINDS: [TokenizerKind; 13] = [
 const ANY: [&str; 3] = ["PreTrainedTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend"];
 
 /// The tokenizer in the files of a folder.
-pub(super) fn tokenizer(folder: &Path) -> Result<Tokenizer> {
+pub(super) fn tokenizer(folder: &Path, config: &Config) -> Result<Tokenizer> {
     let has = |file: &str| {
         is_there(&folder.join(file)) && (file != PIECES || is_there(&folder.join(MERGES)))
     };
@@ -79,7 +82,6 @@ pub(super) fn tokenizer(folder: &Path) -> Result<Tokenizer> {
             ),
         });
     };
-    let config = Config::open(folder)?;
     let refused = |problem| Err(Error::Malformed { path: folder.join(file), problem });
     let class = config.class().filter(|class| !ANY.contains(class));
     let by_class = KINDS.iter().find(|kind| Some(kind.class) == class);
@@ -106,7 +108,7 @@ pub(super) fn tokenizer(folder: &Path) -> Result<Tokenizer> {
             let path = folder.join(PIECES);
             let pieces: Vocab = files::read_json_within(&path, MOST)?;
             let roberta = pieces.contains_key("<s>") && pieces.contains_key("</s>");
-            return if roberta { byte_pairs::roberta } else { byte_pairs::gpt2 }(&path, &config);
+            return if roberta { byte_pairs::roberta } else { byte_pairs::gpt2 }(&path, config);
         }
         _ => {
             let known = KINDS.iter().filter(|kind| has(kind.file)).map(|kind| kind.class);
@@ -117,7 +119,32 @@ pub(super) fn tokenizer(folder: &Path) -> Result<Tokenizer> {
             ));
         }
     };
-    (kind.read)(&folder.join(kind.file), &config)
+    (kind.read)(&folder.join(kind.file), config)
+}
+
+/// Puts the tokens around texts that the configuration of Llama's and Gemma's tokenizers tells, be the
+/// `tokenizer.json` of another opinion, as transformers does. Whether anything changed.
+///
+/// # Errors
+/// If the library refuses them.
+pub(super) fn surround(tokenizer: &mut Tokenizer, config: &Config) -> Result<bool, BoxError> {
+    let told = config.add_bos_token.is_some() || config.add_eos_token.is_some();
+    if !told || !matches!(config.class(), Some("LlamaTokenizer" | "GemmaTokenizer")) {
+        return Ok(false);
+    }
+    let token = |name, added: bool| {
+        let content = config.told(name).filter(|_| added)?;
+        let id = tokenizer.token_to_id(&content)?;
+        Some((content, id))
+    };
+    let begin = token("bos_token", config.add_bos_token.unwrap_or(true));
+    let end = token("eos_token", config.add_eos_token.unwrap_or(false));
+    let ids: Vec<_> = [&begin, &end].into_iter().flatten().map(|(_, id)| *id).collect();
+    if tokenizer.encode_fast("", true)?.get_ids() == ids {
+        return Ok(false);
+    }
+    tokenizer.with_post_processor(Some(Templates::around(begin, end).processor()?));
+    Ok(true)
 }
 
 /// The names of SentencePiece's models.

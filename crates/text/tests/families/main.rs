@@ -1,6 +1,8 @@
 //! Text models as transformers computes them: embedder, trunk, pool and head of every family, with
 //! padding. `xtask/scripts/fixtures/text_models.py` made the files.
 
+mod decoders;
+
 use std::path::PathBuf;
 
 use crosstune_core::{
