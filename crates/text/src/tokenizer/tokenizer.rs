@@ -14,7 +14,7 @@ use crosstune_core::{
     files::{self, is_there, write_json},
 };
 use serde_json::json;
-use tokenizers::{PostProcessor, TruncationParams};
+use tokenizers::{Model, ModelWrapper, PostProcessor, TruncationParams};
 
 use super::{
     bounds::{self, MOST},
@@ -96,7 +96,7 @@ impl Tokenizer {
                 .or_else(|| told("eos_token"))
                 .unwrap_or(0),
         };
-        let ids = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| i64::from(id) + 1);
+        let ids = ids(&tokenizer);
         if i64::from(pad) >= ids {
             let problem = format!("it pads with token {pad}, but has {ids}");
             return Err(broken(problem.into()));
@@ -238,6 +238,17 @@ impl Tokenizer {
     pub fn vocabulary(&self) -> i64 {
         self.0.ids
     }
+}
+
+/// One more than the largest token id.
+fn ids(tokenizer: &tokenizers::Tokenizer) -> i64 {
+    let model = match tokenizer.get_model() {
+        // It counts its pieces; to copy a quarter million of them takes time.
+        ModelWrapper::Unigram(model) => model.get_vocab_size() as i64,
+        model => model.get_vocab().into_values().max().map_or(0, |id| i64::from(id) + 1),
+    };
+    let added = tokenizer.get_added_tokens_decoder().into_keys().max();
+    model.max(added.map_or(0, |id| i64::from(id) + 1))
 }
 
 /// What the library does, with a panic as an error: a table that points outside of itself is found
