@@ -2,6 +2,7 @@
 //! padding. `xtask/scripts/fixtures/text_models.py` made the files.
 
 mod adapters;
+mod decoders;
 
 use std::path::PathBuf;
 

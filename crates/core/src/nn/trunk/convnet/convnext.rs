@@ -113,6 +113,3 @@ impl ConvNextBlock {
 
 /// A new layer scale (Liu et al. 2022, appendix A.1).
 const SCALE: f64 = 1e-6;
-
-/// The standard deviation of new weights.
-const INIT: f64 = 0.02;
