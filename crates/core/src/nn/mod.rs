@@ -15,13 +15,14 @@ mod trunk;
 pub use attention::{AttentionBiases, AttentionKind, QkNorm};
 pub use classifier::Classifier;
 pub use embed::{
-    ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PositionTable, PositionedNorm, StemConfig, StemEmbedder, StemNorm,
-    StemPool, TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, Embedder, EmbedderConfig, EmbeddingProjection, FrameEmbedder, FrameEmbedderConfig,
+    FrameStemConfig, PatchEmbedderConfig, PositionTable, PositionedNorm, StemConfig, StemEmbedder,
+    StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig,
+    WaveformNorm,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
-pub use head::{Dense, Head, HeadConfig};
+pub use head::{Dense, DenseNorm, Head, HeadConfig};
 pub use layers::{
     Activation, BatchNorm2d, BatchNormStats, Bias, Conv2d, LayerNorm, Linear, Norm, NormKind,
     NormPlacement, dropout,
@@ -32,8 +33,8 @@ pub use position::{
     Positions, RotaryConfig, RotaryPairing, RotaryScaling,
 };
 pub use trunk::{
-    BlockKind, FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, ResNet, ResNetConfig,
-    Shortcut, Stage, Transformer, TransformerConfig, Trunk, TrunkConfig,
+    BlockKind, FinalNorm, FirstNorm, InputConvolution, LayerScale, LocalAttention, MlpKind, ResNet,
+    ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig, Trunk, TrunkConfig,
 };
 
 pub(crate) use features::masked_mean;

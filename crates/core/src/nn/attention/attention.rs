@@ -28,6 +28,8 @@ pub(crate) struct Attention {
 pub(crate) struct AttentionContext {
     /// Broadcasts to `[B, heads, T, T]`, true where a position may attend.
     pub(crate) mask: Option<Tensor>,
+    /// `[B, T]`, true where there is data; `None`: everywhere.
+    pub(crate) padding: Option<Tensor>,
     /// Without a mask: to no later position.
     pub(crate) causal: bool,
     pub(crate) positions: PositionContext,

@@ -29,7 +29,8 @@ impl Transformer {
     /// the configuration asks for them: `blocks.N.mlp.gate`, `blocks.N.attn.{norm_q,norm_k}`,
     /// `blocks.N.{norm1_out,norm2_out}` with sandwich norms, `blocks.N.{scale1,scale2}` with layer
     /// scale, `norm` behind the last block, and `shared.relative` of positions that all blocks share;
-    /// what a block itself knows of them is in its `attn`.
+    /// what a block itself knows of them is in its `attn`; a convolution beside the first block is
+    /// `blocks.0.conv`.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
@@ -105,6 +106,7 @@ impl Transformer {
         let base = reach.and(self.config.local.as_ref()).and_then(|local| local.base);
         AttentionContext {
             mask: masks.reduce(|a, b| a.logical_and(&b)),
+            padding: sequence.attention_mask.as_ref().map(Tensor::shallow_clone),
             causal,
             positions: self.positions.context(
                 self.layout,
