@@ -55,15 +55,17 @@ pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
     BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig, CutPoint, Dense,
-    Embedder, EmbedderConfig, Encoder, End, FeatureShape, Features, FinalNorm, FirstNorm,
+    DenseNorm, DisentangledConfig, DisentangledTerms, Embedder, EmbedderConfig,
+    EmbeddingProjection, Encoder, End, FeatureShape, Features, FinalNorm, FirstNorm,
     FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig,
-    InvertedConfig, InvertedForm, LayerScale, LocalAttention, MapNormKind, MlpKind, NormConfig,
-    NormKind, NormPlacement, Padding, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, Pool,
-    PositionConfig, PositionTable, Positions, QkNorm, ResponseNorm, RotaryConfig, RotaryPairing,
-    RotaryScaling, Sequence, Shortcut, Skip, Squeeze, SqueezeConfig, Stage, StemConfig,
-    StemEmbedder, StemPool, Swin, SwinConfig, SwinStage, SwinVersion, TokenEmbedderConfig,
-    TokenLayout, TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig,
-    WaveformEmbedderConfig, WaveformNorm, WindowPadding, dropout,
+    InputConvolution, InvertedConfig, InvertedForm, LayerScale, LocalAttention, MapNormKind,
+    MlpKind, NormConfig, NormKind, NormPlacement, Padding, PatchEmbedderConfig, PatchMapConfig,
+    PatchMapEmbedder, Pool, PositionConfig, PositionProjections, PositionTable, Positions, QkNorm,
+    ResponseNorm, RotaryConfig, RotaryPairing, RotaryScaling, Sequence, Shortcut, Skip, Squeeze,
+    SqueezeConfig, Stage, StemConfig, StemEmbedder, StemPool, Swin, SwinConfig, SwinStage,
+    SwinVersion, TokenEmbedderConfig, TokenLayout, TokenPatchEmbedder, Transformer,
+    TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, WindowPadding,
+    dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

@@ -88,16 +88,21 @@ pub(super) enum HeadKind {
     Unbiased,
     Normed,
     Dense(Activation),
+    /// With a norm behind the hidden layer.
+    DenseNormed(Activation),
 }
 
 impl HeadKind {
     /// `None`: no class has such a head.
     pub(super) fn of(head: &HeadConfig) -> Option<Self> {
-        match (head.norm, head.dense, head.bias) {
-            (None, None, Bias::With) => Some(Self::Linear),
-            (None, None, Bias::Without) => Some(Self::Unbiased),
-            (Some(_), None, Bias::With) => Some(Self::Normed),
-            (None, Some(dense), Bias::With) => Some(Self::Dense(dense.activation)),
+        match (head.norm, head.dense, head.bias, head.dense_norm) {
+            (None, None, Bias::With, None) => Some(Self::Linear),
+            (None, None, Bias::Without, None) => Some(Self::Unbiased),
+            (Some(_), None, Bias::With, None) => Some(Self::Normed),
+            (None, Some(dense), Bias::With, None) if head.dense_bias == Bias::With => {
+                Some(Self::Dense(dense.activation))
+            }
+            (None, Some(dense), Bias::With, Some(_)) => Some(Self::DenseNormed(dense.activation)),
             _ => None,
         }
     }
@@ -109,6 +114,7 @@ pub(super) struct Built<'b> {
     pub(super) trunk: &'b TrunkConfig,
     pub(super) embedder: &'b EmbedderConfig,
     pub(super) head: &'b HeadConfig,
+    pub(super) pool: Pool,
 }
 
 impl<'b> Built<'b> {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::layers::{Activation, Bias, LayerNorm, Linear, eps_problem};
+use super::defaults::is_default;
+use super::layers::{Activation, Bias, LayerNorm, Linear, Norm, NormKind, eps_problem};
 use crate::error::{Error, Result};
 use crate::weights::VarBuilder;
 
@@ -18,6 +19,12 @@ pub struct HeadConfig {
     /// Whether the last layer adds a bias.
     #[serde(default)]
     pub bias: Bias,
+    /// Whether the hidden layer adds a bias.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dense_bias: Bias,
+    /// A norm behind the hidden layer's activation: ModernBERT.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dense_norm: Option<DenseNorm>,
 }
 
 impl HeadConfig {
@@ -28,7 +35,8 @@ impl HeadConfig {
     pub(crate) fn validate(&self) -> Result<()> {
         let width = self.dense.map(|dense| dense.width).filter(|width| *width < 1);
         let width = width.map(|width| format!("dense: width {width}: must be at least 1"));
-        let problem = self.norm.and_then(eps_problem).or(width);
+        let behind = self.dense_norm.map(|norm| norm.eps);
+        let problem = [self.norm, behind].into_iter().flatten().find_map(eps_problem).or(width);
         problem.map_or(Ok(()), |problem| Err(Error::setting("head", problem)))
     }
 }
@@ -43,17 +51,29 @@ pub struct Dense {
     pub activation: Activation,
 }
 
+/// A norm behind the hidden layer of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenseNorm {
+    /// What it computes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kind: NormKind,
+    /// Its epsilon.
+    pub eps: f64,
+}
+
 /// The top of a classifier.
 #[derive(Debug)]
 pub struct Head {
     norm: Option<LayerNorm>,
     dense: Option<(Linear, Activation)>,
+    dense_norm: Option<Norm>,
     out: Linear,
 }
 
 impl Head {
-    /// Parameters `norm.{weight,bias}` and `dense.{weight,bias}` where there are such layers, and
-    /// `weight [classes, D]` and, unless it does without, `bias [classes]`, below `vb`.
+    /// Parameters `norm.{weight,bias}`, `dense.{weight,bias}` and `dense_norm.{weight,bias}` where
+    /// there are such layers, and `weight [classes, D]` and, unless it does without, `bias [classes]`, below `vb`.
     ///
     /// # Errors
     /// If the source of `vb` lacks a tensor or has it in another shape.
@@ -67,16 +87,27 @@ impl Head {
             config.norm.map(|eps| LayerNorm::new(&vb.sub("norm"), width, eps)).transpose()?;
         let dense = match config.dense {
             Some(dense) => {
-                Some((Linear::new(&vb.sub("dense"), width, dense.width)?, dense.activation))
+                let vb = vb.sub("dense");
+                let linear = match config.dense_bias {
+                    Bias::With => Linear::new(&vb, width, dense.width)?,
+                    Bias::Without => Linear::unbiased(&vb, width, dense.width)?,
+                };
+                Some((linear, dense.activation))
             }
             None => None,
+        };
+        let dense_norm = match (config.dense, config.dense_norm) {
+            (Some(dense), Some(norm)) => {
+                Some(Norm::new(&vb.sub("dense_norm"), norm.kind, dense.width, norm.eps)?)
+            }
+            _ => None,
         };
         let width = config.dense.map_or(width, |dense| dense.width);
         let out = match config.bias {
             Bias::With => Linear::new(vb, width, classes as i64)?,
             Bias::Without => Linear::unbiased(vb, width, classes as i64)?,
         };
-        Ok(Self { norm, dense, out })
+        Ok(Self { norm, dense, dense_norm, out })
     }
 
     /// The device of the parameters.
@@ -91,8 +122,9 @@ impl Head {
         match &self.dense {
             None => self.out.forward(x),
             Some((dense, activation)) => {
-                let hidden = dense.forward(x);
-                self.out.forward(&activation.forward(&hidden))
+                let hidden = activation.forward(&dense.forward(x));
+                let normed = self.dense_norm.as_ref().map(|norm| norm.forward(&hidden));
+                self.out.forward(normed.as_ref().unwrap_or(&hidden))
             }
         }
     }

@@ -15,14 +15,14 @@ mod trunk;
 pub use attention::{AttentionBiases, AttentionKind, QkNorm};
 pub use classifier::Classifier;
 pub use embed::{
-    ClassTokens, Embedder, EmbedderConfig, FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig,
-    FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, PositionTable,
-    PositionedNorm, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
-    WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, Embedder, EmbedderConfig, EmbeddingProjection, FoldedPatchesConfig, FrameEmbedder,
+    FrameEmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder,
+    PositionTable, PositionedNorm, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
+    TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
-pub use head::{Dense, Head, HeadConfig};
+pub use head::{Dense, DenseNorm, Head, HeadConfig};
 pub use layers::{
     Activation, BatchNorm2d, BatchNormStats, Bias, Conv2d, ConvConfig, ConvNorm, LayerNorm, Linear,
     MapNorm, MapNormKind, Norm, NormConfig, NormKind, NormPlacement, Padding, SqueezeExcite,
@@ -30,13 +30,14 @@ pub use layers::{
 };
 pub use pool::Pool;
 pub use position::{
-    BucketConfig, PositionConfig, Positions, RotaryConfig, RotaryPairing, RotaryScaling,
+    BucketConfig, DisentangledConfig, DisentangledTerms, PositionConfig, PositionProjections,
+    Positions, RotaryConfig, RotaryPairing, RotaryScaling,
 };
 pub use trunk::{
     Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, FinalNorm, FirstNorm,
-    InvertedConfig, InvertedForm, LayerScale, LocalAttention, MlpKind, ResponseNorm, Shortcut,
-    Skip, Squeeze, SqueezeConfig, Stage, Swin, SwinConfig, SwinStage, SwinVersion, Transformer,
-    TransformerConfig, Trunk, TrunkConfig, WindowPadding,
+    InputConvolution, InvertedConfig, InvertedForm, LayerScale, LocalAttention, MlpKind,
+    ResponseNorm, Shortcut, Skip, Squeeze, SqueezeConfig, Stage, Swin, SwinConfig, SwinStage,
+    SwinVersion, Transformer, TransformerConfig, Trunk, TrunkConfig, WindowPadding,
 };
 
 pub(crate) use features::masked_mean;

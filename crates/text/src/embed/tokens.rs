@@ -2,8 +2,10 @@
 //! segments and norm).
 
 use crosstune_core::{
-    Batch, Embedder, Error, FeatureShape, Features, PositionTable, Result, Sequence,
-    TokenEmbedderConfig, VarBuilder, dropout,
+    Batch, Embedder, EmbeddingProjection,
+    EmbeddingProjection::{AheadOfNorm, BehindNorm},
+    Error, FeatureShape, Features, PositionTable, Result, Sequence, TokenEmbedderConfig,
+    VarBuilder, dropout,
     nn::{Linear, Norm},
 };
 use tch::{Tensor, nn::Init};
@@ -18,6 +20,7 @@ pub struct TokenEmbedder {
     segment: Option<Tensor>,
     norm: Option<Norm>,
     project: Option<Linear>,
+    projection: EmbeddingProjection,
     scale: Option<f64>,
     first_position: i64,
     dropout: f64,
@@ -27,7 +30,8 @@ pub struct TokenEmbedder {
 impl TokenEmbedder {
     /// Parameters `token.weight [vocabulary, E]` and, as far as the model has them,
     /// `position.weight [positions, E]`, `segment.weight [segments, E]`, `norm.{weight,bias} [E]` and
-    /// `project.{weight [D, E], bias [D]}`, below `vb`. `E` is `D` where there is no projection.
+    /// `project.{weight [D, E], bias [D]}`, below `vb`. `E` is `D` where there is no projection; where
+    /// that is ahead of the norm, it has no bias, and the norm is as wide as `D`.
     ///
     /// # Errors
     /// If `form` is not a sequence, if the embedder would be empty, or if a parameter cannot be
@@ -49,6 +53,10 @@ impl TokenEmbedder {
             });
         }
         let narrow = config.embedding_width.unwrap_or(width);
+        let normed = match config.projection {
+            BehindNorm => narrow,
+            AheadOfNorm => width,
+        };
         // As BERT is initialised.
         let vectors = |name, count| {
             vb.sub(name).param("weight", &[count, narrow], Init::Randn { mean: 0., stdev: 0.02 })
@@ -64,13 +72,17 @@ impl TokenEmbedder {
                 segments => Some(vectors("segment", segments)?),
             },
             norm: match config.eps {
-                Some(eps) => Some(Norm::new(&vb.sub("norm"), config.norm_kind, narrow, eps)?),
+                Some(eps) => Some(Norm::new(&vb.sub("norm"), config.norm_kind, normed, eps)?),
                 None => None,
             },
             project: match config.embedding_width {
-                Some(narrow) => Some(Linear::new(&vb.sub("project"), narrow, width)?),
+                Some(narrow) => Some(match config.projection {
+                    BehindNorm => Linear::new(&vb.sub("project"), narrow, width)?,
+                    AheadOfNorm => Linear::unbiased(&vb.sub("project"), narrow, width)?,
+                }),
                 None => None,
             },
+            projection: config.projection,
             scale: config.scale,
             first_position,
             dropout: config.dropout,
@@ -102,12 +114,16 @@ impl Embedder for TokenEmbedder {
             (Some(table), None) => sum + table.select(0, 0),
             (None, _) => sum,
         };
+        let project = |x: Tensor, here: EmbeddingProjection| match &self.project {
+            Some(project) if self.projection == here => project.forward_t(&x, train),
+            _ => x,
+        };
+        let sum = project(sum, AheadOfNorm);
         let x = match &self.norm {
             Some(norm) => norm.forward(&sum),
             None => sum,
         };
-        let x = dropout(&x, self.dropout, train);
-        let x = self.project.as_ref().map(|project| project.forward_t(&x, train)).unwrap_or(x);
+        let x = project(dropout(&x, self.dropout, train), BehindNorm);
         Features::Sequence(Sequence {
             x,
             attention_mask: batch.attention_mask.as_ref().map(Tensor::shallow_clone),

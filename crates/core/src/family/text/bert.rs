@@ -52,7 +52,7 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
     to_config: |built| fields("bert", built).filter(|(_, e)| e.first_position == 0).map(|(f, _)| f),
 };
 
-/// The fields of `BertConfig` and `RobertaConfig`, with the embedder that they tell of.
+/// The fields of `BertConfig` and of those that extend it, with the embedder that they tell of.
 pub(in crate::family) fn fields<'b>(
     model_type: &str,
     built: Built<'b>,
@@ -124,6 +124,11 @@ impl BertConfig {
             return Err(config.refuse(problem));
         }
         Ok(read)
+    }
+
+    /// The length of a hidden state.
+    pub(in crate::family) fn width(&self) -> i64 {
+        self.hidden_size
     }
 
     /// A model of this configuration whose first token has the row `first_position`.

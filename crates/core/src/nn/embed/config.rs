@@ -140,6 +140,9 @@ pub struct TokenEmbedderConfig {
     /// §3.1); `None`: they have that width.
     #[serde(default, skip_serializing_if = "is_default")]
     pub embedding_width: Option<i64>,
+    /// Where that projection is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub projection: EmbeddingProjection,
     /// What the tokens' vectors are multiplied with: `√D` in Gemma; `None`: they are not.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scale: Option<f64>,
@@ -159,6 +162,17 @@ pub enum PositionTable {
     Without,
 }
 
+/// Where vectors are projected to the trunk's width, if they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmbeddingProjection {
+    /// Behind the norm, with a bias: ALBERT, ELECTRA.
+    #[default]
+    BehindNorm,
+    /// Ahead of the norm, without a bias: DeBERTa v2.
+    AheadOfNorm,
+}
+
 impl TokenEmbedderConfig {
     /// An embedder of BERT's kind: learned positions from 0 on, two segments, a layer norm.
     pub fn of(vocabulary: i64, positions: i64) -> Self {
@@ -171,6 +185,7 @@ impl TokenEmbedderConfig {
             dropout: 0.,
             position_table: PositionTable::Learned,
             embedding_width: None,
+            projection: EmbeddingProjection::BehindNorm,
             scale: None,
             norm_kind: NormKind::LayerNorm,
         }

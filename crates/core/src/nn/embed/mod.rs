@@ -9,8 +9,8 @@ mod positioned;
 mod stem;
 
 pub use config::{
-    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PositionTable,
-    TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, EmbedderConfig, EmbeddingProjection, FrameStemConfig, PatchEmbedderConfig,
+    PositionTable, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};

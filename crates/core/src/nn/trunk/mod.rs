@@ -11,6 +11,7 @@ pub use convnet::{
 };
 pub use swin::{Swin, SwinConfig, SwinStage, SwinVersion, WindowPadding};
 pub use transformer::{
-    FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
+    FinalNorm, FirstNorm, InputConvolution, LayerScale, LocalAttention, MlpKind, Transformer,
+    TransformerConfig,
 };
 pub use trunk::{Trunk, TrunkConfig};

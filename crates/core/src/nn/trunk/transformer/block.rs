@@ -4,6 +4,7 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use super::config::{FirstNorm, LayerScale, TransformerConfig};
+use super::input_conv::InputConv;
 use super::mlp::Mlp;
 use crate::error::Result;
 use crate::nn::attention::{Attention, AttentionContext};
@@ -17,6 +18,8 @@ pub(super) struct Block {
     attn: Attention,
     feed_forward: Branch,
     mlp: Mlp,
+    /// Beside the first block, where the configuration asks for it.
+    conv: Option<InputConv>,
 }
 
 /// What stands around attention, or around the MLP.
@@ -76,11 +79,16 @@ impl Branch {
 impl Block {
     /// The block with this index.
     pub(super) fn new(vb: &VarBuilder<'_>, c: &TransformerConfig, index: usize) -> Result<Self> {
+        let conv = c.conv.filter(|_| index == 0).map(|conv| {
+            let norm = (c.norm_kind, c.eps);
+            InputConv::new(&vb.sub("conv"), conv, c.width, norm, c.dropout)
+        });
         Ok(Self {
             attention: Branch::new(vb, c, 1, index)?,
             attn: Attention::new(&vb.sub("attn"), c.attention_config())?,
             feed_forward: Branch::new(vb, c, 2, index)?,
             mlp: Mlp::new(&vb.sub("mlp"), c)?,
+            conv: conv.transpose()?,
         })
     }
 
@@ -93,7 +101,11 @@ impl Block {
         train: bool,
     ) -> Tensor {
         let attend = |x: &Tensor| self.attn.forward(x, context, p, train);
-        let x = self.attention.forward(x, train, attend);
-        self.feed_forward.forward(&x, train, |x| self.mlp.forward(x, train))
+        let y = self.attention.forward(x, train, attend);
+        let y = self.feed_forward.forward(&y, train, |y| self.mlp.forward(y, train));
+        match &self.conv {
+            Some(conv) => conv.forward(x, &y, context.padding.as_ref(), train),
+            None => y,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::input_conv::InputConvolution;
 use crate::error::{Error, Result};
 use crate::nn::attention::{AttentionBiases, AttentionConfig, AttentionKind, QkNorm};
 use crate::nn::defaults::is_default;
@@ -137,6 +138,9 @@ pub struct TransformerConfig {
     /// ALBERT; `None`: all.
     #[serde(default, skip_serializing_if = "is_default")]
     pub distinct: Option<usize>,
+    /// A convolution beside the first block.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub conv: Option<InputConvolution>,
 }
 
 /// No published transformer has as many heads, or such wide ones: their product stays a number.
@@ -170,6 +174,7 @@ impl TransformerConfig {
             mlp_bias: Bias::With,
             drop_path: 0.,
             distinct: None,
+            conv: None,
         }
     }
 
@@ -200,6 +205,7 @@ impl TransformerConfig {
             qk_norm: self.qk_norm,
             norm: self.norm_kind,
             eps: self.eps,
+            positions: self.positions,
         }
     }
 
@@ -240,6 +246,8 @@ impl TransformerConfig {
         }) {
             problem
         } else if let Some(problem) = self.positions.problem(self.head_width()) {
+            problem
+        } else if let Some(problem) = self.conv.and_then(|conv| conv.problem(self.width)) {
             problem
         } else if let Some((name, p)) = [("dropout", self.dropout), ("drop path", self.drop_path)]
             .into_iter()

@@ -2,8 +2,10 @@
 
 mod block;
 mod config;
+mod input_conv;
 mod mlp;
 mod transformer;
 
 pub use config::{FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, TransformerConfig};
+pub use input_conv::InputConvolution;
 pub use transformer::Transformer;
