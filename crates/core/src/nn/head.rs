@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::layer_mix::LayerMix;
 use super::layers::{Activation, Bias, LayerNorm, Linear, eps_problem};
 use crate::error::{Error, Result};
 use crate::weights::VarBuilder;
@@ -46,6 +47,7 @@ pub struct Dense {
 /// The top of a classifier.
 #[derive(Debug)]
 pub struct Head {
+    mix: Option<LayerMix>,
     norm: Option<LayerNorm>,
     dense: Option<(Linear, Activation)>,
     out: Linear,
@@ -76,7 +78,17 @@ impl Head {
             Bias::With => Linear::new(vb, width, classes as i64)?,
             Bias::Without => Linear::unbiased(vb, width, classes as i64)?,
         };
-        Ok(Self { norm, dense, out })
+        Ok(Self { mix: None, norm, dense, out })
+    }
+
+    /// The same over several hidden states, where [`Encoder::layers`](super::encoder::Encoder::layers)
+    /// says so: `layer_weights [layers]` below `vb`, by which they are summed before all else.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn over_layers(self, vb: &VarBuilder<'_>, layers: Option<i64>) -> Result<Self> {
+        let mix = layers.map(|layers| LayerMix::new(vb, layers)).transpose()?;
+        Ok(Self { mix, ..self })
     }
 
     /// The device of the parameters.
@@ -84,8 +96,15 @@ impl Head {
         self.out.device()
     }
 
-    /// `[B, D]` to logits `[B, classes]`.
+    /// What an encoder makes, `[B, D]` or, over several hidden states, `[B, L, D]`, as one vector each,
+    /// `[B, D]`.
+    pub fn mixed(&self, x: &Tensor) -> Tensor {
+        self.mix.as_ref().map_or_else(|| x.shallow_clone(), |mix| mix.forward(x))
+    }
+
+    /// `[B, D]`, or `[B, L, D]` over several hidden states, to logits `[B, classes]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        let x = &self.mixed(x);
         let normed = self.norm.as_ref().map(|norm| norm.forward(x));
         let x = normed.as_ref().unwrap_or(x);
         match &self.dense {

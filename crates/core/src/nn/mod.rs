@@ -7,6 +7,7 @@ pub(crate) mod embed;
 mod encoder;
 mod features;
 mod head;
+mod layer_mix;
 mod layers;
 mod pool;
 mod position;

@@ -91,7 +91,12 @@ const HUBERT_HUGGING_FACE: HuggingFace = HuggingFace {
 
 const OLD: TensorTransform = TensorTransform::WeightNorm { g: "weight_g", v: "weight_v", dim: 2 };
 
-const HEAD: &[KeyRule] = &[same("head.dense", "projector"), same("head", "classifier")];
+/// As all of transformers' heads for sound have it.
+pub(super) const HEAD: &[KeyRule] = &[
+    same("head.layer_weights", "layer_weights"),
+    same("head.dense", "projector"),
+    same("head", "classifier"),
+];
 
 /// `Wav2Vec2Config` and `HubertConfig`.
 #[derive(Deserialize)]

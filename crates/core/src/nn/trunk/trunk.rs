@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
 use super::resnet::{ResNet, ResNetConfig};
 use super::transformer::{Transformer, TransformerConfig};
@@ -110,6 +111,34 @@ impl Trunk {
         match self {
             Self::Transformer(_) => {}
             Self::ResNet(r) => r.set_batch_norm_stats(statistics),
+        }
+    }
+
+    /// The number of hidden states that enter a part or lie below it; `None`: it has none of one shape.
+    pub(crate) fn states_to(&self, part: usize) -> Option<i64> {
+        match self {
+            Self::Transformer(t) => Some(t.states_to(part)),
+            Self::ResNet(_) => None,
+        }
+    }
+
+    /// [`forward_range`](Self::forward_range), which shows `each` every hidden state `[B, T, D]` of a
+    /// transformer on the way: what goes in, and what each block makes.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub(crate) fn forward_each(
+        &self,
+        features: &Features,
+        parts: Range<usize>,
+        train: bool,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Features {
+        match (self, features) {
+            (Self::Transformer(t), Features::Sequence(s)) => {
+                Features::Sequence(t.forward_each(s, parts, train, each))
+            }
+            _ => self.forward_range(features, parts, train),
         }
     }
 

@@ -59,6 +59,11 @@ impl Transformer {
         self.layout = layout;
     }
 
+    /// The number of hidden states that enter this part or lie below it.
+    pub(crate) fn states_to(&self, part: usize) -> i64 {
+        1 + (part.min(self.blocks.len()) * self.config.repeats()) as i64
+    }
+
     /// `[B, T, D]` to `[B, T, D]`; padding is masked.
     pub fn forward(&self, sequence: &Sequence, train: bool) -> Sequence {
         self.forward_range(sequence, 0..usize::MAX, train)
@@ -67,6 +72,18 @@ impl Transformer {
     /// The forward pass through some of the parts: blocks with parameters of their own, and all their
     /// repetitions; the final norm counts as one part more.
     pub fn forward_range(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
+        self.forward_each(sequence, parts, train, &mut |_| ())
+    }
+
+    /// The same; `each` is shown every hidden state `[B, T, D]` on the way: what goes in, and what each
+    /// block makes.
+    pub(crate) fn forward_each(
+        &self,
+        sequence: &Sequence,
+        parts: Range<usize>,
+        train: bool,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Sequence {
         let Sequence { x, attention_mask } = sequence;
         let everywhere = self.context(sequence, None);
         let local = self.config.local.as_ref();
@@ -77,10 +94,12 @@ impl Transformer {
         };
         let (count, repeats) = (self.blocks.len(), self.config.repeats());
         let mut x = x.shallow_clone();
+        each(&x);
         for part in parts.start.min(count)..parts.end.min(count) {
             for index in part * repeats..(part + 1) * repeats {
                 let dropout = self.config.dropout;
                 x = self.blocks[part].forward(&x, context(index), dropout, train);
+                each(&x);
             }
         }
         let norm = self.norm.as_ref().filter(|_| parts.contains(&count));
