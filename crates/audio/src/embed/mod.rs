@@ -3,10 +3,13 @@
 mod channel_norm;
 mod conv;
 mod frames;
+mod positions;
 mod spectrogram;
+mod stacked;
 mod waveform;
 
 pub use frames::FrameStem;
 pub use spectrogram::{Sides, SpectrogramPatches, SpectrogramStem};
 pub(crate) use spectrogram::{fresh_stem, of_one_channel};
+pub use stacked::StackedFrames;
 pub use waveform::WaveformEmbedder;

@@ -3,7 +3,11 @@
 use tch::Tensor;
 
 use super::{
-    cepstra::Cepstra, kaldi::KaldiMel, mel::LogMel, mfcc::Mfcc, waveform::Waveform,
+    cepstra::Cepstra,
+    kaldi::{BandLevel, KaldiMel},
+    mel::LogMel,
+    mfcc::Mfcc,
+    waveform::Waveform,
     whisper::WhisperMel,
 };
 
@@ -19,7 +23,7 @@ pub(crate) enum FrontEnd {
     Kaldi(KaldiMel),
     /// honk.
     Cepstra(Cepstra),
-    /// Kaldi's frames, for a model that was not trained on audio.
+    /// Kaldi's frames, for wav2vec2-BERT, or for a model that was not trained on audio.
     Fbank(KaldiMel),
     /// MFCCs, for a model that was not trained on audio.
     Mfcc(Mfcc),
@@ -104,7 +108,8 @@ impl FrontEnd {
     /// be cut like those of a part.
     pub(crate) fn is_local(&self) -> bool {
         match self {
-            Self::LogMel(_) | Self::Kaldi(_) | Self::Fbank(_) | Self::Cepstra(_) => true,
+            Self::Kaldi(mel) | Self::Fbank(mel) => mel.config().level == BandLevel::AsRecorded,
+            Self::LogMel(_) | Self::Cepstra(_) => true,
             // Brought to the level of the whole, or cut off below the loudest of it.
             Self::Whisper(_) | Self::Waveform(_) | Self::Mfcc(_) => false,
         }

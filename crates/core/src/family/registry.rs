@@ -25,6 +25,12 @@ const FAMILIES: &[&Family] = &[
     &audio::whisper::WHISPER,
     &audio::wav2vec2::WAV2VEC2,
     &audio::wav2vec2::HUBERT,
+    &audio::wavlm::WAVLM,
+    &audio::unispeech::UNISPEECH,
+    &audio::unispeech::UNISPEECH_SAT,
+    &audio::data2vec::DATA2VEC_AUDIO,
+    &audio::conformer::WAV2VEC2_CONFORMER,
+    &audio::wav2vec2_bert::WAV2VEC2_BERT,
     &audio::honk::HONK,
 ];
 

@@ -17,8 +17,9 @@ pub use attention::{AttentionBiases, AttentionKind, QkNorm};
 pub use classifier::Classifier;
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PositionTable, PositionedNorm, StemConfig, StemEmbedder, StemNorm,
-    StemPool, TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    PatchEmbedderConfig, PositionTable, PositionedNorm, StackedFramesConfig, StemConfig,
+    StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
+    WaveformEmbedderConfig, WaveformNorm, WaveformPositions,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
@@ -29,12 +30,13 @@ pub use layers::{
 };
 pub use pool::Pool;
 pub use position::{
-    BucketConfig, DisentangledConfig, DisentangledTerms, PositionConfig, PositionProjections,
-    Positions, RotaryConfig, RotaryPairing, RotaryScaling,
+    BucketConfig, DisentangledConfig, DisentangledTerms, DistanceConfig, PositionConfig,
+    PositionProjections, Positions, RotaryConfig, RotaryPairing, RotaryScaling,
 };
 pub use trunk::{
-    BlockKind, FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, ResNet, ResNetConfig,
-    Shortcut, Stage, Transformer, TransformerConfig, Trunk, TrunkConfig,
+    BlockKind, ConvolutionConfig, ConvolutionNorm, ConvolutionReach, FinalNorm, FirstNorm,
+    LayerScale, LocalAttention, MlpKind, ResNet, ResNetConfig, Shortcut, Stage, Transformer,
+    TransformerConfig, Trunk, TrunkConfig,
 };
 
 pub(crate) use features::masked_mean;

@@ -94,6 +94,7 @@ impl EmbeddingStats {
             EmbedderConfig::Stem(_)
             | EmbedderConfig::Waveform(_)
             | EmbedderConfig::Frames(_)
+            | EmbedderConfig::StackedFrames(_)
             | EmbedderConfig::FromModality => Ok(None),
         }
     }

@@ -8,8 +8,9 @@ mod positioned;
 mod stem;
 
 pub use config::{
-    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PositionTable, StemConfig,
-    StemNorm, StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PositionTable,
+    StackedFramesConfig, StemConfig, StemNorm, StemPool, TokenEmbedderConfig,
+    WaveformEmbedderConfig, WaveformNorm, WaveformPositions,
 };
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};

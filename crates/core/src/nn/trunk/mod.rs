@@ -6,6 +6,7 @@ mod trunk;
 
 pub use resnet::{BlockKind, ResNet, ResNetConfig, Shortcut, Stage};
 pub use transformer::{
-    FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
+    ConvolutionConfig, ConvolutionNorm, ConvolutionReach, FinalNorm, FirstNorm, LayerScale,
+    LocalAttention, MlpKind, Transformer, TransformerConfig,
 };
 pub use trunk::{Trunk, TrunkConfig};

@@ -109,7 +109,7 @@ impl Trunk {
     /// Decides whether batch-norm running statistics are updated, where there are any.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
-            Self::Transformer(_) => {}
+            Self::Transformer(t) => t.set_batch_norm_stats(statistics),
             Self::ResNet(r) => r.set_batch_norm_stats(statistics),
         }
     }

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use tch::Tensor;
 
-use super::block::Block;
 use super::config::{FinalNorm, TransformerConfig};
+use super::layer::Layer;
 use crate::error::Result;
 use crate::nn::attention::{AttentionContext, AttentionKind, causal_mask, local_mask};
 use crate::nn::features::{Sequence, TokenLayout};
-use crate::nn::layers::{Norm, NormPlacement};
+use crate::nn::layers::{BatchNormStats, Norm, NormPlacement};
 use crate::nn::position::RelativePositions;
 use crate::weights::VarBuilder;
 
@@ -20,7 +20,7 @@ pub struct Transformer {
     layout: TokenLayout,
     positions: RelativePositions,
     /// Those with parameters of their own.
-    blocks: Vec<Block>,
+    blocks: Vec<Layer>,
     norm: Option<Norm>,
 }
 
@@ -29,7 +29,8 @@ impl Transformer {
     /// the configuration asks for them: `blocks.N.mlp.gate`, `blocks.N.attn.{norm_q,norm_k}`,
     /// `blocks.N.{norm1_out,norm2_out}` with sandwich norms, `blocks.N.{scale1,scale2}` with layer
     /// scale, `norm` behind the last block, and `shared.relative` of positions that all blocks share;
-    /// what a block itself knows of them is in its `attn`.
+    /// what a block itself knows of them is in its `attn`. A conformer's blocks have
+    /// `macaron.{norm,mlp}`, `conv` and `norm_out`, too.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
@@ -40,7 +41,7 @@ impl Transformer {
         let shape = config.attention_config().shape();
         let positions = RelativePositions::new(&vb.sub("shared"), config.positions, shape)?;
         let blocks = (0..config.distinct())
-            .map(|i| Block::new(&vb.sub("blocks").sub(i), &config, i))
+            .map(|i| Layer::new(&vb.sub("blocks").sub(i), &config, i))
             .collect::<Result<_>>()?;
         let norm = match (config.final_norm, config.norm_placement) {
             (FinalNorm::Without, _) | (_, NormPlacement::Post) => None,
@@ -59,6 +60,11 @@ impl Transformer {
     /// Tells it what the positions of its sequences are, where that is not one after the other.
     pub fn set_layout(&mut self, layout: TokenLayout) {
         self.layout = layout;
+    }
+
+    /// Decides whether batch-norm running statistics are updated, where there are any.
+    pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
+        self.blocks.iter().for_each(|block| block.set_batch_norm_stats(statistics));
     }
 
     /// The number of hidden states that enter this part or lie below it.
@@ -125,6 +131,7 @@ impl Transformer {
         AttentionContext {
             mask: masks.reduce(|a, b| a.logical_and(&b)),
             causal,
+            padding: sequence.attention_mask.as_ref().map(Tensor::shallow_clone),
             positions: self.positions.context(
                 self.layout,
                 t,
