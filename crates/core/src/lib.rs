@@ -54,18 +54,19 @@ pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
-    BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig, CutPoint, Dense,
-    DenseNorm, DisentangledConfig, DisentangledTerms, Embedder, EmbedderConfig,
+    BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig,
+    ConvolutionConfig, ConvolutionNorm, ConvolutionReach, CutPoint, Dense, DenseNorm,
+    DisentangledConfig, DisentangledTerms, DistanceConfig, Embedder, EmbedderConfig,
     EmbeddingProjection, Encoder, End, FeatureShape, Features, FinalNorm, FirstNorm,
     FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig,
     InputConvolution, InvertedConfig, InvertedForm, LayerScale, LocalAttention, MapNormKind,
     MlpKind, NormConfig, NormKind, NormPlacement, Padding, PatchEmbedderConfig, PatchMapConfig,
     PatchMapEmbedder, Pool, PositionConfig, PositionProjections, PositionTable, Positions, QkNorm,
     ResponseNorm, RotaryConfig, RotaryPairing, RotaryScaling, Sequence, Shortcut, Skip, Squeeze,
-    SqueezeConfig, Stage, StemConfig, StemEmbedder, StemPool, Swin, SwinConfig, SwinStage,
-    SwinVersion, TokenEmbedderConfig, TokenLayout, TokenPatchEmbedder, Transformer,
-    TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, WindowPadding,
-    dropout,
+    SqueezeConfig, StackedFramesConfig, Stage, StemConfig, StemEmbedder, StemPool, Swin,
+    SwinConfig, SwinStage, SwinVersion, TokenEmbedderConfig, TokenLayout, TokenPatchEmbedder,
+    Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
+    WaveformPositions, WindowPadding, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

@@ -3,7 +3,12 @@
 use tch::Tensor;
 
 use super::{
-    cepstra::Cepstra, clap::ClapMel, kaldi::KaldiMel, mel::LogMel, mfcc::Mfcc, waveform::Waveform,
+    cepstra::Cepstra,
+    clap::ClapMel,
+    kaldi::{BandLevel, KaldiMel},
+    mel::LogMel,
+    mfcc::Mfcc,
+    waveform::Waveform,
     whisper::WhisperMel,
 };
 
@@ -20,7 +25,7 @@ pub(crate) enum FrontEnd {
     /// honk.
     Cepstra(Cepstra),
     Clap(ClapMel),
-    /// Kaldi's frames, for a model that was not trained on audio.
+    /// Kaldi's frames, for wav2vec2-BERT, or for a model that was not trained on audio.
     Fbank(KaldiMel),
     /// MFCCs, for a model that was not trained on audio.
     Mfcc(Mfcc),
@@ -110,7 +115,8 @@ impl FrontEnd {
     /// be cut like those of a part.
     pub(crate) fn is_local(&self) -> bool {
         match self {
-            Self::LogMel(_) | Self::Kaldi(_) | Self::Fbank(_) | Self::Cepstra(_) => true,
+            Self::Kaldi(mel) | Self::Fbank(mel) => mel.config().level == BandLevel::AsRecorded,
+            Self::LogMel(_) | Self::Cepstra(_) => true,
             // Brought to the level of the whole, cut off below the loudest of it, or filled up with it.
             Self::Whisper(_) | Self::Waveform(_) | Self::Mfcc(_) | Self::Clap(_) => false,
         }

@@ -14,6 +14,7 @@ mod mfcc;
 mod resample;
 mod settings;
 mod show;
+mod speech;
 mod wav;
 
 use std::path::{Path, PathBuf};

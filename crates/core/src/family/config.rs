@@ -165,13 +165,18 @@ impl Config {
 
     /// The activation that `field` names; GELU where it names none.
     pub(super) fn activation(&self, field: &str) -> Result<Activation> {
-        match self.json[field].as_str() {
-            None | Some("gelu") => Ok(Activation::Gelu),
-            Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_fast") => Ok(Activation::GeluTanh),
-            Some("quick_gelu") => Ok(Activation::QuickGelu),
-            Some("relu") => Ok(Activation::Relu),
-            Some("silu" | "swish") => Ok(Activation::Silu),
-            Some(other) => Err(self.refuse(format!(
+        self.named_activation(field, self.json[field].as_str().unwrap_or("gelu"))
+    }
+
+    /// The activation of this name, which `field` gave.
+    pub(super) fn named_activation(&self, field: &str, name: &str) -> Result<Activation> {
+        match name {
+            "gelu" => Ok(Activation::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
+            "quick_gelu" => Ok(Activation::QuickGelu),
+            "relu" => Ok(Activation::Relu),
+            "silu" | "swish" => Ok(Activation::Silu),
+            other => Err(self.refuse(format!(
                 "{field} is {other:?}, expected gelu, gelu_new, quick_gelu, relu or silu"
             ))),
         }

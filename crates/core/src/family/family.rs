@@ -113,8 +113,8 @@ impl HeadKind {
 pub(super) struct Built<'b> {
     pub(super) trunk: &'b TrunkConfig,
     pub(super) embedder: &'b EmbedderConfig,
-    pub(super) head: &'b HeadConfig,
     pub(super) pool: Pool,
+    pub(super) head: &'b HeadConfig,
 }
 
 impl<'b> Built<'b> {
@@ -137,6 +137,11 @@ impl<'b> Built<'b> {
         let TrunkConfig::Transformer(t) = self.trunk else { return None };
         let built = (t.norm_placement, t.attention, t.layer_scale);
         (built == (norm_placement, attention, layer_scale)).then_some(t)
+    }
+
+    /// Whether the head sums all hidden states by weights.
+    pub(super) fn sums_layers(self) -> bool {
+        matches!(self.pool, Pool::WeightedLayers | Pool::WeightedBlocks)
     }
 
     /// The width of the head's hidden layer.

@@ -68,6 +68,12 @@ const FAMILIES: &[(&str, &Family)] = by_room![
     &audio::wav2vec2::WAV2VEC2,
     &audio::wav2vec2::HUBERT,
     &audio::clap::CLAP,
+    &audio::wavlm::WAVLM,
+    &audio::unispeech::UNISPEECH,
+    &audio::unispeech::UNISPEECH_SAT,
+    &audio::data2vec::DATA2VEC_AUDIO,
+    &audio::conformer::WAV2VEC2_CONFORMER,
+    &audio::wav2vec2_bert::WAV2VEC2_BERT,
     &audio::honk::HONK,
 ];
 

@@ -80,7 +80,8 @@ impl Model {
                 Some((source, LoadParts::BodyAndHead)) => vb.with_matching(Some(source)),
                 Some((source, LoadParts::All)) => vb.with_source(Some(source)),
             };
-            let head = Head::new(&vb, spec.head, encoder.width(), classes)?;
+            let head = Head::new(&vb, spec.head, encoder.width(), classes)?
+                .over_layers(&vb, encoder.layers())?;
             Classifier::new(encoder, head)
         };
         if let Some(adapting) = &adapting {

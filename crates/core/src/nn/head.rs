@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::defaults::is_default;
+use super::layer_mix::LayerMix;
 use super::layers::{Activation, Bias, LayerNorm, Linear, Norm, NormKind, eps_problem};
 use crate::error::{Error, Result};
 use crate::weights::VarBuilder;
@@ -65,6 +66,7 @@ pub struct DenseNorm {
 /// The top of a classifier.
 #[derive(Debug)]
 pub struct Head {
+    mix: Option<LayerMix>,
     norm: Option<LayerNorm>,
     dense: Option<(Linear, Activation)>,
     dense_norm: Option<Norm>,
@@ -107,7 +109,17 @@ impl Head {
             Bias::With => Linear::new(vb, width, classes as i64)?,
             Bias::Without => Linear::unbiased(vb, width, classes as i64)?,
         };
-        Ok(Self { norm, dense, dense_norm, out })
+        Ok(Self { mix: None, norm, dense, dense_norm, out })
+    }
+
+    /// The same over several hidden states, where [`Encoder::layers`](super::encoder::Encoder::layers)
+    /// says so: `layer_weights [layers]` below `vb`, by which they are summed before all else.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn over_layers(self, vb: &VarBuilder<'_>, layers: Option<i64>) -> Result<Self> {
+        let mix = layers.map(|layers| LayerMix::new(vb, layers)).transpose()?;
+        Ok(Self { mix, ..self })
     }
 
     /// The device of the parameters.
@@ -115,8 +127,15 @@ impl Head {
         self.out.device()
     }
 
-    /// `[B, D]` to logits `[B, classes]`.
+    /// What an encoder makes, `[B, D]` or, over several hidden states, `[B, L, D]`, as one vector each,
+    /// `[B, D]`.
+    pub fn mixed(&self, x: &Tensor) -> Tensor {
+        self.mix.as_ref().map_or_else(|| x.shallow_clone(), |mix| mix.forward(x))
+    }
+
+    /// `[B, D]`, or `[B, L, D]` over several hidden states, to logits `[B, classes]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        let x = &self.mixed(x);
         let normed = self.norm.as_ref().map(|norm| norm.forward(x));
         let x = normed.as_ref().unwrap_or(x);
         match &self.dense {

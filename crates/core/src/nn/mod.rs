@@ -7,6 +7,7 @@ pub(crate) mod embed;
 mod encoder;
 mod features;
 mod head;
+mod layer_mix;
 mod layers;
 mod pool;
 mod position;
@@ -17,8 +18,9 @@ pub use classifier::Classifier;
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, EmbeddingProjection, FoldedPatchesConfig, FrameEmbedder,
     FrameEmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder,
-    PositionTable, PositionedNorm, StemConfig, StemEmbedder, StemPool, TokenEmbedderConfig,
-    TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    PositionTable, PositionedNorm, StackedFramesConfig, StemConfig, StemEmbedder, StemPool,
+    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    WaveformPositions,
 };
 pub use encoder::{CutPoint, Encoder};
 pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
@@ -30,14 +32,15 @@ pub use layers::{
 };
 pub use pool::Pool;
 pub use position::{
-    BucketConfig, DisentangledConfig, DisentangledTerms, PositionConfig, PositionProjections,
-    Positions, RotaryConfig, RotaryPairing, RotaryScaling,
+    BucketConfig, DisentangledConfig, DisentangledTerms, DistanceConfig, PositionConfig,
+    PositionProjections, Positions, RotaryConfig, RotaryPairing, RotaryScaling,
 };
 pub use trunk::{
-    Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, End, FinalNorm, FirstNorm,
-    InputConvolution, InvertedConfig, InvertedForm, LayerScale, LocalAttention, MlpKind,
-    ResponseNorm, Shortcut, Skip, Squeeze, SqueezeConfig, Stage, Swin, SwinConfig, SwinStage,
-    SwinVersion, Transformer, TransformerConfig, Trunk, TrunkConfig, WindowPadding,
+    Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, ConvolutionConfig, ConvolutionNorm,
+    ConvolutionReach, End, FinalNorm, FirstNorm, InputConvolution, InvertedConfig, InvertedForm,
+    LayerScale, LocalAttention, MlpKind, ResponseNorm, Shortcut, Skip, Squeeze, SqueezeConfig,
+    Stage, Swin, SwinConfig, SwinStage, SwinVersion, Transformer, TransformerConfig, Trunk,
+    TrunkConfig, WindowPadding,
 };
 
 pub(crate) use features::masked_mean;

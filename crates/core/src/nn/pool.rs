@@ -23,6 +23,12 @@ pub enum Pool {
     MeanOfFirstTwo,
     /// The first position, and behind it the mean of all others: DINOv2.
     FirstAndMean,
+    /// The mean over the positions that hold data of every hidden state of a transformer, of which the
+    /// head learns a weighted sum: of what the embedder makes, and of what each block makes, the last
+    /// behind the final norm (s3prl; Whisper).
+    WeightedLayers,
+    /// The same with the last block's ahead of the final norm: wav2vec2 in transformers 5.
+    WeightedBlocks,
 }
 
 impl Pool {
@@ -38,8 +44,14 @@ impl Pool {
     pub fn width(self, width: i64) -> i64 {
         match self {
             Self::First | Self::Last | Self::Mean | Self::MeanOfFirstTwo => width,
+            Self::WeightedLayers | Self::WeightedBlocks => width,
             Self::FirstTwo | Self::FirstAndMean => 2 * width,
         }
+    }
+
+    /// Whether every hidden state is pooled, and not the trunk's output alone.
+    pub(super) fn is_over_layers(self) -> bool {
+        matches!(self, Self::WeightedLayers | Self::WeightedBlocks)
     }
 
     /// `[B, T, D]` or `[B, D, H, W]` to `[B, D]` or, where [`width`](Self::width) says so,
@@ -53,7 +65,8 @@ impl Pool {
         match self {
             Self::First => x.select(1, 0),
             Self::Last => last(x, mask),
-            Self::Mean => masked_mean(x, mask, 1),
+            // Of one of the hidden states.
+            Self::Mean | Self::WeightedLayers | Self::WeightedBlocks => masked_mean(x, mask, 1),
             Self::FirstTwo => Tensor::cat(&[x.select(1, 0), x.select(1, 1)], 1),
             Self::MeanOfFirstTwo => x.narrow(1, 0, 2).mean_dim([1].as_slice(), false, None),
             Self::FirstAndMean => {
@@ -83,6 +96,8 @@ impl fmt::Display for Pool {
             Self::FirstTwo => "first two",
             Self::MeanOfFirstTwo => "mean of the first two",
             Self::FirstAndMean => "first and mean",
+            Self::WeightedLayers => "weighted layers",
+            Self::WeightedBlocks => "weighted blocks",
         })
     }
 }

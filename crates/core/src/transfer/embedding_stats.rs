@@ -100,6 +100,7 @@ impl EmbeddingStats {
             | EmbedderConfig::Folded(_)
             | EmbedderConfig::Waveform(_)
             | EmbedderConfig::Frames(_)
+            | EmbedderConfig::StackedFrames(_)
             | EmbedderConfig::FromModality => Ok(None),
         }
     }

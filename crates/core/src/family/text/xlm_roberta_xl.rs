@@ -10,6 +10,7 @@ use crate::weights::{KeyMap, same};
 
 pub(in crate::family) const XLM_ROBERTA_XL: Family = Family {
     name: "xlm-roberta-xl",
+    reads: "XLM-R XL and XXL (transformers)",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("xlm-roberta-xl"),
     from_config: |config, _| {

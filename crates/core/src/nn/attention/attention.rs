@@ -28,10 +28,10 @@ pub(crate) struct Attention {
 pub(crate) struct AttentionContext {
     /// Broadcasts to `[B, heads, T, T]`, true where a position may attend.
     pub(crate) mask: Option<Tensor>,
-    /// `[B, T]`, true where there is data; `None`: everywhere.
-    pub(crate) padding: Option<Tensor>,
     /// Without a mask: to no later position.
     pub(crate) causal: bool,
+    /// Which positions hold data: `[B, T]`. `None`: all of them.
+    pub(crate) padding: Option<Tensor>,
     pub(crate) positions: PositionContext,
 }
 
@@ -65,11 +65,16 @@ impl Attention {
         let AttentionConfig { heads, kv_heads, head_width, scale, .. } = self.config;
         // The batch size is left open, so that a traced model takes any.
         let t = x.size()[1];
-        let split = |linear: &Linear, heads: i64| {
-            linear.forward_t(x, train).view([-1, t, heads, head_width]).transpose(1, 2)
-        };
-        let (mut q, mut k) = (split(&self.q, heads), split(&self.k, kv_heads));
-        let mut v = split(&self.v, kv_heads);
+        let by_head = |x: &Tensor, heads| x.reshape([-1, t, heads, head_width]).transpose(1, 2);
+        let turned = context
+            .positions
+            .rotary_inputs
+            .as_ref()
+            .map(|rotary| rotary.forward(&by_head(x, heads)).transpose(1, 2).flatten(2, 3));
+        let placed = turned.as_ref().unwrap_or(x);
+        let split = |linear: &Linear, x, heads| by_head(&linear.forward_t(x, train), heads);
+        let (mut q, mut k) = (split(&self.q, placed, heads), split(&self.k, placed, kv_heads));
+        let mut v = split(&self.v, x, kv_heads);
         if let Some([norm_q, norm_k]) = &self.norms {
             (q, k) = (norm_q.forward(&q), norm_k.forward(&k));
         }

@@ -28,6 +28,8 @@ pub enum EmbedderConfig {
     Frames(FrameStemConfig),
     /// Convolutions over the waveform: wav2vec2, HuBERT.
     Waveform(WaveformEmbedderConfig),
+    /// Neighbouring log-mel frames, projected: wav2vec2-BERT.
+    StackedFrames(StackedFramesConfig),
     /// One of ours, new in its training, or none yet: the modality's own settings build it.
     #[serde(alias = "ours")]
     FromModality,
@@ -82,6 +84,13 @@ impl EmbedderConfig {
                 counts.extend(c.convolutions.as_flattened().iter().map(|&n| ("convolutions", n)));
                 counts.push(("position_kernel", c.position_kernel));
                 counts.push(("position_groups", c.position_groups));
+                if let WaveformPositions::Convolutions(layers) = c.positions {
+                    counts.push(("position layers", layers as i64));
+                }
+                (eps, dropout) = (Some(c.eps), c.dropout);
+            }
+            Self::StackedFrames(c) => {
+                counts.extend([("bands", c.bands), ("stacked", c.stacked)]);
                 (eps, dropout) = (Some(c.eps), c.dropout);
             }
             Self::FromModality => {}
@@ -110,6 +119,7 @@ impl EmbedderConfig {
             Self::Folded(c) => c.patches.dropout = p,
             Self::Frames(c) => c.dropout = p,
             Self::Waveform(c) => c.dropout = p,
+            Self::StackedFrames(c) => c.dropout = p,
             Self::Stem(_) | Self::FromModality => {}
         }
         self
@@ -280,6 +290,40 @@ pub struct WaveformEmbedderConfig {
     /// Groups of that convolution.
     pub position_groups: i64,
     /// The epsilon of the layer norms.
+    pub eps: f64,
+    /// The dropout probability in training.
+    pub dropout: f64,
+    /// How positions are embedded.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub positions: WaveformPositions,
+}
+
+/// How an embedder of waveforms embeds positions: by convolutions over the sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaveformPositions {
+    /// One convolution, then a GELU.
+    #[default]
+    Convolution,
+    /// The same over channels that a batch norm has normalised: some HuBERTs.
+    BatchNorm,
+    /// So many, each with a layer norm without parameters, then a GELU (Baevski et al. 2022,
+    /// data2vec).
+    Convolutions(usize),
+    /// Not at all: attention knows of positions, as in wav2vec2-conformer.
+    Without,
+}
+
+/// The shape of an embedder of log-mel frames, of which neighbours stand side by side in one position
+/// (Barrault et al. 2023, SeamlessM4T, §4.1): a layer norm, then a projection.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackedFramesConfig {
+    /// Mel bands of a frame.
+    pub bands: i64,
+    /// Frames of a position.
+    pub stacked: i64,
+    /// The epsilon of the layer norm.
     pub eps: f64,
     /// The dropout probability in training.
     pub dropout: f64,

@@ -10,7 +10,8 @@ mod stem;
 
 pub use config::{
     ClassTokens, EmbedderConfig, EmbeddingProjection, FrameStemConfig, PatchEmbedderConfig,
-    PositionTable, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    PositionTable, StackedFramesConfig, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    WaveformPositions,
 };
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};

@@ -2,6 +2,8 @@
 
 mod buckets;
 mod disentangled;
+mod distances;
+mod gated;
 mod relative;
 mod rotary;
 mod scored;
@@ -10,6 +12,7 @@ mod sinusoidal;
 
 pub use buckets::BucketConfig;
 pub use disentangled::{DisentangledConfig, DisentangledTerms, PositionProjections};
+pub use distances::DistanceConfig;
 pub use relative::PositionConfig;
 pub use rotary::{RotaryConfig, RotaryPairing, RotaryScaling};
 pub use sinusoidal::Positions;

@@ -5,6 +5,7 @@ use tch::{Device, Tensor};
 
 use super::buckets::{BucketBias, BucketConfig};
 use super::disentangled::{DisentangledConfig, DistanceTable, Distances};
+use super::distances::{DistanceConfig, sinusoids};
 use super::rotary::{Rotary, RotaryConfig};
 use super::scored::HeadShape;
 use crate::error::Result;
@@ -24,15 +25,25 @@ pub enum PositionConfig {
     Buckets(BucketConfig),
     /// Queries and keys are scored against vectors of their distance: DeBERTa.
     Disentangled(DisentangledConfig),
+    /// Hidden states are rotated by heads ahead of the layers for queries and keys:
+    /// wav2vec2-conformer.
+    RotaryInputs(RotaryConfig),
+    /// Scores have a bias by the distance, which each block gates for each query: WavLM.
+    GatedBuckets(BucketConfig),
+    /// Queries are scored against vectors of their distance: wav2vec2-BERT.
+    Distances(DistanceConfig),
+    /// Queries are scored against sinusoids of their distance: Transformer-XL, wav2vec2-conformer.
+    Sinusoids,
 }
 
 impl PositionConfig {
     /// What is wrong with it for heads of a width.
     pub(crate) fn problem(&self, head_width: i64) -> Option<String> {
         match self {
-            Self::None => None,
-            Self::Rotary(rotary) => rotary.problem(head_width),
-            Self::Buckets(buckets) => buckets.problem(),
+            Self::None | Self::Sinusoids => None,
+            Self::Rotary(rotary) | Self::RotaryInputs(rotary) => rotary.problem(head_width),
+            Self::Buckets(buckets) | Self::GatedBuckets(buckets) => buckets.problem(),
+            Self::Distances(distances) => distances.problem(),
             Self::Disentangled(config) => config.problem(),
         }
     }
@@ -45,6 +56,10 @@ pub(crate) enum RelativePositions {
     Rotary(RotaryConfig),
     Buckets(BucketBias),
     Disentangled(DistanceTable),
+    RotaryInputs(RotaryConfig),
+    Distances(DistanceConfig),
+    /// For hidden states of this width.
+    Sinusoids(i64),
 }
 
 /// What every block needs to know of the positions in one forward pass.
@@ -56,6 +71,10 @@ pub(crate) struct PositionContext {
     pub(crate) bias: Option<Tensor>,
     /// Vectors of distances, of which every block makes its own bias.
     pub(crate) distances: Option<Distances>,
+    /// How hidden states are rotated, of which queries and keys are made.
+    pub(crate) rotary_inputs: Option<Rotary>,
+    /// Which of a block's own vectors belongs to each query and key: `[T, T]`, i64.
+    pub(crate) pairs: Option<Tensor>,
 }
 
 impl RelativePositions {
@@ -68,7 +87,10 @@ impl RelativePositions {
         Ok(match config {
             PositionConfig::None => Self::None,
             PositionConfig::Rotary(rotary) => Self::Rotary(rotary),
-            PositionConfig::Buckets(buckets) => {
+            PositionConfig::RotaryInputs(rotary) => Self::RotaryInputs(rotary),
+            PositionConfig::Distances(distances) => Self::Distances(distances),
+            PositionConfig::Sinusoids => Self::Sinusoids(shape.width),
+            PositionConfig::Buckets(buckets) | PositionConfig::GatedBuckets(buckets) => {
                 Self::Buckets(BucketBias::new(&vb.sub("relative"), buckets, shape.heads)?)
             }
             PositionConfig::Disentangled(config) => {
@@ -86,18 +108,27 @@ impl RelativePositions {
         base: Option<f64>,
         device: Device,
     ) -> PositionContext {
+        let none = PositionContext::default();
         match self {
-            Self::None => PositionContext::default(),
+            Self::None => none,
             Self::Rotary(config) => {
                 let config = base.map_or(*config, RotaryConfig::of);
                 let rotary = Some(config.table(layout, t, head_width, device));
-                PositionContext { rotary, ..PositionContext::default() }
+                PositionContext { rotary, ..none }
             }
-            Self::Buckets(bias) => {
-                PositionContext { bias: Some(bias.forward(t)), ..PositionContext::default() }
-            }
+            Self::Buckets(bias) => PositionContext { bias: Some(bias.forward(t)), ..none },
             Self::Disentangled(table) => {
-                PositionContext { distances: Some(table.forward(t)), ..PositionContext::default() }
+                PositionContext { distances: Some(table.forward(t)), ..none }
+            }
+            Self::RotaryInputs(config) => {
+                let rotary_inputs = Some(config.table(layout, t, head_width, device));
+                PositionContext { rotary_inputs, ..none }
+            }
+            Self::Distances(config) => {
+                PositionContext { pairs: Some(config.of_pairs(t, device)), ..none }
+            }
+            Self::Sinusoids(width) => {
+                PositionContext { distances: Some(sinusoids(t, *width, device)), ..none }
             }
         }
     }

@@ -3,6 +3,8 @@
 use tch::Tensor;
 
 use super::disentangled::Disentangled;
+use super::distances::{DistanceScores, SinusoidScores};
+use super::gated::BiasGate;
 use super::relative::{PositionConfig, PositionContext};
 use super::scored::{HeadShape, Scored};
 use crate::error::Result;
@@ -15,6 +17,9 @@ pub(crate) enum RelativeScores {
     /// All blocks add the same, if anything: the bias of [`PositionContext`].
     Shared,
     Disentangled(Disentangled),
+    Gated(BiasGate),
+    Distances(DistanceScores),
+    Sinusoids(SinusoidScores),
 }
 
 impl RelativeScores {
@@ -25,9 +30,15 @@ impl RelativeScores {
         shape: HeadShape,
     ) -> Result<Self> {
         Ok(match config {
-            PositionConfig::None | PositionConfig::Rotary(_) | PositionConfig::Buckets(_) => {
-                Self::Shared
+            PositionConfig::None
+            | PositionConfig::Rotary(_)
+            | PositionConfig::RotaryInputs(_)
+            | PositionConfig::Buckets(_) => Self::Shared,
+            PositionConfig::GatedBuckets(_) => Self::Gated(BiasGate::new(vb, shape)?),
+            PositionConfig::Distances(config) => {
+                Self::Distances(DistanceScores::new(vb, config, shape)?)
             }
+            PositionConfig::Sinusoids => Self::Sinusoids(SinusoidScores::new(vb, shape)?),
             PositionConfig::Disentangled(config) => {
                 Self::Disentangled(Disentangled::new(vb, config, shape)?)
             }
@@ -39,6 +50,9 @@ impl RelativeScores {
         match self {
             Self::Shared => context.bias.as_ref().map(Tensor::shallow_clone),
             Self::Disentangled(own) => Some(own.forward(of, context.distances.as_ref()?)),
+            Self::Gated(own) => Some(own.forward(of, context.bias.as_ref()?)),
+            Self::Distances(own) => Some(own.forward(of, context.pairs.as_ref()?)),
+            Self::Sinusoids(own) => Some(own.forward(of, context.distances.as_ref()?)),
         }
     }
 }

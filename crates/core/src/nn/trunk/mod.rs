@@ -11,7 +11,7 @@ pub use convnet::{
 };
 pub use swin::{Swin, SwinConfig, SwinStage, SwinVersion, WindowPadding};
 pub use transformer::{
-    FinalNorm, FirstNorm, InputConvolution, LayerScale, LocalAttention, MlpKind, Transformer,
-    TransformerConfig,
+    ConvolutionConfig, ConvolutionNorm, ConvolutionReach, FinalNorm, FirstNorm, InputConvolution,
+    LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
 };
 pub use trunk::{Trunk, TrunkConfig};

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
 use super::convnet::{ConvNet, ConvNetConfig};
 use super::swin::{Swin, SwinConfig};
@@ -122,8 +123,37 @@ impl Trunk {
     /// Decides whether batch-norm running statistics are updated, where there are any.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
-            Self::Transformer(_) | Self::Swin(_) => {}
+            Self::Transformer(t) => t.set_batch_norm_stats(statistics),
+            Self::Swin(_) => {}
             Self::ConvNet(r) => r.set_batch_norm_stats(statistics),
+        }
+    }
+
+    /// The number of hidden states that enter a part or lie below it; `None`: it has none of one shape.
+    pub(crate) fn states_to(&self, part: usize) -> Option<i64> {
+        match self {
+            Self::Transformer(t) => Some(t.states_to(part)),
+            Self::ConvNet(_) | Self::Swin(_) => None,
+        }
+    }
+
+    /// [`forward_range`](Self::forward_range), which shows `each` every hidden state `[B, T, D]` of a
+    /// transformer on the way: what goes in, and what each block makes.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub(crate) fn forward_each(
+        &self,
+        features: &Features,
+        parts: Range<usize>,
+        train: bool,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Features {
+        match (self, features) {
+            (Self::Transformer(t), Features::Sequence(s)) => {
+                Features::Sequence(t.forward_each(s, parts, train, each))
+            }
+            _ => self.forward_range(features, parts, train),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::convolution::ConvolutionConfig;
 use super::input_conv::InputConvolution;
 use crate::error::{Error, Result};
 use crate::nn::attention::{AttentionBiases, AttentionConfig, AttentionKind, QkNorm};
@@ -141,6 +142,9 @@ pub struct TransformerConfig {
     /// A convolution beside the first block.
     #[serde(default, skip_serializing_if = "is_default")]
     pub conv: Option<InputConvolution>,
+    /// The convolution of a conformer's blocks; `None`: they are a transformer's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub convolution: Option<ConvolutionConfig>,
 }
 
 /// No published transformer has as many heads, or such wide ones: their product stays a number.
@@ -175,6 +179,7 @@ impl TransformerConfig {
             drop_path: 0.,
             distinct: None,
             conv: None,
+            convolution: None,
         }
     }
 
@@ -218,9 +223,14 @@ impl TransformerConfig {
         let layers = 2 + u128::from(self.mlp_kind == MlpKind::Gated);
         // Norms and biases are left out.
         let attention = (heads.saturating_add(kv)).saturating_mul(2).saturating_mul(width);
+        // A conformer has a second MLP, and 3 · width² weights in its convolution.
+        let conformer = u128::from(self.convolution.is_some());
+        let layers = layers * (1 + conformer);
         let block = attention.saturating_add(layers.saturating_mul(width).saturating_mul(mlp));
+        let block =
+            block.saturating_add((3 * conformer).saturating_mul(width.saturating_mul(width)));
         let count = self.distinct() as u128;
-        ((4 + layers) * count, block.saturating_mul(count))
+        ((4 + layers + 3 * conformer) * count, block.saturating_mul(count))
     }
 
     pub(crate) fn validate(&self) -> Result<()> {
@@ -244,6 +254,19 @@ impl TransformerConfig {
             (local.reach < 1 || local.base.is_some_and(|base| !positive(base)))
                 .then(|| format!("local attention reaches {}: must be at least 1", local.reach))
         }) {
+            problem
+        } else if matches!(self.positions, PositionConfig::RotaryInputs(_))
+            && (self.head_width.is_some() || kv_heads != self.heads)
+        {
+            "hidden states are rotated by heads, which must divide them".into()
+        } else if self.convolution.is_some()
+            && (self.norm_placement != NormPlacement::Pre
+                || self.layer_scale != LayerScale::Without
+                || self.first_norm != FirstNorm::With
+                || self.drop_path > 0.)
+        {
+            "a conformer's blocks have pre-norm, no layer scale and no drop path".into()
+        } else if let Some(problem) = self.convolution.and_then(|c| c.problem()) {
             problem
         } else if let Some(problem) = self.positions.problem(self.head_width()) {
             problem

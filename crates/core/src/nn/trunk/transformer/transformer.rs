@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use tch::Tensor;
 
-use super::block::Block;
 use super::config::{FinalNorm, TransformerConfig};
+use super::layer::Layer;
 use crate::error::Result;
 use crate::nn::attention::{AttentionContext, AttentionKind, causal_mask, local_mask};
 use crate::nn::features::{Sequence, TokenLayout};
-use crate::nn::layers::{Norm, NormPlacement};
+use crate::nn::layers::{BatchNormStats, Norm, NormPlacement};
 use crate::nn::position::RelativePositions;
 use crate::weights::VarBuilder;
 
@@ -20,7 +20,7 @@ pub struct Transformer {
     layout: TokenLayout,
     positions: RelativePositions,
     /// Those with parameters of their own.
-    blocks: Vec<Block>,
+    blocks: Vec<Layer>,
     norm: Option<Norm>,
 }
 
@@ -30,7 +30,7 @@ impl Transformer {
     /// `blocks.N.{norm1_out,norm2_out}` with sandwich norms, `blocks.N.{scale1,scale2}` with layer
     /// scale, `norm` behind the last block, and `shared.relative` of positions that all blocks share;
     /// what a block itself knows of them is in its `attn`; a convolution beside the first block is
-    /// `blocks.0.conv`.
+    /// `blocks.0.conv`. A conformer's blocks have `macaron.{norm,mlp}`, `conv` and `norm_out`, too.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
@@ -41,7 +41,7 @@ impl Transformer {
         let shape = config.attention_config().shape();
         let positions = RelativePositions::new(&vb.sub("shared"), config.positions, shape)?;
         let blocks = (0..config.distinct())
-            .map(|i| Block::new(&vb.sub("blocks").sub(i), &config, i))
+            .map(|i| Layer::new(&vb.sub("blocks").sub(i), &config, i))
             .collect::<Result<_>>()?;
         let norm = match (config.final_norm, config.norm_placement) {
             (FinalNorm::Without, _) | (_, NormPlacement::Post) => None,
@@ -62,6 +62,16 @@ impl Transformer {
         self.layout = layout;
     }
 
+    /// Decides whether batch-norm running statistics are updated, where there are any.
+    pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
+        self.blocks.iter().for_each(|block| block.set_batch_norm_stats(statistics));
+    }
+
+    /// The number of hidden states that enter this part or lie below it.
+    pub(crate) fn states_to(&self, part: usize) -> i64 {
+        1 + (part.min(self.blocks.len()) * self.config.repeats()) as i64
+    }
+
     /// `[B, T, D]` to `[B, T, D]`; padding is masked.
     pub fn forward(&self, sequence: &Sequence, train: bool) -> Sequence {
         self.forward_range(sequence, 0..usize::MAX, train)
@@ -70,6 +80,18 @@ impl Transformer {
     /// The forward pass through some of the parts: blocks with parameters of their own, and all their
     /// repetitions; the final norm counts as one part more.
     pub fn forward_range(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
+        self.forward_each(sequence, parts, train, &mut |_| ())
+    }
+
+    /// The same; `each` is shown every hidden state `[B, T, D]` on the way: what goes in, and what each
+    /// block makes.
+    pub(crate) fn forward_each(
+        &self,
+        sequence: &Sequence,
+        parts: Range<usize>,
+        train: bool,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Sequence {
         let Sequence { x, attention_mask } = sequence;
         let everywhere = self.context(sequence, None);
         let local = self.config.local.as_ref();
@@ -80,10 +102,12 @@ impl Transformer {
         };
         let (count, repeats) = (self.blocks.len(), self.config.repeats());
         let mut x = x.shallow_clone();
+        each(&x);
         for part in parts.start.min(count)..parts.end.min(count) {
             for index in part * repeats..(part + 1) * repeats {
                 let dropout = self.config.dropout;
                 x = self.blocks[part].forward(&x, context(index), dropout, train);
+                each(&x);
             }
         }
         let norm = self.norm.as_ref().filter(|_| parts.contains(&count));
