@@ -28,7 +28,8 @@ pub use layers::{
 };
 pub use pool::Pool;
 pub use position::{
-    BucketConfig, PositionConfig, Positions, RotaryConfig, RotaryPairing, RotaryScaling,
+    BucketConfig, DisentangledConfig, DisentangledTerms, PositionConfig, PositionProjections,
+    Positions, RotaryConfig, RotaryPairing, RotaryScaling,
 };
 pub use trunk::{
     BlockKind, FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, ResNet, ResNetConfig,

@@ -6,7 +6,7 @@ use super::config::{AttentionConfig, QkNorm};
 use super::mask::causal_mask;
 use crate::error::Result;
 use crate::nn::layers::{Linear, Norm, dropout};
-use crate::nn::position::PositionContext;
+use crate::nn::position::{PositionContext, RelativeScores, Scored};
 use crate::weights::VarBuilder;
 
 /// Self-attention.
@@ -19,6 +19,8 @@ pub(crate) struct Attention {
     out: Linear,
     /// The norms of queries and of keys.
     norms: Option<[Norm; 2]>,
+    /// What this block itself knows of positions.
+    relative: RelativeScores,
 }
 
 /// What all blocks that attend alike share in one forward pass.
@@ -45,6 +47,7 @@ impl Attention {
                 QkNorm::Without => None,
                 QkNorm::Heads => Some([norm("norm_q")?, norm("norm_k")?]),
             },
+            relative: RelativeScores::new(vb, config.positions, config.shape())?,
             config,
         })
     }
@@ -75,17 +78,19 @@ impl Attention {
             let each = |x: Tensor| x.repeat_interleave_self_int(heads / kv_heads, 1, None);
             (k, v) = (each(k), each(v));
         }
-        let bias = context.positions.bias.as_ref();
         let p = if train { p } else { 0. };
+        let (q, k, layers) = (&q, &k, [&self.q, &self.k]);
+        let scored = Scored { x, q, k, layers, scale, dropout: p, train };
+        let bias = self.relative.forward(scored, &context.positions);
         let causal = context.causal && context.mask.is_none();
         let plain = bias.is_none() && !(p > 0. && x.device() == Device::Cpu);
         let y = if plain {
             let (mask, scale) = (context.mask.as_ref(), Some(scale));
-            Tensor::scaled_dot_product_attention(&q, &k, &v, mask, p, causal, scale, false)
+            Tensor::scaled_dot_product_attention(q, k, &v, mask, p, causal, scale, false)
         } else {
             let causal = causal.then(|| causal_mask(t, x.device()));
             let mask = context.mask.as_ref().or(causal.as_ref());
-            attend(&q, &k, &v, (bias, mask), scale, p)
+            attend(q, k, &v, (bias.as_ref(), mask), scale, p)
         };
         let y = y.transpose(1, 2).reshape([-1, t, heads * head_width]);
         self.out.forward_t(&y, train)

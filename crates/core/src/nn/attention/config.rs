@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::nn::layers::{Bias, NormKind};
+use crate::nn::position::{HeadShape, PositionConfig};
 
 /// Which projections of attention add a bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,4 +54,11 @@ pub(crate) struct AttentionConfig {
     pub(crate) qk_norm: QkNorm,
     pub(crate) norm: NormKind,
     pub(crate) eps: f64,
+    pub(crate) positions: PositionConfig,
+}
+
+impl AttentionConfig {
+    pub(crate) fn shape(&self) -> HeadShape {
+        HeadShape { width: self.width, heads: self.heads, head_width: self.head_width }
+    }
 }

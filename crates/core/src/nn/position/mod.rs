@@ -1,13 +1,19 @@
 //! Positions: embeddings that are added, and what attention itself knows of them.
 
 mod buckets;
+mod disentangled;
 mod relative;
 mod rotary;
+mod scored;
+mod scores;
 mod sinusoidal;
 
 pub use buckets::BucketConfig;
+pub use disentangled::{DisentangledConfig, DisentangledTerms, PositionProjections};
 pub use relative::PositionConfig;
 pub use rotary::{RotaryConfig, RotaryPairing, RotaryScaling};
 pub use sinusoidal::Positions;
 
 pub(crate) use relative::{PositionContext, RelativePositions};
+pub(crate) use scored::{HeadShape, Scored};
+pub(crate) use scores::RelativeScores;

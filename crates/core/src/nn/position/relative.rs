@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::buckets::{BucketBias, BucketConfig};
+use super::disentangled::{DisentangledConfig, DistanceTable, Distances};
 use super::rotary::{Rotary, RotaryConfig};
+use super::scored::HeadShape;
 use crate::error::Result;
 use crate::nn::features::TokenLayout;
 use crate::weights::VarBuilder;
@@ -20,6 +22,8 @@ pub enum PositionConfig {
     Rotary(RotaryConfig),
     /// Scores have a bias by the distance: MPNet.
     Buckets(BucketConfig),
+    /// Queries and keys are scored against vectors of their distance: DeBERTa.
+    Disentangled(DisentangledConfig),
 }
 
 impl PositionConfig {
@@ -29,6 +33,7 @@ impl PositionConfig {
             Self::None => None,
             Self::Rotary(rotary) => rotary.problem(head_width),
             Self::Buckets(buckets) => buckets.problem(),
+            Self::Disentangled(config) => config.problem(),
         }
     }
 }
@@ -39,6 +44,7 @@ pub(crate) enum RelativePositions {
     None,
     Rotary(RotaryConfig),
     Buckets(BucketBias),
+    Disentangled(DistanceTable),
 }
 
 /// What every block needs to know of the positions in one forward pass.
@@ -48,16 +54,25 @@ pub(crate) struct PositionContext {
     pub(crate) rotary: Option<Rotary>,
     /// What is added to scores: broadcasts to `[B, heads, T, T]`.
     pub(crate) bias: Option<Tensor>,
+    /// Vectors of distances, of which every block makes its own bias.
+    pub(crate) distances: Option<Distances>,
 }
 
 impl RelativePositions {
     /// The parameters below `vb`, if the kind has any that blocks share.
-    pub(crate) fn new(vb: &VarBuilder<'_>, config: PositionConfig, heads: i64) -> Result<Self> {
+    pub(crate) fn new(
+        vb: &VarBuilder<'_>,
+        config: PositionConfig,
+        shape: HeadShape,
+    ) -> Result<Self> {
         Ok(match config {
             PositionConfig::None => Self::None,
             PositionConfig::Rotary(rotary) => Self::Rotary(rotary),
             PositionConfig::Buckets(buckets) => {
-                Self::Buckets(BucketBias::new(&vb.sub("relative"), buckets, heads)?)
+                Self::Buckets(BucketBias::new(&vb.sub("relative"), buckets, shape.heads)?)
+            }
+            PositionConfig::Disentangled(config) => {
+                Self::Disentangled(DistanceTable::new(vb, config, shape.width)?)
             }
         })
     }
@@ -76,9 +91,14 @@ impl RelativePositions {
             Self::Rotary(config) => {
                 let config = base.map_or(*config, RotaryConfig::of);
                 let rotary = Some(config.table(layout, t, head_width, device));
-                PositionContext { rotary, bias: None }
+                PositionContext { rotary, ..PositionContext::default() }
             }
-            Self::Buckets(bias) => PositionContext { rotary: None, bias: Some(bias.forward(t)) },
+            Self::Buckets(bias) => {
+                PositionContext { bias: Some(bias.forward(t)), ..PositionContext::default() }
+            }
+            Self::Disentangled(table) => {
+                PositionContext { distances: Some(table.forward(t)), ..PositionContext::default() }
+            }
         }
     }
 }

@@ -200,6 +200,7 @@ impl TransformerConfig {
             qk_norm: self.qk_norm,
             norm: self.norm_kind,
             eps: self.eps,
+            positions: self.positions,
         }
     }
 

@@ -28,7 +28,8 @@ impl Transformer {
     /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`, and where
     /// the configuration asks for them: `blocks.N.mlp.gate`, `blocks.N.attn.{norm_q,norm_k}`,
     /// `blocks.N.{norm1_out,norm2_out}` with sandwich norms, `blocks.N.{scale1,scale2}` with layer
-    /// scale, `norm` behind the last block, and `shared.relative` of positions that all blocks share.
+    /// scale, `norm` behind the last block, and `shared.relative` of positions that all blocks share;
+    /// what a block itself knows of them is in its `attn`.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
@@ -36,7 +37,8 @@ impl Transformer {
         config.validate()?;
         let (tensors, values) = config.least();
         vb.check_room(tensors, values)?;
-        let positions = RelativePositions::new(&vb.sub("shared"), config.positions, config.heads)?;
+        let shape = config.attention_config().shape();
+        let positions = RelativePositions::new(&vb.sub("shared"), config.positions, shape)?;
         let blocks = (0..config.distinct())
             .map(|i| Block::new(&vb.sub("blocks").sub(i), &config, i))
             .collect::<Result<_>>()?;

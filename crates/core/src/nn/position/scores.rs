@@ -1,0 +1,44 @@
+//! What each block adds to its scores for the positions, from parameters of its own.
+
+use tch::Tensor;
+
+use super::disentangled::Disentangled;
+use super::relative::{PositionConfig, PositionContext};
+use super::scored::{HeadShape, Scored};
+use crate::error::Result;
+use crate::weights::VarBuilder;
+
+/// A block's own part in what attention knows of positions. One variant for each kind that has one;
+/// each kind is a file of its own.
+#[derive(Debug)]
+pub(crate) enum RelativeScores {
+    /// All blocks add the same, if anything: the bias of [`PositionContext`].
+    Shared,
+    Disentangled(Disentangled),
+}
+
+impl RelativeScores {
+    /// A block's own parameters for positions, below `vb`, that of its attention.
+    pub(crate) fn new(
+        vb: &VarBuilder<'_>,
+        config: PositionConfig,
+        shape: HeadShape,
+    ) -> Result<Self> {
+        Ok(match config {
+            PositionConfig::None | PositionConfig::Rotary(_) | PositionConfig::Buckets(_) => {
+                Self::Shared
+            }
+            PositionConfig::Disentangled(config) => {
+                Self::Disentangled(Disentangled::new(vb, config, shape)?)
+            }
+        })
+    }
+
+    /// What is added to scores, after they were scaled: broadcasts to `[B, H, T, T]`. `None`: nothing.
+    pub(crate) fn forward(&self, of: Scored<'_>, context: &PositionContext) -> Option<Tensor> {
+        match self {
+            Self::Shared => context.bias.as_ref().map(Tensor::shallow_clone),
+            Self::Disentangled(own) => Some(own.forward(of, context.distances.as_ref()?)),
+        }
+    }
+}
