@@ -56,12 +56,13 @@ pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Bias, BlockKind,
     BucketConfig, ClassTokens, Classifier, CutPoint, Dense, DisentangledConfig, DisentangledTerms,
     Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FinalNorm, FirstNorm, FrameEmbedder,
-    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, LocalAttention, MlpKind,
-    NormKind, NormPlacement, PatchEmbedderConfig, Pool, PositionConfig, PositionProjections,
-    PositionTable, Positions, QkNorm, ResNet, ResNetConfig, RotaryConfig, RotaryPairing,
-    RotaryScaling, Sequence, Shortcut, Stage, StemConfig, StemEmbedder, StemNorm, StemPool,
-    TokenEmbedderConfig, TokenLayout, TokenPatchEmbedder, Transformer, TransformerConfig, Trunk,
-    TrunkConfig, WaveformEmbedderConfig, WaveformNorm, dropout,
+    FrameEmbedderConfig, FrameStemConfig, GridBiasConfig, GridTables, Head, HeadConfig, LayerScale,
+    LocalAttention, MlpKind, NormKind, NormPlacement, PatchEmbedderConfig, PatchPositions, Pool,
+    PositionConfig, PositionProjections, PositionTable, Positions, QkNorm, ResNet, ResNetConfig,
+    RotaryAxes, RotaryConfig, RotaryPairing, RotaryScaling, Sequence, Shortcut, Stage, StemConfig,
+    StemEmbedder, StemNorm, StemPool, SubNorm, TokenEmbedderConfig, TokenLayout,
+    TokenPatchEmbedder, Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig,
+    WaveformNorm, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

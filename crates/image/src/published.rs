@@ -58,11 +58,14 @@ impl Published {
             _ => (3, 224, 224, None),
         };
         let scale = match family.name.as_str() {
-            "vit" | "timm-vit" => Normalization::halves(3),
+            "vit" | "timm-vit" | "siglip" | "beit" | "data2vec-vision" => Normalization::halves(3),
+            "clip" => Normalization::clip(),
             _ => Normalization::imagenet(),
         };
         let resample = match family.name.as_str() {
-            "timm-vit" => Resample::Bicubic,
+            "timm-vit" | "clip" | "siglip" | "beit" | "data2vec-vision" | "dinov2" => {
+                Resample::Bicubic
+            }
             _ => Resample::Bilinear,
         };
         let channels = if takes == 1 { Channels::Grey } else { Channels::Rgb };

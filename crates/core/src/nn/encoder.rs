@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::attention_pool::AttentionPool;
 use super::embed::Embedder;
-use super::features::{Batch, FeatureShape, Features, Sequence};
+use super::features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
 use super::layers::BatchNormStats;
 use super::pool::Pool;
 use super::trunk::Trunk;
 use crate::error::{Error, Result};
+use crate::weights::VarBuilder;
 
 /// A cut point of a classifier. The activations there are held as a [`Batch`], whatever their
 /// shape.
@@ -30,10 +32,15 @@ pub struct Encoder {
     embedder: Box<dyn Embedder>,
     trunk: Trunk,
     pool: Pool,
+    /// The parameters of the pool, if it has any.
+    attention: Option<AttentionPool>,
+    /// Tokens before the patches of a picture.
+    prefix: i64,
 }
 
 impl Encoder {
-    /// Joins embedder, trunk and pool.
+    /// Joins embedder, trunk and pool; [`with_pool_parameters`](Self::with_pool_parameters) adds those
+    /// of a [`Pool::Attention`].
     ///
     /// # Errors
     /// If the embedder emits features of another shape than the trunk accepts, or the pool does not
@@ -48,8 +55,25 @@ impl Encoder {
             let problem = format!("{pool} does not pool {accepts}; choose mean");
             return Err(Error::setting("--pool", problem));
         }
+        let prefix = match embedder.layout() {
+            TokenLayout::Sequence => 0,
+            TokenLayout::Grid { prefix, .. } => prefix,
+        };
         trunk.set_layout(embedder.layout());
-        Ok(Self { embedder, trunk, pool })
+        Ok(Self { embedder, trunk, pool, attention: None, prefix })
+    }
+
+    /// The same with the pool's parameters, if it has any: `query` and those of its attention and its
+    /// MLP, below `vb` (`trunk.pool` in a model).
+    ///
+    /// # Errors
+    /// If the source of `vb` lacks a tensor.
+    pub fn with_pool_parameters(self, vb: &VarBuilder<'_>) -> Result<Self> {
+        let attention = match (self.pool, &self.trunk) {
+            (Pool::Attention, Trunk::Transformer(t)) => Some(AttentionPool::new(vb, t.config())?),
+            _ => None,
+        };
+        Ok(Self { attention, ..self })
     }
 
     /// The length of a feature vector, `D`.
@@ -78,9 +102,18 @@ impl Encoder {
         self.trunk.forward(&self.embed(batch, train), train)
     }
 
+    fn pooled(&self, features: &Features) -> Tensor {
+        match (&self.attention, features) {
+            (Some(pool), Features::Sequence(sequence)) => {
+                pool.forward_behind(self.prefix, sequence)
+            }
+            _ => self.pool.forward_behind(self.prefix, features),
+        }
+    }
+
     /// Feature vectors `[B, D]`; `train` turns on dropout.
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
-        self.pool.forward(&self.trunk_output(batch, train))
+        self.pooled(&self.trunk_output(batch, train))
     }
 
     /// From inputs to the activations at a cut point, as frozen parts compute them: without
@@ -113,7 +146,7 @@ impl Encoder {
                     }
                     FeatureShape::FeatureMap { .. } => Features::FeatureMap(x),
                 };
-                self.pool.forward(&self.trunk.forward_range(&features, part..usize::MAX, train))
+                self.pooled(&self.trunk.forward_range(&features, part..usize::MAX, train))
             }
             CutPoint::Pooled => batch.x.shallow_clone(),
         }

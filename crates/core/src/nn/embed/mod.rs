@@ -3,16 +3,18 @@
 mod config;
 mod embedder;
 mod frames;
+mod patch_config;
 mod patches;
 mod positioned;
 mod stem;
 
 pub use config::{
-    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PositionTable, StemConfig,
-    StemNorm, StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    EmbedderConfig, FrameStemConfig, PositionTable, StemConfig, StemNorm, StemPool,
+    TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
 };
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};
+pub use patch_config::{ClassTokens, PatchEmbedderConfig, PatchPositions};
 pub use patches::TokenPatchEmbedder;
 pub use positioned::PositionedNorm;
 pub use stem::StemEmbedder;

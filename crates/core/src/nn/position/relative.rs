@@ -5,6 +5,7 @@ use tch::{Device, Tensor};
 
 use super::buckets::{BucketBias, BucketConfig};
 use super::disentangled::{DisentangledConfig, DistanceTable, Distances};
+use super::grid::{GridBias, GridBiasConfig, GridPairs, GridTables};
 use super::rotary::{Rotary, RotaryConfig};
 use super::scored::HeadShape;
 use crate::error::Result;
@@ -24,6 +25,8 @@ pub enum PositionConfig {
     Buckets(BucketConfig),
     /// Queries and keys are scored against vectors of their distance: DeBERTa.
     Disentangled(DisentangledConfig),
+    /// Scores have a bias by the distance on a grid: BEiT.
+    Grid(GridBiasConfig),
 }
 
 impl PositionConfig {
@@ -34,6 +37,7 @@ impl PositionConfig {
             Self::Rotary(rotary) => rotary.problem(head_width),
             Self::Buckets(buckets) => buckets.problem(),
             Self::Disentangled(config) => config.problem(),
+            Self::Grid(config) => config.problem(),
         }
     }
 }
@@ -45,6 +49,7 @@ pub(crate) enum RelativePositions {
     Rotary(RotaryConfig),
     Buckets(BucketBias),
     Disentangled(DistanceTable),
+    Grid(GridBiasConfig, Option<GridBias>),
 }
 
 /// What every block needs to know of the positions in one forward pass.
@@ -56,6 +61,8 @@ pub(crate) struct PositionContext {
     pub(crate) bias: Option<Tensor>,
     /// Vectors of distances, of which every block makes its own bias.
     pub(crate) distances: Option<Distances>,
+    /// Pairs on a grid, of which every block makes its own bias.
+    pub(crate) grid: Option<GridPairs>,
 }
 
 impl RelativePositions {
@@ -73,6 +80,15 @@ impl RelativePositions {
             }
             PositionConfig::Disentangled(config) => {
                 Self::Disentangled(DistanceTable::new(vb, config, shape.width)?)
+            }
+            PositionConfig::Grid(config) => {
+                let shared = match config.tables {
+                    GridTables::Blocks => None,
+                    GridTables::Shared | GridTables::BlocksAndShared => {
+                        Some(GridBias::new(&vb.sub("relative"), config, shape.heads)?)
+                    }
+                };
+                Self::Grid(config, shared)
             }
         })
     }
@@ -98,6 +114,11 @@ impl RelativePositions {
             }
             Self::Disentangled(table) => {
                 PositionContext { distances: Some(table.forward(t)), ..PositionContext::default() }
+            }
+            Self::Grid(config, shared) => {
+                let pairs = config.pairs(layout, t, device);
+                let bias = shared.as_ref().map(|shared| shared.forward(&pairs));
+                PositionContext { bias, grid: Some(pairs), ..PositionContext::default() }
             }
         }
     }

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::disentangled::Disentangled;
+use super::grid::{GridBias, GridTables};
 use super::relative::{PositionConfig, PositionContext};
 use super::scored::{HeadShape, Scored};
 use crate::error::Result;
@@ -15,6 +16,7 @@ pub(crate) enum RelativeScores {
     /// All blocks add the same, if anything: the bias of [`PositionContext`].
     Shared,
     Disentangled(Disentangled),
+    Grid(GridBias),
 }
 
 impl RelativeScores {
@@ -31,6 +33,12 @@ impl RelativeScores {
             PositionConfig::Disentangled(config) => {
                 Self::Disentangled(Disentangled::new(vb, config, shape)?)
             }
+            PositionConfig::Grid(config) => match config.tables {
+                GridTables::Shared => Self::Shared,
+                GridTables::Blocks | GridTables::BlocksAndShared => {
+                    Self::Grid(GridBias::new(&vb.sub("relative"), config, shape.heads)?)
+                }
+            },
         })
     }
 
@@ -39,6 +47,10 @@ impl RelativeScores {
         match self {
             Self::Shared => context.bias.as_ref().map(Tensor::shallow_clone),
             Self::Disentangled(own) => Some(own.forward(of, context.distances.as_ref()?)),
+            Self::Grid(own) => {
+                let own = own.forward(context.grid.as_ref()?);
+                Some(context.bias.as_ref().map(|shared| shared + &own).unwrap_or(own))
+            }
         }
     }
 }

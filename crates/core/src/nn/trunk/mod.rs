@@ -9,3 +9,5 @@ pub use transformer::{
     FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
 };
 pub use trunk::{Trunk, TrunkConfig};
+
+pub(super) use transformer::Mlp;

@@ -5,5 +5,7 @@ mod config;
 mod mlp;
 mod transformer;
 
+pub(in crate::nn) use mlp::Mlp;
+
 pub use config::{FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, TransformerConfig};
 pub use transformer::Transformer;
