@@ -62,11 +62,13 @@ impl Published {
             _ => (3, 224, 224, None),
         };
         let scale = match family.name.as_str() {
-            "vit" | "timm-vit" => Normalization::halves(3),
+            "vit" | "timm-vit" | "siglip" | "beit" | "data2vec-vision" => Normalization::halves(3),
+            "clip" => Normalization::clip(),
             _ => Normalization::imagenet(),
         };
         let resample = match family.name.as_str() {
-            "timm-vit" | "swin" | "swinv2" | "timm-swin" | "timm-swinv2" | "torchvision-swin"
+            "timm-vit" | "clip" | "siglip" | "beit" | "data2vec-vision" | "dinov2" | "swin"
+            | "swinv2" | "timm-swin" | "timm-swinv2" | "torchvision-swin"
             | "torchvision-swinv2" => Resample::Bicubic,
             _ => Resample::Bilinear,
         };

@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, StemConfig, StemEmbedder,
-    StemPool, TokenPatchEmbedder, VarBuilder, nn::BatchNormStats,
+    StemPool, TokenLayout, TokenPatchEmbedder, VarBuilder, nn::BatchNormStats,
 };
 use tch::Tensor;
 
@@ -53,6 +53,10 @@ impl SpectrogramPatches {
 impl Embedder for SpectrogramPatches {
     fn emits(&self) -> FeatureShape {
         self.patches.emits()
+    }
+
+    fn layout(&self) -> TokenLayout {
+        self.patches.layout()
     }
 
     /// Frames `[B, T, F]`, truncated or padded with zeros to the length that it was built for, as a

@@ -75,6 +75,12 @@ impl Config {
         &self.json[name]
     }
 
+    /// The configuration of a part of the model below a field; where there is none, the whole.
+    pub(super) fn part(&self, field: &str) -> Self {
+        let json = if self.json[field].is_object() { &self.json[field] } else { &self.json };
+        Self { path: self.path.clone(), json: json.clone() }
+    }
+
     /// transformers' name of the family.
     pub(super) fn model_type(&self) -> Option<&str> {
         self.json["model_type"].as_str()

@@ -74,6 +74,12 @@ impl Model {
             let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
             let vb = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
             let encoder = Encoder::join(modality.embedder(vb, trunk.accepts())?, trunk, spec.pool)?;
+            let pool = root.sub("trunk").sub("pool");
+            let pool = match source {
+                Some((source, LoadParts::All)) => pool.with_source(Some(source)),
+                source => pool.with_matching(source.map(|(source, _)| source)),
+            };
+            let encoder = encoder.with_pool_parameters(&pool)?;
             let vb = root.sub("head");
             let vb = match source {
                 None | Some((_, LoadParts::Body)) => vb,

@@ -5,12 +5,14 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::attention_pool::AttentionPool;
 use super::embed::Embedder;
-use super::features::{Batch, FeatureShape, Features, Sequence, masked_mean};
+use super::features::{Batch, FeatureShape, Features, Sequence, TokenLayout, masked_mean};
 use super::layers::BatchNormStats;
 use super::pool::Pool;
 use super::trunk::Trunk;
 use crate::error::{Error, Result};
+use crate::weights::VarBuilder;
 
 /// A cut point of a classifier. The activations there are held as a [`Batch`], whatever their
 /// shape.
@@ -33,10 +35,15 @@ pub struct Encoder {
     embedder: Box<dyn Embedder>,
     trunk: Trunk,
     pool: Pool,
+    /// The parameters of the pool, if it has any.
+    attention: Option<AttentionPool>,
+    /// Tokens before the patches of a picture.
+    prefix: i64,
 }
 
 impl Encoder {
-    /// Joins embedder, trunk and pool.
+    /// Joins embedder, trunk and pool; [`with_pool_parameters`](Self::with_pool_parameters) adds those
+    /// of a [`Pool::Attention`].
     ///
     /// # Errors
     /// If the embedder emits features of another shape than the trunk accepts, or the pool does not
@@ -56,8 +63,25 @@ impl Encoder {
                 format!("{pool} are a transformer's, which this trunk is none; choose mean");
             return Err(Error::setting("--pool", problem));
         }
+        let prefix = match embedder.layout() {
+            TokenLayout::Sequence => 0,
+            TokenLayout::Grid { prefix, .. } => prefix,
+        };
         trunk.set_layout(embedder.layout());
-        Ok(Self { embedder, trunk, pool })
+        Ok(Self { embedder, trunk, pool, attention: None, prefix })
+    }
+
+    /// The same with the pool's parameters, if it has any: `query` and those of its attention and its
+    /// MLP, below `vb` (`trunk.pool` in a model).
+    ///
+    /// # Errors
+    /// If the source of `vb` lacks a tensor.
+    pub fn with_pool_parameters(self, vb: &VarBuilder<'_>) -> Result<Self> {
+        let attention = match (self.pool, &self.trunk) {
+            (Pool::Attention, Trunk::Transformer(t)) => Some(AttentionPool::new(vb, t.config())?),
+            _ => None,
+        };
+        Ok(Self { attention, ..self })
     }
 
     /// The length of a feature vector, `D`.
@@ -89,6 +113,15 @@ impl Encoder {
     /// The trunk's output.
     pub fn trunk_output(&self, batch: &Batch, train: bool) -> Features {
         self.trunk.forward(&self.embed(batch, train), train)
+    }
+
+    fn pooled(&self, features: &Features) -> Tensor {
+        match (&self.attention, features) {
+            (Some(pool), Features::Sequence(sequence)) => {
+                pool.forward_behind(self.prefix, sequence)
+            }
+            _ => self.pool.forward_behind(self.prefix, features),
+        }
     }
 
     /// Feature vectors `[B, D]`, or `[B, L, D]` of [`layers`](Self::layers); `train` turns on dropout.
@@ -150,7 +183,7 @@ impl Encoder {
     ) -> Tensor {
         let output = self.through(part..usize::MAX, features, &mut states, train);
         if self.layers().is_none() {
-            return self.pool.forward(&output);
+            return self.pooled(&output);
         }
         if self.pool == Pool::WeightedLayers {
             states.pop();

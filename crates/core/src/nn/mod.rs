@@ -1,6 +1,7 @@
 //! Modules: each a config, a struct, `new`, `forward`, and a test against the reference.
 
 mod attention;
+mod attention_pool;
 mod classifier;
 pub(crate) mod defaults;
 pub(crate) mod embed;
@@ -18,8 +19,8 @@ pub use classifier::Classifier;
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, EmbeddingProjection, FoldedPatchesConfig, FrameEmbedder,
     FrameEmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder,
-    PositionTable, PositionedNorm, StackedFramesConfig, StemConfig, StemEmbedder, StemPool,
-    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    PatchPositions, PositionTable, PositionedNorm, StackedFramesConfig, StemConfig, StemEmbedder,
+    StemPool, TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
     WaveformPositions,
 };
 pub use encoder::{CutPoint, Encoder};
@@ -28,12 +29,13 @@ pub use head::{Dense, DenseNorm, Head, HeadConfig};
 pub use layers::{
     Activation, BatchNorm2d, BatchNormStats, Bias, Conv2d, ConvConfig, ConvNorm, LayerNorm, Linear,
     MapNorm, MapNormKind, Norm, NormConfig, NormKind, NormPlacement, Padding, SqueezeExcite,
-    dropout,
+    SubNorm, dropout,
 };
 pub use pool::Pool;
 pub use position::{
-    BucketConfig, DisentangledConfig, DisentangledTerms, DistanceConfig, PositionConfig,
-    PositionProjections, Positions, RotaryConfig, RotaryPairing, RotaryScaling,
+    BucketConfig, DisentangledConfig, DisentangledTerms, DistanceConfig, GridBiasConfig,
+    GridTables, PositionConfig, PositionProjections, Positions, RotaryAxes, RotaryConfig,
+    RotaryPairing, RotaryScaling,
 };
 pub use trunk::{
     Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, ConvolutionConfig, ConvolutionNorm,

@@ -17,8 +17,8 @@ use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::masked_mean;
 use crate::nn::{
-    Activation, Batch, EmbedderConfig, Encoder, FeatureShape, Features, MapNormKind, NormKind,
-    NormPlacement, PatchEmbedderConfig, PositionTable, Sequence, TokenEmbedderConfig,
+    Activation, Batch, Bias, EmbedderConfig, Encoder, FeatureShape, Features, MapNormKind,
+    NormKind, NormPlacement, PatchEmbedderConfig, PositionTable, Sequence, TokenEmbedderConfig,
 };
 use crate::random::Rng;
 use crate::weights::{LoadReport, WeightSource, lora};
@@ -80,6 +80,7 @@ impl EmbeddingStats {
         };
         match &family.embedder {
             EmbedderConfig::Tokens(c) => of_tokens(source, c, width),
+            EmbedderConfig::Patches(c) if c.norm.is_some() => of_norm(Output::Linear),
             EmbedderConfig::Patches(c) => of_patches(source, c, width),
             EmbedderConfig::Stem(c)
                 if (c.norm.kind, c.activation) == (MapNormKind::Batch, Activation::Relu) =>
@@ -331,15 +332,21 @@ fn of_patches(
 ) -> Result<Option<EmbeddingStats>> {
     let [rows, columns] = c.grid();
     let places = rows * columns;
-    let before = c.tokens.count();
     let [high, wide] = c.patch;
     let kernel = tensor(source, "embed.project.weight", &[width, c.channels, high, wide])?;
-    let bias = tensor(source, "embed.project.bias", &[width])?;
-    let positions = tensor(source, "embed.position", &[1, before + places, width])?;
-    let (Some(kernel), Some(bias), Some(positions)) = (kernel, bias, positions) else {
-        return Ok(None);
+    let Some(kernel) = kernel else { return Ok(None) };
+    let float = (Kind::Float, Device::Cpu);
+    let bias = match c.bias {
+        Bias::With => tensor(source, "embed.project.bias", &[width])?,
+        Bias::Without => Some(Tensor::zeros([width], float)),
     };
-    let mean = positions.get(0).narrow(0, before, places) + bias;
+    let positions = match c.placed() {
+        Some(placed) => tensor(source, "embed.position", &[1, placed + places, width])?
+            .map(|table| table.get(0).narrow(0, placed, places)),
+        None => Some(Tensor::zeros([places, width], float)),
+    };
+    let (Some(bias), Some(positions)) = (bias, positions) else { return Ok(None) };
+    let mean = positions + bias;
     // The variance of `wᵀx` is `wᵀCw`, with `C` a product over channels, rows and columns.
     let spread = Tensor::einsum(
         "dcpq,ce,pr,qs,ders->d",

@@ -47,6 +47,11 @@ pub enum TensorTransform {
     Slice(u8, u8),
     /// The same of a matrix that is also transposed.
     TransposedSlice(u8, u8),
+    /// Ours are the last rows of theirs, as many as ours has: of an MLP's input, behind its gate where
+    /// it has one.
+    Rest,
+    /// Theirs lacks so many leading dimensions, of size 1.
+    Unsqueezed(u8),
     /// Weight normalisation (Salimans and Kingma 2016): `v · g / ‖v‖` of the two tensors of these
     /// names below theirs.
     WeightNorm {
@@ -127,6 +132,15 @@ impl KeyMap {
         body.chain(self.head.iter().filter_map(|rule| rule.source("", ours))).collect()
     }
 
+    /// Whether the table names a tensor of the publisher's, without a prefix, in a first block.
+    pub(crate) fn has_their(&self, name: &str) -> bool {
+        self.body.iter().chain(self.head).any(|rule| {
+            let rest = name.strip_prefix(&fill(rule.theirs, &[0, 0]));
+            !rule.theirs.is_empty()
+                && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
     /// Our tensors as the publisher's, by the publisher's names: the table read backwards. Of
     /// several alternatives, the first is written.
     ///
@@ -154,6 +168,14 @@ impl KeyMap {
                 }
                 (TensorTransform::Slice(i, _), [their]) => {
                     slices.entry((their.clone(), 0)).or_default().insert(i, value);
+                }
+                (TensorTransform::Rest, [their]) => {
+                    slices.entry((their.clone(), 0)).or_default().insert(u8::MAX, value);
+                }
+                (TensorTransform::Unsqueezed(n), [their]) => {
+                    let shape = value.size();
+                    let kept = shape.get(usize::from(n)..).unwrap_or_default();
+                    theirs.insert(their.clone(), value.f_view(kept)?);
                 }
                 (TensorTransform::TransposedSlice(i, _), [their]) => {
                     let across = i64::from(value.dim() == 2);
@@ -236,6 +258,15 @@ impl TensorTransform {
             (Self::Units { .. }, [x]) if sides(&x.size()) == sides(shape) => x.f_reshape(shape)?,
             (Self::Units { .. }, [x]) => x.shallow_clone(),
             (Self::Slice(i, of), [x]) => slice(x, i, of)?,
+            (Self::Rest, [x]) => {
+                let (rows, ours) = (x.size(), shape);
+                let first = |of: &[i64]| of.first().copied().unwrap_or_default();
+                x.f_narrow(0, first(&rows) - first(ours), first(ours))?
+            }
+            (Self::Unsqueezed(n), [x]) => {
+                let shape: Vec<i64> = vec![1; n.into()].into_iter().chain(x.size()).collect();
+                x.f_view(shape.as_slice())?
+            }
             (Self::TransposedSlice(i, of), [x]) => slice(&transposed(x), i, of)?,
             (Self::WeightNorm { dim, .. }, [g, v]) => v.f_mul(&g.f_div(&lengths(v, dim)?)?)?,
             (Self::MeanOfHeads { .. }, [a, b]) if a.dim() == 2 => Tensor::f_cat(&[a, b], 1)? / 2.,
@@ -329,6 +360,9 @@ mod tests {
     };
 
     const BACKWARDS: &[KeyRule] = &[
+        transformed("gate", "both", TensorTransform::Slice(0, 2)),
+        transformed("up", "both", TensorTransform::Rest),
+        transformed("row", "flat", TensorTransform::Unsqueezed(1)),
         transformed("q", "qkv", TensorTransform::TransposedSlice(0, 3)),
         transformed("k", "qkv", TensorTransform::TransposedSlice(1, 3)),
         transformed("v", "qkv", TensorTransform::TransposedSlice(2, 3)),
@@ -374,11 +408,19 @@ mod tests {
         );
         assert_eq!(apply(TensorTransform::Transposed, &[&x], &[2, 6]), x.tr());
         assert_eq!(apply(TensorTransform::Transposed, &[&x.select(1, 0)], &[6]), x.select(1, 0));
+        assert_eq!(apply(TensorTransform::Rest, &[&x], &[4, 2]), x.narrow(0, 2, 4));
+        assert_eq!(
+            apply(TensorTransform::Unsqueezed(2), &[&x], &[1, 1, 6, 2]),
+            x.view([1, 1, 6, 2])
+        );
         assert_eq!(apply(TensorTransform::Ones, &[], &[2]), Tensor::from_slice(&[1f32, 1.]));
         let table = KeyMap { body: BACKWARDS, ..TABLE };
         let ours = [("q.weight", 0), ("k.weight", 2), ("v.weight", 4)];
         let mut ours: BTreeMap<_, _> =
             ours.map(|(name, at)| (name.to_string(), x.narrow(0, at, 2))).into();
+        ours.insert("gate.weight".into(), x.narrow(0, 0, 2));
+        ours.insert("up.weight".into(), x.narrow(0, 2, 2));
+        ours.insert("row".into(), x.view([1, 6, 2]));
         ours.insert("conv.weight".into(), x.shallow_clone());
         ours.insert("two.weight".into(), x.shallow_clone());
         ours.insert("scale".into(), x.view(-1));
@@ -388,7 +430,8 @@ mod tests {
         let (g, v) = (&theirs["conv.g"], &theirs["conv.v"]);
         let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };
         assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
-        assert_eq!(theirs.len(), 6);
+        assert_eq!((&theirs["both.weight"], &theirs["flat"]), (&x.narrow(0, 0, 4), &x));
+        assert_eq!(theirs.len(), 8);
         assert_eq!(theirs["gamma"].size(), [1, 12, 1, 1]);
         let units = TensorTransform::Units { before: 0, behind: 0 };
         assert_eq!(apply(units, &[&theirs["gamma"]], &[12]), x.view(-1));

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::config::{AttentionConfig, QkNorm};
 use super::mask::causal_mask;
 use crate::error::Result;
-use crate::nn::layers::{Linear, Norm, dropout};
+use crate::nn::layers::{Linear, Norm, SubNorm, dropout};
 use crate::nn::position::{PositionContext, RelativeScores, Scored};
 use crate::weights::VarBuilder;
 
@@ -17,6 +17,8 @@ pub(crate) struct Attention {
     k: Linear,
     v: Linear,
     out: Linear,
+    /// Ahead of `out`.
+    sub_norm: Option<Norm>,
     /// The norms of queries and of keys.
     norms: Option<[Norm; 2]>,
     /// What this block itself knows of positions.
@@ -39,15 +41,19 @@ impl Attention {
     pub(crate) fn new(vb: &VarBuilder<'_>, config: AttentionConfig) -> Result<Self> {
         let AttentionConfig { width, heads, kv_heads, head_width, biases, .. } = config;
         let linear = |name, d_in, d_out, bias| Linear::normal(&vb.sub(name), d_in, d_out, bias);
-        let norm = |name| Norm::new(&vb.sub(name), config.norm, head_width, config.eps);
+        let norm = |name, width| Norm::new(&vb.sub(name), config.norm, width, config.eps);
         Ok(Self {
             q: linear("q", width, heads * head_width, biases.q)?,
             k: linear("k", width, kv_heads * head_width, biases.k)?,
             v: linear("v", width, kv_heads * head_width, biases.v)?,
             out: linear("out", heads * head_width, width, biases.out)?,
+            sub_norm: match config.sub_norm {
+                SubNorm::Without | SubNorm::Mlp => None,
+                SubNorm::AttentionAndMlp => Some(norm("norm", heads * head_width)?),
+            },
             norms: match config.qk_norm {
                 QkNorm::Without => None,
-                QkNorm::Heads => Some([norm("norm_q")?, norm("norm_k")?]),
+                QkNorm::Heads => Some([norm("norm_q", head_width)?, norm("norm_k", head_width)?]),
             },
             relative: RelativeScores::new(vb, config.positions, config.shape())?,
             config,
@@ -100,6 +106,7 @@ impl Attention {
             attend(q, k, &v, (bias.as_ref(), mask), scale, p)
         };
         let y = y.transpose(1, 2).reshape([-1, t, heads * head_width]);
+        let y = self.sub_norm.as_ref().map(|norm| norm.forward(&y)).unwrap_or(y);
         self.out.forward_t(&y, train)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::layers::{Bias, NormKind};
+use crate::nn::layers::{Bias, NormKind, SubNorm};
 use crate::nn::position::{HeadShape, PositionConfig};
 
 /// Which projections of attention add a bias.
@@ -54,6 +54,7 @@ pub(crate) struct AttentionConfig {
     pub(crate) qk_norm: QkNorm,
     pub(crate) norm: NormKind,
     pub(crate) eps: f64,
+    pub(crate) sub_norm: SubNorm,
     pub(crate) positions: PositionConfig,
 }
 

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::patch_config::PatchEmbedderConfig;
 use super::patch_map::{FoldedPatchesConfig, PatchMapConfig};
 use super::stem::StemConfig;
 use crate::error::{Error, Result};
 use crate::nn::defaults::is_default;
 use crate::nn::layers::{NormKind, NormPlacement, eps_problem};
-use crate::weights::Resampling;
 
 /// The shape of an embedder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ use crate::weights::Resampling;
 pub enum EmbedderConfig {
     /// Token and position embeddings: BERT, RoBERTa, DistilBERT, GPT-2.
     Tokens(TokenEmbedderConfig),
-    /// Patches of pictures or of spectrograms: ViT, DeiT, DINOv2, AST.
+    /// Patches of pictures or of spectrograms: ViT, CLIP, DINOv3, AST.
     Patches(PatchEmbedderConfig),
     /// A first convolution: ResNet, honk.
     #[serde(alias = "planes")]
@@ -58,7 +58,8 @@ impl EmbedderConfig {
                     counts.extend(pair(name, sides));
                 }
                 counts.extend(pair("patches", c.grid()));
-                dropout = c.dropout;
+                indices.push(("registers", c.registers));
+                (eps, dropout) = (c.norm, c.dropout);
             }
             Self::Stem(c) => {
                 return match c.problem() {
@@ -204,57 +205,6 @@ impl TokenEmbedderConfig {
     /// The longest sequence, in tokens.
     pub fn longest(&self) -> i64 {
         self.positions.saturating_sub(self.first_position)
-    }
-}
-
-/// Tokens before the patches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClassTokens {
-    /// A class token.
-    Class,
-    /// A class and a distillation token (DeiT, Touvron et al. 2021, §4).
-    ClassAndDistillation,
-}
-
-impl ClassTokens {
-    /// How many there are.
-    pub fn count(self) -> i64 {
-        match self {
-            Self::Class => 1,
-            Self::ClassAndDistillation => 2,
-        }
-    }
-}
-
-/// The shape of an embedder of patches (ViT, Dosovitskiy et al. 2021, §3.1). Sides are rows, then
-/// columns; a spectrogram's rows are frequencies.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PatchEmbedderConfig {
-    /// Channels of the input, `C`.
-    pub channels: i64,
-    /// Sides of the input, in pixels.
-    pub size: [i64; 2],
-    /// Sides of a patch, in pixels.
-    pub patch: [i64; 2],
-    /// Strides of the patches, in pixels: smaller than a patch where patches overlap (AST).
-    pub stride: [i64; 2],
-    /// The tokens before the patches.
-    pub tokens: ClassTokens,
-    /// How position embeddings are resampled to another grid.
-    pub resampling: Resampling,
-    /// The dropout probability in training.
-    pub dropout: f64,
-}
-
-impl PatchEmbedderConfig {
-    /// The numbers of patches, from top to bottom and from left to right.
-    pub fn grid(&self) -> [i64; 2] {
-        std::array::from_fn(|i| {
-            let steps = self.size[i].saturating_sub(self.patch[i]) / self.stride[i].max(1);
-            steps.saturating_add(1)
-        })
     }
 }
 

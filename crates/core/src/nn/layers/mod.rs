@@ -16,7 +16,7 @@ pub use conv::{Conv2d, ConvConfig, Padding};
 pub use dropout::dropout;
 pub use linear::{Bias, Linear};
 pub use map_norm::{ConvNorm, MapNorm, MapNormKind, NormConfig};
-pub use norm::{LayerNorm, Norm, NormKind, NormPlacement};
+pub use norm::{LayerNorm, Norm, NormKind, NormPlacement, SubNorm};
 pub use squeeze::SqueezeExcite;
 
 pub(crate) use norm::eps_problem;

@@ -46,6 +46,20 @@ pub enum NormKind {
     RmsNormPlusOne,
 }
 
+/// Whether there is a norm ahead of the last layer of a branch, too (Wang et al. 2022, *Foundation
+/// Transformers*, §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubNorm {
+    /// There is not.
+    #[default]
+    Without,
+    /// In the MLP: EVA-02.
+    Mlp,
+    /// In attention and in the MLP: EVA-02's CLIP.
+    AttentionAndMlp,
+}
+
 /// A norm of any kind.
 #[derive(Debug)]
 pub struct Norm {

@@ -6,6 +6,7 @@ use tch::{Device, Tensor};
 use super::buckets::{BucketBias, BucketConfig};
 use super::disentangled::{DisentangledConfig, DistanceTable, Distances};
 use super::distances::{DistanceConfig, sinusoids};
+use super::grid::{GridBias, GridBiasConfig, GridPairs, GridTables};
 use super::rotary::{Rotary, RotaryConfig};
 use super::scored::HeadShape;
 use crate::error::Result;
@@ -34,6 +35,8 @@ pub enum PositionConfig {
     Distances(DistanceConfig),
     /// Queries are scored against sinusoids of their distance: Transformer-XL, wav2vec2-conformer.
     Sinusoids,
+    /// Scores have a bias by the distance on a grid: BEiT.
+    Grid(GridBiasConfig),
 }
 
 impl PositionConfig {
@@ -45,6 +48,7 @@ impl PositionConfig {
             Self::Buckets(buckets) | Self::GatedBuckets(buckets) => buckets.problem(),
             Self::Distances(distances) => distances.problem(),
             Self::Disentangled(config) => config.problem(),
+            Self::Grid(config) => config.problem(),
         }
     }
 }
@@ -60,6 +64,7 @@ pub(crate) enum RelativePositions {
     Distances(DistanceConfig),
     /// For hidden states of this width.
     Sinusoids(i64),
+    Grid(GridBiasConfig, Option<GridBias>),
 }
 
 /// What every block needs to know of the positions in one forward pass.
@@ -75,6 +80,8 @@ pub(crate) struct PositionContext {
     pub(crate) rotary_inputs: Option<Rotary>,
     /// Which of a block's own vectors belongs to each query and key: `[T, T]`, i64.
     pub(crate) pairs: Option<Tensor>,
+    /// Pairs on a grid, of which every block makes its own bias.
+    pub(crate) grid: Option<GridPairs>,
 }
 
 impl RelativePositions {
@@ -92,6 +99,15 @@ impl RelativePositions {
             PositionConfig::Sinusoids => Self::Sinusoids(shape.width),
             PositionConfig::Buckets(buckets) | PositionConfig::GatedBuckets(buckets) => {
                 Self::Buckets(BucketBias::new(&vb.sub("relative"), buckets, shape.heads)?)
+            }
+            PositionConfig::Grid(config) => {
+                let shared = match config.tables {
+                    GridTables::Blocks => None,
+                    GridTables::Shared | GridTables::BlocksAndShared => {
+                        Some(GridBias::new(&vb.sub("relative"), config, shape.heads)?)
+                    }
+                };
+                Self::Grid(config, shared)
             }
             PositionConfig::Disentangled(config) => {
                 Self::Disentangled(DistanceTable::new(vb, config, shape.width)?)
@@ -117,6 +133,11 @@ impl RelativePositions {
                 PositionContext { rotary, ..none }
             }
             Self::Buckets(bias) => PositionContext { bias: Some(bias.forward(t)), ..none },
+            Self::Grid(config, shared) => {
+                let pairs = config.pairs(layout, t, device);
+                let bias = shared.as_ref().map(|shared| shared.forward(&pairs));
+                PositionContext { bias, grid: Some(pairs), ..none }
+            }
             Self::Disentangled(table) => {
                 PositionContext { distances: Some(table.forward(t)), ..none }
             }

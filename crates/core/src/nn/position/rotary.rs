@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use super::axes::RotaryAxes;
 use crate::nn::defaults::is_default;
 use crate::nn::features::TokenLayout;
 
@@ -21,6 +22,9 @@ pub struct RotaryConfig {
     /// How frequencies are changed for sequences longer than those trained on.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scaling: RotaryScaling,
+    /// Of what axes positions are coordinates.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub axes: RotaryAxes,
 }
 
 /// Which two values of a head are rotated together.
@@ -63,7 +67,7 @@ impl RotaryConfig {
     /// Rotation of all values of a head, by halves, with an unscaled base.
     pub fn of(base: f64) -> Self {
         let (pairing, scaling) = (RotaryPairing::default(), RotaryScaling::default());
-        Self { base, width: None, pairing, scaling }
+        Self { base, width: None, pairing, scaling, axes: RotaryAxes::default() }
     }
 
     /// What is wrong with it for heads of a width.
@@ -84,21 +88,22 @@ impl RotaryConfig {
         } else if !positive(&self.base) || !scales.iter().all(positive) {
             Some("the base and the scales of rotary positions must be above 0".into())
         } else {
-            None
+            self.axes.problem(width)
         }
     }
 
     /// The rotation of every position of a sequence of `t`, for heads of `head_width`.
     pub(crate) fn table(&self, layout: TokenLayout, t: i64, head_width: i64, to: Device) -> Rotary {
-        let _ = layout;
-        let positions = Tensor::arange(t, (Kind::Float, Device::Cpu));
-        let frequencies = self.frequencies(self.width.unwrap_or(head_width));
-        let angles = positions.outer(&frequencies);
+        let width = self.width.unwrap_or(head_width);
+        let positions = self.axes.positions(layout, t);
+        let frequencies = self.frequencies(width / positions.size()[1]);
+        // Of several axes, one behind the other.
+        let angles = (positions.unsqueeze(2) * frequencies).flatten(1, 2);
         let [cos, sin] = [angles.cos(), angles.sin()].map(|x| x.to_device(to));
         Rotary { cos, sin, pairing: self.pairing }
     }
 
-    /// `[width / 2]`, in radians a position.
+    /// Of `width` values, `[width / 2]`, in radians a position.
     fn frequencies(&self, width: i64) -> Tensor {
         let exponents = Tensor::arange_start_step(0, width, 2, (Kind::Float, Device::Cpu));
         let frequencies =

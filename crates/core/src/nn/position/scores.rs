@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::disentangled::Disentangled;
 use super::distances::{DistanceScores, SinusoidScores};
 use super::gated::BiasGate;
+use super::grid::{GridBias, GridTables};
 use super::relative::{PositionConfig, PositionContext};
 use super::scored::{HeadShape, Scored};
 use crate::error::Result;
@@ -20,6 +21,7 @@ pub(crate) enum RelativeScores {
     Gated(BiasGate),
     Distances(DistanceScores),
     Sinusoids(SinusoidScores),
+    Grid(GridBias),
 }
 
 impl RelativeScores {
@@ -42,6 +44,12 @@ impl RelativeScores {
             PositionConfig::Disentangled(config) => {
                 Self::Disentangled(Disentangled::new(vb, config, shape)?)
             }
+            PositionConfig::Grid(config) => match config.tables {
+                GridTables::Shared => Self::Shared,
+                GridTables::Blocks | GridTables::BlocksAndShared => {
+                    Self::Grid(GridBias::new(&vb.sub("relative"), config, shape.heads)?)
+                }
+            },
         })
     }
 
@@ -50,6 +58,10 @@ impl RelativeScores {
         match self {
             Self::Shared => context.bias.as_ref().map(Tensor::shallow_clone),
             Self::Disentangled(own) => Some(own.forward(of, context.distances.as_ref()?)),
+            Self::Grid(own) => {
+                let own = own.forward(context.grid.as_ref()?);
+                Some(context.bias.as_ref().map(|shared| shared + &own).unwrap_or(own))
+            }
             Self::Gated(own) => Some(own.forward(of, context.bias.as_ref()?)),
             Self::Distances(own) => Some(own.forward(of, context.pairs.as_ref()?)),
             Self::Sinusoids(own) => Some(own.forward(of, context.distances.as_ref()?)),

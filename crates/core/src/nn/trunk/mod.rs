@@ -15,3 +15,5 @@ pub use transformer::{
     LayerScale, LocalAttention, MlpKind, Transformer, TransformerConfig,
 };
 pub use trunk::{Trunk, TrunkConfig};
+
+pub(super) use transformer::Mlp;

@@ -7,7 +7,7 @@ use super::input_conv::InputConvolution;
 use crate::error::{Error, Result};
 use crate::nn::attention::{AttentionBiases, AttentionConfig, AttentionKind, QkNorm};
 use crate::nn::defaults::is_default;
-use crate::nn::layers::{Activation, Bias, NormKind, NormPlacement, eps_problem};
+use crate::nn::layers::{Activation, Bias, NormKind, NormPlacement, SubNorm, eps_problem};
 use crate::nn::position::PositionConfig;
 
 /// Whether the residual branches are scaled per channel (CaiT, Touvron et al. 2021, §2.1).
@@ -119,6 +119,9 @@ pub struct TransformerConfig {
     /// Whether queries and keys are normalised.
     #[serde(default, skip_serializing_if = "is_default")]
     pub qk_norm: QkNorm,
+    /// Whether there is a norm ahead of the last layer of attention and MLP.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sub_norm: SubNorm,
     /// What attention knows of positions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub positions: PositionConfig,
@@ -172,6 +175,7 @@ impl TransformerConfig {
             head_width: None,
             scale: None,
             qk_norm: QkNorm::Without,
+            sub_norm: SubNorm::Without,
             positions: PositionConfig::None,
             local: None,
             mlp_kind: MlpKind::Plain,
@@ -208,6 +212,7 @@ impl TransformerConfig {
             scale: self.scale.unwrap_or((head_width as f64).sqrt().recip()),
             biases: self.biases,
             qk_norm: self.qk_norm,
+            sub_norm: self.sub_norm,
             norm: self.norm_kind,
             eps: self.eps,
             positions: self.positions,

@@ -9,6 +9,8 @@ mod layer;
 mod mlp;
 mod transformer;
 
+pub(in crate::nn) use mlp::Mlp;
+
 pub use config::{FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, TransformerConfig};
 pub use convolution::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
 pub use input_conv::InputConvolution;

@@ -26,7 +26,8 @@ pub struct Transformer {
 
 impl Transformer {
     /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`, and where
-    /// the configuration asks for them: `blocks.N.mlp.gate`, `blocks.N.attn.{norm_q,norm_k}`,
+    /// the configuration asks for them: `blocks.N.mlp.{gate,norm}`,
+    /// `blocks.N.attn.{norm_q,norm_k,norm}`,
     /// `blocks.N.{norm1_out,norm2_out}` with sandwich norms, `blocks.N.{scale1,scale2}` with layer
     /// scale, `norm` behind the last block, and `shared.relative` of positions that all blocks share;
     /// what a block itself knows of them is in its `attn`; a convolution beside the first block is
