@@ -113,15 +113,18 @@ pub(super) fn stages(
 ) -> Vec<Stage> {
     let (mut stages, mut c_in) = (vec![], c_in);
     loop {
-        let (at, mut kinds, mut first) = (stages.len(), vec![], None);
-        loop {
+        let at = stages.len();
+        let (mut kinds, mut stride, mut ends) = (vec![], 1, false);
+        while !ends {
             let name = format!("trunk.stages.{at}.{}", kinds.len());
             let Some(found) = found(tensors, &name, at, c_in) else { break };
-            let style = style(&found);
             let Found { form, width, inner, kernel, .. } = found;
+            let style = style(&found);
             // The last convolution of a network.
-            let last = form == InvertedForm::Plain && kernel == 1;
-            first.get_or_insert((width, if last { 1 } else { style.stride }));
+            ends = form == InvertedForm::Plain && kernel == 1;
+            if kinds.is_empty() && !ends {
+                stride = style.stride;
+            }
             let [activation, gate] = style.squeeze;
             kinds.push(InvertedConfig {
                 form,
@@ -130,12 +133,17 @@ pub(super) fn stages(
                 padding: style.padding,
                 activation: style.activation,
                 squeeze: found.squeeze.map(|width| SqueezeConfig { width, activation, gate }),
-                skip: if last { Skip::Without } else { Skip::Added },
+                skip: if ends { Skip::Without } else { Skip::Added },
             });
             c_in = width;
         }
-        let Some((width, stride)) = first else { return stages };
-        stages.push(stage(kinds, width, stride));
+        if kinds.is_empty() {
+            return stages;
+        }
+        stages.push(stage(kinds, c_in, stride));
+        if ends {
+            return stages;
+        }
     }
 }
 
