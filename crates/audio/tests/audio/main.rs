@@ -11,6 +11,7 @@ mod long;
 mod mel;
 mod mfcc;
 mod resample;
+mod seen;
 mod settings;
 mod show;
 mod wav;
