@@ -1,4 +1,8 @@
 //! Families of models that were trained on pictures.
 
-pub(super) mod vit;
+pub(super) mod bit;
+mod convnet;
+pub(super) mod densenet;
+pub(super) mod regnet;
 pub(super) mod resnet;
+pub(super) mod vit;

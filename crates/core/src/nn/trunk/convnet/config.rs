@@ -44,8 +44,9 @@ pub enum Squeeze {
     /// Squeeze-and-excite behind the middle convolution, by a quarter of the block's input channels
     /// (RegNetY, Radosavovic et al. 2020).
     Inputs,
-    /// A convolution over so many neighbouring channels, behind the last (ECA-Net, Wang et al. 2020).
-    Neighbours(i64),
+    /// A convolution over neighbouring channels, behind the last (ECA-Net, Wang et al. 2020): over
+    /// the more of them, the more there are.
+    Neighbours,
 }
 
 /// What follows the last stage.
@@ -267,9 +268,6 @@ impl ConvNetConfig {
         }
         if matches!(self.end, End::Conv(..1 | MOST..)) {
             return refused("end: its channels must be at least 1".into());
-        }
-        if matches!(self.squeeze, Some(Squeeze::Neighbours(n)) if n < 1 || n % 2 == 0) {
-            return refused("squeeze: the neighbours must be an odd number".into());
         }
         if let Some(problem) = self.standardise.and_then(eps_problem) {
             return refused(format!("standardise: {problem}"));
