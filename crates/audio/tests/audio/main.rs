@@ -13,6 +13,7 @@ mod mfcc;
 mod resample;
 mod settings;
 mod show;
+mod trunks;
 mod wav;
 
 use std::path::{Path, PathBuf};
