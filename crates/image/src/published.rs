@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crosstune_core::{
-    EmbedderConfig, Error, Pretrained, Result, StemPool,
+    EmbedderConfig, Error, Pretrained, Result,
     checkpoint::{CONFIG, PREPROCESSOR},
     files::{is_there, read_json},
 };
@@ -54,9 +54,7 @@ impl Published {
             EmbedderConfig::Patches(c) => {
                 (c.channels, side(c.size[0]), side(c.size[0]), Some(side(c.patch[0])))
             }
-            EmbedderConfig::Stem(c) if c.pool == StemPool::Without && c.stride == 1 => {
-                (c.in_channels, 32, 32, None)
-            }
+            EmbedderConfig::Stem(c) if c.stride == 1 => (c.in_channels, 32, 32, None),
             EmbedderConfig::Stem(c) => (c.in_channels, 224, 256, None),
             _ => (3, 224, 224, None),
         };

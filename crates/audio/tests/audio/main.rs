@@ -14,6 +14,7 @@ mod resample;
 mod seen;
 mod settings;
 mod show;
+mod trunks;
 mod wav;
 
 use std::path::{Path, PathBuf};
