@@ -108,6 +108,8 @@ fn a_model_of_pictures_keeps_its_geometry_and_scale() {
         ),
         ("tiny-resnet-hf-basic", rgb(224, 256, None), [0.485, 0.456, 0.406]),
         ("tiny-resnet-cifar/resnet.th", rgb(32, 32, None), [0.485, 0.456, 0.406]),
+        ("tiny-regnet-torchvision", rgb(224, 256, None), [0.485, 0.456, 0.406]),
+        ("tiny-densenet-torchvision", rgb(224, 256, None), [0.485, 0.456, 0.406]),
     ] {
         let source = Pretrained::open(fixture(name)).unwrap();
         let (model, settings) = trains_and_opens(&source, ImageOptions::default());

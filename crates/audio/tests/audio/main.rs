@@ -12,9 +12,11 @@ mod long;
 mod mel;
 mod mfcc;
 mod resample;
+mod seen;
 mod settings;
 mod show;
 mod speech;
+mod trunks;
 mod wav;
 
 use std::path::{Path, PathBuf};

@@ -188,6 +188,40 @@ impl Config {
         }
     }
 
+    /// Checks that timm's model averages the feature map and differs from the published one in sizes
+    /// alone, which the tensors tell.
+    ///
+    /// # Errors
+    /// Names the field that says otherwise.
+    pub(super) fn check_timm(&self) -> Result<()> {
+        const BUILD: [&str; 13] = [
+            "act_layer",
+            "aa_layer",
+            "attn_layer",
+            "avg_down",
+            "block",
+            "block_args",
+            "conv_layer",
+            "downsample",
+            "linear_out",
+            "norm_layer",
+            "output_stride",
+            "preact",
+            "stem_type",
+        ];
+        if let Some(pool) = self.json["global_pool"].as_str().filter(|p| !["", "avg"].contains(p)) {
+            return Err(self.refuse(format!("its global_pool is {pool:?}, expected avg")));
+        }
+        let args = &self.json["model_args"];
+        match BUILD.iter().find(|name| !args[**name].is_null()) {
+            Some(name) => {
+                let problem = format!("model_args has {name} {}: not supported", args[*name]);
+                Err(self.refuse(problem))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The error that the file holds what cannot be served.
     pub(super) fn refuse(&self, problem: String) -> Error {
         Error::Malformed { path: self.path.clone(), problem }

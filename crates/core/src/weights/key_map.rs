@@ -25,7 +25,8 @@ pub struct KeyMap {
 
 /// One line of a table: our module or parameter, theirs, and how the tensor is transformed. A line
 /// for a module covers every leaf (`weight`, `bias`) below it. `{}` is an index, the same on both
-/// sides; `{+1}` the index counted from 1, and `{2n+1}` or `{2n+2}` every other number.
+/// sides; `{+1}` the index counted from 1, `{+4}` from 4, `{2n+1}` or `{2n+2}` every other number; `{=}` and
+/// `{=+1}` the index before once more.
 ///
 /// Several lines for one of ours are alternatives: the first that the checkpoint has counts.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,8 @@ pub enum TensorTransform {
     Same,
     /// A matrix is transposed, as in GPT-2's `Conv1D`; a vector is the same.
     Transposed,
+    /// A matrix is the kernel of a 1 × 1 convolution; a vector is the same.
+    Pointwise,
     /// Ours is one, counted from 0, of so many equal slices that are concatenated in the first
     /// dimension: of query, key and value; of an MLP's gate and input.
     Slice(u8, u8),
@@ -166,6 +169,9 @@ impl KeyMap {
                     let shape = [ones(before), value.size(), ones(behind)].concat();
                     theirs.insert(their.clone(), value.f_reshape(&shape)?);
                 }
+                (TensorTransform::Pointwise, [their]) => {
+                    theirs.insert(their.clone(), kernel(&value));
+                }
                 (TensorTransform::Slice(i, _), [their]) => {
                     slices.entry((their.clone(), 0)).or_default().insert(i, value);
                 }
@@ -257,6 +263,8 @@ impl TensorTransform {
             (Self::Transposed, [x]) => transposed(x),
             (Self::Units { .. }, [x]) if sides(&x.size()) == sides(shape) => x.f_reshape(shape)?,
             (Self::Units { .. }, [x]) => x.shallow_clone(),
+            (Self::Pointwise, [x]) if x.dim() == 4 => x.f_flatten(1, 3)?,
+            (Self::Pointwise, [x]) => x.shallow_clone(),
             (Self::Slice(i, of), [x]) => slice(x, i, of)?,
             (Self::Rest, [x]) => {
                 let (rows, ours) = (x.size(), shape);
@@ -290,6 +298,14 @@ fn sides(shape: &[i64]) -> Vec<i64> {
     shape.iter().copied().filter(|&side| side != 1).collect()
 }
 
+/// A matrix as the kernel of a 1 × 1 convolution, a vector as it is.
+fn kernel(x: &Tensor) -> Tensor {
+    match x.dim() {
+        2 => x.unsqueeze(-1).unsqueeze(-1),
+        _ => x.shallow_clone(),
+    }
+}
+
 /// The Euclidean norms along all dimensions but one; the others keep the size 1.
 fn lengths(x: &Tensor, dim: i64) -> Result<Tensor> {
     let over: Vec<i64> = (0..x.dim() as i64).filter(|&d| d != dim).collect();
@@ -309,12 +325,18 @@ fn indices(pattern: &str, name: &str) -> Option<Vec<usize>> {
     }
 }
 
-/// A pattern with indices in place of `{}`, `{+1}` and the like.
+/// A pattern with indices in place of `{}`, `{+1}`, `{=}` and the like.
 pub(super) fn fill(pattern: &str, at: &[usize]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
-    for index in at {
-        let Some((before, behind)) = rest.split_once('{') else { break };
+    let (mut at, mut last) = (at.iter(), None);
+    while let Some((before, behind)) = rest.split_once('{') {
         let (slot, behind) = behind.split_once('}').unwrap_or(("", behind));
+        let (again, slot) = match slot.strip_prefix('=') {
+            Some(slot) => (true, slot),
+            None => (false, slot),
+        };
+        let Some(index) = (if again { last } else { at.next() }) else { break };
+        last = Some(index);
         let number = numbered(slot, *index);
         filled = format!("{filled}{before}{number}");
         rest = behind;
@@ -341,6 +363,7 @@ mod tests {
         body: &[
             transformed("trunk.blocks.{}.q", "h.{}.qkv", TensorTransform::Slice(0, 3)),
             same("trunk.stages.{}.{}.conv", "layer{+1}.{}.conv"),
+            same("trunk.stages.{}.{}.norm", "0.{+4}.block{=+1}-{}.norm"),
             transformed(
                 "embed.conv.weight",
                 "conv",
@@ -369,6 +392,7 @@ mod tests {
         transformed("conv.weight", "conv", TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 }),
         transformed("scale", "gamma", TensorTransform::Units { before: 1, behind: 2 }),
         transformed("two", "first", TensorTransform::MeanOfHeads { second: "second" }),
+        transformed("fc", "fc", TensorTransform::Pointwise),
         absent("zero.bias", TensorTransform::Zeros),
     ];
 
@@ -378,6 +402,7 @@ mod tests {
             ("trunk.blocks.3.q.weight", &["model.h.3.qkv.weight"][..]),
             ("trunk.stages.0.2.conv.bias", &["model.layer1.2.conv.bias"]),
             ("embed.conv.bias", &["model.conv.bias"]),
+            ("trunk.stages.0.2.norm.bias", &["model.0.4.block1-2.norm.bias"]),
             ("head.weight", &["fc.weight"]),
             ("trunk.odd.3.weight", &["model.features.7.weight"]),
             ("trunk.before.3.weight", &["model.layer.2.weight"]),
@@ -413,6 +438,8 @@ mod tests {
             apply(TensorTransform::Unsqueezed(2), &[&x], &[1, 1, 6, 2]),
             x.view([1, 1, 6, 2])
         );
+        let kernel = x.view([6, 2, 1, 1]);
+        assert_eq!(apply(TensorTransform::Pointwise, &[&kernel], &[6, 2]), x);
         assert_eq!(apply(TensorTransform::Ones, &[], &[2]), Tensor::from_slice(&[1f32, 1.]));
         let table = KeyMap { body: BACKWARDS, ..TABLE };
         let ours = [("q.weight", 0), ("k.weight", 2), ("v.weight", 4)];
@@ -424,6 +451,7 @@ mod tests {
         ours.insert("conv.weight".into(), x.shallow_clone());
         ours.insert("two.weight".into(), x.shallow_clone());
         ours.insert("scale".into(), x.view(-1));
+        ours.insert("fc.weight".into(), x.shallow_clone());
         ours.insert("zero.bias".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)));
         let theirs = table.publish(&ours).unwrap();
         assert_eq!(theirs["qkv.weight"], x.tr());
@@ -431,7 +459,8 @@ mod tests {
         let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };
         assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
         assert_eq!((&theirs["both.weight"], &theirs["flat"]), (&x.narrow(0, 0, 4), &x));
-        assert_eq!(theirs.len(), 8);
+        assert_eq!(theirs.len(), 9);
+        assert_eq!(&theirs["fc.weight"], &kernel);
         assert_eq!(theirs["gamma"].size(), [1, 12, 1, 1]);
         let units = TensorTransform::Units { before: 0, behind: 0 };
         assert_eq!(apply(units, &[&theirs["gamma"]], &[12]), x.view(-1));

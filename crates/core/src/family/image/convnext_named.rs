@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::convnet::{Tensors, UNUSUAL};
 use super::convnext::{HUGGING_FACE, HUGGING_FACE_V2, NORM, Shape, WIDER};
-use super::mobile::Tensors;
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::family::family::{Family, PretrainedConfig};
@@ -36,14 +36,16 @@ const TIMM: KeyMap = KeyMap {
         same("trunk.stages.{}.{}.depthwise", "stages.{}.blocks.{}.conv_dw"),
         same("trunk.stages.{}.{}.norm", "stages.{}.blocks.{}.norm"),
         // Matrices or kernels of 1 × 1.
-        transformed("trunk.stages.{}.{}.mlp.up.weight", "stages.{}.blocks.{}.mlp.fc1.weight", FLAT),
-        same("trunk.stages.{}.{}.mlp.up.bias", "stages.{}.blocks.{}.mlp.fc1.bias"),
         transformed(
-            "trunk.stages.{}.{}.mlp.down.weight",
-            "stages.{}.blocks.{}.mlp.fc2.weight",
-            FLAT,
+            "trunk.stages.{}.{}.mlp.up",
+            "stages.{}.blocks.{}.mlp.fc1",
+            TensorTransform::Pointwise,
         ),
-        same("trunk.stages.{}.{}.mlp.down.bias", "stages.{}.blocks.{}.mlp.fc2.bias"),
+        transformed(
+            "trunk.stages.{}.{}.mlp.down",
+            "stages.{}.blocks.{}.mlp.fc2",
+            TensorTransform::Pointwise,
+        ),
         same("trunk.stages.{}.{}.grn", "stages.{}.blocks.{}.mlp.grn"),
         same("trunk.stages.{}.{}.scale", "stages.{}.blocks.{}.gamma"),
         same("trunk.stages.{}.0.downsample.norm", "stages.{}.downsample.0"),
@@ -60,9 +62,6 @@ const TIMM: KeyMap = KeyMap {
 
 /// The first version and the second.
 const TIMM_NAMES: [&str; 2] = ["timm-convnext", "timm-convnextv2"];
-
-/// Two dimensions of size 1 behind ours, or none.
-const FLAT: TensorTransform = TensorTransform::Units { before: 0, behind: 2 };
 
 pub(in crate::family) const TORCHVISION_CONVNEXT: Family = Family {
     name: "torchvision-convnext",
@@ -133,16 +132,13 @@ const AUTHORS_NAMES: [&str; 2] = ["convnext-authors", "convnextv2-authors"];
 
 const RESPONSE: TensorTransform = TensorTransform::Units { before: 3, behind: 0 };
 
-const UNUSUAL: &str =
-    "a ConvNeXt of this build is not supported (another stem, other norms or shapes)";
-
 /// A network as its tensors have it, under the name of the first version or of the second.
 fn told(
     checkpoint: &Checkpoint,
     key_map: KeyMap,
     names: [&str; 2],
 ) -> Result<PretrainedConfig, &'static str> {
-    let tensors = Tensors::of(checkpoint, key_map).ok_or(UNUSUAL)?;
+    let tensors = Tensors::of(checkpoint, key_map)?;
     let Some(&[first, in_channels, 4, 4]) = tensors.shape("embed.conv.weight") else {
         return Err(UNUSUAL);
     };

@@ -1,9 +1,8 @@
 //! EfficientNet and EfficientNet-Lite by the names of EfficientNet-PyTorch, which pads as TensorFlow
 //! does.
 
-use super::mobile::{
-    Found, Network, Style, TENSORFLOW, Tensors, UNUSUAL, stages, stem, usual_stride,
-};
+use super::convnet::{Tensors, UNUSUAL};
+use super::mobile::{Found, Network, Style, TENSORFLOW, stages, stem, usual_stride};
 use crate::error::Result;
 use crate::family::family::{Family, PretrainedConfig};
 use crate::nn::{Activation, HeadConfig, InvertedForm, Padding};
@@ -49,7 +48,7 @@ const NAMES: KeyMap = KeyMap {
 };
 
 fn network(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
-    let tensors = Tensors::of(checkpoint, NAMES).ok_or(UNUSUAL)?;
+    let tensors = Tensors::of(checkpoint, NAMES)?;
     // The Lite ones have ReLU6 and no squeezes.
     let squeezed = tensors.shape("trunk.stages.0.0.se.down.weight").is_some();
     let activation = if squeezed { Activation::Silu } else { Activation::Relu6 };

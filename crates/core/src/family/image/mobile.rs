@@ -1,5 +1,6 @@
 //! What the tensors of MobileNets and EfficientNets tell of their blocks, whoever named them.
 
+use super::convnet::{Tensors, UNUSUAL};
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::family::family::{PretrainedConfig, PretrainedHead};
@@ -8,39 +9,6 @@ use crate::nn::{
     InvertedForm, MapNormKind, NormConfig, Padding, Pool, Skip, SqueezeConfig, Stage, StemConfig,
     StemPool, TrunkConfig,
 };
-use crate::weights::{Checkpoint, KeyMap};
-
-/// The shapes of a checkpoint's tensors by our names.
-pub(super) struct Tensors<'c> {
-    checkpoint: &'c Checkpoint,
-    key_map: KeyMap,
-    wrapper: String,
-    body: &'static str,
-}
-
-impl<'c> Tensors<'c> {
-    /// `None`: no tensor has a name of the key map.
-    pub(super) fn of(checkpoint: &'c Checkpoint, key_map: KeyMap) -> Option<Self> {
-        let prefix = key_map.prefix(checkpoint.entries().map(|(name, _)| name)).ok()??;
-        Some(Self { checkpoint, key_map, wrapper: prefix.wrapper, body: prefix.body })
-    }
-
-    /// The shape of the first alternative that the checkpoint has.
-    pub(super) fn shape(&self, ours: &str) -> Option<&'c [i64]> {
-        self.key_map.sources(self.body, ours).iter().find_map(|source| {
-            let theirs = format!("{}{}", self.wrapper, source.parts.first()?);
-            Some(self.checkpoint.entry(&theirs)?.shape.as_slice())
-        })
-    }
-
-    /// That of a convolution's kernel: output channels, input channels of a group, side.
-    fn kernel(&self, block: &str, module: &str) -> Option<[i64; 3]> {
-        match self.shape(&format!("{block}.{module}.weight")) {
-            Some(&[c_out, c_in, rows, columns]) if rows == columns => Some([c_out, c_in, rows]),
-            _ => None,
-        }
-    }
-}
 
 /// A block as its tensors have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,10 +39,18 @@ pub(super) fn usual_stride(stage: usize) -> i64 {
     [1, 2, 2, 2, 1, 2, 1].get(stage).copied().unwrap_or(1)
 }
 
+/// The shape of a convolution's kernel: output channels, input channels of a group, side.
+fn kernel(tensors: &Tensors<'_>, name: &str) -> Option<[i64; 3]> {
+    match tensors.shape(name) {
+        Some(&[c_out, c_in, rows, columns]) if rows == columns => Some([c_out, c_in, rows]),
+        _ => None,
+    }
+}
+
 /// The convolutions of the block `at`, with `c_in` input channels. Different forms have tensors of one
 /// name: their shapes tell them apart.
 fn found(tensors: &Tensors<'_>, at: &str, stage: usize, c_in: i64) -> Option<Found> {
-    let kernel = |module: &str| tensors.kernel(at, module);
+    let kernel = |module: &str| kernel(tensors, &format!("{at}.{module}.weight"));
     let depthwise = |[c_out, c_in, _]: &[i64; 3]| *c_in == 1 && *c_out > 1;
     let (first, second, third) = (kernel("conv1"), kernel("conv2"), kernel("conv3"));
     let separable = kernel("depthwise.conv").filter(depthwise).filter(|[channels, ..]| {
@@ -113,15 +89,18 @@ pub(super) fn stages(
 ) -> Vec<Stage> {
     let (mut stages, mut c_in) = (vec![], c_in);
     loop {
-        let (at, mut kinds, mut first) = (stages.len(), vec![], None);
-        loop {
+        let at = stages.len();
+        let (mut kinds, mut stride, mut ends) = (vec![], 1, false);
+        while !ends {
             let name = format!("trunk.stages.{at}.{}", kinds.len());
             let Some(found) = found(tensors, &name, at, c_in) else { break };
-            let style = style(&found);
             let Found { form, width, inner, kernel, .. } = found;
+            let style = style(&found);
             // The last convolution of a network.
-            let last = form == InvertedForm::Plain && kernel == 1;
-            first.get_or_insert((width, if last { 1 } else { style.stride }));
+            ends = form == InvertedForm::Plain && kernel == 1;
+            if kinds.is_empty() && !ends {
+                stride = style.stride;
+            }
             let [activation, gate] = style.squeeze;
             kinds.push(InvertedConfig {
                 form,
@@ -130,12 +109,17 @@ pub(super) fn stages(
                 padding: style.padding,
                 activation: style.activation,
                 squeeze: found.squeeze.map(|width| SqueezeConfig { width, activation, gate }),
-                skip: if last { Skip::Without } else { Skip::Added },
+                skip: if ends { Skip::Without } else { Skip::Added },
             });
             c_in = width;
         }
-        let Some((width, stride)) = first else { return stages };
-        stages.push(stage(kinds, width, stride));
+        if kinds.is_empty() {
+            return stages;
+        }
+        stages.push(stage(kinds, c_in, stride));
+        if ends {
+            return stages;
+        }
     }
 }
 
@@ -233,10 +217,6 @@ pub(super) fn named_activation(config: &Config, usual: Activation) -> Result<Act
         }
     })
 }
-
-/// What the tensors of a variant say that is not supported.
-pub(super) const UNUSUAL: &str =
-    "a network of this build is not supported (other blocks or shapes)";
 
 /// The epsilon of TensorFlow's batch norms, and the share of a batch in their statistics.
 pub(super) const TENSORFLOW: NormConfig = NormConfig { eps: 1e-3, momentum: 0.01, ..USUAL };

@@ -2,9 +2,8 @@
 
 use serde::Deserialize;
 
-use super::mobile::{
-    Found, Network, Style, TENSORFLOW, Tensors, UNUSUAL, USUAL, dense, stages, stem, usual_stride,
-};
+use super::convnet::{Tensors, UNUSUAL};
+use super::mobile::{Found, Network, Style, TENSORFLOW, USUAL, dense, stages, stem, usual_stride};
 use crate::error::Result;
 use crate::family::family::{Family, PretrainedConfig};
 use crate::nn::{Activation, HeadConfig, NormConfig, Padding};
@@ -62,12 +61,7 @@ const NAMES: KeyMap = KeyMap {
     ],
     head: &[
         same("head", "classifier"),
-        same("head.dense.bias", "conv_head.bias"),
-        transformed(
-            "head.dense.weight",
-            "conv_head.weight",
-            TensorTransform::Units { before: 0, behind: 2 },
-        ),
+        transformed("head.dense", "conv_head", TensorTransform::Pointwise),
     ],
 };
 
@@ -143,7 +137,7 @@ impl Variant {
 }
 
 fn network(checkpoint: &Checkpoint, variant: Variant) -> Result<PretrainedConfig, &'static str> {
-    let tensors = Tensors::of(checkpoint, NAMES).ok_or(UNUSUAL)?;
+    let tensors = Tensors::of(checkpoint, NAMES)?;
     let Variant { kind, padding, norm } = variant;
     let activation = match kind {
         Kind::Alike(activation) => activation,

@@ -1,9 +1,8 @@
 //! MobileNet v2 and v3, EfficientNet and EfficientNet v2 as torchvision saves them: state dicts, whose
 //! tensors tell which of its models they are.
 
-use super::mobile::{
-    Found, Network, Style, TENSORFLOW, Tensors, UNUSUAL, USUAL, dense, stages, stem, usual_stride,
-};
+use super::convnet::{Tensors, UNUSUAL};
+use super::mobile::{Found, Network, Style, TENSORFLOW, USUAL, dense, stages, stem, usual_stride};
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::family::family::{Family, PretrainedConfig};
@@ -57,7 +56,7 @@ const LAST: [KeyRule; 2] = [
 const STEM: [KeyRule; 2] = [same("embed.conv", "features.0.0"), same("embed.norm", "features.0.1")];
 
 fn efficientnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
-    let tensors = Tensors::of(checkpoint, EFFICIENTNET).ok_or(UNUSUAL)?;
+    let tensors = Tensors::of(checkpoint, EFFICIENTNET)?;
     let activation = Activation::Silu;
     let mut fused = false;
     let probe = stem(&tensors, USUAL, Padding::Half, activation).ok_or(UNUSUAL)?;
@@ -113,7 +112,7 @@ const MOBILENET_V2: KeyMap = KeyMap {
 
 fn mobilenet_v2(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     const STRIDES: [i64; 17] = [1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1];
-    let tensors = Tensors::of(checkpoint, MOBILENET_V2).ok_or(UNUSUAL)?;
+    let tensors = Tensors::of(checkpoint, MOBILENET_V2)?;
     let (activation, norm) = (Activation::Relu6, USUAL);
     let stem = stem(&tensors, norm, Padding::Half, activation).ok_or(UNUSUAL)?;
     let stages = stages(&tensors, stem.out_channels, |found| Style {
@@ -170,7 +169,7 @@ fn mobilenet_v3(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static st
     // Strides by block, and how many blocks have ReLU.
     const LARGE: (&[i64], usize) = (&[1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1], 6);
     const SMALL: (&[i64], usize) = (&[2, 2, 1, 2, 1, 1, 1, 1, 2, 1, 1], 3);
-    let tensors = Tensors::of(checkpoint, MOBILENET_V3).ok_or(UNUSUAL)?;
+    let tensors = Tensors::of(checkpoint, MOBILENET_V3)?;
     let (last, norm) = (Activation::HardSwish, TENSORFLOW);
     let stem = stem(&tensors, norm, Padding::Half, last).ok_or(UNUSUAL)?;
     // The first block of the small one has a squeeze.

@@ -1,7 +1,10 @@
 //! Families of pictures.
 
+pub(super) mod bit;
+mod convnet;
 pub(super) mod convnext;
 pub(super) mod convnext_named;
+pub(super) mod densenet;
 pub(super) mod efficientnet;
 pub(super) mod efficientnet_pytorch;
 mod mobile;
@@ -12,6 +15,7 @@ pub(super) mod beit;
 pub(super) mod clip;
 pub(super) mod dinov2;
 pub(super) mod dinov3;
+pub(super) mod regnet;
 pub(super) mod resnet;
 pub(super) mod microsoft_swin;
 pub(super) mod swin;

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 use crate::family::pretrained::Pretrained;
-use crate::nn::BlockKind;
+use crate::nn::{BlockKind, MapNormKind, NormConfig};
 use crate::weights::{Lora, WeightSource, write_tensors};
 
 /// Opens a file of this name and contents.
@@ -37,6 +37,13 @@ fn a_design_says_what_differs_from_the_usual() {
         unreachable!("a ResNet was asked for");
     };
     assert_eq!((trunk.in_channels, trunk.block), (8, BlockKind::Basic));
+    let text = r#"{"trunk": {"resnet": {"in_channels": 8, "norm": {"group": 4}, "block": "bottleneck",
+        "stages": [{"blocks": 1, "width": 8, "stride": 1, "inner": 8, "groups": 2}]}}}"#;
+    let source = opened("x.json", text).unwrap();
+    let TrunkConfig::ConvNet(trunk) = &source.config().trunk else {
+        unreachable!("a ResNet was asked for");
+    };
+    assert_eq!((trunk.norm, trunk.stages[0].groups), (NormConfig::of(MapNormKind::Group(4)), 2));
 }
 
 #[test]

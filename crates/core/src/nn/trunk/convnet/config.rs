@@ -60,8 +60,9 @@ pub enum Squeeze {
     /// Squeeze-and-excite behind the middle convolution, by a quarter of the block's input channels
     /// (RegNetY, Radosavovic et al. 2020).
     Inputs,
-    /// A convolution over so many neighbouring channels, behind the last (ECA-Net, Wang et al. 2020).
-    Neighbours(i64),
+    /// A convolution over neighbouring channels, behind the last (ECA-Net, Wang et al. 2020): over
+    /// the more of them, the more there are.
+    Neighbours,
 }
 
 /// What follows the last stage.
@@ -73,8 +74,6 @@ pub enum End {
     Without,
     /// A norm and the activation: pre-activation ResNets, DenseNet.
     Norm,
-    /// A 1 × 1 convolution to so many channels, a norm and the activation: EfficientNet.
-    Conv(i64),
 }
 
 /// What stands before a stage's blocks and changes the shape in their place.
@@ -232,10 +231,7 @@ impl ConvNetConfig {
 
     /// Output channels.
     pub fn width(&self) -> i64 {
-        match (self.end, self.stages.last()) {
-            (End::Conv(width), _) => width,
-            (_, last) => last.map_or(self.in_channels, |stage| stage.width),
-        }
+        self.stages.last().map_or(self.in_channels, |stage| stage.width)
     }
 
     /// The block `j` of a stage whose blocks get `c_in` channels, with so many blocks before the
@@ -295,12 +291,6 @@ impl ConvNetConfig {
             || !self.stages.iter().all(positive)
         {
             return refused("stages, their blocks, channels and strides must be at least 1".into());
-        }
-        if matches!(self.end, End::Conv(..1 | MOST..)) {
-            return refused("end: its channels must be at least 1".into());
-        }
-        if matches!(self.squeeze, Some(Squeeze::Neighbours(n)) if n < 1 || n % 2 == 0) {
-            return refused("squeeze: the neighbours must be an odd number".into());
         }
         if !(0.0..1.0).contains(&self.drop_path) {
             let problem = format!("drop_path {}: must be at least 0 and below 1", self.drop_path);

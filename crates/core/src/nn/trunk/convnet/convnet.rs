@@ -20,7 +20,7 @@ pub struct ConvNet {
 
 impl ConvNet {
     /// Parameters `stages.N.M.…`, named by the kind of the block: `{conv1,norm1,conv2,norm2,…}` and
-    /// `shortcut.{conv,norm}` of residual blocks; `stages.N.before.…`; and `end.{conv,norm}`.
+    /// `shortcut.{conv,norm}` of residual blocks; `stages.N.before.…`; and `end.norm`.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.

@@ -40,8 +40,8 @@ impl ChannelGate {
                 let quarter = (c_in as f64 / 4.).round_ties_even() as i64;
                 (excite(channels, quarter.max(1))?, last - 1)
             }
-            Squeeze::Neighbours(kernel) => {
-                (Kind::Neighbours(ChannelAttention::new(vb, kernel)?), last)
+            Squeeze::Neighbours => {
+                (Kind::Neighbours(ChannelAttention::new(vb, neighbours(c_out))?), last)
             }
         };
         Ok(Some(Self { kind, behind }))
@@ -54,4 +54,10 @@ impl ChannelGate {
             Kind::Neighbours(layer) => layer.forward(x),
         }
     }
+}
+
+/// The kernel over the channels: `(log₂ C + 1) / 2` as an odd number (ECA-Net, §3.3).
+fn neighbours(channels: i64) -> i64 {
+    let near = (((channels as f64).log2() + 1.) / 2.) as i64;
+    (near | 1).max(3)
 }

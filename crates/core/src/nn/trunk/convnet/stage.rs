@@ -79,29 +79,24 @@ impl Transition {
 /// What follows the last stage.
 #[derive(Debug)]
 pub(super) struct LastLayer {
-    conv: Option<Conv2d>,
     norm: MapNorm,
     activation: Activation,
 }
 
 impl LastLayer {
-    /// Parameters `norm` and, where there is one, `conv`; `None`: the last stage is the end.
+    /// Parameters `norm`; `None`: the last stage is the end.
     pub(super) fn new(vb: &VarBuilder<'_>, config: &ConvNetConfig) -> Result<Option<Self>> {
-        let c_in = config.stages.last().map_or(config.in_channels, |stage| stage.width);
-        let conv = match config.end {
-            End::Without => return Ok(None),
-            End::Norm => None,
-            End::Conv(c_out) => {
-                Some(Conv2d::new(&vb.sub("conv"), ConvConfig::new((c_in, c_out), 1, 1))?)
+        match config.end {
+            End::Without => Ok(None),
+            End::Norm => {
+                let norm = MapNorm::new(&vb.sub("norm"), config.width(), &config.norm)?;
+                Ok(Some(Self { norm, activation: config.activation }))
             }
-        };
-        let norm = MapNorm::new(&vb.sub("norm"), config.width(), &config.norm)?;
-        Ok(Some(Self { conv, norm, activation: config.activation }))
+        }
     }
 
-    /// `[B, C, H, W]` to `[B, width, H, W]`.
+    /// `[B, width, H, W]` to the same shape.
     pub(super) fn forward(&self, x: Tensor, train: bool) -> Tensor {
-        let x = self.conv.as_ref().map_or_else(|| x.shallow_clone(), |conv| conv.forward(&x));
         self.activation.forward(&self.norm.forward(&x, train))
     }
 
