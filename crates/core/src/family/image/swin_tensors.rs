@@ -9,7 +9,7 @@ use crate::nn::{
 use crate::weights::{Checkpoint, KeyMap, WeightSource};
 
 /// What tells the sizes of windows.
-pub(in crate::family) enum Windows {
+pub(in crate::family) enum WindowSizes {
     /// The tables of biases.
     Tables,
     /// The tables of distances, by this name in each stage.
@@ -26,7 +26,7 @@ pub(in crate::family) fn by_tensors(
     checkpoint: &Checkpoint,
     key_map: &KeyMap,
     (version, padding): (SwinVersion, WindowPadding),
-    windows: &Windows,
+    windows: &WindowSizes,
 ) -> Result<PretrainedConfig, &'static str> {
     const UNUSUAL: &str = "a Swin transformer of this build is not supported (other shapes)";
     let source = WeightSource::new(checkpoint, *key_map).map_err(|_| UNUSUAL)?;
@@ -46,12 +46,12 @@ pub(in crate::family) fn by_tensors(
             SwinVersion::V2 => *block(0, "attn.logit_scale")?.first()?,
         };
         let (window, pretrained_window) = match windows {
-            Windows::Tables => (side_of(*block(0, "attn.position.table")?.first()?)?, 0),
-            Windows::Distances(name) => {
+            WindowSizes::Tables => (side_of(*block(0, "attn.position.table")?.first()?)?, 0),
+            WindowSizes::Distances(name) => {
                 let window = (*shape(checkpoint, key_map, &name(i))?.get(1)?).checked_add(1)? / 2;
                 (window, earlier(checkpoint, key_map, &name(i), window)?)
             }
-            Windows::Most { window, side, pretrained } => {
+            WindowSizes::Most { window, side, pretrained } => {
                 // Of an odd side, half is rounded up.
                 let half = |n: i64, _| (n + 1) / 2;
                 let map = (0..i).fold((side / rows).max(1), half);

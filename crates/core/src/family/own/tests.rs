@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 use crate::family::pretrained::Pretrained;
-use crate::nn::BlockKind;
+use crate::nn::{BlockKind, SwinVersion};
 use crate::weights::{Lora, WeightSource, write_tensors};
 
 /// Opens a file of this name and contents.
@@ -37,6 +37,14 @@ fn a_design_says_what_differs_from_the_usual() {
         unreachable!("a ResNet was asked for");
     };
     assert_eq!((trunk.in_channels, trunk.block), (8, BlockKind::Basic));
+
+    let text = r#"{"trunk": {"swin": {"width": 8,
+        "stages": [{"blocks": 2, "heads": 2, "window": 4}]}}}"#;
+    let source = opened("s.json", text).unwrap();
+    let TrunkConfig::Swin(trunk) = &source.config().trunk else {
+        unreachable!("a Swin was asked for");
+    };
+    assert_eq!((trunk.version, trunk.mlp(0)), (SwinVersion::V1, 32));
 }
 
 #[test]
