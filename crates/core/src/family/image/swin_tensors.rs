@@ -1,6 +1,6 @@
 //! A Swin transformer told from its tensors, by our names for them.
 
-use super::swin::family;
+use super::swin::{LARGEST, family};
 use crate::family::defaults;
 use crate::family::family::{PretrainedConfig, shape};
 use crate::nn::{
@@ -66,6 +66,9 @@ pub(in crate::family) fn by_tensors(
         return Err(UNUSUAL);
     };
     let side = (last.window.saturating_mul(rows)).saturating_mul(1 << (stages.len() - 1).min(32));
+    if side > LARGEST {
+        return Err(UNUSUAL);
+    }
     let patches = PatchMapConfig {
         channels,
         size: [side; 2],

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::swin::{SWIN_HUGGING_FACE, SWINV2_HUGGING_FACE};
+use super::swin::{LARGEST, SWIN_HUGGING_FACE, SWINV2_HUGGING_FACE};
 use super::swin_tensors::{WindowSizes, by_tensors};
 use crate::error::Result;
 use crate::family::config::Config;
@@ -199,6 +199,9 @@ impl Timm {
 
 fn square(config: &Config, field: &str, sides: Sides) -> Result<i64> {
     match sides {
+        Sides::Both(n) | Sides::Each([n, _]) if !(1..=LARGEST).contains(&n) => {
+            Err(config.refuse(format!("{field} is {n}, expected 1 to {LARGEST}")))
+        }
         Sides::Both(side) => Ok(side),
         Sides::Each([a, b]) if a == b => Ok(a),
         Sides::Each([a, b]) => {
