@@ -86,6 +86,12 @@ fn a_trunk_of_planes_reads_bytes() {
 }
 
 #[test]
+fn a_trunk_of_windows_reads_bytes() {
+    let accuracy = learnt("image/tests/fixtures/tiny-swin", Units::Bytes, 16);
+    assert!(accuracy > 0.95, "{accuracy}");
+}
+
+#[test]
 fn units_are_refused_where_there_is_a_tokenizer() {
     let source = Pretrained::open(fixture("text/tests/fixtures/tiny-bert")).unwrap();
     let mut settings = TextSettings::default().with_units(Some(Units::Characters));

@@ -145,6 +145,9 @@ impl From<Sides> for [i64; 2] {
     }
 }
 
+/// The largest side of a spectrogram: no tensor bounds it.
+const LARGEST: i64 = 4096;
+
 fn read(config: &Config) -> Result<PretrainedConfig> {
     let c: ClapAudioConfig = match config.field("audio_config") {
         Value::Null => config.parse()?,
@@ -166,6 +169,8 @@ fn read(config: &Config) -> Result<PretrainedConfig> {
         "hidden_act is not gelu, which is not supported"
     } else if c.depths.len() != c.num_attention_heads.len() {
         "depths and num_attention_heads differ in length"
+    } else if c.spec_size > LARGEST {
+        "spec_size is more than 4096"
     } else if folds < 1 || folds.checked_mul(c.num_mel_bins) != Some(c.spec_size) {
         "num_mel_bins does not divide spec_size"
     } else {

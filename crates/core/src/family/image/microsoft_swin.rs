@@ -2,7 +2,7 @@
 //! the names that timm took over, but for the place of the merging and the head.
 
 use super::swin::SWIN_HUGGING_FACE;
-use super::swin_tensors::{Windows, by_tensors};
+use super::swin_tensors::{WindowSizes, by_tensors};
 use super::timm_swin::{BODY, COSINES, TABLE};
 use crate::family::family::{Family, PretrainedConfig, shape};
 use crate::nn::{SwinVersion, WindowPadding};
@@ -35,10 +35,10 @@ const MERGES: [KeyRule; 2] = [
 fn told(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     let cosines = shape(checkpoint, &KEY_MAP, "layers.0.blocks.0.attn.logit_scale").is_some();
     let (version, windows) = match cosines {
-        false => (SwinVersion::V1, Windows::Tables),
+        false => (SwinVersion::V1, WindowSizes::Tables),
         true => {
             let name = |stage| format!("layers.{stage}.blocks.0.attn.relative_coords_table");
-            (SwinVersion::V2, Windows::Distances(name))
+            (SwinVersion::V2, WindowSizes::Distances(name))
         }
     };
     let build = (version, WindowPadding::BeforeShift);

@@ -154,6 +154,9 @@ impl Default for SwinHfConfig {
     }
 }
 
+/// The largest side of a picture, in pixels: no tensor bounds it.
+pub(super) const LARGEST: i64 = 4096;
+
 fn read(config: &Config, name: &str, version: SwinVersion) -> Result<PretrainedConfig> {
     let c: SwinHfConfig = config.parse()?;
     let layers = c.depths.len();
@@ -164,6 +167,8 @@ fn read(config: &Config, name: &str, version: SwinVersion) -> Result<PretrainedC
         "depths, num_heads and pretrained_window_sizes differ in length"
     } else if c.patch_size < 1 || c.image_size < c.patch_size {
         "its patches do not fit its pictures"
+    } else if c.image_size > LARGEST {
+        "image_size is more than 4096 pixels"
     } else {
         ""
     };

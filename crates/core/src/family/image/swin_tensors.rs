@@ -1,6 +1,6 @@
 //! A Swin transformer told from its tensors, by our names for them.
 
-use super::swin::family;
+use super::swin::{LARGEST, family};
 use crate::family::defaults;
 use crate::family::family::{PretrainedConfig, shape};
 use crate::nn::{
@@ -9,7 +9,7 @@ use crate::nn::{
 use crate::weights::{Checkpoint, KeyMap, WeightSource};
 
 /// What tells the sizes of windows.
-pub(in crate::family) enum Windows {
+pub(in crate::family) enum WindowSizes {
     /// The tables of biases.
     Tables,
     /// The tables of distances, by this name in each stage.
@@ -26,7 +26,7 @@ pub(in crate::family) fn by_tensors(
     checkpoint: &Checkpoint,
     key_map: &KeyMap,
     (version, padding): (SwinVersion, WindowPadding),
-    windows: &Windows,
+    windows: &WindowSizes,
 ) -> Result<PretrainedConfig, &'static str> {
     const UNUSUAL: &str = "a Swin transformer of this build is not supported (other shapes)";
     let source = WeightSource::new(checkpoint, *key_map).map_err(|_| UNUSUAL)?;
@@ -46,12 +46,12 @@ pub(in crate::family) fn by_tensors(
             SwinVersion::V2 => *block(0, "attn.logit_scale")?.first()?,
         };
         let (window, pretrained_window) = match windows {
-            Windows::Tables => (side_of(*block(0, "attn.position.table")?.first()?)?, 0),
-            Windows::Distances(name) => {
+            WindowSizes::Tables => (side_of(*block(0, "attn.position.table")?.first()?)?, 0),
+            WindowSizes::Distances(name) => {
                 let window = (*shape(checkpoint, key_map, &name(i))?.get(1)?).checked_add(1)? / 2;
                 (window, earlier(checkpoint, key_map, &name(i), window)?)
             }
-            Windows::Most { window, side, pretrained } => {
+            WindowSizes::Most { window, side, pretrained } => {
                 // Of an odd side, half is rounded up.
                 let half = |n: i64, _| (n + 1) / 2;
                 let map = (0..i).fold((side / rows).max(1), half);
@@ -66,6 +66,9 @@ pub(in crate::family) fn by_tensors(
         return Err(UNUSUAL);
     };
     let side = (last.window.saturating_mul(rows)).saturating_mul(1 << (stages.len() - 1).min(32));
+    if side > LARGEST {
+        return Err(UNUSUAL);
+    }
     let patches = PatchMapConfig {
         channels,
         size: [side; 2],

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::swin::{SWIN_HUGGING_FACE, SWINV2_HUGGING_FACE};
-use super::swin_tensors::{Windows, by_tensors};
+use super::swin::{LARGEST, SWIN_HUGGING_FACE, SWINV2_HUGGING_FACE};
+use super::swin_tensors::{WindowSizes, by_tensors};
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::family::family::{Family, PretrainedConfig};
@@ -17,11 +17,11 @@ pub(in crate::family) const TIMM_SWIN: Family = Family {
     matches_config: |config| named(config, "swin_"),
     from_config: |config, checkpoint| {
         let timm = Timm::read(config)?;
-        let told = by_tensors("timm-swin", checkpoint, &SWIN_NAMES, BUILD, &Windows::Tables);
+        let told = by_tensors("timm-swin", checkpoint, &SWIN_NAMES, BUILD, &WindowSizes::Tables);
         timm.complete(config, told)
     },
     from_tensors: |checkpoint| {
-        by_tensors("timm-swin", checkpoint, &SWIN_NAMES, BUILD, &Windows::Tables)
+        by_tensors("timm-swin", checkpoint, &SWIN_NAMES, BUILD, &WindowSizes::Tables)
     },
     hugging_face: Some(&SWIN_HUGGING_FACE),
 };
@@ -161,7 +161,7 @@ impl Timm {
 
     /// The windows of version 2, which no tensor tells: the name does, `window12to16`, unless the
     /// model was made with others.
-    fn windows(&self, config: &Config) -> Result<Windows> {
+    fn windows(&self, config: &Config) -> Result<WindowSizes> {
         let name = config.architecture().unwrap_or_default();
         let (before, now) = name_windows(name);
         let asked = self.model_args.window_size;
@@ -176,7 +176,7 @@ impl Timm {
             (None, Some(n)) => vec![n, n, n, n / 2],
             (None, None) => vec![],
         };
-        Ok(Windows::Most { window, side, pretrained })
+        Ok(WindowSizes::Most { window, side, pretrained })
     }
 
     /// What the tensors tell, with what stands here.
@@ -201,6 +201,9 @@ impl Timm {
 
 fn square(config: &Config, field: &str, sides: Sides) -> Result<i64> {
     match sides {
+        Sides::Both(n) | Sides::Each([n, _]) if !(1..=LARGEST).contains(&n) => {
+            Err(config.refuse(format!("{field} is {n}, expected 1 to {LARGEST}")))
+        }
         Sides::Both(side) => Ok(side),
         Sides::Each([a, b]) if a == b => Ok(a),
         Sides::Each([a, b]) => {

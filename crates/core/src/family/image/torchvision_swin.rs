@@ -1,7 +1,7 @@
 //! Swin transformers (Liu et al. 2021 and 2022) as torchvision saves them: state dicts alone.
 
 use super::swin::{SWIN_HUGGING_FACE, SWINV2_HUGGING_FACE};
-use super::swin_tensors::{Windows, by_tensors};
+use super::swin_tensors::{WindowSizes, by_tensors};
 use crate::family::family::{Family, PretrainedConfig};
 use crate::nn::{SwinVersion, WindowPadding};
 use crate::weights::{Checkpoint, KeyMap, KeyRule, TensorTransform, joined, same, transformed};
@@ -21,7 +21,7 @@ const SWIN_NAMES: KeyMap =
 
 fn v1(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     let build = (SwinVersion::V1, WindowPadding::BeforeShift);
-    by_tensors("torchvision-swin", checkpoint, &SWIN_NAMES, build, &Windows::Tables)
+    by_tensors("torchvision-swin", checkpoint, &SWIN_NAMES, build, &WindowSizes::Tables)
 }
 
 pub(in crate::family) const TORCHVISION_SWINV2: Family = Family {
@@ -43,7 +43,7 @@ const SWINV2_NAMES: KeyMap = KeyMap {
 
 fn v2(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     let build = (SwinVersion::V2, WindowPadding::BeforeShift);
-    let windows = Windows::Distances(|stage| {
+    let windows = WindowSizes::Distances(|stage| {
         format!("features.{}.0.attn.relative_coords_table", 2 * stage + 1)
     });
     by_tensors("torchvision-swinv2", checkpoint, &SWINV2_NAMES, build, &windows)

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 use crate::family::pretrained::Pretrained;
-use crate::nn::{BlockKind, MapNormKind, NormConfig};
+use crate::nn::{BlockKind, MapNormKind, NormConfig, SwinVersion};
 use crate::weights::{Lora, WeightSource, write_tensors};
 
 /// Opens a file of this name and contents.
@@ -44,6 +44,14 @@ fn a_design_says_what_differs_from_the_usual() {
         unreachable!("a ResNet was asked for");
     };
     assert_eq!((trunk.norm, trunk.stages[0].groups), (NormConfig::of(MapNormKind::Group(4)), 2));
+
+    let text = r#"{"trunk": {"swin": {"width": 8,
+        "stages": [{"blocks": 2, "heads": 2, "window": 4}]}}}"#;
+    let source = opened("s.json", text).unwrap();
+    let TrunkConfig::Swin(trunk) = &source.config().trunk else {
+        unreachable!("a Swin was asked for");
+    };
+    assert_eq!((trunk.version, trunk.mlp(0)), (SwinVersion::V1, 32));
 }
 
 #[test]
