@@ -7,6 +7,7 @@ mod company;
 mod compare;
 mod configs;
 mod errors;
+mod every_fixture;
 mod export;
 mod feature_maps;
 mod fitting;
@@ -17,6 +18,7 @@ mod hub;
 mod inputs;
 #[cfg(unix)]
 mod kept;
+mod naming;
 mod numbers;
 mod outside;
 mod pipeline;

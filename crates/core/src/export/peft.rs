@@ -114,6 +114,9 @@ fn check_base(ours: &BTreeMap<String, Tensor>, family: &str, base: &Pretrained) 
             base.config().name
         )));
     }
+    if base.adapter().is_some() {
+        return Err(refused("it was tuned from an adapter, on which PEFT puts no other"));
+    }
     let source = base.source()?;
     for (name, value) in ours {
         if is_adapter(name) || name.starts_with("head.") {

@@ -112,9 +112,7 @@ impl PretrainedConfig {
         name: Option<&str>,
     ) -> Result<Self> {
         let unknown = |path: &Path, problem| Err(Error::Family { path: path.into(), problem });
-        let config = config.map(|config| config.with_model_type(|config| of(config).is_some()));
-        let says =
-            config.as_ref().and_then(|config| of(config).or_else(|| Family::by_class(config)));
+        let says = config.as_ref().and_then(of);
         if let Some(name) = name {
             let problem = || unknown::name(name);
             let found = Family::named(name).ok_or_else(|| Error::setting("--family", problem()))?;
@@ -131,7 +129,9 @@ impl PretrainedConfig {
                 (config, _) => found.infer(checkpoint, config.as_ref()),
             };
         }
-        match (&config, says) {
+        let config = config.map(|config| config.with_model_type(|config| of(config).is_some()));
+        let says = |config| of(config).or_else(|| Family::by_class(config));
+        match (&config, config.as_ref().and_then(says)) {
             (Some(config), Some(family)) => return (family.from_config)(config, checkpoint),
             (Some(config), None)
                 if config.names_a_kind() || checkpoint.entries().next().is_none() =>

@@ -58,7 +58,7 @@ impl fmt::Display for Naming {
         if let Some(key) = &self.key {
             parts.push(format!("what is below `{key}` is read"));
         }
-        if !self.before.is_empty() {
+        if !self.before.is_empty() && self.taken.as_ref() != Some(&self.before) {
             parts.push(format!("the names begin with `{}`", self.before));
         }
         if !self.between.is_empty() {

@@ -13,11 +13,12 @@ pub(super) const DEQUANTISE: &str = "name the weights that it was made from, or 
                                      (`model.dequantize()` in transformers) and save that";
 
 /// What is beside a quantised weight, in its module or below its own name, and what wrote it.
-const BESIDE: [(&str, &str); 12] = [
+const BESIDE: [(&str, &str); 13] = [
     (".weight.quant_map", "4-bit numbers of bitsandbytes"),
     (".weight.absmax", "4-bit numbers of bitsandbytes"),
     (".SCB", "8-bit integers of bitsandbytes"),
     (".weight.SCB", "8-bit integers of bitsandbytes"),
+    ("._packed_params._packed_params", "integers of PyTorch's own quantisation"),
     (".qweight", "packed integers of GPTQ or AWQ"),
     (".W_q", "packed integers of HQQ"),
     (".weight_packed", "packed integers of compressed-tensors"),

@@ -67,18 +67,28 @@ impl Checkpoint {
     /// # Errors
     /// As [`open`](Self::open), and if nothing is below the key.
     pub fn open_below(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self> {
-        let keys = if key.is_some() { Keys::Kept } else { Keys::Unwrapped };
-        let mut checkpoint = Self::read(path.as_ref(), keys)?;
-        if let Some(key) = key {
-            checkpoint.entries = below(checkpoint.entries, key).map_err(|problem| {
-                let problem = format!("{problem}, in {}", checkpoint.path.display());
-                Error::setting("--weights-key", problem)
-            })?;
-            checkpoint.skipped = below(checkpoint.skipped, key).unwrap_or_default();
-            checkpoint.key = Some(key.into());
-        }
+        let path = path.as_ref();
+        let mut checkpoint = match key {
+            None => Self::read(path, Keys::Unwrapped)?,
+            // As names are told where a key was found, or as they are in the file.
+            Some(key) => match Self::read(path, Keys::Unwrapped)?.below(key) {
+                Ok(found) => found,
+                Err(_) => Self::read(path, Keys::Kept)?.below(key)?,
+            },
+        };
         checkpoint.leave_out_wrappers();
         Ok(checkpoint)
+    }
+
+    /// What is below a key.
+    fn below(mut self, key: &str) -> Result<Self> {
+        self.entries = below(self.entries, key).map_err(|problem| {
+            let problem = format!("{problem}, in {}", self.path.display());
+            Error::setting("--weights-key", problem)
+        })?;
+        self.skipped = below(self.skipped, key).unwrap_or_default();
+        (self.key, self.copies) = (Some(key.into()), None);
+        Ok(self)
     }
 
     fn read(path: &Path, keys: Keys) -> Result<Self> {
