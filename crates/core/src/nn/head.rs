@@ -74,7 +74,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Parameters `norm.{weight,bias}`, `dense.{weight,bias}` and `dense_norm.{weight,bias}` where
+    /// Parameters `norm.{weight,bias}`, `dense.{weight,bias}` and `norm_dense.{weight,bias}` where
     /// there are such layers, and `weight [classes, D]` and, unless it does without, `bias [classes]`, below `vb`.
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl Head {
         };
         let dense_norm = match (config.dense, config.dense_norm) {
             (Some(dense), Some(norm)) => {
-                Some(Norm::new(&vb.sub("dense_norm"), norm.kind, dense.width, norm.eps)?)
+                Some(Norm::new(&vb.sub("norm_dense"), norm.kind, dense.width, norm.eps)?)
             }
             _ => None,
         };

@@ -45,7 +45,7 @@ const KEY_MAP: KeyMap = KeyMap {
         same("trunk.blocks.0.conv.norm", "encoder.conv.LayerNorm"),
         same("trunk.blocks.0.conv", "encoder.conv.conv"),
         same("trunk.shared.relative", "encoder.rel_embeddings"),
-        same("trunk.shared.relative_norm", "encoder.LayerNorm"),
+        same("trunk.shared.norm_relative", "encoder.LayerNorm"),
         same("embed.token", "embeddings.word_embeddings"),
         same("embed.position", "embeddings.position_embeddings"),
         same("embed.segment", "embeddings.token_type_embeddings"),
@@ -129,7 +129,7 @@ fn read(config: &Config) -> Result<PretrainedConfig> {
         return Err(config.refuse(problem));
     }
     let terms = terms(config, c.pos_att_type.as_ref())?;
-    // A query or key of positions each adds a third or half to the variance of scores.
+    // Scores are the sum of so many products of the same variance.
     let parts = match terms {
         None => 1,
         Some(DisentangledTerms::Both) => 3,
@@ -137,7 +137,7 @@ fn read(config: &Config) -> Result<PretrainedConfig> {
     };
     let heads = c.num_attention_heads.max(1);
     let head_width = c.attention_head_size.unwrap_or(c.hidden_size / heads);
-    let scale = (parts > 1).then(|| ((head_width * parts) as f64).sqrt().recip());
+    let scale = (parts > 1).then(|| (head_width.saturating_mul(parts) as f64).sqrt().recip());
     let conv = (c.conv_kernel_size > 0).then(|| {
         let activation = match config.field("conv_act") {
             Value::Null => Ok(Activation::Tanh),

@@ -47,7 +47,7 @@ const KEY_MAP: KeyMap = KeyMap {
     ],
     head: &[
         same("head.dense", "head.dense"),
-        same("head.dense_norm", "head.norm"),
+        same("head.norm_dense", "head.norm"),
         same("head", "classifier"),
     ],
 };

@@ -76,7 +76,7 @@ impl DisentangledConfig {
             ));
         }
         match self.max_distance {
-            Some(max) if max - 1 <= self.span / 2 => Some(format!(
+            Some(max) if max <= self.span / 2 + 1 => Some(format!(
                 "{} buckets of distances up to {max}: it must be above half of them",
                 self.span
             )),
@@ -124,10 +124,10 @@ pub(crate) struct DistanceTable {
 }
 
 impl DistanceTable {
-    /// `relative.weight [2 · span, D]` and, with a norm, `relative_norm.{weight,bias}`, below `vb`.
+    /// `relative.weight [2 · span, D]` and, with a norm, `norm_relative.{weight,bias}`, below `vb`.
     pub(crate) fn new(vb: &VarBuilder<'_>, config: DisentangledConfig, width: i64) -> Result<Self> {
         let normal = Init::Randn { mean: 0., stdev: 0.02 };
-        let norm = |eps| LayerNorm::new(&vb.sub("relative_norm"), width, eps);
+        let norm = |eps| LayerNorm::new(&vb.sub("norm_relative"), width, eps);
         Ok(Self {
             config,
             weight: vb.sub("relative").param("weight", &[2 * config.span, width], normal)?,
