@@ -26,7 +26,7 @@ impl<'c> Tensors<'c> {
 
     /// The publisher's name of a parameter of ours, and its shape.
     pub(super) fn entry(&self, ours: &str) -> Option<(String, &'c [i64])> {
-        let Prefix { wrapper, body } = &self.prefix;
+        let Prefix { wrapper, body, .. } = &self.prefix;
         let sources = self.key_map.sources(body, ours);
         let mut names = sources.into_iter().filter_map(|source| source.parts.into_iter().next());
         names.find_map(|name| {
@@ -46,7 +46,7 @@ impl<'c> Tensors<'c> {
 
     /// Whether the checkpoint has a tensor of the publisher's name.
     pub(super) fn has_theirs(&self, name: &str) -> bool {
-        let Prefix { wrapper, body } = &self.prefix;
+        let Prefix { wrapper, body, .. } = &self.prefix;
         self.checkpoint.entry(&format!("{wrapper}{body}{name}")).is_some()
     }
 
