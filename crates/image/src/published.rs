@@ -58,7 +58,7 @@ impl Published {
             _ => (3, 224, 224, None),
         };
         let scale = match family.name.as_str() {
-            "vit" | "timm-vit" => Normalization::halves(3),
+            "vit" | "timm-vit" | "bit" => Normalization::halves(3),
             _ => Normalization::imagenet(),
         };
         let resample = match family.name.as_str() {
