@@ -82,7 +82,8 @@ impl EmbeddingStats {
             EmbedderConfig::Tokens(c) => of_tokens(source, c, width),
             EmbedderConfig::Patches(c) => of_patches(source, c, width),
             EmbedderConfig::Stem(c)
-                if (c.norm.kind, c.activation) == (NormKind::Batch, Activation::Relu) =>
+                if (c.norm.kind, c.norm_placement, c.activation)
+                    == (NormKind::Batch, NormPlacement::Post, Activation::Relu) =>
             {
                 of_norm(Output::Relu)
             }

@@ -116,7 +116,7 @@ fn what_is_built_otherwise_is_refused_by_its_field() {
         ("tiny-regnet-y", "hidden_act", json!("silu"), "hidden_act is \"silu\""),
         ("tiny-regnet-y", "groups_width", json!(0), "a groups_width of at least 1"),
         ("tiny-regnet-y", "hidden_sizes", json!([8, i64::MAX]), "must be at least 1"),
-        ("tiny-regnet-y", "depths", json!([1, -1]), "depths"),
+        ("tiny-regnet-y", "depths", json!([1]), "as many depths as hidden_sizes"),
         ("tiny-densenet-timm", "global_pool", json!("catavgmax"), "global_pool is \"catavgmax\""),
         ("tiny-seresnext-timm", "model_args", json!({"act_layer": "silu"}), "act_layer"),
         ("tiny-seresnext-timm", "architecture", json!("resnetblur50"), "resnetblur50"),
