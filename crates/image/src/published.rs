@@ -63,7 +63,9 @@ impl Published {
             _ => (3, 224, 224, None),
         };
         let scale = match family.name.as_str() {
-            "vit" | "timm-vit" | "siglip" | "beit" | "data2vec-vision" => Normalization::halves(3),
+            "vit" | "timm-vit" | "bit" | "siglip" | "beit" | "data2vec-vision" => {
+                Normalization::halves(3)
+            }
             "clip" => Normalization::clip(),
             _ => Normalization::imagenet(),
         };

@@ -83,7 +83,8 @@ impl EmbeddingStats {
             EmbedderConfig::Patches(c) if c.norm.is_some() => of_norm(Output::Linear),
             EmbedderConfig::Patches(c) => of_patches(source, c, width),
             EmbedderConfig::Stem(c)
-                if (c.norm.kind, c.activation) == (MapNormKind::Batch, Activation::Relu) =>
+                if (c.norm.kind, c.norm_placement, c.activation)
+                    == (MapNormKind::Batch, NormPlacement::Post, Activation::Relu) =>
             {
                 of_norm(Output::Relu)
             }
