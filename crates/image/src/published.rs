@@ -57,16 +57,14 @@ impl Published {
             EmbedderConfig::Stem(c) => (c.in_channels, 224, 256, None),
             _ => (3, 224, 224, None),
         };
-        let scale = match family.name.as_str() {
-            "vit" | "timm-vit" | "siglip" | "beit" | "data2vec-vision" => Normalization::halves(3),
-            "clip" => Normalization::clip(),
-            _ => Normalization::imagenet(),
-        };
-        let resample = match family.name.as_str() {
-            "timm-vit" | "clip" | "siglip" | "beit" | "data2vec-vision" | "dinov2" => {
-                Resample::Bicubic
+        let (scale, resample) = match family.name.as_str() {
+            "vit" => (Normalization::halves(3), Resample::Bilinear),
+            "timm-vit" | "siglip" | "beit" | "data2vec-vision" => {
+                (Normalization::halves(3), Resample::Bicubic)
             }
-            _ => Resample::Bilinear,
+            "clip" => (Normalization::clip(), Resample::Bicubic),
+            name if name.starts_with("dinov2") => (Normalization::imagenet(), Resample::Bicubic),
+            _ => (Normalization::imagenet(), Resample::Bilinear),
         };
         let channels = if takes == 1 { Channels::Grey } else { Channels::Rgb };
         let scale = scale.of_channels(usize::try_from(takes).unwrap_or_default());

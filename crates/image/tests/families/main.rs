@@ -1,6 +1,8 @@
 //! Image models as their libraries compute them: embedder, trunk, pool and head of every family.
 //! `xtask/scripts/fixtures/image_models.py` made the files.
 
+mod vision;
+
 use std::{
     fs,
     path::{Path, PathBuf},
