@@ -10,8 +10,13 @@ use crate::{WITHIN, check, fixture, furthest};
 
 /// Checks the body of a model without a head, and its own pool.
 fn check_body(name: &str, untaken: &[&str]) {
+    check_sized(name, None, untaken);
+}
+
+/// The same for pictures of a side.
+fn check_sized(name: &str, size: Option<u32>, untaken: &[&str]) {
     let _grad = tch::no_grad_guard();
-    let (model, expected) = body(name, ImageOptions::default());
+    let (model, expected) = body(name, ImageOptions { size, ..ImageOptions::default() });
     let want = |tensor: &str| expected.tensor(tensor).unwrap();
     let batch = Batch { x: want("pixels"), attention_mask: None };
     let encoder = model.classifier().encoder();
@@ -59,7 +64,7 @@ fn dinov2_with_a_swiglu_and_with_registers() {
 fn dinov3_of_transformers_and_of_its_authors() {
     check_body("tiny-dinov3", &["mask_token"]);
     check_body("tiny-dinov3-gated", &["mask_token"]);
-    check_body("dinov3-facebook", &["mask_token", "periods", "bias_mask"]);
+    check_sized("dinov3-facebook", Some(8), &["mask_token", "periods", "bias_mask"]);
 }
 
 #[test]
