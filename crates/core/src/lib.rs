@@ -53,13 +53,21 @@ pub use loader::{
 pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
-    Activation, AttentionKind, Batch, BatchNormStats, Bias, BlockKind, ClassTokens, Classifier,
-    CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder,
-    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement,
-    PatchEmbedderConfig, Pool, Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage,
-    StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
-    Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
-    dropout,
+    Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
+    BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig,
+    ConvolutionConfig, ConvolutionNorm, ConvolutionReach, CutPoint, Dense, DenseNorm,
+    DisentangledConfig, DisentangledTerms, DistanceConfig, Embedder, EmbedderConfig,
+    EmbeddingProjection, Encoder, End, FeatureShape, Features, FinalNorm, FirstNorm,
+    FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, GridBiasConfig,
+    GridTables, Head, HeadConfig, InputConvolution, InvertedConfig, InvertedForm, LayerScale,
+    LocalAttention, MapNormKind, MlpKind, NormConfig, NormKind, NormPlacement, Padding,
+    PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, PatchPositions, Pool, PositionConfig,
+    PositionProjections, PositionTable, Positions, QkNorm, ResponseNorm, RotaryAxes, RotaryConfig,
+    RotaryPairing, RotaryScaling, Sequence, Shortcut, Skip, Squeeze, SqueezeConfig,
+    StackedFramesConfig, Stage, StemConfig, StemEmbedder, StemPool, SubNorm, Swin, SwinConfig,
+    SwinStage, SwinVersion, TokenEmbedderConfig, TokenLayout, TokenPatchEmbedder, Transformer,
+    TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, WaveformPositions,
+    WindowPadding, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};

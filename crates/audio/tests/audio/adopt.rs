@@ -13,11 +13,11 @@ use tch::{Tensor, nn::VarStore};
 use crate::{fixture, spec, tone, write};
 
 /// A committed recording at 8 kHz.
-fn digit(name: &str) -> Input {
+pub(crate) fn digit(name: &str) -> Input {
     Input::File(Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/digits/train").join(name))
 }
 
-fn adopt(file: &str, options: AudioOptions) -> (AudioSettings, Pretrained) {
+pub(crate) fn adopt(file: &str, options: AudioOptions) -> (AudioSettings, Pretrained) {
     let mut audio = AudioSettings::new(options).unwrap();
     let source = Pretrained::open(fixture(file)).unwrap();
     assert_eq!(audio.adopt(&source).unwrap(), Origin::Pretrained);
@@ -35,7 +35,7 @@ fn reopened(audio: &AudioSettings) -> AudioSettings {
 
 /// Adopts the model of a fixture, reads two recordings, takes a step of training with a fresh head,
 /// and opens what was saved. Returns the shape of the batch.
-fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
+pub(crate) fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     seed(1);
     // Both recordings are longer than what the smallest of models take.
     let (mut audio, source) = adopt(file, AudioOptions { long: Some(Long::Cut), ..options });

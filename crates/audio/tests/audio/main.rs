@@ -3,6 +3,7 @@
 mod adopt;
 mod augment;
 mod bad;
+mod clap;
 mod containers;
 mod families;
 mod features;
@@ -11,8 +12,11 @@ mod long;
 mod mel;
 mod mfcc;
 mod resample;
+mod seen;
 mod settings;
 mod show;
+mod speech;
+mod trunks;
 mod wav;
 
 use std::path::{Path, PathBuf};

@@ -64,7 +64,7 @@ pub fn peft<M: Modality>(
         .map(|(name, value)| (name.clone(), value.shallow_clone()))
         .collect();
     let head = key_map.publish(&head)?;
-    let modules: BTreeSet<&str> = head.keys().map(|name| module(name)).collect();
+    let modules: BTreeSet<&str> = head.keys().filter_map(|name| module(name)).collect();
     layers.tensors.extend(head.iter().map(|(name, value)| (name.clone(), value.shallow_clone())));
 
     let prefixed = |(name, value)| (format!("base_model.model.{name}"), value);
@@ -142,12 +142,12 @@ fn check_base(ours: &BTreeMap<String, Tensor>, family: &str, base: &Pretrained) 
     Ok(())
 }
 
-/// The module that a tensor of a head belongs to, as PEFT saves it.
-fn module(name: &str) -> &str {
+/// The module that a tensor of a head belongs to, as PEFT saves it; `None`: it stands by itself.
+fn module(name: &str) -> Option<&str> {
     let first = name.split('.').next().unwrap_or(name);
     match HEADS.contains(&first) {
-        true => first,
-        false => name.rsplit_once('.').map_or(name, |(module, _)| module),
+        true => Some(first),
+        false => name.rsplit_once('.').map(|(module, _)| module),
     }
 }
 

@@ -75,6 +75,12 @@ impl Config {
         &self.json[name]
     }
 
+    /// The configuration of a part of the model below a field; where there is none, the whole.
+    pub(super) fn part(&self, field: &str) -> Self {
+        let json = if self.json[field].is_object() { &self.json[field] } else { &self.json };
+        Self { path: self.path.clone(), json: json.clone() }
+    }
+
     /// transformers' name of the family.
     pub(super) fn model_type(&self) -> Option<&str> {
         self.json["model_type"].as_str()
@@ -163,14 +169,56 @@ impl Config {
         }
     }
 
-    /// The GELU that `field` names.
-    pub(super) fn gelu(&self, field: &str) -> Result<Activation> {
-        match self.json[field].as_str() {
-            None | Some("gelu") => Ok(Activation::Gelu),
-            Some("gelu_new" | "gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
-            Some(other) => {
-                Err(self.refuse(format!("{field} is {other:?}, expected gelu or gelu_new")))
+    /// The activation that `field` names; GELU where it names none.
+    pub(super) fn activation(&self, field: &str) -> Result<Activation> {
+        self.named_activation(field, self.json[field].as_str().unwrap_or("gelu"))
+    }
+
+    /// The activation of this name, which `field` gave.
+    pub(super) fn named_activation(&self, field: &str, name: &str) -> Result<Activation> {
+        match name {
+            "gelu" => Ok(Activation::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
+            "quick_gelu" => Ok(Activation::QuickGelu),
+            "relu" => Ok(Activation::Relu),
+            "silu" | "swish" => Ok(Activation::Silu),
+            other => Err(self.refuse(format!(
+                "{field} is {other:?}, expected gelu, gelu_new, quick_gelu, relu or silu"
+            ))),
+        }
+    }
+
+    /// Checks that timm's model averages the feature map and differs from the published one in sizes
+    /// alone, which the tensors tell.
+    ///
+    /// # Errors
+    /// Names the field that says otherwise.
+    pub(super) fn check_timm(&self) -> Result<()> {
+        const BUILD: [&str; 13] = [
+            "act_layer",
+            "aa_layer",
+            "attn_layer",
+            "avg_down",
+            "block",
+            "block_args",
+            "conv_layer",
+            "downsample",
+            "linear_out",
+            "norm_layer",
+            "output_stride",
+            "preact",
+            "stem_type",
+        ];
+        if let Some(pool) = self.json["global_pool"].as_str().filter(|p| !["", "avg"].contains(p)) {
+            return Err(self.refuse(format!("its global_pool is {pool:?}, expected avg")));
+        }
+        let args = &self.json["model_args"];
+        match BUILD.iter().find(|name| !args[**name].is_null()) {
+            Some(name) => {
+                let problem = format!("model_args has {name} {}: not supported", args[*name]);
+                Err(self.refuse(problem))
             }
+            None => Ok(()),
         }
     }
 

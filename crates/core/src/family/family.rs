@@ -88,16 +88,21 @@ pub(super) enum HeadKind {
     Unbiased,
     Normed,
     Dense(Activation),
+    /// With a norm behind the hidden layer.
+    DenseNormed(Activation),
 }
 
 impl HeadKind {
     /// `None`: no class has such a head.
     pub(super) fn of(head: &HeadConfig) -> Option<Self> {
-        match (head.norm, head.dense, head.bias) {
-            (None, None, Bias::With) => Some(Self::Linear),
-            (None, None, Bias::Without) => Some(Self::Unbiased),
-            (Some(_), None, Bias::With) => Some(Self::Normed),
-            (None, Some(dense), Bias::With) => Some(Self::Dense(dense.activation)),
+        match (head.norm, head.dense, head.bias, head.dense_norm) {
+            (None, None, Bias::With, None) => Some(Self::Linear),
+            (None, None, Bias::Without, None) => Some(Self::Unbiased),
+            (Some(_), None, Bias::With, None) => Some(Self::Normed),
+            (None, Some(dense), Bias::With, None) if head.dense_bias == Bias::With => {
+                Some(Self::Dense(dense.activation))
+            }
+            (None, Some(dense), Bias::With, Some(_)) => Some(Self::DenseNormed(dense.activation)),
             _ => None,
         }
     }
@@ -108,6 +113,7 @@ impl HeadKind {
 pub(super) struct Built<'b> {
     pub(super) trunk: &'b TrunkConfig,
     pub(super) embedder: &'b EmbedderConfig,
+    pub(super) pool: Pool,
     pub(super) head: &'b HeadConfig,
 }
 
@@ -133,6 +139,11 @@ impl<'b> Built<'b> {
         (built == (norm_placement, attention, layer_scale)).then_some(t)
     }
 
+    /// Whether the head sums all hidden states by weights.
+    pub(super) fn sums_layers(self) -> bool {
+        matches!(self.pool, Pool::WeightedLayers | Pool::WeightedBlocks)
+    }
+
     /// The width of the head's hidden layer.
     pub(super) fn projected(self) -> Option<i64> {
         self.head.dense.map(|dense| dense.width)
@@ -147,6 +158,12 @@ pub(super) fn activation(activation: Activation) -> &'static str {
         Activation::Tanh => "tanh",
         Activation::Gelu => "gelu",
         Activation::GeluTanh => "gelu_new",
+        Activation::QuickGelu => "quick_gelu",
+        Activation::Silu => "silu",
+        Activation::Relu6 => "relu6",
+        Activation::HardSwish => "hardswish",
+        Activation::Sigmoid => "sigmoid",
+        Activation::HardSigmoid => "hardsigmoid",
     }
 }
 

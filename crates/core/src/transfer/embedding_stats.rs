@@ -17,8 +17,8 @@ use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::masked_mean;
 use crate::nn::{
-    Batch, EmbedderConfig, Encoder, FeatureShape, Features, NormPlacement, PatchEmbedderConfig,
-    Sequence, StemConfig, StemNorm, TokenEmbedderConfig,
+    Activation, Batch, Bias, EmbedderConfig, Encoder, FeatureShape, Features, MapNormKind,
+    NormKind, NormPlacement, PatchEmbedderConfig, PositionTable, Sequence, TokenEmbedderConfig,
 };
 use crate::random::Rng;
 use crate::weights::{LoadReport, WeightSource, lora};
@@ -80,8 +80,13 @@ impl EmbeddingStats {
         };
         match &family.embedder {
             EmbedderConfig::Tokens(c) => of_tokens(source, c, width),
+            EmbedderConfig::Patches(c) if c.norm.is_some() => of_norm(Output::Linear),
             EmbedderConfig::Patches(c) => of_patches(source, c, width),
-            EmbedderConfig::Stem(StemConfig { norm: StemNorm::Batch, .. }) => of_norm(Output::Relu),
+            EmbedderConfig::Stem(c)
+                if (c.norm.kind, c.activation) == (MapNormKind::Batch, Activation::Relu) =>
+            {
+                of_norm(Output::Relu)
+            }
             // Ours end in a norm, too, as far as they make sequences.
             EmbedderConfig::FromModality
                 if matches!(family.trunk.accepts(), FeatureShape::Sequence { .. }) =>
@@ -92,8 +97,11 @@ impl EmbeddingStats {
                 of_norm(Output::Linear)
             }
             EmbedderConfig::Stem(_)
+            | EmbedderConfig::PatchMap(_)
+            | EmbedderConfig::Folded(_)
             | EmbedderConfig::Waveform(_)
             | EmbedderConfig::Frames(_)
+            | EmbedderConfig::StackedFrames(_)
             | EmbedderConfig::FromModality => Ok(None),
         }
     }
@@ -239,34 +247,56 @@ fn of_tokens(
     c: &TokenEmbedderConfig,
     width: i64,
 ) -> Result<Option<EmbeddingStats>> {
-    let get = |name: &str, rows| tensor(source, name, &[rows, width]);
-    let Some((tokens, positions)) =
-        get("embed.token.weight", c.vocabulary)?.zip(get("embed.position.weight", c.positions)?)
-    else {
-        return Ok(None);
+    let narrow = c.embedding_width.unwrap_or(width);
+    let get = |name: &str, rows| tensor(source, name, &[rows, narrow]);
+    let Some(tokens) = get("embed.token.weight", c.vocabulary)? else { return Ok(None) };
+    let places = match c.position_table {
+        PositionTable::Learned => get("embed.position.weight", c.positions)?
+            .map(|table| table.slice(0, c.first_position, c.positions, 1)),
+        PositionTable::Without => Some(Tensor::zeros([1, narrow], (Kind::Float, Device::Cpu))),
     };
+    let Some(places) = places else { return Ok(None) };
     let step = (c.vocabulary / TOKENS).max(1);
-    let mut tokens = tokens.slice(0, 0, None, step);
+    let mut tokens = tokens.slice(0, 0, None, step) * c.scale.unwrap_or(1.);
     if let Some(segments) = get("embed.segment.weight", c.segments)? {
         tokens += segments.select(0, 0);
     }
     let norm = match c.eps {
         Some(eps) => {
-            let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[width]);
-            let Some((weight, bias)) = get("weight")?.zip(get("bias")?) else { return Ok(None) };
+            let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[narrow]);
+            let Some(weight) = get("weight")? else { return Ok(None) };
+            let bias = get("bias")?.unwrap_or_else(|| weight.zeros_like());
             Some((weight, bias, eps))
         }
         None => None,
     };
-    let places = positions.slice(0, c.first_position, c.positions, 1);
-    let Some((weight, bias, eps)) = norm else {
-        let over = [0i64].as_slice();
-        let mean = places + tokens.mean_dim(over, true, None);
-        let std = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
-        return Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }));
+    let over = [0i64].as_slice();
+    let (mean, std) = match (norm, c.norm_kind) {
+        (None, _) => {
+            let mean = places + tokens.mean_dim(over, true, None);
+            let std = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
+            (mean, std)
+        }
+        (Some((weight, bias, eps)), NormKind::LayerNorm | NormKind::LayerNormUnbiased) => {
+            let (mean, std) = normed_sums(&tokens, &places, eps);
+            (mean * &weight + bias, std * weight.abs())
+        }
+        // No published model has such a norm there.
+        (Some(_), NormKind::RmsNorm | NormKind::RmsNormPlusOne) => return Ok(None),
     };
-    let (mean, std) = normed_sums(&tokens, &places, eps);
-    let (mean, std) = (mean * &weight + bias, std * weight.abs());
+    let (mean, std) = match c.embedding_width {
+        None => (mean, std),
+        Some(_) => {
+            let Some((weight, bias)) = tensor(source, "embed.project.weight", &[width, narrow])?
+                .zip(tensor(source, "embed.project.bias", &[width])?)
+            else {
+                return Ok(None);
+            };
+            // As if the channels ahead of the projection were independent.
+            let variance = std.square().matmul(&weight.square().tr());
+            (mean.matmul(&weight.tr()) + bias, variance.sqrt())
+        }
+    };
     Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }))
 }
 
@@ -302,15 +332,21 @@ fn of_patches(
 ) -> Result<Option<EmbeddingStats>> {
     let [rows, columns] = c.grid();
     let places = rows * columns;
-    let before = c.tokens.count();
     let [high, wide] = c.patch;
     let kernel = tensor(source, "embed.project.weight", &[width, c.channels, high, wide])?;
-    let bias = tensor(source, "embed.project.bias", &[width])?;
-    let positions = tensor(source, "embed.position", &[1, before + places, width])?;
-    let (Some(kernel), Some(bias), Some(positions)) = (kernel, bias, positions) else {
-        return Ok(None);
+    let Some(kernel) = kernel else { return Ok(None) };
+    let float = (Kind::Float, Device::Cpu);
+    let bias = match c.bias {
+        Bias::With => tensor(source, "embed.project.bias", &[width])?,
+        Bias::Without => Some(Tensor::zeros([width], float)),
     };
-    let mean = positions.get(0).narrow(0, before, places) + bias;
+    let positions = match c.placed() {
+        Some(placed) => tensor(source, "embed.position", &[1, placed + places, width])?
+            .map(|table| table.get(0).narrow(0, placed, places)),
+        None => Some(Tensor::zeros([places, width], float)),
+    };
+    let (Some(bias), Some(positions)) = (bias, positions) else { return Ok(None) };
+    let mean = positions + bias;
     // The variance of `wᵀx` is `wᵀCw`, with `C` a product over channels, rows and columns.
     let spread = Tensor::einsum(
         "dcpq,ce,pr,qs,ders->d",

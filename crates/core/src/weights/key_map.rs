@@ -25,7 +25,8 @@ pub struct KeyMap {
 
 /// One line of a table: our module or parameter, theirs, and how the tensor is transformed. A line
 /// for a module covers every leaf (`weight`, `bias`) below it. `{}` is an index, the same on both
-/// sides; `{+1}` the index counted from 1.
+/// sides; `{+1}` the index counted from 1, `{+4}` from 4, `{2n+1}` or `{2n+2}` every other number; `{=}` and
+/// `{=+1}` the index before once more.
 ///
 /// Several lines for one of ours are alternatives: the first that the checkpoint has counts.
 #[derive(Debug, Clone, Copy)]
@@ -42,11 +43,18 @@ pub enum TensorTransform {
     Same,
     /// A matrix is transposed, as in GPT-2's `Conv1D`; a vector is the same.
     Transposed,
+    /// A matrix is the kernel of a 1 × 1 convolution; a vector is the same.
+    Pointwise,
     /// Ours is one, counted from 0, of so many equal slices that are concatenated in the first
     /// dimension: of query, key and value; of an MLP's gate and input.
     Slice(u8, u8),
     /// The same of a matrix that is also transposed.
     TransposedSlice(u8, u8),
+    /// Ours are the last rows of theirs, as many as ours has: of an MLP's input, behind its gate where
+    /// it has one.
+    Rest,
+    /// Theirs lacks so many leading dimensions, of size 1.
+    Unsqueezed(u8),
     /// Weight normalisation (Salimans and Kingma 2016): `v · g / ‖v‖` of the two tensors of these
     /// names below theirs.
     WeightNorm {
@@ -61,6 +69,14 @@ pub enum TensorTransform {
     MeanOfHeads {
         /// The other head.
         second: &'static str,
+    },
+    /// Theirs has so many more dimensions of size 1 before and behind ours. Where it is read, any
+    /// such dimensions are dropped.
+    Units {
+        /// How many before ours.
+        before: u8,
+        /// How many behind ours.
+        behind: u8,
     },
     /// The publisher has none, which is equivalent to zeros.
     Zeros,
@@ -87,6 +103,20 @@ pub(crate) const fn absent(ours: &'static str, transform: TensorTransform) -> Ke
     KeyRule { ours, theirs: "", transform }
 }
 
+/// The lines of two tables, one behind the other.
+pub(crate) const fn joined<const A: usize, const B: usize, const N: usize>(
+    first: [KeyRule; A],
+    second: [KeyRule; B],
+) -> [KeyRule; N] {
+    assert!(A + B == N);
+    let (mut all, mut i) = ([absent("", TensorTransform::Zeros); N], 0);
+    while i < N {
+        all[i] = if i < A { first[i] } else { second[i - A] };
+        i += 1;
+    }
+    all
+}
+
 /// What one of our parameters is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorSource {
@@ -103,6 +133,15 @@ impl KeyMap {
     pub fn sources(&self, prefix: &str, ours: &str) -> Vec<TensorSource> {
         let body = self.body.iter().filter_map(|rule| rule.source(prefix, ours));
         body.chain(self.head.iter().filter_map(|rule| rule.source("", ours))).collect()
+    }
+
+    /// Whether the table names a tensor of the publisher's, without a prefix, in a first block.
+    pub(crate) fn has_their(&self, name: &str) -> bool {
+        self.body.iter().chain(self.head).any(|rule| {
+            let rest = name.strip_prefix(&fill(rule.theirs, &[0, 0]));
+            !rule.theirs.is_empty()
+                && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     }
 
     /// Our tensors as the publisher's, by the publisher's names: the table read backwards. Of
@@ -125,8 +164,24 @@ impl KeyMap {
                 (TensorTransform::Transposed, [their]) => {
                     theirs.insert(their.clone(), transposed(&value));
                 }
+                (TensorTransform::Units { before, behind }, [their]) => {
+                    let ones = |count: u8| vec![1i64; count.into()];
+                    let shape = [ones(before), value.size(), ones(behind)].concat();
+                    theirs.insert(their.clone(), value.f_reshape(&shape)?);
+                }
+                (TensorTransform::Pointwise, [their]) => {
+                    theirs.insert(their.clone(), kernel(&value));
+                }
                 (TensorTransform::Slice(i, _), [their]) => {
                     slices.entry((their.clone(), 0)).or_default().insert(i, value);
+                }
+                (TensorTransform::Rest, [their]) => {
+                    slices.entry((their.clone(), 0)).or_default().insert(u8::MAX, value);
+                }
+                (TensorTransform::Unsqueezed(n), [their]) => {
+                    let shape = value.size();
+                    let kept = shape.get(usize::from(n)..).unwrap_or_default();
+                    theirs.insert(their.clone(), value.f_view(kept)?);
                 }
                 (TensorTransform::TransposedSlice(i, _), [their]) => {
                     let across = i64::from(value.dim() == 2);
@@ -193,7 +248,7 @@ impl KeyRule {
 
 impl TensorTransform {
     /// Makes our tensor from the publisher's. `shape` is the wanted one, which matters only for
-    /// those that the publisher does not have.
+    /// those that the publisher does not have, or has with other dimensions of size 1.
     ///
     /// # Errors
     /// If the tensors cannot be combined in this way.
@@ -206,7 +261,20 @@ impl TensorTransform {
         Ok(match (self, parts) {
             (Self::Same, [x]) => x.shallow_clone(),
             (Self::Transposed, [x]) => transposed(x),
+            (Self::Units { .. }, [x]) if sides(&x.size()) == sides(shape) => x.f_reshape(shape)?,
+            (Self::Units { .. }, [x]) => x.shallow_clone(),
+            (Self::Pointwise, [x]) if x.dim() == 4 => x.f_flatten(1, 3)?,
+            (Self::Pointwise, [x]) => x.shallow_clone(),
             (Self::Slice(i, of), [x]) => slice(x, i, of)?,
+            (Self::Rest, [x]) => {
+                let (rows, ours) = (x.size(), shape);
+                let first = |of: &[i64]| of.first().copied().unwrap_or_default();
+                x.f_narrow(0, first(&rows) - first(ours), first(ours))?
+            }
+            (Self::Unsqueezed(n), [x]) => {
+                let shape: Vec<i64> = vec![1; n.into()].into_iter().chain(x.size()).collect();
+                x.f_view(shape.as_slice())?
+            }
             (Self::TransposedSlice(i, of), [x]) => slice(&transposed(x), i, of)?,
             (Self::WeightNorm { dim, .. }, [g, v]) => v.f_mul(&g.f_div(&lengths(v, dim)?)?)?,
             (Self::MeanOfHeads { .. }, [a, b]) if a.dim() == 2 => Tensor::f_cat(&[a, b], 1)? / 2.,
@@ -221,6 +289,19 @@ impl TensorTransform {
 fn transposed(x: &Tensor) -> Tensor {
     match x.dim() {
         2 => x.tr(),
+        _ => x.shallow_clone(),
+    }
+}
+
+/// The dimensions that hold more than one value.
+fn sides(shape: &[i64]) -> Vec<i64> {
+    shape.iter().copied().filter(|&side| side != 1).collect()
+}
+
+/// A matrix as the kernel of a 1 × 1 convolution, a vector as it is.
+fn kernel(x: &Tensor) -> Tensor {
+    match x.dim() {
+        2 => x.unsqueeze(-1).unsqueeze(-1),
         _ => x.shallow_clone(),
     }
 }
@@ -244,17 +325,30 @@ fn indices(pattern: &str, name: &str) -> Option<Vec<usize>> {
     }
 }
 
-/// A pattern with indices in place of `{}` and `{+1}`.
+/// A pattern with indices in place of `{}`, `{+1}`, `{=}` and the like.
 pub(super) fn fill(pattern: &str, at: &[usize]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
-    for index in at {
-        let Some((before, behind)) = rest.split_once('{') else { break };
+    let (mut at, mut last) = (at.iter(), None);
+    while let Some((before, behind)) = rest.split_once('{') {
         let (slot, behind) = behind.split_once('}').unwrap_or(("", behind));
-        let index = if slot == "+1" { index + 1 } else { *index };
-        filled = format!("{filled}{before}{index}");
+        let (again, slot) = match slot.strip_prefix('=') {
+            Some(slot) => (true, slot),
+            None => (false, slot),
+        };
+        let Some(index) = (if again { last } else { at.next() }) else { break };
+        last = Some(index);
+        let number = numbered(slot, *index);
+        filled = format!("{filled}{before}{number}");
         rest = behind;
     }
     filled + rest
+}
+
+/// The number that a slot makes of an index: the index, `+1` to it, or `2n+1` with the index for `n`.
+fn numbered(slot: &str, index: usize) -> i64 {
+    let (times, plus) = slot.split_once('n').unwrap_or(("", slot));
+    let (times, plus) = (times.parse().unwrap_or(1), plus.parse().unwrap_or(0));
+    i64::try_from(index).unwrap_or(i64::MAX).saturating_mul(times).saturating_add(plus)
 }
 
 #[cfg(test)]
@@ -269,6 +363,7 @@ mod tests {
         body: &[
             transformed("trunk.blocks.{}.q", "h.{}.qkv", TensorTransform::Slice(0, 3)),
             same("trunk.stages.{}.{}.conv", "layer{+1}.{}.conv"),
+            same("trunk.stages.{}.{}.norm", "0.{+4}.block{=+1}-{}.norm"),
             transformed(
                 "embed.conv.weight",
                 "conv",
@@ -280,17 +375,24 @@ mod tests {
                 TensorTransform::WeightNorm { g: "new.0", v: "new.1", dim: 1 },
             ),
             same("embed.conv", "conv"),
+            same("trunk.odd.{}", "features.{2n+1}"),
+            same("trunk.before.{}", "layer.{-1}"),
             absent("trunk.blocks.{}.k.bias", TensorTransform::Zeros),
         ],
         head: &[same("head", "fc")],
     };
 
     const BACKWARDS: &[KeyRule] = &[
+        transformed("gate", "both", TensorTransform::Slice(0, 2)),
+        transformed("up", "both", TensorTransform::Rest),
+        transformed("row", "flat", TensorTransform::Unsqueezed(1)),
         transformed("q", "qkv", TensorTransform::TransposedSlice(0, 3)),
         transformed("k", "qkv", TensorTransform::TransposedSlice(1, 3)),
         transformed("v", "qkv", TensorTransform::TransposedSlice(2, 3)),
         transformed("conv.weight", "conv", TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 }),
+        transformed("scale", "gamma", TensorTransform::Units { before: 1, behind: 2 }),
         transformed("two", "first", TensorTransform::MeanOfHeads { second: "second" }),
+        transformed("fc", "fc", TensorTransform::Pointwise),
         absent("zero.bias", TensorTransform::Zeros),
     ];
 
@@ -300,7 +402,10 @@ mod tests {
             ("trunk.blocks.3.q.weight", &["model.h.3.qkv.weight"][..]),
             ("trunk.stages.0.2.conv.bias", &["model.layer1.2.conv.bias"]),
             ("embed.conv.bias", &["model.conv.bias"]),
+            ("trunk.stages.0.2.norm.bias", &["model.0.4.block1-2.norm.bias"]),
             ("head.weight", &["fc.weight"]),
+            ("trunk.odd.3.weight", &["model.features.7.weight"]),
+            ("trunk.before.3.weight", &["model.layer.2.weight"]),
             ("trunk.blocks.0.k.bias", &[]),
         ] {
             let sources = TABLE.sources("model.", ours);
@@ -328,20 +433,37 @@ mod tests {
         );
         assert_eq!(apply(TensorTransform::Transposed, &[&x], &[2, 6]), x.tr());
         assert_eq!(apply(TensorTransform::Transposed, &[&x.select(1, 0)], &[6]), x.select(1, 0));
+        assert_eq!(apply(TensorTransform::Rest, &[&x], &[4, 2]), x.narrow(0, 2, 4));
+        assert_eq!(
+            apply(TensorTransform::Unsqueezed(2), &[&x], &[1, 1, 6, 2]),
+            x.view([1, 1, 6, 2])
+        );
+        let kernel = x.view([6, 2, 1, 1]);
+        assert_eq!(apply(TensorTransform::Pointwise, &[&kernel], &[6, 2]), x);
         assert_eq!(apply(TensorTransform::Ones, &[], &[2]), Tensor::from_slice(&[1f32, 1.]));
         let table = KeyMap { body: BACKWARDS, ..TABLE };
         let ours = [("q.weight", 0), ("k.weight", 2), ("v.weight", 4)];
         let mut ours: BTreeMap<_, _> =
             ours.map(|(name, at)| (name.to_string(), x.narrow(0, at, 2))).into();
+        ours.insert("gate.weight".into(), x.narrow(0, 0, 2));
+        ours.insert("up.weight".into(), x.narrow(0, 2, 2));
+        ours.insert("row".into(), x.view([1, 6, 2]));
         ours.insert("conv.weight".into(), x.shallow_clone());
         ours.insert("two.weight".into(), x.shallow_clone());
+        ours.insert("scale".into(), x.view(-1));
+        ours.insert("fc.weight".into(), x.shallow_clone());
         ours.insert("zero.bias".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)));
         let theirs = table.publish(&ours).unwrap();
         assert_eq!(theirs["qkv.weight"], x.tr());
         let (g, v) = (&theirs["conv.g"], &theirs["conv.v"]);
         let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };
         assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
-        assert_eq!(theirs.len(), 5);
+        assert_eq!((&theirs["both.weight"], &theirs["flat"]), (&x.narrow(0, 0, 4), &x));
+        assert_eq!(theirs.len(), 9);
+        assert_eq!(&theirs["fc.weight"], &kernel);
+        assert_eq!(theirs["gamma"].size(), [1, 12, 1, 1]);
+        let units = TensorTransform::Units { before: 0, behind: 0 };
+        assert_eq!(apply(units, &[&theirs["gamma"]], &[12]), x.view(-1));
         ours.insert("zero.bias".into(), Tensor::ones([2], (Kind::Float, Device::Cpu)));
         assert!(table.publish(&ours).is_err(), "what was trained would be lost");
         assert_eq!(theirs["first.weight"], &x.narrow(1, 0, 1) * 2.);

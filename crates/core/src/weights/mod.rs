@@ -33,6 +33,6 @@ pub use source::{Reshape, Reshaped, WeightSource};
 
 pub(crate) use checkpoint::quote;
 pub(crate) use finite::fault;
-pub(crate) use key_map::{absent, same, transformed};
+pub(crate) use key_map::{absent, joined, same, transformed};
 pub(crate) use names::nearest;
 pub(crate) use write::{write_new_tensors, write_tensors};

@@ -2,13 +2,18 @@
 //! `xtask/scripts/fixtures/image_models.py` made the files.
 
 mod adapters;
+mod swin;
+mod convnets;
+mod mobile;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use crosstune_core::{Batch, Checkpoint, Device, Features, Model, Pretrained, Sequence};
+use crosstune_core::{
+    Batch, Checkpoint, Device, Features, LoadParts, Modality, Model, Pretrained, Sequence,
+};
 use crosstune_image::ImageSettings;
 use tch::Tensor;
 
@@ -62,6 +67,31 @@ pub(crate) fn check(path: &Path, folder: &str, untaken: &[&str]) {
     let expected = |name: &String| untaken.iter().any(|end| name.ends_with(end));
     let unexpected: Vec<_> = report.unused.iter().filter(|name| !expected(name)).collect();
     assert!(unexpected.is_empty(), "{folder}: {unexpected:?}");
+}
+
+/// Checks a model whose head is none of ours: its embedder and its trunk.
+pub(crate) fn check_body(path: &Path, folder: &str) {
+    let _grad = tch::no_grad_guard();
+    let source = Pretrained::open(path).unwrap();
+    let expected = Checkpoint::open(fixture(folder).join("expected.safetensors")).unwrap();
+    let want = |tensor: &str| expected.tensor(tensor).unwrap();
+    let batch = Batch { x: want("pixels"), attention_mask: None };
+    assert_eq!(source.classes().unwrap(), None);
+    let mut settings = ImageSettings::default();
+    let embedder = settings.adopt(&source).unwrap();
+    let spec = ImageSettings::spec(&source, embedder, vec!["heron".into(), "stork".into()]);
+    let tensors = source.source().unwrap();
+    let loaded = Some((&tensors, LoadParts::Body));
+    let model = Model::new(spec, &settings, loaded, Device::Cpu).unwrap();
+    let encoder = model.classifier().encoder();
+    for (features, name) in [
+        (encoder.embed(&batch, false), "embedded"),
+        (encoder.trunk_output(&batch, false), "hidden"),
+    ] {
+        let (Features::Sequence(Sequence { x, .. }) | Features::FeatureMap(x)) = features;
+        let far = furthest(&x, &want(name));
+        assert!(far < WITHIN, "{folder}: {name} differs by {far:e}");
+    }
 }
 
 /// Batch norms count their batches, which nothing depends on.

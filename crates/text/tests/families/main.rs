@@ -1,9 +1,11 @@
 //! Text models as transformers computes them: embedder, trunk, pool and head of every family, with
-//! padding. `xtask/scripts/fixtures/text_models.py` made the files.
+//! padding. `text_models.py` and `text_encoders.py` in `xtask/scripts/fixtures` made the files.
 
 mod adapters;
+mod decoders;
+mod encoders;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crosstune_core::{
     Batch, Checkpoint, EmbedderConfig, Encoder, Features, Fresh, Head, LoadReport, Pretrained,
@@ -28,9 +30,13 @@ pub(crate) fn furthest(got: &Tensor, want: &Tensor, mask: &Tensor) -> f64 {
 }
 
 pub(crate) fn check(name: &str) {
+    check_folder(&fixture(name));
+}
+
+pub(crate) fn check_folder(folder: &Path) {
     let _grad = tch::no_grad_guard();
-    let pretrained = Pretrained::open(fixture(name)).unwrap();
-    let expected = Checkpoint::open(fixture(name).join("expected.safetensors")).unwrap();
+    let pretrained = Pretrained::open(folder).unwrap();
+    let expected = Checkpoint::open(folder.join("expected.safetensors")).unwrap();
     let want = |tensor: &str| expected.tensor(tensor).unwrap();
     let mask = want("mask").to_kind(Kind::Bool);
     let batch = Batch { x: want("ids"), attention_mask: Some(mask.shallow_clone()) };

@@ -79,7 +79,15 @@ fn a_trunk_of_sounds_reads_characters() {
 
 #[test]
 fn a_trunk_of_planes_reads_bytes() {
-    let accuracy = learnt("image/tests/fixtures/tiny-resnet-hf-basic", Units::Bytes, 16);
+    for name in ["tiny-resnet-hf-basic", "tiny-regnet-y", "tiny-densenet-timm"] {
+        let accuracy = learnt(&format!("image/tests/fixtures/{name}"), Units::Bytes, 16);
+        assert!(accuracy > 0.95, "{name}: {accuracy}");
+    }
+}
+
+#[test]
+fn a_trunk_of_windows_reads_bytes() {
+    let accuracy = learnt("image/tests/fixtures/tiny-swin", Units::Bytes, 16);
     assert!(accuracy > 0.95, "{accuracy}");
 }
 

@@ -24,7 +24,7 @@ pub(in crate::family) const AST: Family = Family {
     from_config: |config, _| {
         let c: AstConfig = config.parse()?;
         let steps = [c.frequency_stride, c.time_stride, c.patch_size];
-        let (size, patch) = ([c.num_mel_bins, c.max_length], [c.patch_size; 2]);
+        let size = [c.num_mel_bins, c.max_length];
         if steps.iter().any(|&n| n < 1) || size.iter().any(|&side| side < c.patch_size) {
             return Err(config.refuse("its patches do not fit its spectrograms".into()));
         }
@@ -35,20 +35,19 @@ pub(in crate::family) const AST: Family = Family {
                 heads: c.num_attention_heads,
                 mlp: c.intermediate_size,
                 norm_placement: NormPlacement::Pre,
-                activation: config.gelu("hidden_act")?,
+                activation: config.activation("hidden_act")?,
                 attention: AttentionKind::Bidirectional,
                 eps: c.layer_norm_eps,
                 dropout: c.hidden_dropout_prob,
                 ..TransformerConfig::of(c.hidden_size, c.num_hidden_layers)
             }),
             embedder: EmbedderConfig::Patches(PatchEmbedderConfig {
-                channels: 1,
                 size,
-                patch,
                 stride: [c.frequency_stride, c.time_stride],
                 tokens: ClassTokens::ClassAndDistillation,
                 resampling: Resampling::Cut,
                 dropout: c.hidden_dropout_prob,
+                ..PatchEmbedderConfig::of(1, 0, c.patch_size)
             }),
             head: PretrainedHead {
                 pool: Pool::MeanOfFirstTwo,

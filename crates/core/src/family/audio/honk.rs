@@ -3,8 +3,8 @@
 
 use crate::family::family::{Family, PretrainedConfig, PretrainedHead, count, shape};
 use crate::nn::{
-    BlockKind, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig,
-    StemNorm, StemPool, TrunkConfig,
+    BlockKind, ConvNetConfig, EmbedderConfig, HeadConfig, MapNormKind, NormConfig, Pool, Stage,
+    StemConfig, StemPool, TrunkConfig,
 };
 use crate::weights::{KeyMap, TensorTransform, absent, same};
 
@@ -22,24 +22,18 @@ pub(in crate::family) const HONK: Family = Family {
         if convolutions != 7 {
             return Err("it has other than 7 convolutions, so it is not res8");
         }
-        let stage = Stage { blocks: 3, width: channels, stride: 1 };
         Ok(PretrainedConfig {
             name: "honk".into(),
             modality: "audio".into(),
-            trunk: TrunkConfig::ResNet(ResNetConfig {
-                in_channels: channels,
-                stages: vec![stage],
-                block: BlockKind::Keyword,
-                shortcut: Shortcut::Projected,
-            }),
+            trunk: TrunkConfig::ConvNet(ConvNetConfig::new(
+                channels,
+                vec![Stage::new(3, channels, 1)],
+                BlockKind::Keyword,
+            )),
             embedder: EmbedderConfig::Stem(StemConfig {
-                in_channels: 1,
-                out_channels: channels,
-                kernel: 3,
-                stride: 1,
-                norm: StemNorm::Without,
+                norm: NormConfig::of(MapNormKind::Without),
                 // Its frames are rows.
-                pool: StemPool::Mean([4, 3]),
+                ..StemConfig::new((1, channels), 3, 1, StemPool::Mean([4, 3]))
             }),
             head: PretrainedHead { pool: Pool::Mean, config: HeadConfig::default(), labels: None },
         })

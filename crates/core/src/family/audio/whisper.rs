@@ -21,10 +21,6 @@ pub(in crate::family) const WHISPER: Family = Family {
     matches_config: |config| config.model_type() == Some("whisper"),
     from_config: |config, _| {
         let c: WhisperConfig = config.parse()?;
-        if c.use_weighted_layer_sum {
-            let problem = "its head takes a weighted sum of all layers, which is not supported";
-            return Err(config.refuse(problem.into()));
-        }
         let dense = Some(Dense { width: c.classifier_proj_size, activation: Activation::Identity });
         Ok(PretrainedConfig {
             name: "whisper".into(),
@@ -33,7 +29,7 @@ pub(in crate::family) const WHISPER: Family = Family {
                 heads: c.encoder_attention_heads,
                 mlp: c.encoder_ffn_dim,
                 norm_placement: NormPlacement::Pre,
-                activation: config.gelu("activation_function")?,
+                activation: config.activation("activation_function")?,
                 attention: AttentionKind::Bidirectional,
                 eps: 1e-5,
                 dropout: c.dropout,
@@ -45,7 +41,7 @@ pub(in crate::family) const WHISPER: Family = Family {
                 dropout: c.dropout,
             }),
             head: PretrainedHead {
-                pool: Pool::Mean,
+                pool: if c.use_weighted_layer_sum { Pool::WeightedLayers } else { Pool::Mean },
                 config: HeadConfig { dense, ..HeadConfig::default() },
                 labels: config.labels()?,
             },
@@ -75,15 +71,15 @@ const KEY_MAP: KeyMap = KeyMap {
         same("embed.conv2", "conv2"),
         same("embed.position", "embed_positions.weight"),
     ],
-    head: &[same("head.dense", "projector"), same("head", "classifier")],
+    head: super::wav2vec2::HEAD,
 };
 
+const fn class(pool: Pool) -> Class {
+    Class::new("WhisperForAudioClassification", pool, HeadKind::Dense(Activation::Identity))
+}
+
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "WhisperForAudioClassification",
-        Pool::Mean,
-        HeadKind::Dense(Activation::Identity),
-    )],
+    classes: &[class(Pool::Mean), class(Pool::WeightedLayers)],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: |built| {
@@ -94,7 +90,7 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
             "encoder_attention_heads": t.heads, "encoder_ffn_dim": t.mlp,
             "activation_function": activation(t.activation), "dropout": t.dropout,
             "num_mel_bins": e.bands, "max_source_positions": e.positions,
-            "classifier_proj_size": built.projected()?,
+            "classifier_proj_size": built.projected()?, "use_weighted_layer_sum": built.sums_layers(),
         }))
     },
 };

@@ -1,17 +1,16 @@
-//! Residual networks (He et al. 2016): torchvision's and timm's, which share their names, the small
-//! ones for CIFAR, and transformers'.
+//! Residual networks (He et al. 2016): torchvision's and timm's, which share their names, with
+//! groups, other widths, deep stems and attention to channels; the small ones for CIFAR; fastai's
+//! bodies; and transformers'.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::convnet::{Tensors, UNUSUAL, pretrained};
 use crate::error::Result;
 use crate::family::defaults;
-use crate::family::family::{
-    Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, count, shape,
-};
+use crate::family::family::{Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig};
 use crate::nn::{
-    BlockKind, EmbedderConfig, HeadConfig, Pool, ResNetConfig, Shortcut, Stage, StemConfig,
-    StemNorm, StemPool, TrunkConfig,
+    BlockKind, ConvNetConfig, EmbedderConfig, Pool, Stage, StemConfig, StemPool, TrunkConfig,
 };
 use crate::weights::{Checkpoint, KeyMap, same};
 
@@ -19,12 +18,19 @@ pub(in crate::family) const RESNET: Family = Family {
     name: "resnet",
     reads: "ResNet (torchvision, timm, the small ones for CIFAR)",
     key_map: DIALECT,
-    // `resnet50`; but `resnetv2_50` and the like are other networks.
+    // `resnet50` and `seresnext26d_32x4d`; but `resnetv2_50`, `resnetblur50` and the like are other
+    // networks.
     matches_config: |config| {
-        let depth = config.architecture().and_then(|a| a.strip_prefix("resnet"));
-        depth.is_some_and(|depth| depth.starts_with(|c: char| c.is_ascii_digit()))
+        let Some(name) = config.architecture() else { return false };
+        let sources = ["tv_", "gluon_", "ssl_", "swsl_", "ig_"];
+        let name = sources.iter().find_map(|source| name.strip_prefix(source)).unwrap_or(name);
+        KINDS.iter().any(|kind| {
+            let depth = name.strip_prefix(kind);
+            depth.is_some_and(|depth| depth.starts_with(|c: char| c.is_ascii_digit()))
+        })
     },
     from_config: |config, checkpoint| {
+        config.check_timm()?;
         let mut family = resnet(checkpoint).map_err(|e| config.refuse(e.into()))?;
         family.head.labels = config.labels()?;
         Ok(family)
@@ -32,6 +38,9 @@ pub(in crate::family) const RESNET: Family = Family {
     from_tensors: resnet,
     hugging_face: Some(&HUGGING_FACE),
 };
+
+const KINDS: [&str; 7] =
+    ["resnet", "resnext", "wide_resnet", "seresnet", "seresnext", "ecaresnet", "ecaresnext"];
 
 const DIALECT: KeyMap = KeyMap {
     name: "resnet",
@@ -43,8 +52,19 @@ const DIALECT: KeyMap = KeyMap {
         same("trunk.stages.{}.{}.norm1", "layer{+1}.{}.bn1"),
         same("trunk.stages.{}.{}.norm2", "layer{+1}.{}.bn2"),
         same("trunk.stages.{}.{}.norm3", "layer{+1}.{}.bn3"),
+        same("trunk.stages.{}.{}.gate.down", "layer{+1}.{}.se.fc1"),
+        same("trunk.stages.{}.{}.gate.up", "layer{+1}.{}.se.fc2"),
+        same("trunk.stages.{}.{}.gate.conv", "layer{+1}.{}.se.conv"),
+        // Behind a pooling, they are the second and the third of their sequence.
         same("trunk.stages.{}.{}.shortcut.conv", "layer{+1}.{}.downsample.0"),
+        same("trunk.stages.{}.{}.shortcut.conv", "layer{+1}.{}.downsample.1"),
+        same("trunk.stages.{}.{}.shortcut.norm", "layer{+1}.{}.downsample.2"),
         same("trunk.stages.{}.{}.shortcut.norm", "layer{+1}.{}.downsample.1"),
+        same("embed.before.0.conv", "conv1.0"),
+        same("embed.before.0.norm", "conv1.1"),
+        same("embed.before.1.conv", "conv1.3"),
+        same("embed.before.1.norm", "conv1.4"),
+        same("embed.conv", "conv1.6"),
         same("embed.conv", "conv1"),
         same("embed.norm", "bn1"),
     ],
@@ -53,47 +73,55 @@ const DIALECT: KeyMap = KeyMap {
 
 /// The network as its tensors have it. Stages halve the feature map's sides, but for the first.
 fn resnet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
-    const UNUSUAL: &str =
-        "a ResNet of this build is not supported (another stem, groups or shapes)";
-    let shape = |name: &str| shape(checkpoint, &DIALECT, name);
-    let Some(&[out_channels, in_channels, kernel, _]) = shape("conv1.weight") else {
-        return Err(UNUSUAL);
-    };
-    let stages = count(checkpoint, &DIALECT, "layer{}.0.conv1.weight", 1);
-    let bottleneck = shape("layer1.0.conv3.weight").is_some();
-    let last = if bottleneck { "conv3" } else { "conv2" };
-    let stages = (0..stages)
-        .map(|i| {
-            let width = *shape(&format!("layer{}.0.{last}.weight", i + 1))?.first()?;
-            let blocks =
-                count(checkpoint, &DIALECT, &format!("layer{}.{{}}.conv1.weight", i + 1), 0);
-            Some(Stage { blocks, width, stride: if i == 0 { 1 } else { 2 } })
-        })
-        .collect::<Option<Vec<_>>>()
-        .ok_or(UNUSUAL)?;
-    // Grouped convolutions (ResNeXt) take fewer channels than their bottleneck has.
-    let inner = shape("layer1.0.conv2.weight").ok_or(UNUSUAL)?;
-    if inner.first() != inner.get(1) {
-        return Err(UNUSUAL);
+    let tensors = Tensors::of(checkpoint, DIALECT)?;
+    if tensors.has_theirs("maxpool.0.weight") {
+        return Err("a ResNet with a convolution in place of the stem's pooling is not supported");
     }
+    told("resnet", &tensors)
+}
+
+fn told(name: &str, tensors: &Tensors<'_>) -> Result<PretrainedConfig, &'static str> {
+    let trunk = tensors.residual(&[1, 2]).ok_or(UNUSUAL)?;
+    let stem = tensors.stem(2, StemPool::Max).ok_or(UNUSUAL)?;
     // The small networks have a small kernel, no pooling, and shortcuts without parameters.
-    let (stride, pool) = match kernel {
-        7 => (2, StemPool::Max),
-        3 => (1, StemPool::Without),
+    let stem = match (stem.kernel, stem.before) {
+        (7, None) | (3, Some(_)) => stem,
+        (3, None) => StemConfig { stride: 1, pool: StemPool::Without, ..stem },
         _ => return Err(UNUSUAL),
     };
-    let projected = shape("layer2.0.downsample.0.weight").is_some() || stages.len() < 2;
-    Ok(family(
-        "resnet",
-        ResNetConfig {
-            in_channels: out_channels,
-            stages,
-            block: if bottleneck { BlockKind::Bottleneck } else { BlockKind::Basic },
-            shortcut: if projected { Shortcut::Projected } else { Shortcut::Padded },
-        },
-        StemConfig { in_channels, out_channels, kernel, stride, norm: StemNorm::Batch, pool },
-    ))
+    let norm = tensors.norm("embed.norm");
+    Ok(pretrained(name, ConvNetConfig { norm, ..trunk }, StemConfig { norm, ..stem }))
 }
+
+/// A body that fastai cut from torchvision's: the first of a sequence, whose layers are numbered.
+pub(in crate::family) const RESNET_FASTAI: Family = Family {
+    name: "resnet-fastai",
+    reads: "ResNet (fastai's numbered names)",
+    key_map: FASTAI_NAMES,
+    matches_config: |_| false,
+    from_config: |_, checkpoint| RESNET_FASTAI.infer(checkpoint, None),
+    from_tensors: |checkpoint| told("resnet-fastai", &Tensors::of(checkpoint, FASTAI_NAMES)?),
+    hugging_face: Some(&HUGGING_FACE),
+};
+
+const FASTAI_NAMES: KeyMap = KeyMap {
+    name: "resnet-fastai",
+    prefixes: &["0."],
+    body: &[
+        same("trunk.stages.{}.{}.conv1", "{+4}.{}.conv1"),
+        same("trunk.stages.{}.{}.conv2", "{+4}.{}.conv2"),
+        same("trunk.stages.{}.{}.conv3", "{+4}.{}.conv3"),
+        same("trunk.stages.{}.{}.norm1", "{+4}.{}.bn1"),
+        same("trunk.stages.{}.{}.norm2", "{+4}.{}.bn2"),
+        same("trunk.stages.{}.{}.norm3", "{+4}.{}.bn3"),
+        same("trunk.stages.{}.{}.shortcut.conv", "{+4}.{}.downsample.0"),
+        same("trunk.stages.{}.{}.shortcut.norm", "{+4}.{}.downsample.1"),
+        same("embed.conv", "0"),
+        same("embed.norm", "1"),
+    ],
+    // Its head has norms between its layers, so that it is trained anew.
+    head: &[],
+};
 
 pub(in crate::family) const RESNET_HF: Family = Family {
     name: "resnet-hf",
@@ -116,24 +144,11 @@ pub(in crate::family) const RESNET_HF: Family = Family {
         let stages = c.depths.iter().zip(&c.hidden_sizes).enumerate();
         let stages = stages.map(|(i, (&blocks, &width))| {
             let stride = if i == 0 && !c.downsample_in_first_stage { 1 } else { 2 };
-            Stage { blocks, width, stride }
+            Stage::new(blocks, width, stride)
         });
-        let out_channels = c.embedding_size;
-        let trunk = ResNetConfig {
-            in_channels: out_channels,
-            stages: stages.collect(),
-            block,
-            shortcut: Shortcut::Projected,
-        };
-        let stem = StemConfig {
-            in_channels: c.num_channels,
-            out_channels,
-            kernel: 7,
-            stride: 2,
-            norm: StemNorm::Batch,
-            pool: StemPool::Max,
-        };
-        let mut family = family("resnet-hf", trunk, stem);
+        let trunk = ConvNetConfig::new(c.embedding_size, stages.collect(), block);
+        let stem = StemConfig::new((c.num_channels, c.embedding_size), 7, 2, StemPool::Max);
+        let mut family = pretrained("resnet-hf", trunk, stem);
         family.head.labels = config.labels()?;
         Ok(family)
     },
@@ -174,19 +189,20 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
 
 /// The fields of `ResNetConfig`.
 fn to_config(built: Built<'_>) -> Option<Value> {
-    let (TrunkConfig::ResNet(r), EmbedderConfig::Stem(stem)) = (built.trunk, built.embedder) else {
+    let (TrunkConfig::ConvNet(r), EmbedderConfig::Stem(stem)) = (built.trunk, built.embedder)
+    else {
         return None;
     };
-    let published = stem.kernel == 7
-        && stem.stride == 2
-        && stem.norm == StemNorm::Batch
-        && stem.pool == StemPool::Max
-        && r.shortcut == Shortcut::Projected
+    // What is not named here is as `new` has it.
+    let usual = ConvNetConfig::new(r.in_channels, r.stages.clone(), r.block);
+    let usual_stem = StemConfig::new((stem.in_channels, stem.out_channels), 7, 2, StemPool::Max);
+    let published = *r == usual
+        && *stem == usual_stem
         && r.stages.iter().skip(1).all(|stage| stage.stride == 2);
     let layer = match r.block {
         BlockKind::Basic => "basic",
         BlockKind::Bottleneck => "bottleneck",
-        BlockKind::Keyword => return None,
+        _ => return None,
     };
     if !published {
         return None;
@@ -219,14 +235,4 @@ struct ResNetHfConfig {
 
 fn bottleneck() -> String {
     "bottleneck".into()
-}
-
-fn family(name: &str, trunk: ResNetConfig, stem: StemConfig) -> PretrainedConfig {
-    PretrainedConfig {
-        name: name.into(),
-        modality: "image".into(),
-        trunk: TrunkConfig::ResNet(trunk),
-        embedder: EmbedderConfig::Stem(stem),
-        head: PretrainedHead { pool: Pool::Mean, config: HeadConfig::default(), labels: None },
-    }
 }

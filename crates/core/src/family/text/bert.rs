@@ -52,7 +52,7 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
     to_config: |built| fields("bert", built).filter(|(_, e)| e.first_position == 0).map(|(f, _)| f),
 };
 
-/// The fields of `BertConfig` and `RobertaConfig`, with the embedder that they tell of.
+/// The fields of `BertConfig` and of those that extend it, with the embedder that they tell of.
 pub(in crate::family) fn fields<'b>(
     model_type: &str,
     built: Built<'b>,
@@ -117,13 +117,18 @@ fn absolute() -> String {
 
 impl BertConfig {
     pub(in crate::family) fn read(config: &Config) -> Result<Self> {
-        let read = Self { gelu: config.gelu("hidden_act")?, ..config.parse()? };
+        let read = Self { gelu: config.activation("hidden_act")?, ..config.parse()? };
         if read.position_embedding_type != "absolute" {
             let found = read.position_embedding_type;
             let problem = format!("position_embedding_type is {found:?}, expected absolute");
             return Err(config.refuse(problem));
         }
         Ok(read)
+    }
+
+    /// The length of a hidden state.
+    pub(in crate::family) fn width(&self) -> i64 {
+        self.hidden_size
     }
 
     /// A model of this configuration whose first token has the row `first_position`.
@@ -148,12 +153,11 @@ impl BertConfig {
                 ..TransformerConfig::of(self.hidden_size, self.num_hidden_layers)
             }),
             embedder: EmbedderConfig::Tokens(TokenEmbedderConfig {
-                vocabulary: self.vocab_size,
-                positions: self.max_position_embeddings,
                 first_position,
                 segments: self.type_vocab_size,
                 eps: Some(self.layer_norm_eps),
                 dropout: self.hidden_dropout_prob,
+                ..TokenEmbedderConfig::of(self.vocab_size, self.max_position_embeddings)
             }),
             head: PretrainedHead {
                 pool: Pool::First,

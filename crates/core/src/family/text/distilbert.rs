@@ -30,19 +30,17 @@ pub(in crate::family) const DISTILBERT: Family = Family {
                 heads: c.n_heads,
                 mlp: c.hidden_dim,
                 norm_placement: NormPlacement::Post,
-                activation: config.gelu("activation")?,
+                activation: config.activation("activation")?,
                 attention: AttentionKind::Bidirectional,
                 eps: EPS,
                 dropout: c.dropout,
                 ..TransformerConfig::of(c.dim, c.n_layers)
             }),
             embedder: EmbedderConfig::Tokens(TokenEmbedderConfig {
-                vocabulary: c.vocab_size,
-                positions: c.max_position_embeddings,
-                first_position: 0,
                 segments: 0,
                 eps: Some(EPS),
                 dropout: c.dropout,
+                ..TokenEmbedderConfig::of(c.vocab_size, c.max_position_embeddings)
             }),
             head: PretrainedHead {
                 pool: Pool::First,

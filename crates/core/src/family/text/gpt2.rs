@@ -32,19 +32,17 @@ pub(in crate::family) const GPT2: Family = Family {
                 heads: c.n_head,
                 mlp: c.n_inner.unwrap_or(c.n_embd.saturating_mul(4)),
                 norm_placement: NormPlacement::Pre,
-                activation: config.gelu("activation_function")?,
+                activation: config.activation("activation_function")?,
                 attention: AttentionKind::Causal,
                 eps: c.layer_norm_epsilon,
                 dropout: c.resid_pdrop,
                 ..TransformerConfig::of(c.n_embd, c.n_layer)
             }),
             embedder: EmbedderConfig::Tokens(TokenEmbedderConfig {
-                vocabulary: c.vocab_size,
-                positions: c.n_positions,
-                first_position: 0,
                 segments: 0,
                 eps: None,
                 dropout: c.embd_pdrop,
+                ..TokenEmbedderConfig::of(c.vocab_size, c.n_positions)
             }),
             head: PretrainedHead {
                 pool: Pool::Last,

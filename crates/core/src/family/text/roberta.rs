@@ -1,10 +1,14 @@
-//! RoBERTa as transformers saves it (Liu et al. 2019): BERT with positions from 2 on and another
-//! head.
+//! RoBERTa, XLM-RoBERTa and CamemBERT as transformers saves them (Liu et al. 2019, Conneau et al.
+//! 2020, Martin et al. 2020): BERT with positions from 2 on and another head.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bert::{BODY, BertConfig, fields};
-use crate::family::family::{Class, Family, HeadKind, HuggingFace, uncounted_heads};
+use crate::error::Result;
+use crate::family::config::Config;
+use crate::family::family::{
+    Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, uncounted_heads,
+};
 use crate::nn::{Activation, Pool};
 use crate::weights::{KeyMap, same};
 
@@ -12,20 +16,45 @@ pub(in crate::family) const ROBERTA: Family = Family {
     name: "roberta",
     reads: "RoBERTa, XLM-R, CamemBERT (transformers)",
     key_map: KEY_MAP,
-    matches_config: |config| {
-        matches!(config.model_type(), Some("roberta" | "xlm-roberta" | "camembert"))
-    },
-    from_config: |config, _| {
-        let labels = config.labels()?;
-        // Positions are counted from behind the padding token's.
-        Ok(BertConfig::read(config)?.family(
-            "roberta",
-            config.pad_token()?.saturating_add(1),
-            labels,
-        ))
-    },
+    matches_config: |config| config.model_type() == Some("roberta"),
+    from_config: |config, _| read(config, "roberta"),
     from_tensors: uncounted_heads,
-    hugging_face: Some(&HUGGING_FACE),
+    hugging_face: Some(&HuggingFace {
+        classes: &[Class::new("RobertaForSequenceClassification", Pool::First, HEAD)],
+        key_map: KEY_MAP,
+        in_memory: &[],
+        to_config: |built| config("roberta", built),
+    }),
+};
+
+pub(in crate::family) const XLM_ROBERTA: Family = Family {
+    name: "xlm-roberta",
+    reads: "XLM-R (transformers)",
+    key_map: KeyMap { name: "xlm-roberta", ..KEY_MAP },
+    matches_config: |config| config.model_type() == Some("xlm-roberta"),
+    from_config: |config, _| read(config, "xlm-roberta"),
+    from_tensors: uncounted_heads,
+    hugging_face: Some(&HuggingFace {
+        classes: &[Class::new("XLMRobertaForSequenceClassification", Pool::First, HEAD)],
+        key_map: KeyMap { name: "xlm-roberta", ..KEY_MAP },
+        in_memory: &[],
+        to_config: |built| config("xlm-roberta", built),
+    }),
+};
+
+pub(in crate::family) const CAMEMBERT: Family = Family {
+    name: "camembert",
+    reads: "CamemBERT (transformers)",
+    key_map: KeyMap { name: "camembert", ..KEY_MAP },
+    matches_config: |config| config.model_type() == Some("camembert"),
+    from_config: |config, _| read(config, "camembert"),
+    from_tensors: uncounted_heads,
+    hugging_face: Some(&HuggingFace {
+        classes: &[Class::new("CamembertForSequenceClassification", Pool::First, HEAD)],
+        key_map: KeyMap { name: "camembert", ..KEY_MAP },
+        in_memory: &[],
+        to_config: |built| config("camembert", built),
+    }),
 };
 
 const KEY_MAP: KeyMap = KeyMap {
@@ -35,20 +64,19 @@ const KEY_MAP: KeyMap = KeyMap {
     head: &[same("head.dense", "classifier.dense"), same("head", "classifier.out_proj")],
 };
 
-const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "RobertaForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Tanh),
-    )],
-    key_map: KEY_MAP,
-    in_memory: &[],
-    to_config: |built| {
-        let (mut fields, e) = fields("roberta", built)?;
-        if e.first_position < 1 {
-            return None;
-        }
-        fields["pad_token_id"] = json!(e.first_position - 1);
-        Some(fields)
-    },
-};
+const HEAD: HeadKind = HeadKind::Dense(Activation::Tanh);
+
+fn read(config: &Config, name: &str) -> Result<PretrainedConfig> {
+    // Positions are counted from behind the padding token's.
+    let first = config.pad_token()?.saturating_add(1);
+    Ok(BertConfig::read(config)?.family(name, first, config.labels()?))
+}
+
+fn config(model_type: &str, built: Built<'_>) -> Option<Value> {
+    let (mut fields, e) = fields(model_type, built)?;
+    if e.first_position < 1 {
+        return None;
+    }
+    fields["pad_token_id"] = json!(e.first_position - 1);
+    Some(fields)
+}

@@ -2,7 +2,16 @@
 
 mod block;
 mod config;
+mod input_conv;
+mod conformer;
+mod convolution;
+mod layer;
+mod mlp;
 mod transformer;
 
-pub use config::{LayerScale, TransformerConfig};
+pub(in crate::nn) use mlp::Mlp;
+
+pub use config::{FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, TransformerConfig};
+pub use convolution::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
+pub use input_conv::InputConvolution;
 pub use transformer::Transformer;
