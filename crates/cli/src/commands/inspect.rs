@@ -1,7 +1,7 @@
 //! `inspect`: what a checkpoint or a run folder holds.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -49,7 +49,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         Ok(source) if !source.has_weights() => return architecture(&source, args),
         Ok(source) => Ok(source),
         // An unknown family can be inspected all the same, unless one was asked for.
-        Err(e) if read.family.is_some() || adapter_folder(&local).is_some() => return Err(e),
+        Err(e) if read.family.is_some() || is_run_or_adapter(&local) => return Err(e),
         Err(e) => Err((Checkpoint::open_below(&local, read.weights_key.as_deref())?, e)),
     };
     let (checkpoint, family, trunk, origin) = match &opened {
@@ -99,6 +99,11 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     tree.preview(0, &mut text);
     print(&(text.join("\n") + "\n"))?;
     Ok(())
+}
+
+/// Whether a path is a run folder or an adapter, whose family is known.
+fn is_run_or_adapter(path: &Path) -> bool {
+    Spec::is_at(path) || adapter_folder(path).is_some()
 }
 
 /// What a model was trained on.

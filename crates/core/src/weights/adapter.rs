@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tch::{Kind, Tensor};
 
-use super::checkpoint::{Checkpoint, published};
+use super::checkpoint::{Checkpoint, published, quote};
 use super::key_map::{KeyMap, TensorSource, TensorTransform};
 use crate::error::{Error, Result};
 use crate::files::{is_there, read_json};
@@ -200,7 +200,8 @@ impl Adapter {
                 && layers.insert(layer.to_string())
                 && !key_maps.iter().any(|key_map| knows(key_map, layer))
             {
-                let problem = format!("it adapts {layer}, which the base model does not have");
+                let problem =
+                    format!("it adapts {}, which the base model does not have", quote(layer));
                 return Err(Error::Malformed { path: checkpoint.path().into(), problem });
             }
         }
@@ -279,19 +280,21 @@ impl Adapter {
         let scale = self.config.scale(&layer, rank);
         // Of a convolution, A has its kernels and B is of one pixel.
         let (a, b) = (a.f_flatten(1, -1)?, b.f_flatten(1, -1)?);
-        let product = b.f_matmul(&a).map_err(|_| misfit())? * scale;
-        let product = if is_linear { product } else { product.tr() };
         // PEFT's product is as a linear layer's weight, whichever way the publisher stores that.
-        let product = match transform {
-            TensorTransform::Same | TensorTransform::Transposed => product,
-            TensorTransform::Slice(i, of) | TensorTransform::TransposedSlice(i, of) => {
-                TensorTransform::Slice(i, of).apply(&[product], shape)?
-            }
+        let (i, of) = match transform {
+            TensorTransform::Same | TensorTransform::Transposed => (0, 1),
+            TensorTransform::Slice(i, of) | TensorTransform::TransposedSlice(i, of) => (i, of),
             _ => return Err(misfit()),
         };
-        if product.numel() as i64 != shape.iter().product::<i64>() {
+        // Before it is made: it may be larger than any memory.
+        let [rows, columns] = [b.size()[0], a.size()[1]];
+        let numel = shape.iter().product::<i64>().checked_mul(i64::from(of));
+        if b.size()[1] != rank || rows.checked_mul(columns) != numel {
             return Err(misfit());
         }
+        let product = b.f_matmul(&a)? * scale;
+        let product = if is_linear { product } else { product.tr() };
+        let product = TensorTransform::Slice(i, of).apply(&[product], shape)?;
         Ok(Some((product.f_reshape(shape)?, names)))
     }
 }
