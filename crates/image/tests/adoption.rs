@@ -132,7 +132,10 @@ fn a_processor_says_how_pictures_are_prepared() {
     let source = Pretrained::open(folder.path()).unwrap();
     let (model, settings) = trains_and_opens(&source, ImageOptions::default());
     let (patch, channels) = (Some(8), Channels::Rgb);
-    let expected = Geometry { margin: Margin::Down, ..Geometry::new(16, 20, patch, channels) };
+    // As `BitImageProcessor` scales where nothing is said.
+    let resample = Resample::Bicubic;
+    let expected =
+        Geometry { margin: Margin::Down, resample, ..Geometry::new(16, 20, patch, channels) };
     assert_eq!(*settings.geometry(), expected);
     assert_eq!(settings.scale().std, [0.25; 3]);
     // The model was trained at 32 pixels: a grid of 4 × 4, of which 2 × 2 is left.

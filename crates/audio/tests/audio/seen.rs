@@ -4,8 +4,7 @@ use std::path::Path;
 
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::{
-    Device, FitOptions, Freeze, Input, LoadParts, Modality, Model, Origin, Pretrained, Trainer,
-    seed,
+    Device, FitOptions, Freeze, Input, LoadParts, Modality, Model, Pretrained, Trainer, seed,
 };
 use tch::Tensor;
 
@@ -21,13 +20,12 @@ fn the_loss_of_a_convnext_and_an_efficientnet_falls_on_speech() {
         let source = format!("../../../image/tests/fixtures/{name}");
         let source = Pretrained::open(fixture(&source)).unwrap();
         let mut audio = AudioSettings::new(AudioOptions::default()).unwrap();
-        assert_eq!(audio.adopt(&source).unwrap(), Origin::Fresh);
+        let origin = audio.adopt(&source).unwrap();
         audio.survey(&inputs.each_ref());
         let samples = inputs.each_ref().map(|input| audio.read(input).unwrap());
         audio.fit_normalization(&samples.iter().filter_map(|x| audio.moments(x)).collect());
         let batch = audio.batch(&samples.each_ref());
-        let spec =
-            AudioSettings::spec(&source, Origin::Fresh, ["zero", "one"].map(Into::into).into());
+        let spec = AudioSettings::spec(&source, origin, ["zero", "one"].map(Into::into).into());
         let tensors = source.source().unwrap();
         let taken = Some((&tensors, LoadParts::Body));
         let model = Model::new(spec, &audio, taken, Device::Cpu).unwrap();
