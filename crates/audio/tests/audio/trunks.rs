@@ -1,11 +1,10 @@
-//! Trunks of pictures learn from recordings, on a fresh embedder.
+//! Trunks of pictures learn from recordings, of which they see the spectrogram.
 
 use std::path::{Path, PathBuf};
 
 use crosstune_audio::AudioSettings;
 use crosstune_core::{
-    Device, FitOptions, Freeze, Input, LoadParts, Modality, Model, Origin, Pretrained, Trainer,
-    seed,
+    Device, FitOptions, Freeze, Input, LoadParts, Modality, Model, Pretrained, Trainer, seed,
 };
 use tch::Tensor;
 
@@ -15,7 +14,7 @@ fn learns(name: &str) {
         [env!("CARGO_MANIFEST_DIR"), "../image/tests/fixtures", name].iter().collect();
     let source = Pretrained::open(path).unwrap();
     let mut audio = AudioSettings::default();
-    assert_eq!(audio.adopt(&source).unwrap(), Origin::Fresh);
+    let embedder = audio.adopt(&source).unwrap();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/digits/test");
     let speakers = ["caribbean-m4_0", "gb-klatt4_0", "us-f5_0", "us-f5_1"];
     let inputs: Vec<_> = (0..8)
@@ -29,7 +28,7 @@ fn learns(name: &str) {
     let targets = Tensor::from_slice(&[0_i64, 1, 0, 1, 0, 1, 0, 1]);
 
     seed(1);
-    let spec = AudioSettings::spec(&source, Origin::Fresh, vec!["zero".into(), "one".into()]);
+    let spec = AudioSettings::spec(&source, embedder, vec!["zero".into(), "one".into()]);
     let tensors = source.source().unwrap();
     let loaded = Some((&tensors, LoadParts::Body));
     let model = Model::new(spec, &audio, loaded, Device::Cpu).unwrap();
