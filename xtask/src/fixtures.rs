@@ -28,6 +28,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("adapters.py", vec![]),
         ("text.py", vec!["minilm".into(), minilm]),
         ("text_models.py", vec![]),
+        ("text_encoders.py", vec![]),
         ("text_tables.py", vec![]),
         ("lp_ft.py", vec![]),
     ];

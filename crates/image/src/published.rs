@@ -62,16 +62,17 @@ impl Published {
             EmbedderConfig::Stem(c) => (c.in_channels, 224, 256, None),
             _ => (3, 224, 224, None),
         };
-        let scale = match family.name.as_str() {
-            "vit" | "timm-vit" | "siglip" | "beit" | "data2vec-vision" => Normalization::halves(3),
-            "clip" => Normalization::clip(),
-            _ => Normalization::imagenet(),
-        };
-        let resample = match family.name.as_str() {
-            "timm-vit" | "clip" | "siglip" | "beit" | "data2vec-vision" | "dinov2" | "swin"
-            | "swinv2" | "timm-swin" | "timm-swinv2" | "torchvision-swin"
-            | "torchvision-swinv2" => Resample::Bicubic,
-            _ => Resample::Bilinear,
+        let (scale, resample) = match family.name.as_str() {
+            "vit" => (Normalization::halves(3), Resample::Bilinear),
+            "timm-vit" | "siglip" | "beit" | "data2vec-vision" => {
+                (Normalization::halves(3), Resample::Bicubic)
+            }
+            "bit" => (Normalization::halves(3), Resample::Bilinear),
+            "clip" => (Normalization::clip(), Resample::Bicubic),
+            name if name.starts_with("dinov2") || name.contains("swin") => {
+                (Normalization::imagenet(), Resample::Bicubic)
+            }
+            _ => (Normalization::imagenet(), Resample::Bilinear),
         };
         let (size, resize, resample, scale) = match documented(family) {
             Some(known) => (known.sides[0], known.sides[1], known.resample, known.scale),

@@ -61,7 +61,7 @@ pub(crate) fn shape(trunk: &TrunkConfig) -> String {
         TrunkConfig::ConvNet(r) => {
             let stages: Vec<_> =
                 r.stages.iter().map(|s| format!("{} × {}", s.blocks, s.width)).collect();
-            format!("residual blocks of {} channels", stages.join(", "))
+            format!("blocks of {} channels", stages.join(", "))
         }
         TrunkConfig::Swin(s) => {
             let stages: Vec<_> = (s.stages.iter().enumerate())

@@ -15,10 +15,10 @@ use crate::family::Pretrained;
 use crate::loader::{ReadMode, Samples};
 use crate::modality::Modality;
 use crate::model::Model;
-use crate::nn::masked_mean;
 use crate::nn::{
     Activation, Batch, Bias, EmbedderConfig, Encoder, FeatureShape, Features, MapNormKind,
     NormKind, NormPlacement, PatchEmbedderConfig, PositionTable, Sequence, TokenEmbedderConfig,
+    masked_mean,
 };
 use crate::random::Rng;
 use crate::weights::{LoadReport, WeightSource, lora};
@@ -48,7 +48,6 @@ const TOKENS: i64 = 1024;
 /// The correlation of neighbouring pixels, and of a pixel's channels, in the usual model of pictures
 /// (Jain 1989, *Fundamentals of Digital Image Processing*, §2.9).
 const NEIGHBOURS: f64 = 0.95;
-
 const CHANNELS: f64 = 0.9;
 
 impl EmbeddingStats {
@@ -83,7 +82,8 @@ impl EmbeddingStats {
             EmbedderConfig::Patches(c) if c.norm.is_some() => of_norm(Output::Linear),
             EmbedderConfig::Patches(c) => of_patches(source, c, width),
             EmbedderConfig::Stem(c)
-                if (c.norm.kind, c.activation) == (MapNormKind::Batch, Activation::Relu) =>
+                if (c.norm.kind, c.norm_placement, c.activation)
+                    == (MapNormKind::Batch, NormPlacement::Post, Activation::Relu) =>
             {
                 of_norm(Output::Relu)
             }
@@ -330,22 +330,21 @@ fn of_patches(
     c: &PatchEmbedderConfig,
     width: i64,
 ) -> Result<Option<EmbeddingStats>> {
-    let [rows, columns] = c.grid();
-    let places = rows * columns;
+    let places = c.grid().iter().product::<i64>();
     let [high, wide] = c.patch;
     let kernel = tensor(source, "embed.project.weight", &[width, c.channels, high, wide])?;
-    let Some(kernel) = kernel else { return Ok(None) };
-    let float = (Kind::Float, Device::Cpu);
     let bias = match c.bias {
         Bias::With => tensor(source, "embed.project.bias", &[width])?,
-        Bias::Without => Some(Tensor::zeros([width], float)),
+        Bias::Without => Some(Tensor::zeros([width], (Kind::Float, Device::Cpu))),
     };
     let positions = match c.placed() {
         Some(placed) => tensor(source, "embed.position", &[1, placed + places, width])?
             .map(|table| table.get(0).narrow(0, placed, places)),
-        None => Some(Tensor::zeros([places, width], float)),
+        None => Some(Tensor::zeros([places, width], (Kind::Float, Device::Cpu))),
     };
-    let (Some(bias), Some(positions)) = (bias, positions) else { return Ok(None) };
+    let (Some(kernel), Some(bias), Some(positions)) = (kernel, bias, positions) else {
+        return Ok(None);
+    };
     let mean = positions + bias;
     // The variance of `wᵀx` is `wᵀCw`, with `C` a product over channels, rows and columns.
     let spread = Tensor::einsum(

@@ -135,15 +135,6 @@ impl KeyMap {
         body.chain(self.head.iter().filter_map(|rule| rule.source("", ours))).collect()
     }
 
-    /// Whether the table names a tensor of the publisher's, without a prefix, in a first block.
-    pub(crate) fn has_their(&self, name: &str) -> bool {
-        self.body.iter().chain(self.head).any(|rule| {
-            let rest = name.strip_prefix(&fill(rule.theirs, &[0, 0]));
-            !rule.theirs.is_empty()
-                && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
-    }
-
     /// Our tensors as the publisher's, by the publisher's names: the table read backwards. Of
     /// several alternatives, the first is written.
     ///

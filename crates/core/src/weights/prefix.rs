@@ -94,6 +94,15 @@ impl KeyMap {
         Ok(None)
     }
 
+    /// Whether the table names a tensor of the publisher's, without a prefix, in a first block.
+    pub(crate) fn has_their(&self, name: &str) -> bool {
+        self.body.iter().chain(self.head).any(|rule| {
+            let rest = name.strip_prefix(&fill(rule.theirs, &[0, 0]));
+            !rule.theirs.is_empty()
+                && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
     /// A name that every checkpoint of the family has, without its prefix.
     pub(crate) fn probe(&self) -> Option<String> {
         let first = self.body.first()?;

@@ -1,8 +1,11 @@
 //! Convolutional networks as their libraries compute them.
 //! `xtask/scripts/fixtures/image_convnets.py` made the files.
 
+use std::fs;
+
 use crosstune_core::{Checkpoint, Device, Input, Modality, Model, Pretrained};
 use crosstune_image::ImageSettings;
+use serde_json::{Value, json};
 use tch::Kind;
 
 use crate::{COUNTS, check, check_body, fixture, furthest};
@@ -80,5 +83,46 @@ fn preactivated_resnets_with_batch_norms() {
 fn densenets_with_new_and_old_names() {
     for name in ["tiny-densenet-timm", "tiny-densenet-torchvision"] {
         check(&fixture(name), name, COUNTS);
+    }
+}
+
+/// Opens a fixture whose config has another value in a field.
+fn with_field(name: &str, field: &str, value: Value) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fixture(name);
+    fs::copy(path.join("model.safetensors"), folder.path().join("model.safetensors")).unwrap();
+    let mut config: Value =
+        serde_json::from_slice(&fs::read(path.join("config.json")).unwrap()).unwrap();
+    config[field] = value;
+    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let error = Pretrained::open(folder.path()).map(|source| {
+        let names = |_, classes| Ok((0..classes).map(|class| format!("class {class}")).collect());
+        Model::pretrained(&source, &mut ImageSettings::default(), names, Device::Cpu).err()
+    });
+    match error {
+        Ok(error) => error.map(|e| e.to_string()).unwrap_or_default(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn what_is_built_otherwise_is_refused_by_its_field() {
+    for (name, field, value, said) in [
+        ("tiny-bit", "global_padding", json!("valid"), "global_padding of valid"),
+        ("tiny-bit", "layer_type", json!("bottleneck"), "layer_type is \"bottleneck\""),
+        ("tiny-bit", "width_factor", json!(2), "width_factor is 2"),
+        ("tiny-bit", "num_groups", json!(0), "0 groups do not divide"),
+        ("tiny-bit", "num_groups", json!(i64::MAX), "groups do not divide"),
+        ("tiny-regnet-y", "hidden_act", json!("silu"), "hidden_act is \"silu\""),
+        ("tiny-regnet-y", "groups_width", json!(0), "a groups_width of at least 1"),
+        ("tiny-regnet-y", "hidden_sizes", json!([8, i64::MAX]), "must be at least 1"),
+        ("tiny-regnet-y", "depths", json!([1]), "as many depths as hidden_sizes"),
+        ("tiny-densenet-timm", "global_pool", json!("catavgmax"), "global_pool is \"catavgmax\""),
+        ("tiny-seresnext-timm", "model_args", json!({"act_layer": "silu"}), "act_layer"),
+        ("tiny-seresnext-timm", "architecture", json!("resnetblur50"), "resnetblur50"),
+        ("tiny-resnetv2-timm", "architecture", json!("resnetv2_50d_evos"), "resnetv2_50d_evos"),
+    ] {
+        let error = with_field(name, field, value);
+        assert!(error.contains(said), "{name}, {field}: {error}");
     }
 }

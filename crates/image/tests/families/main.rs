@@ -5,6 +5,7 @@ mod adapters;
 mod swin;
 mod convnets;
 mod mobile;
+mod vision;
 
 use std::{
     fs,

@@ -57,16 +57,19 @@ impl Tokenizer {
             path: path.clone(),
             problem: format!("not a tokenizer that can be used ({})", one_line(e.as_ref())),
         };
-        let config = Config::open(folder)?;
-        let (published, mut tokenizer) = if is_there(&path) {
+        let config = Config::open(folder);
+        let (published, mut tokenizer, config) = if is_there(&path) {
+            // It tells all but the padding: what else lies there need not be as we know it.
+            let config = config.unwrap_or_default();
             let file = files::read(&path, MOST)?;
             bounds::check_file(&file).map_err(|problem| broken(problem.into()))?;
             let tokenizer = contained(|| tokenizers::Tokenizer::from_bytes(&file));
             let mut tokenizer = tokenizer.map_err(broken)?;
             let changed = vocabulary::surround(&mut tokenizer, &config).map_err(broken)?;
-            ((!changed).then_some(file), tokenizer)
+            ((!changed).then_some(file), tokenizer, config)
         } else {
-            (None, vocabulary::tokenizer(folder, &config)?)
+            let config = config?;
+            (None, vocabulary::tokenizer(folder, &config)?, config)
         };
         let file = match published {
             Some(file) => file,
@@ -83,18 +86,9 @@ impl Tokenizer {
                 problem: no_room(max, special, "text", 1),
             });
         }
-        let id = |token: String| tokenizer.token_to_id(&token);
-        let told = |name| config.told(name).and_then(id);
         let pad = match tokenizer.get_padding() {
             Some(padding) => padding.pad_id,
-            // BERT's name and RoBERTa's; GPT-2 has none, but a token that no text has. Padding is
-            // masked: where there is no such token, any does.
-            None => told("pad_token")
-                .or_else(|| {
-                    ["[PAD]", "<pad>", "<|endoftext|>"].map(String::from).into_iter().find_map(id)
-                })
-                .or_else(|| told("eos_token"))
-                .unwrap_or(0),
+            None => padding_token(&tokenizer, &config),
         };
         let ids = ids(&tokenizer);
         if i64::from(pad) >= ids {
@@ -238,6 +232,19 @@ impl Tokenizer {
     pub fn vocabulary(&self) -> i64 {
         self.0.ids
     }
+}
+
+/// The token that pads: the one that the configuration names, or by BERT's name or RoBERTa's; GPT-2 has
+/// none, but a token that no text has. Padding is masked: where there is no such token, any does, but
+/// for one behind every text, which transformers would not take for the last.
+fn padding_token(tokenizer: &tokenizers::Tokenizer, config: &Config) -> u32 {
+    let usual = ["[PAD]", "<pad>", "<|endoftext|>"].map(|token| Some(token.into()));
+    let [pad, end, unknown] = ["pad_token", "eos_token", "unk_token"].map(|name| config.told(name));
+    let named = [pad].into_iter().chain(usual).chain([end, unknown]).flatten();
+    let encoding = contained(|| tokenizer.encode_fast("a", true));
+    let last = encoding.ok().and_then(|encoding| encoding.get_ids().last().copied());
+    let mut ids = named.filter_map(|token: String| tokenizer.token_to_id(&token));
+    ids.find(|id| Some(*id) != last).unwrap_or(0)
 }
 
 /// One more than the largest token id.

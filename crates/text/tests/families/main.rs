@@ -8,8 +8,8 @@ mod encoders;
 use std::path::{Path, PathBuf};
 
 use crosstune_core::{
-    Batch, Checkpoint, EmbedderConfig, Encoder, Features, Fresh, Head, LoadReport, Pretrained,
-    Trunk, VarBuilder,
+    Batch, Checkpoint, CutPoint, EmbedderConfig, Encoder, Features, Fresh, Head, LoadReport,
+    Pretrained, Trunk, VarBuilder,
 };
 use crosstune_text::TokenEmbedder;
 use tch::{Device, Kind, Tensor, nn::VarStore};
@@ -59,10 +59,18 @@ pub(crate) fn check_folder(folder: &Path) {
     ] {
         let Features::Sequence(sequence) = features else { panic!("not a sequence") };
         let far = furthest(&sequence.x, &want(name), &mask);
+        eprintln!("MEASURED {} {name} {far:e}", folder.display());
         assert!(far < WITHIN, "{name} differs by {far:e}");
     }
-    let far = furthest(&head.forward(&encoder.forward(&batch, false)), &want("logits"), &mask);
+    let pooled = encoder.forward(&batch, false);
+    let far = furthest(&head.forward(&pooled), &want("logits"), &mask);
+    eprintln!("MEASURED {} logits {far:e}", folder.display());
     assert!(far < WITHIN, "logits differ by {far:e}");
+    // What is kept below any part of the trunk is gone on from there.
+    for cut in (0..=family.trunk.depth()).map(CutPoint::Trunk) {
+        let again = encoder.forward_from(&encoder.forward_to(&batch, cut), cut, false);
+        assert_eq!(again, pooled, "{cut:?}");
+    }
     let report = LoadReport::new(Some(&source), &fresh);
     assert_eq!((report.fresh.len(), report.unused), (0, vec![]));
 }

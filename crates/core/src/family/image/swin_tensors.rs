@@ -80,7 +80,7 @@ pub(in crate::family) fn by_tensors(
     let trunk = SwinConfig {
         width,
         version,
-        mlp_ratio: mlp as f64 / width as f64,
+        mlp_ratio: ratio(mlp as f64, width as f64),
         activation: Activation::Gelu,
         qkv_bias: if first("attn.q.bias").is_some() { Bias::With } else { Bias::Without },
         padding,
@@ -92,15 +92,21 @@ pub(in crate::family) fn by_tensors(
     Ok(family(name, trunk, patches))
 }
 
+/// What `width` is multiplied by to make `mlp`, also where the product is rounded.
+fn ratio(mlp: f64, width: f64) -> f64 {
+    let ratio = mlp / width;
+    if ratio * width < mlp { ratio.next_up() } else { ratio }
+}
+
 /// The side of a window in an earlier training, by which the distances in a table of this name are
 /// measured; 0: it is `window`, this one's.
 fn earlier(checkpoint: &Checkpoint, key_map: &KeyMap, name: &str, window: i64) -> Option<i64> {
     let prefix = key_map.prefix(checkpoint.entries().map(|(name, _)| name)).ok()??;
     let table = checkpoint.read_tensor(&format!("{}{}{name}", prefix.wrapper, prefix.body)).ok()?;
     // The logarithm of 1 and 8 times the longest distance, over that of the earlier longest one.
-    let furthest = (3. * table.max().double_value(&[])).exp2() - 1.;
+    let furthest = (3. * table.f_max().ok()?.double_value(&[])).exp2() - 1.;
     let longest = 8. * (window - 1) as f64 / furthest;
-    let side = longest.round() as i64 + 1;
+    let side = (longest.round() as i64).saturating_add(1);
     Some(if window < 2 || side == window { 0 } else { side })
 }
 

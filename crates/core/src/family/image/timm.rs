@@ -104,10 +104,10 @@ fn told(config: &Config) -> Result<Told> {
     let refuse = |field: &str, value: &Value, expected: &str| {
         Err(config.refuse(format!("its {field} is {value}, expected {expected}")))
     };
-    if name.contains("_rpn_") || name == "eva02_enormous_patch14_clip_224" {
-        return Err(config.refuse(format!(
-            "{name} has norms behind its residual branches, which is not supported"
-        )));
+    // Norms behind the residual branches; positions rotated in another order; other blocks.
+    let others = ["_rpn_", "eva02_enormous", "_pe_", "_sapiens2", "_radio_", "relpos_"];
+    if others.iter().any(|part| name.contains(part)) {
+        return Err(config.refuse(format!("its architecture {name} is not supported")));
     }
     let pool = match config.field("global_pool") {
         Value::Null => &args["global_pool"],
@@ -116,11 +116,9 @@ fn told(config: &Config) -> Result<Told> {
     if !pool.is_null() && !["token", "avg", "map"].iter().any(|known| pool == known) {
         return refuse("global_pool", pool, "token, avg or map");
     }
-    let tanh = ["siglip_256", "so400m_patch16_siglip", "giantopt_patch16_siglip"];
-    let tanh = name.contains("_siglip")
-        && (tanh.iter().any(|part| name.contains(part)) && !name.contains("base_patch16")
-            || name.contains("base_patch32")
-            || name.ends_with("_512") && name.contains("_large_"));
+    let tanh = ["base_patch32_siglip", "so400m_patch16_siglip", "giantopt_patch16_siglip"];
+    let tanh = tanh.iter().any(|part| name.contains(part))
+        || name.contains("large_patch16_siglip") && name.ends_with("_512");
     let activation = match &args["act_layer"] {
         Value::Null if name.contains("quickgelu") => Activation::QuickGelu,
         Value::Null if tanh => Activation::GeluTanh,
@@ -141,9 +139,13 @@ fn told(config: &Config) -> Result<Told> {
     };
     Ok(Told {
         config: true,
-        heads: args["num_heads"].as_i64(),
-        wide_heads: name.starts_with("vit_base_patch16_gap_") || name.contains("giantopt"),
-        plus_heads: name.contains("_huge_plus_"),
+        heads: args["num_heads"].as_i64().or(match name {
+            // Not 64 wide, or not as many as in others of that width.
+            name if name.starts_with("vit_base_patch16_gap_") => Some(16),
+            name if name.contains("giantopt") => Some(16),
+            name if name.contains("_huge_plus_") => Some(20),
+            _ => None,
+        }),
         pool: pool.as_str().map(str::to_owned),
         whole: args["pool_include_prefix"] == true,
         activation,

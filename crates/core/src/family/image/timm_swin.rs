@@ -129,12 +129,13 @@ struct Published {
     input_size: Option<[i64; 3]>,
 }
 
-/// One number for both sides, or two.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(untagged, expecting = "expected a number or a pair of them")]
+/// One number for both sides, two, or one for each stage.
+#[derive(Clone, Deserialize)]
+#[serde(untagged, expecting = "expected a number or several")]
 enum Sides {
     Both(i64),
     Each([i64; 2]),
+    OfStages(serde::de::IgnoredAny),
 }
 
 impl Timm {
@@ -152,11 +153,8 @@ impl Timm {
     /// The side of its pictures, in pixels.
     fn side(&self, config: &Config) -> Result<Option<i64>> {
         let published = self.pretrained_cfg.input_size.map(|[_, h, w]| Sides::Each([h, w]));
-        self.model_args
-            .img_size
-            .or(published)
-            .map(|sides| square(config, "img_size", sides))
-            .transpose()
+        let made = self.model_args.img_size.clone();
+        made.or(published).map(|sides| square(config, "img_size", sides)).transpose()
     }
 
     /// The windows of version 2, which no tensor tells: the name does, `window12to16`, unless the
@@ -164,7 +162,7 @@ impl Timm {
     fn windows(&self, config: &Config) -> Result<WindowSizes> {
         let name = config.architecture().unwrap_or_default();
         let (before, now) = name_windows(name);
-        let asked = self.model_args.window_size;
+        let asked = self.model_args.window_size.clone();
         let asked = asked.map(|sides| square(config, "window_size", sides)).transpose()?;
         let (Some(window), Some(side)) = (asked.or(now), self.side(config)?) else {
             let problem = "neither its name nor its model_args tell the size of its windows";
@@ -206,6 +204,9 @@ fn square(config: &Config, field: &str, sides: Sides) -> Result<i64> {
         }
         Sides::Both(side) => Ok(side),
         Sides::Each([a, b]) if a == b => Ok(a),
+        Sides::OfStages(_) => {
+            Err(config.refuse(format!("{field} differs by stage, which is not supported")))
+        }
         Sides::Each([a, b]) => {
             let problem = format!("{field} is {a} × {b}, of which only squares are supported");
             Err(config.refuse(problem))

@@ -14,9 +14,6 @@ pub(super) struct Told {
     /// Whether there is one.
     pub(super) config: bool,
     pub(super) heads: Option<i64>,
-    /// Whether heads are not as wide as usual, in two ways.
-    pub(super) wide_heads: bool,
-    pub(super) plus_heads: bool,
     /// `token`, `avg` or `map`.
     pub(super) pool: Option<String>,
     /// Whether tokens before the patches are pooled, too.
@@ -35,8 +32,6 @@ impl Told {
         Self {
             config: false,
             heads: None,
-            wide_heads: false,
-            plus_heads: false,
             pool: None,
             whole: false,
             activation: Activation::Gelu,
@@ -103,7 +98,8 @@ impl<'c> Tensors<'c> {
         for name in own {
             let leaf = name.strip_prefix("blocks.0.");
             let stem = name.strip_prefix("patch_embed.");
-            let known = leaf.is_none() && stem.is_none()
+            let shared = name.starts_with("shared_rel_pos.");
+            let known = leaf.is_none() && stem.is_none() && !shared
                 || KEY_MAP.has_their(name)
                 || leaf.is_some_and(|leaf| SILENT.iter().any(|silent| leaf.starts_with(silent)));
             if !known {
@@ -248,7 +244,7 @@ impl<'c> Tensors<'c> {
         }
         let heads = match told.heads.or(counted) {
             Some(heads) => heads,
-            None => heads(width, told)?,
+            None => heads(width, self.has("storage_tokens"))?,
         };
         Ok(TransformerConfig {
             heads,
@@ -309,12 +305,11 @@ impl<'c> Tensors<'c> {
 }
 
 /// Heads are 64 wide in most sizes, and 16 in number in the largest.
-fn heads(width: i64, told: &Told) -> Result<i64, &'static str> {
+fn heads(width: i64, dinov3: bool) -> Result<i64, &'static str> {
     match width {
-        1280 if told.plus_heads => Ok(20),
-        4096 => Ok(32),
+        1280 if dinov3 => Ok(20),
         1152 | 1280 | 1408 | 1664 => Ok(16),
-        _ if told.wide_heads => Ok(16),
+        4096 => Ok(32),
         _ if width % 64 == 0 => Ok(width / 64),
         _ => Err(UNCOUNTED_HEADS),
     }

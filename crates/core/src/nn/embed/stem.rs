@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features};
 use crate::nn::layers::{
     Activation, BatchNormStats, ConvConfig, ConvNorm, MapNormKind, NormConfig, NormPlacement,
-    Padding,
+    Padding, eps_problem,
 };
 use crate::weights::{VarBuilder, resize};
 
@@ -88,6 +88,9 @@ fn is_relu(activation: &Activation) -> bool {
     *activation == Activation::Relu
 }
 
+/// More channels and pixels than any stem has: their products stay numbers.
+const MOST: i64 = 1 << 20;
+
 impl StemConfig {
     /// One convolution without a bias, batch norm and ReLU: ResNet.
     pub fn new(
@@ -138,11 +141,15 @@ impl StemConfig {
         if let StemPool::Mean(sides) = self.pool {
             counts.extend(sides.map(|side| ("pool", side)));
         }
-        let low = counts.iter().find(|(_, n)| *n < 1);
-        low.map(|(name, n)| format!("{name} {n}: must be at least 1")).or_else(|| {
-            let outputs = self.before.into_iter().flatten().chain([self.out_channels]);
-            self.norm.problem(outputs)
-        })
+        let wrong = |(name, n): &(&str, i64)| match n {
+            ..1 => Some(format!("{name} {n}: must be at least 1")),
+            MOST.. => Some(format!("{name} {n}: must be below {MOST}")),
+            _ => None,
+        };
+        let outputs = self.before.into_iter().flatten().chain([self.out_channels]);
+        (counts.iter().find_map(wrong))
+            .or_else(|| self.standardise.and_then(eps_problem).map(|p| format!("standardise: {p}")))
+            .or_else(|| self.norm.problem(outputs))
     }
 
     /// Whether the parameters of one fit the other, but for the input channels.

@@ -38,9 +38,15 @@ pub struct BatchNorm2d {
 }
 
 impl BatchNorm2d {
-    /// Parameters `weight` and `bias`, buffers `running_mean` and `running_var`, each `[channels]`.
-    /// `momentum` is the share of a batch in the running statistics.
-    pub fn new(vb: &VarBuilder<'_>, channels: i64, eps: f64, momentum: f64) -> Result<Self> {
+    /// Parameters `weight` and `bias`, buffers `running_mean` and `running_var`, each `[channels]`;
+    /// epsilon and momentum are PyTorch's.
+    pub fn new(vb: &VarBuilder<'_>, channels: i64) -> Result<Self> {
+        Self::with(vb, channels, 1e-5, 0.1)
+    }
+
+    /// The same with another epsilon and another `momentum`, the share of a batch in the running
+    /// statistics.
+    pub fn with(vb: &VarBuilder<'_>, channels: i64, eps: f64, momentum: f64) -> Result<Self> {
         Ok(Self {
             statistics: Cell::default(),
             eps,

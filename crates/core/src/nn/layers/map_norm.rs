@@ -136,7 +136,7 @@ impl MapNorm {
             ])
         };
         Ok(match kind {
-            MapNormKind::Batch => Self::Batch(BatchNorm2d::new(vb, channels, eps, momentum)?),
+            MapNormKind::Batch => Self::Batch(BatchNorm2d::with(vb, channels, eps, momentum)?),
             MapNormKind::Group(groups) => Self::Group { affine: affine()?, groups, eps },
             MapNormKind::Channels => Self::Channels { affine: affine()?, eps },
             MapNormKind::Without => Self::Without,

@@ -95,8 +95,10 @@ impl DisentangledConfig {
                 let middle = self.span / 2;
                 let distance = behind.abs();
                 let longer = distance.clamp_min(middle).to_kind(Kind::Float) / middle as f64;
-                // In single precision throughout, as the buckets' borders were in training.
-                let steps = Tensor::from((max - 1) as f32 / middle as f32).log();
+                // In single precision throughout, as the buckets' borders were in training; by an
+                // operation that a trace records.
+                let steps = (max - 1) as f64 / middle as f64;
+                let steps = Tensor::full([1], steps, (Kind::Float, Device::Cpu)).log();
                 let far = (longer.log() / steps * (middle - 1) as f64).ceil() + middle as f64;
                 let far = far.to_kind(Kind::Int64) * behind.sign();
                 behind.where_self(&distance.le(middle), &far)

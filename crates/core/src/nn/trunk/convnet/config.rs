@@ -290,7 +290,8 @@ impl ConvNetConfig {
             || self.stages.is_empty()
             || !self.stages.iter().all(positive)
         {
-            return refused("stages, their blocks, channels and strides must be at least 1".into());
+            let problem = "stages, their blocks, channels and strides must be at least 1 and below";
+            return refused(format!("{problem} {MOST}"));
         }
         if !(0.0..1.0).contains(&self.drop_path) {
             let problem = format!("drop_path {}: must be at least 0 and below 1", self.drop_path);
@@ -327,6 +328,18 @@ impl ConvNetConfig {
             Some(Before::Transition(n)) if (1..MOST).contains(&n) => n,
             Some(_) => return Some("before: its channels must be at least 1".into()),
         };
+        let plain = has(BlockKind::Basic) || has(BlockKind::Keyword);
+        let grouped = has(BlockKind::Bottleneck) || stage.groups == 1;
+        if !grouped || (plain && stage.inner.is_some()) {
+            return Some(
+                "groups are for bottlenecks, inner for bottlenecks and dense blocks".into(),
+            );
+        }
+        let other = has(BlockKind::Keyword) || has(BlockKind::Dense);
+        if other && (self.squeeze.is_some() || self.norm_placement == NormPlacement::Pre) {
+            let problem = "squeeze and a norm_placement of pre are for basic and bottleneck blocks";
+            return Some(problem.into());
+        }
         if has(BlockKind::Bottleneck) && stage.inner.is_none() && stage.width % 4 != 0 {
             return Some("a bottleneck's channels must be a multiple of 4".into());
         }
@@ -337,7 +350,8 @@ impl ConvNetConfig {
         let grows = stage.width > c_in && (stage.width - c_in) % blocks == 0;
         if has(BlockKind::Dense) && (kinds.len() > 1 || stage.stride > 1 || !grows) {
             return Some(format!(
-                "{blocks} dense blocks must have a stride of 1 and bring {c_in} channels to {} by                  equal steps",
+                "{blocks} dense blocks must have a stride of 1 and bring {c_in} channels to {} by \
+                 equal steps",
                 stage.width
             ));
         }

@@ -89,12 +89,9 @@ impl Convolution {
             up: weight("up", [2 * width, width, 1])?,
             depthwise: weight("depthwise", [width, 1, conv.kernel])?,
             norm_depthwise: match conv.norm {
-                ConvolutionNorm::Batch => DepthwiseNorm::Batch(BatchNorm2d::new(
-                    &vb.sub("norm_depthwise"),
-                    width,
-                    1e-5,
-                    0.1,
-                )?),
+                ConvolutionNorm::Batch => {
+                    DepthwiseNorm::Batch(BatchNorm2d::new(&vb.sub("norm_depthwise"), width)?)
+                }
                 ConvolutionNorm::Layer => DepthwiseNorm::Layer(norm("norm_depthwise")?),
             },
             down: weight("down", [width, width, 1])?,
