@@ -33,7 +33,7 @@ fn an_adapter_opens_on_the_base_that_it_names_or_on_another() {
     assert!(said.ok().contains("family      bert (pretrained on text, adapted by "));
     asked(&[alone.as_os_str(), "--base".as_ref(), base.as_os_str()]).ok();
 
-    let error = asked(&[base.as_os_str(), "--base".as_ref(), base.as_os_str()]).error(1);
+    let error = asked(&[base.as_os_str(), "--base".as_ref(), base.as_os_str()]).error(2);
     assert!(error.contains("is no adapter of PEFT"), "{error}");
     for (name, from, to, says) in [
         ("dora", "\"use_dora\": false", "\"use_dora\": true", "it has use_dora, which is not read"),

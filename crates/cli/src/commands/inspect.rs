@@ -45,11 +45,12 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         return Ok(());
     };
     let local = weights::local(path)?;
+    let asked = read.family.is_some() || read.base.is_some() || is_run_or_adapter(&local);
     let opened = match weights::open(&local, read) {
         Ok(source) if !source.has_weights() => return architecture(&source, args),
         Ok(source) => Ok(source),
-        // An unknown family can be inspected all the same, unless one was asked for.
-        Err(e) if read.family.is_some() || is_run_or_adapter(&local) => return Err(e),
+        // An unknown family can be inspected all the same, unless more was asked for.
+        Err(e) if asked => return Err(e),
         Err(e) => Err((Checkpoint::open_below(&local, read.weights_key.as_deref())?, e)),
     };
     let (checkpoint, family, trunk, origin) = match &opened {

@@ -282,7 +282,9 @@ impl Adapter {
         let (a, b) = (a.f_flatten(1, -1)?, b.f_flatten(1, -1)?);
         // PEFT's product is as a linear layer's weight, whichever way the publisher stores that.
         let (i, of) = match transform {
-            TensorTransform::Same | TensorTransform::Transposed => (0, 1),
+            TensorTransform::Same | TensorTransform::Transposed | TensorTransform::Pointwise => {
+                (0, 1)
+            }
             TensorTransform::Slice(i, of) | TensorTransform::TransposedSlice(i, of) => (i, of),
             _ => return Err(misfit()),
         };
