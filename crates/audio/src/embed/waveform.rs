@@ -101,7 +101,7 @@ impl WaveformEmbedder {
             position: Conv1d::new(&vb.sub("position"), [width, width], sliding, Bias::With)?,
             norm: match c.output_norm {
                 NormPlacement::Post => Some(norm("norm", width)?),
-                NormPlacement::Pre => None,
+                NormPlacement::Pre | NormPlacement::Sandwich => None,
             },
             dropout: c.dropout,
             width,
