@@ -59,12 +59,10 @@ pub(crate) fn check_folder(folder: &Path) {
     ] {
         let Features::Sequence(sequence) = features else { panic!("not a sequence") };
         let far = furthest(&sequence.x, &want(name), &mask);
-        eprintln!("MEASURED {} {name} {far:e}", folder.display());
         assert!(far < WITHIN, "{name} differs by {far:e}");
     }
     let pooled = encoder.forward(&batch, false);
     let far = furthest(&head.forward(&pooled), &want("logits"), &mask);
-    eprintln!("MEASURED {} logits {far:e}", folder.display());
     assert!(far < WITHIN, "logits differ by {far:e}");
     // What is kept below any part of the trunk is gone on from there.
     for cut in (0..=family.trunk.depth()).map(CutPoint::Trunk) {
