@@ -235,7 +235,12 @@ fn models_of_sound_meet_pictures_with_a_fresh_embedder() {
         let path = format!("../../../audio/tests/fixtures/{name}");
         Pretrained::open(fixture(&path)).unwrap()
     };
-    for (source, whole) in [(audio("tiny-ast"), false), (audio("tiny-honk/res8.pt"), true)] {
+    let sources = [
+        (audio("tiny-ast"), false),
+        (audio("tiny-honk/res8.pt"), true),
+        (audio("tiny-wavlm"), false),
+    ];
+    for (source, whole) in sources {
         assert_eq!(ImageSettings::default().adopt(&source).unwrap(), Origin::Fresh);
         let planes = matches!(source.config().trunk, TrunkConfig::ResNet(_));
         assert_eq!(planes, whole);

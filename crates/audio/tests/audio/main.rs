@@ -7,6 +7,7 @@ mod containers;
 mod families;
 mod features;
 mod heard;
+mod layers;
 mod long;
 mod mel;
 mod mfcc;
