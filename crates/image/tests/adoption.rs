@@ -245,7 +245,12 @@ fn models_of_sound_meet_pictures_with_a_fresh_embedder() {
         let path = format!("../../../audio/tests/fixtures/{name}");
         Pretrained::open(fixture(&path)).unwrap()
     };
-    for (name, whole) in [("tiny-ast", false), ("tiny-honk/res8.pt", true), ("tiny-clap", true)] {
+    for (name, whole) in [
+        ("tiny-ast", false),
+        ("tiny-honk/res8.pt", true),
+        ("tiny-clap", true),
+        ("tiny-wavlm", false),
+    ] {
         let source = audio(name);
         assert_eq!(ImageSettings::default().adopt(&source).unwrap(), Origin::Fresh);
         let form = source.config().trunk.accepts();

@@ -8,6 +8,7 @@ mod containers;
 mod families;
 mod features;
 mod heard;
+mod layers;
 mod long;
 mod mel;
 mod mfcc;

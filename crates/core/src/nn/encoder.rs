@@ -59,8 +59,7 @@ impl Encoder {
             return Err(Error::setting("--pool", problem));
         }
         if pool.is_over_layers() && trunk.states_to(0).is_none() {
-            let problem =
-                format!("{pool} are a transformer's, which this trunk is none; choose mean");
+            let problem = format!("{pool}: this trunk is no transformer; choose mean");
             return Err(Error::setting("--pool", problem));
         }
         let prefix = match embedder.layout() {
@@ -227,7 +226,8 @@ fn apart(sequence: Sequence, states: i64) -> (Vec<Tensor>, Sequence) {
         return (vec![], sequence);
     }
     let Sequence { x, attention_mask } = sequence;
-    let rest = |x: Tensor| x.slice(1, states, None, 1);
+    // Whole, so that what is computed of it is what it would be without the states.
+    let rest = |x: Tensor| x.slice(1, states, None, 1).contiguous();
     let pooled = x.narrow(1, 0, states).unbind(1);
     (pooled, Sequence { x: rest(x), attention_mask: attention_mask.map(rest) })
 }

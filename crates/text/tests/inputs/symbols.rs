@@ -84,6 +84,14 @@ fn a_trunk_of_sounds_reads_characters() {
 }
 
 #[test]
+fn conformers_and_gated_biases_read_characters() {
+    for source in ["tiny-wav2vec2-bert", "tiny-wavlm"] {
+        let accuracy = learnt(&format!("audio/tests/fixtures/{source}"), Units::Characters, 8);
+        assert!(accuracy > 0.9, "{source}: {accuracy}");
+    }
+}
+
+#[test]
 fn a_trunk_of_planes_reads_bytes() {
     for name in ["tiny-resnet-hf-basic", "tiny-regnet-y", "tiny-densenet-timm"] {
         let accuracy = learnt(&format!("image/tests/fixtures/{name}"), Units::Bytes, 16);

@@ -2,7 +2,7 @@
 //! saves it.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::wav2vec2::{HEAD, classes, fields, read, untold};
 use crate::error::Result;
@@ -32,7 +32,7 @@ pub(in crate::family) const WAV2VEC2_CONFORMER: Family = Family {
             fields["position_embeddings_type"] = match trunk.positions {
                 PositionConfig::Sinusoids => json!("relative"),
                 PositionConfig::RotaryInputs(rotary) => {
-                    fields["rotary_embedding_base"] = json!(rotary.base);
+                    fields["rotary_embedding_base"] = whole(rotary.base);
                     json!("rotary")
                 }
                 _ => json!(null),
@@ -112,6 +112,11 @@ impl ConformerConfig {
             }
         }
     }
+}
+
+/// transformers takes a base that is a whole number for nothing else.
+pub(super) fn whole(base: f64) -> Value {
+    if base.fract() == 0. { json!(base as i64) } else { json!(base) }
 }
 
 fn from_config(config: &Config) -> Result<PretrainedConfig> {

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::conformer::{BODY, ConformerConfig};
+use super::conformer::{BODY, ConformerConfig, whole};
 use super::wav2vec2::{HEAD, classes, joined};
 use crate::error::Result;
 use crate::family::config::Config;
@@ -180,7 +180,7 @@ fn fields(built: Built<'_>) -> Option<serde_json::Value> {
         }
         PositionConfig::Sinusoids => json!("relative"),
         PositionConfig::RotaryInputs(rotary) => {
-            fields["rotary_embedding_base"] = json!(rotary.base);
+            fields["rotary_embedding_base"] = whole(rotary.base);
             json!("rotary")
         }
         _ => json!(null),

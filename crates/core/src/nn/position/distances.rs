@@ -31,7 +31,7 @@ impl DistanceConfig {
         let fits = [self.behind, self.ahead].iter().all(|n| (0..=LARGEST).contains(n));
         (!fits).then(|| {
             format!(
-                "vectors of distances from -{} to {}: each must be at least 0 and at most {LARGEST}",
+                "vectors of distances up to {} behind and {} ahead: each must be at least 0 and at most {LARGEST}",
                 self.behind, self.ahead
             )
         })

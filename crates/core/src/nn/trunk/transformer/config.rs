@@ -260,10 +260,12 @@ impl TransformerConfig {
                 .then(|| format!("local attention reaches {}: must be at least 1", local.reach))
         }) {
             problem
-        } else if matches!(self.positions, PositionConfig::RotaryInputs(_))
-            && (self.head_width.is_some() || kv_heads != self.heads)
+        } else if matches!(
+            self.positions,
+            PositionConfig::RotaryInputs(_) | PositionConfig::GatedBuckets(_)
+        ) && self.head_width.is_some_and(|w| w.saturating_mul(self.heads) != self.width)
         {
-            "hidden states are rotated by heads, which must divide them".into()
+            "where each head has its part of a hidden state, heads × head_width is the width".into()
         } else if self.convolution.is_some()
             && (self.norm_placement != NormPlacement::Pre
                 || self.layer_scale != LayerScale::Without

@@ -1,0 +1,95 @@
+//! A weighted sum of all layers: in training, with and without the cache of frozen layers.
+
+use std::collections::BTreeMap;
+
+use crosstune_audio::{AudioOptions, AudioSettings};
+use crosstune_core::{
+    Batch, CutPoint, Device, FitOptions, Freeze, Item, LoadParts, MemoryBudget, Modality, Model,
+    Origin, Pool, Pretrained, ReadMode, Samples, Target, fit, seed,
+};
+use tch::{Kind, Tensor};
+
+use crate::{fixture, spec, tone, write};
+
+/// A model of a fixture with a new head over all layers.
+fn model(file: &str, audio: &mut AudioSettings, pool: Pool, freeze: &str) -> Model {
+    seed(1);
+    let source = Pretrained::open(fixture(file)).unwrap();
+    assert_eq!(audio.adopt(&source).unwrap(), Origin::Pretrained);
+    let spec = AudioSettings::spec(&source, Origin::Pretrained, vec!["low".into(), "high".into()]);
+    let spec = spec.with_head(pool, source.config().head.config);
+    let tensors = source.source().unwrap();
+    let model = Model::new(spec, audio, Some((&tensors, LoadParts::Body)), Device::Cpu).unwrap();
+    freeze.parse::<Freeze>().unwrap().apply(model.store(), model.outline()).unwrap();
+    model
+}
+
+/// A waveform of 240 samples and one of 150, or frames.
+fn batch(file: &str) -> Batch {
+    let path = fixture(file).join("expected.safetensors");
+    let expected = crosstune_core::Checkpoint::open(path).unwrap();
+    let x = ["waveform", "frames"].iter().find_map(|name| expected.tensor(name).ok()).unwrap();
+    let mask = expected.tensor("mask").ok().map(|mask| mask.to_kind(Kind::Bool));
+    Batch { x, attention_mask: mask }
+}
+
+#[test]
+fn every_cut_gives_the_same_answer() {
+    let _grad = tch::no_grad_guard();
+    for file in ["tiny-wavlm", "tiny-wavlm-large", "tiny-wav2vec2-bert", "tiny-whisper"] {
+        for pool in [Pool::WeightedLayers, Pool::WeightedBlocks, Pool::Mean] {
+            let mut audio = AudioSettings::new(AudioOptions::default()).unwrap();
+            let model = model(file, &mut audio, pool, "none");
+            let (classifier, batch) = (model.classifier(), batch(file));
+            let want = classifier.forward(&batch, false);
+            let cuts = [0, 1, 2].map(CutPoint::Trunk);
+            for cut in cuts.into_iter().chain([CutPoint::Pooled]) {
+                let kept = classifier.encoder().forward_to(&batch, cut);
+                let got = classifier.forward_from(&kept, cut, false);
+                // Sums over what lies otherwise in memory are rounded otherwise.
+                let far = (got - &want).abs().max().double_value(&[]);
+                assert!(far < 1e-6, "{file}, {pool}, {cut:?}: {far:e}");
+            }
+            let features = classifier.features(&batch, false);
+            assert_eq!(features.size(), [2, classifier.encoder().width()], "{file}, {pool}");
+        }
+    }
+}
+
+/// What a training leaves: all parameters.
+fn trained(freeze: &str, cached: bool) -> BTreeMap<String, Tensor> {
+    let folder = tempfile::tempdir().unwrap();
+    let item = |i: usize| {
+        let (hz, class) = if i % 2 == 0 { (300., 0) } else { (2000., 1) };
+        let recording = tone(hz + 10. * i as f64, 16_000, 400 + 30 * (i % 5));
+        let path = write(folder.path(), &format!("{i}.wav"), spec(16_000), recording);
+        Item { target: Target::Class(class), ..Item::file(&path) }
+    };
+    let items: Vec<Item> = (0..12).map(item).collect();
+    let mut audio = AudioSettings::new(AudioOptions::default()).unwrap();
+    let model = model("tiny-wav2vec2", &mut audio, Pool::WeightedLayers, freeze);
+    audio.survey(&items.iter().map(|item| &item.input).collect::<Vec<_>>());
+    let mut budget = MemoryBudget::default();
+    let (samples, bad) = Samples::read(&audio, &items, ReadMode::Training, &mut budget, || ());
+    assert!(bad.is_empty());
+    let usual = FitOptions { epochs: 3, batch_size: 4, lr: 3e-3, ..FitOptions::default() };
+    let cache_budget = usual.cache_budget.clone().filter(|_| cached);
+    let options = FitOptions { cache_budget, ..usual };
+    fit(&model, &audio, &samples, &Samples::default(), &options, &mut |_| Ok(())).unwrap();
+    model.store().variables().into_iter().map(|(name, x)| (name, x.copy())).collect()
+}
+
+#[test]
+fn the_cache_of_frozen_layers_changes_nothing() {
+    // Above the cut, padding of another length is rounded otherwise, which AdamW's division enlarges.
+    for (freeze, within) in [("embedder,trunk", 1e-6), ("embedder,below:1", 1e-4)] {
+        let (cached, computed) = (trained(freeze, true), trained(freeze, false));
+        let weights = &computed["head.layer_weights"];
+        assert_eq!(weights.size(), [3]);
+        assert!((weights - 1. / 3.).abs().max().double_value(&[]) > 1e-3, "they are learnt");
+        for (name, value) in computed {
+            let far = (&cached[&name] - value).abs().max().double_value(&[]);
+            assert!(far < within, "{freeze}: {name} differs by {far:e}");
+        }
+    }
+}
