@@ -98,7 +98,7 @@ def inputs(config, folder, batch, length):
     if kind == "whisper":
         x = torch.randn(batch, 2 * config.max_source_positions, config.num_mel_bins)
         return x, "input_features", x.transpose(1, 2)
-    if hasattr(config, "vocab_size"):
+    if hasattr(config, "vocab_size") and config.model_type != "beit":
         length = json.loads((folder / "tokenizer_config.json").read_text())["model_max_length"]
         x = torch.randint(0, config.vocab_size, (batch, length))
         # Padding is where the mask says so, and nowhere else.

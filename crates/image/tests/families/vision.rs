@@ -1,5 +1,7 @@
 //! Vision transformers of every build. `xtask/scripts/fixtures/vision_models.py` made the files.
 
+use std::fs;
+
 use crosstune_core::{
     Batch, Checkpoint, CutPoint, Device, Features, LoadParts, Modality, Model, Pretrained,
     Sequence, export,
@@ -177,5 +179,67 @@ fn the_outputs_of_frozen_parts_lead_to_the_same_features_and_so_does_torchscript
             &model.classifier().forward(&batch, false),
         );
         assert!(far < WITHIN, "{name}: {far:e}");
+    }
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_name() {
+    let refused = |name: &str, from: &str, to: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let config = fs::read_to_string(fixture(name).join("config.json")).unwrap();
+        assert!(config.contains(from), "{name}: {from}");
+        fs::write(folder.path().join("config.json"), config.replace(from, to)).unwrap();
+        let model = "model.safetensors";
+        fs::copy(fixture(name).join(model), folder.path().join(model)).unwrap();
+        Pretrained::open(folder.path()).unwrap_err().to_string()
+    };
+    let reg = "vit_wee_patch16_reg1_gap_256";
+    for (name, from, to, said) in [
+        ("timm-reg", r#""avg""#, r#""max""#, r#"global_pool is "max", expected token, avg or map"#),
+        ("timm-reg", reg, "vit_pe_core_base_patch16_224", "vit_pe_core_base_patch16_224 is not"),
+        ("timm-rope", "_rope_reg1_gap_256", "_rope_224", r#"a rope_grid_indexing "xy""#),
+        ("siglip", r#""model_type": "siglip","#, r#""model_type": "siglip2","#, "NaFlex"),
+        ("dinov3", r#""patch_size": 4"#, r#""patch_size": 0"#, "patches of 0 pixels"),
+    ] {
+        let error = refused(&format!("tiny-{name}"), from, to);
+        assert!(error.contains(said), "{name}: {error}");
+    }
+}
+
+#[test]
+fn what_is_exported_for_transformers_opens_again() {
+    let _grad = tch::no_grad_guard();
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "tiny-dinov2-swiglu",
+        "tiny-dinov2-registers",
+        "tiny-clip",
+        "tiny-siglip",
+        "tiny-beit",
+        "tiny-beit-absolute",
+        "tiny-data2vec-vision",
+        "tiny-vit-msn",
+        "tiny-timm-qk-norm",
+    ] {
+        let source = Pretrained::open(fixture(name)).unwrap();
+        let mut settings = ImageSettings::default();
+        let model =
+            Model::pretrained(&source, &mut settings, |_, _| unreachable!(), Device::Cpu).unwrap();
+        let place = folder.path().join(name);
+        let written = export::hugging_face(&model, &settings, &place);
+        if name == "tiny-timm-qk-norm" {
+            // transformers' ViT has no norms of queries and keys.
+            assert!(written.is_err());
+            continue;
+        }
+        written.unwrap();
+        let again = Pretrained::open(&place).unwrap();
+        assert_eq!(again.config().trunk, source.config().trunk, "{name}");
+        let again =
+            Model::pretrained(&again, &mut settings, |_, _| unreachable!(), Device::Cpu).unwrap();
+        let expected = Checkpoint::open(fixture(name).join("expected.safetensors")).unwrap();
+        let batch = Batch { x: expected.tensor("pixels").unwrap(), attention_mask: None };
+        let logits = |model: &Model| model.classifier().forward(&batch, false);
+        assert_eq!(logits(&again), logits(&model), "{name}");
     }
 }
