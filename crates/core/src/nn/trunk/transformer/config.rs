@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::convolution::ConvolutionConfig;
+use super::convolution_config::ConvolutionConfig;
 use crate::error::{Error, Result};
 use crate::nn::attention::{AttentionBiases, AttentionConfig, AttentionKind, QkNorm};
 use crate::nn::defaults::is_default;
