@@ -135,7 +135,10 @@ const RENAMED: [(&str, &str); 4] = [
 fn completed<T: DeserializeOwned>(config: &Config, given: &Value, usual: Value) -> Result<T> {
     let mut fields = usual;
     for (name, value) in given.as_object().into_iter().flatten() {
-        let new = RENAMED.iter().find(|(old, new)| old == name && fields.get(new).is_some());
+        let renamed = |(old, new): &&(&str, &str)| {
+            old == name && fields.get(old).is_none() && fields.get(new).is_some()
+        };
+        let new = RENAMED.iter().find(renamed);
         let name = new.map_or(name.as_str(), |(_, new)| new);
         fields[name] = value.clone();
     }

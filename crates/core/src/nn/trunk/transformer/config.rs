@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::convolution::ConvolutionConfig;
 use super::input_conv::InputConvolution;
+use super::convolution_config::ConvolutionConfig;
 use crate::error::{Error, Result};
 use crate::nn::attention::{AttentionBiases, AttentionConfig, AttentionKind, QkNorm};
 use crate::nn::defaults::is_default;

@@ -4,7 +4,8 @@
 use tch::Tensor;
 
 use super::config::TransformerConfig;
-use super::convolution::{Convolution, ConvolutionConfig};
+use super::convolution::Convolution;
+use super::convolution_config::ConvolutionConfig;
 use super::mlp::Mlp;
 use crate::error::Result;
 use crate::nn::attention::{Attention, AttentionContext};

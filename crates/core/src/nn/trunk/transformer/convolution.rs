@@ -1,56 +1,13 @@
 //! The convolution of a conformer's block (Gulati et al. 2020, §2.2).
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use tch::nn::Init;
 
 use super::config::TransformerConfig;
+use super::convolution_config::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
 use crate::error::Result;
 use crate::nn::layers::{Activation, BatchNorm2d, BatchNormStats, Norm};
 use crate::weights::VarBuilder;
-
-/// The convolution over positions in a conformer's blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConvolutionConfig {
-    /// The positions that it covers.
-    pub kernel: i64,
-    /// Which they are.
-    pub reach: ConvolutionReach,
-    /// What is normalised behind it.
-    pub norm: ConvolutionNorm,
-}
-
-/// Which positions a convolution covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ConvolutionReach {
-    /// As many behind as ahead; the kernel is odd: wav2vec2-conformer.
-    Centred,
-    /// The position and those behind: wav2vec2-BERT.
-    Causal,
-}
-
-/// What is normalised behind a convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ConvolutionNorm {
-    /// Each channel over batch and time.
-    Batch,
-    /// Each position over its channels.
-    Layer,
-}
-
-impl ConvolutionConfig {
-    /// What is wrong with it.
-    pub(super) fn problem(&self) -> Option<String> {
-        let centred = self.reach == ConvolutionReach::Centred;
-        let fits = (1..=1 << 20).contains(&self.kernel) && !(centred && self.kernel % 2 == 0);
-        (!fits).then(|| {
-            format!("a convolution of {} positions: must be at least 1, and odd", self.kernel)
-        })
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Convolution {

@@ -5,6 +5,7 @@ mod config;
 mod input_conv;
 mod conformer;
 mod convolution;
+mod convolution_config;
 mod layer;
 mod mlp;
 mod transformer;
@@ -12,6 +13,12 @@ mod transformer;
 pub(in crate::nn) use mlp::Mlp;
 
 pub use config::{FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, TransformerConfig};
+<<<<<<< HEAD
 pub use convolution::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
 pub use input_conv::InputConvolution;
+||||||| 7d63147
+pub use convolution::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
+=======
+pub use convolution_config::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
+>>>>>>> i16-sound
 pub use transformer::Transformer;
