@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::input_conv::InputConvolution;
 use super::convolution_config::ConvolutionConfig;
+use super::input_conv::InputConvolution;
 use crate::error::{Error, Result};
 use crate::nn::attention::{AttentionBiases, AttentionConfig, AttentionKind, QkNorm};
 use crate::nn::defaults::is_default;

@@ -13,12 +13,6 @@ mod transformer;
 pub(in crate::nn) use mlp::Mlp;
 
 pub use config::{FinalNorm, FirstNorm, LayerScale, LocalAttention, MlpKind, TransformerConfig};
-<<<<<<< HEAD
-pub use convolution::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
-pub use input_conv::InputConvolution;
-||||||| 7d63147
-pub use convolution::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
-=======
 pub use convolution_config::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
->>>>>>> i16-sound
+pub use input_conv::InputConvolution;
 pub use transformer::Transformer;
