@@ -72,7 +72,7 @@ impl TrunkConfig {
 #[derive(Debug)]
 pub enum Trunk {
     /// A transformer.
-    Transformer(Transformer),
+    Transformer(Box<Transformer>),
     /// A residual network of convolutions.
     ResNet(ResNet),
     /// A transformer whose attention is within windows.
@@ -86,7 +86,9 @@ impl Trunk {
     /// As [`Transformer::new`], [`ResNet::new`] and [`Swin::new`].
     pub fn new(vb: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
-            TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
+            TrunkConfig::Transformer(c) => {
+                Self::Transformer(Box::new(Transformer::new(vb, c.clone())?))
+            }
             TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(vb, c.clone())?),
             TrunkConfig::Swin(c) => Self::Swin(Swin::new(vb, c.clone())?),
         })
