@@ -204,8 +204,9 @@ fn square(config: &Config, field: &str, sides: Sides) -> Result<i64> {
         }
         Sides::Both(side) => Ok(side),
         Sides::Each([a, b]) if a == b => Ok(a),
-        Sides::OfStages(_) => {
-            Err(config.refuse(format!("{field} differs by stage, which is not supported")))
+        Sides::OfStages(sizes) => {
+            let sizes = Value::Array(sizes);
+            Err(config.refuse(format!("{field} is {sizes}, of which only one is supported")))
         }
         Sides::Each([a, b]) => {
             let problem = format!("{field} is {a} × {b}, of which only squares are supported");
