@@ -74,19 +74,9 @@ impl TrunkConfig {
 #[derive(Debug)]
 pub enum Trunk {
     /// A transformer.
-<<<<<<< HEAD
-    Transformer(Transformer),
+    Transformer(Box<Transformer>),
     /// A network of convolutions.
     ConvNet(ConvNet),
-||||||| 1bd8d48
-    Transformer(Transformer),
-    /// A residual network of convolutions.
-    ResNet(ResNet),
-=======
-    Transformer(Box<Transformer>),
-    /// A residual network of convolutions.
-    ResNet(ResNet),
->>>>>>> i16-swin
     /// A transformer whose attention is within windows.
     Swin(Swin),
 }
@@ -98,18 +88,10 @@ impl Trunk {
     /// As [`Transformer::new`], [`ConvNet::new`] and [`Swin::new`].
     pub fn new(vb: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
-<<<<<<< HEAD
-            TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
-            TrunkConfig::ConvNet(c) => Self::ConvNet(ConvNet::new(vb, c.clone())?),
-||||||| 1bd8d48
-            TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
-            TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(vb, c.clone())?),
-=======
             TrunkConfig::Transformer(c) => {
                 Self::Transformer(Box::new(Transformer::new(vb, c.clone())?))
             }
-            TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(vb, c.clone())?),
->>>>>>> i16-swin
+            TrunkConfig::ConvNet(c) => Self::ConvNet(ConvNet::new(vb, c.clone())?),
             TrunkConfig::Swin(c) => Self::Swin(Swin::new(vb, c.clone())?),
         })
     }
