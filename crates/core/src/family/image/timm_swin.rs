@@ -1,6 +1,7 @@
 //! Swin transformers (Liu et al. 2021 and 2022) as timm saves them.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::swin::{LARGEST, SWIN_HUGGING_FACE, SWINV2_HUGGING_FACE};
 use super::swin_tensors::{WindowSizes, by_tensors};
@@ -135,7 +136,7 @@ struct Published {
 enum Sides {
     Both(i64),
     Each([i64; 2]),
-    OfStages(serde::de::IgnoredAny),
+    OfStages(Vec<Value>),
 }
 
 impl Timm {
