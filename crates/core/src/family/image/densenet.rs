@@ -95,7 +95,7 @@ fn to_config(built: Built<'_>) -> Option<Value> {
     // What is not named here is as `new` has it.
     let mut c_in = net.in_channels;
     let stages = net.stages.iter().enumerate().map(|(i, stage)| {
-        let before = (i > 0).then(|| Before::Transition(c_in / 2));
+        let before = (i > 0).then_some(Before::Transition(c_in / 2));
         c_in = if i > 0 { c_in / 2 } else { c_in } + stage.blocks as i64 * growth;
         let inner = (inner != 4 * growth).then_some(inner);
         Stage { inner, before, ..Stage::new(stage.blocks, c_in, 1) }
