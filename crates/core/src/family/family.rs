@@ -107,8 +107,6 @@ pub(super) struct Built<'b> {
     pub(super) trunk: &'b TrunkConfig,
     pub(super) embedder: &'b EmbedderConfig,
     pub(super) head: &'b HeadConfig,
-    /// The names of the classes.
-    pub(super) labels: &'b [String],
 }
 
 impl<'b> Built<'b> {
