@@ -115,8 +115,6 @@ pub(super) struct Built<'b> {
     pub(super) embedder: &'b EmbedderConfig,
     pub(super) pool: Pool,
     pub(super) head: &'b HeadConfig,
-    /// The names of the classes.
-    pub(super) labels: &'b [String],
 }
 
 impl<'b> Built<'b> {

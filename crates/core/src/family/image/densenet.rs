@@ -1,13 +1,8 @@
 //! DenseNets (Huang et al. 2017): torchvision's and timm's, which share their names.
 
-use serde_json::{Value, json};
-
 use super::convnet::{Tensors, UNUSUAL, pretrained};
-use crate::family::family::{Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig};
-use crate::nn::{
-    Before, BlockKind, ConvNetConfig, EmbedderConfig, End, Pool, Stage, StemConfig, StemPool,
-    TrunkConfig,
-};
+use crate::family::family::{Family, PretrainedConfig};
+use crate::nn::{Before, BlockKind, ConvNetConfig, End, Stage, StemPool};
 use crate::weights::{Checkpoint, KeyMap, same};
 
 pub(in crate::family) const DENSENET: Family = Family {
@@ -28,7 +23,7 @@ pub(in crate::family) const DENSENET: Family = Family {
         Ok(family)
     },
     from_tensors: densenet,
-    hugging_face: Some(&HUGGING_FACE),
+    hugging_face: None,
 };
 
 const NAMES: KeyMap = KeyMap {
@@ -58,64 +53,6 @@ const NAMES: KeyMap = KeyMap {
     ],
     head: &[same("head", "classifier")],
 };
-
-/// transformers' wrapper of timm's models.
-const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new("TimmWrapperForImageClassification", Pool::Mean, HeadKind::Linear)],
-    key_map: KeyMap {
-        name: "densenet",
-        prefixes: &["timm_model.features."],
-        body: &[
-            same("trunk.end.norm", "norm5"),
-            same("embed.conv", "conv0"),
-            same("embed.norm", "norm0"),
-            same("trunk.stages.{}.{}.norm1", "denseblock{+1}.denselayer{+1}.norm1"),
-            same("trunk.stages.{}.{}.conv1", "denseblock{+1}.denselayer{+1}.conv1"),
-            same("trunk.stages.{}.{}.norm2", "denseblock{+1}.denselayer{+1}.norm2"),
-            same("trunk.stages.{}.{}.conv2", "denseblock{+1}.denselayer{+1}.conv2"),
-            same("trunk.stages.{}.before.norm", "transition{}.norm"),
-            same("trunk.stages.{}.before.conv", "transition{}.conv"),
-        ],
-        head: &[same("head", "timm_model.classifier")],
-    },
-    in_memory: &[],
-    to_config,
-};
-
-/// The fields of `TimmWrapperConfig`, with the arguments by which `densenet121` becomes the network.
-fn to_config(built: Built<'_>) -> Option<Value> {
-    let (TrunkConfig::ConvNet(net), EmbedderConfig::Stem(stem)) = (built.trunk, built.embedder)
-    else {
-        return None;
-    };
-    let growth = net.in_channels / 2;
-    let inner = net.stages.first()?.inner.unwrap_or(4 * growth);
-    if growth < 1 || inner % growth != 0 {
-        return None;
-    }
-    // What is not named here is as `new` has it.
-    let mut c_in = net.in_channels;
-    let stages = net.stages.iter().enumerate().map(|(i, stage)| {
-        let before = (i > 0).then(|| Before::Transition(c_in / 2));
-        c_in = if i > 0 { c_in / 2 } else { c_in } + stage.blocks as i64 * growth;
-        let inner = (inner != 4 * growth).then_some(inner);
-        Stage { inner, before, ..Stage::new(stage.blocks, c_in, 1) }
-    });
-    let usual = ConvNetConfig::new(2 * growth, stages.collect(), BlockKind::Dense);
-    let usual_stem = StemConfig::new((stem.in_channels, 2 * growth), 7, 2, StemPool::Max);
-    if *net != (ConvNetConfig { end: End::Norm, ..usual }) || *stem != usual_stem {
-        return None;
-    }
-    let blocks: Vec<usize> = net.stages.iter().map(|stage| stage.blocks).collect();
-    Some(json!({
-        "model_type": "timm_wrapper", "architecture": "densenet121", "do_pooling": true,
-        "model_args": {
-            "growth_rate": growth, "block_config": blocks, "bn_size": inner / growth,
-            "in_chans": stem.in_channels,
-        },
-        "num_classes": built.labels.len(), "label_names": built.labels,
-    }))
-}
 
 /// The network as its tensors have it.
 fn densenet(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
