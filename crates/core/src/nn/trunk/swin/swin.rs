@@ -94,9 +94,9 @@ mod tests {
     use tch::nn::VarStore;
     use tch::{Device, Kind};
 
-    use super::super::config::{SwinStage, SwinVersion, WindowPadding};
     use super::*;
     use crate::nn::layers::{Activation, Bias};
+    use crate::nn::trunk::swin::config::{SwinStage, SwinVersion, WindowPadding};
     use crate::weights::Fresh;
 
     fn config(version: SwinVersion) -> SwinConfig {
