@@ -132,13 +132,17 @@ pub(super) fn surround(tokenizer: &mut Tokenizer, config: &Config) -> Result<boo
     if !told || !matches!(config.class(), Some("LlamaTokenizer" | "GemmaTokenizer")) {
         return Ok(false);
     }
-    let token = |name, added: bool| {
-        let content = config.told(name).filter(|_| added)?;
+    let token = |name| {
+        let content = config.told(name)?;
         let id = tokenizer.token_to_id(&content)?;
         Some((content, id))
     };
-    let begin = token("bos_token", config.add_bos_token.unwrap_or(true));
-    let end = token("eos_token", config.add_eos_token.unwrap_or(false));
+    let begin = config.add_bos_token.unwrap_or(true).then(|| token("bos_token"));
+    let end = config.add_eos_token.unwrap_or(false).then(|| token("eos_token"));
+    if begin == Some(None) || end == Some(None) {
+        return Ok(false);
+    }
+    let (begin, end) = (begin.flatten(), end.flatten());
     let ids: Vec<_> = [&begin, &end].into_iter().flatten().map(|(_, id)| *id).collect();
     if tokenizer.encode_fast("", true)?.get_ids() == ids {
         return Ok(false);

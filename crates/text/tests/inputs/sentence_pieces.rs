@@ -131,3 +131,26 @@ fn hostile_models_are_errors() {
         assert!(opened > 10, "{name}: {opened}");
     }
 }
+
+#[test]
+fn the_configuration_tells_what_stands_around_texts_and_what_pads() {
+    let folder = tempfile::tempdir().unwrap();
+    Tokenizer::open(&fixture("llama"), 64).unwrap().save(folder.path()).unwrap();
+    let text = Tokenizer::open(folder.path(), 64).unwrap().encode("fox").unwrap();
+    // Beside a tokenizer.json that has a token before texts alone.
+    for (fields, ids, pad) in [
+        ("", text.clone(), 2),
+        (r#""add_eos_token": true, "#, [&text[..], &[2]].concat(), 0),
+        (r#""add_bos_token": false, "#, text[1..].to_vec(), 2),
+    ] {
+        let config = format!(
+            r#"{{{fields}"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>",
+            "eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>"}}"#
+        );
+        fs::write(folder.path().join("tokenizer_config.json"), config).unwrap();
+        let tokenizer = Tokenizer::open(folder.path(), 64).unwrap();
+        assert_eq!(tokenizer.encode("fox").unwrap(), ids, "{fields}");
+        // Not what stands behind every text: transformers looks for the last token that is none.
+        assert_eq!(tokenizer.pad(), pad, "{fields}");
+    }
+}
