@@ -16,6 +16,8 @@ use crate::weights::VarBuilder;
 /// What a trunk is built from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+// A model has one of it.
+#[allow(clippy::large_enum_variant)]
 pub enum TrunkConfig {
     /// A transformer.
     Transformer(TransformerConfig),
@@ -72,6 +74,8 @@ impl TrunkConfig {
 
 /// A closed set: a new kind of trunk is a new variant, and the compiler lists what to change.
 #[derive(Debug)]
+// A model has one of it.
+#[allow(clippy::large_enum_variant)]
 pub enum Trunk {
     /// A transformer.
     Transformer(Box<Transformer>),
