@@ -81,15 +81,13 @@ fn trained(freeze: &str, cached: bool) -> BTreeMap<String, Tensor> {
 
 #[test]
 fn the_cache_of_frozen_layers_changes_nothing() {
-    // Above the cut, padding of another length is rounded otherwise, which AdamW's division enlarges.
-    for (freeze, within) in [("embedder,trunk", 1e-6), ("embedder,below:1", 1e-4)] {
-        let (cached, computed) = (trained(freeze, true), trained(freeze, false));
-        let weights = &computed["head.layer_weights"];
-        assert_eq!(weights.size(), [3]);
-        assert!((weights - 1. / 3.).abs().max().double_value(&[]) > 1e-3, "they are learnt");
-        for (name, value) in computed {
-            let far = (&cached[&name] - value).abs().max().double_value(&[]);
-            assert!(far < within, "{freeze}: {name} differs by {far:e}");
-        }
+    let freeze = "embedder,trunk";
+    let (cached, computed) = (trained(freeze, true), trained(freeze, false));
+    let weights = &computed["head.layer_weights"];
+    assert_eq!(weights.size(), [3]);
+    assert!((weights - 1. / 3.).abs().max().double_value(&[]) > 1e-3, "they are learnt");
+    for (name, value) in computed {
+        let far = (&cached[&name] - value).abs().max().double_value(&[]);
+        assert!(far < 1e-6, "{name} differs by {far:e}");
     }
 }
