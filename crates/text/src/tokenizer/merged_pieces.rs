@@ -77,10 +77,12 @@ pub(super) fn gemma(path: &Path, config: &Config) -> Result<Tokenizer> {
         *piece = config.special(name, &GEMMA);
     }
     // The first version has no tab of its own: its byte is one.
-    if !pieces.iter().any(|piece| piece == "\t") {
-        if let Some(tab) = pieces.iter_mut().find(|piece| *piece == "<0x09>") {
-            *tab = "\t".into();
-        }
+    let byte = match pieces.iter().any(|piece| piece == "\t") {
+        true => None,
+        false => pieces.iter_mut().find(|piece| *piece == "<0x09>"),
+    };
+    if let Some(byte) = byte {
+        *byte = "\t".into();
     }
     let mut tokenizer = merged(path, &model, pieces)?;
     add_symbols(&mut tokenizer, &model, &["<start_of_turn>", "<end_of_turn>"]);
