@@ -7,7 +7,7 @@ use crosstune_core::{Checkpoint, Device, Input, Modality, Model, Pretrained, Tru
 use crosstune_image::ImageSettings;
 use tch::Kind;
 
-use crate::{COUNTS, WITHIN, check, fixture, furthest};
+use crate::{COUNTS, check, fixture, furthest};
 
 #[test]
 fn mobile_networks_of_transformers() {
@@ -110,7 +110,6 @@ fn what_is_not_built_is_refused_by_name() {
         ),
         ("tiny-efficientnet-timm", "efficientnet_b0", "efficientnet_cc_b0_4e", "architecture"),
         ("tiny-efficientnet-hf", r#""mean""#, r#""max""#, "pooling_type"),
-        ("tiny-efficientnet-hf", r#""depth_divisor": 4"#, r#""depth_divisor": -4"#, "blocks"),
         (
             "tiny-mobilenetv2-hf",
             r#""output_stride": 32"#,
@@ -136,7 +135,7 @@ fn what_is_not_built_is_refused_by_name() {
             Model::pretrained(&source, &mut settings, labels, Device::Cpu).map(|_| ())
         });
         let error = built.unwrap_err().to_string();
-        assert!(error.contains(problem) || problem == "blocks", "{name}: {error}");
+        assert!(error.contains(problem), "{name}: {error}");
     }
 }
 
@@ -154,5 +153,4 @@ fn stages_are_those_of_the_publishers() {
         };
         assert_eq!(net.stages.len(), stages, "{name}");
     }
-    assert!(WITHIN < 1e-5);
 }

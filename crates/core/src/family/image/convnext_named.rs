@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::convnet::{Tensors, UNUSUAL};
 use super::convnext::{HUGGING_FACE, HUGGING_FACE_V2, NORM, Shape, WIDER};
+use super::mobile::labelled;
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::family::family::{Family, PretrainedConfig};
@@ -186,16 +187,6 @@ fn told(
         },
     };
     Ok(shape.family(names[usize::from(learned)]))
-}
-
-/// With the labels of a `config.json` that names no family.
-fn labelled(
-    config: &Config,
-    told: Result<PretrainedConfig, &'static str>,
-) -> Result<PretrainedConfig> {
-    let mut family = told.map_err(|problem| config.refuse(problem.into()))?;
-    family.head.labels = config.labels()?;
-    Ok(family)
 }
 
 /// What timm writes beside a model, where it changes what a model computes, but not its tensors.

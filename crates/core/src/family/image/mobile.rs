@@ -202,6 +202,16 @@ impl PretrainedConfig {
     }
 }
 
+/// With the labels of a `config.json` that names no family.
+pub(super) fn labelled(
+    config: &Config,
+    told: Result<PretrainedConfig, &'static str>,
+) -> Result<PretrainedConfig> {
+    let mut family = told.map_err(|problem| config.refuse(problem.into()))?;
+    family.head.labels = config.labels()?;
+    Ok(family)
+}
+
 /// The activation that transformers names `hidden_act`.
 pub(super) fn named_activation(config: &Config, usual: Activation) -> Result<Activation> {
     Ok(match config.field("hidden_act").as_str() {

@@ -2,9 +2,10 @@
 //! tensors tell which of its models they are.
 
 use super::convnet::{Tensors, UNUSUAL};
-use super::mobile::{Found, Network, Style, TENSORFLOW, USUAL, dense, stages, stem, usual_stride};
+use super::mobile::{
+    Found, Network, Style, TENSORFLOW, USUAL, dense, labelled, stages, stem, usual_stride,
+};
 use crate::error::Result;
-use crate::family::config::Config;
 use crate::family::family::{Family, PretrainedConfig};
 use crate::nn::{Activation, HeadConfig, InvertedForm, Padding};
 use crate::weights::{Checkpoint, KeyMap, KeyRule, same};
@@ -184,14 +185,4 @@ fn mobilenet_v3(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static st
     let stages = stages(&tensors, stem.out_channels, style);
     let head = HeadConfig { dense: dense(&tensors, last), ..HeadConfig::default() };
     Network { name: MOBILENET_V3.name, stem, stages, norm, activation: last, head }.family()
-}
-
-/// With the labels of a `config.json` that names no family.
-fn labelled(
-    config: &Config,
-    told: Result<PretrainedConfig, &'static str>,
-) -> Result<PretrainedConfig> {
-    let mut family = told.map_err(|problem| config.refuse(problem.into()))?;
-    family.head.labels = config.labels()?;
-    Ok(family)
 }
