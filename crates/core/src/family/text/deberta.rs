@@ -193,7 +193,8 @@ fn terms(config: &Config, words: Option<&Words>) -> Result<Option<DisentangledTe
         Some(Words::List(words)) => words.clone(),
         Some(Words::Text(text)) => text.split('|').map(|word| word.trim().to_lowercase()).collect(),
     };
-    let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != "").collect();
+    let words: Vec<&str> =
+        words.iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
     if let Some(other) = words.iter().find(|word| !["c2p", "p2c"].contains(word)) {
         return Err(config.refuse(format!("pos_att_type has {other:?}, expected c2p and p2c")));
     }
