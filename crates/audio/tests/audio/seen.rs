@@ -27,7 +27,7 @@ fn the_loss_of_a_convnext_and_an_efficientnet_falls_on_speech() {
         audio.fit_normalization(&samples.iter().filter_map(|x| audio.moments(x)).collect());
         let batch = audio.batch(&samples.each_ref());
         let spec =
-            AudioSettings::spec(&source, Origin::Fresh, ["zero", "one"].map(Into::into).into());
+            AudioSettings::spec(&source, Origin::Fresh, ["zero", "one"].map(String::from).into());
         let tensors = source.source().unwrap();
         let taken = Some((&tensors, LoadParts::Body));
         let model = Model::new(spec, &audio, taken, Device::Cpu).unwrap();
