@@ -25,7 +25,7 @@ fn the_loss_of_a_convnext_and_an_efficientnet_falls_on_speech() {
         let samples = inputs.each_ref().map(|input| audio.read(input).unwrap());
         audio.fit_normalization(&samples.iter().filter_map(|x| audio.moments(x)).collect());
         let batch = audio.batch(&samples.each_ref());
-        let spec = AudioSettings::spec(&source, origin, ["zero", "one"].map(Into::into).into());
+        let spec = AudioSettings::spec(&source, origin, ["zero", "one"].map(String::from).into());
         let tensors = source.source().unwrap();
         let taken = Some((&tensors, LoadParts::Body));
         let model = Model::new(spec, &audio, taken, Device::Cpu).unwrap();
