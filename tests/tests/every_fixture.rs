@@ -111,7 +111,7 @@ fn goes<M: Modality>(
     let mut modality = settings();
     let shown = format!("{} on {}", path.display(), M::SAMPLES);
     // Shown where libtorch itself panics.
-    eprintln!("{shown}");
+    println!("{shown}");
     let source = Pretrained::open(path).and_then(|source| source.with_dropout(0.));
     let source = source.unwrap_or_else(|e| panic!("{shown}: {e}"));
     let embedder = modality.adopt(&source).unwrap_or_else(|e| panic!("{shown}: {e}"));

@@ -60,7 +60,7 @@ fn every_cut_gives_the_same_answer() {
 fn trained(freeze: &str, cached: bool) -> BTreeMap<String, Tensor> {
     let folder = tempfile::tempdir().unwrap();
     let item = |i: usize| {
-        let (hz, class) = if i % 2 == 0 { (300., 0) } else { (2000., 1) };
+        let (hz, class) = if i.is_multiple_of(2) { (300., 0) } else { (2000., 1) };
         let recording = tone(hz + 10. * i as f64, 16_000, 400 + 30 * (i % 5));
         let path = write(folder.path(), &format!("{i}.wav"), spec(16_000), recording);
         Item { target: Target::Class(class), ..Item::file(&path) }
