@@ -20,8 +20,8 @@ use tokenizers::{
 use super::{
     bounds::MOST,
     config::{Config, Usual},
+    files::{MERGES, PIECES, broken, known, text},
     template::{Templates, special},
-    vocabulary::{MERGES, PIECES, broken, known, text},
 };
 
 const END: &str = "<|endoftext|>";

@@ -18,10 +18,10 @@ use tokenizers::{
 
 use super::{
     config::{Config, Usual},
+    files::broken,
     pieces::{SPACE, add_symbols, replace},
     sentence_piece::{Algorithm, SentencePiece},
     template::{Templates, special},
-    vocabulary::broken,
 };
 
 const LLAMA: Usual = Usual {

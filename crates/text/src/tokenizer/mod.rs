@@ -3,6 +3,7 @@
 mod bounds;
 mod byte_pairs;
 mod config;
+mod files;
 mod merged_pieces;
 mod pieces;
 mod sentence_piece;
@@ -12,5 +13,5 @@ mod tokenizer;
 mod vocabulary;
 mod word_pieces;
 
+pub use files::TOKENIZER;
 pub use tokenizer::Tokenizer;
-pub use vocabulary::TOKENIZER;

@@ -22,9 +22,9 @@ use tokenizers::{
 
 use super::{
     config::{Config, Usual},
+    files::broken,
     sentence_piece::{Algorithm, PieceKind, SentencePiece},
     template::{Templates, special},
-    vocabulary::broken,
 };
 
 /// What stands for a space.

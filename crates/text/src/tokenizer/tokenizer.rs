@@ -19,7 +19,8 @@ use tokenizers::{Model, ModelWrapper, PostProcessor, TruncationParams};
 use super::{
     bounds::{self, MOST},
     config::Config,
-    vocabulary::{self, TOKENIZER},
+    files::TOKENIZER,
+    vocabulary,
 };
 use crate::options::MAX_LENGTH;
 

@@ -1,24 +1,20 @@
 //! Tokenizers of publishers that saved a vocabulary without a `tokenizer.json`: which kind it is, by the
 //! class that the files name, and what it is read from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crosstune_core::{
-    BoxError, Error, Result, data::encoding, error::one_line, files, files::is_there,
-};
+use crosstune_core::{BoxError, Error, Result, files, files::is_there};
 use tokenizers::{Tokenizer, models::bpe::Vocab};
 
 use super::{
-    bounds::MOST, byte_pairs, config::Config, merged_pieces, pieces, template::Templates,
+    bounds::MOST,
+    byte_pairs,
+    config::Config,
+    files::{MERGES, PIECES, TOKENIZER, WORDS},
+    merged_pieces, pieces,
+    template::Templates,
     word_pieces,
 };
-
-/// The file that a folder in Hugging Face layout, or a run folder, keeps its tokenizer in.
-pub const TOKENIZER: &str = "tokenizer.json";
-
-const WORDS: &str = "vocab.txt";
-pub(super) const PIECES: &str = "vocab.json";
-pub(super) const MERGES: &str = "merges.txt";
 
 /// A kind of tokenizer, as transformers' classes are.
 struct TokenizerKind {
@@ -157,28 +153,4 @@ fn sentence_piece_files() -> Vec<&'static str> {
     files.retain(|file| file.ends_with(".model"));
     files.dedup();
     files
-}
-
-pub(super) fn known(vocabulary: &Vocab, token: &str, path: &Path) -> Result<()> {
-    match vocabulary.contains_key(token) {
-        true => Ok(()),
-        false => Err(Error::Malformed {
-            path: path.to_path_buf(),
-            problem: format!("the special token {token:?} is not in it"),
-        }),
-    }
-}
-
-pub(super) fn text(path: &Path) -> Result<String> {
-    let contents = files::read(path, MOST)?;
-    let text = encoding::decode(&contents);
-    text.map(str::to_string)
-        .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })
-}
-
-pub(super) fn broken(path: &Path) -> impl Fn(BoxError) -> Error + '_ {
-    move |e| Error::Malformed {
-        path: PathBuf::from(path),
-        problem: format!("not a vocabulary that can be used ({})", one_line(e.as_ref())),
-    }
 }

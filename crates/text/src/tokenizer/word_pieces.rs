@@ -14,8 +14,8 @@ use tokenizers::{
 
 use super::{
     config::{Config, Usual},
+    files::{broken, known, text},
     template::{Templates, special},
-    vocabulary::{broken, known, text},
 };
 
 const BERT: Usual = Usual {
