@@ -48,6 +48,7 @@ mod extent;
 mod features;
 mod long;
 mod options;
+mod preprocessor;
 mod published;
 mod range;
 mod recording;

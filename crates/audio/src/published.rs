@@ -1,13 +1,11 @@
 //! The front end and the embedder of a pretrained audio model.
 
-use std::{fmt::Display, ops::RangeInclusive, path::Path};
+use std::{fmt::Display, ops::RangeInclusive};
 
 use crosstune_core::{
     Embedder, EmbedderConfig, Error, FeatureShape, FoldedPatchesConfig, FrameStemConfig,
     PatchEmbedderConfig, Pretrained, Result, StackedFramesConfig, StemConfig, VarBuilder,
-    WaveformEmbedderConfig, WaveformNorm,
-    checkpoint::PREPROCESSOR,
-    files::{is_there, read_json},
+    WaveformEmbedderConfig, WaveformNorm, checkpoint::PREPROCESSOR,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,10 +21,8 @@ use crate::{
         WhisperMel,
     },
     options::AudioOptions,
+    preprocessor::{Preprocessor, USUAL_RATE},
 };
-
-/// The sample rate of a model whose publisher does not give it, in Hz.
-const USUAL_RATE: u32 = 16_000;
 
 /// The front end and the embedder of a pretrained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,39 +54,6 @@ pub(crate) enum Adopted {
     Clap { front_end: ClapConfig, embedder: FoldedPatchesConfig },
 }
 
-/// The parts of a `preprocessor_config.json` that are used.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Published {
-    sampling_rate: Option<u32>,
-    do_normalize: Option<bool>,
-    return_attention_mask: Option<bool>,
-    /// Whisper's bands.
-    feature_size: Option<usize>,
-    n_fft: Option<usize>,
-    hop_length: Option<usize>,
-    /// AST's and wav2vec2-BERT's bands.
-    num_mel_bins: Option<usize>,
-    mean: Option<f32>,
-    std: Option<f32>,
-    /// wav2vec2-BERT's frames of a position.
-    stride: Option<i64>,
-}
-
-impl Published {
-    fn open(path: &Path) -> Result<Self> {
-        if is_there(path) { read_json(path) } else { Ok(Self::default()) }
-    }
-
-    fn rate(&self) -> u32 {
-        self.sampling_rate.unwrap_or(USUAL_RATE)
-    }
-
-    fn normalises(&self) -> bool {
-        self.do_normalize.unwrap_or(true)
-    }
-}
-
 impl Adopted {
     /// The front end and the embedder of `source`, which was trained on audio.
     ///
@@ -107,7 +70,7 @@ impl Adopted {
         };
         Ok(match source.config().embedder.clone() {
             EmbedderConfig::Waveform(embedder) => {
-                let published = Published::open(&path)?;
+                let published = Preprocessor::open(&path)?;
                 let masked = embedder.norm == WaveformNorm::Layer;
                 let front_end = WaveformConfig {
                     sample_rate: published.rate(),
@@ -123,7 +86,7 @@ impl Adopted {
                 Self::Waveform { front_end, embedder }
             }
             EmbedderConfig::Frames(embedder) => {
-                let published = Published::open(&path)?;
+                let published = Preprocessor::open(&path)?;
                 let front_end = WhisperConfig {
                     sample_rate: published.rate(),
                     fft: published.n_fft.unwrap_or(400),
@@ -133,7 +96,7 @@ impl Adopted {
                 Self::Whisper { front_end, embedder }
             }
             EmbedderConfig::Patches(embedder) => {
-                let published = Published::open(&path)?;
+                let published = Preprocessor::open(&path)?;
                 let (mean, std) = match published.normalises() {
                     // Those of AudioSet.
                     true => (
@@ -153,7 +116,7 @@ impl Adopted {
                 Self::Kaldi { front_end, embedder }
             }
             EmbedderConfig::StackedFrames(embedder) => {
-                let published = Published::open(&path)?;
+                let published = Preprocessor::open(&path)?;
                 if let Some(stride) = published.stride.filter(|&n| n != embedder.stacked) {
                     let problem =
                         format!("stride is {stride}, but the model stacks {}", embedder.stacked);

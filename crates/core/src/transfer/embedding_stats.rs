@@ -7,21 +7,16 @@
 
 use std::collections::HashMap;
 
-use rand::SeedableRng;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::family::Pretrained;
-use crate::loader::{ReadMode, Samples};
-use crate::modality::Modality;
-use crate::model::Model;
 use crate::nn::{
     Activation, Batch, Bias, EmbedderConfig, Encoder, FeatureShape, Features, MapNormKind,
     NormKind, NormPlacement, PatchEmbedderConfig, PositionTable, Sequence, TokenEmbedderConfig,
     masked_mean,
 };
-use crate::random::Rng;
-use crate::weights::{LoadReport, WeightSource, lora};
+use crate::weights::{LoadReport, WeightSource};
 
 /// Mean and standard deviation of what a source's own embedder hands to its trunk.
 #[derive(Debug)]
@@ -366,42 +361,6 @@ fn line(length: i64) -> Tensor {
 fn channels(count: i64) -> Tensor {
     let float = (Kind::Float, Device::Cpu);
     Tensor::eye(count, float) * (1. - CHANNELS) + Tensor::full([count, count], CHANNELS, float)
-}
-
-/// Initialises a new embedder from the inputs that it will see, before training, and matches its output
-/// to the statistics that the trunk was trained on, where they are given; a pretrained one stays as it
-/// is. Some hundred samples tell enough, fewer of large ones.
-///
-/// # Errors
-/// If a sample can no longer be read.
-pub fn init_from_data<M: Modality>(
-    model: &Model,
-    modality: &M,
-    train: &Samples,
-    stats: Option<&EmbeddingStats>,
-) -> Result<()> {
-    const SAMPLES: usize = 512;
-    /// In all samples together.
-    const VALUES: usize = 1 << 25;
-    let report = model.report();
-    let embedder = |name: &&String| name.starts_with("embed.") && !lora::is_adapter(name);
-    if !report.fresh.iter().any(|name| embedder(&name)) || train.is_empty() {
-        return Ok(());
-    }
-    let limit = (VALUES / train.mean_length()).clamp(1, SAMPLES);
-    let some: Vec<Tensor> = train
-        .subset(modality, ReadMode::Training, limit)?
-        .iter()
-        .map(|kept| modality.augment(kept, &mut Rng::seed_from_u64(0)))
-        .collect();
-    let batch = modality.batch(&some.iter().collect::<Vec<_>>());
-    let batch = batch.to_device(model.classifier().device());
-    let encoder = model.classifier().encoder();
-    encoder.init_from_data(&batch);
-    if let Some(stats) = stats {
-        stats.match_to(encoder, &model.store().variables(), report, &batch);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

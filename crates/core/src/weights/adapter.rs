@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use tch::{Kind, Tensor};
 
 use super::checkpoint::{Checkpoint, published, quote};
-use super::key_map::{KeyMap, TensorSource, TensorTransform};
+use super::key_map::{KeyMap, TensorSource};
+use super::transform::TensorTransform;
 use crate::error::{Error, Result};
 use crate::files::{is_there, read_json};
 

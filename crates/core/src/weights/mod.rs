@@ -16,6 +16,7 @@ mod quantised;
 mod report;
 pub mod resize;
 mod source;
+mod transform;
 pub(crate) mod write;
 
 pub use adapter::Adapter;
@@ -23,13 +24,14 @@ pub use builder::VarBuilder;
 pub use checkpoint::{CONFIG, Checkpoint, Copies, Entry, Format, ONLY, PREPROCESSOR, WEIGHTS};
 #[cfg(feature = "hub")]
 pub use hub::{Event, Reference, SCHEME};
-pub use key_map::{KeyMap, KeyRule, TensorSource, TensorTransform};
+pub use key_map::{KeyMap, KeyRule, TensorSource};
 pub use lora::Lora;
 pub use naming::Naming;
 pub use prefix::Prefix;
 pub use report::{Fresh, LoadReport, Origin};
 pub use resize::Resampling;
 pub use source::{Reshape, Reshaped, WeightSource};
+pub use transform::TensorTransform;
 
 pub(crate) use checkpoint::quote;
 pub(crate) use finite::fault;

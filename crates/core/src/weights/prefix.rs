@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::checkpoint::Copies;
-use super::key_map::{KeyMap, TensorTransform, fill};
+use super::key_map::{KeyMap, fill};
+use super::transform::TensorTransform;
 
 /// What stands before a family's names in a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,11 +9,12 @@ use tch::{Kind, Tensor};
 use super::adapter::Adapter;
 use super::checkpoint::Checkpoint;
 use super::finite::fault;
-use super::key_map::{KeyMap, TensorSource, TensorTransform};
+use super::key_map::{KeyMap, TensorSource};
 use super::lora::{A, B, Lora};
 use super::names::nearest;
 use super::prefix::Prefix;
 use super::quantised::{USE_FLOATS, is_tiny_float, no_weights};
+use super::transform::TensorTransform;
 use crate::error::{Error, Result};
 
 /// A checkpoint read through a key map. It records which tensors were loaded.

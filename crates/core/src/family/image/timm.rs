@@ -4,12 +4,12 @@
 
 use serde_json::Value;
 
-use super::timm_tensors::{Told, model};
+use super::timm_tensors::{Rotary, Told, model};
 use super::vit::VIT_HUGGING_FACE;
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::family::family::{Family, PretrainedConfig};
-use crate::nn::{Activation, RotaryAxes, RotaryConfig, RotaryPairing};
+use crate::nn::Activation;
 use crate::weights::{Checkpoint, KeyMap, KeyRule, TensorTransform, same, transformed};
 
 pub(in crate::family) const TIMM_VIT: Family = Family {
@@ -21,7 +21,7 @@ pub(in crate::family) const TIMM_VIT: Family = Family {
         config.architecture().is_some_and(|name| starts.iter().any(|start| name.starts_with(start)))
     },
     from_config,
-    from_tensors: |checkpoint| model(checkpoint, &Told::nothing()),
+    from_tensors: |checkpoint| model(checkpoint, &KEY_MAP, &Told::nothing()),
     hugging_face: Some(&VIT_HUGGING_FACE),
 };
 
@@ -29,7 +29,7 @@ const fn slice(ours: &'static str, theirs: &'static str, at: u8, of: u8) -> KeyR
     transformed(ours, theirs, TensorTransform::Slice(at, of))
 }
 
-pub(super) const KEY_MAP: KeyMap = KeyMap {
+const KEY_MAP: KeyMap = KeyMap {
     name: "timm-vit",
     prefixes: &[""],
     body: &[
@@ -92,7 +92,7 @@ pub(super) const KEY_MAP: KeyMap = KeyMap {
 
 fn from_config(config: &Config, checkpoint: &Checkpoint) -> Result<PretrainedConfig> {
     let told = told(config)?;
-    let mut family = model(checkpoint, &told).map_err(|e| config.refuse(e.into()))?;
+    let mut family = model(checkpoint, &KEY_MAP, &told).map_err(|e| config.refuse(e.into()))?;
     family.head.labels = config.labels()?;
     Ok(family)
 }
@@ -204,29 +204,4 @@ fn rotary(config: &Config, name: &str) -> Result<Option<Rotary>> {
         sides => Some([0, 1].map(|i| sides[i].as_i64().unwrap_or_default())),
     };
     Ok(Some(Rotary { base, halves, centred, reference }))
-}
-
-/// The rotary positions of a model, but for the grid that it was trained on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rotary {
-    pub(super) base: f64,
-    pub(super) halves: bool,
-    pub(super) centred: bool,
-    /// The rows and columns that positions are scaled to; `None`: they are not.
-    pub(super) reference: Option<[i64; 2]>,
-}
-
-impl Rotary {
-    /// That of a model trained on a grid.
-    pub(super) fn on(self, [rows, columns]: [i64; 2]) -> RotaryConfig {
-        let [rows, columns] = self.reference.unwrap_or([rows, columns]);
-        RotaryConfig {
-            pairing: if self.halves { RotaryPairing::Halves } else { RotaryPairing::Neighbours },
-            axes: match self.centred {
-                true => RotaryAxes::Centred { columns },
-                false => RotaryAxes::Counted { rows, columns },
-            },
-            ..RotaryConfig::of(self.base)
-        }
-    }
 }

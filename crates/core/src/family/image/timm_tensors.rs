@@ -1,13 +1,13 @@
 //! What the tensors of timm's vision transformers tell.
 
-use super::timm::{KEY_MAP, Rotary};
 use crate::family::family::{PretrainedConfig, PretrainedHead, UNCOUNTED_HEADS, count, shape};
 use crate::nn::{
     Activation, AttentionBiases, Bias, ClassTokens, EmbedderConfig, FinalNorm, GridBiasConfig,
     GridTables, HeadConfig, LayerScale, MlpKind, PatchEmbedderConfig, PatchPositions, Pool,
-    PositionConfig, QkNorm, SubNorm, TransformerConfig, TrunkConfig,
+    PositionConfig, QkNorm, RotaryAxes, RotaryConfig, RotaryPairing, SubNorm, TransformerConfig,
+    TrunkConfig,
 };
-use crate::weights::{Checkpoint, Resampling};
+use crate::weights::{Checkpoint, KeyMap, Resampling};
 
 /// What a configuration tells beside the tensors.
 pub(super) struct Told {
@@ -43,6 +43,31 @@ impl Told {
     }
 }
 
+/// The rotary positions of a model, but for the grid that it was trained on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rotary {
+    pub(super) base: f64,
+    pub(super) halves: bool,
+    pub(super) centred: bool,
+    /// The rows and columns that positions are scaled to; `None`: they are not.
+    pub(super) reference: Option<[i64; 2]>,
+}
+
+impl Rotary {
+    /// That of a model trained on a grid.
+    pub(super) fn on(self, [rows, columns]: [i64; 2]) -> RotaryConfig {
+        let [rows, columns] = self.reference.unwrap_or([rows, columns]);
+        RotaryConfig {
+            pairing: if self.halves { RotaryPairing::Halves } else { RotaryPairing::Neighbours },
+            axes: match self.centred {
+                true => RotaryAxes::Centred { columns },
+                false => RotaryAxes::Counted { rows, columns },
+            },
+            ..RotaryConfig::of(self.base)
+        }
+    }
+}
+
 const UNUSUAL: &str = "a ViT of this build is not supported: it has other tensors or shapes";
 
 /// Names that nothing depends on, or that are as the configuration tells.
@@ -52,9 +77,10 @@ const SILENT: [&str; 4] =
 /// The model that the tensors and the configuration tell, or what they do not.
 pub(super) fn model(
     checkpoint: &Checkpoint,
+    key_map: &KeyMap,
     told: &Told,
 ) -> Result<PretrainedConfig, &'static str> {
-    let tensors = Tensors { checkpoint };
+    let tensors = Tensors { checkpoint, key_map };
     tensors.check_names()?;
     let Some(&[width, channels, high, wide]) = tensors.shape("patch_embed.proj.weight") else {
         return Err(UNUSUAL);
@@ -79,11 +105,12 @@ pub(super) fn model(
 
 struct Tensors<'c> {
     checkpoint: &'c Checkpoint,
+    key_map: &'c KeyMap,
 }
 
 impl<'c> Tensors<'c> {
     fn shape(&self, name: &str) -> Option<&'c [i64]> {
-        shape(self.checkpoint, &KEY_MAP, name)
+        shape(self.checkpoint, self.key_map, name)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -93,14 +120,14 @@ impl<'c> Tensors<'c> {
     /// Refuses blocks and stems of other builds, whose tensors the table does not name.
     fn check_names(&self) -> Result<(), &'static str> {
         let names = || self.checkpoint.entries().map(|(name, _)| name);
-        let Ok(Some(prefix)) = KEY_MAP.prefix(names()) else { return Err(UNUSUAL) };
+        let Ok(Some(prefix)) = self.key_map.prefix(names()) else { return Err(UNUSUAL) };
         let own = names().filter_map(|name| name.strip_prefix(prefix.wrapper.as_str()));
         for name in own {
             let leaf = name.strip_prefix("blocks.0.");
             let stem = name.strip_prefix("patch_embed.");
             let shared = name.starts_with("shared_rel_pos.");
             let known = leaf.is_none() && stem.is_none() && !shared
-                || KEY_MAP.has_their(name)
+                || self.key_map.has_their(name)
                 || leaf.is_some_and(|leaf| SILENT.iter().any(|silent| leaf.starts_with(silent)));
             if !known {
                 return Err(UNUSUAL);
@@ -267,7 +294,7 @@ impl<'c> Tensors<'c> {
             mlp_bias: out(has(&format!("{down}.bias"))),
             ..TransformerConfig::of(
                 width,
-                count(self.checkpoint, &KEY_MAP, "blocks.{}.norm1.weight", 0),
+                count(self.checkpoint, self.key_map, "blocks.{}.norm1.weight", 0),
             )
         })
     }
