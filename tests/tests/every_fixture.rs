@@ -2,6 +2,7 @@
 //! a run folder and back, and to its own library's format and back. New ones are found by themselves.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -202,6 +203,20 @@ fn exports(family: &str) -> bool {
     row.is_some_and(|row| {
         row.trim_end_matches('|').rsplit('|').next().is_some_and(|to| to.trim() != "")
     })
+}
+
+#[test]
+fn every_family_has_a_fixture() {
+    let name = |path: &PathBuf| {
+        let source = Pretrained::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        source.config().name.clone()
+    };
+    let found: BTreeSet<String> = sources().iter().map(name).collect();
+    let table = families();
+    let cell = |row: &str| row.split('`').nth(1).map(String::from);
+    let missing: Vec<String> =
+        table.lines().filter_map(cell).filter(|name| !found.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// Every source on one modality; how many were exported.

@@ -57,7 +57,7 @@ fn body(name: &str, asked: ImageOptions) -> (Model, Checkpoint) {
 
 #[test]
 fn dinov2_with_a_swiglu_and_with_registers() {
-    for name in ["tiny-dinov2-swiglu", "tiny-dinov2-registers"] {
+    for name in ["tiny-dinov2-swiglu", "tiny-dinov2-registers", "tiny-dinov2-registers-swiglu"] {
         check(&fixture(name), name, &["mask_token"]);
     }
 }

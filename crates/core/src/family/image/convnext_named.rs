@@ -99,7 +99,7 @@ const TORCHVISION: KeyMap = KeyMap {
 
 pub(in crate::family) const AUTHORS_CONVNEXT: Family = Family {
     name: "convnext-authors",
-    reads: "ConvNeXt and v2 (their authors)",
+    reads: "ConvNeXt (its authors)",
     key_map: AUTHORS,
     matches_config: |_| false,
     from_config: |config, checkpoint| labelled(config, told(checkpoint, AUTHORS, AUTHORS_NAMES)),

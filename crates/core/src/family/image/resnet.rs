@@ -16,7 +16,7 @@ use crate::weights::{Checkpoint, KeyMap, same};
 
 pub(in crate::family) const RESNET: Family = Family {
     name: "resnet",
-    reads: "ResNet (torchvision, timm, the small ones for CIFAR)",
+    reads: "ResNet, ResNeXt, Wide, SE, ECA (torchvision, timm, CIFAR's)",
     key_map: DIALECT,
     // `resnet50` and `seresnext26d_32x4d`; but `resnetv2_50`, `resnetblur50` and the like are other
     // networks.

@@ -14,7 +14,7 @@ use crate::weights::{Checkpoint, KeyMap, KeyRule, TensorTransform, same, transfo
 
 pub(in crate::family) const TIMM_VIT: Family = Family {
     name: "timm-vit",
-    reads: "ViT (timm)",
+    reads: "ViT, DeiT, CLIP, SigLIP, DINOv2 and 3, EVA-02, BEiT (timm)",
     key_map: KEY_MAP,
     matches_config: |config| {
         let starts = ["vit_", "deit_", "deit3_", "flexivit_", "eva_", "eva02_", "beit_", "beitv2_"];

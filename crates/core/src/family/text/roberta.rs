@@ -14,7 +14,7 @@ use crate::weights::{KeyMap, same};
 
 pub(in crate::family) const ROBERTA: Family = Family {
     name: "roberta",
-    reads: "RoBERTa, XLM-R, CamemBERT (transformers)",
+    reads: "RoBERTa (transformers)",
     key_map: KEY_MAP,
     matches_config: |config| config.model_type() == Some("roberta"),
     from_config: |config, _| read(config, "roberta"),
