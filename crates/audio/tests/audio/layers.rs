@@ -81,13 +81,15 @@ fn trained(freeze: &str, cached: bool) -> BTreeMap<String, Tensor> {
 
 #[test]
 fn the_cache_of_frozen_layers_changes_nothing() {
-    let freeze = "embedder,trunk";
-    let (cached, computed) = (trained(freeze, true), trained(freeze, false));
-    let weights = &computed["head.layer_weights"];
-    assert_eq!(weights.size(), [3]);
-    assert!((weights - 1. / 3.).abs().max().double_value(&[]) > 1e-3, "they are learnt");
-    for (name, value) in computed {
-        let far = (&cached[&name] - value).abs().max().double_value(&[]);
-        assert!(far < 1e-6, "{name} differs by {far:e}");
+    for freeze in ["embedder,trunk", "embedder,below:1"] {
+        let (cached, computed) = (trained(freeze, true), trained(freeze, false));
+        let weights = &computed["head.layer_weights"];
+        assert_eq!(weights.size(), [3]);
+        assert!((weights - 1. / 3.).abs().max().double_value(&[]) > 1e-3, "they are learnt");
+        // The gradient of a key's bias is zero but for rounding, which AdamW brings to its own scale.
+        for (name, value) in computed.iter().filter(|(name, _)| !name.ends_with(".k.bias")) {
+            let far = (&cached[name] - value).abs().max().double_value(&[]);
+            assert!(far < 1e-6, "{freeze}: {name} differs by {far:e}");
+        }
     }
 }
