@@ -30,7 +30,7 @@ fn the_loss_of_a_convnext_and_an_efficientnet_falls_on_speech() {
         let taken = Some((&tensors, LoadParts::Body));
         let model = Model::new(spec, &audio, taken, Device::Cpu).unwrap();
         Freeze::nothing().apply(model.store(), model.outline()).unwrap();
-        let options = FitOptions::default();
+        let options = FitOptions { lr: 3e-3, pretrained_lr: 3e-3, ..FitOptions::default() };
         let mut trainer = Trainer::new(&model, &options, 20);
         let target = Tensor::from_slice(&[0i64, 1, 0, 1]);
         let losses: Vec<f64> =
