@@ -247,7 +247,7 @@ mod tests {
             "normalizers",
             vec![replace(json!({"String": "``"}), "\""), json!({"type": "NFKD"}), spaces],
         );
-        assert_eq!(of(&[("normalizer", albert), ("pre_tokenizer", marks)]), Ok(132));
+        assert_eq!(of(&[("normalizer", albert), ("pre_tokenizer", marks)]), Ok(66));
         let bytes = json!({
             "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true,
         });

@@ -112,7 +112,7 @@ fn an_adapters_folder_opens_as_the_model_that_it_makes_of_its_base() {
     let want = open("expected.safetensors").tensor("logits").unwrap();
     let far = furthest(&logits(&model, &settings), &want);
     assert!(far < WITHIN, "logits differ by {far:e}");
-    assert_eq!(model.spec().labels[1], "stork");
+    assert_eq!(model.spec().labels[1], "contradicts");
     assert_eq!(model.report().unused, ["classifier.bias", "classifier.weight"]);
 }
 

@@ -149,7 +149,7 @@ fn preactivated(
     norm: NormConfig,
 ) -> ConvNetConfig {
     let stages = depths.iter().zip(widths).enumerate().map(|(i, (&blocks, &width))| Stage {
-        inner: (4 * inner(width) != width).then_some(inner(width)),
+        inner: (inner(width).saturating_mul(4) != width).then_some(inner(width)),
         ..Stage::new(blocks, width, if i == 0 { 1 } else { 2 })
     });
     ConvNetConfig {

@@ -119,7 +119,8 @@ impl DecoderConfig {
         config: &Config,
         usual: impl Fn(usize) -> bool,
     ) -> Result<Option<LocalAttention>> {
-        let all = 0..self.num_hidden_layers;
+        // The transformer refuses what is beyond it.
+        let all = 0..self.num_hidden_layers.min(TransformerConfig::DEEPEST);
         let blocks: Vec<usize> = match &self.layer_types {
             None => all.filter(|&i| usual(i)).collect(),
             Some(kinds) => {

@@ -224,8 +224,8 @@ impl ModernBertConfig {
             }
             None => {
                 let every = self.global_attn_every_n_layers.max(1);
-                // No more are built; the transformer refuses what is beyond it.
-                (0..depth.min(1 << 16)).filter(|i| i % every != 0).collect()
+                // The transformer refuses what is beyond it.
+                (0..depth.min(TransformerConfig::DEEPEST)).filter(|i| i % every != 0).collect()
             }
         };
         let base = Some(self.base(config, true)?);

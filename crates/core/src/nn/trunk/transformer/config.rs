@@ -154,6 +154,9 @@ pub struct TransformerConfig {
 const LARGEST: i64 = 1 << 20;
 
 impl TransformerConfig {
+    /// No published transformer has nearly as many blocks; of more, no list is made.
+    pub(crate) const DEEPEST: usize = 1 << 16;
+
     /// A transformer of a width and depth; all else as in ViT, with heads of width 64.
     pub fn of(width: i64, depth: usize) -> Self {
         Self {
@@ -243,6 +246,8 @@ impl TransformerConfig {
         let positive = |x: f64| x.is_finite() && x > 0.;
         let problem = if self.width < 1 || self.depth < 1 || self.heads < 1 || self.mlp < 1 {
             "width, depth, heads and mlp must be at least 1".to_string()
+        } else if self.depth > Self::DEEPEST {
+            format!("depth {}: must be at most {}", self.depth, Self::DEEPEST)
         } else if self.head_width.is_none() && self.width % self.heads != 0 {
             format!("{} heads do not divide the width {}", self.heads, self.width)
         } else if self.head_width.is_some_and(|w| !(1..=LARGEST).contains(&w))
