@@ -58,7 +58,8 @@ fn convnexts() {
     ] {
         check(&fixture(name), name, COUNTS);
     }
-    for name in ["tiny-convnext-torchvision", "tiny-convnextv2-facebook"] {
+    for name in ["tiny-convnext-torchvision", "tiny-convnext-facebook", "tiny-convnextv2-facebook"]
+    {
         check(&fixture(name).join("convnext.safetensors"), name, COUNTS);
     }
 }

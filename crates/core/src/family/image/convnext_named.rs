@@ -107,8 +107,12 @@ pub(in crate::family) const AUTHORS_CONVNEXT: Family = Family {
     hugging_face: Some(&HUGGING_FACE),
 };
 
-pub(in crate::family) const AUTHORS_CONVNEXT_V2: Family =
-    Family { name: "convnextv2-authors", hugging_face: Some(&HUGGING_FACE_V2), ..AUTHORS_CONVNEXT };
+pub(in crate::family) const AUTHORS_CONVNEXT_V2: Family = Family {
+    name: "convnextv2-authors",
+    reads: "ConvNeXt v2 (its authors)",
+    hugging_face: Some(&HUGGING_FACE_V2),
+    ..AUTHORS_CONVNEXT
+};
 
 const AUTHORS: KeyMap = KeyMap {
     name: "convnext-authors",

@@ -196,8 +196,10 @@ fn to_config(built: Built<'_>) -> Option<Value> {
     // What is not named here is as `new` has it.
     let usual = ConvNetConfig::new(r.in_channels, r.stages.clone(), r.block);
     let usual_stem = StemConfig::new((stem.in_channels, stem.out_channels), 7, 2, StemPool::Max);
+    let plain = |s: &Stage| *s == Stage::new(s.blocks, s.width, s.stride);
     let published = *r == usual
         && *stem == usual_stem
+        && r.stages.iter().all(plain)
         && r.stages.iter().skip(1).all(|stage| stage.stride == 2);
     let layer = match r.block {
         BlockKind::Basic => "basic",
