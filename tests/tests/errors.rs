@@ -117,7 +117,7 @@ fn weights_that_cannot_be_used() {
         ("\"hidden_size\": 32", "\"hidden_size\": 64", "wants [64"),
         ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "encoder.layer.2"),
         ("\"num_attention_heads\": 4", "\"num_attention_heads\": 5", "5 heads do not divide"),
-        ("\"model_type\": \"bert\"", "\"model_type\": \"mamba\"", "the known families are bert"),
+        ("\"model_type\": \"bert\"", "\"model_type\": \"mamba\"", "is no known family"),
         ("\"hidden_size\": 32,", "", "missing field `hidden_size`"),
     ] {
         assert!(config.contains(from), "{from}");

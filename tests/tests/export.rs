@@ -181,17 +181,21 @@ fn torchscript_gives_the_models_logits_for_any_batch() {
     traced_is_the_model::<ImageSettings>("image/tiny-vit", kept);
     traced_is_the_model::<ImageSettings>("image/tiny-dinov2", kept);
     traced_is_the_model::<ImageSettings>("image/tiny-resnet-hf-bottleneck", kept);
+    traced_is_the_model::<ImageSettings>("image/tiny-swin", kept);
+    traced_is_the_model::<ImageSettings>("image/tiny-swinv2", kept);
     traced_is_the_model::<TextSettings>("text/tiny-bert", kept);
     traced_is_the_model::<TextSettings>("text/tiny-bert", &["--pool", "last"]);
     traced_is_the_model::<AudioSettings>("audio/tiny-ast", kept);
     traced_is_the_model::<AudioSettings>("audio/tiny-whisper", kept);
     traced_is_the_model::<AudioSettings>("audio/tiny-wav2vec2", kept);
     traced_is_the_model::<AudioSettings>("audio/tiny-wav2vec2-large", kept);
+    traced_is_the_model::<AudioSettings>("audio/tiny-clap", &[]);
     // Across modalities.
     traced_is_the_model::<ImageSettings>("text/tiny-bert", &[]);
     traced_is_the_model::<ImageSettings>("audio/tiny-wav2vec2", &[]);
     traced_is_the_model::<AudioSettings>("text/tiny-bert", &[]);
     traced_is_the_model::<AudioSettings>("image/tiny-resnet-hf-basic", &[]);
+    traced_is_the_model::<AudioSettings>("image/tiny-swin", &[]);
 }
 
 #[test]

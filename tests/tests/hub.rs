@@ -44,6 +44,26 @@ fn a_model_is_fetched_once_in_pythons_layout() {
 }
 
 #[test]
+fn an_adapter_comes_with_what_says_how_it_is_added() {
+    let hub = Hub::new();
+    let fixtures = root().join("crates/text/tests/fixtures");
+    let files = ["adapter_config.json", "adapter_model.safetensors"];
+    hub.server.set(|hub| {
+        hub.files.clear();
+        for name in files {
+            let bytes = fs::read(fixtures.join("tiny-bert-pairs-lora").join(name)).unwrap();
+            let stored =
+                Stored { bytes, etag: name.replace('.', "-"), large: false, announced: None };
+            hub.files.insert(name.into(), stored);
+        }
+    });
+    let base = fixtures.join("tiny-bert-pairs");
+    let shown = ran(&mut hub.command(&words!["inspect", MODEL, "--base", base])).ok();
+    says_all(&shown, &["bert (pretrained on text, adapted by "]);
+    assert_eq!(names(&hub.snapshot("")), files);
+}
+
+#[test]
 fn a_text_model_from_the_hub_trains() {
     let hub = Hub::new();
     let folder = tempfile::tempdir().unwrap();

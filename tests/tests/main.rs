@@ -1,11 +1,13 @@
 //! The binaries and crates end to end, as a person uses them.
 
+mod adapters;
 mod bounded;
 mod check;
 mod company;
 mod compare;
 mod configs;
 mod errors;
+mod every_fixture;
 mod export;
 mod feature_maps;
 mod fitting;
@@ -16,6 +18,7 @@ mod hub;
 mod inputs;
 #[cfg(unix)]
 mod kept;
+mod naming;
 mod numbers;
 mod outside;
 mod pipeline;

@@ -9,9 +9,9 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use crate::support::{crosstune, root, tiny_bert, train, words};
 
 /// The tensors of a safetensors file, for a change: type, shape and bytes by name.
-type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+pub(crate) type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
-fn read(path: &Path) -> Tensors {
+pub(crate) fn read(path: &Path) -> Tensors {
     let bytes = fs::read(path).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let owned = |(name, view): (String, TensorView<'_>)| {
@@ -28,7 +28,7 @@ fn write(tensors: &Tensors, path: &Path) {
 }
 
 /// A copy of a folder, without folders in it, whose weights `change` has changed.
-fn changed(from: &Path, to: PathBuf, change: impl FnOnce(&mut Tensors)) -> PathBuf {
+pub(crate) fn changed(from: &Path, to: PathBuf, change: impl FnOnce(&mut Tensors)) -> PathBuf {
     fs::create_dir(&to).unwrap();
     for file in fs::read_dir(from).unwrap() {
         let file = file.unwrap();
@@ -168,15 +168,25 @@ fn a_config_that_names_no_family_tells_what_tensors_do_not() {
     let said = train(&bert, "named", &[]);
     assert!(said.stderr.contains("loss"), "{}", said.stderr);
     said.ok();
-    let unnamed = model("unnamed", &config.replace("\"model_type\": \"bert\",", ""));
+    let class = config.replace("\"model_type\": \"bert\",", "");
+    let unnamed = model("unnamed", &class.replace("BertModel", ""));
     train(&unnamed, "told", &[]).ok();
     assert!(weights("told") == weights("named"));
+    // The class that saved it tells as much, before its tensors are asked.
+    train(&model("saved", &class), "class", &[]).ok();
+    assert!(weights("class") == weights("named"));
     let other = config.replace("\"model_type\": \"bert\"", "\"model_type\": \"older-bert\"");
     let other = model("other", &other);
     train(&other, "asked", &["--family", "bert"]).ok();
     assert!(weights("asked") == weights("named"));
     let error = train(&other, "x", &[]).error(1);
-    assert!(error.contains("the model_type is \"older-bert\"; the known families are"), "{error}");
+    for said in [
+        "the model_type is \"older-bert\", which is no known family",
+        "the nearest family is bert, and --family bert tries it",
+        "`inspect --families` lists those that are known",
+    ] {
+        assert!(error.contains(said), "{error}");
+    }
 
     // Another family than the config's is not taken, and the config that lies there not asked for.
     let roberta = config.replace("\"model_type\": \"bert\"", "\"model_type\": \"roberta\"");
@@ -201,7 +211,7 @@ fn unknown_names_are_shown_with_the_nearest_family() {
     let words = words!["train", "--weights", strange, "--data", digits(), "--out", out];
     let error = crosstune("text", &words).error(1);
     for said in [
-        "of no known family: `embeddings.LayerNorm.bias`, `",
+        "of no known family: `embeddings.LayerNorm.bias` [32], `",
         " more (the nearest family is bert, which has `encoder.layer.0.attention.self.query.weight`)",
         "there is no config.json beside it",
     ] {

@@ -19,15 +19,14 @@ import peft
 import torch
 import transformers
 
-from export import AUTO, TOLERANCE, compare
+from export import AUTO, TOLERANCE, compare, speech
 
 
 def base_model(folder, base):
     """The pretrained model with a fresh head for the classes of the adapter."""
     config = transformers.AutoConfig.from_pretrained(folder)
     name = config.architectures[0]
-    speech = config.model_type in ("wav2vec2", "hubert")
-    kind = "AudioClassification" if speech else name.split("For")[1].removesuffix("WithTeacher")
+    kind = "AudioClassification" if speech(config) else name.split("For")[1].removesuffix("WithTeacher")
     fields = {"id2label": config.id2label, "label2id": config.label2id}
     if kind == "SequenceClassification":
         fields["pad_token_id"] = config.pad_token_id  # GPT-2 is published without

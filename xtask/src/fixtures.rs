@@ -16,18 +16,28 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 13] = [
+    let scripts: [(&str, Vec<OsString>); 23] = [
         ("audio.py", vec![]),
         ("audio_models.py", vec![]),
+        ("speech_models.py", vec![]),
+        ("clap_models.py", vec![]),
         ("checkpoints.py", vec![]),
         ("image.py", vec![]),
         ("image_models.py", vec![]),
+        ("image_convnets.py", vec![]),
+        ("image_convnext.py", vec![]),
+        ("image_mobile.py", vec![]),
+        ("swin_models.py", vec![]),
+        ("vision_models.py", vec![]),
         ("surgery.py", vec![]),
         ("text.py", vec!["tiny".into()]),
         ("text.py", vec!["pairs".into()]),
         ("adapters.py", vec![]),
         ("text.py", vec!["minilm".into(), minilm]),
         ("text_models.py", vec![]),
+        ("text_encoders.py", vec![]),
+        ("text_decoders.py", vec![]),
+        ("text_sentence_pieces.py", vec![]),
         ("text_tables.py", vec![]),
         ("lp_ft.py", vec![]),
     ];

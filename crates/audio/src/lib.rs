@@ -12,7 +12,7 @@
 //!
 //! Audio models keep their own front end: the waveform for wav2vec2 and HuBERT
 //! ([`WaveformEmbedder`]), Whisper's frames ([`WhisperMel`], [`FrameStem`]), Kaldi's for AST
-//! ([`KaldiMel`], [`SpectrogramPatches`]), cepstra for honk ([`Cepstra`], [`SpectrogramStem`]).
+//! ([`KaldiMel`], [`SpectrogramPatches`]) and wav2vec2-BERT ([`StackedFrames`]), cepstra for honk ([`Cepstra`], [`SpectrogramStem`]).
 //!
 //! ```
 //! use crosstune_audio::{LogMel, MelConfig, Recording};
@@ -48,6 +48,7 @@ mod extent;
 mod features;
 mod long;
 mod options;
+mod preprocessor;
 mod published;
 mod range;
 mod recording;
@@ -62,10 +63,14 @@ mod taken;
 pub use augment::Augment;
 #[cfg(feature = "cli")]
 pub use cli::AudioArgs;
-pub use embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder};
+pub use embed::{
+    FoldedSpectrogram, FrameStem, Sides, SpectrogramPatches, SpectrogramStem, StackedFrames,
+    WaveformEmbedder,
+};
 pub use features::{
-    Cepstra, Ends, KaldiConfig, KaldiMel, KaldiMfcc, KaldiWindow, Level, LogMel, MelConfig,
-    MelError, Mfcc, MfccLog, Waveform, WaveformConfig, WhisperConfig, WhisperMel,
+    BandLevel, Cepstra, ClapConfig, ClapMel, ClapScale, Ends, Filling, KaldiConfig, KaldiMel,
+    KaldiMfcc, KaldiWindow, Level, LogMel, MelConfig, MelError, Mfcc, MfccLog, SampleRange,
+    Waveform, WaveformConfig, WhisperConfig, WhisperMel,
 };
 pub use long::Long;
 pub use options::{AudioOptions, FrameFeatures};

@@ -1,27 +1,28 @@
 //! The front end and the embedder of a pretrained audio model.
 
-use std::{fmt::Display, ops::RangeInclusive, path::Path};
+use std::{fmt::Display, ops::RangeInclusive};
 
 use crosstune_core::{
-    Embedder, EmbedderConfig, Error, FeatureShape, FrameStemConfig, PatchEmbedderConfig,
-    Pretrained, Result, StemConfig, VarBuilder, WaveformEmbedderConfig, WaveformNorm,
-    checkpoint::PREPROCESSOR,
-    files::{is_there, read_json},
+    Embedder, EmbedderConfig, Error, FeatureShape, FoldedPatchesConfig, FrameStemConfig,
+    PatchEmbedderConfig, Pretrained, Result, StackedFramesConfig, StemConfig, VarBuilder,
+    WaveformEmbedderConfig, WaveformNorm, checkpoint::PREPROCESSOR,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    embed::{FrameStem, Sides, SpectrogramPatches, SpectrogramStem, WaveformEmbedder},
+    embed::{
+        FoldedSpectrogram, FrameStem, Sides, SpectrogramPatches, SpectrogramStem, StackedFrames,
+        WaveformEmbedder,
+    },
     features::{
-        Cepstra, Ends, FrontEnd, KaldiConfig, KaldiMel, KaldiWindow, Level, MelError, Waveform,
-        WaveformConfig, WhisperConfig, WhisperMel,
+        BandLevel, Cepstra, ClapConfig, ClapMel, Ends, FrontEnd, KaldiConfig, KaldiMel,
+        KaldiWindow, Level, MelError, SampleRange, Waveform, WaveformConfig, WhisperConfig,
+        WhisperMel,
     },
     options::AudioOptions,
+    preprocessor::{Preprocessor, USUAL_RATE},
 };
-
-/// The sample rate of a model whose publisher does not give it, in Hz.
-const USUAL_RATE: u32 = 16_000;
 
 /// The front end and the embedder of a pretrained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,39 +46,12 @@ pub(crate) enum Adopted {
         front_end: KaldiConfig,
         embedder: PatchEmbedderConfig,
     },
+    /// wav2vec2-BERT.
+    Stacked { front_end: KaldiConfig, embedder: StackedFramesConfig },
     /// honk.
     Cepstra { embedder: StemConfig },
-}
-
-/// The parts of a `preprocessor_config.json` that are used.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Published {
-    sampling_rate: Option<u32>,
-    do_normalize: Option<bool>,
-    return_attention_mask: Option<bool>,
-    /// Whisper's bands.
-    feature_size: Option<usize>,
-    n_fft: Option<usize>,
-    hop_length: Option<usize>,
-    /// AST's bands.
-    num_mel_bins: Option<usize>,
-    mean: Option<f32>,
-    std: Option<f32>,
-}
-
-impl Published {
-    fn open(path: &Path) -> Result<Self> {
-        if is_there(path) { read_json(path) } else { Ok(Self::default()) }
-    }
-
-    fn rate(&self) -> u32 {
-        self.sampling_rate.unwrap_or(USUAL_RATE)
-    }
-
-    fn normalises(&self) -> bool {
-        self.do_normalize.unwrap_or(true)
-    }
+    /// CLAP.
+    Clap { front_end: ClapConfig, embedder: FoldedPatchesConfig },
 }
 
 impl Adopted {
@@ -96,7 +70,7 @@ impl Adopted {
         };
         Ok(match source.config().embedder.clone() {
             EmbedderConfig::Waveform(embedder) => {
-                let published = Published::open(&path)?;
+                let published = Preprocessor::open(&path)?;
                 let masked = embedder.norm == WaveformNorm::Layer;
                 let front_end = WaveformConfig {
                     sample_rate: published.rate(),
@@ -112,7 +86,7 @@ impl Adopted {
                 Self::Waveform { front_end, embedder }
             }
             EmbedderConfig::Frames(embedder) => {
-                let published = Published::open(&path)?;
+                let published = Preprocessor::open(&path)?;
                 let front_end = WhisperConfig {
                     sample_rate: published.rate(),
                     fft: published.n_fft.unwrap_or(400),
@@ -122,7 +96,7 @@ impl Adopted {
                 Self::Whisper { front_end, embedder }
             }
             EmbedderConfig::Patches(embedder) => {
-                let published = Published::open(&path)?;
+                let published = Preprocessor::open(&path)?;
                 let (mean, std) = match published.normalises() {
                     // Those of AudioSet.
                     true => (
@@ -137,12 +111,40 @@ impl Adopted {
                     mean,
                     scale: 2. * std,
                     window: KaldiWindow::Hanning,
+                    ..KaldiConfig::new(published.rate())
                 };
                 Self::Kaldi { front_end, embedder }
             }
+            EmbedderConfig::StackedFrames(embedder) => {
+                let published = Preprocessor::open(&path)?;
+                if let Some(stride) = published.stride.filter(|&n| n != embedder.stacked) {
+                    let problem =
+                        format!("stride is {stride}, but the model stacks {}", embedder.stacked);
+                    return Err(Error::Malformed { path, problem });
+                }
+                // Its publisher's library counts windows in samples, whatever the rate.
+                if published.rate() != USUAL_RATE {
+                    let rate = published.rate();
+                    let problem = format!("sampling_rate is {rate}, expected {USUAL_RATE}");
+                    return Err(Error::Malformed { path, problem });
+                }
+                let front_end = KaldiConfig {
+                    bands: bands("num_mel_bins", published.num_mel_bins, embedder.bands)?,
+                    range: SampleRange::Integer,
+                    level: BandLevel::Normalised,
+                    ..KaldiConfig::new(published.rate())
+                };
+                Self::Stacked { front_end, embedder }
+            }
             // Published as a bare table of tensors, with nothing beside it.
             EmbedderConfig::Stem(embedder) => Self::Cepstra { embedder },
-            EmbedderConfig::Tokens(_) | EmbedderConfig::FromModality => {
+            EmbedderConfig::Folded(embedder) => Self::Clap {
+                front_end: ClapConfig::read(&path, embedder.bands, embedder.frames())?,
+                embedder,
+            },
+            EmbedderConfig::Tokens(_)
+            | EmbedderConfig::PatchMap(_)
+            | EmbedderConfig::FromModality => {
                 return Err(Error::Family {
                     path: source.checkpoint().path().into(),
                     problem: "an audio model with such an embedder is not known".into(),
@@ -162,7 +164,9 @@ impl Adopted {
             }
             Self::Whisper { front_end, .. } => FrontEnd::Whisper(WhisperMel::new(*front_end)?),
             Self::Kaldi { front_end, .. } => FrontEnd::Kaldi(KaldiMel::new(*front_end)?),
+            Self::Stacked { front_end, .. } => FrontEnd::Fbank(KaldiMel::new(*front_end)?),
             Self::Cepstra { .. } => FrontEnd::Cepstra(Cepstra::new()),
+            Self::Clap { front_end, .. } => FrontEnd::Clap(ClapMel::new(*front_end)?),
         })
     }
 
@@ -188,7 +192,7 @@ impl Adopted {
                 let &WhisperConfig { sample_rate, fft, hop, bands } = front_end;
                 (sample_rate, Some((ms(fft, sample_rate), ms(hop, sample_rate), bands)))
             }
-            Self::Kaldi { front_end, .. } => {
+            Self::Kaldi { front_end, .. } | Self::Stacked { front_end, .. } => {
                 let (window, hop) = (KaldiMel::WINDOW_MS, KaldiMel::HOP_MS);
                 (front_end.sample_rate, Some((f64::from(window), f64::from(hop), front_end.bands)))
             }
@@ -196,6 +200,10 @@ impl Adopted {
                 let rate = Cepstra::SAMPLE_RATE;
                 let (window, hop) = (ms(Cepstra::WINDOW, rate), ms(Cepstra::HOP, rate));
                 (rate, Some((window, hop, Cepstra::BANDS)))
+            }
+            Self::Clap { front_end, .. } => {
+                let &ClapConfig { sample_rate, fft, hop, bands, .. } = front_end;
+                (sample_rate, Some((ms(fft, sample_rate), ms(hop, sample_rate), bands)))
             }
         };
         let (window, hop, bands) = match shape {
@@ -228,10 +236,11 @@ impl Adopted {
     /// The lengths that the model takes, in frames; `None`: any.
     pub(crate) fn lengths(&self) -> Option<RangeInclusive<usize>> {
         match self {
-            Self::Waveform { .. } => None,
+            Self::Waveform { .. } | Self::Stacked { .. } => None,
             Self::Whisper { embedder, .. } => Some(1..=2 * size(embedder.positions)),
             Self::Kaldi { embedder, .. } => Some(size(embedder.patch[1])..=size(embedder.size[1])),
             Self::Cepstra { .. } => Some(Cepstra::FEWEST..=Cepstra::USUAL),
+            Self::Clap { front_end, .. } => Some(2..=front_end.frames),
         }
     }
 
@@ -243,7 +252,9 @@ impl Adopted {
                 EmbedderConfig::Frames(fewer_positions(embedder, frames))
             }
             Self::Kaldi { embedder, .. } => EmbedderConfig::Patches(shortened(embedder, frames)),
+            Self::Stacked { embedder, .. } => EmbedderConfig::StackedFrames(*embedder),
             Self::Cepstra { embedder } => EmbedderConfig::Stem(*embedder),
+            Self::Clap { embedder, .. } => EmbedderConfig::Folded(*embedder),
         }
     }
 
@@ -267,7 +278,14 @@ impl Adopted {
                 "sampling_rate": front_end.sample_rate, "max_length": options.frames(),
                 "do_normalize": true, "mean": front_end.mean, "std": front_end.scale / 2.,
             }),
+            Self::Stacked { front_end, embedder } => json!({
+                "feature_extractor_type": "SeamlessM4TFeatureExtractor",
+                "feature_size": front_end.bands, "num_mel_bins": front_end.bands,
+                "sampling_rate": front_end.sample_rate, "stride": embedder.stacked,
+                "padding_value": 0., "return_attention_mask": true,
+            }),
             Self::Cepstra { .. } => return None,
+            Self::Clap { front_end, .. } => front_end.published(options.frames()),
         })
     }
 
@@ -290,9 +308,11 @@ impl Adopted {
                 let shorter = shortened(embedder, frames);
                 Box::new(SpectrogramPatches::new(vb, embedder, &shorter, form)?)
             }
+            Self::Stacked { embedder, .. } => Box::new(StackedFrames::new(vb, embedder, form)?),
             Self::Cepstra { embedder } => {
                 Box::new(SpectrogramStem::new(vb, embedder, embedder, Sides::FramesByBands, form)?)
             }
+            Self::Clap { embedder, .. } => Box::new(FoldedSpectrogram::new(vb, embedder, form)?),
         })
     }
 }

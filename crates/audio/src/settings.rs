@@ -71,7 +71,7 @@ struct Saved {
 }
 
 /// The layout of frames for a model that was not trained on audio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FrameLayout {
     /// In a sequence, as long as the recordings are.

@@ -45,7 +45,7 @@ pub mod transfer;
 
 pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplicates};
 pub use error::{BadSample, BoxError, Error, Location, Result};
-pub use family::{Pretrained, PretrainedConfig, PretrainedHead};
+pub use family::{Pretrained, PretrainedConfig, PretrainedHead, SourceOptions, families};
 pub use libtorch::MatmulPrecision;
 pub use loader::{
     Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
@@ -53,13 +53,21 @@ pub use loader::{
 pub use modality::{Modality, Moments, Preview};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
-    Activation, AttentionKind, Batch, BatchNormStats, Bias, BlockKind, ClassTokens, Classifier,
-    CutPoint, Dense, Embedder, EmbedderConfig, Encoder, FeatureShape, Features, FrameEmbedder,
-    FrameEmbedderConfig, FrameStemConfig, Head, HeadConfig, LayerScale, NormPlacement,
-    PatchEmbedderConfig, Pool, Positions, ResNet, ResNetConfig, Sequence, Shortcut, Stage,
-    StemConfig, StemEmbedder, StemNorm, StemPool, TokenEmbedderConfig, TokenPatchEmbedder,
-    Transformer, TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm,
-    dropout,
+    Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
+    BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig,
+    ConvolutionConfig, ConvolutionNorm, ConvolutionReach, CutPoint, Dense, DenseNorm,
+    DisentangledConfig, DisentangledTerms, DistanceConfig, Embedder, EmbedderConfig,
+    EmbeddingProjection, Encoder, End, FeatureShape, Features, FinalNorm, FirstNorm,
+    FoldedPatchesConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig, GridBiasConfig,
+    GridTables, Head, HeadConfig, InputConvolution, InvertedConfig, InvertedForm, LayerScale,
+    LocalAttention, MapNormKind, MlpKind, NormConfig, NormKind, NormPlacement, Padding,
+    PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder, PatchPositions, Pool, PositionConfig,
+    PositionProjections, PositionTable, Positions, QkNorm, ResponseNorm, RotaryAxes, RotaryConfig,
+    RotaryPairing, RotaryScaling, Sequence, Shortcut, Skip, Squeeze, SqueezeConfig,
+    StackedFramesConfig, Stage, StemConfig, StemEmbedder, StemPool, SubNorm, Swin, SwinConfig,
+    SwinStage, SwinVersion, TokenEmbedderConfig, TokenLayout, TokenPatchEmbedder, Transformer,
+    TransformerConfig, Trunk, TrunkConfig, WaveformEmbedderConfig, WaveformNorm, WaveformPositions,
+    WindowPadding, dropout,
 };
 pub use predict::evaluate;
 pub use random::{Rng, seed};
@@ -76,8 +84,8 @@ pub use transfer::{
 #[cfg(feature = "hub")]
 pub use weights::hub;
 pub use weights::{
-    Checkpoint, Entry, Format, Fresh, KeyMap, LoadReport, Lora, Origin, Resampling, Reshaped,
-    TensorTransform, VarBuilder, WeightSource, checkpoint,
+    Adapter, Checkpoint, Entry, Format, Fresh, KeyMap, LoadReport, Lora, Naming, Origin,
+    Resampling, Reshaped, TensorTransform, VarBuilder, WeightSource, adapter, checkpoint,
 };
 
 /// Where tensors are stored, from tch.

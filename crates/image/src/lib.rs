@@ -22,6 +22,7 @@ pub mod embed;
 pub mod geometry;
 pub mod options;
 pub mod picture;
+mod documented;
 mod published;
 pub mod resample;
 mod resize;

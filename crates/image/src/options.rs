@@ -64,6 +64,15 @@ impl ImageOptions {
     /// # Errors
     /// If a number is out of range, or if two contradict each other.
     pub fn validate(&self) -> Result<()> {
+        self.validate_ranges()?;
+        match (self.size, self.patch) {
+            (Some(size), Some(patch)) if size % patch != 0 => Err(undivided(size, patch)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same of a pretrained model's pictures, whose patches may leave a margin.
+    pub(crate) fn validate_ranges(&self) -> Result<()> {
         let Self { size, resize, patch, .. } = *self;
         for (setting, pixels) in [("--size", size), ("--patch", patch)] {
             if let Some(pixels) = pixels.filter(|pixels| !(1..=LARGEST).contains(pixels)) {
@@ -78,10 +87,7 @@ impl ImageOptions {
             let problem = format!("{resize} pixels; it needs a size of at most that, but {size}");
             return Err(Error::Setting { setting: "resize", problem });
         }
-        match (size, patch) {
-            (Some(size), Some(patch)) if size % patch != 0 => Err(undivided(size, patch)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Checks the options for a trunk that is new to pictures.
@@ -154,6 +160,8 @@ impl ImageOptions {
                     ),
                 });
             }
+            // As it was trained, also where patches leave a margin.
+            (Some(patch), None, None) => (model.size, Some(patch)),
             (Some(theirs), size, asked) => {
                 let patch = asked.unwrap_or(theirs);
                 (size.unwrap_or_else(|| model.size.next_multiple_of(patch)), Some(patch))

@@ -4,13 +4,14 @@
 use std::path::Path;
 
 use crosstune_core::{
-    EmbedderConfig, Error, Pretrained, Result, StemPool,
+    EmbedderConfig, Error, Pretrained, PretrainedConfig, Result, TrunkConfig,
     checkpoint::{CONFIG, PREPROCESSOR},
     files::{is_there, read_json},
 };
 use serde::Deserialize;
 
 use crate::{
+    documented::documented,
     geometry::{CropMode, Geometry, Margin},
     picture::Channels,
     resample::Resample,
@@ -53,17 +54,29 @@ impl Published {
             EmbedderConfig::Patches(c) => {
                 (c.channels, side(c.size[0]), side(c.size[0]), Some(side(c.patch[0])))
             }
-            EmbedderConfig::Stem(c) if c.pool == StemPool::Without => (c.in_channels, 32, 32, None),
+            EmbedderConfig::PatchMap(c) => {
+                let resize = cropped_from(family, side(c.size[0]));
+                (c.channels, side(c.size[0]), resize, Some(side(c.patch[0])))
+            }
+            EmbedderConfig::Stem(c) if c.stride == 1 => (c.in_channels, 32, 32, None),
             EmbedderConfig::Stem(c) => (c.in_channels, 224, 256, None),
             _ => (3, 224, 224, None),
         };
-        let scale = match family.name.as_str() {
-            "vit" | "timm-vit" => Normalization::halves(3),
-            _ => Normalization::imagenet(),
+        let (scale, resample) = match family.name.as_str() {
+            "vit" => (Normalization::halves(3), Resample::Bilinear),
+            "timm-vit" | "siglip" | "beit" | "data2vec-vision" => {
+                (Normalization::halves(3), Resample::Bicubic)
+            }
+            "bit" => (Normalization::halves(3), Resample::Bilinear),
+            "clip" => (Normalization::clip(), Resample::Bicubic),
+            name if name.starts_with("dinov2") || name.contains("swin") => {
+                (Normalization::imagenet(), Resample::Bicubic)
+            }
+            _ => (Normalization::imagenet(), Resample::Bilinear),
         };
-        let resample = match family.name.as_str() {
-            "timm-vit" => Resample::Bicubic,
-            _ => Resample::Bilinear,
+        let (size, resize, resample, scale) = match documented(family) {
+            Some(known) => (known.sides[0], known.sides[1], known.resample, known.scale),
+            None => (size, resize, resample, scale),
         };
         let channels = if takes == 1 { Channels::Grey } else { Channels::Rgb };
         let scale = scale.of_channels(usize::try_from(takes).unwrap_or_default());
@@ -101,6 +114,22 @@ impl Published {
     }
 }
 
+/// The side that pictures are scaled to before the crop: torchvision has one for each size of Swin,
+/// and with timm a crop is nine tenths.
+fn cropped_from(family: &PretrainedConfig, size: u32) -> u32 {
+    let TrunkConfig::Swin(trunk) = &family.trunk else { return size };
+    let deep = trunk.stages.iter().any(|stage| stage.blocks > 6);
+    match (family.name.as_str(), trunk.width > 96, deep) {
+        ("torchvision-swin", true, _) => size + 14,
+        ("torchvision-swin", _, true) => size + 22,
+        ("torchvision-swin", _, false) => size + 8,
+        ("torchvision-swinv2", true, _) => size + 16,
+        ("torchvision-swinv2", _, _) => size + 4,
+        ("timm-swin" | "timm-swinv2", _, _) => (f64::from(size) / 0.9) as u32,
+        _ => size,
+    }
+}
+
 fn malformed(path: &Path, problem: String) -> Error {
     Error::Malformed { path: path.to_path_buf(), problem }
 }
@@ -120,6 +149,10 @@ struct Processor {
     resample: Option<u64>,
     do_rescale: Option<bool>,
     rescale_factor: Option<f64>,
+    /// Whether 1 is subtracted from what was rescaled: EfficientNet's.
+    rescale_offset: Option<bool>,
+    /// Whether it is divided by the standard deviation once more: EfficientNet's, unless told.
+    include_top: Option<bool>,
     do_normalize: Option<bool>,
     image_mean: Option<Vec<f32>>,
     image_std: Option<Vec<f32>>,
@@ -166,7 +199,7 @@ impl Processor {
     fn published(self, usual: Published, path: &Path) -> Result<Published> {
         let side = |size: Option<Size>| size.map(|size| size.side(path)).transpose();
         let crop = side(self.crop_size.filter(|_| self.do_center_crop != Some(false)))?;
-        let crop_mode = self.fit();
+        let (crop_mode, divided_twice) = (self.fit(), self.divides_twice());
         let (size, resize, crop_mode) = match (side(self.size)?, crop) {
             (None, None) => (usual.geometry.size, usual.geometry.resize, usual.geometry.crop_mode),
             (Some(edge), Some(crop)) => (crop, edge.max(crop), crop_mode),
@@ -190,9 +223,18 @@ impl Processor {
             (Some(false), _) => 1.,
             (_, factor) => factor.unwrap_or(1. / 255.),
         };
-        let (mean, std) = match self.do_normalize {
-            Some(false) => (Some(vec![0.]), Some(vec![1.])),
-            _ => (self.image_mean, self.image_std),
+        let squared = |std: Vec<f32>| std.into_iter().map(|std| std * std).collect();
+        let (mean, std) = match (self.do_normalize, divided_twice) {
+            (Some(false), false) => (Some(vec![0.]), Some(vec![1.])),
+            (Some(false), true) => (Some(vec![0.]), self.image_std),
+            (_, false) => (self.image_mean, self.image_std),
+            (_, true) => (self.image_mean, self.image_std.map(squared)),
+        };
+        let mean = match mean {
+            Some(mean) if self.rescale_offset == Some(true) => {
+                Some(mean.into_iter().map(|mean| mean + 1.).collect())
+            }
+            mean => mean,
         };
         let ours = |values: Option<Vec<f32>>| {
             let ours = |v: f32| (f64::from(v) / (255. * factor)) as f32;
@@ -202,6 +244,12 @@ impl Processor {
         published.geometry.resample = resample;
         published.geometry.margin = Margin::Down;
         published.scaled(ours(mean), ours(std), path)
+    }
+
+    /// Whether normalised pixels are divided by the standard deviation a second time.
+    fn divides_twice(&self) -> bool {
+        let class = self.image_processor_type.as_deref().unwrap_or_default();
+        self.include_top.unwrap_or(class.starts_with("EfficientNet"))
     }
 
     /// What the size is the size of.

@@ -35,6 +35,14 @@ impl Normalization {
         Self { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
     }
 
+    /// That of CLIP (Radford et al. 2021).
+    pub(crate) fn clip() -> Self {
+        Self {
+            mean: vec![0.481_454_66, 0.457_827_5, 0.408_210_73],
+            std: vec![0.268_629_5, 0.261_302_6, 0.275_777_1],
+        }
+    }
+
     /// The same for another number of channels: for one, the mean of all, else each in turn.
     pub(crate) fn of_channels(&self, channels: usize) -> Self {
         let fit = |values: &[f32]| -> Vec<f32> {

@@ -341,7 +341,10 @@ impl TryFrom<Saved> for ImageSettings {
             return Err(Error::Setting { setting, problem });
         }
         let asked = ImageOptions::from(geometry);
-        asked.validate()?;
+        match embedder {
+            Some(_) => asked.validate_ranges()?,
+            None => asked.validate()?,
+        }
         augment.validate()?;
         let embedder_source = EmbedderSource::opened(embedder, &geometry)?;
         Ok(Self { asked, embedder_source, geometry, scale, background, augment })

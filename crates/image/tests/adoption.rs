@@ -7,7 +7,7 @@ use std::{
 
 use crosstune_core::{
     Device, FeatureShape, Features, FitOptions, Freeze, Input, LoadParts, Modality, Model, Origin,
-    Pretrained, Resampling, Reshaped, RunWriter, Trainer, TrunkConfig, run, seed, weights::resize,
+    Pretrained, Resampling, Reshaped, RunWriter, Trainer, run, seed, weights::resize,
 };
 use crosstune_image::{Channels, Geometry, ImageOptions, ImageSettings, Margin, Resample};
 use tch::{Kind, Tensor};
@@ -108,6 +108,13 @@ fn a_model_of_pictures_keeps_its_geometry_and_scale() {
         ),
         ("tiny-resnet-hf-basic", rgb(224, 256, None), [0.485, 0.456, 0.406]),
         ("tiny-resnet-cifar/resnet.th", rgb(32, 32, None), [0.485, 0.456, 0.406]),
+        ("tiny-regnet-torchvision", rgb(224, 256, None), [0.485, 0.456, 0.406]),
+        ("tiny-densenet-torchvision", rgb(224, 256, None), [0.485, 0.456, 0.406]),
+        (
+            "tiny-swin",
+            Geometry { resample: Resample::Bicubic, ..rgb(20, 20, Some(2)) },
+            [0.485, 0.456, 0.406],
+        ),
     ] {
         let source = Pretrained::open(fixture(name)).unwrap();
         let (model, settings) = trains_and_opens(&source, ImageOptions::default());
@@ -125,7 +132,10 @@ fn a_processor_says_how_pictures_are_prepared() {
     let source = Pretrained::open(folder.path()).unwrap();
     let (model, settings) = trains_and_opens(&source, ImageOptions::default());
     let (patch, channels) = (Some(8), Channels::Rgb);
-    let expected = Geometry { margin: Margin::Down, ..Geometry::new(16, 20, patch, channels) };
+    // As `BitImageProcessor` scales where nothing is said.
+    let resample = Resample::Bicubic;
+    let expected =
+        Geometry { margin: Margin::Down, resample, ..Geometry::new(16, 20, patch, channels) };
     assert_eq!(*settings.geometry(), expected);
     assert_eq!(settings.scale().std, [0.25; 3]);
     // The model was trained at 32 pixels: a grid of 4 × 4, of which 2 × 2 is left.
@@ -235,10 +245,16 @@ fn models_of_sound_meet_pictures_with_a_fresh_embedder() {
         let path = format!("../../../audio/tests/fixtures/{name}");
         Pretrained::open(fixture(&path)).unwrap()
     };
-    for (source, whole) in [(audio("tiny-ast"), false), (audio("tiny-honk/res8.pt"), true)] {
+    for (name, whole) in [
+        ("tiny-ast", false),
+        ("tiny-honk/res8.pt", true),
+        ("tiny-clap", true),
+        ("tiny-wavlm", false),
+    ] {
+        let source = audio(name);
         assert_eq!(ImageSettings::default().adopt(&source).unwrap(), Origin::Fresh);
-        let planes = matches!(source.config().trunk, TrunkConfig::ResNet(_));
-        assert_eq!(planes, whole);
+        let form = source.config().trunk.accepts();
+        assert_eq!(matches!(form, FeatureShape::FeatureMap { .. }), whole);
         let (model, settings) = trains_and_opens(&source, ImageOptions::default());
         assert_eq!(settings.geometry().size, 36, "as the pictures are");
         assert_eq!(settings.geometry().patches(), if whole { None } else { Some(81) });

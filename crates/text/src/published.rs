@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The tokenizer in a folder, of the model that this embedder belongs to. `asked`: the longest
-/// text, in tokens, if that option is given.
+/// text, in tokens, if that option is given. `pad`: the padding token, if a run tells it.
 ///
 /// # Errors
 /// If there is none, if it is broken or of another model, or if the model has fewer positions than
@@ -19,6 +19,7 @@ pub(crate) fn tokenizer(
     folder: &Path,
     embedder: &TokenEmbedderConfig,
     asked: Option<u32>,
+    pad: Option<i64>,
 ) -> Result<Tokenizer> {
     let positions = positions(embedder);
     let max_length = asked.unwrap_or(positions.min(*LENGTHS.start()));
@@ -39,7 +40,10 @@ pub(crate) fn tokenizer(
             ),
         });
     }
-    Ok(tokenizer)
+    Ok(match pad {
+        Some(pad) => tokenizer.with_pad(pad),
+        None => tokenizer,
+    })
 }
 
 /// The longest text that a model has positions for, in tokens.

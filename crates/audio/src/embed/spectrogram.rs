@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, StemConfig, StemEmbedder,
-    StemNorm, StemPool, TokenPatchEmbedder, VarBuilder, nn::BatchNormStats,
+    StemPool, TokenLayout, TokenPatchEmbedder, VarBuilder, nn::BatchNormStats,
 };
 use tch::Tensor;
 
@@ -53,6 +53,10 @@ impl SpectrogramPatches {
 impl Embedder for SpectrogramPatches {
     fn emits(&self) -> FeatureShape {
         self.patches.emits()
+    }
+
+    fn layout(&self) -> TokenLayout {
+        self.patches.layout()
     }
 
     /// Frames `[B, T, F]`, truncated or padded with zeros to the length that it was built for, as a
@@ -118,12 +122,5 @@ pub(crate) fn of_one_channel(stem: StemConfig) -> StemConfig {
 /// pictures, it has stride 1 and no pooling: a second of 40 bands is smaller than the output of a
 /// ResNet's stem (56 × 56 of 224 × 224), and the strides of the later stages leave 5 bands of 40.
 pub(crate) fn fresh_stem(out_channels: i64) -> StemConfig {
-    StemConfig {
-        in_channels: 1,
-        out_channels,
-        kernel: 3,
-        stride: 1,
-        norm: StemNorm::Batch,
-        pool: StemPool::Without,
-    }
+    StemConfig::new((1, out_channels), 3, 1, StemPool::Without)
 }

@@ -3,13 +3,14 @@
 use crosstune_core::{
     Batch, Bias, Embedder, Error, FeatureShape, Features, NormPlacement, Result, Sequence,
     VarBuilder, WaveformEmbedderConfig, WaveformNorm, dropout,
-    nn::{LayerNorm, Linear},
+    nn::{BatchNormStats, LayerNorm, Linear},
 };
 use tch::{Kind, Tensor};
 
 use super::{
     channel_norm::{ChannelNorm, within},
     conv::{Conv1d, Sliding},
+    positions::Positional,
 };
 
 /// The epsilon of the layer norms within the convolutions, whatever that of the others is.
@@ -22,7 +23,7 @@ pub struct WaveformEmbedder {
     convs: Vec<Layer>,
     feature_norm: Option<LayerNorm>,
     project: Linear,
-    position: Conv1d,
+    positional: Option<Positional>,
     norm: Option<LayerNorm>,
     dropout: f64,
     width: i64,
@@ -48,8 +49,9 @@ impl WaveformEmbedder {
     /// Parameters `convs.N.conv.weight [C', C, kernel]`, `convs.N.conv.bias [C']` where the
     /// convolutions have one and `convs.N.norm.{weight,bias} [C']` where they have a norm,
     /// `feature_norm.{weight,bias} [C]` where there is one, `project.weight [D, C]`,
-    /// `project.bias [D]`, `position.weight [D, D / groups, kernel]`, `position.bias [D]` and, if
-    /// the trunk does not normalise at its end, `norm.{weight,bias} [D]`, below `vb`.
+    /// `project.bias [D]`, those of the positions (`position.weight [D, D / groups, kernel]` and
+    /// `position.bias [D]` of most models) and, if the trunk does not normalise at its end,
+    /// `norm.{weight,bias} [D]`, below `vb`.
     ///
     /// # Errors
     /// If `form` is not a sequence, if a convolution cannot be, or if a parameter cannot be made.
@@ -64,10 +66,6 @@ impl WaveformEmbedder {
         if c.convolutions.is_empty() || !positive || c.position_kernel < 1 || c.position_groups < 1
         {
             let problem = "the sizes of its convolutions must be at least 1".into();
-            return Err(Error::Setting { setting: "waveform", problem });
-        }
-        if width % c.position_groups != 0 {
-            let problem = format!("{} groups do not divide the width {width}", c.position_groups);
             return Err(Error::Setting { setting: "waveform", problem });
         }
         let (mut convs, mut channels) = (vec![], 1);
@@ -86,11 +84,6 @@ impl WaveformEmbedder {
             channels = out;
         }
         let norm = |name, width| LayerNorm::new(&vb.sub(name), width, c.eps);
-        let sliding = Sliding {
-            padding: c.position_kernel / 2,
-            groups: c.position_groups,
-            ..Sliding::new(c.position_kernel, 1)
-        };
         Ok(Self {
             convs,
             feature_norm: match c.feature_norm {
@@ -98,10 +91,10 @@ impl WaveformEmbedder {
                 false => None,
             },
             project: Linear::new(&vb.sub("project"), channels, width)?,
-            position: Conv1d::new(&vb.sub("position"), [width, width], sliding, Bias::With)?,
+            positional: Positional::new(vb, c, width)?,
             norm: match c.output_norm {
                 NormPlacement::Post => Some(norm("norm", width)?),
-                NormPlacement::Pre => None,
+                NormPlacement::Pre | NormPlacement::Sandwich => None,
             },
             dropout: c.dropout,
             width,
@@ -129,9 +122,10 @@ impl WaveformEmbedder {
             Some(mask) => x * mask.unsqueeze(-1),
             None => x,
         };
-        // An even kernel, padded by half of itself at either end, makes one position too many.
-        let position = self.position.forward(&x.transpose(1, 2)).narrow(2, 0, length);
-        let x = x + position.gelu("none").transpose(1, 2);
+        let x = match &self.positional {
+            Some(positional) => &x + positional.forward(&x, mask.as_ref(), train),
+            None => x,
+        };
         let x = match &self.norm {
             Some(norm) => norm.forward(&x),
             None => x,
@@ -160,5 +154,9 @@ impl Embedder for WaveformEmbedder {
     }
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Sequence(self.forward(&batch.x, batch.attention_mask.as_ref(), train))
+    }
+
+    fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
+        self.positional.iter().for_each(|positional| positional.set_batch_norm_stats(statistics));
     }
 }

@@ -3,7 +3,12 @@
 use tch::Tensor;
 
 use super::{
-    cepstra::Cepstra, kaldi::KaldiMel, mel::LogMel, mfcc::Mfcc, waveform::Waveform,
+    cepstra::Cepstra,
+    clap::ClapMel,
+    kaldi::{BandLevel, KaldiMel},
+    mel::LogMel,
+    mfcc::Mfcc,
+    waveform::Waveform,
     whisper::WhisperMel,
 };
 
@@ -19,7 +24,8 @@ pub(crate) enum FrontEnd {
     Kaldi(KaldiMel),
     /// honk.
     Cepstra(Cepstra),
-    /// Kaldi's frames, for a model that was not trained on audio.
+    Clap(ClapMel),
+    /// Kaldi's frames, for wav2vec2-BERT, or for a model that was not trained on audio.
     Fbank(KaldiMel),
     /// MFCCs, for a model that was not trained on audio.
     Mfcc(Mfcc),
@@ -44,6 +50,7 @@ impl FrontEnd {
             Self::Kaldi(mel) | Self::Fbank(mel) => mel.config().sample_rate,
             Self::Mfcc(mfcc) => mfcc.mel().sample_rate,
             Self::Cepstra(_) => Cepstra::SAMPLE_RATE,
+            Self::Clap(mel) => mel.config().sample_rate,
         }
     }
 
@@ -56,6 +63,7 @@ impl FrontEnd {
             Self::Kaldi(mel) | Self::Fbank(mel) => mel.config().bands,
             Self::Mfcc(mfcc) => mfcc.coefficients(),
             Self::Cepstra(_) => Cepstra::BANDS,
+            Self::Clap(mel) => mel.config().bands,
         }
     }
 
@@ -68,6 +76,7 @@ impl FrontEnd {
             Self::Kaldi(mel) | Self::Fbank(mel) => mel.frames(samples),
             Self::Mfcc(mfcc) => mfcc.mel().frames(samples),
             Self::Cepstra(_) => 1 + samples / Cepstra::HOP,
+            Self::Clap(mel) => mel.frames(samples),
         }
     }
 
@@ -80,6 +89,7 @@ impl FrontEnd {
             Self::Kaldi(mel) | Self::Fbank(mel) => mel.samples(frames),
             Self::Mfcc(mfcc) => mfcc.mel().samples(frames),
             Self::Cepstra(_) => Cepstra::samples(frames),
+            Self::Clap(mel) => mel.samples(frames),
         }
     }
 
@@ -95,6 +105,7 @@ impl FrontEnd {
             Self::Kaldi(mel) | Self::Fbank(mel) => mel.compute(&samples),
             Self::Mfcc(mfcc) => mfcc.compute(&samples),
             Self::Cepstra(cepstra) => cepstra.compute(&samples, frames),
+            Self::Clap(mel) => mel.compute(&samples, frames),
         };
         values.truncate(frames * self.width());
         Tensor::from_slice(&values).view([-1, self.width() as i64])
@@ -104,9 +115,10 @@ impl FrontEnd {
     /// be cut like those of a part.
     pub(crate) fn is_local(&self) -> bool {
         match self {
-            Self::LogMel(_) | Self::Kaldi(_) | Self::Fbank(_) | Self::Cepstra(_) => true,
-            // Brought to the level of the whole, or cut off below the loudest of it.
-            Self::Whisper(_) | Self::Waveform(_) | Self::Mfcc(_) => false,
+            Self::Kaldi(mel) | Self::Fbank(mel) => mel.config().level == BandLevel::AsRecorded,
+            Self::LogMel(_) | Self::Cepstra(_) => true,
+            // Brought to the level of the whole, cut off below the loudest of it, or filled up with it.
+            Self::Whisper(_) | Self::Waveform(_) | Self::Mfcc(_) | Self::Clap(_) => false,
         }
     }
 
@@ -114,7 +126,7 @@ impl FrontEnd {
     pub(crate) fn padding(&self) -> Padding {
         match self {
             Self::LogMel(_) | Self::Waveform(_) | Self::Fbank(_) | Self::Mfcc(_) => Padding::Masked,
-            Self::Whisper(_) | Self::Kaldi(_) | Self::Cepstra(_) => Padding::Full,
+            Self::Whisper(_) | Self::Kaldi(_) | Self::Cepstra(_) | Self::Clap(_) => Padding::Full,
         }
     }
 
@@ -124,6 +136,8 @@ impl FrontEnd {
             Self::LogMel(_)
             | Self::Waveform(_)
             | Self::Cepstra(_)
+            // It fills up all recordings.
+            | Self::Clap(_)
             | Self::Fbank(_)
             | Self::Mfcc(_) => 0.,
             Self::Whisper(_) => WhisperMel::silence(sample.max().double_value(&[]) as f32).into(),

@@ -24,12 +24,53 @@ pub struct KaldiConfig {
     /// The window function.
     #[serde(default)]
     pub window: KaldiWindow,
+    /// How loud samples are taken to be.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub range: SampleRange,
+    /// Whether the bands of a recording are normalised.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub level: BandLevel,
+}
+
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What the loudest sample is. It matters for what is nearly silent: a power counts as at least 2⁻²³.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SampleRange {
+    /// 1, as torchaudio's functions take samples.
+    #[default]
+    Unit,
+    /// 2¹⁵, as Kaldi reads 16-bit files: SeamlessM4T.
+    Integer,
+}
+
+/// What is done to the bands of a recording, ahead of the mean and the scale of the training set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BandLevel {
+    /// They are as they are.
+    #[default]
+    AsRecorded,
+    /// Each is brought to mean 0 and standard deviation 1: SeamlessM4T.
+    Normalised,
 }
 
 impl KaldiConfig {
     /// Kaldi's own: 23 bands under its own window, brought to no scale.
     pub fn new(sample_rate: u32) -> Self {
-        Self { sample_rate, bands: 23, mean: 0., scale: 1., window: KaldiWindow::Povey }
+        let (range, level) = (SampleRange::default(), BandLevel::default());
+        Self {
+            sample_rate,
+            bands: 23,
+            mean: 0.,
+            scale: 1.,
+            window: KaldiWindow::Povey,
+            range,
+            level,
+        }
     }
 }
 
@@ -130,16 +171,24 @@ impl KaldiMel {
             |t, frame| {
                 let heard = &samples[(t * self.hop).min(samples.len())..];
                 let heard = &heard[..heard.len().min(self.window)];
-                frame.iter_mut().zip(heard).for_each(|(x, &sample)| *x = sample.into());
+                let loudest = self.loudest();
+                frame
+                    .iter_mut()
+                    .zip(heard)
+                    .for_each(|(x, &sample)| *x = f64::from(sample) * loudest);
                 condition(frame);
             },
             |power| {
                 single.clear();
                 single.extend(power.iter().map(|&p| p as f32));
                 let logs = self.bank.apply(&single).map(|p| p.max(f32::EPSILON).ln());
-                mel.extend(logs.map(|log| self.scaled(log)));
+                mel.extend(logs);
             },
         );
+        if self.config.level == BandLevel::Normalised {
+            normalise(&mut mel, self.config.bands);
+        }
+        mel.iter_mut().for_each(|x| *x = self.scaled(*x));
         mel
     }
 
@@ -148,8 +197,32 @@ impl KaldiMel {
         self.scaled(0.)
     }
 
+    fn loudest(&self) -> f64 {
+        match self.config.range {
+            SampleRange::Unit => 1.,
+            SampleRange::Integer => 32_768.,
+        }
+    }
+
     fn scaled(&self, x: f32) -> f32 {
         (x - self.config.mean) / self.config.scale
+    }
+}
+
+/// Brings each band of frames, row by row, to mean 0 and standard deviation 1.
+fn normalise(mel: &mut [f32], bands: usize) {
+    /// Added to the variance before its root divides.
+    const EPS: f64 = 1e-7;
+    let frames = mel.len() / bands.max(1);
+    for band in 0..bands {
+        let values = || mel.iter().skip(band).step_by(bands).map(|&x| f64::from(x));
+        let mean = values().sum::<f64>() / frames as f64;
+        let squares = values().map(|x| (x - mean).powi(2)).sum::<f64>();
+        let std = (squares / (frames.max(2) - 1) as f64 + EPS).sqrt();
+        mel.iter_mut()
+            .skip(band)
+            .step_by(bands)
+            .for_each(|x| *x = ((f64::from(*x) - mean) / std) as f32);
     }
 }
 

@@ -13,11 +13,11 @@ use tch::{Tensor, nn::VarStore};
 use crate::{fixture, spec, tone, write};
 
 /// A committed recording at 8 kHz.
-fn digit(name: &str) -> Input {
+pub(crate) fn digit(name: &str) -> Input {
     Input::File(Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/digits/train").join(name))
 }
 
-fn adopt(file: &str, options: AudioOptions) -> (AudioSettings, Pretrained) {
+pub(crate) fn adopt(file: &str, options: AudioOptions) -> (AudioSettings, Pretrained) {
     let mut audio = AudioSettings::new(options).unwrap();
     let source = Pretrained::open(fixture(file)).unwrap();
     assert_eq!(audio.adopt(&source).unwrap(), Origin::Pretrained);
@@ -35,7 +35,7 @@ fn reopened(audio: &AudioSettings) -> AudioSettings {
 
 /// Adopts the model of a fixture, reads two recordings, takes a step of training with a fresh head,
 /// and opens what was saved. Returns the shape of the batch.
-fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
+pub(crate) fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     seed(1);
     // Both recordings are longer than what the smallest of models take.
     let (mut audio, source) = adopt(file, AudioOptions { long: Some(Long::Cut), ..options });
@@ -301,4 +301,31 @@ fn a_fresh_embedder_does_not_get_the_norm_that_is_the_trunks() {
     let taken = Some((&tensors, LoadParts::Body));
     let model = Model::new(spec, &audio, taken, Device::Cpu).unwrap();
     assert!(model.report().fresh.contains(&"embed.norm.weight".to_string()));
+}
+
+#[test]
+fn a_model_of_pictures_with_a_pool_of_its_own_learns_from_sound() {
+    seed(1);
+    let siglip = fixture("../../../image/tests/fixtures/tiny-siglip-both");
+    let source = Pretrained::open(siglip).unwrap();
+    let mut audio = AudioSettings::new(AudioOptions::default()).unwrap();
+    assert_eq!(audio.adopt(&source).unwrap(), Origin::Fresh);
+    let inputs = [digit("0_gb-f4_0.wav"), digit("1_caribbean-m6_0.wav")];
+    audio.survey(&[&inputs[0], &inputs[1]]);
+    let samples = inputs.each_ref().map(|input| audio.read(input).unwrap());
+    let batch = audio.batch(&[&samples[0], &samples[1]]);
+    let head = &source.config().head;
+    let labels = vec!["zero".to_string(), "one".to_string()];
+    let spec =
+        AudioSettings::spec(&source, Origin::Fresh, labels).with_head(head.pool, head.config);
+    let tensors = source.source().unwrap();
+    let taken = Some((&tensors, LoadParts::BodyAndHead));
+    let model = Model::new(spec, &audio, taken, Device::Cpu).unwrap();
+    assert!(!model.report().fresh.iter().any(|name| name.starts_with("trunk.")));
+    Freeze::nothing().apply(model.store(), model.outline()).unwrap();
+    let options = FitOptions { lr: 3e-3, ..FitOptions::default() };
+    let mut trainer = Trainer::new(&model, &options, 20);
+    let targets = Tensor::from_slice(&[0_i64, 1]);
+    let losses: Vec<f64> = (0..20).map(|_| trainer.step(&batch, &targets).unwrap().loss).collect();
+    assert!(losses[19] < losses[0], "{losses:?}");
 }

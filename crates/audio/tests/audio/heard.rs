@@ -62,7 +62,8 @@ fn whisper_hears_silence_and_cuts_what_is_too_long() {
 fn kaldi() -> KaldiMel {
     let (mean, scale) = (-4.267_739_3, 2. * 4.568_997_4);
     let window = KaldiWindow::Hanning;
-    KaldiMel::new(KaldiConfig { sample_rate: 16_000, bands: 128, mean, scale, window }).unwrap()
+    KaldiMel::new(KaldiConfig { bands: 128, mean, scale, window, ..KaldiConfig::new(16_000) })
+        .unwrap()
 }
 
 #[test]

@@ -3,16 +3,21 @@
 mod adopt;
 mod augment;
 mod bad;
+mod clap;
 mod containers;
 mod families;
 mod features;
 mod heard;
+mod layers;
 mod long;
 mod mel;
 mod mfcc;
 mod resample;
+mod seen;
 mod settings;
 mod show;
+mod speech;
+mod trunks;
 mod wav;
 
 use std::path::{Path, PathBuf};

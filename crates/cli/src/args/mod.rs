@@ -21,5 +21,5 @@ pub(crate) use modality::ModalityFlags;
 pub(crate) use output::refuse_existing;
 pub(crate) use samples::SampleArgs;
 pub(crate) use setting::setting;
-pub(crate) use source::{SourceArgs, WeightsArgs};
+pub(crate) use source::{ReadArgs, SourceArgs, WeightsArgs};
 pub(crate) use transfer::{HeadArg, TransferArgs};

@@ -124,6 +124,9 @@ pub(crate) enum PoolArg {
     First,
     /// Last position
     Last,
+    /// A learned weighted sum of all of a transformer's layers, then the mean over positions (s3prl)
+    #[value(alias = "weighted-sum", alias = "weighted-layer-sum")]
+    WeightedLayers,
 }
 
 impl From<PoolArg> for Pool {
@@ -132,6 +135,7 @@ impl From<PoolArg> for Pool {
             PoolArg::Mean => Self::Mean,
             PoolArg::First => Self::First,
             PoolArg::Last => Self::Last,
+            PoolArg::WeightedLayers => Self::WeightedLayers,
         }
     }
 }

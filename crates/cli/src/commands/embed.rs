@@ -35,10 +35,10 @@ pub(crate) struct EmbedArgs<A: ModalityArgs> {
 
 pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     refuse_existing(&args.out)?;
-    let WeightsArgs { weights, family } = args.source;
+    let WeightsArgs { weights, read } = args.source;
     let modality: A::Modality = args.modality.args.clone().try_into()?;
     let data = dataset::<A::Modality>(&args.samples, &args.layout)?;
-    let of = Candidate::open(weights.clone(), family.as_deref(), modality, &data)?;
+    let of = Candidate::open(weights.clone(), &read, modality, &data)?;
     if of.embedder == Origin::Fresh {
         let family = of.source.config();
         let problem = format!(

@@ -1,17 +1,20 @@
 //! `inspect`: what a checkpoint or a run folder holds.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::{
-    Checkpoint, Entry, Pretrained, PretrainedConfig, Spec, Task,
+    Checkpoint, Entry, Pretrained, Spec, Task,
+    adapter::adapter_folder,
     error::{one_line, printable},
+    families,
 };
 use serde_json::json;
 
 use crate::{
-    args::SourceArgs,
+    args::ReadArgs,
     output::{
         format::{count, line, shape},
         print, print_json,
@@ -21,40 +24,42 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
+    /// A run folder, or a pretrained model: a file, a folder, an adapter of PEFT or
+    /// hf://org/name[@revision][/file]
+    #[arg(value_name = "MODEL", required_unless_present = "families")]
+    pub(crate) path: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) source: SourceArgs,
+    pub(crate) read: ReadArgs,
+    /// Print which families of pretrained models are known, instead
+    #[arg(long, exclusive = true)]
+    pub(crate) families: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
-    let local = weights::local(&args.source.path)?;
-    if let Some(source) = Pretrained::architecture(&local, args.source.family.as_deref())? {
-        return architecture(&source, args);
-    }
-    let checkpoint = Checkpoint::open(local)?;
-    let (family, trunk, origin) = if Spec::is_at(checkpoint.folder()) {
-        let spec = Spec::read(checkpoint.folder())?;
-        let answers = match spec.task {
-            Task::SingleLabel => "classes",
-            Task::MultiLabel => "labels",
-            Task::Regression => "values",
-        };
-        let (modality, labels) = (&spec.modality, spec.labels.join(", "));
-        let origin = format!("tuned on {modality}; {answers}: {labels}");
-        (Some(spec.family), Some(spec.trunk), origin)
-    } else {
-        match PretrainedConfig::of(&checkpoint, args.source.family.as_deref()) {
-            Ok(family) => (
-                Some(family.name),
-                Some(family.trunk),
-                format!("pretrained on {}", family.modality),
-            ),
-            // An unknown family can be inspected all the same, unless one was asked for.
-            Err(e) if args.source.family.is_some() => return Err(e.into()),
-            Err(e) => (None, None, one_line(&e)),
+    let InspectArgs { path, read, .. } = args;
+    let Some(path) = path else {
+        print(&families())?;
+        return Ok(());
+    };
+    let local = weights::local(path)?;
+    let asked = read.family.is_some() || read.base.is_some() || is_run_or_adapter(&local);
+    let opened = match weights::open(&local, read) {
+        Ok(source) if !source.has_weights() => return architecture(&source, args),
+        Ok(source) => Ok(source),
+        // An unknown family can be inspected all the same, unless more was asked for.
+        Err(e) if asked => return Err(e),
+        Err(e) => Err((Checkpoint::open_below(&local, read.weights_key.as_deref())?, e)),
+    };
+    let (checkpoint, family, trunk, origin) = match &opened {
+        Ok(source) => {
+            let config = source.config();
+            let (family, trunk) = (config.name.as_str(), &config.trunk);
+            (source.checkpoint(), Some(family), Some(trunk), origin(source)?)
         }
+        Err((checkpoint, e)) => (checkpoint, None, None, one_line(e.as_ref())),
     };
     let parameters: i64 = checkpoint.entries().map(|(_, e)| e.numel()).sum();
     if args.json {
@@ -78,8 +83,8 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     let files = checkpoint.files().len();
     let shards = if files > 1 { format!(" in {files} files") } else { String::new() };
     text.push(line("format", format!("{}{shards}", checkpoint.format())));
-    text.push(line("family", format!("{} ({origin})", family.as_deref().unwrap_or("unknown"))));
-    if let Some(trunk) = &trunk {
+    text.push(line("family", format!("{} ({origin})", family.unwrap_or("unknown"))));
+    if let Some(trunk) = trunk {
         text.push(line("trunk", shape(trunk)));
     }
     text.push(line("tensors", kinds.join(", ")));
@@ -95,6 +100,28 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     tree.preview(0, &mut text);
     print(&(text.join("\n") + "\n"))?;
     Ok(())
+}
+
+/// Whether a path is a run folder or an adapter, whose family is known.
+fn is_run_or_adapter(path: &Path) -> bool {
+    Spec::is_at(path) || adapter_folder(path).is_some()
+}
+
+/// What a model was trained on.
+fn origin(source: &Pretrained) -> Result<String> {
+    let folder = source.checkpoint().folder();
+    if !Spec::is_at(folder) {
+        let adapted = source.adapter().map(|adapter| adapter.folder().display());
+        let adapted = adapted.map(|folder| format!(", adapted by {folder}")).unwrap_or_default();
+        return Ok(format!("pretrained on {}{adapted}", source.config().modality));
+    }
+    let spec = Spec::read(folder)?;
+    let answers = match spec.task {
+        Task::SingleLabel => "classes",
+        Task::MultiLabel => "labels",
+        Task::Regression => "values",
+    };
+    Ok(format!("tuned on {}; {answers}: {}", spec.modality, spec.labels.join(", ")))
 }
 
 /// The architecture of a model without weights.

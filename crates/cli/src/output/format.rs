@@ -58,10 +58,21 @@ pub(crate) fn shape(trunk: &TrunkConfig) -> String {
         TrunkConfig::Transformer(t) => {
             format!("{} blocks of width {}, {} heads, mlp {}", t.depth, t.width, t.heads, t.mlp)
         }
-        TrunkConfig::ResNet(r) => {
+        TrunkConfig::ConvNet(r) => {
             let stages: Vec<_> =
                 r.stages.iter().map(|s| format!("{} × {}", s.blocks, s.width)).collect();
-            format!("residual blocks of {} channels", stages.join(", "))
+            format!("blocks of {} channels", stages.join(", "))
+        }
+        TrunkConfig::Swin(s) => {
+            let stages: Vec<_> = (s.stages.iter().enumerate())
+                .map(|(i, stage)| format!("{} × {}", stage.blocks, s.channels(i)))
+                .collect();
+            let windows: Vec<_> = s.stages.iter().map(|stage| stage.window.to_string()).collect();
+            format!(
+                "windowed blocks of {} channels, windows of {}",
+                stages.join(", "),
+                windows.join(", ")
+            )
         }
     }
 }

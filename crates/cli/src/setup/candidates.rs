@@ -11,7 +11,7 @@ use crosstune_core::{
 
 use super::weights;
 use crate::{
-    args::{LayoutArgs, SampleArgs, setting},
+    args::{LayoutArgs, ReadArgs, SampleArgs, setting},
     output::{progress, say, skipped},
 };
 
@@ -29,11 +29,11 @@ impl<M: Modality> Candidate<M> {
     /// Opens it, lets the settings adopt it, and surveys the training inputs.
     pub(crate) fn open(
         path: PathBuf,
-        family: Option<&str>,
+        read: &ReadArgs,
         mut modality: M,
         data: &Dataset,
     ) -> Result<Self> {
-        let source = Pretrained::open_as(weights::local(&path)?, family)?;
+        let source = weights::open(&path, read)?;
         let embedder = modality.adopt(&source)?;
         modality.survey(&data.train.iter().map(|item| &item.input).collect::<Vec<&Input>>());
         Ok(Self { path, source, modality, embedder })

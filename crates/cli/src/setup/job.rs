@@ -26,14 +26,13 @@ impl<'a> TransferJob<'a> {
     /// Opens the source, lets the modality adopt it, and plans. From here on, the process
     /// computes [as was asked for](FitArgs::apply).
     pub(crate) fn open<M: Modality>(
-        weights: &WeightsArgs,
+        from: &WeightsArgs,
         args: &'a TransferArgs,
         fit: &FitArgs,
         modality: &mut M,
     ) -> Result<Self> {
         fit.apply()?;
-        let local = weights::local(&weights.weights)?;
-        let mut source = Pretrained::open_as(local, weights.family.as_deref())?;
+        let mut source = weights::open(&from.weights, &from.read)?;
         if let Some(p) = args.dropout {
             source = source.with_dropout(p)?;
         }

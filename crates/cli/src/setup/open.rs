@@ -1,10 +1,10 @@
 //! A whole model to evaluate or to predict with: tuned, or as published.
 
 use anyhow::Result;
-use crosstune_core::{Device, Error, Modality, Model, Pretrained, Spec, Task, run};
+use crosstune_core::{Device, Error, Modality, Model, Spec, Task, run};
 
 use super::weights;
-use crate::args::SourceArgs;
+use crate::args::{SourceArgs, setting};
 
 /// Opens a run folder or else pretrained weights with a head for inputs of this modality. `labels`
 /// gives the names of their classes, whose number it is told, if those are not published.
@@ -13,8 +13,16 @@ pub(crate) fn open<M: Modality>(
     labels: impl FnOnce(Task, usize) -> crosstune_core::Result<Vec<String>>,
     device: Device,
 ) -> Result<(Model, M)> {
-    let SourceArgs { path, family } = source;
+    let SourceArgs { path, read } = source;
     if Spec::is_at(path) {
+        let given =
+            [("--weights-key", read.weights_key.is_some()), ("--base", read.base.is_some())];
+        if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+            return Err(setting(
+                option,
+                "a run folder has one model, and needs no base; leave it out",
+            ));
+        }
         return Ok(run::open(path, device)?);
     }
     let local = weights::local(path)?;
@@ -23,7 +31,7 @@ pub(crate) fn open<M: Modality>(
                        weights with a head for such inputs";
         return Err(Error::Path { path: local, problem: problem.into() }.into());
     }
-    let source = Pretrained::open_as(local, family.as_deref())?;
+    let source = weights::open(&local, read)?;
     let mut modality = M::default();
     let model = Model::pretrained(&source, &mut modality, labels, device)?;
     Ok((model, modality))

@@ -3,10 +3,33 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use crosstune_core::adapter::{adapter_base, adapter_folder};
 use crosstune_core::hub::{self, Event};
+use crosstune_core::{Pretrained, WeightSource};
 use indicatif::ProgressBar;
 
+use crate::args::ReadArgs;
 use crate::output::{progress, say};
+
+/// Opens a pretrained model, fetched first if it is on a hub, and says what was chosen of it.
+pub(crate) fn open(weights: &Path, read: &ReadArgs) -> Result<Pretrained> {
+    let path = local(weights)?;
+    // An adapter's base is fetched with a bar, too.
+    let base = match (&read.base, adapter_folder(&path)) {
+        (Some(base), _) => Some(local(base)?),
+        (None, Some(adapter)) => Some(local(&adapter_base(&adapter)?)?),
+        (None, None) => None,
+    };
+    let source = Pretrained::open_with(path, read.options(base.as_deref()))?;
+    if let (Some(adapter), Some(base)) = (source.adapter(), &base) {
+        say("adapter", format!("{} on {}", adapter.folder().display(), base.display()));
+    }
+    let naming = source.source().as_ref().map(WeightSource::naming).unwrap_or_default();
+    if !naming.is_plain() {
+        say("names", naming);
+    }
+    Ok(source)
+}
 
 /// The file or folder on disk that `--weights` names, with a bar for each file that is fetched.
 pub(crate) fn local(weights: &Path) -> Result<PathBuf> {

@@ -27,9 +27,13 @@ pub fn one_line(error: &dyn std::error::Error) -> String {
     line
 }
 
-/// What to say if a text is libtorch's way to say that it could not get memory: on the CPU, on a GPU,
-/// or for its own use. `None`: it is not.
+/// What to say if a text is the way to say that there was no memory: libtorch's on the CPU, on a GPU,
+/// or for its own use, or that of a thread. `None`: it is not.
 pub fn out_of_memory(text: &str) -> Option<String> {
+    // Rust and rayon say so of a thread that has no room for its stack.
+    if text.contains("thread") && text.contains("Resource temporarily unavailable") {
+        return Some("out of memory, or of threads: a smaller OMP_NUM_THREADS needs less".into());
+    }
     let marks =
         ["DefaultCPUAllocator: can't allocate memory", "CUDA out of memory", "std::bad_alloc"];
     let at = marks.iter().find_map(|mark| text.find(mark))?;

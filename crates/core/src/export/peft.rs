@@ -64,7 +64,7 @@ pub fn peft<M: Modality>(
         .map(|(name, value)| (name.clone(), value.shallow_clone()))
         .collect();
     let head = key_map.publish(&head)?;
-    let modules: BTreeSet<&str> = head.keys().map(|name| module(name)).collect();
+    let modules: BTreeSet<&str> = head.keys().filter_map(|name| module(name)).collect();
     layers.tensors.extend(head.iter().map(|(name, value)| (name.clone(), value.shallow_clone())));
 
     let prefixed = |(name, value)| (format!("base_model.model.{name}"), value);
@@ -114,6 +114,9 @@ fn check_base(ours: &BTreeMap<String, Tensor>, family: &str, base: &Pretrained) 
             base.config().name
         )));
     }
+    if base.adapter().is_some() {
+        return Err(refused("it was tuned from an adapter, on which PEFT puts no other"));
+    }
     let source = base.source()?;
     for (name, value) in ours {
         if is_adapter(name) || name.starts_with("head.") {
@@ -139,12 +142,12 @@ fn check_base(ours: &BTreeMap<String, Tensor>, family: &str, base: &Pretrained) 
     Ok(())
 }
 
-/// The module that a tensor of a head belongs to, as PEFT saves it.
-fn module(name: &str) -> &str {
+/// The module that a tensor of a head belongs to, as PEFT saves it; `None`: it stands by itself.
+fn module(name: &str) -> Option<&str> {
     let first = name.split('.').next().unwrap_or(name);
     match HEADS.contains(&first) {
-        true => first,
-        false => name.rsplit_once('.').map_or(name, |(module, _)| module),
+        true => Some(first),
+        false => name.rsplit_once('.').map(|(module, _)| module),
     }
 }
 
@@ -162,8 +165,8 @@ struct Layers {
     transposed: bool,
 }
 
-/// Ours among those that make up one layer of theirs: which third of it, `A` and `B`.
-type Part<'t> = (Option<u8>, &'t Tensor, &'t Tensor);
+/// Ours among those that make up one layer of theirs: which slice of how many, `A` and `B`.
+type Part<'t> = (Option<(u8, u8)>, &'t Tensor, &'t Tensor);
 
 impl Layers {
     /// The first of the key maps that knows a layer names it.
@@ -181,9 +184,11 @@ impl Layers {
             let source = source.ok_or_else(unmapped)?;
             let their = source.parts.first().and_then(|part| part.strip_suffix(".weight"));
             let (their, b) = their.zip(ours.get(&format!("{layer}.{}", B))).ok_or_else(unmapped)?;
-            let third = match source.transform {
+            let slice = match source.transform {
                 TensorTransform::Same | TensorTransform::Transposed => None,
-                TensorTransform::QkvSlice(i) | TensorTransform::TransposedQkvSlice(i) => Some(i),
+                TensorTransform::Slice(i, of) | TensorTransform::TransposedSlice(i, of) => {
+                    Some((i, of))
+                }
                 _ => {
                     return Err(refused(&format!(
                         "{layer} is kept in another way by its publisher"
@@ -192,9 +197,9 @@ impl Layers {
             };
             layers.transposed |= matches!(
                 source.transform,
-                TensorTransform::Transposed | TensorTransform::TransposedQkvSlice(_)
+                TensorTransform::Transposed | TensorTransform::TransposedSlice(..)
             );
-            parts.entry(their.into()).or_default().push((third, a, b));
+            parts.entry(their.into()).or_default().push((slice, a, b));
         }
         for (their, parts) in parts {
             let (a, b) = fused(&parts)?;
@@ -211,20 +216,17 @@ impl Layers {
     }
 }
 
-/// One adapter for a layer of which ours are thirds: each has its own rows of `A`, and so its own
-/// columns of `B`, which are zero outside of its third.
+/// One adapter for a layer of which ours are slices: each has its own rows of `A`, and so its own
+/// columns of `B`, which are zero outside of its slice.
 fn fused(parts: &[Part<'_>]) -> Result<(Tensor, Tensor)> {
     if let [(None, a, b)] = parts {
         return Ok((a.detach(), b.detach()));
     }
     let a: Vec<_> = parts.iter().map(|(_, a, _)| a.detach()).collect();
-    let columns = parts.iter().map(|(third, _, b)| {
-        let third = usize::from(third.unwrap_or_default());
-        let mut thirds = [b.zeros_like(), b.zeros_like(), b.zeros_like()];
-        if let Some(own) = thirds.get_mut(third) {
-            *own = b.detach();
-        }
-        Ok(Tensor::f_cat(&thirds, 0)?)
+    let columns = parts.iter().map(|(slice, _, b)| {
+        let (at, of) = slice.unwrap_or((0, 1));
+        let own = |i| if i == at { b.detach() } else { b.zeros_like() };
+        Ok(Tensor::f_cat(&(0..of).map(own).collect::<Vec<_>>(), 0)?)
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     Ok((Tensor::f_cat(&a, 0)?, Tensor::f_cat(&columns, 1)?))
@@ -237,17 +239,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thirds_of_a_layer_are_one_adapter() {
+    fn slices_of_a_layer_are_one_adapter() {
         tch::manual_seed(1);
         let random = |size: [i64; 2]| Tensor::randn(size, (Kind::Float, Device::Cpu));
         let [(q_a, q_b), (v_a, v_b)] = [(); 2].map(|()| (random([2, 5]), random([4, 2])));
-        let (a, b) = fused(&[(Some(2), &v_a, &v_b), (Some(0), &q_a, &q_b)]).unwrap();
+        let (a, b) = fused(&[(Some((2, 3)), &v_a, &v_b), (Some((0, 3)), &q_a, &q_b)]).unwrap();
         assert_eq!((a.size(), b.size()), (vec![4, 5], vec![12, 4]));
         let (q, v) = (q_b.matmul(&q_a), v_b.matmul(&v_a));
         let want = Tensor::cat(&[&q, &q.zeros_like(), &v], 0);
         assert!((b.matmul(&a) - want).abs().max().double_value(&[]) < 1e-6);
         // One alone is not as wide as all.
-        let (a, b) = fused(&[(Some(1), &q_a, &q_b)]).unwrap();
+        let (a, b) = fused(&[(Some((1, 3)), &q_a, &q_b)]).unwrap();
         let want = Tensor::cat(&[&q.zeros_like(), &q, &q.zeros_like()], 0);
         assert!((b.matmul(&a) - want).abs().max().double_value(&[]) < 1e-6);
     }

@@ -40,6 +40,8 @@ pub struct PretrainedHead {
 /// One family: how its checkpoints are recognised and read.
 pub(super) struct Family {
     pub(super) name: &'static str,
+    /// The models that it reads and, in brackets, whose files of them: `BERT, MiniLM (transformers)`.
+    pub(super) reads: &'static str,
     pub(super) key_map: KeyMap,
     /// Whether a `config.json` is of this family.
     pub(super) matches_config: fn(&Config) -> bool,
@@ -86,16 +88,21 @@ pub(super) enum HeadKind {
     Unbiased,
     Normed,
     Dense(Activation),
+    /// With a norm behind the hidden layer.
+    DenseNormed(Activation),
 }
 
 impl HeadKind {
     /// `None`: no class has such a head.
     pub(super) fn of(head: &HeadConfig) -> Option<Self> {
-        match (head.norm, head.dense, head.bias) {
-            (None, None, Bias::With) => Some(Self::Linear),
-            (None, None, Bias::Without) => Some(Self::Unbiased),
-            (Some(_), None, Bias::With) => Some(Self::Normed),
-            (None, Some(dense), Bias::With) => Some(Self::Dense(dense.activation)),
+        match (head.norm, head.dense, head.bias, head.dense_norm) {
+            (None, None, Bias::With, None) => Some(Self::Linear),
+            (None, None, Bias::Without, None) => Some(Self::Unbiased),
+            (Some(_), None, Bias::With, None) => Some(Self::Normed),
+            (None, Some(dense), Bias::With, None) if head.dense_bias == Bias::With => {
+                Some(Self::Dense(dense.activation))
+            }
+            (None, Some(dense), Bias::With, Some(_)) => Some(Self::DenseNormed(dense.activation)),
             _ => None,
         }
     }
@@ -106,6 +113,7 @@ impl HeadKind {
 pub(super) struct Built<'b> {
     pub(super) trunk: &'b TrunkConfig,
     pub(super) embedder: &'b EmbedderConfig,
+    pub(super) pool: Pool,
     pub(super) head: &'b HeadConfig,
 }
 
@@ -131,6 +139,11 @@ impl<'b> Built<'b> {
         (built == (norm_placement, attention, layer_scale)).then_some(t)
     }
 
+    /// Whether the head sums all hidden states by weights.
+    pub(super) fn sums_layers(self) -> bool {
+        matches!(self.pool, Pool::WeightedLayers | Pool::WeightedBlocks)
+    }
+
     /// The width of the head's hidden layer.
     pub(super) fn projected(self) -> Option<i64> {
         self.head.dense.map(|dense| dense.width)
@@ -145,6 +158,12 @@ pub(super) fn activation(activation: Activation) -> &'static str {
         Activation::Tanh => "tanh",
         Activation::Gelu => "gelu",
         Activation::GeluTanh => "gelu_new",
+        Activation::QuickGelu => "quick_gelu",
+        Activation::Silu => "silu",
+        Activation::Relu6 => "relu6",
+        Activation::HardSwish => "hardswish",
+        Activation::Sigmoid => "sigmoid",
+        Activation::HardSigmoid => "hardsigmoid",
     }
 }
 

@@ -1,24 +1,20 @@
-//! Families of pretrained models. Each has a file: its key map, and how its configuration or, where
-//! there is none, its tensors tell what the model looks like.
+//! Families of pretrained models. Each has a file, by the modality that it was trained on: its key map,
+//! and how its configuration or, where there is none, its tensors tell what the model looks like.
 
-mod ast;
-mod bert;
+mod audio;
 mod config;
 mod defaults;
-mod distilbert;
 mod family;
-mod gpt2;
-mod honk;
+mod image;
 mod own;
 mod pretrained;
 pub mod publish;
 mod registry;
-mod resnet;
-mod roberta;
-mod vit;
-mod wav2vec2;
-mod whisper;
+mod table;
+mod text;
+mod unknown;
 
 pub use family::{PretrainedConfig, PretrainedHead};
-pub use pretrained::Pretrained;
+pub use pretrained::{Pretrained, SourceOptions};
 pub use publish::Published;
+pub use table::families;

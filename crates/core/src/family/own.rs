@@ -65,8 +65,9 @@ impl PretrainedConfig {
     }
 
     /// What a person designed: `{"trunk": {"transformer": {"width": 128, "depth": 4}}}`, or a `resnet`
-    /// of `in_channels` and `stages`; the fields are those of [`TransformerConfig`] and
-    /// [`ResNetConfig`](crate::nn::ResNetConfig). `None`: the file has no `trunk`.
+    /// of `in_channels` and `stages`, or a `swin` of `width` and `stages`; the fields are those of
+    /// [`TransformerConfig`], [`ConvNetConfig`](crate::nn::ConvNetConfig) and
+    /// [`SwinConfig`](crate::nn::SwinConfig). `None`: the file has no `trunk`.
     ///
     /// # Errors
     /// If a field is missing, unknown or of another type.
@@ -92,11 +93,22 @@ impl PretrainedConfig {
             Some((kind, given)) if kind == "resnet" => {
                 let usual = json!({
                     "in_channels": null, "stages": null, "block": "basic", "shortcut": "projected",
+                    "norm": "batch", "norm_placement": "post", "standardise": null, "squeeze": null,
+                    "activation": "relu", "padding": "half", "end": "without", "drop_path": 0.,
                 });
-                TrunkConfig::ResNet(completed(config, given, usual)?)
+                TrunkConfig::ConvNet(completed(config, given, usual)?)
+            }
+            Some((kind, given)) if kind == "swin" => {
+                let usual = json!({
+                    "width": null, "stages": null, "version": "v1", "mlp_ratio": 4.,
+                    "activation": "gelu", "qkv_bias": "with", "padding": "before-shift",
+                    "eps": 1e-5, "dropout": 0., "drop_path": 0.,
+                });
+                TrunkConfig::Swin(completed(config, given, usual)?)
             }
             _ => {
-                let problem = "trunk: expected one of {\"transformer\": …} and {\"resnet\": …}";
+                let problem = "trunk: expected one of {\"transformer\": …}, {\"resnet\": …} and \
+                               {\"swin\": …}";
                 return Err(config.refuse(problem.into()));
             }
         };
@@ -123,16 +135,12 @@ const RENAMED: [(&str, &str); 4] = [
 fn completed<T: DeserializeOwned>(config: &Config, given: &Value, usual: Value) -> Result<T> {
     let mut fields = usual;
     for (name, value) in given.as_object().into_iter().flatten() {
-        let new = RENAMED.iter().find(|(old, new)| old == name && fields.get(new).is_some());
-        let name = new.map_or(name.as_str(), |(_, new)| new);
-        let Some(field) = fields.get_mut(name) else {
-            let known: Vec<_> = fields.as_object().into_iter().flat_map(|f| f.keys()).collect();
-            let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
-            return Err(
-                config.refuse(format!("trunk: no field {name:?}; there are {}", known.join(", ")))
-            );
+        let renamed = |(old, new): &&(&str, &str)| {
+            old == name && fields.get(old).is_none() && fields.get(new).is_some()
         };
-        *field = value.clone();
+        let new = RENAMED.iter().find(renamed);
+        let name = new.map_or(name.as_str(), |(_, new)| new);
+        fields[name] = value.clone();
     }
     T::deserialize(fields).map_err(|e| config.refuse(format!("trunk: {e}")))
 }

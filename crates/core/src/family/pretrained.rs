@@ -9,7 +9,8 @@ use super::own::Kind;
 use crate::error::{Error, Result};
 use crate::files::is_there;
 use crate::task::Task;
-use crate::weights::{CONFIG, Checkpoint, WeightSource};
+use crate::weights::adapter::{adapter_base, adapter_folder};
+use crate::weights::{Adapter, CONFIG, Checkpoint, WeightSource};
 
 /// A checkpoint whose family is known; or the model of a run folder, to be put to another task; or
 /// an architecture without weights, to be trained from the start.
@@ -18,6 +19,19 @@ pub struct Pretrained {
     checkpoint: Checkpoint,
     config: PretrainedConfig,
     kind: Kind,
+    adapter: Option<Adapter>,
+}
+
+/// What a person says of a source, beside where it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SourceOptions<'o> {
+    /// The family, where it is not recognised.
+    pub family: Option<&'o str>,
+    /// The key below which a file has the weights that are meant, where it has several: raw and
+    /// averaged.
+    pub weights_key: Option<&'o str>,
+    /// The model that an adapter of PEFT belongs to; `None`: the one that it names.
+    pub base: Option<&'o Path>,
 }
 
 impl Pretrained {
@@ -28,6 +42,9 @@ impl Pretrained {
     /// A run folder of ours ([`run`](crate::run)) is opened as what its model is now. A JSON file,
     /// or a folder with nothing but a `config.json`, has no weights: it says how a model is built,
     /// as transformers does or by a `trunk` of ours.
+    ///
+    /// A folder of PEFT with a LoRA adapter is the model that it adapts, with its products added to
+    /// the weights and what was trained in full in its place.
     ///
     /// # Errors
     /// If a file is missing or broken, if the family is not known, or if a model cannot be fetched.
@@ -40,14 +57,34 @@ impl Pretrained {
     /// # Errors
     /// As [`open`](Self::open), and if there is no family of that name.
     pub fn open_as(path: impl AsRef<Path>, family: Option<&str>) -> Result<Self> {
+        Self::open_with(path, SourceOptions { family, ..SourceOptions::default() })
+    }
+
+    /// The same, with all that can be said of a source.
+    ///
+    /// # Errors
+    /// As [`open_as`](Self::open_as), if a file has no such key, and if a base is named for what is no
+    /// adapter.
+    pub fn open_with(path: impl AsRef<Path>, options: SourceOptions<'_>) -> Result<Self> {
         let path = local(path.as_ref())?;
+        if let Some(folder) = adapter_folder(&path) {
+            return Self::adapted(&folder, options);
+        }
+        if options.base.is_some() {
+            let problem = format!(
+                "{} is no adapter of PEFT, and needs no base; leave it out",
+                path.display()
+            );
+            return Err(Error::setting("--base", problem));
+        }
+        let family = options.family;
         if let Some(source) = Self::architecture(&path, family)? {
             return Ok(source);
         }
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = Checkpoint::open_below(path, options.weights_key)?;
         let Some(spec) = own::run_of(&checkpoint)? else {
             let config = PretrainedConfig::of(&checkpoint, family)?;
-            return Ok(Self { checkpoint, config, kind: Kind::Published });
+            return Ok(Self { checkpoint, config, kind: Kind::Published, adapter: None });
         };
         if let Some(name) = family.filter(|name| *name != spec.family) {
             let folder = checkpoint.folder().display();
@@ -58,7 +95,7 @@ impl Pretrained {
             return Err(Error::setting("--family", problem));
         }
         let (config, kind) = (PretrainedConfig::of_run(&spec), Kind::Run(Box::new(spec)));
-        Ok(Self { checkpoint, config, kind })
+        Ok(Self { checkpoint, config, kind, adapter: None })
     }
 
     /// An architecture without weights, if the path is one: a JSON file, or a folder with a
@@ -75,7 +112,35 @@ impl Pretrained {
             Some(designed) => designed,
             None => PretrainedConfig::told(&checkpoint, Some(config), family)?,
         };
-        Ok(Some(Self { checkpoint, config, kind: Kind::Architecture }))
+        Ok(Some(Self { checkpoint, config, kind: Kind::Architecture, adapter: None }))
+    }
+
+    /// The base of an adapter, with the adapter.
+    fn adapted(folder: &Path, options: SourceOptions<'_>) -> Result<Self> {
+        let base = match options.base {
+            Some(base) => base.to_path_buf(),
+            None => adapter_base(folder)?,
+        };
+        if adapter_folder(&base).is_some() {
+            let problem = format!("{} is an adapter itself; name a whole model", base.display());
+            return Err(Error::setting("--base", problem));
+        }
+        let mut base = Self::open_with(base, SourceOptions { base: None, ..options })?;
+        if !matches!(base.kind, Kind::Published) {
+            let path = base.checkpoint.path().display();
+            let problem =
+                format!("{path} is no published model with weights, as an adapter needs it");
+            return Err(Error::setting("--base", problem));
+        }
+        let before = base.classes()?;
+        base.adapter = Some(Adapter::open(folder, base.config.key_maps()?)?);
+        let beside = folder.join(CONFIG);
+        if is_there(&beside) {
+            base.config.head.labels = Config::open(&beside)?.labels()?;
+        } else if base.classes()? != before {
+            base.config.head.labels = None;
+        }
+        Ok(base)
     }
 
     /// The run folder whose model this is, if it is one that takes inputs of this modality: its
@@ -104,7 +169,12 @@ impl Pretrained {
         Ok(self)
     }
 
-    /// The tensors.
+    /// The adapter whose products are added to the weights, if there is one.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_ref()
+    }
+
+    /// The tensors; of an adapted model those of its base.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }
@@ -121,7 +191,10 @@ impl Pretrained {
     /// If no tensor has a name of the family, or if there are no tensors.
     pub fn source(&self) -> Result<WeightSource<'_>> {
         match &self.kind {
-            Kind::Published => WeightSource::new(&self.checkpoint, self.config.key_map()?),
+            Kind::Published => {
+                let source = WeightSource::new(&self.checkpoint, self.config.key_map()?)?;
+                Ok(source.with_adapter(self.adapter.as_ref()))
+            }
             Kind::Run(spec) => Ok(WeightSource::to_transfer(&self.checkpoint, spec.lora.as_ref())),
             Kind::Architecture => Err(own::no_weights(self.checkpoint.path())),
         }
@@ -148,7 +221,9 @@ impl Pretrained {
         if let Kind::Run(spec) = &self.kind {
             return Ok(spec.task);
         }
-        let beside = self.checkpoint.folder().join(CONFIG);
+        let adapter = self.adapter.iter().map(Adapter::folder);
+        let mut folders = adapter.chain([self.checkpoint.folder()]).map(|f| f.join(CONFIG));
+        let beside = folders.find(|path| is_there(path)).unwrap_or_default();
         let told = if is_there(&beside) { Config::open(&beside)?.task()? } else { None };
         Ok(match told {
             Some(task) => task,

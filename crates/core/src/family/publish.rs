@@ -50,7 +50,7 @@ pub fn to_hugging_face(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result
     }
     let head = class.head_names.unwrap_or(family.key_map.head);
     let key_map = KeyMap { head, ..family.key_map };
-    let built = Built { trunk: &spec.trunk, embedder, head: &spec.head };
+    let built = Built { trunk: &spec.trunk, embedder, pool: spec.pool, head: &spec.head };
     let fields = (family.to_config)(built).ok_or_else(|| {
         refused(format!("{} has no setting for how this model is built", class.name))
     })?;

@@ -2,39 +2,97 @@
 
 use std::path::Path;
 
-use super::ast::AST;
-use super::bert::BERT;
 use super::config::Config;
-use super::distilbert::DISTILBERT;
 use super::family::{Family, PretrainedConfig};
-use super::gpt2::GPT2;
-use super::honk::HONK;
-use super::resnet::{RESNET, RESNET_HF};
-use super::roberta::ROBERTA;
-use super::vit::{DEIT, DINOV2, TIMM_VIT, VIT};
-use super::wav2vec2::{HUBERT, WAV2VEC2};
-use super::whisper::WHISPER;
+use super::{audio, image, text, unknown};
 use crate::error::{Error, Result};
 use crate::files::is_there;
-use crate::weights::{CONFIG, Checkpoint, KeyMap, WeightSource, nearest, quote};
+use crate::weights::{CONFIG, Checkpoint, KeyMap, WeightSource};
+
+/// A list of families by the room that each stands in: the modality that it was trained on.
+macro_rules! by_room {
+    ($(&$room:ident $(:: $rest:ident)+,)*) => {
+        &[$((stringify!($room), &$room $(:: $rest)+)),*]
+    };
+}
 
 /// All families. Where tensors alone decide, the first whose names they have wins.
-const FAMILIES: &[&Family] = &[
-    &BERT,
-    &ROBERTA,
-    &DISTILBERT,
-    &GPT2,
-    &VIT,
-    &DEIT,
-    &DINOV2,
-    &TIMM_VIT,
-    &RESNET_HF,
-    &RESNET,
-    &AST,
-    &WHISPER,
-    &WAV2VEC2,
-    &HUBERT,
-    &HONK,
+const FAMILIES: &[(&str, &Family)] = by_room![
+    &text::bert::BERT,
+    &text::roberta::ROBERTA,
+    &text::roberta::XLM_ROBERTA,
+    &text::roberta::CAMEMBERT,
+    &text::xlm_roberta_xl::XLM_ROBERTA_XL,
+    &text::electra::ELECTRA,
+    &text::mpnet::MPNET,
+    &text::albert::ALBERT,
+    &text::deberta::DEBERTA_V2,
+    &text::modernbert::MODERNBERT,
+    &text::nomic_bert::NOMIC_BERT,
+    &text::distilbert::DISTILBERT,
+    &text::gpt2::GPT2,
+    &text::llama::LLAMA,
+    &text::mistral::MISTRAL,
+    &text::qwen::QWEN2,
+    &text::qwen::QWEN3,
+    &text::gemma3::GEMMA3,
+    &image::vit::VIT,
+    &image::vit::DEIT,
+    &image::vit::VIT_MSN,
+    &image::vit::VIT_MAE,
+    &image::dinov2::DINOV2,
+    &image::dinov2::DINOV2_SWIGLU,
+    &image::dinov2::DINOV2_REGISTERS,
+    &image::dinov2::DINOV2_REGISTERS_SWIGLU,
+    &image::dinov3::DINOV3,
+    &image::clip::CLIP,
+    &image::siglip::SIGLIP,
+    &image::beit::BEIT,
+    &image::beit::DATA2VEC_VISION,
+    &image::timm::TIMM_VIT,
+    &image::resnet::RESNET_HF,
+    &image::resnet::RESNET,
+    &image::mobile_timm::TIMM_EFFICIENTNET,
+    &image::mobile_torchvision::TORCHVISION_EFFICIENTNET,
+    &image::mobile_torchvision::TORCHVISION_MOBILENET_V2,
+    &image::mobile_torchvision::TORCHVISION_MOBILENET_V3,
+    &image::efficientnet_pytorch::EFFICIENTNET_PYTORCH,
+    &image::efficientnet::EFFICIENTNET,
+    &image::mobilenet_v2::MOBILENET_V2,
+    &image::convnext::CONVNEXT,
+    &image::convnext::CONVNEXT_V2,
+    &image::convnext_named::TIMM_CONVNEXT,
+    &image::convnext_named::TIMM_CONVNEXT_V2,
+    &image::convnext_named::TORCHVISION_CONVNEXT,
+    &image::convnext_named::AUTHORS_CONVNEXT,
+    &image::convnext_named::AUTHORS_CONVNEXT_V2,
+    &image::swin::SWIN,
+    &image::swin::SWINV2,
+    &image::microsoft_swin::MICROSOFT_SWIN,
+    &image::timm_swin::TIMM_SWIN,
+    &image::timm_swin::TIMM_SWINV2,
+    &image::torchvision_swin::TORCHVISION_SWIN,
+    &image::torchvision_swin::TORCHVISION_SWINV2,
+    &image::resnet::RESNET_FASTAI,
+    &image::regnet::REGNET_Y,
+    &image::regnet::REGNET_X,
+    &image::regnet::TIMM_REGNET,
+    &image::regnet::TORCHVISION_REGNET,
+    &image::bit::BIT,
+    &image::bit::RESNETV2,
+    &image::densenet::DENSENET,
+    &audio::ast::AST,
+    &audio::whisper::WHISPER,
+    &audio::wav2vec2::WAV2VEC2,
+    &audio::wav2vec2::HUBERT,
+    &audio::clap::CLAP,
+    &audio::wavlm::WAVLM,
+    &audio::unispeech::UNISPEECH,
+    &audio::unispeech::UNISPEECH_SAT,
+    &audio::data2vec::DATA2VEC_AUDIO,
+    &audio::conformer::WAV2VEC2_CONFORMER,
+    &audio::wav2vec2_bert::WAV2VEC2_BERT,
+    &audio::honk::HONK,
 ];
 
 impl PretrainedConfig {
@@ -53,11 +111,10 @@ impl PretrainedConfig {
         config: Option<Config>,
         name: Option<&str>,
     ) -> Result<Self> {
-        let unknown = |path: &Path, problem| Error::Family { path: path.into(), problem };
-        let names = || FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
-        let says = config.as_ref().and_then(|c| FAMILIES.iter().find(|f| (f.matches_config)(c)));
+        let unknown = |path: &Path, problem| Err(Error::Family { path: path.into(), problem });
+        let says = config.as_ref().and_then(of);
         if let Some(name) = name {
-            let problem = || format!("{name:?} is not known; the known families are {}", names());
+            let problem = || unknown::name(name);
             let found = Family::named(name).ok_or_else(|| Error::setting("--family", problem()))?;
             return match (config, says) {
                 (Some(config), Some(_)) if (found.matches_config)(&config) => {
@@ -72,34 +129,21 @@ impl PretrainedConfig {
                 (config, _) => found.infer(checkpoint, config.as_ref()),
             };
         }
-        if let (Some(config), Some(family)) = (&config, says) {
-            return (family.from_config)(config, checkpoint);
+        let config = config.map(|config| config.with_model_type(|config| of(config).is_some()));
+        let says = |config| of(config).or_else(|| Family::by_class(config));
+        match (&config, config.as_ref().and_then(says)) {
+            (Some(config), Some(family)) => return (family.from_config)(config, checkpoint),
+            (Some(config), None)
+                if config.names_a_kind() || checkpoint.entries().next().is_none() =>
+            {
+                return unknown(config.path(), unknown::config(config, checkpoint));
+            }
+            _ => {}
         }
-        if let Some(config) = config
-            .as_ref()
-            .filter(|config| config.names_a_kind() || checkpoint.entries().next().is_none())
-        {
-            let problem = format!(
-                "{}; the known families are {}; --family names one",
-                config.says(),
-                names()
-            );
-            return Err(unknown(config.path(), problem));
+        match Family::by_names(checkpoint) {
+            Some(family) => family.infer(checkpoint, config.as_ref()),
+            None => unknown(checkpoint.path(), unknown::tensors(checkpoint, config.as_ref())),
         }
-        if let Some(family) = Family::by_names(checkpoint) {
-            return family.infer(checkpoint, config.as_ref());
-        }
-        let beside = match config {
-            Some(config) => format!("in the {CONFIG} beside it, {}", config.says()),
-            None => format!("there is no {CONFIG} beside it"),
-        };
-        let problem = format!(
-            "the names of its tensors are of no known family: {}, and {beside}; the known families \
-             are {}",
-            found_names(checkpoint),
-            names()
-        );
-        Err(unknown(checkpoint.path(), problem))
     }
 
     pub(super) fn key_map(&self) -> Result<KeyMap> {
@@ -108,23 +152,56 @@ impl PretrainedConfig {
         })?;
         Ok(found.key_map)
     }
+
+    /// The names that the model's modules may have: as transformers 5 has them in memory, and as they
+    /// are saved.
+    pub(super) fn key_maps(&self) -> Result<Vec<KeyMap>> {
+        let saved = self.key_map()?;
+        let library = Family::named(&self.name).and_then(|family| family.hugging_face);
+        let names = library.map(|library| [library.in_memory, library.key_map.body]);
+        let others = names.into_iter().flatten().map(|body| KeyMap { body, ..saved });
+        Ok(others.chain([saved]).collect())
+    }
+}
+
+/// The family that a `config.json` names.
+fn of(config: &Config) -> Option<&'static Family> {
+    Family::all().find(|family| (family.matches_config)(config))
 }
 
 impl Family {
+    /// All families, each with the modality that it was trained on.
+    pub(super) fn by_modality() -> impl Iterator<Item = (&'static str, &'static Self)> {
+        FAMILIES.iter().copied()
+    }
+
+    pub(super) fn all() -> impl Iterator<Item = &'static Self> {
+        Self::by_modality().map(|(_, family)| family)
+    }
+
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        FAMILIES.iter().copied().find(|family| family.name == name)
+        Self::all().find(|family| family.name == name)
+    }
+
+    /// The family whose class of transformers saved a model without saying its `model_type`.
+    fn by_class(config: &Config) -> Option<&'static Self> {
+        let saved = |family: &&Self| {
+            let library = family.hugging_face.iter();
+            library.flat_map(|library| library.classes).any(|class| config.saved_by(class.name))
+        };
+        Self::all().find(saved).filter(|_| !config.names_a_kind())
     }
 
     /// The family whose names the tensors have, behind as short a wrapper as can be: of several, the
     /// first.
-    fn by_names(checkpoint: &Checkpoint) -> Option<&'static Self> {
+    pub(super) fn by_names(checkpoint: &Checkpoint) -> Option<&'static Self> {
         let names = || checkpoint.entries().map(|(name, _)| name);
         let wrapped = |family: &&Self| match family.key_map.prefix(names()) {
             Ok(prefix) => Some(prefix?.wrapper.len()),
             Err([first, _]) => Some(first.len()),
         };
-        let found = FAMILIES.iter().copied();
-        found.filter_map(|f| Some((wrapped(&f)?, f))).min_by_key(|(len, _)| *len).map(|(_, f)| f)
+        let found = Self::all().filter_map(|f| Some((wrapped(&f)?, f)));
+        found.min_by_key(|(len, _)| *len).map(|(_, f)| f)
     }
 
     /// A model of this family by its tensors; `beside` tells what they do not, a `config.json` that
@@ -152,35 +229,5 @@ impl Family {
                 ),
             }),
         }
-    }
-}
-
-/// Some names of a checkpoint's tensors, and the family that has the most similar one.
-fn found_names(checkpoint: &Checkpoint) -> String {
-    // As many are looked at: the comparison takes time, and blocks are alike.
-    const COMPARED: usize = 1000;
-    let names: Vec<&str> = checkpoint.entries().map(|(name, _)| name).collect();
-    let count = names.len();
-    let some = [0, count / 2, count.saturating_sub(1)].map(|at| names.get(at).copied());
-    let mut some: Vec<_> = some.into_iter().flatten().map(quote).collect();
-    some.dedup();
-    let more = match count - some.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let probes = FAMILIES.iter().filter_map(|f| Some((f.name, f.key_map.probe()?)));
-    let near = probes.filter_map(|(family, probe)| {
-        let probe = format!("{probe}.weight");
-        let compared = names.iter().copied().take(COMPARED);
-        let (distance, _) = nearest(&probe, compared)?;
-        // A short name is soon similar to any other.
-        (4 * distance <= probe.len()).then(|| (1000 * distance / probe.len(), family, probe))
-    });
-    let near = near.min().map(|(_, family, probe)| {
-        format!(" (the nearest family is {family}, which has `{probe}`)")
-    });
-    match count {
-        0 => "there are none".into(),
-        _ => format!("{}{more}{}", some.join(", "), near.unwrap_or_default()),
     }
 }

@@ -74,13 +74,20 @@ impl Model {
             let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
             let vb = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
             let encoder = Encoder::join(modality.embedder(vb, trunk.accepts())?, trunk, spec.pool)?;
+            let pool = root.sub("trunk").sub("pool");
+            let pool = match source {
+                Some((source, LoadParts::All)) => pool.with_source(Some(source)),
+                source => pool.with_matching(source.map(|(source, _)| source)),
+            };
+            let encoder = encoder.with_pool_parameters(&pool)?;
             let vb = root.sub("head");
             let vb = match source {
                 None | Some((_, LoadParts::Body)) => vb,
                 Some((source, LoadParts::BodyAndHead)) => vb.with_matching(Some(source)),
                 Some((source, LoadParts::All)) => vb.with_source(Some(source)),
             };
-            let head = Head::new(&vb, spec.head, encoder.width(), classes)?;
+            let head = Head::new(&vb, spec.head, encoder.width(), classes)?
+                .over_layers(&vb, encoder.layers())?;
             Classifier::new(encoder, head)
         };
         if let Some(adapting) = &adapting {

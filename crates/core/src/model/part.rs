@@ -30,6 +30,8 @@ impl ModelPart {
                 let part = words.next().and_then(|word| word.parse().ok());
                 Self::Trunk(part.unwrap_or(depth))
             }
+            // Every block computes with it, so all of them stand above it.
+            (Some("trunk"), Some("shared")) => Self::Trunk(0),
             (Some("trunk"), _) => Self::Trunk(depth),
             _ => Self::Head,
         }

@@ -29,6 +29,11 @@ impl Classifier {
         self.head.device()
     }
 
+    /// One vector for each sample, `[B, D]`, as the head takes it; `train` turns on dropout.
+    pub fn features(&self, batch: &Batch, train: bool) -> Tensor {
+        self.head.mixed(&self.encoder.forward(batch, train))
+    }
+
     /// Logits `[B, classes]`; `train` turns on dropout.
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
         self.head.forward(&self.encoder.forward(batch, train))

@@ -1,14 +1,18 @@
 //! The encoder: embedder, trunk and pool, joined once their feature shapes are known to fit.
 
-use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use super::attention_pool::AttentionPool;
 use super::embed::Embedder;
-use super::features::{Batch, FeatureShape, Features, Sequence};
+use super::features::{Batch, FeatureShape, Features, Sequence, TokenLayout, masked_mean};
 use super::layers::BatchNormStats;
 use super::pool::Pool;
 use super::trunk::Trunk;
 use crate::error::{Error, Result};
+use crate::weights::VarBuilder;
 
 /// A cut point of a classifier. The activations there are held as a [`Batch`], whatever their
 /// shape.
@@ -18,27 +22,33 @@ pub enum CutPoint {
     /// Below everything: a batch of inputs.
     Inputs,
     /// Below this part of the trunk: a sequence `[B, T, D]` or a feature map `[B, C, H, W]`. The
-    /// trunk's depth: below its final norm, if there is one.
+    /// trunk's depth: below its final norm, if there is one. Where every hidden state is pooled, the
+    /// means of those further below stand before the sequence.
     Trunk(usize),
-    /// Below the head: vectors `[B, D]`.
+    /// Below the head: vectors `[B, D]`, or `[B, L, D]` where every hidden state is pooled.
     Pooled,
 }
 
-/// From a batch to one vector per sample.
+/// From a batch to one vector per sample, or to one of each hidden state.
 #[derive(Debug)]
 pub struct Encoder {
     embedder: Box<dyn Embedder>,
     trunk: Trunk,
     pool: Pool,
+    /// The parameters of the pool, if it has any.
+    attention: Option<AttentionPool>,
+    /// Tokens before the patches of a picture.
+    prefix: i64,
 }
 
 impl Encoder {
-    /// Joins embedder, trunk and pool.
+    /// Joins embedder, trunk and pool; [`with_pool_parameters`](Self::with_pool_parameters) adds those
+    /// of a [`Pool::Attention`].
     ///
     /// # Errors
     /// If the embedder emits features of another shape than the trunk accepts, or the pool does not
     /// take what the trunk emits.
-    pub fn join(embedder: Box<dyn Embedder>, trunk: Trunk, pool: Pool) -> Result<Self> {
+    pub fn join(embedder: Box<dyn Embedder>, mut trunk: Trunk, pool: Pool) -> Result<Self> {
         let (emits, accepts) = (embedder.emits(), trunk.accepts());
         if emits != accepts {
             let (emits, accepts) = (emits.to_string(), accepts.to_string());
@@ -48,12 +58,39 @@ impl Encoder {
             let problem = format!("{pool} does not pool {accepts}; choose mean");
             return Err(Error::setting("--pool", problem));
         }
-        Ok(Self { embedder, trunk, pool })
+        if pool.is_over_layers() && trunk.states_to(0).is_none() {
+            let problem = format!("{pool}: this trunk is no transformer; choose mean");
+            return Err(Error::setting("--pool", problem));
+        }
+        let prefix = match embedder.layout() {
+            TokenLayout::Sequence => 0,
+            TokenLayout::Grid { prefix, .. } => prefix,
+        };
+        trunk.set_layout(embedder.layout());
+        Ok(Self { embedder, trunk, pool, attention: None, prefix })
+    }
+
+    /// The same with the pool's parameters, if it has any: `query` and those of its attention and its
+    /// MLP, below `vb` (`trunk.pool` in a model).
+    ///
+    /// # Errors
+    /// If the source of `vb` lacks a tensor.
+    pub fn with_pool_parameters(self, vb: &VarBuilder<'_>) -> Result<Self> {
+        let attention = match (self.pool, &self.trunk) {
+            (Pool::Attention, Trunk::Transformer(t)) => Some(AttentionPool::new(vb, t.config())?),
+            _ => None,
+        };
+        Ok(Self { attention, ..self })
     }
 
     /// The length of a feature vector, `D`.
     pub fn width(&self) -> i64 {
         self.pool.width(self.trunk.width())
+    }
+
+    /// The number of hidden states that are pooled, each by itself; `None`: the trunk's output alone.
+    pub fn layers(&self) -> Option<i64> {
+        self.trunk.states_to(usize::MAX).filter(|_| self.pool.is_over_layers())
     }
 
     /// The embedder's output.
@@ -77,9 +114,18 @@ impl Encoder {
         self.trunk.forward(&self.embed(batch, train), train)
     }
 
-    /// Feature vectors `[B, D]`; `train` turns on dropout.
+    fn pooled(&self, features: &Features) -> Tensor {
+        match (&self.attention, features) {
+            (Some(pool), Features::Sequence(sequence)) => {
+                pool.forward_behind(self.prefix, sequence)
+            }
+            _ => self.pool.forward_behind(self.prefix, features),
+        }
+    }
+
+    /// Feature vectors `[B, D]`, or `[B, L, D]` of [`layers`](Self::layers); `train` turns on dropout.
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
-        self.pool.forward(&self.trunk_output(batch, train))
+        self.pool_from(0, &self.embed(batch, train), vec![], train)
     }
 
     /// From inputs to the activations at a cut point, as frozen parts compute them: without
@@ -89,9 +135,12 @@ impl Encoder {
         match cut {
             CutPoint::Inputs => batch.shallow_clone(),
             CutPoint::Trunk(part) => {
-                match self.trunk.forward_range(&self.embed(batch, false), 0..part, false) {
-                    Features::Sequence(Sequence { x, attention_mask: mask }) => {
-                        Batch { x, attention_mask: mask }
+                let (mut below, embedded) = (vec![], self.embed(batch, false));
+                match self.through(0..part, &embedded, &mut below, false) {
+                    Features::Sequence(sequence) => {
+                        // The last is that of the sequence itself.
+                        below.pop();
+                        behind(below, sequence)
                     }
                     Features::FeatureMap(x) => Batch { x, attention_mask: None },
                 }
@@ -100,21 +149,85 @@ impl Encoder {
         }
     }
 
-    /// From the activations at a cut point to feature vectors `[B, D]`; `train` turns on dropout.
+    /// From the activations at a cut point to what [`forward`](Self::forward) makes; `train` turns on
+    /// dropout.
     pub fn forward_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Tensor {
         match cut {
             CutPoint::Inputs => self.forward(batch, train),
             CutPoint::Trunk(part) => {
                 let Batch { x, attention_mask: mask } = batch.shallow_clone();
-                let features = match self.trunk.accepts() {
+                let (below, features) = match self.trunk.accepts() {
                     FeatureShape::Sequence { .. } => {
-                        Features::Sequence(Sequence { x, attention_mask: mask })
+                        let states = self.layers().and_then(|_| self.trunk.states_to(part));
+                        let sequence = Sequence { x, attention_mask: mask };
+                        let (below, sequence) = apart(sequence, states.map_or(0, |n| n - 1));
+                        (below, Features::Sequence(sequence))
                     }
-                    FeatureShape::FeatureMap { .. } => Features::FeatureMap(x),
+                    FeatureShape::FeatureMap { .. } => (vec![], Features::FeatureMap(x)),
                 };
-                self.pool.forward(&self.trunk.forward_range(&features, part..usize::MAX, train))
+                self.pool_from(part, &features, below, train)
             }
             CutPoint::Pooled => batch.x.shallow_clone(),
         }
     }
+
+    /// What [`forward`](Self::forward) makes of features that enter a part of the trunk, and of the
+    /// pooled hidden states below them.
+    fn pool_from(
+        &self,
+        part: usize,
+        features: &Features,
+        mut states: Vec<Tensor>,
+        train: bool,
+    ) -> Tensor {
+        let output = self.through(part..usize::MAX, features, &mut states, train);
+        if self.layers().is_none() {
+            return self.pooled(&output);
+        }
+        if self.pool == Pool::WeightedLayers {
+            states.pop();
+            states.push(self.pool.forward(&output));
+        }
+        Tensor::stack(&states, 1)
+    }
+
+    /// Through some parts of the trunk. Where every hidden state is pooled, those that enter a block
+    /// or leave the last are added to `states`, `[B, D]` each.
+    fn through(
+        &self,
+        parts: Range<usize>,
+        features: &Features,
+        states: &mut Vec<Tensor>,
+        train: bool,
+    ) -> Features {
+        let (Some(_), Features::Sequence(sequence)) = (self.layers(), features) else {
+            return self.trunk.forward_range(features, parts, train);
+        };
+        let mask = sequence.attention_mask.as_ref();
+        let each = &mut |x: &Tensor| states.push(masked_mean(x, mask, 1));
+        self.trunk.forward_each(features, parts, train, each)
+    }
+}
+
+/// A sequence with pooled hidden states as its first positions: `[B, states + T, D]`.
+fn behind(states: Vec<Tensor>, Sequence { x, attention_mask }: Sequence) -> Batch {
+    if states.is_empty() {
+        return Batch { x, attention_mask };
+    }
+    let states = Tensor::stack(&states, 1);
+    let there = Tensor::ones(&states.size()[..2], (Kind::Bool, x.device()));
+    let attention_mask = attention_mask.map(|mask| Tensor::cat(&[there, mask], 1));
+    Batch { x: Tensor::cat(&[states, x], 1), attention_mask }
+}
+
+/// The reverse: so many pooled hidden states, and the sequence.
+fn apart(sequence: Sequence, states: i64) -> (Vec<Tensor>, Sequence) {
+    if states == 0 {
+        return (vec![], sequence);
+    }
+    let Sequence { x, attention_mask } = sequence;
+    // Whole, so that what is computed of it is what it would be without the states.
+    let rest = |x: Tensor| x.slice(1, states, None, 1).contiguous();
+    let pooled = x.narrow(1, 0, states).unbind(1);
+    (pooled, Sequence { x: rest(x), attention_mask: attention_mask.map(rest) })
 }

@@ -54,6 +54,23 @@ pub(crate) fn masked_mean(x: &Tensor, mask: Option<&Tensor>, dim: i64) -> Tensor
     (x * mask).sum_dim_intlist(over.as_slice(), false, None) / count
 }
 
+/// What the positions of a sequence are. An embedder knows it, and tells the trunk once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenLayout {
+    /// One after the other.
+    #[default]
+    Sequence,
+    /// Patches of a picture row by row, behind tokens that have no place in it.
+    Grid {
+        /// Tokens before the patches: class, distillation, registers.
+        prefix: i64,
+        /// Patches from top to bottom.
+        rows: i64,
+        /// Patches from left to right.
+        columns: i64,
+    },
+}
+
 /// What an embedder hands to a trunk, and a trunk to a pool.
 #[derive(Debug)]
 pub enum Features {

@@ -1,34 +1,48 @@
 //! Modules: each a config, a struct, `new`, `forward`, and a test against the reference.
 
 mod attention;
+mod attention_pool;
 mod classifier;
+pub(crate) mod defaults;
 pub(crate) mod embed;
 mod encoder;
 mod features;
 mod head;
+mod layer_mix;
 mod layers;
 mod pool;
 mod position;
 mod trunk;
 
-pub use attention::AttentionKind;
+pub use attention::{AttentionBiases, AttentionKind, QkNorm};
 pub use classifier::Classifier;
 pub use embed::{
-    ClassTokens, Embedder, EmbedderConfig, FrameEmbedder, FrameEmbedderConfig, FrameStemConfig,
-    PatchEmbedderConfig, PositionedNorm, StemConfig, StemEmbedder, StemNorm, StemPool,
-    TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    ClassTokens, Embedder, EmbedderConfig, EmbeddingProjection, FoldedPatchesConfig, FrameEmbedder,
+    FrameEmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder,
+    PatchPositions, PositionTable, PositionedNorm, StackedFramesConfig, StemConfig, StemEmbedder,
+    StemPool, TokenEmbedderConfig, TokenPatchEmbedder, WaveformEmbedderConfig, WaveformNorm,
+    WaveformPositions,
 };
 pub use encoder::{CutPoint, Encoder};
-pub use features::{Batch, FeatureShape, Features, Sequence};
-pub use head::{Bias, Dense, Head, HeadConfig};
+pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
+pub use head::{Dense, DenseNorm, Head, HeadConfig};
 pub use layers::{
-    Activation, BatchNorm2d, BatchNormStats, Conv2d, LayerNorm, Linear, NormPlacement, dropout,
+    Activation, BatchNorm2d, BatchNormStats, Bias, Conv2d, ConvConfig, ConvNorm, LayerNorm, Linear,
+    MapNorm, MapNormKind, Norm, NormConfig, NormKind, NormPlacement, Padding, SqueezeExcite,
+    SubNorm, dropout,
 };
 pub use pool::Pool;
-pub use position::Positions;
+pub use position::{
+    BucketConfig, DisentangledConfig, DisentangledTerms, DistanceConfig, GridBiasConfig,
+    GridTables, PositionConfig, PositionProjections, Positions, RotaryAxes, RotaryConfig,
+    RotaryPairing, RotaryScaling,
+};
 pub use trunk::{
-    BlockKind, LayerScale, ResNet, ResNetConfig, Shortcut, Stage, Transformer, TransformerConfig,
-    Trunk, TrunkConfig,
+    Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, ConvolutionConfig, ConvolutionNorm,
+    ConvolutionReach, End, FinalNorm, FirstNorm, InputConvolution, InvertedConfig, InvertedForm,
+    LayerScale, LocalAttention, MlpKind, ResponseNorm, Shortcut, Skip, Squeeze, SqueezeConfig,
+    Stage, Swin, SwinConfig, SwinStage, SwinVersion, Transformer, TransformerConfig, Trunk,
+    TrunkConfig, WindowPadding,
 };
 
 pub(crate) use features::masked_mean;

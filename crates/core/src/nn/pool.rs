@@ -23,6 +23,17 @@ pub enum Pool {
     MeanOfFirstTwo,
     /// The first position, and behind it the mean of all others: DINOv2.
     FirstAndMean,
+    /// The mean over the positions that hold data of every hidden state of a transformer, of which the
+    /// head learns a weighted sum: of what the embedder makes, and of what each block makes, the last
+    /// behind the final norm (s3prl; Whisper).
+    WeightedLayers,
+    /// The same with the last block's ahead of the final norm: wav2vec2 in transformers 5.
+    WeightedBlocks,
+    /// The mean over the patches that hold data, without the tokens before them: BEiT, CLIP.
+    MeanOfPatches,
+    /// What a learned query finds by attention among them: SigLIP. It has parameters, those of the
+    /// last part of the trunk.
+    Attention,
 }
 
 impl Pool {
@@ -38,13 +49,26 @@ impl Pool {
     pub fn width(self, width: i64) -> i64 {
         match self {
             Self::First | Self::Last | Self::Mean | Self::MeanOfFirstTwo => width,
+            Self::MeanOfPatches | Self::Attention => width,
+            Self::WeightedLayers | Self::WeightedBlocks => width,
             Self::FirstTwo | Self::FirstAndMean => 2 * width,
         }
+    }
+
+    /// Whether every hidden state is pooled, and not the trunk's output alone.
+    pub(super) fn is_over_layers(self) -> bool {
+        matches!(self, Self::WeightedLayers | Self::WeightedBlocks)
     }
 
     /// `[B, T, D]` or `[B, D, H, W]` to `[B, D]` or, where [`width`](Self::width) says so,
     /// `[B, 2D]`.
     pub fn forward(self, features: &Features) -> Tensor {
+        self.forward_behind(0, features)
+    }
+
+    /// The same of a sequence whose first `prefix` positions are no patches. [`Pool::Attention`] is the
+    /// mean here, without its parameters.
+    pub(super) fn forward_behind(self, prefix: i64, features: &Features) -> Tensor {
         let (x, mask) = match features {
             Features::Sequence(Sequence { x, attention_mask: mask }) => (x, mask.as_ref()),
             // The mean is the only pool of a feature map.
@@ -53,19 +77,21 @@ impl Pool {
         match self {
             Self::First => x.select(1, 0),
             Self::Last => last(x, mask),
-            Self::Mean => masked_mean(x, mask, 1),
+            // Of one of the hidden states.
+            Self::Mean | Self::WeightedLayers | Self::WeightedBlocks => masked_mean(x, mask, 1),
             Self::FirstTwo => Tensor::cat(&[x.select(1, 0), x.select(1, 1)], 1),
             Self::MeanOfFirstTwo => x.narrow(1, 0, 2).mean_dim([1].as_slice(), false, None),
             Self::FirstAndMean => {
-                let rest = x.size()[1] - 1;
-                let mask = mask.map(|mask| mask.narrow(1, 1, rest));
-                Tensor::cat(
-                    &[x.select(1, 0), masked_mean(&x.narrow(1, 1, rest), mask.as_ref(), 1)],
-                    1,
-                )
+                Tensor::cat(&[x.select(1, 0), mean_behind(prefix.max(1), x, mask)], 1)
             }
+            Self::MeanOfPatches | Self::Attention => mean_behind(prefix, x, mask),
         }
     }
+}
+
+fn mean_behind(prefix: i64, x: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    let behind = |x: &Tensor| x.narrow(1, prefix, x.size()[1] - prefix);
+    masked_mean(&behind(x), mask.map(behind).as_ref(), 1)
 }
 
 fn last(x: &Tensor, mask: Option<&Tensor>) -> Tensor {
@@ -83,6 +109,10 @@ impl fmt::Display for Pool {
             Self::FirstTwo => "first two",
             Self::MeanOfFirstTwo => "mean of the first two",
             Self::FirstAndMean => "first and mean",
+            Self::WeightedLayers => "weighted layers",
+            Self::WeightedBlocks => "weighted blocks",
+            Self::MeanOfPatches => "mean of patches",
+            Self::Attention => "attention",
         })
     }
 }
@@ -102,6 +132,7 @@ mod tests {
             (Pool::FirstTwo, &[1., 2., 10., 20.], &[1., 2., 10., 20.]),
             (Pool::MeanOfFirstTwo, &[1.5, 15.], &[1.5, 15.]),
             (Pool::FirstAndMean, &[1., 2.5, 10., 25.], &[1., 2., 10., 25.]),
+            (Pool::MeanOfPatches, &[2., 20.], &[1.5, 20.]),
         ] {
             for (mask, want) in [(None, whole), (Some(mask.shallow_clone()), kept)] {
                 let got =
@@ -110,6 +141,10 @@ mod tests {
                 assert_eq!(Vec::<f32>::try_from(got.view(-1)).unwrap(), want, "{pool}");
             }
         }
+        let patches = Features::Sequence(Sequence { x: x(), attention_mask: Some(mask) });
+        let behind = |pool: Pool| Vec::<f32>::try_from(pool.forward_behind(1, &patches).view(-1));
+        assert_eq!(behind(Pool::MeanOfPatches).unwrap(), [2., 25.]);
+        assert_eq!(behind(Pool::Mean).unwrap(), [1.5, 20.]);
         let planes = Features::FeatureMap(x().view([2, 1, 3, 1]));
         assert_eq!(Vec::<f32>::try_from(Pool::Mean.forward(&planes).view(-1)).unwrap(), [2., 20.]);
         assert!(!Pool::First.takes(FeatureShape::FeatureMap { channels: 1 }));

@@ -34,10 +34,10 @@ pub fn features<M: Modality>(
     let lists = chunks(&(0..samples.len()).collect::<Vec<_>>(), batch_size);
     let mut all = vec![];
     load_batches(&RawInputs { modality, samples }, &lists, Mode::Eval, |chosen, prepared| {
-        let encoder = model.classifier().encoder();
+        let classifier = model.classifier();
         let compute = |batch: &Batch| match stage {
-            FeatureLevel::Embedded => Pool::Mean.forward(&encoder.embed(batch, false)),
-            FeatureLevel::Pooled => encoder.forward(batch, false),
+            FeatureLevel::Embedded => Pool::Mean.forward(&classifier.encoder().embed(batch, false)),
+            FeatureLevel::Pooled => classifier.features(batch, false),
         };
         let device = model.classifier().device();
         let rows = each_chunk(&prepared.batch, batch_size, device, compute).to_kind(Kind::Double);

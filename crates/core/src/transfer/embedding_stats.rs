@@ -7,21 +7,16 @@
 
 use std::collections::HashMap;
 
-use rand::SeedableRng;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::family::Pretrained;
-use crate::loader::{ReadMode, Samples};
-use crate::modality::Modality;
-use crate::model::Model;
-use crate::nn::masked_mean;
 use crate::nn::{
-    Batch, EmbedderConfig, Encoder, FeatureShape, Features, NormPlacement, PatchEmbedderConfig,
-    Sequence, StemConfig, StemNorm, TokenEmbedderConfig,
+    Activation, Batch, Bias, EmbedderConfig, Encoder, FeatureShape, Features, MapNormKind,
+    NormKind, NormPlacement, PatchEmbedderConfig, PositionTable, Sequence, TokenEmbedderConfig,
+    masked_mean,
 };
-use crate::random::Rng;
-use crate::weights::{LoadReport, WeightSource, lora};
+use crate::weights::{LoadReport, WeightSource};
 
 /// Mean and standard deviation of what a source's own embedder hands to its trunk.
 #[derive(Debug)]
@@ -48,7 +43,6 @@ const TOKENS: i64 = 1024;
 /// The correlation of neighbouring pixels, and of a pixel's channels, in the usual model of pictures
 /// (Jain 1989, *Fundamentals of Digital Image Processing*, §2.9).
 const NEIGHBOURS: f64 = 0.95;
-
 const CHANNELS: f64 = 0.9;
 
 impl EmbeddingStats {
@@ -80,8 +74,14 @@ impl EmbeddingStats {
         };
         match &family.embedder {
             EmbedderConfig::Tokens(c) => of_tokens(source, c, width),
+            EmbedderConfig::Patches(c) if c.norm.is_some() => of_norm(Output::Linear),
             EmbedderConfig::Patches(c) => of_patches(source, c, width),
-            EmbedderConfig::Stem(StemConfig { norm: StemNorm::Batch, .. }) => of_norm(Output::Relu),
+            EmbedderConfig::Stem(c)
+                if (c.norm.kind, c.norm_placement, c.activation)
+                    == (MapNormKind::Batch, NormPlacement::Post, Activation::Relu) =>
+            {
+                of_norm(Output::Relu)
+            }
             // Ours end in a norm, too, as far as they make sequences.
             EmbedderConfig::FromModality
                 if matches!(family.trunk.accepts(), FeatureShape::Sequence { .. }) =>
@@ -92,8 +92,11 @@ impl EmbeddingStats {
                 of_norm(Output::Linear)
             }
             EmbedderConfig::Stem(_)
+            | EmbedderConfig::PatchMap(_)
+            | EmbedderConfig::Folded(_)
             | EmbedderConfig::Waveform(_)
             | EmbedderConfig::Frames(_)
+            | EmbedderConfig::StackedFrames(_)
             | EmbedderConfig::FromModality => Ok(None),
         }
     }
@@ -239,34 +242,56 @@ fn of_tokens(
     c: &TokenEmbedderConfig,
     width: i64,
 ) -> Result<Option<EmbeddingStats>> {
-    let get = |name: &str, rows| tensor(source, name, &[rows, width]);
-    let Some((tokens, positions)) =
-        get("embed.token.weight", c.vocabulary)?.zip(get("embed.position.weight", c.positions)?)
-    else {
-        return Ok(None);
+    let narrow = c.embedding_width.unwrap_or(width);
+    let get = |name: &str, rows| tensor(source, name, &[rows, narrow]);
+    let Some(tokens) = get("embed.token.weight", c.vocabulary)? else { return Ok(None) };
+    let places = match c.position_table {
+        PositionTable::Learned => get("embed.position.weight", c.positions)?
+            .map(|table| table.slice(0, c.first_position, c.positions, 1)),
+        PositionTable::Without => Some(Tensor::zeros([1, narrow], (Kind::Float, Device::Cpu))),
     };
+    let Some(places) = places else { return Ok(None) };
     let step = (c.vocabulary / TOKENS).max(1);
-    let mut tokens = tokens.slice(0, 0, None, step);
+    let mut tokens = tokens.slice(0, 0, None, step) * c.scale.unwrap_or(1.);
     if let Some(segments) = get("embed.segment.weight", c.segments)? {
         tokens += segments.select(0, 0);
     }
     let norm = match c.eps {
         Some(eps) => {
-            let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[width]);
-            let Some((weight, bias)) = get("weight")?.zip(get("bias")?) else { return Ok(None) };
+            let get = |leaf: &str| tensor(source, &format!("embed.norm.{leaf}"), &[narrow]);
+            let Some(weight) = get("weight")? else { return Ok(None) };
+            let bias = get("bias")?.unwrap_or_else(|| weight.zeros_like());
             Some((weight, bias, eps))
         }
         None => None,
     };
-    let places = positions.slice(0, c.first_position, c.positions, 1);
-    let Some((weight, bias, eps)) = norm else {
-        let over = [0i64].as_slice();
-        let mean = places + tokens.mean_dim(over, true, None);
-        let std = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
-        return Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }));
+    let over = [0i64].as_slice();
+    let (mean, std) = match (norm, c.norm_kind) {
+        (None, _) => {
+            let mean = places + tokens.mean_dim(over, true, None);
+            let std = tokens.std_dim(over, false, true).expand_as(&mean).contiguous();
+            (mean, std)
+        }
+        (Some((weight, bias, eps)), NormKind::LayerNorm | NormKind::LayerNormUnbiased) => {
+            let (mean, std) = normed_sums(&tokens, &places, eps);
+            (mean * &weight + bias, std * weight.abs())
+        }
+        // No published model has such a norm there.
+        (Some(_), NormKind::RmsNorm | NormKind::RmsNormPlusOne) => return Ok(None),
     };
-    let (mean, std) = normed_sums(&tokens, &places, eps);
-    let (mean, std) = (mean * &weight + bias, std * weight.abs());
+    let (mean, std) = match c.embedding_width {
+        None => (mean, std),
+        Some(_) => {
+            let Some((weight, bias)) = tensor(source, "embed.project.weight", &[width, narrow])?
+                .zip(tensor(source, "embed.project.bias", &[width])?)
+            else {
+                return Ok(None);
+            };
+            // As if the channels ahead of the projection were independent.
+            let variance = std.square().matmul(&weight.square().tr());
+            (mean.matmul(&weight.tr()) + bias, variance.sqrt())
+        }
+    };
     Ok(Some(EmbeddingStats { mean, std, output: Output::Linear }))
 }
 
@@ -300,17 +325,22 @@ fn of_patches(
     c: &PatchEmbedderConfig,
     width: i64,
 ) -> Result<Option<EmbeddingStats>> {
-    let [rows, columns] = c.grid();
-    let places = rows * columns;
-    let before = c.tokens.count();
+    let places = c.grid().iter().product::<i64>();
     let [high, wide] = c.patch;
     let kernel = tensor(source, "embed.project.weight", &[width, c.channels, high, wide])?;
-    let bias = tensor(source, "embed.project.bias", &[width])?;
-    let positions = tensor(source, "embed.position", &[1, before + places, width])?;
+    let bias = match c.bias {
+        Bias::With => tensor(source, "embed.project.bias", &[width])?,
+        Bias::Without => Some(Tensor::zeros([width], (Kind::Float, Device::Cpu))),
+    };
+    let positions = match c.placed() {
+        Some(placed) => tensor(source, "embed.position", &[1, placed + places, width])?
+            .map(|table| table.get(0).narrow(0, placed, places)),
+        None => Some(Tensor::zeros([places, width], (Kind::Float, Device::Cpu))),
+    };
     let (Some(kernel), Some(bias), Some(positions)) = (kernel, bias, positions) else {
         return Ok(None);
     };
-    let mean = positions.get(0).narrow(0, before, places) + bias;
+    let mean = positions + bias;
     // The variance of `wᵀx` is `wᵀCw`, with `C` a product over channels, rows and columns.
     let spread = Tensor::einsum(
         "dcpq,ce,pr,qs,ders->d",
@@ -331,42 +361,6 @@ fn line(length: i64) -> Tensor {
 fn channels(count: i64) -> Tensor {
     let float = (Kind::Float, Device::Cpu);
     Tensor::eye(count, float) * (1. - CHANNELS) + Tensor::full([count, count], CHANNELS, float)
-}
-
-/// Initialises a new embedder from the inputs that it will see, before training, and matches its output
-/// to the statistics that the trunk was trained on, where they are given; a pretrained one stays as it
-/// is. Some hundred samples tell enough, fewer of large ones.
-///
-/// # Errors
-/// If a sample can no longer be read.
-pub fn init_from_data<M: Modality>(
-    model: &Model,
-    modality: &M,
-    train: &Samples,
-    stats: Option<&EmbeddingStats>,
-) -> Result<()> {
-    const SAMPLES: usize = 512;
-    /// In all samples together.
-    const VALUES: usize = 1 << 25;
-    let report = model.report();
-    let embedder = |name: &&String| name.starts_with("embed.") && !lora::is_adapter(name);
-    if !report.fresh.iter().any(|name| embedder(&name)) || train.is_empty() {
-        return Ok(());
-    }
-    let limit = (VALUES / train.mean_length()).clamp(1, SAMPLES);
-    let some: Vec<Tensor> = train
-        .subset(modality, ReadMode::Training, limit)?
-        .iter()
-        .map(|kept| modality.augment(kept, &mut Rng::seed_from_u64(0)))
-        .collect();
-    let batch = modality.batch(&some.iter().collect::<Vec<_>>());
-    let batch = batch.to_device(model.classifier().device());
-    let encoder = model.classifier().encoder();
-    encoder.init_from_data(&batch);
-    if let Some(stats) = stats {
-        stats.match_to(encoder, &model.store().variables(), report, &batch);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

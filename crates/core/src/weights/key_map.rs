@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
+use super::transform::{TensorTransform, kernel, lengths, transposed};
 use crate::error::{Error, Result};
 
 /// How one family of checkpoints names our parameters.
@@ -25,7 +26,8 @@ pub struct KeyMap {
 
 /// One line of a table: our module or parameter, theirs, and how the tensor is transformed. A line
 /// for a module covers every leaf (`weight`, `bias`) below it. `{}` is an index, the same on both
-/// sides; `{+1}` the index counted from 1.
+/// sides; `{+1}` the index counted from 1, `{+4}` from 4, `{2n+1}` or `{2n+2}` every other number; `{=}` and
+/// `{=+1}` the index before once more.
 ///
 /// Several lines for one of ours are alternatives: the first that the checkpoint has counts.
 #[derive(Debug, Clone, Copy)]
@@ -33,38 +35,6 @@ pub struct KeyRule {
     ours: &'static str,
     pub(super) theirs: &'static str,
     pub(super) transform: TensorTransform,
-}
-
-/// How a publisher's tensor becomes ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TensorTransform {
-    /// It is the same.
-    Same,
-    /// A matrix is transposed, as in GPT-2's `Conv1D`; a vector is the same.
-    Transposed,
-    /// Ours is one of three that are concatenated in the first dimension: query 0, key 1, value 2.
-    QkvSlice(u8),
-    /// The same of a matrix that is also transposed.
-    TransposedQkvSlice(u8),
-    /// Weight normalisation (Salimans and Kingma 2016): `v · g / ‖v‖` of the two tensors of these
-    /// names below theirs.
-    WeightNorm {
-        /// The name of the norm `g`.
-        g: &'static str,
-        /// The name of the direction `v`.
-        v: &'static str,
-        /// The dimension that has a norm for each index.
-        dim: i64,
-    },
-    /// The mean of two heads, each on a token of its own: concatenated and halved (DeiT, §4).
-    MeanOfHeads {
-        /// The other head.
-        second: &'static str,
-    },
-    /// The publisher has none, which is equivalent to zeros.
-    Zeros,
-    /// The publisher has none, which is equivalent to ones.
-    Ones,
 }
 
 /// A line for tensors that are the same.
@@ -84,6 +54,20 @@ pub(crate) const fn transformed(
 /// A line for a parameter of ours that the publisher does not have.
 pub(crate) const fn absent(ours: &'static str, transform: TensorTransform) -> KeyRule {
     KeyRule { ours, theirs: "", transform }
+}
+
+/// The lines of two tables, one behind the other.
+pub(crate) const fn joined<const A: usize, const B: usize, const N: usize>(
+    first: [KeyRule; A],
+    second: [KeyRule; B],
+) -> [KeyRule; N] {
+    assert!(A + B == N);
+    let (mut all, mut i) = ([absent("", TensorTransform::Zeros); N], 0);
+    while i < N {
+        all[i] = if i < A { first[i] } else { second[i - A] };
+        i += 1;
+    }
+    all
 }
 
 /// What one of our parameters is made from.
@@ -124,10 +108,26 @@ impl KeyMap {
                 (TensorTransform::Transposed, [their]) => {
                     theirs.insert(their.clone(), transposed(&value));
                 }
-                (TensorTransform::QkvSlice(i), [their]) => {
+                (TensorTransform::Units { before, behind }, [their]) => {
+                    let ones = |count: u8| vec![1i64; count.into()];
+                    let shape = [ones(before), value.size(), ones(behind)].concat();
+                    theirs.insert(their.clone(), value.f_reshape(&shape)?);
+                }
+                (TensorTransform::Pointwise, [their]) => {
+                    theirs.insert(their.clone(), kernel(&value));
+                }
+                (TensorTransform::Slice(i, _), [their]) => {
                     slices.entry((their.clone(), 0)).or_default().insert(i, value);
                 }
-                (TensorTransform::TransposedQkvSlice(i), [their]) => {
+                (TensorTransform::Rest, [their]) => {
+                    slices.entry((their.clone(), 0)).or_default().insert(u8::MAX, value);
+                }
+                (TensorTransform::Unsqueezed(n), [their]) => {
+                    let shape = value.size();
+                    let kept = shape.get(usize::from(n)..).unwrap_or_default();
+                    theirs.insert(their.clone(), value.f_view(kept)?);
+                }
+                (TensorTransform::TransposedSlice(i, _), [their]) => {
                     let across = i64::from(value.dim() == 2);
                     let parts = slices.entry((their.clone(), across)).or_default();
                     parts.insert(i, transposed(&value));
@@ -190,46 +190,6 @@ impl KeyRule {
     }
 }
 
-impl TensorTransform {
-    /// Makes our tensor from the publisher's. `shape` is the wanted one, which matters only for
-    /// those that the publisher does not have.
-    ///
-    /// # Errors
-    /// If the tensors cannot be combined in this way.
-    pub fn apply(self, parts: &[Tensor], shape: &[i64]) -> Result<Tensor> {
-        let slice = |x: &Tensor, i: u8| {
-            let size = x.size().first().copied().unwrap_or_default() / 3;
-            x.f_narrow(0, i64::from(i) * size, size)
-        };
-        let float = (tch::Kind::Float, tch::Device::Cpu);
-        Ok(match (self, parts) {
-            (Self::Same, [x]) => x.shallow_clone(),
-            (Self::Transposed, [x]) => transposed(x),
-            (Self::QkvSlice(i), [x]) => slice(x, i)?,
-            (Self::TransposedQkvSlice(i), [x]) => slice(&transposed(x), i)?,
-            (Self::WeightNorm { dim, .. }, [g, v]) => v.f_mul(&g.f_div(&lengths(v, dim)?)?)?,
-            (Self::MeanOfHeads { .. }, [a, b]) if a.dim() == 2 => Tensor::f_cat(&[a, b], 1)? / 2.,
-            (Self::MeanOfHeads { .. }, [a, b]) => a.f_add(b)? / 2.,
-            (Self::Ones, _) => Tensor::f_ones(shape, float)?,
-            (Self::Zeros, _) | (_, _) => Tensor::f_zeros(shape, float)?,
-        })
-    }
-}
-
-/// A matrix transposed, a vector as it is.
-fn transposed(x: &Tensor) -> Tensor {
-    match x.dim() {
-        2 => x.tr(),
-        _ => x.shallow_clone(),
-    }
-}
-
-/// The Euclidean norms along all dimensions but one; the others keep the size 1.
-fn lengths(x: &Tensor, dim: i64) -> Result<Tensor> {
-    let over: Vec<i64> = (0..x.dim() as i64).filter(|&d| d != dim).collect();
-    Ok(x.f_norm_scalaropt_dim(2, over.as_slice(), true)?)
-}
-
 /// The indices at the `{}` of a pattern, if the name fits it.
 fn indices(pattern: &str, name: &str) -> Option<Vec<usize>> {
     let (mut pattern, mut name, mut found) = (pattern.split('.'), name.split('.'), vec![]);
@@ -243,17 +203,30 @@ fn indices(pattern: &str, name: &str) -> Option<Vec<usize>> {
     }
 }
 
-/// A pattern with indices in place of `{}` and `{+1}`.
+/// A pattern with indices in place of `{}`, `{+1}`, `{=}` and the like.
 pub(super) fn fill(pattern: &str, at: &[usize]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
-    for index in at {
-        let Some((before, behind)) = rest.split_once('{') else { break };
+    let (mut at, mut last) = (at.iter(), None);
+    while let Some((before, behind)) = rest.split_once('{') {
         let (slot, behind) = behind.split_once('}').unwrap_or(("", behind));
-        let index = if slot == "+1" { index + 1 } else { *index };
-        filled = format!("{filled}{before}{index}");
+        let (again, slot) = match slot.strip_prefix('=') {
+            Some(slot) => (true, slot),
+            None => (false, slot),
+        };
+        let Some(index) = (if again { last } else { at.next() }) else { break };
+        last = Some(index);
+        let number = numbered(slot, *index);
+        filled = format!("{filled}{before}{number}");
         rest = behind;
     }
     filled + rest
+}
+
+/// The number that a slot makes of an index: the index, `+1` to it, or `2n+1` with the index for `n`.
+fn numbered(slot: &str, index: usize) -> i64 {
+    let (times, plus) = slot.split_once('n').unwrap_or(("", slot));
+    let (times, plus) = (times.parse().unwrap_or(1), plus.parse().unwrap_or(0));
+    i64::try_from(index).unwrap_or(i64::MAX).saturating_mul(times).saturating_add(plus)
 }
 
 #[cfg(test)]
@@ -266,8 +239,9 @@ mod tests {
         name: "test",
         prefixes: &["", "model."],
         body: &[
-            transformed("trunk.blocks.{}.q", "h.{}.qkv", TensorTransform::QkvSlice(0)),
+            transformed("trunk.blocks.{}.q", "h.{}.qkv", TensorTransform::Slice(0, 3)),
             same("trunk.stages.{}.{}.conv", "layer{+1}.{}.conv"),
+            same("trunk.stages.{}.{}.norm", "0.{+4}.block{=+1}-{}.norm"),
             transformed(
                 "embed.conv.weight",
                 "conv",
@@ -279,17 +253,24 @@ mod tests {
                 TensorTransform::WeightNorm { g: "new.0", v: "new.1", dim: 1 },
             ),
             same("embed.conv", "conv"),
+            same("trunk.odd.{}", "features.{2n+1}"),
+            same("trunk.before.{}", "layer.{-1}"),
             absent("trunk.blocks.{}.k.bias", TensorTransform::Zeros),
         ],
         head: &[same("head", "fc")],
     };
 
     const BACKWARDS: &[KeyRule] = &[
-        transformed("q", "qkv", TensorTransform::TransposedQkvSlice(0)),
-        transformed("k", "qkv", TensorTransform::TransposedQkvSlice(1)),
-        transformed("v", "qkv", TensorTransform::TransposedQkvSlice(2)),
+        transformed("gate", "both", TensorTransform::Slice(0, 2)),
+        transformed("up", "both", TensorTransform::Rest),
+        transformed("row", "flat", TensorTransform::Unsqueezed(1)),
+        transformed("q", "qkv", TensorTransform::TransposedSlice(0, 3)),
+        transformed("k", "qkv", TensorTransform::TransposedSlice(1, 3)),
+        transformed("v", "qkv", TensorTransform::TransposedSlice(2, 3)),
         transformed("conv.weight", "conv", TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 }),
+        transformed("scale", "gamma", TensorTransform::Units { before: 1, behind: 2 }),
         transformed("two", "first", TensorTransform::MeanOfHeads { second: "second" }),
+        transformed("fc", "fc", TensorTransform::Pointwise),
         absent("zero.bias", TensorTransform::Zeros),
     ];
 
@@ -299,7 +280,10 @@ mod tests {
             ("trunk.blocks.3.q.weight", &["model.h.3.qkv.weight"][..]),
             ("trunk.stages.0.2.conv.bias", &["model.layer1.2.conv.bias"]),
             ("embed.conv.bias", &["model.conv.bias"]),
+            ("trunk.stages.0.2.norm.bias", &["model.0.4.block1-2.norm.bias"]),
             ("head.weight", &["fc.weight"]),
+            ("trunk.odd.3.weight", &["model.features.7.weight"]),
+            ("trunk.before.3.weight", &["model.layer.2.weight"]),
             ("trunk.blocks.0.k.bias", &[]),
         ] {
             let sources = TABLE.sources("model.", ours);
@@ -314,43 +298,39 @@ mod tests {
     }
 
     #[test]
-    fn tensors_are_transformed_and_the_table_read_backwards() {
+    fn the_table_is_read_backwards() {
         let x = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([6, 2]);
         let apply = |transform: TensorTransform, parts: &[&Tensor], shape: &[i64]| {
             let parts: Vec<_> = parts.iter().map(|p| p.shallow_clone()).collect();
             transform.apply(&parts, shape).unwrap()
         };
-        assert_eq!(apply(TensorTransform::QkvSlice(1), &[&x], &[2, 2]), x.narrow(0, 2, 2));
-        assert_eq!(
-            apply(TensorTransform::TransposedQkvSlice(2), &[&x.tr()], &[2, 2]),
-            x.narrow(0, 4, 2)
-        );
-        assert_eq!(apply(TensorTransform::Transposed, &[&x], &[2, 6]), x.tr());
-        assert_eq!(apply(TensorTransform::Transposed, &[&x.select(1, 0)], &[6]), x.select(1, 0));
-        assert_eq!(apply(TensorTransform::Ones, &[], &[2]), Tensor::from_slice(&[1f32, 1.]));
+        let kernel = x.view([6, 2, 1, 1]);
         let table = KeyMap { body: BACKWARDS, ..TABLE };
         let ours = [("q.weight", 0), ("k.weight", 2), ("v.weight", 4)];
         let mut ours: BTreeMap<_, _> =
             ours.map(|(name, at)| (name.to_string(), x.narrow(0, at, 2))).into();
+        ours.insert("gate.weight".into(), x.narrow(0, 0, 2));
+        ours.insert("up.weight".into(), x.narrow(0, 2, 2));
+        ours.insert("row".into(), x.view([1, 6, 2]));
         ours.insert("conv.weight".into(), x.shallow_clone());
         ours.insert("two.weight".into(), x.shallow_clone());
+        ours.insert("scale".into(), x.view(-1));
+        ours.insert("fc.weight".into(), x.shallow_clone());
         ours.insert("zero.bias".into(), Tensor::zeros([2], (Kind::Float, Device::Cpu)));
         let theirs = table.publish(&ours).unwrap();
         assert_eq!(theirs["qkv.weight"], x.tr());
         let (g, v) = (&theirs["conv.g"], &theirs["conv.v"]);
         let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };
         assert!((apply(norm, &[g, v], &[6, 2]) - &x).abs().max().double_value(&[]) < 1e-6);
-        assert_eq!(theirs.len(), 5);
+        assert_eq!((&theirs["both.weight"], &theirs["flat"]), (&x.narrow(0, 0, 4), &x));
+        assert_eq!(theirs.len(), 9);
+        assert_eq!(&theirs["fc.weight"], &kernel);
+        assert_eq!(theirs["gamma"].size(), [1, 12, 1, 1]);
+        let units = TensorTransform::Units { before: 0, behind: 0 };
+        assert_eq!(apply(units, &[&theirs["gamma"]], &[12]), x.view(-1));
         ours.insert("zero.bias".into(), Tensor::ones([2], (Kind::Float, Device::Cpu)));
         assert!(table.publish(&ours).is_err(), "what was trained would be lost");
         assert_eq!(theirs["first.weight"], &x.narrow(1, 0, 1) * 2.);
         assert_eq!(theirs["second.weight"], &x.narrow(1, 1, 1) * 2.);
-        let halves = apply(TensorTransform::MeanOfHeads { second: "" }, &[&x, &x], &[6, 4]);
-        assert_eq!(halves.sum_dim_intlist(1, false, None), x.sum_dim_intlist(1, false, None));
-        // Columns of norms 5 and 13, scaled to 10 and 26.
-        let v = Tensor::from_slice2(&[[3f32, 5.], [4., 12.]]);
-        let g = Tensor::from_slice2(&[[10f32, 26.]]);
-        let norm = TensorTransform::WeightNorm { g: "g", v: "v", dim: 1 };
-        assert_eq!(apply(norm, &[&g, &v], &[2, 2]), v * 2.);
     }
 }

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::key_map::{KeyMap, TensorTransform, fill};
+use super::checkpoint::Copies;
+use super::key_map::{KeyMap, fill};
+use super::transform::TensorTransform;
 
 /// What stands before a family's names in a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,14 +15,28 @@ pub struct Prefix {
     pub wrapper: String,
     /// Before the names of the body, behind those words: one of [`KeyMap::prefixes`].
     pub body: &'static str,
+    /// If there are several copies of the model, which wrapper's was taken.
+    pub copies: Option<Copies>,
 }
 
 /// The longest wrapper, in bytes.
 const LONGEST: usize = 200;
 
-/// Of several copies of a model, the one that is meant to be taken: MoCo's query encoder, DINO's
-/// teacher, and `model` beside its moving average.
-const CHOSEN: [&str; 3] = ["encoder_q", "teacher", "model"];
+/// Of several copies of a model, the one that is meant to be taken: MoCo's query encoder, BYOL's online
+/// one, DINO's teacher, and a model beside its moving average.
+const CHOSEN: [&str; 11] = [
+    "encoder_q",
+    "base_encoder",
+    "online_encoder",
+    "online_network",
+    "teacher",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "module",
+    "network",
+    "net",
+];
 
 impl KeyMap {
     /// What stands before the names of a checkpoint; `None`: it is not of this family.
@@ -35,12 +51,19 @@ impl KeyMap {
         for body in self.prefixes.iter().copied() {
             let start = format!("{body}{probe}");
             if names.clone().any(|name| name.strip_prefix(&start).is_some_and(ends)) {
-                return Ok(Some(Prefix { wrapper: String::new(), body }));
+                return Ok(Some(Prefix { wrapper: String::new(), body, copies: None }));
             }
         }
-        // A single word is too common to be known by within another model.
+        // A single word is too common to be known by within another model: all names have to begin
+        // alike.
         if !probe.contains('.') {
-            return Ok(None);
+            let wrapper = shared(names.clone());
+            let begins = |body: &str| {
+                let start = format!("{wrapper}{body}{probe}");
+                names.clone().any(|name| name.strip_prefix(&start).is_some_and(ends))
+            };
+            let body = self.prefixes.iter().copied().find(|body| begins(body));
+            return Ok(body.map(|body| Prefix { wrapper: wrapper.into(), body, copies: None }));
         }
         let mut prefixes = self.prefixes.to_vec();
         prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
@@ -64,9 +87,21 @@ impl KeyMap {
                     None => return Err([first, second].map(|w| w.to_string())),
                 },
             };
-            return Ok(Some(Prefix { wrapper: wrapper.to_string(), body }));
+            let left = wrappers.iter().filter(|other| *other != wrapper).map(|w| w.to_string());
+            let copies = Copies { taken: wrapper.to_string(), left: left.collect() };
+            let copies = Some(copies).filter(|copies| !copies.left.is_empty());
+            return Ok(Some(Prefix { wrapper: wrapper.to_string(), body, copies }));
         }
         Ok(None)
+    }
+
+    /// Whether the table names a tensor of the publisher's, without a prefix, in a first block.
+    pub(crate) fn has_their(&self, name: &str) -> bool {
+        self.body.iter().chain(self.head).any(|rule| {
+            let rest = name.strip_prefix(&fill(rule.theirs, &[0, 0]));
+            !rule.theirs.is_empty()
+                && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     }
 
     /// A name that every checkpoint of the family has, without its prefix.
@@ -83,6 +118,17 @@ impl KeyMap {
 /// Whether a name ends here, or goes on with a leaf.
 fn ends(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('.')
+}
+
+/// The words that all names begin with, but for those of a single word: counters and the like.
+fn shared<'n>(names: impl Iterator<Item = &'n str>) -> &'n str {
+    let mut names = names.filter_map(|name| Some(&name[..=name.rfind('.')?]));
+    let Some(mut shared) = names.next() else { return "" };
+    for name in names {
+        let words = shared.split_inclusive('.').zip(name.split_inclusive('.'));
+        shared = &shared[..words.take_while(|(a, b)| a == b).map(|(word, _)| word.len()).sum()];
+    }
+    shared
 }
 
 /// Whether these are words of attributes. A number is an index: of one of many blocks that belong to
@@ -115,7 +161,7 @@ mod tests {
             ("base_model.model._orig_mod.h.0.qkv.weight", "base_model.model._orig_mod.", ""),
             ("0.auto_model.h.0.qkv.weight", "0.auto_model.", ""),
         ] {
-            let found = Prefix { wrapper: wrapper.into(), body };
+            let found = Prefix { wrapper: wrapper.into(), body, copies: None };
             assert_eq!(prefix(&[name, "criterion.weight"]), Ok(Some(found)), "{name}");
         }
         let long = format!("{}.h.0.qkv", "x".repeat(1 << 20));
@@ -150,6 +196,10 @@ mod tests {
         const BODY: &[KeyRule] = &[same("embed.conv", "conv0")];
         let table = KeyMap { body: BODY, ..TABLE };
         assert!(table.prefix(["conv0.weight"].into_iter()).unwrap().is_some());
-        assert!(table.prefix(["features.conv0.weight"].into_iter()).unwrap().is_none());
+        let other = ["features.conv0.weight", "classifier.weight"];
+        assert!(table.prefix(other.into_iter()).unwrap().is_none());
+        let wrapped = ["n_averaged", "module.net.conv0.weight", "module.net.fc.bias"];
+        let found = table.prefix(wrapped.into_iter()).unwrap().unwrap();
+        assert_eq!(found.wrapper, "module.net.");
     }
 }

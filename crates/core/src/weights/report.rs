@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::memory::Room;
+use super::naming::Naming;
 use super::source::{Reshaped, WeightSource};
 
 /// The origin of a part's parameters.
@@ -34,6 +35,9 @@ pub struct LoadReport {
     pub skipped: BTreeMap<String, String>,
     /// The loaded tensors that were resized.
     pub reshaped: Vec<Reshaped>,
+    /// How the checkpoint's names differ from its family's.
+    #[serde(default, skip_serializing_if = "Naming::is_plain")]
+    pub naming: Naming,
 }
 
 impl LoadReport {
@@ -41,9 +45,11 @@ impl LoadReport {
     pub fn new(source: Option<&WeightSource<'_>>, fresh: &Fresh) -> Self {
         let owned = |(name, what): (&str, &str)| (name.to_string(), what.to_string());
         let loaded = source.map(|s| s.loaded.borrow().clone()).unwrap_or_default();
+        let adapter = source.and_then(|s| s.adapter).map(|adapter| adapter.checkpoint().entries());
         let unused = source
             .iter()
             .flat_map(|s| s.checkpoint.entries())
+            .chain(adapter.into_iter().flatten())
             .map(|(name, _)| name.to_string())
             .filter(|name| !loaded.contains(name))
             .collect();
@@ -53,6 +59,7 @@ impl LoadReport {
             unused,
             skipped: source.iter().flat_map(|s| s.checkpoint.skipped()).map(owned).collect(),
             reshaped: source.map(|s| s.reshaped.borrow().clone()).unwrap_or_default(),
+            naming: source.map(WeightSource::naming).unwrap_or_default(),
         }
     }
 

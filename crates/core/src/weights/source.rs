@@ -6,18 +6,22 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::adapter::Adapter;
 use super::checkpoint::Checkpoint;
 use super::finite::fault;
-use super::key_map::{KeyMap, TensorSource, TensorTransform};
+use super::key_map::{KeyMap, TensorSource};
 use super::lora::{A, B, Lora};
 use super::names::nearest;
 use super::prefix::Prefix;
+use super::quantised::{USE_FLOATS, is_tiny_float, no_weights};
+use super::transform::TensorTransform;
 use crate::error::{Error, Result};
 
 /// A checkpoint read through a key map. It records which tensors were loaded.
 #[derive(Debug)]
 pub struct WeightSource<'c> {
     pub(super) checkpoint: &'c Checkpoint,
+    pub(super) adapter: Option<&'c Adapter>,
     pub(super) names: Names,
     pub(super) loaded: RefCell<BTreeSet<String>>,
     pub(super) reshaped: RefCell<Vec<Reshaped>>,
@@ -50,9 +54,10 @@ impl<'c> WeightSource<'c> {
             }
             Ok(None) => format!("no tensor has a name of the key map {}", key_map.name),
             Err([first, second]) => format!(
-                "several models of {} are in it, as `{first}…` and `{second}…`; save the one that is \
-                 meant alone",
-                key_map.name
+                "several models of {} are in it, as `{first}…` and `{second}…`; name one with \
+                 --weights-key {}",
+                key_map.name,
+                first.trim_end_matches('.')
             ),
         };
         Err(Error::Family { path: checkpoint.path().to_path_buf(), problem })
@@ -70,13 +75,34 @@ impl<'c> WeightSource<'c> {
     }
 
     fn named(checkpoint: &'c Checkpoint, names: Names) -> Self {
-        Self { checkpoint, names, loaded: RefCell::default(), reshaped: RefCell::default() }
+        let adapter = None;
+        Self {
+            checkpoint,
+            adapter,
+            names,
+            loaded: RefCell::default(),
+            reshaped: RefCell::default(),
+        }
+    }
+
+    /// The same with an adapter: its products are added to the weights of their layers, and what it
+    /// has in full takes the place of the checkpoint's.
+    pub fn with_adapter(self, adapter: Option<&'c Adapter>) -> Self {
+        Self { adapter, ..self }
     }
 
     /// The shape of the publisher's tensor for our parameter, before anything is built.
     pub fn shape(&self, ours: &str) -> Option<&[i64]> {
+        if let Some((adapter, source)) = self.whole(ours) {
+            return Some(&adapter.checkpoint().entry(source.parts.first()?)?.shape);
+        }
         let source = self.source(ours).ok()?;
         Some(&self.checkpoint.entry(source.parts.first()?)?.shape)
+    }
+
+    /// What an adapter has in full.
+    fn whole(&self, ours: &str) -> Option<(&'c Adapter, TensorSource)> {
+        self.adapter.and_then(|adapter| Some((adapter, adapter.whole(ours)?)))
     }
 
     /// The first of the alternatives that the checkpoint has.
@@ -86,7 +112,7 @@ impl<'c> WeightSource<'c> {
                 vec![TensorSource { parts: vec![ours.into()], transform: TensorTransform::Same }],
                 "crosstune",
             ),
-            Names::Theirs(key_map, Prefix { wrapper, body }) => {
+            Names::Theirs(key_map, Prefix { wrapper, body, .. }) => {
                 let mut sources = key_map.sources(body, ours);
                 let parts = sources.iter_mut().flat_map(|source| &mut source.parts);
                 parts.for_each(|part| *part = self.stored(format!("{wrapper}{part}")));
@@ -106,7 +132,11 @@ impl<'c> WeightSource<'c> {
                 let theirs = theirs.unwrap_or_default();
                 if let Some((_, what)) = self.checkpoint.skipped().find(|(name, _)| *name == theirs)
                 {
-                    return Err(self.not_weights(theirs, what.into()));
+                    let found = (what.into(), USE_FLOATS);
+                    return Err(not_weights(self.checkpoint, theirs, found));
+                }
+                if let Some(found) = no_weights(self.checkpoint, &theirs) {
+                    return Err(not_weights(self.checkpoint, theirs, found));
                 }
                 let path = self.checkpoint.path().into();
                 let near = nearest(&theirs, self.checkpoint.entries().map(|(n, _)| n));
@@ -141,11 +171,14 @@ impl<'c> WeightSource<'c> {
         shape: &[i64],
         reshape: Option<Reshape<'_>>,
     ) -> Result<Tensor> {
-        let source = self.source(ours)?;
+        let (from, source) = match self.whole(ours) {
+            Some((adapter, source)) => (adapter.checkpoint(), source),
+            None => (self.checkpoint, self.source(ours)?),
+        };
         let parts: Vec<Tensor> =
-            source.parts.iter().map(|part| self.weights(part)).collect::<Result<_>>()?;
+            source.parts.iter().map(|part| weights(from, part)).collect::<Result<_>>()?;
         let value = source.transform.apply(&parts, shape)?.to_kind(Kind::Float);
-        let value = match self.adapter(ours)? {
+        let value = match self.product(ours, &value.size())? {
             Some(product) => value + product,
             None => value,
         };
@@ -156,55 +189,59 @@ impl<'c> WeightSource<'c> {
         let reshaped = reshape.map(|reshape| reshape(&value)).transpose()?.flatten();
         let value = match reshaped {
             Some(reshaped) => {
-                let (name, from, to) = (theirs.clone(), got.clone(), shape.to_vec());
-                self.reshaped.borrow_mut().push(Reshaped { name, from, to });
+                let (name, to) = (theirs.clone(), shape.to_vec());
+                self.reshaped.borrow_mut().push(Reshaped { name, from: got.clone(), to });
                 reshaped
             }
             None => value,
         };
         if value.size() != shape {
-            let (want, path) = (shape.to_vec(), self.checkpoint.path().into());
+            let (want, path) = (shape.to_vec(), from.path().into());
             return Err(Error::Shape { ours: ours.into(), theirs, path, want, got });
         }
         // Of what it became: a number of f64 may be too large for f32.
         if let Some(found) = fault(&value)? {
-            return Err(self.not_weights(theirs, found));
+            return Err(not_weights(from, theirs, (found, USE_FLOATS)));
         }
         self.loaded.borrow_mut().extend(source.parts);
         Ok(value)
     }
 
-    /// A stored tensor that can be weights by its type: integers count, bools choose, and complex
-    /// numbers would lose a half.
-    fn weights(&self, name: &str) -> Result<Tensor> {
-        let kind = self.checkpoint.entry(name).map(|entry| entry.kind);
-        let found = match kind {
-            Some(Kind::Bool) => "bools",
-            Some(Kind::ComplexFloat) => "complex numbers",
-            Some(Kind::Uint8 | Kind::Int8 | Kind::Int16 | Kind::Int | Kind::Int64) => "integers",
-            _ => return self.checkpoint.read_tensor(name),
-        };
-        Err(self.not_weights(name.into(), found.into()))
-    }
-
-    fn not_weights(&self, name: String, found: String) -> Error {
-        let path = self.checkpoint.path().into();
-        let then = "use weights that are finite floating-point numbers";
-        Error::NotWeights { path, name, found, then }
-    }
-
-    /// The product that an adapter adds to our weight of this name, if there is one: `(α/r) · B A`.
-    fn adapter(&self, ours: &str) -> Result<Option<Tensor>> {
+    /// The product that an adapter adds to our weight of this name and shape, if there is one: `(α/r) ·
+    /// B A`.
+    fn product(&self, ours: &str, shape: &[i64]) -> Result<Option<Tensor>> {
+        if let Some(adapter) = self.adapter {
+            let found = adapter.product(ours, shape, |name| weights(adapter.checkpoint(), name))?;
+            return Ok(found.map(|(product, names)| {
+                self.loaded.borrow_mut().extend(names);
+                product
+            }));
+        }
         let Names::Ours { adapters: Some(scale) } = self.names else { return Ok(None) };
         let Some(layer) = ours.strip_suffix(".weight") else { return Ok(None) };
         let names = [B, A].map(|leaf| format!("{layer}.{leaf}"));
         if names.iter().any(|name| self.checkpoint.entry(name).is_none()) {
             return Ok(None);
         }
-        let (b, a) = (self.weights(&names[0])?, self.weights(&names[1])?);
+        let (b, a) = (weights(self.checkpoint, &names[0])?, weights(self.checkpoint, &names[1])?);
         self.loaded.borrow_mut().extend(names);
         Ok(Some(b.matmul(&a) * scale))
     }
+}
+
+/// A stored tensor that can be weights by its type: integers count, bools choose, and complex numbers
+/// would lose a half.
+fn weights(checkpoint: &Checkpoint, name: &str) -> Result<Tensor> {
+    if let Some(found) = no_weights(checkpoint, name) {
+        return Err(not_weights(checkpoint, name.into(), found));
+    }
+    let value = checkpoint.read_tensor(name)?;
+    Ok(if is_tiny_float(value.kind()) { value.to_kind(Kind::Float) } else { value })
+}
+
+fn not_weights(checkpoint: &Checkpoint, name: String, found: (String, &'static str)) -> Error {
+    let (path, (found, then)) = (checkpoint.path().into(), found);
+    Error::NotWeights { path, name, found, then }
 }
 
 /// A tensor that was resized.

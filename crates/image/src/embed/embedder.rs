@@ -1,8 +1,9 @@
 //! The choice of an embedder for a source, and building it.
 
 use crosstune_core::{
-    Embedder, EmbedderConfig, Error, FeatureShape, PatchEmbedderConfig, Pretrained, Result,
-    StemConfig, StemEmbedder, StemNorm, StemPool, TokenPatchEmbedder, VarBuilder,
+    Embedder, EmbedderConfig, Error, FeatureShape, PatchEmbedderConfig, PatchMapConfig,
+    PatchMapEmbedder, Pretrained, Result, StemConfig, StemEmbedder, StemPool, TokenPatchEmbedder,
+    VarBuilder,
 };
 
 use super::patches::PatchEmbedder;
@@ -20,6 +21,8 @@ pub(crate) enum EmbedderSource {
     Stem,
     /// The patches that it was trained with.
     PretrainedPatches(PatchEmbedderConfig),
+    /// The patches that it was trained with, which stay in their places.
+    PretrainedPatchMap(PatchMapConfig),
     /// The stem that it was trained with.
     PretrainedStem(StemConfig),
     /// Patches that were new and then trained in a run of ours.
@@ -37,16 +40,20 @@ impl EmbedderSource {
             Err(Error::Family { path: source.checkpoint().path().to_path_buf(), problem })
         };
         Ok(match &family.embedder {
+            EmbedderConfig::Patches(PatchEmbedderConfig { patch, stride, .. })
+            | EmbedderConfig::PatchMap(PatchMapConfig { patch, stride, .. })
+                if family.modality == modality && (patch[0] != patch[1] || patch != stride) =>
+            {
+                return refused(format!(
+                    "its patches of {} × {} pixels are not supported, only squares side by side",
+                    patch[0], patch[1]
+                ));
+            }
             EmbedderConfig::Patches(c) if family.modality == modality => {
-                match (c.patch, c.stride) {
-                    ([p, q], stride) if p == q && stride == [p, q] => Self::PretrainedPatches(*c),
-                    ([p, q], _) => {
-                        return refused(format!(
-                            "its patches of {p} × {q} pixels are not supported, only squares side \
-                             by side"
-                        ));
-                    }
-                }
+                Self::PretrainedPatches(*c)
+            }
+            EmbedderConfig::PatchMap(c) if family.modality == modality => {
+                Self::PretrainedPatchMap(*c)
             }
             EmbedderConfig::Stem(c) if family.modality == modality => Self::PretrainedStem(*c),
             _ => match family.trunk.accepts() {
@@ -96,7 +103,10 @@ impl EmbedderSource {
     /// How the trunk takes pictures.
     pub(crate) fn taken(&self) -> Taken {
         match self {
-            Self::Patches | Self::PretrainedPatches(_) | Self::TrainedPatches => Taken::InPatches,
+            Self::Patches
+            | Self::PretrainedPatches(_)
+            | Self::PretrainedPatchMap(_)
+            | Self::TrainedPatches => Taken::InPatches,
             Self::Stem | Self::PretrainedStem(_) => Taken::Whole,
         }
     }
@@ -111,6 +121,9 @@ impl EmbedderSource {
         Ok(match (self, form) {
             (Self::PretrainedPatches(from), _) => {
                 Box::new(TokenPatchEmbedder::new(vb, from, &patches(from, geometry), form)?)
+            }
+            (Self::PretrainedPatchMap(from), _) => {
+                Box::new(PatchMapEmbedder::new(&vb, from, &patch_map(from, geometry), form)?)
             }
             (Self::PretrainedStem(from), _) => {
                 Box::new(StemEmbedder::new(vb, from, &stem(from, geometry), form)?)
@@ -128,6 +141,9 @@ impl EmbedderSource {
         match self {
             Self::Patches | Self::Stem | Self::TrainedPatches => None,
             Self::PretrainedPatches(from) => Some(EmbedderConfig::Patches(patches(from, geometry))),
+            Self::PretrainedPatchMap(from) => {
+                Some(EmbedderConfig::PatchMap(patch_map(from, geometry)))
+            }
             Self::PretrainedStem(from) => Some(EmbedderConfig::Stem(stem(from, geometry))),
         }
     }
@@ -148,6 +164,7 @@ impl EmbedderSource {
             (None, Some(_)) => Self::Patches,
             (None, None) => Self::Stem,
             (Some(EmbedderConfig::Patches(c)), Some(_)) => Self::PretrainedPatches(c),
+            (Some(EmbedderConfig::PatchMap(c)), Some(_)) => Self::PretrainedPatchMap(c),
             (Some(EmbedderConfig::Stem(c)), None) => Self::PretrainedStem(c),
             (Some(_), _) => {
                 return Err(Error::Setting {
@@ -166,6 +183,13 @@ fn patches(from: &PatchEmbedderConfig, geometry: &Geometry) -> PatchEmbedderConf
     PatchEmbedderConfig { channels, size: [geometry.size.into(); 2], patch, stride: patch, ..*from }
 }
 
+/// The same patches for pictures of this geometry.
+fn patch_map(from: &PatchMapConfig, geometry: &Geometry) -> PatchMapConfig {
+    let patch = geometry.patch.map_or(from.patch, |patch| [patch.into(); 2]);
+    let channels = geometry.channels.count() as i64;
+    PatchMapConfig { channels, size: [geometry.size.into(); 2], patch, stride: patch, ..*from }
+}
+
 /// The same stem for pictures of this geometry.
 fn stem(from: &StemConfig, geometry: &Geometry) -> StemConfig {
     StemConfig { in_channels: geometry.channels.count() as i64, ..*from }
@@ -176,12 +200,6 @@ fn stem(from: &StemConfig, geometry: &Geometry) -> StemConfig {
 fn fresh_stem(geometry: &Geometry, out_channels: i64) -> StemConfig {
     let (stride, pool) =
         if geometry.size <= SMALL { (1, StemPool::Without) } else { (2, StemPool::Max) };
-    StemConfig {
-        in_channels: geometry.channels.count() as i64,
-        out_channels,
-        kernel: 3,
-        stride,
-        norm: StemNorm::Batch,
-        pool,
-    }
+    let channels = (geometry.channels.count() as i64, out_channels);
+    StemConfig::new(channels, 3, stride, pool)
 }

@@ -2,7 +2,7 @@
 
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, Positions, Result,
-    VarBuilder,
+    TokenLayout, VarBuilder,
 };
 use tch::Tensor;
 
@@ -15,6 +15,8 @@ use crate::geometry::Geometry;
 pub struct PatchEmbedder {
     frames: FrameEmbedder,
     patch: i64,
+    /// Patches from left to right, and as many from top to bottom.
+    across: i64,
 }
 
 impl PatchEmbedder {
@@ -30,7 +32,7 @@ impl PatchEmbedder {
             features: geometry.channels.count() as i64 * patch * patch,
             positions: Positions::Grid { rows: across, columns: across },
         };
-        Ok(Self { frames: FrameEmbedder::new(vb, config, form)?, patch })
+        Ok(Self { frames: FrameEmbedder::new(vb, config, form)?, patch, across })
     }
 
     /// `[B, C, H, W]` to `[B, T, C · P · P]`: in a patch, the channels are outermost, as in the
@@ -51,6 +53,10 @@ impl PatchEmbedder {
 impl Embedder for PatchEmbedder {
     fn emits(&self) -> FeatureShape {
         self.frames.emits()
+    }
+
+    fn layout(&self) -> TokenLayout {
+        TokenLayout::Grid { prefix: 0, rows: self.across, columns: self.across }
     }
 
     fn embed(&self, batch: &Batch, _train: bool) -> Features {

@@ -76,6 +76,17 @@ fn processors_of_transformers_are_read() {
     for (json, expected) in [
         ("{}", (224, 256, 0.5, 0.5)),
         (
+            r#"{"image_processor_type": "EfficientNetImageProcessor", "do_center_crop": false,
+                "size": {"height": 64, "width": 64}, "image_mean": [0.25, 0, 0],
+                "image_std": [0.5, 1, 1], "rescale_offset": true}"#,
+            (64, 64, 1.25, 0.25),
+        ),
+        (
+            r#"{"image_processor_type": "EfficientNetImageProcessor", "include_top": false,
+                "image_mean": [0.25, 0, 0], "image_std": [0.5, 1, 1], "rescale_offset": false}"#,
+            (224, 256, 0.25, 0.5),
+        ),
+        (
             r#"{"size": 384, "image_mean": [0.25, 0, 0], "image_std": [0.125, 1, 1]}"#,
             (384, 384, 0.25, 0.125),
         ),

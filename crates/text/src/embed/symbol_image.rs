@@ -1,8 +1,8 @@
 //! Symbols as a picture of one channel, for convolutional trunks.
 
 use crosstune_core::{
-    Batch, Embedder, Error, FeatureShape, Features, Result, StemConfig, StemEmbedder, StemNorm,
-    StemPool, VarBuilder,
+    Batch, Embedder, Error, FeatureShape, Features, Result, StemConfig, StemEmbedder, StemPool,
+    VarBuilder,
 };
 use tch::{Tensor, nn::Init};
 
@@ -33,8 +33,7 @@ impl SymbolImage {
             let problem = "an embedder of no symbols is empty".into();
             return Err(Error::Setting { setting: "symbols", problem });
         }
-        let (norm, pool) = (StemNorm::Batch, StemPool::Without);
-        let stem = StemConfig { in_channels: 1, out_channels, kernel: 3, stride: 1, norm, pool };
+        let stem = StemConfig::new((1, out_channels), 3, 1, StemPool::Without);
         let normal = Init::Randn { mean: 0., stdev: 1. };
         Ok(Self {
             symbol: vb.sub("token").param("weight", &[count, ROWS], normal)?,

@@ -2,8 +2,11 @@
 //! segments and norm).
 
 use crosstune_core::{
-    Batch, Embedder, Error, FeatureShape, Features, Result, Sequence, TokenEmbedderConfig,
-    VarBuilder, dropout, nn::LayerNorm,
+    Batch, Embedder, EmbeddingProjection,
+    EmbeddingProjection::{AheadOfNorm, BehindNorm},
+    Error, FeatureShape, Features, PositionTable, Result, Sequence, TokenEmbedderConfig,
+    VarBuilder, dropout,
+    nn::{Linear, Norm},
 };
 use tch::{Tensor, nn::Init};
 
@@ -13,17 +16,22 @@ use tch::{Tensor, nn::Init};
 #[derive(Debug)]
 pub struct TokenEmbedder {
     token: Tensor,
-    position: Tensor,
+    position: Option<Tensor>,
     segment: Option<Tensor>,
-    norm: Option<LayerNorm>,
+    norm: Option<Norm>,
+    project: Option<Linear>,
+    projection: EmbeddingProjection,
+    scale: Option<f64>,
     first_position: i64,
     dropout: f64,
     width: i64,
 }
 
 impl TokenEmbedder {
-    /// Parameters `token.weight [vocabulary, D]`, `position.weight [positions, D]` and, as far as the
-    /// model has them, `segment.weight [segments, D]` and `norm.{weight,bias} [D]`, below `vb`.
+    /// Parameters `token.weight [vocabulary, E]` and, as far as the model has them,
+    /// `position.weight [positions, E]`, `segment.weight [segments, E]`, `norm.{weight,bias} [E]` and
+    /// `project.{weight [D, E], bias [D]}`, below `vb`. `E` is `D` where there is no projection; where
+    /// that is ahead of the norm, it has no bias, and the norm is as wide as `D`.
     ///
     /// # Errors
     /// If `form` is not a sequence, if the embedder would be empty, or if a parameter cannot be
@@ -44,21 +52,38 @@ impl TokenEmbedder {
                 ),
             });
         }
+        let narrow = config.embedding_width.unwrap_or(width);
+        let normed = match config.projection {
+            BehindNorm => narrow,
+            AheadOfNorm => width,
+        };
         // As BERT is initialised.
         let vectors = |name, count| {
-            vb.sub(name).param("weight", &[count, width], Init::Randn { mean: 0., stdev: 0.02 })
+            vb.sub(name).param("weight", &[count, narrow], Init::Randn { mean: 0., stdev: 0.02 })
         };
         Ok(Self {
             token: vectors("token", vocabulary)?,
-            position: vectors("position", positions)?,
+            position: match config.position_table {
+                PositionTable::Learned => Some(vectors("position", positions)?),
+                PositionTable::Without => None,
+            },
             segment: match config.segments {
                 ..1 => None,
                 segments => Some(vectors("segment", segments)?),
             },
             norm: match config.eps {
-                Some(eps) => Some(LayerNorm::new(&vb.sub("norm"), width, eps)?),
+                Some(eps) => Some(Norm::new(&vb.sub("norm"), config.norm_kind, normed, eps)?),
                 None => None,
             },
+            project: match config.embedding_width {
+                Some(narrow) => Some(match config.projection {
+                    BehindNorm => Linear::new(&vb.sub("project"), narrow, width)?,
+                    AheadOfNorm => Linear::unbiased(&vb.sub("project"), narrow, width)?,
+                }),
+                None => None,
+            },
+            projection: config.projection,
+            scale: config.scale,
             first_position,
             dropout: config.dropout,
             width,
@@ -78,18 +103,27 @@ impl Embedder for TokenEmbedder {
             _ => (batch.x.shallow_clone(), None),
         };
         let vectors = |table, rows| Tensor::embedding(table, rows, -1, false, false);
-        let position = self.position.narrow(0, self.first_position, ids.size()[1]);
-        let sum = vectors(&self.token, &ids) + position;
+        let tokens = vectors(&self.token, &ids);
+        let tokens = self.scale.map(|scale| &tokens * scale).unwrap_or(tokens);
+        let sum = match &self.position {
+            Some(table) => tokens + table.narrow(0, self.first_position, ids.size()[1]),
+            None => tokens,
+        };
         let sum = match (&self.segment, segments) {
             (Some(table), Some(segments)) => sum + vectors(table, &segments),
             (Some(table), None) => sum + table.select(0, 0),
             (None, _) => sum,
         };
+        let project = |x: Tensor, here: EmbeddingProjection| match &self.project {
+            Some(project) if self.projection == here => project.forward_t(&x, train),
+            _ => x,
+        };
+        let sum = project(sum, AheadOfNorm);
         let x = match &self.norm {
             Some(norm) => norm.forward(&sum),
             None => sum,
         };
-        let x = dropout(&x, self.dropout, train);
+        let x = project(dropout(&x, self.dropout, train), BehindNorm);
         Features::Sequence(Sequence {
             x,
             attention_mask: batch.attention_mask.as_ref().map(Tensor::shallow_clone),
@@ -107,14 +141,7 @@ mod tests {
     #[test]
     fn fresh_vectors_are_small_and_dropped_in_training_alone() {
         let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
-        let config = TokenEmbedderConfig {
-            vocabulary: 100,
-            positions: 8,
-            first_position: 0,
-            segments: 2,
-            eps: Some(1e-12),
-            dropout: 0.5,
-        };
+        let config = TokenEmbedderConfig { dropout: 0.5, ..TokenEmbedderConfig::of(100, 8) };
         let form = FeatureShape::Sequence { width: 16 };
         let vb = VarBuilder::root(&store, &fresh);
         let embedder = TokenEmbedder::new(vb.sub("embed"), &config, form).unwrap();

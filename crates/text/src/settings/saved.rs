@@ -16,5 +16,7 @@ pub(super) struct Saved {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) embedder: Option<TokenEmbedderConfig>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pad: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) symbols: Option<Symbols>,
 }

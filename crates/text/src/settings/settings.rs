@@ -79,8 +79,9 @@ impl TextSettings {
         &mut self,
         folder: &Path,
         embedder: TokenEmbedderConfig,
+        pad: Option<i64>,
     ) -> Result<()> {
-        let tokenizer = published::tokenizer(folder, &embedder, self.asked)?;
+        let tokenizer = published::tokenizer(folder, &embedder, self.asked, pad)?;
         self.reader = Reader::Tokens { embedder, tokenizer };
         Ok(())
     }
@@ -163,7 +164,7 @@ impl Modality for TextSettings {
         match &family.embedder {
             EmbedderConfig::Tokens(config) if !foreign => {
                 self.refuse_units()?;
-                self.adopt_from(source.checkpoint().folder(), config.clone())?;
+                self.adopt_from(source.checkpoint().folder(), config.clone(), None)?;
                 Ok(Origin::Pretrained)
             }
             _ => {
@@ -318,10 +319,10 @@ impl Modality for TextSettings {
 
     fn open(folder: &Path) -> Result<Self> {
         let saved: Saved = read_json(&folder.join(PREPROCESSING))?;
-        let embedder = saved.embedder.clone();
+        let (embedder, pad) = (saved.embedder.clone(), saved.pad);
         let mut settings = Self::from(saved);
         if let Some(embedder) = embedder {
-            settings.adopt_from(folder, embedder)?;
+            settings.adopt_from(folder, embedder, pad)?;
         }
         Ok(settings)
     }
@@ -330,12 +331,14 @@ impl Modality for TextSettings {
 impl From<TextSettings> for Saved {
     fn from(settings: TextSettings) -> Self {
         let TextSettings { asked, sentences, reader, .. } = settings;
-        let saved = Self { max_length: asked, sentences, embedder: None, symbols: None };
+        let saved = Self { max_length: asked, sentences, embedder: None, pad: None, symbols: None };
         match reader {
             Reader::None => saved,
             Reader::Tokens { embedder, tokenizer } => {
                 let max_length = Some(tokenizer.max_length());
-                Self { max_length, embedder: Some(embedder), ..saved }
+                // The tokenizer's file does not always tell it.
+                let pad = Some(tokenizer.pad()).filter(|&pad| pad != 0);
+                Self { max_length, embedder: Some(embedder), pad, ..saved }
             }
             Reader::Symbols(symbols) => Self { symbols: Some(symbols), ..saved },
         }

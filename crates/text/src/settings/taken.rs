@@ -18,9 +18,9 @@ impl TextSettings {
     pub(super) fn take_over(&mut self, run: &Path) -> Result<Origin> {
         let run_settings = Self::open(run)?;
         match run_settings.reader {
-            Reader::Tokens { embedder, .. } => {
+            Reader::Tokens { embedder, tokenizer } => {
                 self.refuse_units()?;
-                self.adopt_from(run, embedder)?;
+                self.adopt_from(run, embedder, Some(tokenizer.pad()))?;
             }
             Reader::Symbols(symbols) => {
                 if self.units.is_some_and(|units| units != symbols.units()) {

@@ -14,11 +14,13 @@ use crosstune_core::{
     files::{self, is_there, write_json},
 };
 use serde_json::json;
-use tokenizers::{PostProcessor, TruncationParams};
+use tokenizers::{Model, ModelWrapper, PostProcessor, TruncationParams};
 
 use super::{
-    bounds,
-    vocabulary::{self, MOST, TOKENIZER},
+    bounds::{self, MOST},
+    config::Config,
+    files::TOKENIZER,
+    vocabulary,
 };
 use crate::options::MAX_LENGTH;
 
@@ -41,8 +43,9 @@ struct Inner {
 
 impl Tokenizer {
     /// Reads the `tokenizer.json` of a folder or, where there is none, what older publishers saved:
-    /// a `vocab.txt` for BERT, a `vocab.json` and a `merges.txt` for GPT-2 and RoBERTa, each with a
-    /// `tokenizer_config.json` as far as it differs from the usual. What the files say of lengths
+    /// a `vocab.txt` for BERT and MPNet, a `vocab.json` and a `merges.txt` for GPT-2, RoBERTa and
+    /// Qwen, a SentencePiece model for ALBERT, DeBERTa, XLM-R, CamemBERT, Llama and Gemma, each with
+    /// a `tokenizer_config.json` as far as it differs from the usual. What the files say of lengths
     /// is replaced: texts are truncated to `max_length` tokens, special tokens included, and are
     /// not padded.
     ///
@@ -55,15 +58,23 @@ impl Tokenizer {
             path: path.clone(),
             problem: format!("not a tokenizer that can be used ({})", one_line(e.as_ref())),
         };
-        let (file, mut tokenizer) = if is_there(&path) {
+        let config = Config::open(folder);
+        let (published, mut tokenizer, config) = if is_there(&path) {
+            // It tells all but the padding: what else lies there need not be as we know it.
+            let config = config.unwrap_or_default();
             let file = files::read(&path, MOST)?;
             bounds::check_file(&file).map_err(|problem| broken(problem.into()))?;
             let tokenizer = contained(|| tokenizers::Tokenizer::from_bytes(&file));
-            let tokenizer = tokenizer.map_err(broken)?;
-            (file, tokenizer)
+            let mut tokenizer = tokenizer.map_err(broken)?;
+            let changed = vocabulary::surround(&mut tokenizer, &config).map_err(broken)?;
+            ((!changed).then_some(file), tokenizer, config)
         } else {
-            let tokenizer = vocabulary::tokenizer(folder)?;
-            (tokenizer.to_string(false).map_err(broken)?.into_bytes(), tokenizer)
+            let config = config?;
+            (None, vocabulary::tokenizer(folder, &config)?, config)
+        };
+        let file = match published {
+            Some(file) => file,
+            None => tokenizer.to_string(false).map_err(broken)?.into_bytes(),
         };
 
         let growth = bounds::check(&tokenizer).map_err(|problem| broken(problem.into()))?;
@@ -78,14 +89,9 @@ impl Tokenizer {
         }
         let pad = match tokenizer.get_padding() {
             Some(padding) => padding.pad_id,
-            // BERT's name and RoBERTa's; GPT-2 has none, but a token that no text has. Padding is
-            // masked: where there is no such token, any does.
-            None => ["[PAD]", "<pad>", "<|endoftext|>"]
-                .iter()
-                .find_map(|token| tokenizer.token_to_id(token))
-                .unwrap_or(0),
+            None => padding_token(&tokenizer, &config),
         };
-        let ids = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| i64::from(id) + 1);
+        let ids = ids(&tokenizer);
         if i64::from(pad) >= ids {
             let problem = format!("it pads with token {pad}, but has {ids}");
             return Err(broken(problem.into()));
@@ -105,6 +111,15 @@ impl Tokenizer {
             TruncationParams { max_length: max_length as usize, ..TruncationParams::default() };
         inner.tokenizer.with_truncation(Some(truncation))?;
         Ok(Self(Arc::new(Inner { max_length, ..inner })))
+    }
+
+    /// The same with this padding token, if it has such a one.
+    pub(crate) fn with_pad(self, pad: i64) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        if (0..inner.ids).contains(&pad) {
+            inner.pad = pad;
+        }
+        Self(Arc::new(inner))
     }
 
     /// Writes the file, as it was published, into a folder.
@@ -218,6 +233,30 @@ impl Tokenizer {
     pub fn vocabulary(&self) -> i64 {
         self.0.ids
     }
+}
+
+/// The token that pads: the one that the configuration names, or by BERT's name or RoBERTa's; GPT-2 has
+/// none, but a token that no text has. Padding is masked: where there is no such token, any does, but
+/// for one behind every text, which transformers would not take for the last.
+fn padding_token(tokenizer: &tokenizers::Tokenizer, config: &Config) -> u32 {
+    let usual = ["[PAD]", "<pad>", "<|endoftext|>"].map(|token| Some(token.into()));
+    let [pad, end, unknown] = ["pad_token", "eos_token", "unk_token"].map(|name| config.told(name));
+    let named = [pad].into_iter().chain(usual).chain([end, unknown]).flatten();
+    let encoding = contained(|| tokenizer.encode_fast("a", true));
+    let last = encoding.ok().and_then(|encoding| encoding.get_ids().last().copied());
+    let mut ids = named.filter_map(|token: String| tokenizer.token_to_id(&token));
+    ids.find(|id| Some(*id) != last).unwrap_or(0)
+}
+
+/// One more than the largest token id.
+fn ids(tokenizer: &tokenizers::Tokenizer) -> i64 {
+    let model = match tokenizer.get_model() {
+        // It counts its pieces; to copy a quarter million of them takes time.
+        ModelWrapper::Unigram(model) => model.get_vocab_size() as i64,
+        model => model.get_vocab().into_values().max().map_or(0, |id| i64::from(id) + 1),
+    };
+    let added = tokenizer.get_added_tokens_decoder().into_keys().max();
+    model.max(added.map_or(0, |id| i64::from(id) + 1))
 }
 
 /// What the library does, with a panic as an error: a table that points outside of itself is found

@@ -1,228 +1,156 @@
-//! Tokenizers of publishers that saved a vocabulary alone: WordPiece with a `vocab.txt` (BERT, Devlin
-//! et al. 2019; Wu et al. 2016) and byte-level BPE with a `vocab.json` and a `merges.txt` (GPT-2,
-//! Radford et al. 2019; RoBERTa, Liu et al. 2019).
+//! Tokenizers of publishers that saved a vocabulary without a `tokenizer.json`: which kind it is, by the
+//! class that the files name, and what it is read from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crosstune_core::{
-    BoxError, Error, Result,
-    data::encoding,
-    error::one_line,
-    files::{self, is_there, read_json_within},
-};
-use tokenizers::{
-    Tokenizer,
-    models::{
-        bpe::{BPE, Vocab},
-        wordpiece::WordPiece,
-    },
-    normalizers::BertNormalizer,
-    pre_tokenizers::{bert::BertPreTokenizer, byte_level::ByteLevel},
-    processors::{
-        roberta::RobertaProcessing,
-        template::{Template, TemplateProcessing},
-    },
+use crosstune_core::{BoxError, Error, Result, files, files::is_there};
+use tokenizers::{Tokenizer, models::bpe::Vocab};
+
+use super::{
+    bounds::MOST,
+    byte_pairs,
+    config::Config,
+    files::{MERGES, PIECES, TOKENIZER, WORDS},
+    merged_pieces, pieces,
+    template::Templates,
+    word_pieces,
 };
 
-use super::config::Config;
+/// A kind of tokenizer, as transformers' classes are.
+struct TokenizerKind {
+    /// The class, by its name before `Fast`.
+    class: &'static str,
+    /// The families of models that have it where no class is named.
+    families: &'static [&'static str],
+    /// The file that it is read from.
+    file: &'static str,
+    read: fn(&Path, &Config) -> Result<Tokenizer>,
+}
 
-/// The file that a folder in Hugging Face layout, or a run folder, keeps its tokenizer in.
-pub const TOKENIZER: &str = "tokenizer.json";
+const fn kind(
+    class: &'static str,
+    families: &'static [&'static str],
+    file: &'static str,
+    read: fn(&Path, &Config) -> Result<Tokenizer>,
+) -> TokenizerKind {
+    TokenizerKind { class, families, file, read }
+}
 
-/// The most bytes of a file with a vocabulary or a tokenizer; the largest that are published have half.
-pub(super) const MOST: u64 = 64 << 20;
+const KINDS: [TokenizerKind; 13] = [
+    kind("BertTokenizer", &["bert", "electra", "nomic_bert"], WORDS, word_pieces::bert),
+    kind("DistilBertTokenizer", &["distilbert"], WORDS, word_pieces::bert),
+    kind("ElectraTokenizer", &[], WORDS, word_pieces::bert),
+    kind("MPNetTokenizer", &["mpnet"], WORDS, word_pieces::mpnet),
+    kind("GPT2Tokenizer", &["gpt2"], PIECES, byte_pairs::gpt2),
+    kind("RobertaTokenizer", &["roberta"], PIECES, byte_pairs::roberta),
+    kind("Qwen2Tokenizer", &["qwen2", "qwen3"], PIECES, byte_pairs::qwen2),
+    kind("AlbertTokenizer", &["albert"], "spiece.model", pieces::albert),
+    kind("DebertaV2Tokenizer", &["deberta-v2"], "spm.model", pieces::deberta),
+    kind("XLMRobertaTokenizer", &["xlm-roberta"], "sentencepiece.bpe.model", pieces::xlm_roberta),
+    kind("CamembertTokenizer", &["camembert"], "sentencepiece.bpe.model", pieces::camembert),
+    kind("LlamaTokenizer", &["llama", "mistral"], "tokenizer.model", merged_pieces::llama),
+    kind(
+        "GemmaTokenizer",
+        &["gemma", "gemma2", "gemma3", "gemma3_text"],
+        "tokenizer.model",
+        merged_pieces::gemma,
+    ),
+];
 
-const WORDS: &str = "vocab.txt";
-const PIECES: &str = "vocab.json";
-const MERGES: &str = "merges.txt";
+/// Classes that say nothing about what they hold.
+const ANY: [&str; 3] = ["PreTrainedTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend"];
 
 /// The tokenizer in the files of a folder.
-pub(super) fn tokenizer(folder: &Path) -> Result<Tokenizer> {
-    let has = |name| is_there(&folder.join(name));
-    if !(has(WORDS) || has(PIECES) && has(MERGES)) {
+pub(super) fn tokenizer(folder: &Path, config: &Config) -> Result<Tokenizer> {
+    let has = |file: &str| {
+        is_there(&folder.join(file)) && (file != PIECES || is_there(&folder.join(MERGES)))
+    };
+    let mut files: Vec<&str> =
+        KINDS.iter().map(|kind| kind.file).filter(|file| has(file)).collect();
+    files.dedup();
+    let Some(file) = files.first() else {
         return Err(Error::Path {
             path: folder.to_path_buf(),
             problem: format!(
-                "no {TOKENIZER} in this folder, nor {WORDS}, nor {PIECES} with {MERGES}: a \
-                 tokenizer is published with the weights"
+                "no {TOKENIZER} in this folder, nor {WORDS}, nor {PIECES} with {MERGES}, nor a \
+                 SentencePiece model ({}): a tokenizer is published with the weights",
+                sentence_piece_files().join(", ")
             ),
         });
-    }
-    let config = Config::open(folder)?;
-    let class = config.tokenizer_class.as_deref().map(|c| c.trim_end_matches("Fast"));
-    let path = folder.join(if has(WORDS) { WORDS } else { PIECES });
-    match (has(WORDS), class) {
-        (true, None | Some("BertTokenizer" | "DistilBertTokenizer" | "ElectraTokenizer")) => {
-            word_pieces(&path, &config)
+    };
+    let refused = |problem| Err(Error::Malformed { path: folder.join(file), problem });
+    let class = config.class().filter(|class| !ANY.contains(class));
+    let by_class = KINDS.iter().find(|kind| Some(kind.class) == class);
+    let family = config.model_type.as_deref();
+    let by_family = KINDS.iter().find(|kind| family.is_some_and(|f| kind.families.contains(&f)));
+    let kind = match (class, by_class, by_family) {
+        (Some(class), None, _) => {
+            return refused(format!(
+                "a vocabulary for the tokenizer_class {class:?}, which is read from its \
+                 {TOKENIZER} alone: load it with transformers and save it"
+            ));
         }
-        (false, None | Some("GPT2Tokenizer" | "RobertaTokenizer")) => {
-            byte_pairs(&path, &config, class)
+        (_, Some(kind), _) if has(kind.file) => kind,
+        (None, _, Some(kind)) if has(kind.file) => kind,
+        (Some(class), Some(kind), _) => {
+            return refused(format!(
+                "the tokenizer_class is {class:?}, which is read from {}: it is not in this folder",
+                kind.file
+            ));
         }
-        (_, class) => Err(Error::Malformed {
-            path,
-            problem: format!(
-                "a vocabulary for the tokenizer_class {:?}, which is read from its {TOKENIZER} \
-                 alone: load it with transformers and save it",
-                class.unwrap_or_default()
-            ),
-        }),
-    }
-}
-
-fn word_pieces(path: &Path, config: &Config) -> Result<Tokenizer> {
-    let contents = text(path)?;
-    let lines = (0..).zip(contents.lines());
-    let words: Vocab = lines.map(|(id, word)| (word.trim_end().to_string(), id)).collect();
-    let usual = [
-        ("unk_token", "[UNK]"),
-        ("sep_token", "[SEP]"),
-        ("pad_token", "[PAD]"),
-        ("cls_token", "[CLS]"),
-        ("mask_token", "[MASK]"),
-    ];
-    let unknown = config.special("unk_token", "[UNK]");
-    for (name, usual) in &usual[..2] {
-        known(&words, &config.special(name, usual), path)?;
-    }
-    known(&words, &config.special("cls_token", "[CLS]"), path)?;
-    let broken = broken(path);
-    let model = WordPiece::builder().vocab(words).unk_token(unknown).build().map_err(&broken)?;
-    let mut tokenizer = Tokenizer::new(model);
-    tokenizer.with_normalizer(Some(BertNormalizer::new(
-        true,
-        config.tokenize_chinese_chars.unwrap_or(true),
-        config.strip_accents,
-        config.do_lower_case.unwrap_or(true),
-    )));
-    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-    config.add_tokens(&mut tokenizer, &usual, path)?;
-    let token = |name, usual| special(&tokenizer, config.special(name, usual));
-    let (class, separator) = (token("cls_token", "[CLS]"), token("sep_token", "[SEP]"));
-    let template = Templates {
-        single: format!("{}:0 $A:0 {}:0", class.0, separator.0),
-        pair: format!("{}:0 $A:0 {s}:0 $B:1 {s}:1", class.0, s = separator.0),
-        special: vec![class, separator],
+        // A vocabulary alone, as the first were published.
+        _ if has(WORDS) => &KINDS[0],
+        _ if has(PIECES) => {
+            let path = folder.join(PIECES);
+            let pieces: Vocab = files::read_json_within(&path, MOST)?;
+            let roberta = pieces.contains_key("<s>") && pieces.contains_key("</s>");
+            return if roberta { byte_pairs::roberta } else { byte_pairs::gpt2 }(&path, config);
+        }
+        _ => {
+            let known = KINDS.iter().filter(|kind| has(kind.file)).map(|kind| kind.class);
+            return refused(format!(
+                "a SentencePiece model of which kind? Put a tokenizer_config.json beside it that \
+                 names the tokenizer_class, one of {}",
+                known.collect::<Vec<_>>().join(", ")
+            ));
+        }
     };
-    tokenizer.with_post_processor(Some(template.processor().map_err(&broken)?));
-    Ok(tokenizer)
+    (kind.read)(&folder.join(kind.file), config)
 }
 
-fn byte_pairs(path: &Path, config: &Config, class: Option<&str>) -> Result<Tokenizer> {
-    let pieces: Vocab = read_json_within(path, MOST)?;
-    let merges = merges(&path.with_file_name(MERGES), &pieces)?;
-    let roberta = match (class, config.model_type.as_deref()) {
-        (Some(class), _) => class == "RobertaTokenizer",
-        (None, Some(model_type)) => model_type == "roberta",
-        (None, None) => pieces.contains_key("<s>") && pieces.contains_key("</s>"),
+/// Puts the tokens around texts that the configuration of Llama's and Gemma's tokenizers tells, be the
+/// `tokenizer.json` of another opinion, as transformers does. Whether anything changed.
+///
+/// # Errors
+/// If the library refuses them.
+pub(super) fn surround(tokenizer: &mut Tokenizer, config: &Config) -> Result<bool, BoxError> {
+    let told = config.add_bos_token.is_some() || config.add_eos_token.is_some();
+    if !told || !matches!(config.class(), Some("LlamaTokenizer" | "GemmaTokenizer")) {
+        return Ok(false);
+    }
+    let token = |name| {
+        let content = config.told(name)?;
+        let id = tokenizer.token_to_id(&content)?;
+        Some((content, id))
     };
-    let prefix = config.add_prefix_space.unwrap_or(false);
-    let broken = broken(path);
-    let model = BPE::builder().vocab_and_merges(pieces.clone(), merges).build().map_err(&broken)?;
-    let mut tokenizer = Tokenizer::new(model);
-    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(prefix, true, true)));
-    if !roberta {
-        let end = "<|endoftext|>";
-        let usual = ["unk_token", "bos_token", "eos_token"].map(|name| (name, end));
-        config.add_tokens(&mut tokenizer, &usual, path)?;
-        let begin = special(&tokenizer, config.special("bos_token", end));
-        let template = match config.add_bos_token {
-            Some(true) => Templates {
-                single: format!("{}:0 $A:0", begin.0),
-                pair: format!("{b}:0 $A:0 {b}:1 $B:1", b = begin.0),
-                special: vec![begin],
-            },
-            _ => Templates { single: "$A:0".into(), pair: "$A:0 $B:1".into(), special: vec![] },
-        };
-        tokenizer.with_post_processor(Some(template.processor().map_err(&broken)?));
-        return Ok(tokenizer);
+    let begin = config.add_bos_token.unwrap_or(true).then(|| token("bos_token"));
+    let end = config.add_eos_token.unwrap_or(false).then(|| token("eos_token"));
+    if begin == Some(None) || end == Some(None) {
+        return Ok(false);
     }
-    let usual = [
-        ("bos_token", "<s>"),
-        ("eos_token", "</s>"),
-        ("sep_token", "</s>"),
-        ("cls_token", "<s>"),
-        ("unk_token", "<unk>"),
-        ("pad_token", "<pad>"),
-        ("mask_token", "<mask>"),
-    ];
-    for (name, usual) in &usual[2..4] {
-        known(&pieces, &config.special(name, usual), path)?;
+    let (begin, end) = (begin.flatten(), end.flatten());
+    let ids: Vec<_> = [&begin, &end].into_iter().flatten().map(|(_, id)| *id).collect();
+    if tokenizer.encode_fast("", true)?.get_ids() == ids {
+        return Ok(false);
     }
-    config.add_tokens(&mut tokenizer, &usual, path)?;
-    let token = |name, usual| special(&tokenizer, config.special(name, usual));
-    let processor = RobertaProcessing::new(token("sep_token", "</s>"), token("cls_token", "<s>"));
-    let processor = processor.trim_offsets(true).add_prefix_space(prefix);
-    tokenizer.with_post_processor(Some(processor));
-    Ok(tokenizer)
+    tokenizer.with_post_processor(Some(Templates::around(begin, end).processor()?));
+    Ok(true)
 }
 
-/// The merges, in order.
-fn merges(path: &Path, pieces: &Vocab) -> Result<Vec<(String, String)>> {
-    let contents = text(path)?;
-    let lines = (1..).zip(contents.lines()).filter(|(_, line)| !line.starts_with("#version"));
-    let pair = |(number, line): (usize, &str)| {
-        let mut parts = line.split(' ');
-        let problem = match (parts.next(), parts.next(), parts.next()) {
-            (Some(a), Some(b), None) if !a.is_empty() && !b.is_empty() => {
-                let merged = format!("{a}{b}");
-                match [a, b, &merged].into_iter().find(|piece| !pieces.contains_key(*piece)) {
-                    None => return Ok((a.to_string(), b.to_string())),
-                    Some(piece) => format!("{piece:?} is not in {PIECES}"),
-                }
-            }
-            _ => format!("{line:?}, expected two pieces with a space between"),
-        };
-        Err(Error::Malformed { path: format!("{}:{number}", path.display()).into(), problem })
-    };
-    // The last line may be empty, as may those behind it.
-    lines.filter(|(_, line)| !line.is_empty()).map(pair).collect()
-}
-
-/// The templates of special tokens around texts.
-struct Templates {
-    single: String,
-    pair: String,
-    special: Vec<(String, u32)>,
-}
-
-impl Templates {
-    fn processor(self) -> Result<TemplateProcessing, BoxError> {
-        let template = |text: String| Template::try_from(text).map_err(BoxError::from);
-        let processor = TemplateProcessing::builder()
-            .single(template(self.single)?)
-            .pair(template(self.pair)?)
-            .special_tokens(self.special)
-            .build()?;
-        Ok(processor)
-    }
-}
-
-/// A special token with its number. It was added, so it has one.
-fn special(tokenizer: &Tokenizer, content: String) -> (String, u32) {
-    let id = tokenizer.token_to_id(&content).unwrap_or_default();
-    (content, id)
-}
-
-fn known(vocabulary: &Vocab, token: &str, path: &Path) -> Result<()> {
-    match vocabulary.contains_key(token) {
-        true => Ok(()),
-        false => Err(Error::Malformed {
-            path: path.to_path_buf(),
-            problem: format!("the special token {token:?} is not in it"),
-        }),
-    }
-}
-
-fn text(path: &Path) -> Result<String> {
-    let contents = files::read(path, MOST)?;
-    let text = encoding::decode(&contents);
-    text.map(str::to_string)
-        .map_err(|e| Error::Malformed { path: path.to_path_buf(), problem: e.to_string() })
-}
-
-fn broken(path: &Path) -> impl Fn(BoxError) -> Error + '_ {
-    move |e| Error::Malformed {
-        path: PathBuf::from(path),
-        problem: format!("not a vocabulary that can be used ({})", one_line(e.as_ref())),
-    }
+/// The names of SentencePiece's models.
+fn sentence_piece_files() -> Vec<&'static str> {
+    let mut files: Vec<_> = KINDS.iter().map(|kind| kind.file).collect();
+    files.retain(|file| file.ends_with(".model"));
+    files.dedup();
+    files
 }

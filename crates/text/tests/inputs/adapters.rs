@@ -104,6 +104,19 @@ fn an_adapter_of_peft_computes_what_peft_computes() {
 }
 
 #[test]
+fn an_adapters_folder_opens_as_the_model_that_it_makes_of_its_base() {
+    let source = Pretrained::open(fixture("tiny-bert-pairs-lora")).unwrap();
+    let mut settings = TextSettings::new(Some(24));
+    let unnamed = |_, _| panic!("the base names its classes");
+    let model = Model::pretrained(&source, &mut settings, unnamed, Device::Cpu).unwrap();
+    let want = open("expected.safetensors").tensor("logits").unwrap();
+    let far = furthest(&logits(&model, &settings), &want);
+    assert!(far < WITHIN, "logits differ by {far:e}");
+    assert_eq!(model.spec().labels[1], "contradicts");
+    assert_eq!(model.report().unused, ["classifier.bias", "classifier.weight"]);
+}
+
+#[test]
 fn what_peft_made_is_exported_as_it_was() {
     let (source, settings, model) = based();
     let adapter = open("adapter_model.safetensors");

@@ -3,5 +3,6 @@
 mod adapters;
 mod lost;
 mod pairs;
+mod sentence_pieces;
 mod symbols;
 mod tokenizers;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crosstune_core::{
     BadSample, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MemoryBudget,
-    Modality, Model, Origin, Pretrained, ReadMode, RunWriter, Samples, Target, evaluate, fit, run,
-    seed,
+    Modality, Model, Origin, Pretrained, ReadMode, RunWriter, Samples, Target, Trainer, evaluate,
+    fit, run, seed,
 };
 use crosstune_text::{TextSettings, Units};
+use tch::Tensor;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
@@ -72,15 +73,55 @@ fn a_trunk_of_pictures_reads_bytes() {
 }
 
 #[test]
+fn a_trunk_whose_positions_lie_on_a_grid_reads_bytes() {
+    let accuracy = learnt("image/tests/fixtures/tiny-dinov3", Units::Bytes, 16);
+    assert!(accuracy > 0.7, "{accuracy}");
+}
+
+#[test]
 fn a_trunk_of_sounds_reads_characters() {
     let accuracy = learnt("audio/tests/fixtures/tiny-ast", Units::Characters, 8);
     assert!(accuracy > 0.95, "{accuracy}");
 }
 
 #[test]
+fn conformers_and_gated_biases_read_characters() {
+    for source in ["tiny-wav2vec2-bert", "tiny-wavlm"] {
+        let accuracy = learnt(&format!("audio/tests/fixtures/{source}"), Units::Characters, 16);
+        assert!(accuracy > 0.75, "{source}: {accuracy}");
+    }
+}
+
+#[test]
 fn a_trunk_of_planes_reads_bytes() {
     let accuracy = learnt("image/tests/fixtures/tiny-resnet-hf-basic", Units::Bytes, 16);
     assert!(accuracy > 0.95, "{accuracy}");
+}
+
+#[test]
+fn the_loss_of_other_trunks_of_planes_falls() {
+    for name in ["tiny-regnet-y", "tiny-densenet-timm", "tiny-swin"] {
+        let source = Pretrained::open(fixture(&format!("image/tests/fixtures/{name}"))).unwrap();
+        let mut settings = TextSettings::new(Some(40)).with_units(Some(Units::Bytes));
+        let embedder = settings.adopt(&source).unwrap();
+        let items = items();
+        let inputs: Vec<_> = items[..8].iter().map(|item| &item.input).collect();
+        settings.survey(&inputs);
+        let samples: Vec<_> = inputs.iter().map(|input| settings.read(input).unwrap()).collect();
+        let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
+        let targets = Tensor::from_slice(&[0_i64, 1, 0, 1, 0, 1, 0, 1]);
+        seed(1);
+        let spec = TextSettings::spec(&source, embedder, vec!["cat".into(), "moon".into()]);
+        let key_map = source.source().unwrap();
+        let loaded = Some((&key_map, LoadParts::Body));
+        let model = Model::new(spec, &settings, loaded, Device::Cpu).unwrap();
+        Freeze::nothing().apply(model.store(), model.outline()).unwrap();
+        let options = FitOptions { lr: 3e-3, pretrained_lr: 3e-3, ..FitOptions::default() };
+        let mut trainer = Trainer::new(&model, &options, 12);
+        let losses: Vec<f64> =
+            (0..12).map(|_| trainer.step(&batch, &targets).unwrap().loss).collect();
+        assert!(losses[11] < 0.9 * losses[0], "{name}: {losses:?}");
+    }
 }
 
 #[test]

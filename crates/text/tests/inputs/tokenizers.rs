@@ -10,8 +10,21 @@ use crosstune_text::Tokenizer;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-const NAMES: [&str; 7] =
-    ["bert", "bert-cased", "bert-accents", "gpt2", "gpt2-added", "roberta", "roberta-mask"];
+/// Those that open without a `tokenizer.json`, too.
+const NAMES: [&str; 9] = [
+    "bert",
+    "bert-cased",
+    "bert-accents",
+    "mpnet",
+    "gpt2",
+    "gpt2-added",
+    "roberta",
+    "roberta-mask",
+    "qwen2",
+];
+
+/// Those that are a `tokenizer.json` alone.
+const ALONE: [&str; 2] = ["llama3", "smollm2"];
 
 fn fixture(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/tokenizers", name].iter().collect()
@@ -65,7 +78,10 @@ fn check(folder: &Path, expected: &Expected, ids: &Ids, name: &str) {
 fn ids_are_those_of_transformers_with_and_without_tokenizer_json() {
     let text = fs::read_to_string(fixture("expected.json")).unwrap();
     let expected: Expected = serde_json::from_str(&text).unwrap();
-    assert_eq!(expected.tokenizers.len(), NAMES.len());
+    assert_eq!(expected.tokenizers.len(), NAMES.len() + ALONE.len());
+    for name in ALONE {
+        check(&fixture(name), &expected, &expected.tokenizers[name], name);
+    }
     for name in NAMES {
         let ids = &expected.tokenizers[name];
         check(&fixture(name), &expected, ids, name);
@@ -92,8 +108,8 @@ fn what_is_wrong_with_a_vocabulary_is_said_with_its_place() {
         (
             "bert-cased",
             "tokenizer_config.json",
-            Some(br#"{"tokenizer_class": "MPNetTokenizer"}"#),
-            "\"MPNetTokenizer\", which is read from its tokenizer.json alone",
+            Some(br#"{"tokenizer_class": "BertJapaneseTokenizer"}"#),
+            "\"BertJapaneseTokenizer\", which is read from its tokenizer.json alone",
         ),
         ("gpt2", "vocab.json", Some(b"[1]"), "expected a map"),
         ("gpt2", "merges.txt", Some(b"#version: 0.2\na b c\n"), "merges.txt:2: \"a b c\""),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{DataArgs, LayoutArgs, ModalityArgs, ModalityFlags};
+use crate::args::{DataArgs, LayoutArgs, ModalityArgs, ModalityFlags, ReadArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs<A: ModalityArgs> {
@@ -13,6 +13,8 @@ pub(crate) struct CheckArgs<A: ModalityArgs> {
     /// Pretrained weights to train on them: tells how much of each sample the model takes
     #[arg(long, value_name = "PATH")]
     pub(crate) weights: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
     /// Write some samples of each class to look at: a PNG of pictures or spectrograms, or a text
     /// file
     #[arg(long, value_name = "FILE")]

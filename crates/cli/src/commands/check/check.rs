@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use crosstune_core::{
-    BadSample, Dataset, Item, Layout, Location, Modality, Pretrained, Target, Task,
+    BadSample, Dataset, Item, Layout, Location, Modality, Target, Task,
     data::{Coverage, Duplicate, Split, duplicates},
     error::{BoxError, printable},
 };
@@ -102,7 +102,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let data = args.samples.open(&layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
     if let Some(path) = &args.weights {
-        modality.adopt(&Pretrained::open(weights::local(path)?)?)?;
+        modality.adopt(&weights::open(path, &args.read)?)?;
     }
     modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
     let items: Vec<&Item> = data.items().map(|(_, item)| item).collect();

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, value_parser};
 
-use crate::args::{ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs};
+use crate::args::{ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, ReadArgs, SampleArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct RankArgs<A: ModalityArgs> {
     /// Pretrained models to rank, in any form that train takes and of any modality
     #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
     pub(crate) weights: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
     #[command(flatten)]
     pub(crate) samples: SampleArgs,
     /// Number of seeds to average over, for a new embedder

@@ -64,7 +64,7 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     let data = dataset::<A::Modality>(&args.samples, &args.layout)?;
     let (mut groups, mut unusable) = (vec![], vec![]);
     for path in &args.weights {
-        let opened = Candidate::open(path.clone(), None, modality.clone(), &data);
+        let opened = Candidate::open(path.clone(), &args.read, modality.clone(), &data);
         match opened.and_then(|of| Ok((prepared_by(&of.modality)?, of))) {
             Ok((key, of)) => add(&mut groups, key, of),
             Err(e) => unusable.push(Unusable::new(path, &e)),

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::*;
 use crate::family::pretrained::Pretrained;
-use crate::nn::BlockKind;
+use crate::nn::{BlockKind, MapNormKind, NormConfig, SwinVersion};
 use crate::weights::{Lora, WeightSource, write_tensors};
 
 /// Opens a file of this name and contents.
@@ -33,10 +33,25 @@ fn a_design_says_what_differs_from_the_usual() {
     let text = r#"{"trunk": {"resnet": {"planes": 8, "shortcut": "padded",
         "stages": [{"blocks": 1, "width": 8, "stride": 1}]}}}"#;
     let source = opened("r.json", text).unwrap();
-    let TrunkConfig::ResNet(trunk) = &source.config().trunk else {
+    let TrunkConfig::ConvNet(trunk) = &source.config().trunk else {
         unreachable!("a ResNet was asked for");
     };
     assert_eq!((trunk.in_channels, trunk.block), (8, BlockKind::Basic));
+    let text = r#"{"trunk": {"resnet": {"in_channels": 8, "norm": {"group": 4}, "block": "bottleneck",
+        "stages": [{"blocks": 1, "width": 8, "stride": 1, "inner": 8, "groups": 2}]}}}"#;
+    let source = opened("x.json", text).unwrap();
+    let TrunkConfig::ConvNet(trunk) = &source.config().trunk else {
+        unreachable!("a ResNet was asked for");
+    };
+    assert_eq!((trunk.norm, trunk.stages[0].groups), (NormConfig::of(MapNormKind::Group(4)), 2));
+
+    let text = r#"{"trunk": {"swin": {"width": 8,
+        "stages": [{"blocks": 2, "heads": 2, "window": 4}]}}}"#;
+    let source = opened("s.json", text).unwrap();
+    let TrunkConfig::Swin(trunk) = &source.config().trunk else {
+        unreachable!("a Swin was asked for");
+    };
+    assert_eq!((trunk.version, trunk.mlp(0)), (SwinVersion::V1, 32));
 }
 
 #[test]
@@ -59,7 +74,7 @@ fn a_design_that_cannot_be_read_is_refused() {
         (r#"{"trunk": {"transformer": {"depth": 2}}}"#, "needs a width"),
         (
             r#"{"trunk": {"transformer": {"width": 8, "depth": 1, "hight": 2}}}"#,
-            "no field \"hight\"",
+            "unknown field `hight`",
         ),
         (r#"{"trunk": {"resnet": {"planes": 8}}}"#, "trunk: "),
         (r#"{"trunk": {"lstm": {}}}"#, "expected one of"),

@@ -2,65 +2,134 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::config::{AttentionConfig, QkNorm};
 use super::mask::causal_mask;
 use crate::error::Result;
-use crate::nn::layers::{INIT, Linear, dropout};
+use crate::nn::layers::{Linear, Norm, SubNorm, dropout};
+use crate::nn::position::{PositionContext, RelativeScores, Scored};
 use crate::weights::VarBuilder;
 
 /// Self-attention.
 #[derive(Debug)]
 pub(crate) struct Attention {
+    config: AttentionConfig,
     q: Linear,
     k: Linear,
     v: Linear,
     out: Linear,
-    heads: i64,
+    /// Ahead of `out`.
+    sub_norm: Option<Norm>,
+    /// The norms of queries and of keys.
+    norms: Option<[Norm; 2]>,
+    /// What this block itself knows of positions.
+    relative: RelativeScores,
+}
+
+/// What all blocks that attend alike share in one forward pass.
+#[derive(Debug)]
+pub(crate) struct AttentionContext {
+    /// Broadcasts to `[B, heads, T, T]`, true where a position may attend.
+    pub(crate) mask: Option<Tensor>,
+    /// Without a mask: to no later position.
+    pub(crate) causal: bool,
+    /// Which positions hold data: `[B, T]`. `None`: all of them.
+    pub(crate) padding: Option<Tensor>,
+    pub(crate) positions: PositionContext,
 }
 
 impl Attention {
-    pub(crate) fn new(vb: &VarBuilder<'_>, width: i64, heads: i64) -> Result<Self> {
-        let linear = |name| Linear::normal(&vb.sub(name), width, width, INIT);
-        Ok(Self { q: linear("q")?, k: linear("k")?, v: linear("v")?, out: linear("out")?, heads })
+    pub(crate) fn new(vb: &VarBuilder<'_>, config: AttentionConfig) -> Result<Self> {
+        let AttentionConfig { width, heads, kv_heads, head_width, biases, .. } = config;
+        let linear = |name, d_in, d_out, bias| Linear::normal(&vb.sub(name), d_in, d_out, bias);
+        let norm = |name, width| Norm::new(&vb.sub(name), config.norm, width, config.eps);
+        Ok(Self {
+            q: linear("q", width, heads * head_width, biases.q)?,
+            k: linear("k", width, kv_heads * head_width, biases.k)?,
+            v: linear("v", width, kv_heads * head_width, biases.v)?,
+            out: linear("out", heads * head_width, width, biases.out)?,
+            sub_norm: match config.sub_norm {
+                SubNorm::Without | SubNorm::Mlp => None,
+                SubNorm::AttentionAndMlp => Some(norm("norm", heads * head_width)?),
+            },
+            norms: match config.qk_norm {
+                QkNorm::Without => None,
+                QkNorm::Heads => Some([norm("norm_q", head_width)?, norm("norm_k", head_width)?]),
+            },
+            relative: RelativeScores::new(vb, config.positions, config.shape())?,
+            config,
+        })
     }
 
-    /// `x [B, T, D]`; `mask` broadcasts to `[B, heads, T, T]`, true where a position may attend;
-    /// `causal`, used without a mask only: to no later position. `p` is the dropout of the weights.
+    /// `x [B, T, D]` to the same shape; `p` is the dropout of the weights.
     pub(crate) fn forward(
         &self,
         x: &Tensor,
-        mask: Option<&Tensor>,
-        causal: bool,
+        context: &AttentionContext,
         p: f64,
         train: bool,
     ) -> Tensor {
+        let AttentionConfig { heads, kv_heads, head_width, scale, .. } = self.config;
         // The batch size is left open, so that a traced model takes any.
-        let (t, d) = (x.size()[1], x.size()[2]);
-        let split = |linear: &Linear| {
-            linear.forward_t(x, train).view([-1, t, self.heads, d / self.heads]).transpose(1, 2)
-        };
-        let [q, k, v] = [&self.q, &self.k, &self.v].map(split);
-        let causal = causal && mask.is_none();
+        let t = x.size()[1];
+        let by_head = |x: &Tensor, heads| x.reshape([-1, t, heads, head_width]).transpose(1, 2);
+        let turned = context
+            .positions
+            .rotary_inputs
+            .as_ref()
+            .map(|rotary| rotary.forward(&by_head(x, heads)).transpose(1, 2).flatten(2, 3));
+        let placed = turned.as_ref().unwrap_or(x);
+        let split = |linear: &Linear, x, heads| by_head(&linear.forward_t(x, train), heads);
+        let (mut q, mut k) = (split(&self.q, placed, heads), split(&self.k, placed, kv_heads));
+        let mut v = split(&self.v, x, kv_heads);
+        if let Some([norm_q, norm_k]) = &self.norms {
+            (q, k) = (norm_q.forward(&q), norm_k.forward(&k));
+        }
+        if let Some(rotary) = &context.positions.rotary {
+            (q, k) = (rotary.forward(&q), rotary.forward(&k));
+        }
+        if kv_heads < heads {
+            let each = |x: Tensor| x.repeat_interleave_self_int(heads / kv_heads, 1, None);
+            (k, v) = (each(k), each(v));
+        }
         let p = if train { p } else { 0. };
-        let y = if p > 0. && x.device() == Device::Cpu {
-            let causal = causal.then(|| causal_mask(t, x.device()));
-            dropping(&q, &k, &v, mask.or(causal.as_ref()), p)
+        let (q, k, layers) = (&q, &k, [&self.q, &self.k]);
+        let scored = Scored { x, q, k, layers, scale, dropout: p, train };
+        let bias = self.relative.forward(scored, &context.positions);
+        let causal = context.causal && context.mask.is_none();
+        let plain = bias.is_none() && !(p > 0. && x.device() == Device::Cpu);
+        let y = if plain {
+            let (mask, scale) = (context.mask.as_ref(), Some(scale));
+            Tensor::scaled_dot_product_attention(q, k, &v, mask, p, causal, scale, false)
         } else {
-            Tensor::scaled_dot_product_attention(&q, &k, &v, mask, p, causal, None, false)
+            let causal = causal.then(|| causal_mask(t, x.device()));
+            let mask = context.mask.as_ref().or(causal.as_ref());
+            attend(q, k, &v, (bias.as_ref(), mask), scale, p)
         };
-        self.out.forward_t(&y.transpose(1, 2).reshape([-1, t, d]), train)
+        let y = y.transpose(1, 2).reshape([-1, t, heads * head_width]);
+        let y = self.sub_norm.as_ref().map(|norm| norm.forward(&y)).unwrap_or(y);
+        self.out.forward_t(&y, train)
     }
 }
 
-/// What libtorch's `scaled_dot_product_attention` computes of `[B, heads, T, D / heads]` with
-/// dropout `p`: on a CPU it has no fused kernel for that, and makes many passes that this saves.
-fn dropping(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, p: f64) -> Tensor {
-    let scale = (q.size()[3] as f64).sqrt().recip();
-    let scores = (q * scale).matmul(&k.transpose(-2, -1));
-    let scores = match mask {
+/// What libtorch's `scaled_dot_product_attention` computes of `[B, heads, T, W]`, with a bias of the
+/// scores and dropout `p` of the weights: on a CPU it has no fused kernel for those, and makes many
+/// passes that this saves.
+fn attend(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    (bias, mask): (Option<&Tensor>, Option<&Tensor>),
+    scale: f64,
+    p: f64,
+) -> Tensor {
+    let mut scores = (q * scale).matmul(&k.transpose(-2, -1));
+    if let Some(bias) = bias {
+        scores += bias;
+    }
+    if let Some(mask) = mask {
         // Not infinity, of which the softmax of a fully masked position would make NaN.
-        Some(mask) => scores.masked_fill(&mask.logical_not(), f64::from(f32::MIN)),
-        None => scores,
-    };
+        scores = scores.masked_fill(&mask.logical_not(), f64::from(f32::MIN));
+    }
     dropout(&scores.softmax(-1, Kind::Float), p, true).matmul(v)
 }
 
@@ -78,7 +147,7 @@ mod tests {
         let lower = causal_mask(5, Device::Cpu);
         for mask in [None, Some(&mask), Some(&lower)] {
             // A `p` so small that it drops nothing.
-            let ours = dropping(&q, &k, &v, mask, 1e-9);
+            let ours = attend(&q, &k, &v, (None, mask), 0.5, 1e-9);
             let theirs =
                 Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0., false, None, false);
             assert!((ours - theirs).abs().max().double_value(&[]) < 1e-6);
@@ -90,7 +159,8 @@ mod tests {
         let x = Tensor::ones([1, 1, 2, 4], (Kind::Float, Device::Cpu));
         let nowhere = Tensor::zeros([1, 1, 1, 2], (Kind::Bool, Device::Cpu));
         assert!(
-            bool::try_from(dropping(&x, &x, &x, Some(&nowhere), 0.1).isfinite().all()).unwrap()
+            bool::try_from(attend(&x, &x, &x, (None, Some(&nowhere)), 0.5, 0.1).isfinite().all())
+                .unwrap()
         );
     }
 }

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::patch_config::PatchEmbedderConfig;
+use super::patch_map::{FoldedPatchesConfig, PatchMapConfig};
+use super::stem::StemConfig;
 use crate::error::{Error, Result};
-use crate::nn::layers::{NormPlacement, eps_problem};
-use crate::weights::Resampling;
+use crate::nn::defaults::is_default;
+use crate::nn::layers::{NormKind, NormPlacement, eps_problem};
 
 /// The shape of an embedder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,15 +15,21 @@ use crate::weights::Resampling;
 pub enum EmbedderConfig {
     /// Token and position embeddings: BERT, RoBERTa, DistilBERT, GPT-2.
     Tokens(TokenEmbedderConfig),
-    /// Patches of pictures or of spectrograms: ViT, DeiT, DINOv2, AST.
+    /// Patches of pictures or of spectrograms: ViT, CLIP, DINOv3, AST.
     Patches(PatchEmbedderConfig),
     /// A first convolution: ResNet, honk.
     #[serde(alias = "planes")]
     Stem(StemConfig),
+    /// Patches of pictures that stay in their places, as a feature map: Swin.
+    PatchMap(PatchMapConfig),
+    /// The same of a long spectrogram that is folded to a square: CLAP.
+    Folded(FoldedPatchesConfig),
     /// Convolutions over log-mel frames: Whisper.
     Frames(FrameStemConfig),
     /// Convolutions over the waveform: wav2vec2, HuBERT.
     Waveform(WaveformEmbedderConfig),
+    /// Neighbouring log-mel frames, projected: wav2vec2-BERT.
+    StackedFrames(StackedFramesConfig),
     /// One of ours, new in its training, or none yet: the modality's own settings build it.
     #[serde(alias = "ours")]
     FromModality,
@@ -40,6 +49,7 @@ impl EmbedderConfig {
                 counts.extend([("vocabulary", c.vocabulary), ("positions", c.positions)]);
                 counts.push(("positions behind the first", c.longest()));
                 indices.extend([("first_position", c.first_position), ("segments", c.segments)]);
+                counts.extend(c.embedding_width.map(|width| ("embedding_width", width)));
                 (eps, dropout) = (c.eps, c.dropout);
             }
             Self::Patches(c) => {
@@ -48,14 +58,23 @@ impl EmbedderConfig {
                     counts.extend(pair(name, sides));
                 }
                 counts.extend(pair("patches", c.grid()));
-                dropout = c.dropout;
+                indices.push(("registers", c.registers));
+                (eps, dropout) = (c.norm, c.dropout);
             }
             Self::Stem(c) => {
-                counts.extend([("in_channels", c.in_channels), ("out_channels", c.out_channels)]);
-                counts.extend([("kernel", c.kernel), ("stride", c.stride)]);
-                if let StemPool::Mean(sides) = c.pool {
-                    counts.extend(pair("pool", sides));
-                }
+                return match c.problem() {
+                    Some(problem) => Err(Error::setting("embedder", problem)),
+                    None => Ok(()),
+                };
+            }
+            Self::PatchMap(c) => {
+                counts.extend(c.counts());
+                (eps, dropout) = (c.eps, c.dropout);
+            }
+            Self::Folded(c) => {
+                counts.extend(c.patches.counts());
+                counts.extend([("bands", c.bands), ("folds", c.folds())]);
+                (eps, dropout) = (c.patches.eps, c.patches.dropout);
             }
             Self::Frames(c) => {
                 counts.extend([("bands", c.bands), ("positions", c.positions)]);
@@ -66,6 +85,13 @@ impl EmbedderConfig {
                 counts.extend(c.convolutions.as_flattened().iter().map(|&n| ("convolutions", n)));
                 counts.push(("position_kernel", c.position_kernel));
                 counts.push(("position_groups", c.position_groups));
+                if let WaveformPositions::Convolutions(layers) = c.positions {
+                    counts.push(("position layers", layers as i64));
+                }
+                (eps, dropout) = (Some(c.eps), c.dropout);
+            }
+            Self::StackedFrames(c) => {
+                counts.extend([("bands", c.bands), ("stacked", c.stacked)]);
                 (eps, dropout) = (Some(c.eps), c.dropout);
             }
             Self::FromModality => {}
@@ -90,8 +116,11 @@ impl EmbedderConfig {
         match &mut self {
             Self::Tokens(c) => c.dropout = p,
             Self::Patches(c) => c.dropout = p,
+            Self::PatchMap(c) => c.dropout = p,
+            Self::Folded(c) => c.patches.dropout = p,
             Self::Frames(c) => c.dropout = p,
             Self::Waveform(c) => c.dropout = p,
+            Self::StackedFrames(c) => c.dropout = p,
             Self::Stem(_) | Self::FromModality => {}
         }
         self
@@ -111,110 +140,72 @@ pub struct TokenEmbedderConfig {
     pub first_position: i64,
     /// The number of segments (sentence A, sentence B); 0: no segment embeddings.
     pub segments: i64,
-    /// The epsilon of the layer norm; `None`: there is none.
+    /// The epsilon of the norm; `None`: there is none.
     pub eps: Option<f64>,
     /// The dropout probability in training.
     pub dropout: f64,
+    /// Whether positions have vectors that are added.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub position_table: PositionTable,
+    /// The length of the vectors ahead of a projection to the trunk's width (Lan et al. 2020, ALBERT,
+    /// §3.1); `None`: they have that width.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub embedding_width: Option<i64>,
+    /// Where that projection is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub projection: EmbeddingProjection,
+    /// What the tokens' vectors are multiplied with: `√D` in Gemma; `None`: they are not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scale: Option<f64>,
+    /// What the norm computes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub norm_kind: NormKind,
+}
+
+/// Whether the positions of tokens have vectors that are added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PositionTable {
+    /// They are learned.
+    #[default]
+    Learned,
+    /// There are none: attention knows of positions, and `positions` is the longest sequence.
+    Without,
+}
+
+/// Where vectors are projected to the trunk's width, if they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmbeddingProjection {
+    /// Behind the norm, with a bias: ALBERT, ELECTRA.
+    #[default]
+    BehindNorm,
+    /// Ahead of the norm, without a bias: DeBERTa v2.
+    AheadOfNorm,
 }
 
 impl TokenEmbedderConfig {
+    /// An embedder of BERT's kind: learned positions from 0 on, two segments, a layer norm.
+    pub fn of(vocabulary: i64, positions: i64) -> Self {
+        Self {
+            vocabulary,
+            positions,
+            first_position: 0,
+            segments: 2,
+            eps: Some(1e-12),
+            dropout: 0.,
+            position_table: PositionTable::Learned,
+            embedding_width: None,
+            projection: EmbeddingProjection::BehindNorm,
+            scale: None,
+            norm_kind: NormKind::LayerNorm,
+        }
+    }
+
     /// The longest sequence, in tokens.
     pub fn longest(&self) -> i64 {
         self.positions.saturating_sub(self.first_position)
     }
-}
-
-/// Tokens before the patches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClassTokens {
-    /// A class token.
-    Class,
-    /// A class and a distillation token (DeiT, Touvron et al. 2021, §4).
-    ClassAndDistillation,
-}
-
-impl ClassTokens {
-    /// How many there are.
-    pub fn count(self) -> i64 {
-        match self {
-            Self::Class => 1,
-            Self::ClassAndDistillation => 2,
-        }
-    }
-}
-
-/// The shape of an embedder of patches (ViT, Dosovitskiy et al. 2021, §3.1). Sides are rows, then
-/// columns; a spectrogram's rows are frequencies.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PatchEmbedderConfig {
-    /// Channels of the input, `C`.
-    pub channels: i64,
-    /// Sides of the input, in pixels.
-    pub size: [i64; 2],
-    /// Sides of a patch, in pixels.
-    pub patch: [i64; 2],
-    /// Strides of the patches, in pixels: smaller than a patch where patches overlap (AST).
-    pub stride: [i64; 2],
-    /// The tokens before the patches.
-    pub tokens: ClassTokens,
-    /// How position embeddings are resampled to another grid.
-    pub resampling: Resampling,
-    /// The dropout probability in training.
-    pub dropout: f64,
-}
-
-impl PatchEmbedderConfig {
-    /// The numbers of patches, from top to bottom and from left to right.
-    pub fn grid(&self) -> [i64; 2] {
-        std::array::from_fn(|i| {
-            let steps = self.size[i].saturating_sub(self.patch[i]) / self.stride[i].max(1);
-            steps.saturating_add(1)
-        })
-    }
-}
-
-/// The shape of a convolutional network's stem: its first convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StemConfig {
-    /// Input channels.
-    #[serde(alias = "channels")]
-    pub in_channels: i64,
-    /// Output channels.
-    #[serde(alias = "planes")]
-    pub out_channels: i64,
-    /// The side of the kernel, in pixels.
-    pub kernel: i64,
-    /// The stride of the kernel, in pixels.
-    pub stride: i64,
-    /// Whether there is a norm.
-    pub norm: StemNorm,
-    /// How the feature map is pooled.
-    pub pool: StemPool,
-}
-
-/// What follows a stem's convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StemNorm {
-    /// Batch normalisation, then ReLU: ResNet.
-    Batch,
-    /// ReLU alone: honk.
-    Without,
-}
-
-/// How a stem pools its feature map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StemPool {
-    /// Not at all: ResNets for small pictures.
-    Without,
-    /// Max pooling of 3 × 3 with stride 2: ResNet.
-    Max,
-    /// Mean pooling over so many rows and columns: honk.
-    Mean([i64; 2]),
 }
 
 /// The shape of Whisper's two convolutions over log-mel frames (Radford et al. 2022, §2.2): kernels
@@ -249,6 +240,40 @@ pub struct WaveformEmbedderConfig {
     /// Groups of that convolution.
     pub position_groups: i64,
     /// The epsilon of the layer norms.
+    pub eps: f64,
+    /// The dropout probability in training.
+    pub dropout: f64,
+    /// How positions are embedded.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub positions: WaveformPositions,
+}
+
+/// How an embedder of waveforms embeds positions: by convolutions over the sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaveformPositions {
+    /// One convolution, then a GELU.
+    #[default]
+    Convolution,
+    /// The same over channels that a batch norm has normalised: some HuBERTs.
+    BatchNorm,
+    /// So many, each with a layer norm without parameters, then a GELU (Baevski et al. 2022,
+    /// data2vec).
+    Convolutions(usize),
+    /// Not at all: attention knows of positions, as in wav2vec2-conformer.
+    Without,
+}
+
+/// The shape of an embedder of log-mel frames, of which neighbours stand side by side in one position
+/// (Barrault et al. 2023, SeamlessM4T, §4.1): a layer norm, then a projection.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackedFramesConfig {
+    /// Mel bands of a frame.
+    pub bands: i64,
+    /// Frames of a position.
+    pub stacked: i64,
+    /// The epsilon of the layer norm.
     pub eps: f64,
     /// The dropout probability in training.
     pub dropout: f64,

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::nn::features::{Batch, FeatureShape, Features};
+use crate::nn::features::{Batch, FeatureShape, Features, TokenLayout};
 use crate::nn::layers::BatchNormStats;
 
 /// Turns a batch of one modality into features that a trunk accepts. An open trait: a new kind of
@@ -10,6 +10,10 @@ use crate::nn::layers::BatchNormStats;
 pub trait Embedder: Debug + Send {
     /// The shape of the features that [`embed`](Self::embed) returns.
     fn emits(&self) -> FeatureShape;
+    /// What the positions of a sequence that it emits are.
+    fn layout(&self) -> TokenLayout {
+        TokenLayout::Sequence
+    }
     /// Embeds a batch; `train` turns on dropout.
     fn embed(&self, batch: &Batch, train: bool) -> Features;
     /// Initialises new parameters from a batch of inputs, before the first step. Pretrained

@@ -3,16 +3,20 @@
 mod config;
 mod embedder;
 mod frames;
+mod patch_map;
+mod patch_config;
 mod patches;
 mod positioned;
 mod stem;
 
 pub use config::{
-    ClassTokens, EmbedderConfig, FrameStemConfig, PatchEmbedderConfig, StemConfig, StemNorm,
-    StemPool, TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm,
+    EmbedderConfig, EmbeddingProjection, FrameStemConfig, PositionTable, StackedFramesConfig,
+    TokenEmbedderConfig, WaveformEmbedderConfig, WaveformNorm, WaveformPositions,
 };
 pub use embedder::Embedder;
 pub use frames::{FrameEmbedder, FrameEmbedderConfig};
+pub use patch_config::{ClassTokens, PatchEmbedderConfig, PatchPositions};
+pub use patch_map::{FoldedPatchesConfig, PatchMapConfig, PatchMapEmbedder};
 pub use patches::TokenPatchEmbedder;
 pub use positioned::PositionedNorm;
-pub use stem::StemEmbedder;
+pub use stem::{StemConfig, StemEmbedder, StemPool};

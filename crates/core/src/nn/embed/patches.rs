@@ -4,34 +4,44 @@
 use tch::nn::Init;
 use tch::{Tensor, nn};
 
-use super::config::{ClassTokens, PatchEmbedderConfig};
 use super::embedder::Embedder;
+use super::patch_config::{ClassTokens, PatchEmbedderConfig};
 use crate::error::{Error, Result};
-use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
+use crate::nn::features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
 use crate::nn::layers::dropout::dropout;
+use crate::nn::layers::{Bias, LayerNorm};
 use crate::weights::{VarBuilder, resize};
 
-/// `[B, C, H, W]` to a sequence `[B, tokens + N, D]` of the `N` patches: a convolution makes a
-/// vector of every patch, row by row; the class token, and the distillation token where there is
-/// one, come before them; and position embeddings are added.
+/// `[B, C, H, W]` to a sequence `[B, P + N, D]` of the `N` patches: a convolution makes a vector of
+/// every patch, row by row; position embeddings are added; `P` class tokens and registers come before
+/// them, if there are any; and a norm may follow.
 #[derive(Debug)]
 pub struct TokenPatchEmbedder {
     weight: Tensor,
-    bias: Tensor,
-    /// Each `[1, 1, D]`.
+    bias: Option<Tensor>,
+    /// Class tokens and registers, each `[1, n, D]`.
     tokens: Vec<Tensor>,
-    position: Tensor,
+    position: Option<Position>,
+    norm: Option<LayerNorm>,
     stride: [i64; 2],
     dropout: f64,
     width: i64,
+    layout: TokenLayout,
+}
+
+/// Position embeddings, `[1, placed + N, D]`: of the first tokens before the patches, and of these.
+#[derive(Debug)]
+struct Position {
+    table: Tensor,
+    placed: i64,
 }
 
 impl TokenPatchEmbedder {
-    /// Parameters `project.weight [D, C, P, Q]`, `project.bias [D]`, `class [1, 1, D]`,
-    /// `distillation [1, 1, D]` where there is such a token, and `position [1, tokens + N, D]`,
-    /// below `vb`. `from` is the embedder in the source of `vb`, `to` the wanted one: where
-    /// channels, patches or the grid differ, [`resize`] brings the source's tensors to the wanted
-    /// shapes.
+    /// Parameters `project.weight [D, C, P, Q]` and, below `vb` and as far as `to` asks for them,
+    /// `project.bias [D]`, `class` and `distillation`, each `[1, 1, D]`, `registers [1, R, D]`,
+    /// `position [1, placed + N, D]`, `norm.{weight,bias} [D]`. `from` is the embedder in the source
+    /// of `vb`, `to` the wanted one: where channels, patches or the grid differ, [`resize`] brings the
+    /// source's tensors to the wanted shapes.
     ///
     /// # Errors
     /// If `form` is not a sequence, if patches do not fit their inputs, if the two differ in their
@@ -58,45 +68,90 @@ impl TokenPatchEmbedder {
         let weight = project.param_reshaped("weight", &shape, &reshape, || {
             nn::init(uniform, &shape, vb.device())
         })?;
-        let bias = project.param("bias", &[width], uniform)?;
+        let bias = match to.bias {
+            Bias::With => Some(project.param("bias", &[width], uniform)?),
+            Bias::Without => None,
+        };
 
         // As ViT is initialised.
         let normal = Init::Randn { mean: 0., stdev: 0.02 };
-        let mut tokens = vec![vb.param("class", &[1, 1, width], normal)?];
-        if to.tokens == ClassTokens::ClassAndDistillation {
-            tokens.push(vb.param("distillation", &[1, 1, width], normal)?);
+        let (mut tokens, class) = (vec![], to.tokens != ClassTokens::Without);
+        let distilled = to.tokens == ClassTokens::ClassAndDistillation;
+        for (name, count) in [
+            ("class", class.into()),
+            ("distillation", distilled.into()),
+            ("registers", to.registers),
+        ] {
+            if count > 0 {
+                tokens.push(vb.param(name, &[1, count, width], normal)?);
+            }
         }
-        let before = to.tokens.count();
         let (old, new) = (from.grid(), to.grid());
-        let shape = [1, before + new[0] * new[1], width];
-        let reshape =
-            |table: &Tensor| resize::position_embedding(table, before, old, new, to.resampling);
-        let position = vb.param_reshaped("position", &shape, &reshape, || {
-            nn::init(normal, &shape, vb.device())
-        })?;
+        let position = match to.placed() {
+            Some(placed) => {
+                let shape = [1, placed + new[0] * new[1], width];
+                let by = to.resampling;
+                let reshape =
+                    |table: &Tensor| resize::position_embedding(table, placed, old, new, by);
+                let table = vb.param_reshaped("position", &shape, &reshape, || {
+                    nn::init(normal, &shape, vb.device())
+                })?;
+                Some(Position { table, placed })
+            }
+            None => None,
+        };
+        let norm = to.norm.map(|eps| LayerNorm::new(&vb.sub("norm"), width, eps)).transpose()?;
         let &PatchEmbedderConfig { stride, dropout, .. } = to;
-        Ok(Self { weight, bias, tokens, position, stride, dropout, width })
+        let layout = TokenLayout::Grid { prefix: to.prefix(), rows: new[0], columns: new[1] };
+        Ok(Self { weight, bias, tokens, position, norm, stride, dropout, width, layout })
     }
 
-    /// `[B, C, H, W]`, of the size that it was built for, to `[B, tokens + N, D]`; `train` turns on
+    /// `[B, C, H, W]`, of the size that it was built for, to `[B, P + N, D]`; `train` turns on
     /// dropout.
     pub fn forward(&self, x: &Tensor, train: bool) -> Sequence {
         let patches = x
-            .conv2d(&self.weight, Some(&self.bias), self.stride, [0, 0], [1, 1], 1)
+            .conv2d(&self.weight, self.bias.as_ref(), self.stride, [0, 0], [1, 1], 1)
             .flatten(2, 3)
             .transpose(1, 2);
-        // Not by the batch size, so that a traced model takes any.
-        let one = patches.narrow(1, 0, 1);
-        let mut parts: Vec<_> = self.tokens.iter().map(|token| token.expand_as(&one)).collect();
-        parts.push(patches);
-        let x = Tensor::cat(&parts, 1) + &self.position;
-        Sequence { x: dropout(&x, self.dropout, train), attention_mask: None }
+        let patches = match &self.position {
+            None => patches,
+            Some(Position { table, placed }) => {
+                patches + table.narrow(1, *placed, table.size()[1] - placed)
+            }
+        };
+        let x = match self.prefix() {
+            None => patches.contiguous(),
+            // Not by the batch size, so that a traced model takes any.
+            Some(prefix) => {
+                let each = patches.narrow(1, 0, 1).expand([-1, prefix.size()[1], -1], false);
+                Tensor::cat(&[prefix.expand_as(&each), patches], 1)
+            }
+        };
+        let x = dropout(&x, self.dropout, train);
+        let x = self.norm.as_ref().map(|norm| norm.forward(&x)).unwrap_or(x);
+        Sequence { x, attention_mask: None }
+    }
+
+    /// The tokens before the patches, with their positions: `[1, P, D]`.
+    fn prefix(&self) -> Option<Tensor> {
+        if self.tokens.is_empty() {
+            return None;
+        }
+        let tokens = Tensor::cat(&self.tokens, 1);
+        let Some(Position { table, placed }) = &self.position else { return Some(tokens) };
+        let rest = tokens.narrow(1, *placed, tokens.size()[1] - placed);
+        let placed = tokens.narrow(1, 0, *placed) + table.narrow(1, 0, *placed);
+        Some(Tensor::cat(&[placed, rest], 1))
     }
 }
 
 impl Embedder for TokenPatchEmbedder {
     fn emits(&self) -> FeatureShape {
         FeatureShape::Sequence { width: self.width }
+    }
+
+    fn layout(&self) -> TokenLayout {
+        self.layout
     }
 
     fn embed(&self, batch: &Batch, train: bool) -> Features {
@@ -116,11 +171,11 @@ fn check(from: &PatchEmbedderConfig, to: &PatchEmbedderConfig) -> Result<()> {
             ));
         }
     }
-    if from.tokens != to.tokens {
+    if (from.tokens, from.registers) != (to.tokens, to.registers) {
         return problem(format!(
             "{} tokens before the patches, but the pretrained model has {}",
-            to.tokens.count(),
-            from.tokens.count()
+            to.prefix(),
+            from.prefix()
         ));
     }
     Ok(())

@@ -19,6 +19,18 @@ pub enum Activation {
     Gelu,
     /// GELU by the approximation with `tanh`.
     GeluTanh,
+    /// GELU by the approximation `x σ(1.702 x)`: CLIP.
+    QuickGelu,
+    /// `x σ(x)` (Elfwing et al. 2018), also called swish.
+    Silu,
+    /// `min(max(x, 0), 6)`: MobileNet v2.
+    Relu6,
+    /// `x · min(max(x + 3, 0), 6) / 6`: MobileNet v3 (Howard et al. 2019, §5.2).
+    HardSwish,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `min(max(x + 3, 0), 6) / 6`: the gates of MobileNet v3.
+    HardSigmoid,
 }
 
 impl Activation {
@@ -30,6 +42,12 @@ impl Activation {
             Self::Tanh => x.tanh(),
             Self::Gelu => x.gelu("none"),
             Self::GeluTanh => x.gelu("tanh"),
+            Self::QuickGelu => x * (x * 1.702).sigmoid(),
+            Self::Silu => x.silu(),
+            Self::Relu6 => x.clamp(0., 6.),
+            Self::HardSwish => x.hardswish(),
+            Self::Sigmoid => x.sigmoid(),
+            Self::HardSigmoid => x.hardsigmoid(),
         }
     }
 
@@ -45,12 +63,16 @@ impl Activation {
             Gelu,
             #[serde(alias = "tanh")]
             GeluTanh,
+            QuickGelu,
+            Silu,
         }
         Ok(match Written::deserialize(from)? {
             Written::Identity => Self::Identity,
             Written::Relu => Self::Relu,
             Written::Gelu => Self::Gelu,
             Written::GeluTanh => Self::GeluTanh,
+            Written::QuickGelu => Self::QuickGelu,
+            Written::Silu => Self::Silu,
         })
     }
 }

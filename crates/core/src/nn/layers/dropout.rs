@@ -20,6 +20,17 @@ pub fn dropout(x: &Tensor, p: f64, train: bool) -> Tensor {
     x * noise(&x.size(), p).to_kind(x.kind())
 }
 
+/// In training, whole samples of a residual branch `[B, …]` zeroed with probability `p` and the
+/// others divided by `1 - p` (stochastic depth, Huang et al. 2016); else the branch as it is.
+pub(crate) fn drop_path(x: Tensor, p: f64, train: bool) -> Tensor {
+    if !train || p <= 0. {
+        return x;
+    }
+    let shape: Vec<i64> = (0..x.dim()).map(|i| if i == 0 { x.size()[0] } else { 1 }).collect();
+    let kept = noise(&shape, p).to_device(x.device()).to_kind(x.kind());
+    x * kept
+}
+
 /// Zeros, with probability `p`, else numbers such that the mean is 1.
 fn noise(shape: &[i64], p: f64) -> Tensor {
     let words = random_words(shape);

@@ -1,11 +1,23 @@
 //! The linear layer.
 
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use tch::nn::Init;
 
 use super::lora::Adapter;
 use crate::error::Result;
 use crate::weights::VarBuilder;
+
+/// Whether a layer adds a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bias {
+    /// It does.
+    #[default]
+    With,
+    /// It does not.
+    Without,
+}
 
 /// `y = x Wᵀ + b`, plus the output of an adapter where [`Lora`](crate::weights::Lora) asks for one.
 #[derive(Debug)]
@@ -36,11 +48,16 @@ impl Linear {
         })
     }
 
-    /// The same with normally distributed weights and zero biases where they are new.
-    pub(crate) fn normal(vb: &VarBuilder<'_>, d_in: i64, d_out: i64, stdev: f64) -> Result<Self> {
+    /// With or without a bias; where they are new, weights are normally distributed as in BERT and
+    /// ViT, with a standard deviation of 0.02, and biases zero.
+    pub(crate) fn normal(vb: &VarBuilder<'_>, d_in: i64, d_out: i64, bias: Bias) -> Result<Self> {
+        let init = Init::Randn { mean: 0., stdev: 0.02 };
         Ok(Self {
-            weight: vb.param("weight", &[d_out, d_in], Init::Randn { mean: 0., stdev })?,
-            bias: Some(vb.param("bias", &[d_out], Init::Const(0.))?),
+            weight: vb.param("weight", &[d_out, d_in], init)?,
+            bias: match bias {
+                Bias::With => Some(vb.param("bias", &[d_out], Init::Const(0.))?),
+                Bias::Without => None,
+            },
             adapter: Adapter::new(vb, d_in, d_out)?,
         })
     }
@@ -75,6 +92,3 @@ fn uniform(fan_in: i64) -> Init {
     let bound = (fan_in as f64).sqrt().recip();
     Init::Uniform { lo: -bound, up: bound }
 }
-
-/// The standard deviation of new weights, as BERT and ViT are initialised.
-pub(crate) const INIT: f64 = 0.02;

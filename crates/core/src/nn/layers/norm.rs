@@ -1,7 +1,5 @@
 //! Norms.
 
-use std::cell::Cell;
-
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use tch::nn::Init;
@@ -33,87 +31,73 @@ impl LayerNorm {
     }
 }
 
+/// What a transformer's norms compute, over the last dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormKind {
+    /// Layer normalisation (Ba et al. 2016).
+    #[default]
+    LayerNorm,
+    /// The same without a bias: ModernBERT.
+    LayerNormUnbiased,
+    /// Division by the root of the mean square, times the weight (Zhang and Sennrich 2019): Llama.
+    RmsNorm,
+    /// The same, times `1 +` the weight: Gemma.
+    RmsNormPlusOne,
+}
+
+/// Whether there is a norm ahead of the last layer of a branch, too (Wang et al. 2022, *Foundation
+/// Transformers*, §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubNorm {
+    /// There is not.
+    #[default]
+    Without,
+    /// In the MLP: EVA-02.
+    Mlp,
+    /// In attention and in the MLP: EVA-02's CLIP.
+    AttentionAndMlp,
+}
+
+/// A norm of any kind.
+#[derive(Debug)]
+pub struct Norm {
+    kind: NormKind,
+    weight: Tensor,
+    bias: Option<Tensor>,
+    eps: f64,
+}
+
+impl Norm {
+    /// `weight [width]` and, for a layer norm with one, `bias [width]`, which change nothing where
+    /// they are new.
+    pub fn new(vb: &VarBuilder<'_>, kind: NormKind, width: i64, eps: f64) -> Result<Self> {
+        let neutral = if kind == NormKind::RmsNormPlusOne { 0. } else { 1. };
+        let bias = match kind {
+            NormKind::LayerNorm => Some(vb.param("bias", &[width], Init::Const(0.))?),
+            _ => None,
+        };
+        Ok(Self { kind, weight: vb.param("weight", &[width], Init::Const(neutral))?, bias, eps })
+    }
+
+    /// `[…, width]` to the same shape.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let width = self.weight.size();
+        match self.kind {
+            NormKind::LayerNorm | NormKind::LayerNormUnbiased => {
+                x.layer_norm(width, Some(&self.weight), self.bias.as_ref(), self.eps, true)
+            }
+            NormKind::RmsNorm => x.rms_norm(width, Some(&self.weight), self.eps),
+            NormKind::RmsNormPlusOne => x.rms_norm(width, Some(&(&self.weight + 1.)), self.eps),
+        }
+    }
+}
+
 /// What is wrong with the epsilon of a norm: it must be a number above 0.
 pub(crate) fn eps_problem(eps: f64) -> Option<String> {
     let fits = eps > 0. && eps.is_finite();
     (!fits).then(|| format!("eps {eps}: must be above 0"))
-}
-
-/// Whether batch-norm running statistics are updated in training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BatchNormStats {
-    /// Those of trainable norms are, those of frozen norms are not.
-    #[default]
-    #[serde(alias = "with-norms")]
-    FollowFreeze,
-    /// None are updated.
-    #[serde(alias = "still")]
-    Frozen,
-    /// All are updated.
-    #[serde(alias = "moving")]
-    Updating,
-}
-
-/// Batch normalisation of feature maps (Ioffe and Szegedy 2015).
-#[derive(Debug)]
-pub struct BatchNorm2d {
-    statistics: Cell<BatchNormStats>,
-    weight: Tensor,
-    bias: Tensor,
-    running_mean: Tensor,
-    running_var: Tensor,
-}
-
-impl BatchNorm2d {
-    const EPS: f64 = 1e-5;
-    const MOMENTUM: f64 = 0.1;
-
-    /// Parameters `weight` and `bias`, buffers `running_mean` and `running_var`, each `[channels]`.
-    pub fn new(vb: &VarBuilder<'_>, channels: i64) -> Result<Self> {
-        Ok(Self {
-            statistics: Cell::default(),
-            weight: vb.param("weight", &[channels], Init::Const(1.))?,
-            bias: vb.param("bias", &[channels], Init::Const(0.))?,
-            running_mean: vb.buffer("running_mean", &[channels], Init::Const(0.))?,
-            running_var: vb.buffer("running_var", &[channels], Init::Const(1.))?,
-        })
-    }
-
-    /// Sets the running statistics to those of feature maps `[B, channels, H, W]`.
-    pub(crate) fn measure(&self, x: &Tensor) {
-        let over = [0i64, 2, 3].as_slice();
-        tch::no_grad(|| {
-            self.running_mean.shallow_clone().copy_(&x.mean_dim(over, false, None));
-            self.running_var.shallow_clone().copy_(&x.var_dim(over, true, false));
-        });
-    }
-
-    /// Decides whether the running statistics are updated.
-    pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
-        self.statistics.set(statistics);
-    }
-
-    /// `[B, channels, H, W]` to the same shape. Where running statistics are updated, training
-    /// normalises by the batch's; else by the running ones, as prediction does.
-    pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        let updates = match self.statistics.get() {
-            BatchNormStats::FollowFreeze => self.weight.requires_grad(),
-            BatchNormStats::Frozen => false,
-            BatchNormStats::Updating => true,
-        };
-        Tensor::batch_norm(
-            x,
-            Some(&self.weight),
-            Some(&self.bias),
-            Some(&self.running_mean),
-            Some(&self.running_var),
-            train && updates,
-            Self::MOMENTUM,
-            Self::EPS,
-            true,
-        )
-    }
 }
 
 /// Where a block has its norms (Xiong et al. 2020).
@@ -126,4 +110,7 @@ pub enum NormPlacement {
     /// After the residual sum (post-norm): BERT.
     #[serde(alias = "after")]
     Post,
+    /// Before attention and MLP and also after them, ahead of the residual sum, and once more at the
+    /// end (Ding et al. 2021, CogView): Gemma 2 and 3.
+    Sandwich,
 }

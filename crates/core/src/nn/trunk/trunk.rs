@@ -3,31 +3,40 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
-use super::resnet::{ResNet, ResNetConfig};
+use super::convnet::{ConvNet, ConvNetConfig};
+use super::swin::{Swin, SwinConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::Result;
-use crate::nn::features::{FeatureShape, Features};
+use crate::nn::features::{FeatureShape, Features, TokenLayout};
 use crate::nn::layers::BatchNormStats;
 use crate::weights::VarBuilder;
 
 /// What a trunk is built from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+// A model has one of it.
+#[allow(clippy::large_enum_variant)]
 pub enum TrunkConfig {
     /// A transformer.
     Transformer(TransformerConfig),
-    /// A residual network of convolutions.
-    ResNet(ResNetConfig),
+    /// A network of convolutions.
+    #[serde(rename = "resnet", alias = "convnet")]
+    ConvNet(ConvNetConfig),
+    /// A transformer whose attention is within windows.
+    Swin(SwinConfig),
 }
 
 impl TrunkConfig {
     /// The number of parts, in the order of the forward pass, which `below:N` counts: a
-    /// transformer's blocks, a residual network's stages.
+    /// transformer's blocks with parameters of their own, the stages of a convolutional network or of a
+    /// windowed transformer.
     pub fn depth(&self) -> usize {
         match self {
-            Self::Transformer(t) => t.depth,
-            Self::ResNet(r) => r.stages.len(),
+            Self::Transformer(t) => t.distinct(),
+            Self::ConvNet(r) => r.stages.len(),
+            Self::Swin(s) => s.stages.len(),
         }
     }
 
@@ -35,7 +44,8 @@ impl TrunkConfig {
     pub fn accepts(&self) -> FeatureShape {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.width },
-            Self::ResNet(r) => FeatureShape::FeatureMap { channels: r.in_channels },
+            Self::ConvNet(r) => FeatureShape::FeatureMap { channels: r.in_channels },
+            Self::Swin(s) => FeatureShape::FeatureMap { channels: s.width },
         }
     }
 
@@ -46,7 +56,8 @@ impl TrunkConfig {
     pub(crate) fn validate(&self) -> Result<()> {
         match self {
             Self::Transformer(t) => t.validate(),
-            Self::ResNet(r) => r.validate(),
+            Self::ConvNet(r) => r.validate(),
+            Self::Swin(s) => s.validate(),
         }
     }
 
@@ -54,7 +65,8 @@ impl TrunkConfig {
     pub fn with_dropout(mut self, dropout: f64) -> Self {
         match &mut self {
             Self::Transformer(t) => t.dropout = dropout,
-            Self::ResNet(_) => {}
+            Self::Swin(s) => s.dropout = dropout,
+            Self::ConvNet(_) => {}
         }
         self
     }
@@ -62,22 +74,29 @@ impl TrunkConfig {
 
 /// A closed set: a new kind of trunk is a new variant, and the compiler lists what to change.
 #[derive(Debug)]
+// A model has one of it.
+#[allow(clippy::large_enum_variant)]
 pub enum Trunk {
     /// A transformer.
-    Transformer(Transformer),
-    /// A residual network of convolutions.
-    ResNet(ResNet),
+    Transformer(Box<Transformer>),
+    /// A network of convolutions.
+    ConvNet(ConvNet),
+    /// A transformer whose attention is within windows.
+    Swin(Swin),
 }
 
 impl Trunk {
     /// Builds the trunk at `vb` (`trunk` in a model), from its source or new.
     ///
     /// # Errors
-    /// As [`Transformer::new`] and [`ResNet::new`].
+    /// As [`Transformer::new`], [`ConvNet::new`] and [`Swin::new`].
     pub fn new(vb: &VarBuilder<'_>, config: &TrunkConfig) -> Result<Self> {
         Ok(match config {
-            TrunkConfig::Transformer(c) => Self::Transformer(Transformer::new(vb, c.clone())?),
-            TrunkConfig::ResNet(c) => Self::ResNet(ResNet::new(vb, c.clone())?),
+            TrunkConfig::Transformer(c) => {
+                Self::Transformer(Box::new(Transformer::new(vb, c.clone())?))
+            }
+            TrunkConfig::ConvNet(c) => Self::ConvNet(ConvNet::new(vb, c.clone())?),
+            TrunkConfig::Swin(c) => Self::Swin(Swin::new(vb, c.clone())?),
         })
     }
 
@@ -85,7 +104,8 @@ impl Trunk {
     pub fn accepts(&self) -> FeatureShape {
         match self {
             Self::Transformer(t) => FeatureShape::Sequence { width: t.config().width },
-            Self::ResNet(r) => FeatureShape::FeatureMap { channels: r.config().in_channels },
+            Self::ConvNet(r) => FeatureShape::FeatureMap { channels: r.config().in_channels },
+            Self::Swin(s) => FeatureShape::FeatureMap { channels: s.config().width },
         }
     }
 
@@ -93,15 +113,53 @@ impl Trunk {
     pub fn width(&self) -> i64 {
         match self {
             Self::Transformer(t) => t.config().width,
-            Self::ResNet(r) => r.config().width(),
+            Self::ConvNet(r) => r.config().width(),
+            Self::Swin(s) => s.config().out_channels(),
+        }
+    }
+
+    /// Tells a transformer what the positions of its sequences are.
+    pub fn set_layout(&mut self, layout: TokenLayout) {
+        match self {
+            Self::Transformer(t) => t.set_layout(layout),
+            Self::ConvNet(_) | Self::Swin(_) => {}
         }
     }
 
     /// Decides whether batch-norm running statistics are updated, where there are any.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         match self {
-            Self::Transformer(_) => {}
-            Self::ResNet(r) => r.set_batch_norm_stats(statistics),
+            Self::Transformer(t) => t.set_batch_norm_stats(statistics),
+            Self::Swin(_) => {}
+            Self::ConvNet(r) => r.set_batch_norm_stats(statistics),
+        }
+    }
+
+    /// The number of hidden states that enter a part or lie below it; `None`: it has none of one shape.
+    pub(crate) fn states_to(&self, part: usize) -> Option<i64> {
+        match self {
+            Self::Transformer(t) => Some(t.states_to(part)),
+            Self::ConvNet(_) | Self::Swin(_) => None,
+        }
+    }
+
+    /// [`forward_range`](Self::forward_range), which shows `each` every hidden state `[B, T, D]` of a
+    /// transformer on the way: what goes in, and what each block makes.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub(crate) fn forward_each(
+        &self,
+        features: &Features,
+        parts: Range<usize>,
+        train: bool,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Features {
+        match (self, features) {
+            (Self::Transformer(t), Features::Sequence(s)) => {
+                Features::Sequence(t.forward_each(s, parts, train, each))
+            }
+            _ => self.forward_range(features, parts, train),
         }
     }
 
@@ -124,8 +182,11 @@ impl Trunk {
             (Self::Transformer(t), Features::Sequence(s)) => {
                 Features::Sequence(t.forward_range(s, parts, train))
             }
-            (Self::ResNet(r), Features::FeatureMap(x)) => {
+            (Self::ConvNet(r), Features::FeatureMap(x)) => {
                 Features::FeatureMap(r.forward_range(x, parts, train))
+            }
+            (Self::Swin(s), Features::FeatureMap(x)) => {
+                Features::FeatureMap(s.forward_range(x, parts, train))
             }
             (trunk, _) => {
                 unreachable!("the embedder emitted other features than {}", trunk.accepts())

@@ -5,7 +5,8 @@ use tch::nn::VarStore;
 
 use super::*;
 use crate::nn::{
-    Embedder, FrameEmbedder, FrameEmbedderConfig, Pool, Positions, StemEmbedder, StemPool, Trunk,
+    Embedder, FrameEmbedder, FrameEmbedderConfig, Pool, Positions, StemConfig, StemEmbedder,
+    StemPool, Trunk,
 };
 use crate::weights::{Fresh, LoadReport, VarBuilder};
 
@@ -120,14 +121,7 @@ fn new_frames_get_the_statistics_of_tokens() {
 fn new_feature_maps_get_the_statistics_of_a_stem() {
     let x = Tensor::randn([32, 1, 12, 12], (Kind::Float, Device::Cpu)) * 3. + 1.;
     let stem = |vb: VarBuilder<'_>, form| {
-        let config = StemConfig {
-            in_channels: 1,
-            out_channels: 4,
-            kernel: 3,
-            stride: 1,
-            norm: StemNorm::Batch,
-            pool: StemPool::Without,
-        };
+        let config = StemConfig::new((1, 4), 3, 1, StemPool::Without);
         Box::new(StemEmbedder::new(vb, &config, &config, form).unwrap()) as Box<dyn Embedder>
     };
     let batch = Batch { x, attention_mask: None };

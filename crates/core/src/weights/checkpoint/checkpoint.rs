@@ -1,15 +1,16 @@
 //! A checkpoint: named tensors on disk, their shapes and types known before any of their data is
 //! touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
 use tch::{Kind, Tensor};
 
 use super::find;
-use super::format::{Format, Stored, index, quote, recognise};
+use super::format::{Format, Keys, Stored, index, quote, recognise};
 use super::mapped::{Mapped, Memory};
+use super::naming::{Copies, below, without_wrappers};
 use crate::error::{Error, Result};
 use crate::files::is_there;
 use crate::weights::names::nearest;
@@ -25,6 +26,9 @@ pub struct Checkpoint {
     files: Vec<Mapped>,
     entries: BTreeMap<String, Entry>,
     skipped: BTreeMap<String, String>,
+    key: Option<String>,
+    copies: Option<Copies>,
+    between: BTreeSet<&'static str>,
 }
 
 /// What is known of a stored tensor without reading it.
@@ -54,13 +58,48 @@ impl Checkpoint {
     /// If there is no such file, if it is broken, or if it asks for anything but tensors and plain
     /// values.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = find::file(path.as_ref())?;
+        Self::open_below(path, None)
+    }
+
+    /// The same of the tensors below `key` alone, by the names that they have there: `state_dict_ema`
+    /// of a training checkpoint that holds averaged weights beside the raw ones in `state_dict`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if nothing is below the key.
+    pub fn open_below(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self> {
+        let path = path.as_ref();
+        let mut checkpoint = match key {
+            None => Self::read(path, Keys::Unwrapped)?,
+            // As names are told where a key was found, or as they are in the file.
+            Some(key) => match Self::read(path, Keys::Unwrapped)?.below(key) {
+                Ok(found) => found,
+                Err(_) => Self::read(path, Keys::Kept)?.below(key)?,
+            },
+        };
+        checkpoint.leave_out_wrappers();
+        Ok(checkpoint)
+    }
+
+    /// What is below a key.
+    fn below(mut self, key: &str) -> Result<Self> {
+        self.entries = below(self.entries, key).map_err(|problem| {
+            let problem = format!("{problem}, in {}", self.path.display());
+            Error::setting("--weights-key", problem)
+        })?;
+        self.skipped = below(self.skipped, key).unwrap_or_default();
+        (self.key, self.copies) = (Some(key.into()), None);
+        Ok(self)
+    }
+
+    fn read(path: &Path, keys: Keys) -> Result<Self> {
+        let path = find::file(path)?;
         let first = Mapped::open(&path)?;
         if !(first.data().starts_with(b"{") && recognise::is_text(first.data())) {
             let contents =
-                recognise::read(first.data()).map_err(|problem| first.malformed(problem))?;
+                recognise::read(first.data(), keys).map_err(|problem| first.malformed(problem))?;
             let mut checkpoint = Self::empty(path, contents.format);
             checkpoint.skipped = contents.skipped;
+            checkpoint.copies = contents.chosen.map(|(taken, left)| Copies { taken, left });
             for (name, stored) in contents.tensors {
                 checkpoint.add(name, stored);
             }
@@ -77,7 +116,7 @@ impl Checkpoint {
             }
             let file = Mapped::open(&path)?;
             let mut contents =
-                recognise::read(file.data()).map_err(|problem| file.malformed(problem))?;
+                recognise::read(file.data(), keys).map_err(|problem| file.malformed(problem))?;
             checkpoint.format = contents.format;
             for name in names {
                 let stored = contents.tensors.remove(&name).ok_or_else(|| {
@@ -103,7 +142,8 @@ impl Checkpoint {
 
     fn empty(path: PathBuf, format: Format) -> Self {
         let (entries, skipped) = (BTreeMap::new(), BTreeMap::new());
-        Self { path, format, files: vec![], entries, skipped }
+        let (key, copies, between) = (None, None, BTreeSet::new());
+        Self { path, format, files: vec![], entries, skipped, key, copies, between }
     }
 
     /// Adds the file of the tensors added last.
@@ -125,6 +165,41 @@ impl Checkpoint {
                 self.skipped.insert(name, what);
             }
         }
+    }
+
+    /// Names tensors without the words that wrappers put between those of a model; all as they are if
+    /// two would be called alike.
+    fn leave_out_wrappers(&mut self) {
+        let clean: BTreeMap<&String, _> =
+            self.entries.keys().filter_map(|name| Some((name, without_wrappers(name)?))).collect();
+        let taken = |name: &str| self.entries.contains_key(name);
+        let new: BTreeSet<&str> = clean.values().map(|(name, _)| name.as_str()).collect();
+        if new.len() < clean.len() || new.iter().any(|name| taken(name)) {
+            return;
+        }
+        let between = clean.values().flat_map(|(_, words)| words.iter().copied()).collect();
+        let renamed: Vec<_> = clean.into_iter().map(|(old, (new, _))| (old.clone(), new)).collect();
+        for (old, new) in renamed {
+            let entry = self.entries.remove(&old);
+            self.entries.extend(entry.map(|entry| (new, entry)));
+        }
+        self.between = between;
+    }
+
+    /// The key below which it was opened, if one was named.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// Of several copies of a model under keys of a training checkpoint, the one that is read.
+    pub fn copies(&self) -> Option<&Copies> {
+        self.copies.as_ref()
+    }
+
+    /// The words of wrappers that stand between those of a model in the file and are left out of its
+    /// tensors' names: `_orig_mod`.
+    pub fn left_out(&self) -> impl Iterator<Item = &'static str> {
+        self.between.iter().copied()
     }
 
     /// The file that holds the tensors, or the index of the files that do.
@@ -155,6 +230,11 @@ impl Checkpoint {
     /// What is known of one tensor.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)
+    }
+
+    /// Whether the file has something of this name, a tensor or other contents.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name) || self.skipped.contains_key(name)
     }
 
     /// Other named contents of the file, and what they are: the epoch, an optimizer, a tensor of a

@@ -73,8 +73,12 @@ fn by_ending(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Whether a folder has whole weights, named as a publisher names them.
+pub(crate) fn published(folder: &Path) -> bool {
+    PUBLISHED.iter().any(|name| is_there(&folder.join(name)))
+}
+
 /// Whether a folder has no checkpoint in it.
 pub(super) fn nothing(folder: &Path) -> bool {
-    let published = PUBLISHED.iter().any(|name| is_there(&folder.join(name)));
-    !published && by_ending(folder).is_ok_and(|files| files.is_empty())
+    !published(folder) && by_ending(folder).is_ok_and(|files| files.is_empty())
 }

@@ -277,6 +277,7 @@ fn strangers_are_told_what_they_are() {
         (&b""[..], "empty"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
         (b"<!DOCTYPE html>", "web page"),
+        (b"GGUF\x03\0\0\0\0\0\0\0", "it is GGUF"),
         (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (&tar, "tar format"),
         (b"{\"architectures\": []}", "not an index of shards"),

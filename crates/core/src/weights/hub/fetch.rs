@@ -11,13 +11,15 @@ use super::reference::{Reference, SCHEME, check_file};
 use super::settings::{Network, Settings};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::weights::adapter::{ADAPTER_CONFIG, ADAPTERS};
 use crate::weights::checkpoint::{self, CONFIG, PREPROCESSOR, PUBLISHED};
 
 /// The end of an index's name.
 const INDEX: &str = ".index.json";
 
-/// What prepares inputs: tokenizers in all their forms, and settings for pictures and sound.
-const PREPARATION: [&str; 7] = [
+/// What prepares inputs: tokenizers in all their forms, and settings for pictures and sound; and what
+/// says how an adapter is added.
+const PREPARATION: [&str; 8] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "vocab.txt",
@@ -25,6 +27,7 @@ const PREPARATION: [&str; 7] = [
     "vocab.json",
     "special_tokens_map.json",
     PREPROCESSOR,
+    ADAPTER_CONFIG,
 ];
 
 /// Provides a model from a hub: the folder with its architecture, weights and what prepares its
@@ -54,7 +57,7 @@ pub fn fetch(reference: &Reference, observe: &mut dyn FnMut(Event)) -> Result<Pa
             let seen = shown(&listing.files);
             return Err(client.error(format!("the repository has no file `{file}`; {seen}"), None));
         }
-        None => *PUBLISHED.iter().find(|file| has(file)).ok_or_else(|| {
+        None => *PUBLISHED.iter().chain(&ADAPTERS).find(|file| has(file)).ok_or_else(|| {
             let seen = shown(&listing.files);
             let problem =
                 format!("the repository has neither {} nor {}; {seen}", PUBLISHED[0], PUBLISHED[2]);
@@ -96,7 +99,10 @@ fn cached(reference: &Reference, cache: &Cache, forbidden_by: &str) -> Result<Pa
     let found = cache.commit().map(|commit| cache.snapshot(&commit));
     let found = found.and_then(|folder| match reference.file() {
         Some(file) => Some(folder.join(file)).filter(|path| is_whole(path)),
-        None => PUBLISHED.iter().any(|file| is_whole(&folder.join(file))).then_some(folder),
+        None => {
+            let mut whole = PUBLISHED.iter().chain(&ADAPTERS);
+            whole.any(|file| is_whole(&folder.join(file))).then_some(folder)
+        }
     });
     found.ok_or_else(|| Error::Hub {
         reference: reference.to_string(),

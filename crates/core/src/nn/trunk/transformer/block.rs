@@ -3,69 +3,109 @@
 use tch::Tensor;
 use tch::nn::Init;
 
-use super::config::{LayerScale, TransformerConfig};
+use super::config::{FirstNorm, LayerScale, TransformerConfig};
+use super::input_conv::InputConv;
+use super::mlp::Mlp;
 use crate::error::Result;
-use crate::nn::attention::{Attention, AttentionKind};
-use crate::nn::layers::dropout::dropout;
-use crate::nn::layers::{INIT, LayerNorm, Linear, NormPlacement};
+use crate::nn::attention::{Attention, AttentionContext};
+use crate::nn::layers::dropout::{drop_path, dropout};
+use crate::nn::layers::{Norm, NormPlacement};
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
 pub(super) struct Block {
-    norm1: LayerNorm,
+    attention: Branch,
     attn: Attention,
-    norm2: LayerNorm,
-    up: Linear,
-    down: Linear,
-    /// Layer scales of attention and MLP, each `[D]`.
-    scales: Option<[Tensor; 2]>,
+    feed_forward: Branch,
+    mlp: Mlp,
+    /// Beside the first block, where the configuration asks for it.
+    conv: Option<InputConv>,
+}
+
+/// What stands around attention, or around the MLP.
+#[derive(Debug)]
+struct Branch {
+    /// Ahead of it.
+    before: Option<Norm>,
+    /// Behind it, ahead of the residual sum.
+    after: Option<Norm>,
+    /// Behind the residual sum.
+    sum: Option<Norm>,
+    /// The layer scale, `[D]`.
+    scale: Option<Tensor>,
+    dropout: f64,
+    drop_path: f64,
+}
+
+impl Branch {
+    /// `n` is 1 for attention, 2 for the MLP.
+    fn new(vb: &VarBuilder<'_>, c: &TransformerConfig, n: usize, index: usize) -> Result<Self> {
+        let norm = |name| Norm::new(&vb.sub(name), c.norm_kind, c.width, c.eps);
+        let (first, second) = (format!("norm{n}"), format!("norm{n}_out"));
+        let without_first = c.first_norm == FirstNorm::Without && index == 0 && n == 1;
+        let (before, after, sum) = match c.norm_placement {
+            NormPlacement::Pre if without_first => (None, None, None),
+            NormPlacement::Pre => (Some(norm(first)?), None, None),
+            NormPlacement::Post => (None, None, Some(norm(first)?)),
+            NormPlacement::Sandwich => (Some(norm(first)?), Some(norm(second)?), None),
+        };
+        let scale = match c.layer_scale {
+            LayerScale::Without => None,
+            LayerScale::Learned => {
+                Some(vb.param(&format!("scale{n}"), &[c.width], Init::Const(1.))?)
+            }
+        };
+        let drop_path = c.drop_path * index as f64 / (c.depth.max(2) - 1) as f64;
+        Ok(Self { before, after, sum, scale, dropout: c.dropout, drop_path })
+    }
+
+    /// `x [B, T, D]` with what `f` makes of it.
+    fn forward(&self, x: &Tensor, train: bool, f: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
+        let y = match &self.before {
+            Some(norm) => f(&norm.forward(x)),
+            None => f(x),
+        };
+        let y = self.after.as_ref().map(|norm| norm.forward(&y)).unwrap_or(y);
+        let y = dropout(&y, self.dropout, train);
+        let y = match &self.scale {
+            Some(scale) => y * scale,
+            None => y,
+        };
+        let sum = x + drop_path(y, self.drop_path, train);
+        self.sum.as_ref().map(|norm| norm.forward(&sum)).unwrap_or(sum)
+    }
 }
 
 impl Block {
-    pub(super) fn new(vb: &VarBuilder<'_>, c: &TransformerConfig) -> Result<Self> {
-        let mlp = vb.sub("mlp");
-        let scale = |name| vb.param(name, &[c.width], Init::Const(1.));
+    /// The block with this index.
+    pub(super) fn new(vb: &VarBuilder<'_>, c: &TransformerConfig, index: usize) -> Result<Self> {
+        let conv = c.conv.filter(|_| index == 0).map(|conv| {
+            let norm = (c.norm_kind, c.eps);
+            InputConv::new(&vb.sub("conv"), conv, c.width, norm, c.dropout)
+        });
         Ok(Self {
-            norm1: LayerNorm::new(&vb.sub("norm1"), c.width, c.eps)?,
-            attn: Attention::new(&vb.sub("attn"), c.width, c.heads)?,
-            norm2: LayerNorm::new(&vb.sub("norm2"), c.width, c.eps)?,
-            up: Linear::normal(&mlp.sub("up"), c.width, c.mlp, INIT)?,
-            down: Linear::normal(&mlp.sub("down"), c.mlp, c.width, INIT)?,
-            scales: match c.layer_scale {
-                LayerScale::Without => None,
-                LayerScale::Learned => Some([scale("scale1")?, scale("scale2")?]),
-            },
+            attention: Branch::new(vb, c, 1, index)?,
+            attn: Attention::new(&vb.sub("attn"), c.attention_config())?,
+            feed_forward: Branch::new(vb, c, 2, index)?,
+            mlp: Mlp::new(&vb.sub("mlp"), c)?,
+            conv: conv.transpose()?,
         })
     }
 
+    /// `x [B, T, D]` to the same shape; `p` is the dropout of attention's weights.
     pub(super) fn forward(
         &self,
         x: &Tensor,
-        mask: Option<&Tensor>,
-        c: &TransformerConfig,
+        context: &AttentionContext,
+        p: f64,
         train: bool,
     ) -> Tensor {
-        let drop = |y: Tensor| dropout(&y, c.dropout, train);
-        let scaled = |y: Tensor, i: usize| match &self.scales {
-            Some(scales) => y * &scales[i],
+        let attend = |x: &Tensor| self.attn.forward(x, context, p, train);
+        let y = self.attention.forward(x, train, attend);
+        let y = self.feed_forward.forward(&y, train, |y| self.mlp.forward(y, train));
+        match &self.conv {
+            Some(conv) => conv.forward(x, &y, context.padding.as_ref(), train),
             None => y,
-        };
-        let causal = c.attention == AttentionKind::Causal;
-        let attend =
-            |x: &Tensor| scaled(drop(self.attn.forward(x, mask, causal, c.dropout, train)), 0);
-        let mlp = |x: &Tensor| {
-            let hidden = c.activation.forward(&self.up.forward_t(x, train));
-            scaled(drop(self.down.forward_t(&hidden, train)), 1)
-        };
-        match c.norm_placement {
-            NormPlacement::Pre => {
-                let x = x + attend(&self.norm1.forward(x));
-                &x + mlp(&self.norm2.forward(&x))
-            }
-            NormPlacement::Post => {
-                let x = self.norm1.forward(&(x + attend(x)));
-                self.norm2.forward(&(&x + mlp(&x)))
-            }
         }
     }
 }

@@ -4,25 +4,34 @@ use std::ops::Range;
 
 use tch::Tensor;
 
-use super::block::Block;
-use super::config::TransformerConfig;
+use super::config::{FinalNorm, TransformerConfig};
+use super::layer::Layer;
 use crate::error::Result;
-use crate::nn::attention::{AttentionKind, causal_mask};
-use crate::nn::features::Sequence;
-use crate::nn::layers::{LayerNorm, NormPlacement};
+use crate::nn::attention::{AttentionContext, AttentionKind, causal_mask, local_mask};
+use crate::nn::features::{Sequence, TokenLayout};
+use crate::nn::layers::{BatchNormStats, Norm, NormPlacement};
+use crate::nn::position::RelativePositions;
 use crate::weights::VarBuilder;
 
 /// A stack of blocks from hidden states to hidden states.
 #[derive(Debug)]
 pub struct Transformer {
     config: TransformerConfig,
-    blocks: Vec<Block>,
-    norm: Option<LayerNorm>,
+    layout: TokenLayout,
+    positions: RelativePositions,
+    /// Those with parameters of their own.
+    blocks: Vec<Layer>,
+    norm: Option<Norm>,
 }
 
 impl Transformer {
-    /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`,
-    /// `blocks.N.{scale1,scale2}` with layer scale, and `norm.{weight,bias}` with pre-norm.
+    /// Parameters `blocks.N.{norm1,attn.{q,k,v,out},norm2,mlp.{up,down}}.{weight,bias}`, and where
+    /// the configuration asks for them: `blocks.N.mlp.{gate,norm}`,
+    /// `blocks.N.attn.{norm_q,norm_k,norm}`,
+    /// `blocks.N.{norm1_out,norm2_out}` with sandwich norms, `blocks.N.{scale1,scale2}` with layer
+    /// scale, `norm` behind the last block, and `shared.relative` of positions that all blocks share;
+    /// what a block itself knows of them is in its `attn`; a convolution beside the first block is
+    /// `blocks.0.conv`. A conformer's blocks have `macaron.{norm,mlp}`, `conv` and `norm_out`, too.
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
@@ -30,14 +39,18 @@ impl Transformer {
         config.validate()?;
         let (tensors, values) = config.least();
         vb.check_room(tensors, values)?;
-        let blocks = (0..config.depth)
-            .map(|i| Block::new(&vb.sub("blocks").sub(i), &config))
+        let shape = config.attention_config().shape();
+        let positions = RelativePositions::new(&vb.sub("shared"), config.positions, shape)?;
+        let blocks = (0..config.distinct())
+            .map(|i| Layer::new(&vb.sub("blocks").sub(i), &config, i))
             .collect::<Result<_>>()?;
-        let norm = match config.norm_placement {
-            NormPlacement::Pre => Some(LayerNorm::new(&vb.sub("norm"), config.width, config.eps)?),
-            NormPlacement::Post => None,
+        let norm = match (config.final_norm, config.norm_placement) {
+            (FinalNorm::Without, _) | (_, NormPlacement::Post) => None,
+            (FinalNorm::Usual, NormPlacement::Pre | NormPlacement::Sandwich) => {
+                Some(Norm::new(&vb.sub("norm"), config.norm_kind, config.width, config.eps)?)
+            }
         };
-        Ok(Self { config, blocks, norm })
+        Ok(Self { config, layout: TokenLayout::default(), positions, blocks, norm })
     }
 
     /// What it was built from.
@@ -45,31 +58,88 @@ impl Transformer {
         &self.config
     }
 
+    /// Tells it what the positions of its sequences are, where that is not one after the other.
+    pub fn set_layout(&mut self, layout: TokenLayout) {
+        self.layout = layout;
+    }
+
+    /// Decides whether batch-norm running statistics are updated, where there are any.
+    pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
+        self.blocks.iter().for_each(|block| block.set_batch_norm_stats(statistics));
+    }
+
+    /// The number of hidden states that enter this part or lie below it.
+    pub(crate) fn states_to(&self, part: usize) -> i64 {
+        1 + (part.min(self.blocks.len()) * self.config.repeats()) as i64
+    }
+
     /// `[B, T, D]` to `[B, T, D]`; padding is masked.
     pub fn forward(&self, sequence: &Sequence, train: bool) -> Sequence {
         self.forward_range(sequence, 0..usize::MAX, train)
     }
 
-    /// The forward pass through some of the blocks; the final norm counts as one block more.
+    /// The forward pass through some of the parts: blocks with parameters of their own, and all their
+    /// repetitions; the final norm counts as one part more.
     pub fn forward_range(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
+        self.forward_each(sequence, parts, train, &mut |_| ())
+    }
+
+    /// The same; `each` is shown every hidden state `[B, T, D]` on the way: what goes in, and what each
+    /// block makes.
+    pub(crate) fn forward_each(
+        &self,
+        sequence: &Sequence,
+        parts: Range<usize>,
+        train: bool,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Sequence {
         let Sequence { x, attention_mask } = sequence;
-        let mask = attention_mask.as_ref().map(|mask| {
-            let t = mask.size()[1];
-            let mask = mask.view([-1, 1, 1, t]);
-            match self.config.attention {
-                AttentionKind::Bidirectional => mask,
-                AttentionKind::Causal => mask.logical_and(&causal_mask(t, x.device())),
+        let everywhere = self.context(sequence, None);
+        let local = self.config.local.as_ref();
+        let near = local.map(|local| self.context(sequence, Some(local.reach)));
+        let context = |index: usize| match (&near, local) {
+            (Some(near), Some(local)) if local.blocks.contains(&index) => near,
+            _ => &everywhere,
+        };
+        let (count, repeats) = (self.blocks.len(), self.config.repeats());
+        let mut x = x.shallow_clone();
+        each(&x);
+        for part in parts.start.min(count)..parts.end.min(count) {
+            for index in part * repeats..(part + 1) * repeats {
+                let dropout = self.config.dropout;
+                x = self.blocks[part].forward(&x, context(index), dropout, train);
+                each(&x);
             }
-        });
-        let depth = self.blocks.len();
-        let blocks = &self.blocks[parts.start.min(depth)..parts.end.min(depth)];
-        let x = blocks.iter().fold(x.shallow_clone(), |x, block| {
-            block.forward(&x, mask.as_ref(), &self.config, train)
-        });
-        let norm = self.norm.as_ref().filter(|_| parts.contains(&depth));
+        }
+        let norm = self.norm.as_ref().filter(|_| parts.contains(&count));
         Sequence {
             x: norm.map(|n| n.forward(&x)).unwrap_or(x),
             attention_mask: attention_mask.as_ref().map(Tensor::shallow_clone),
+        }
+    }
+
+    /// What blocks share that attend to all positions, or to those at a distance of at most `reach`.
+    fn context(&self, sequence: &Sequence, reach: Option<i64>) -> AttentionContext {
+        let (t, device) = (sequence.x.size()[1], sequence.x.device());
+        let padding = sequence.attention_mask.as_ref().map(|mask| mask.view([-1, 1, 1, t]));
+        let causal = self.config.attention == AttentionKind::Causal;
+        // Without any other mask, attention makes the causal one itself.
+        let before =
+            (causal && (padding.is_some() || reach.is_some())).then(|| causal_mask(t, device));
+        let near = reach.map(|reach| local_mask(t, reach, device));
+        let masks = [padding, before, near].into_iter().flatten();
+        let base = reach.and(self.config.local.as_ref()).and_then(|local| local.base);
+        AttentionContext {
+            mask: masks.reduce(|a, b| a.logical_and(&b)),
+            padding: sequence.attention_mask.as_ref().map(Tensor::shallow_clone),
+            causal,
+            positions: self.positions.context(
+                self.layout,
+                t,
+                self.config.head_width(),
+                base,
+                device,
+            ),
         }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Contents {
     pub(crate) tensors: BTreeMap<String, Stored>,
     /// Other named contents, and what they are.
     pub(crate) skipped: BTreeMap<String, String>,
+    /// The key of the weights that were taken, of several, and the others.
+    pub(crate) chosen: Option<(String, Vec<String>)>,
 }
 
 /// Adds a tensor, whose name must be new.

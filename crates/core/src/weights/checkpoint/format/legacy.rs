@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::block::{ByteRange, Packing};
 use super::contents::{Contents, Format};
 use super::limits::quote;
+use super::names::Keys;
 use super::pickle::{Node, StorageRef, Value, machine};
 use super::stored::{ByteOrder, size};
 use super::{names, torch};
@@ -15,7 +16,7 @@ const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.
 
 const VERSION: i64 = 1001;
 
-pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
+pub(super) fn read(data: &[u8], keys: Keys) -> Result<Contents, String> {
     if !data.starts_with(MAGIC) {
         return Err("a pickle, but not one that torch.save wrote; save the weights with it".into());
     }
@@ -31,13 +32,13 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
     // The system: storages are little-endian on all.
     next()?;
     let (root, heap) = next()?;
-    let (keys, keys_heap) = next()?;
-    let named = names::name(&heap, root)?;
+    let (stored, keys_heap) = next()?;
+    let named = names::name(&heap, root, keys)?;
     let sizes: HashMap<&str, (usize, usize)> = heap
         .storages()
         .map(|storage| (storage.key, (storage.len, storage.dtype.and_then(size).unwrap_or(1))))
         .collect();
-    let Some(Node::List(keys)) = keys_heap.get(keys) else {
+    let Some(Node::List(keys)) = keys_heap.get(stored) else {
         return Err("no list of storages behind the object; fetch it again".into());
     };
     let mut blocks = HashMap::new();

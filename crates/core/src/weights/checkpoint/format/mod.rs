@@ -24,4 +24,5 @@ pub use contents::{Format, ONLY};
 
 pub(crate) use block::{Packing, inflate};
 pub(crate) use limits::quote;
+pub(crate) use names::Keys;
 pub(crate) use stored::{ByteOrder, Stored};

@@ -44,17 +44,35 @@ const MOST_NAMES: usize = 16 << 20;
 pub(super) struct Named<'h> {
     pub(super) tensors: BTreeMap<String, &'h TensorRef>,
     pub(super) skipped: BTreeMap<String, String>,
+    /// The key of the weights that were taken, of several, and the others.
+    pub(super) chosen: Option<(String, Vec<String>)>,
+}
+
+/// What becomes of the keys under which a training checkpoint holds weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// The most certain weights are named as if they were alone.
+    Unwrapped,
+    /// Everything is named as it is found.
+    Kept,
 }
 
 /// Names what a pickle built.
-pub(super) fn name<'a, 'h>(heap: &'h Heap<'a>, root: Value<'a>) -> Result<Named<'h>, String> {
+pub(super) fn name<'a, 'h>(
+    heap: &'h Heap<'a>,
+    root: Value<'a>,
+    keys: Keys,
+) -> Result<Named<'h>, String> {
     let mut walk = Walk {
         heap,
-        named: Named { tensors: BTreeMap::new(), skipped: BTreeMap::new() },
+        named: Named { tensors: BTreeMap::new(), skipped: BTreeMap::new(), chosen: None },
         values: MOST_VALUES,
         names: MOST_NAMES,
     };
-    let weights = unwrap(heap, root, &mut walk.named.skipped);
+    let weights = match keys {
+        Keys::Unwrapped => unwrap(heap, root, &mut walk.named),
+        Keys::Kept => root,
+    };
     if !walk.visit(weights, &mut String::new(), 0)? {
         return Err(match heap.first_opaque() {
             Some(name) => format!(
@@ -82,11 +100,7 @@ pub(super) fn name<'a, 'h>(heap: &'h Heap<'a>, root: Value<'a>) -> Result<Named<
 }
 
 /// The weights in a training checkpoint; what is beside them is skipped.
-fn unwrap<'a>(
-    heap: &Heap<'a>,
-    root: Value<'a>,
-    skipped: &mut BTreeMap<String, String>,
-) -> Value<'a> {
+fn unwrap<'a>(heap: &Heap<'a>, root: Value<'a>, named: &mut Named<'_>) -> Value<'a> {
     let Some(Node::Dict(items)) = heap.get(root) else { return root };
     let holds_tensors = |value| match heap.get(value) {
         Some(Node::Dict(items)) => {
@@ -100,13 +114,20 @@ fn unwrap<'a>(
         found.filter(|(_, value)| holds_tensors(*value))
     };
     let Some((wrapper, weights)) = WRAPPERS.iter().find_map(|key| under(key)) else { return root };
+    let mut left = vec![];
     for (key, value) in items.iter().take(MOST_TENSORS) {
         if let (Value::Str(key), Value::Str(wrapper)) = (key, wrapper)
             && key != wrapper
         {
             let what = format!("{}, beside `{wrapper}`", heap.describe(*value));
-            skipped.insert((*key).into(), what);
+            named.skipped.insert((*key).into(), what);
+            if holds_tensors(*value) {
+                left.push((*key).into());
+            }
         }
+    }
+    if let (Value::Str(taken), false) = (wrapper, left.is_empty()) {
+        named.chosen = Some(((*taken).into(), left));
     }
     *weights
 }

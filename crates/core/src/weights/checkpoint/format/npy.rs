@@ -32,7 +32,7 @@ pub(super) fn read(data: &[u8]) -> Result<Contents, String> {
             skipped.insert(ONLY.into(), what);
         }
     }
-    Ok(Contents { format: Format::Npy, tensors, skipped })
+    Ok(Contents { format: Format::Npy, tensors, skipped, chosen: None })
 }
 
 /// The array of a block whose first [`LONGEST_HEADER`] bytes are `head`.

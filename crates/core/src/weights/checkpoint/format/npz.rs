@@ -34,5 +34,5 @@ pub(super) fn read(archive: &Archive<'_>) -> Result<Contents, String> {
                     in a folder nor an array; unpack it and name the checkpoint in it"
             .into());
     }
-    Ok(Contents { format: Format::Npz, tensors, skipped })
+    Ok(Contents { format: Format::Npz, tensors, skipped, chosen: None })
 }

@@ -1,11 +1,12 @@
 //! Recognises a checkpoint's format.
 
 use super::contents::Contents;
+use super::names::Keys;
 use super::zip::Archive;
 use super::{legacy, npy, npz, safetensors, torch};
 
-/// Reads the names and positions of a file's tensors.
-pub(crate) fn read(data: &[u8]) -> Result<Contents, String> {
+/// Reads the names and positions of a file's tensors; `keys` says what becomes of a pickle's.
+pub(crate) fn read(data: &[u8], keys: Keys) -> Result<Contents, String> {
     match data {
         // A header of JSON behind its length, whose first byte may be any: 0x80, too, with which a
         // pickle begins.
@@ -13,13 +14,13 @@ pub(crate) fn read(data: &[u8]) -> Result<Contents, String> {
         [b'P', b'K', 3 | 5, 4 | 6, ..] => {
             let archive = Archive::read(data)?;
             if torch::folder(&archive)?.is_some() {
-                torch::read(&archive)
+                torch::read(&archive, keys)
             } else {
                 npz::read(&archive)
             }
         }
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::read(data),
-        [0x80, ..] => legacy::read(data),
+        [0x80, ..] => legacy::read(data, keys),
         // The same with an impossible length, which the reader reports.
         [.., _] if data.get(8) == Some(&b'{') && !is_text(data) => safetensors::read(data),
         _ => Err(stranger(data)),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::block::ByteRange;
 use super::contents::{Contents, Format};
 use super::limits::quote;
-use super::names::Named;
+use super::names::{Keys, Named};
 use super::pickle::{Heap, StorageRef, machine};
 use super::stored::{ByteOrder, Storage, Stored, size};
 use super::zip::Archive;
@@ -31,7 +31,7 @@ pub(super) fn folder<'a>(archive: &Archive<'a>) -> Result<Option<&'a str>, Strin
 }
 
 /// Reads an archive that has such a folder.
-pub(super) fn read(archive: &Archive<'_>) -> Result<Contents, String> {
+pub(super) fn read(archive: &Archive<'_>, keys: Keys) -> Result<Contents, String> {
     let folder = folder(archive)?.unwrap_or_default();
     let record = |name: &str| archive.get(&format!("{folder}/{name}"));
     let block = record("data.pkl").ok_or("no data.pkl in the archive")?;
@@ -55,14 +55,14 @@ pub(super) fn read(archive: &Archive<'_>) -> Result<Contents, String> {
     };
     let format =
         if record("constants.pkl").is_some() { Format::TorchScript } else { Format::TorchZip };
-    contents(format, &heap, names::name(&heap, root)?, order, blocks)
+    contents(format, &heap, names::name(&heap, root, keys)?, order, blocks)
 }
 
 /// Assigns each tensor of a pickle the block of its storage.
 pub(super) fn contents<'a>(
     format: Format,
     heap: &Heap<'a>,
-    Named { tensors: named, skipped }: Named<'_>,
+    Named { tensors: named, skipped, chosen }: Named<'_>,
     order: ByteOrder,
     block: impl Fn(&StorageRef<'a>) -> Result<ByteRange, String>,
 ) -> Result<Contents, String> {
@@ -90,5 +90,5 @@ pub(super) fn contents<'a>(
         let stored = stored().map_err(|problem| format!("{}: {problem}", quote(&name)))?;
         tensors.insert(name, stored);
     }
-    Ok(Contents { format, tensors, skipped })
+    Ok(Contents { format, tensors, skipped, chosen })
 }

@@ -1,0 +1,64 @@
+//! Long spectrograms folded to a square (HTS-AT, Chen et al. 2022, §2.1, as CLAP has it).
+
+use crosstune_core::{
+    Batch, Embedder, FeatureShape, Features, FoldedPatchesConfig, PatchMapEmbedder, Result,
+    VarBuilder,
+    nn::{BatchNorm2d, BatchNormStats},
+};
+use tch::Tensor;
+
+/// Normalises every band, stretches the time to the length of all pieces together, sets the pieces
+/// one below the other, and embeds the patches of that square.
+#[derive(Debug)]
+pub struct FoldedSpectrogram {
+    norm: BatchNorm2d,
+    patches: PatchMapEmbedder,
+    config: FoldedPatchesConfig,
+}
+
+impl FoldedSpectrogram {
+    /// Parameters `norm_bands.{weight,bias,running_mean,running_var} [bands]` and those of
+    /// [`PatchMapEmbedder::new`], below `vb`.
+    ///
+    /// # Errors
+    /// As [`PatchMapEmbedder::new`].
+    pub fn new(
+        vb: &VarBuilder<'_>,
+        config: &FoldedPatchesConfig,
+        form: FeatureShape,
+    ) -> Result<Self> {
+        Ok(Self {
+            norm: BatchNorm2d::new(&vb.sub("norm_bands"), config.bands)?,
+            patches: PatchMapEmbedder::new(vb, &config.patches, &config.patches, form)?,
+            config: *config,
+        })
+    }
+
+    /// Frames `[B, T, F]`, of at most all pieces, to a picture `[B, 1, side, side]`.
+    fn picture(&self, frames: &Tensor, train: bool) -> Tensor {
+        let (folds, bands, length) = (self.config.folds(), self.config.bands, self.config.frames());
+        let x = self.norm.forward(&frames.transpose(1, 2).unsqueeze(-1), train);
+        let x = x.permute([0, 3, 2, 1]);
+        let x = match x.size()[2] {
+            all if all == length => x,
+            _ => x.upsample_bicubic2d([length, bands], true, None, None),
+        };
+        let side = length / folds;
+        x.reshape([-1, folds, side, bands]).transpose(2, 3).reshape([-1, 1, folds * bands, side])
+    }
+}
+
+impl Embedder for FoldedSpectrogram {
+    fn emits(&self) -> FeatureShape {
+        self.patches.emits()
+    }
+
+    /// Frames `[B, T, F]` as a feature map. Feature maps have no mask: padding is seen.
+    fn embed(&self, batch: &Batch, train: bool) -> Features {
+        Features::FeatureMap(self.patches.forward(&self.picture(&batch.x, train), train))
+    }
+
+    fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
+        self.norm.set_batch_norm_stats(statistics);
+    }
+}

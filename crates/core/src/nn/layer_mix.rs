@@ -1,0 +1,28 @@
+//! A learned weighted sum of all hidden states (Yang et al. 2021, SUPERB, §3.2; s3prl's featurizer).
+
+use tch::nn::Init;
+use tch::{Kind, Tensor};
+
+use crate::error::Result;
+use crate::weights::VarBuilder;
+
+/// A weight for each hidden state of a transformer: for what its embedder makes, then for what each
+/// block makes. The softmax of the weights is what is summed by.
+#[derive(Debug)]
+pub(super) struct LayerMix {
+    /// `[L]`.
+    weights: Tensor,
+}
+
+impl LayerMix {
+    /// `layer_weights [layers]` below `vb`; new ones are all the same.
+    pub(super) fn new(vb: &VarBuilder<'_>, layers: i64) -> Result<Self> {
+        let alike = Init::Const((layers.max(1) as f64).recip());
+        Ok(Self { weights: vb.param("layer_weights", &[layers], alike)? })
+    }
+
+    /// `[B, L, D]` to `[B, D]`.
+    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
+        self.weights.softmax(-1, Kind::Float).matmul(x)
+    }
+}

@@ -1,0 +1,156 @@
+//! What attention knows of positions, of any kind.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use super::buckets::{BucketBias, BucketConfig};
+use super::disentangled::{DisentangledConfig, DistanceTable, Distances};
+use super::distances::{DistanceConfig, sinusoids};
+use super::grid::{GridBias, GridBiasConfig, GridPairs, GridTables};
+use super::rotary::{Rotary, RotaryConfig};
+use super::scored::HeadShape;
+use crate::error::Result;
+use crate::nn::features::TokenLayout;
+use crate::weights::VarBuilder;
+
+/// What attention knows of positions, beside what the embedder added.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionConfig {
+    /// Nothing.
+    #[default]
+    None,
+    /// Queries and keys are rotated by their positions.
+    Rotary(RotaryConfig),
+    /// Scores have a bias by the distance: MPNet.
+    Buckets(BucketConfig),
+    /// Queries and keys are scored against vectors of their distance: DeBERTa.
+    Disentangled(DisentangledConfig),
+    /// Hidden states are rotated by heads ahead of the layers for queries and keys:
+    /// wav2vec2-conformer.
+    RotaryInputs(RotaryConfig),
+    /// Scores have a bias by the distance, which each block gates for each query: WavLM.
+    GatedBuckets(BucketConfig),
+    /// Queries are scored against vectors of their distance: wav2vec2-BERT.
+    Distances(DistanceConfig),
+    /// Queries are scored against sinusoids of their distance: Transformer-XL, wav2vec2-conformer.
+    Sinusoids,
+    /// Scores have a bias by the distance on a grid: BEiT.
+    Grid(GridBiasConfig),
+}
+
+impl PositionConfig {
+    /// What is wrong with it for heads of a width.
+    pub(crate) fn problem(&self, head_width: i64) -> Option<String> {
+        match self {
+            Self::None | Self::Sinusoids => None,
+            Self::Rotary(rotary) | Self::RotaryInputs(rotary) => rotary.problem(head_width),
+            Self::Buckets(buckets) | Self::GatedBuckets(buckets) => buckets.problem(),
+            Self::Distances(distances) => distances.problem(),
+            Self::Disentangled(config) => config.problem(),
+            Self::Grid(config) => config.problem(),
+        }
+    }
+}
+
+/// The parameters of positions that all blocks share.
+#[derive(Debug)]
+pub(crate) enum RelativePositions {
+    None,
+    Rotary(RotaryConfig),
+    Buckets(BucketBias),
+    Disentangled(DistanceTable),
+    RotaryInputs(RotaryConfig),
+    Distances(DistanceConfig),
+    /// For hidden states of this width.
+    Sinusoids(i64),
+    Grid(GridBiasConfig, Option<GridBias>),
+}
+
+/// What every block needs to know of the positions in one forward pass.
+#[derive(Debug, Default)]
+pub(crate) struct PositionContext {
+    /// How queries and keys are rotated.
+    pub(crate) rotary: Option<Rotary>,
+    /// What is added to scores: broadcasts to `[B, heads, T, T]`.
+    pub(crate) bias: Option<Tensor>,
+    /// Vectors of distances, of which every block makes its own bias.
+    pub(crate) distances: Option<Distances>,
+    /// How hidden states are rotated, of which queries and keys are made.
+    pub(crate) rotary_inputs: Option<Rotary>,
+    /// Which of a block's own vectors belongs to each query and key: `[T, T]`, i64.
+    pub(crate) pairs: Option<Tensor>,
+    /// Pairs on a grid, of which every block makes its own bias.
+    pub(crate) grid: Option<GridPairs>,
+}
+
+impl RelativePositions {
+    /// The parameters below `vb`, if the kind has any that blocks share.
+    pub(crate) fn new(
+        vb: &VarBuilder<'_>,
+        config: PositionConfig,
+        shape: HeadShape,
+    ) -> Result<Self> {
+        Ok(match config {
+            PositionConfig::None => Self::None,
+            PositionConfig::Rotary(rotary) => Self::Rotary(rotary),
+            PositionConfig::RotaryInputs(rotary) => Self::RotaryInputs(rotary),
+            PositionConfig::Distances(distances) => Self::Distances(distances),
+            PositionConfig::Sinusoids => Self::Sinusoids(shape.width),
+            PositionConfig::Buckets(buckets) | PositionConfig::GatedBuckets(buckets) => {
+                Self::Buckets(BucketBias::new(&vb.sub("relative"), buckets, shape.heads)?)
+            }
+            PositionConfig::Grid(config) => {
+                let shared = match config.tables {
+                    GridTables::Blocks => None,
+                    GridTables::Shared | GridTables::BlocksAndShared => {
+                        Some(GridBias::new(&vb.sub("relative"), config, shape.heads)?)
+                    }
+                };
+                Self::Grid(config, shared)
+            }
+            PositionConfig::Disentangled(config) => {
+                Self::Disentangled(DistanceTable::new(vb, config, shape.width)?)
+            }
+        })
+    }
+
+    /// What the blocks need for a sequence of `t` positions; `base` replaces the rotary base.
+    pub(crate) fn context(
+        &self,
+        layout: TokenLayout,
+        t: i64,
+        head_width: i64,
+        base: Option<f64>,
+        device: Device,
+    ) -> PositionContext {
+        let none = PositionContext::default();
+        match self {
+            Self::None => none,
+            Self::Rotary(config) => {
+                let config = base.map_or(*config, RotaryConfig::of);
+                let rotary = Some(config.table(layout, t, head_width, device));
+                PositionContext { rotary, ..none }
+            }
+            Self::Buckets(bias) => PositionContext { bias: Some(bias.forward(t)), ..none },
+            Self::Grid(config, shared) => {
+                let pairs = config.pairs(layout, t, device);
+                let bias = shared.as_ref().map(|shared| shared.forward(&pairs));
+                PositionContext { bias, grid: Some(pairs), ..none }
+            }
+            Self::Disentangled(table) => {
+                PositionContext { distances: Some(table.forward(t)), ..none }
+            }
+            Self::RotaryInputs(config) => {
+                let rotary_inputs = Some(config.table(layout, t, head_width, device));
+                PositionContext { rotary_inputs, ..none }
+            }
+            Self::Distances(config) => {
+                PositionContext { pairs: Some(config.of_pairs(t, device)), ..none }
+            }
+            Self::Sinusoids(width) => {
+                PositionContext { distances: Some(sinusoids(t, *width, device)), ..none }
+            }
+        }
+    }
+}

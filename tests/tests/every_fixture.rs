@@ -1,0 +1,282 @@
+//! Every tiny model that the crates' tests hold goes everywhere: to each modality, where it trains, to
+//! a run folder and back, and to its own library's format and back. New ones are found by themselves.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crosstune_audio::{AudioOptions, AudioSettings};
+use crosstune_core::{
+    Batch, Device, FitOptions, Input, Item, LoadParts, Location, MemoryBudget, Modality, Model,
+    Origin, Pretrained, ReadMode, RunWriter, Samples, Target, export, families, fit, run,
+};
+use crosstune_image::{ImageOptions, ImageSettings};
+use crosstune_text::{TextSettings, Units};
+use serde_json::Value;
+use tch::Tensor;
+
+use crate::support::{root, seeded};
+
+/// Those that do not open alone, by design.
+const CLOSED: [&str; 2] = ["tiny-timm-vit-bare", "tiny-whisper-weighted"];
+
+/// Logits before and after a round trip.
+const WITHIN: f64 = 1e-5;
+
+/// Models that are exported must come to at least so many.
+const EXPORTED: usize = 5;
+
+/// All fixtures of all crates: a folder in Hugging Face layout, or each file that is a model.
+fn sources() -> Vec<PathBuf> {
+    let folders = ["audio", "image", "text"].into_iter().flat_map(|modality| {
+        let fixtures = root().join(format!("crates/{modality}/tests/fixtures"));
+        fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path())
+    });
+    let tiny = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("tiny-") && !CLOSED.contains(&name)
+    };
+    let models = |folder: PathBuf| {
+        let whole = ["model.safetensors", "pytorch_model.bin", "adapter_config.json"];
+        if whole.iter().any(|file| folder.join(file).exists()) {
+            return vec![folder];
+        }
+        let weights = ["safetensors", "pth", "pt", "th", "bin", "npz"].map(OsStr::new);
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let is_model = |path: &PathBuf| {
+            let expected = path.file_name() == Some(OsStr::new("expected.safetensors"));
+            !expected && path.extension().is_some_and(|end| weights.contains(&end))
+        };
+        files.filter(is_model).collect()
+    };
+    let mut all: Vec<PathBuf> = folders.filter(tiny).flat_map(models).collect();
+    all.sort();
+    assert!(all.len() > 20, "{all:?}");
+    all
+}
+
+/// Pseudo-random bytes, always the same.
+fn noise(seed: u64, count: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// Half a second of noise, which is louder in one class.
+fn recording(class: usize, seed: u64) -> Input {
+    let samples = noise(seed, 8000).into_iter();
+    let samples = samples.map(|x| (i16::from(x) - 128) * [8, 128][class]);
+    let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let number = |n: usize| (n as u32).to_le_bytes();
+    let mut wav =
+        [&b"RIFF"[..], &number(36 + data.len()), b"WAVEfmt \x10\0\0\0\x01\0\x01\0"].concat();
+    wav.extend([16_000, 32_000].map(number).concat());
+    wav.extend(b"\x02\0\x10\0data");
+    wav.extend(number(data.len()));
+    wav.extend(data);
+    Input::Bytes { name: "noise.wav".into(), bytes: wav.into() }
+}
+
+/// A picture of noise, which is brighter in one class.
+fn picture(class: usize, seed: u64) -> Input {
+    const SIDE: usize = 32;
+    let mut bmp = b"BM".to_vec();
+    let bytes = 3 * SIDE * SIDE;
+    let numbers = [54 + bytes, 0, 54, 40, SIDE, SIDE, 1 + (24 << 16), 0, 0, 0, 0, 0, 0, 0];
+    bmp.extend(numbers.iter().flat_map(|&n| (n as u32).to_le_bytes()));
+    bmp.extend(noise(seed, bytes).into_iter().map(|x| x / 2 + [0, 128][class]));
+    Input::Bytes { name: "noise.bmp".into(), bytes: bmp.into() }
+}
+
+/// A sentence about one of two things.
+fn sentence(class: usize, seed: u64) -> Input {
+    let who = ["Anna", "Борис", "Chloë", "大輔"][seed as usize % 4];
+    Input::Text(format!("{who} sees {}", ["a cat", "the moon"][class]))
+}
+
+/// Trains a source on a modality, and takes the result to a run folder and back; where it is exported,
+/// to that and back, too, and tells so.
+fn goes<M: Modality>(
+    path: &Path,
+    settings: impl Fn() -> M,
+    input: impl Fn(usize, u64) -> Input,
+) -> bool {
+    let mut modality = settings();
+    let shown = format!("{} on {}", path.display(), M::SAMPLES);
+    let source = Pretrained::open(path).and_then(|source| source.with_dropout(0.));
+    let source = source.unwrap_or_else(|e| panic!("{shown}: {e}"));
+    let embedder = modality.adopt(&source).unwrap_or_else(|e| panic!("{shown}: {e}"));
+    let item = |at: usize| {
+        let place = Location { path: Path::new("inputs").into(), line: Some(at as u64 + 1) };
+        Item { target: Target::Class(at % 2), ..Item::new(input(at % 2, at as u64), place) }
+    };
+    let items: Vec<Item> = (0..6).map(item).collect();
+    modality.survey(&items.iter().map(|item| &item.input).collect::<Vec<_>>());
+    let read = |items: &[Item]| {
+        let memory = &mut MemoryBudget::default();
+        let (samples, bad) = Samples::read(&modality, items, ReadMode::Training, memory, || ());
+        assert!(bad.is_empty(), "{shown}: {bad:?}");
+        samples
+    };
+    let (train, none) = (read(&items), read(&[]));
+    modality.fit_normalization(train.moments());
+
+    let head = &source.config().head;
+    let labels = ["heron", "stork"].map(String::from).to_vec();
+    let mut spec = M::spec(&source, embedder, labels);
+    if embedder == Origin::Pretrained {
+        spec = spec.with_head(head.pool, head.config);
+    }
+    let weights = source.source().unwrap();
+    let from = Some((&weights, LoadParts::Body));
+    let model = seeded(1, || Model::new(spec, &modality, from, Device::Cpu));
+    let model = model.unwrap_or_else(|e| panic!("{shown}: {e}"));
+    let options = FitOptions {
+        epochs: 4,
+        batch_size: 6,
+        lr: 3e-3,
+        pretrained_lr: 1e-3,
+        ..FitOptions::default()
+    };
+    let fitted = fit(&model, &modality, &train, &none, &options, &mut |_| Ok(()));
+    let epochs = fitted.unwrap_or_else(|e| panic!("{shown}: {e}")).epochs;
+    let losses: Vec<f64> = epochs.iter().map(|epoch| epoch.train_loss).collect();
+    assert!(losses.iter().all(|loss| loss.is_finite()), "{shown}: {losses:?}");
+    assert!(losses[1..].iter().any(|loss| *loss < losses[0]), "{shown}: {losses:?}");
+
+    let windows = |item: &Item| modality.windows(&modality.read(&item.input).unwrap());
+    let samples: Vec<Tensor> = items.iter().flat_map(windows).collect();
+    let batch = modality.batch(&samples.iter().collect::<Vec<_>>());
+    let want = logits(&model, &batch);
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("run");
+    let writer = RunWriter::create(&place, false).unwrap();
+    writer.finish(&model, &modality, &Value::Null).unwrap();
+    let (again, _) = run::open::<M>(&place, Device::Cpu).unwrap_or_else(|e| panic!("{shown}: {e}"));
+    same(&want, &logits(&again, &batch), &shown);
+
+    // A class for tasks may have another head than a body alone is given.
+    let is_body = source.classes().unwrap().is_none();
+    let (family, own) = (&source.config().name, source.config().modality == M::NAME);
+    if embedder == Origin::Fresh || !own || is_body || !exports(family) {
+        return false;
+    }
+    let place = folder.path().join("published");
+    match export::hugging_face(&model, &modality, &place) {
+        Ok(()) => {}
+        // No class of the library has this model's parts.
+        Err(e) if e.is_usage_error() => return false,
+        Err(e) => panic!("{shown}: {e}"),
+    }
+    let source = Pretrained::open(&place).unwrap_or_else(|e| panic!("{shown}, exported: {e}"));
+    let unnamed = |_, _| panic!("{shown}: the classes are published");
+    let again = Model::pretrained(&source, &mut settings(), unnamed, Device::Cpu);
+    let again = again.unwrap_or_else(|e| panic!("{shown}, exported: {e}"));
+    same(&want, &logits(&again, &batch), &format!("{shown}, exported"));
+    true
+}
+
+fn logits(model: &Model, batch: &Batch) -> Tensor {
+    tch::no_grad(|| model.classifier().forward(batch, false))
+}
+
+fn same(want: &Tensor, got: &Tensor, shown: &str) {
+    let far = (want - got).abs().max().double_value(&[]);
+    // Not `>`: NaN is no answer either.
+    assert!(far < WITHIN, "{shown}: off by {far:e}");
+}
+
+/// Whether the table of families says that a family's models are exported.
+fn exports(family: &str) -> bool {
+    let table = families();
+    let row = table.lines().find(|row| row.contains(&format!("| `{family}` ")));
+    row.is_some_and(|row| {
+        row.trim_end_matches('|').rsplit('|').next().is_some_and(|to| to.trim() != "")
+    })
+}
+
+#[test]
+fn every_family_has_a_fixture() {
+    let name = |path: &PathBuf| {
+        let source = Pretrained::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        source.config().name.clone()
+    };
+    let found: BTreeSet<String> = sources().iter().map(name).collect();
+    let table = families();
+    // Below the head of the table and its rule.
+    let cell = |row: &str| row.split('`').nth(1).map(String::from);
+    let missing: Vec<String> =
+        table.lines().skip(2).filter_map(cell).filter(|name| !found.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Every source on one modality; how many were exported.
+fn all<M: Modality>(settings: impl Fn(&Path) -> M, input: impl Fn(usize, u64) -> Input) -> usize {
+    let sources = sources();
+    sources.iter().filter(|path| goes(path, || settings(path), &input)).count()
+}
+
+fn is_of(path: &Path, modality: &str) -> bool {
+    path.starts_with(root().join("crates").join(modality))
+}
+
+#[test]
+fn on_recordings() {
+    let exported = all(|_| AudioSettings::new(AudioOptions::default()).unwrap(), recording);
+    assert!(exported >= EXPORTED, "{exported}");
+}
+
+#[test]
+fn on_pictures() {
+    // What is new to pictures takes them at any size; others have their own.
+    let options = |path: &Path| {
+        let size = (!is_of(path, "image")).then_some(32);
+        ImageSettings::new(ImageOptions { size, ..ImageOptions::default() }).unwrap()
+    };
+    let exported = all(options, picture);
+    assert!(exported >= EXPORTED, "{exported}");
+}
+
+#[test]
+fn on_sentences() {
+    let mut exported = 0;
+    for path in sources() {
+        if !is_of(&path, "text") {
+            goes(&path, || TextSettings::new(Some(32)).with_units(Some(Units::Bytes)), sentence);
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        // An adapter has its base's tokenizer.
+        if let Some(path) = with_tokenizer(&path, folder.path()) {
+            exported += usize::from(goes(&path, || TextSettings::new(None), sentence));
+        }
+    }
+    assert!(exported >= EXPORTED, "{exported}");
+}
+
+/// A folder as it is, if it has a tokenizer; else a copy with one of as many tokens as its model knows.
+fn with_tokenizer(path: &Path, to: &Path) -> Option<PathBuf> {
+    let files = ["tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model"];
+    if files.iter().any(|file| path.join(file).exists()) {
+        return Some(path.to_path_buf());
+    }
+    let config: Value = serde_json::from_slice(&fs::read(path.join("config.json")).ok()?).unwrap();
+    let size = config["vocab_size"].as_u64().unwrap();
+    let bert = root().join("crates/text/tests/fixtures/tiny-bert/tokenizer.json");
+    let mut tokenizer: Value = serde_json::from_slice(&fs::read(bert).unwrap()).unwrap();
+    let words = tokenizer["model"]["vocab"].as_object_mut().unwrap();
+    words.retain(|_, id| id.as_u64().unwrap() < size);
+    fs::write(to.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        fs::copy(path.join(file), to.join(file)).unwrap();
+    }
+    Some(to.to_path_buf())
+}
