@@ -56,15 +56,12 @@ pub(crate) const fn absent(ours: &'static str, transform: TensorTransform) -> Ke
     KeyRule { ours, theirs: "", transform }
 }
 
-/// The lines of two tables, one behind the other.
-pub(crate) const fn joined<const A: usize, const B: usize, const N: usize>(
-    first: [KeyRule; A],
-    second: [KeyRule; B],
-) -> [KeyRule; N] {
-    assert!(A + B == N);
+/// The lines of two tables, one behind the other: `N` in all.
+pub(crate) const fn joined<const N: usize>(first: &[KeyRule], second: &[KeyRule]) -> [KeyRule; N] {
+    assert!(first.len() + second.len() == N);
     let (mut all, mut i) = ([absent("", TensorTransform::Zeros); N], 0);
     while i < N {
-        all[i] = if i < A { first[i] } else { second[i - A] };
+        all[i] = if i < first.len() { first[i] } else { second[i - first.len()] };
         i += 1;
     }
     all

@@ -1,10 +1,10 @@
 //! data2vec (Baevski et al. 2022) for sound as transformers saves it: wav2vec 2.0 with several
 //! convolutions for the positions.
 
-use super::wav2vec2::{BODY, HEAD, classes, fields, joined, read, untold};
+use super::wav2vec2::{BODY, HEAD, classes, fields, read, untold};
 use crate::family::family::{Family, HuggingFace};
 use crate::nn::{EmbedderConfig, WaveformNorm, WaveformPositions};
-use crate::weights::{KeyMap, KeyRule, same};
+use crate::weights::{KeyMap, KeyRule, joined, same};
 
 pub(in crate::family) const DATA2VEC_AUDIO: Family = Family {
     name: "data2vec-audio",

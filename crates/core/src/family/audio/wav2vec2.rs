@@ -100,16 +100,6 @@ const NEW: TensorTransform = TensorTransform::WeightNorm {
 
 const OLD: TensorTransform = TensorTransform::WeightNorm { g: "weight_g", v: "weight_v", dim: 2 };
 
-/// Two tables as one.
-pub(super) const fn joined<const N: usize>(first: &[KeyRule], second: &[KeyRule]) -> [KeyRule; N] {
-    let (mut all, mut i) = ([first[0]; N], 0);
-    while i < N {
-        all[i] = if i < first.len() { first[i] } else { second[i - first.len()] };
-        i += 1;
-    }
-    all
-}
-
 /// As all of transformers' heads for sound have it.
 pub(super) const HEAD: &[KeyRule] = &[
     same("head.layer_weights", "layer_weights"),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::conformer::{BODY, ConformerConfig, whole};
-use super::wav2vec2::{HEAD, classes, joined};
+use super::wav2vec2::{HEAD, classes};
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::family::defaults;
@@ -17,7 +17,7 @@ use crate::nn::{
     DistanceConfig, EmbedderConfig, FinalNorm, HeadConfig, NormPlacement, Pool, PositionConfig,
     StackedFramesConfig, TransformerConfig, TrunkConfig,
 };
-use crate::weights::{KeyMap, KeyRule, same};
+use crate::weights::{KeyMap, KeyRule, joined, same};
 
 pub(in crate::family) const WAV2VEC2_BERT: Family = Family {
     name: "wav2vec2-bert",

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::wav2vec2::{BODY, HEAD, classes, fields, joined, read, untold};
+use super::wav2vec2::{BODY, HEAD, classes, fields, read, untold};
 use crate::family::family::{Family, HuggingFace};
 use crate::nn::{BucketConfig, PositionConfig, TrunkConfig};
-use crate::weights::{KeyMap, KeyRule, same};
+use crate::weights::{KeyMap, KeyRule, joined, same};
 
 pub(in crate::family) const WAVLM: Family = Family {
     name: "wavlm",

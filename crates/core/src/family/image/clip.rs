@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::tower::TowerConfig;
+use super::tower::{BODY, TowerConfig};
 use super::vit::{embedder, fields, trunk};
 use crate::family::family::{
     Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, uncounted_heads,
@@ -12,7 +12,7 @@ use crate::nn::{
     Activation, Bias, EmbedderConfig, FinalNorm, HeadConfig, PatchEmbedderConfig, Pool,
     TransformerConfig, TrunkConfig,
 };
-use crate::weights::{KeyMap, TensorTransform, same, transformed};
+use crate::weights::{KeyMap, KeyRule, TensorTransform, joined, same, transformed};
 
 pub(in crate::family) const CLIP: Family = Family {
     name: "clip",
@@ -52,27 +52,14 @@ pub(in crate::family) const CLIP: Family = Family {
 const KEY_MAP: KeyMap = KeyMap {
     name: "clip",
     prefixes: &["vision_model.", ""],
-    body: &[
-        same("trunk.blocks.{}.attn.q", "encoder.layers.{}.self_attn.q_proj"),
-        same("trunk.blocks.{}.attn.k", "encoder.layers.{}.self_attn.k_proj"),
-        same("trunk.blocks.{}.attn.v", "encoder.layers.{}.self_attn.v_proj"),
-        same("trunk.blocks.{}.attn.out", "encoder.layers.{}.self_attn.out_proj"),
-        same("trunk.blocks.{}.norm1", "encoder.layers.{}.layer_norm1"),
-        same("trunk.blocks.{}.norm2", "encoder.layers.{}.layer_norm2"),
-        same("trunk.blocks.{}.mlp.up", "encoder.layers.{}.mlp.fc1"),
-        same("trunk.blocks.{}.mlp.down", "encoder.layers.{}.mlp.fc2"),
-        same("trunk.norm", "post_layernorm"),
-        same("embed.project", "embeddings.patch_embedding"),
-        transformed(
-            "embed.position",
-            "embeddings.position_embedding.weight",
-            TensorTransform::Unsqueezed(1),
-        ),
-        transformed("embed.class", "embeddings.class_embedding", TensorTransform::Unsqueezed(2)),
-        same("embed.norm", "pre_layrnorm"),
-    ],
+    body: &joined::<{ BODY.len() + OWN.len() }>(BODY, OWN),
     head: &[same("head", "classifier")],
 };
+
+const OWN: &[KeyRule] = &[
+    transformed("embed.class", "embeddings.class_embedding", TensorTransform::Unsqueezed(2)),
+    same("embed.norm", "pre_layrnorm"),
+];
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
     classes: &[Class::new("CLIPForImageClassification", Pool::MeanOfPatches, HeadKind::Linear)],

@@ -22,7 +22,7 @@ pub(in crate::family) const MICROSOFT_SWIN: Family = Family {
 const KEY_MAP: KeyMap = KeyMap {
     name: "microsoft-swin",
     prefixes: &[""],
-    body: &joined::<8, 11, 19>(joined(MERGES, joined::<1, 5, 6>([TABLE], COSINES)), BODY),
+    body: &joined::<19>(&joined::<8>(&MERGES, &joined::<6>(&[TABLE], &COSINES)), &BODY),
     head: &[same("head", "head")],
 };
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::tower::TowerConfig;
+use super::tower::{BODY, TowerConfig};
 use super::vit::{embedder, fields, trunk};
 use crate::family::family::{
     Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, PretrainedHead, uncounted_heads,
@@ -11,7 +11,7 @@ use crate::family::family::{
 use crate::nn::{
     Activation, ClassTokens, EmbedderConfig, HeadConfig, PatchEmbedderConfig, Pool, TrunkConfig,
 };
-use crate::weights::{KeyMap, KeyRule, TensorTransform, same, transformed};
+use crate::weights::{KeyMap, KeyRule, TensorTransform, joined, same, transformed};
 
 pub(in crate::family) const SIGLIP: Family = Family {
     name: "siglip",
@@ -52,36 +52,23 @@ pub(in crate::family) const SIGLIP: Family = Family {
 const KEY_MAP: KeyMap = KeyMap {
     name: "siglip",
     prefixes: &["vision_model.", ""],
-    body: &[
-        same("trunk.blocks.{}.attn.q", "encoder.layers.{}.self_attn.q_proj"),
-        same("trunk.blocks.{}.attn.k", "encoder.layers.{}.self_attn.k_proj"),
-        same("trunk.blocks.{}.attn.v", "encoder.layers.{}.self_attn.v_proj"),
-        same("trunk.blocks.{}.attn.out", "encoder.layers.{}.self_attn.out_proj"),
-        same("trunk.blocks.{}.norm1", "encoder.layers.{}.layer_norm1"),
-        same("trunk.blocks.{}.norm2", "encoder.layers.{}.layer_norm2"),
-        same("trunk.blocks.{}.mlp.up", "encoder.layers.{}.mlp.fc1"),
-        same("trunk.blocks.{}.mlp.down", "encoder.layers.{}.mlp.fc2"),
-        same("trunk.norm", "post_layernorm"),
-        same("trunk.pool.query", "head.probe"),
-        pool_weight("trunk.pool.attn.q.weight", 0),
-        pool_weight("trunk.pool.attn.k.weight", 1),
-        pool_weight("trunk.pool.attn.v.weight", 2),
-        pool_bias("trunk.pool.attn.q.bias", 0),
-        pool_bias("trunk.pool.attn.k.bias", 1),
-        pool_bias("trunk.pool.attn.v.bias", 2),
-        same("trunk.pool.attn.out", "head.attention.out_proj"),
-        same("trunk.pool.norm", "head.layernorm"),
-        same("trunk.pool.mlp.up", "head.mlp.fc1"),
-        same("trunk.pool.mlp.down", "head.mlp.fc2"),
-        same("embed.project", "embeddings.patch_embedding"),
-        transformed(
-            "embed.position",
-            "embeddings.position_embedding.weight",
-            TensorTransform::Unsqueezed(1),
-        ),
-    ],
+    body: &joined::<{ BODY.len() + OWN.len() }>(BODY, OWN),
     head: &[same("head", "classifier")],
 };
+
+const OWN: &[KeyRule] = &[
+    same("trunk.pool.query", "head.probe"),
+    pool_weight("trunk.pool.attn.q.weight", 0),
+    pool_weight("trunk.pool.attn.k.weight", 1),
+    pool_weight("trunk.pool.attn.v.weight", 2),
+    pool_bias("trunk.pool.attn.q.bias", 0),
+    pool_bias("trunk.pool.attn.k.bias", 1),
+    pool_bias("trunk.pool.attn.v.bias", 2),
+    same("trunk.pool.attn.out", "head.attention.out_proj"),
+    same("trunk.pool.norm", "head.layernorm"),
+    same("trunk.pool.mlp.up", "head.mlp.fc1"),
+    same("trunk.pool.mlp.down", "head.mlp.fc2"),
+];
 
 const fn pool_weight(ours: &'static str, at: u8) -> KeyRule {
     transformed(ours, "head.attention.in_proj_weight", TensorTransform::Slice(at, 3))

@@ -58,15 +58,15 @@ pub(in crate::family) const SWINV2_HUGGING_FACE: HuggingFace = HuggingFace {
 const HEAD: KeyRule = same("head", "classifier");
 
 const V1: [KeyRule; 14] = joined(
-    [same(
+    &[same(
         "trunk.stages.{}.blocks.{}.attn.position.table",
         "encoder.layers.{}.blocks.{}.attention.self.relative_position_bias_table",
     )],
-    BODY,
+    &BODY,
 );
 
 const V2: [KeyRule; 16] = joined(
-    [
+    &[
         same(
             "trunk.stages.{}.blocks.{}.attn.logit_scale",
             "encoder.layers.{}.blocks.{}.attention.self.logit_scale",
@@ -80,7 +80,7 @@ const V2: [KeyRule; 16] = joined(
             "encoder.layers.{}.blocks.{}.attention.self.continuous_position_bias_mlp.2",
         ),
     ],
-    BODY,
+    &BODY,
 );
 
 const BODY: [KeyRule; 13] = [

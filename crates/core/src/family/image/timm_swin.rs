@@ -53,7 +53,7 @@ const BUILD_V2: (SwinVersion, WindowPadding) = (SwinVersion::V2, WindowPadding::
 const SWINV2_NAMES: KeyMap =
     KeyMap { name: "timm-swinv2", prefixes: &[""], body: &V2, head: &[same("head", "head.fc")] };
 
-const V1: [KeyRule; 14] = joined([TABLE], MERGED);
+const V1: [KeyRule; 14] = joined(&[TABLE], &MERGED);
 
 /// What version 1 alone has.
 pub(super) const TABLE: KeyRule = same(
@@ -61,7 +61,7 @@ pub(super) const TABLE: KeyRule = same(
     "layers.{}.blocks.{}.attn.relative_position_bias_table",
 );
 
-const V2: [KeyRule; 18] = joined(COSINES, MERGED);
+const V2: [KeyRule; 18] = joined(&COSINES, &MERGED);
 
 /// What version 2 alone has.
 pub(super) const COSINES: [KeyRule; 5] = [
@@ -74,8 +74,8 @@ pub(super) const COSINES: [KeyRule; 5] = [
 
 /// Merging begins a stage in timm, and ends the one before here.
 const MERGED: [KeyRule; 13] = joined(
-    BODY,
-    [
+    &BODY,
+    &[
         same("trunk.stages.{}.merge.norm", "layers.{+1}.downsample.norm"),
         same("trunk.stages.{}.merge.reduce", "layers.{+1}.downsample.reduction"),
     ],

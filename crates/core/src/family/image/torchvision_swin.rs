@@ -50,20 +50,20 @@ fn v2(checkpoint: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
 }
 
 const V1: [KeyRule; 14] = joined(
-    [same(
+    &[same(
         "trunk.stages.{}.blocks.{}.attn.position.table",
         "features.{2n+1}.{}.attn.relative_position_bias_table",
     )],
-    BODY,
+    &BODY,
 );
 
 const V2: [KeyRule; 16] = joined(
-    [
+    &[
         same("trunk.stages.{}.blocks.{}.attn.logit_scale", "features.{2n+1}.{}.attn.logit_scale"),
         same("trunk.stages.{}.blocks.{}.attn.position.hidden", "features.{2n+1}.{}.attn.cpb_mlp.0"),
         same("trunk.stages.{}.blocks.{}.attn.position.out", "features.{2n+1}.{}.attn.cpb_mlp.2"),
     ],
-    BODY,
+    &BODY,
 );
 
 const BODY: [KeyRule; 13] = [

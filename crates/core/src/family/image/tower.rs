@@ -6,6 +6,26 @@ use super::vit::fits;
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::nn::{Activation, PatchEmbedderConfig, TransformerConfig};
+use crate::weights::{KeyRule, TensorTransform, same, transformed};
+
+/// The names that both towers have.
+pub(super) const BODY: &[KeyRule] = &[
+    same("trunk.blocks.{}.attn.q", "encoder.layers.{}.self_attn.q_proj"),
+    same("trunk.blocks.{}.attn.k", "encoder.layers.{}.self_attn.k_proj"),
+    same("trunk.blocks.{}.attn.v", "encoder.layers.{}.self_attn.v_proj"),
+    same("trunk.blocks.{}.attn.out", "encoder.layers.{}.self_attn.out_proj"),
+    same("trunk.blocks.{}.norm1", "encoder.layers.{}.layer_norm1"),
+    same("trunk.blocks.{}.norm2", "encoder.layers.{}.layer_norm2"),
+    same("trunk.blocks.{}.mlp.up", "encoder.layers.{}.mlp.fc1"),
+    same("trunk.blocks.{}.mlp.down", "encoder.layers.{}.mlp.fc2"),
+    same("trunk.norm", "post_layernorm"),
+    same("embed.project", "embeddings.patch_embedding"),
+    transformed(
+        "embed.position",
+        "embeddings.position_embedding.weight",
+        TensorTransform::Unsqueezed(1),
+    ),
+];
 
 /// `CLIPVisionConfig` and `SiglipVisionConfig`, which leave out of a file what is as usual.
 pub(super) struct TowerConfig {

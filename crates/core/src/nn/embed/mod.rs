@@ -7,6 +7,7 @@ mod patch_map;
 mod patch_config;
 mod patches;
 mod positioned;
+mod projection;
 mod stem;
 
 pub use config::{

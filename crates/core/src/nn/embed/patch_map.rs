@@ -1,15 +1,15 @@
 //! Patches that stay in their places: from a picture to a feature map (Liu et al. 2021, §3.1).
 
 use serde::{Deserialize, Serialize};
-use tch::nn::Init;
-use tch::{Tensor, nn};
+use tch::Tensor;
 
 use super::embedder::Embedder;
+use super::projection::projection;
 use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features};
-use crate::nn::layers::LayerNorm;
 use crate::nn::layers::dropout::dropout;
-use crate::weights::{VarBuilder, resize};
+use crate::nn::layers::{Bias, LayerNorm};
+use crate::weights::VarBuilder;
 
 /// The shape of an embedder of patches without tokens or positions. Sides are rows, then columns.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl FoldedPatchesConfig {
 #[derive(Debug)]
 pub struct PatchMapEmbedder {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     norm: Option<LayerNorm>,
     config: PatchMapConfig,
 }
@@ -92,34 +92,16 @@ impl PatchMapEmbedder {
         if let Some((name, n)) = to.counts().find(|(_, n)| *n < 1) {
             return Err(Error::setting("--patch", format!("{name} {n}: must be at least 1")));
         }
-        let [rows, columns] = to.patch;
-        let shape = [width, to.channels, rows, columns];
-        // As PyTorch initialises convolutions.
-        let bound = ((to.channels * rows * columns) as f64).sqrt().recip();
-        let uniform = Init::Uniform { lo: -bound, up: bound };
-        let reshape = |kernel: &Tensor| {
-            let recoloured = resize::input_channels(kernel, to.channels)?;
-            let resized = resize::patch_kernel(recoloured.as_ref().unwrap_or(kernel), to.patch)?;
-            Ok(resized.or(recoloured))
-        };
-        let project = vb.sub("project");
-        let weight = project.param_reshaped("weight", &shape, &reshape, || {
-            nn::init(uniform, &shape, vb.device())
-        })?;
+        let (weight, bias) = projection(vb, width, to.channels, to.patch, Bias::With)?;
         let norm = |eps| LayerNorm::new(&vb.sub("norm"), width, eps);
-        Ok(Self {
-            weight,
-            bias: project.param("bias", &[width], uniform)?,
-            norm: from.eps.map(norm).transpose()?,
-            config: *to,
-        })
+        Ok(Self { weight, bias, norm: from.eps.map(norm).transpose()?, config: *to })
     }
 
     /// `[B, C, H, W]` to `[B, width, H', W']`; `train` turns on dropout.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         let PatchMapConfig { patch, stride, dropout: p, .. } = self.config;
         let padding = [0, 1].map(|i| (patch[i] - stride[i]) / 2);
-        let x = x.conv2d(&self.weight, Some(&self.bias), stride, padding, [1, 1], 1);
+        let x = x.conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], 1);
         let x = match &self.norm {
             Some(norm) => norm.forward(&x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]),
             None => x,

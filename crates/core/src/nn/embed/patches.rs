@@ -6,10 +6,11 @@ use tch::{Tensor, nn};
 
 use super::embedder::Embedder;
 use super::patch_config::{ClassTokens, PatchEmbedderConfig};
+use super::projection::projection;
 use crate::error::{Error, Result};
 use crate::nn::features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
+use crate::nn::layers::LayerNorm;
 use crate::nn::layers::dropout::dropout;
-use crate::nn::layers::{Bias, LayerNorm};
 use crate::weights::{VarBuilder, resize};
 
 /// `[B, C, H, W]` to a sequence `[B, P + N, D]` of the `N` patches: a convolution makes a vector of
@@ -54,24 +55,7 @@ impl TokenPatchEmbedder {
     ) -> Result<Self> {
         let width = form.sequence("patches are a sequence")?;
         check(from, to)?;
-        let [rows, columns] = to.patch;
-        let shape = [width, to.channels, rows, columns];
-        // As PyTorch initialises convolutions.
-        let bound = ((to.channels * rows * columns) as f64).sqrt().recip();
-        let uniform = Init::Uniform { lo: -bound, up: bound };
-        let reshape = |kernel: &Tensor| {
-            let recoloured = resize::input_channels(kernel, to.channels)?;
-            let resized = resize::patch_kernel(recoloured.as_ref().unwrap_or(kernel), to.patch)?;
-            Ok(resized.or(recoloured))
-        };
-        let project = vb.sub("project");
-        let weight = project.param_reshaped("weight", &shape, &reshape, || {
-            nn::init(uniform, &shape, vb.device())
-        })?;
-        let bias = match to.bias {
-            Bias::With => Some(project.param("bias", &[width], uniform)?),
-            Bias::Without => None,
-        };
+        let (weight, bias) = projection(&vb, width, to.channels, to.patch, to.bias)?;
 
         // As ViT is initialised.
         let normal = Init::Randn { mean: 0., stdev: 0.02 };
