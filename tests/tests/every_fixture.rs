@@ -153,7 +153,7 @@ fn goes<M: Modality>(
     assert!(losses[1..].iter().any(|loss| *loss < losses[0]), "{shown}: {losses:?}");
 
     let windows = |item: &Item| modality.windows(&modality.read(&item.input).unwrap());
-    let samples: Vec<Tensor> = items.iter().flat_map(windows).collect();
+    let samples: Vec<Tensor> = items.iter().flat_map(windows).map(|window| window.x).collect();
     let batch = modality.batch(&samples.iter().collect::<Vec<_>>());
     let want = logits(&model, &batch);
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use crosstune_core::{
     Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
     FrameEmbedderConfig, Input, Modality, Moments, Origin, Positions, Pretrained, Preview, Result,
-    Rng, StemConfig, VarBuilder,
+    Rng, StemConfig, VarBuilder, Window,
     checkpoint::PREPROCESSOR,
     data::{Coverage, Extent},
     files::write_json,
@@ -210,10 +210,10 @@ impl Modality for AudioSettings {
         self.hearing().augments()
     }
 
-    fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
+    fn windows(&self, sample: &Tensor) -> Vec<Window> {
         match self.options.long() {
-            Long::Windows => sample.unbind(0),
-            Long::Cut | Long::Crop => vec![sample.shallow_clone()],
+            Long::Windows => sample.unbind(0).into_iter().map(Window::from).collect(),
+            Long::Cut | Long::Crop => vec![sample.shallow_clone().into()],
         }
     }
 

@@ -119,7 +119,7 @@ impl ImageSettings {
         match input {
             Input::File(path) => Picture::open(path, channels, self.background),
             Input::Bytes { bytes, .. } => Picture::decode(bytes, channels, self.background),
-            Input::Text(_) | Input::Pair(_) => Err(PictureError::Text),
+            Input::Text(_) | Input::Pair(_) | Input::Words(_) => Err(PictureError::Text),
         }
     }
 }
@@ -281,7 +281,7 @@ fn header(input: &Input) -> Result<Header, PictureError> {
     match input {
         Input::File(path) => Header::open(path),
         Input::Bytes { bytes, .. } => Header::decode(bytes),
-        Input::Text(_) | Input::Pair(_) => Err(PictureError::Text),
+        Input::Text(_) | Input::Pair(_) | Input::Words(_) => Err(PictureError::Text),
     }
 }
 

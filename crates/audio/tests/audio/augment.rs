@@ -103,9 +103,9 @@ fn models_of_sound_are_varied_too() {
             let [a, b] = [1, 1].map(|seed| audio.augment(&kept, &mut rng(seed)));
             assert_eq!(a, b);
             let windows = audio.windows(&audio.read(&input).unwrap());
-            assert_eq!(a.size(), windows[0].size(), "{file} {long:?}");
+            assert_eq!(a.size(), windows[0].x.size(), "{file} {long:?}");
             assert_eq!(a.isfinite().all().int64_value(&[]), 1);
-            let batch = audio.batch(&[&a, &windows[0]]);
+            let batch = audio.batch(&[&a, &windows[0].x]);
             assert_eq!(batch.x.size()[0], 2);
         }
     }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
-use crosstune_core::{Dataset, Layout, Modality, Spec, Task, data::TableFormat, files::read_json};
+use crosstune_core::{
+    Dataset, Layout, Modality, Spec, Task, data::TableFormat, files::read_json, task::LetterCase,
+};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +122,14 @@ pub(crate) struct LayoutArgs {
     /// also several, separated by commas
     #[arg(long, value_name = "COLUMN")]
     label_column: Option<String>,
+    /// The table's column of texts, for the task transcribe
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(default)]
+    text_column: Option<String>,
+    /// Transcribe in lower case
+    #[arg(long)]
+    #[serde(default)]
+    lowercase: bool,
     /// Separator of the labels of a multi-label sample [default: |]
     #[arg(
         long,
@@ -181,6 +191,8 @@ impl LayoutArgs {
             test_pattern: self.test_pattern.or(saved.test_pattern),
             inputs: self.inputs.or(saved.inputs),
             label_column: self.label_column.or(saved.label_column),
+            text_column: self.text_column.or(saved.text_column),
+            lowercase: self.lowercase || saved.lowercase,
             // They decide what is held out, and nothing is when a model is evaluated.
             group_pattern: None,
             group_column: None,
@@ -206,6 +218,8 @@ impl LayoutArgs {
             input_column: self.inputs.input_column.clone(),
             pair_column: self.inputs.pair_column.clone(),
             label_column: self.label_column.clone(),
+            text_column: self.text_column.clone(),
+            letter_case: if self.lowercase { LetterCase::Lower } else { LetterCase::Kept },
             group_column: self.group_column.clone(),
             ..defaults
         })
@@ -222,6 +236,12 @@ pub(crate) enum TaskArg {
     MultiLabel,
     /// One or several numbers
     Regression,
+    /// The text that is spoken or written in it (CTC)
+    #[value(alias = "transcription", alias = "ctc", alias = "asr")]
+    Transcribe,
+    /// A label for every word: named entities, parts of speech
+    #[value(alias = "tagging", alias = "token-classification", alias = "ner")]
+    Tag,
 }
 
 impl From<TaskArg> for Task {
@@ -230,6 +250,8 @@ impl From<TaskArg> for Task {
             TaskArg::SingleLabel => Self::SingleLabel,
             TaskArg::MultiLabel => Self::MultiLabel,
             TaskArg::Regression => Self::Regression,
+            TaskArg::Transcribe => Self::Transcription,
+            TaskArg::Tag => Self::Tagging,
         }
     }
 }

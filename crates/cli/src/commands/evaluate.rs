@@ -62,7 +62,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     }
     layout.task = task;
     let Gathered { items, bad: unusable, notes, .. } =
-        data::evaluation(&args.data, &layout, labels, "DATA")?;
+        data::evaluation(&args.data, &layout, model.spec().task_config(), "DATA")?;
     notes.iter().for_each(|note| say("note", note));
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) =

@@ -120,6 +120,8 @@ fn origin(source: &Pretrained) -> Result<String> {
         Task::SingleLabel => "classes",
         Task::MultiLabel => "labels",
         Task::Regression => "values",
+        Task::Transcription => "symbols",
+        Task::Tagging => "labels of words",
     };
     Ok(format!("tuned on {}; {answers}: {}", spec.modality, spec.labels.join(", ")))
 }

@@ -6,13 +6,12 @@ use anyhow::Result;
 use clap::Args;
 use crosstune_core::data::Extent;
 use crosstune_core::error::printable;
-use crosstune_core::predict::score;
+use crosstune_core::predict::{Answer, Entity, answers, score};
 use crosstune_core::{
     Error, Input, Layout, MemoryBudget, Modality, ReadMode, Samples, Spec, Task, data,
     loader::refuse_bad,
 };
 use serde_json::{Value, json};
-use tch::{Kind, Tensor};
 
 use crate::{
     args::{ComputeArgs, InputArgs, LayoutArgs, SourceArgs},
@@ -89,19 +88,20 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         && labels.len() == 1
         && !Spec::is_at(&args.source.path);
     let size = args.compute.batch_size.get();
-    score(&model, &modality, &samples, size, |chosen, answers| {
-        let rows = answer(model.spec(), answers)?;
+    score(&model, &modality, &samples, size, |chosen, found| {
+        let rows = answers(model.spec().task_config(), found)?;
         for (answer, &at) in rows.iter().zip(chosen) {
             let item = &items[at];
             let texts = match &item.input {
                 Input::Text(text) => slice::from_ref(text),
                 Input::Pair(pair) => pair,
+                Input::Words(words) => words,
                 Input::File(_) | Input::Bytes { .. } => &[],
             };
             print(&if args.json {
                 let text = (!texts.is_empty()).then(|| texts.join("\t"));
                 let mut line = json!({"input": item.place.verbatim(), "text": text});
-                let (name, mut answers) = answer.json(labels, args.top);
+                let (name, mut answers) = fields(answer, labels, args.top);
                 if let (Answer::Values(values), true) = (answer, scores) {
                     answers[0]["sigmoid"] = json!(sigmoid(values[0]));
                 }
@@ -120,7 +120,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                     [] => item.place.to_string(),
                     _ => cells.join("\t"),
                 };
-                format!("{input}\t{}\n", answer.text(labels, args.top))
+                format!("{input}\t{}\n", text(answer, labels, args.top))
             })?;
         }
         Ok(())
@@ -132,76 +132,51 @@ fn sigmoid(x: f64) -> f64 {
     1. / (1. + (-x).exp())
 }
 
-/// The prediction for one input.
-enum Answer {
-    /// Classes with their probabilities, most probable first.
-    Classes(Vec<(usize, f64)>),
-    /// All labels likewise, of which any number may apply.
-    Labels(Vec<(usize, f64)>),
-    /// Numbers, in their own units.
-    Values(Vec<f64>),
-}
-
-/// The predictions of a batch, from its `[B, answers]` scores.
-fn answer(spec: &Spec, answers: &Tensor) -> crosstune_core::Result<Vec<Answer>> {
-    let rows = |of: Tensor| Vec::<Vec<f64>>::try_from(of.to_kind(Kind::Double));
-    let ranked = |row: Vec<f64>| {
-        let mut ranked: Vec<_> = row.into_iter().enumerate().collect();
-        ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-        ranked
+/// `cat 93.1 %  dog 4.2 %`, `price 12.5`, the text; a dash where no label applies.
+fn text(answer: &Answer, labels: &[String], top: usize) -> String {
+    let shown = |ranked: &[(usize, f64)]| {
+        let one = |(at, p): &(usize, f64)| format!("{} {}", printable(&labels[*at]), percent(*p));
+        ranked.iter().map(one).collect::<Vec<_>>()
     };
-    Ok(match spec.task {
-        Task::SingleLabel => {
-            rows(answers.exp())?.into_iter().map(|row| Answer::Classes(ranked(row))).collect()
+    match answer {
+        Answer::Classes(ranked) => shown(&ranked[..ranked.len().min(top.max(1))]),
+        Answer::Labels(ranked) => match ranked.partition_point(|(_, p)| *p > 0.5) {
+            0 => vec!["–".into()],
+            applying => shown(&ranked[..applying]),
+        },
+        Answer::Values(values) => {
+            let value =
+                |(name, value): (&String, &f64)| format!("{} {}", printable(name), number(*value));
+            labels.iter().zip(values).map(value).collect()
         }
-        Task::MultiLabel => {
-            rows(answers.sigmoid())?.into_iter().map(|row| Answer::Labels(ranked(row))).collect()
+        Answer::Transcript(heard) => vec![printable(&heard.text).into_owned()],
+        Answer::Entities(found) if found.is_empty() => vec!["–".into()],
+        Answer::Entities(found) => {
+            let entity = |entity: &Entity| {
+                let Entity { label, probability, start, end } = entity;
+                format!("{} {start}-{end} {}", printable(label), percent(*probability))
+            };
+            found.iter().map(entity).collect()
         }
-        Task::Regression => {
-            rows(spec.task_config().in_units(answers))?.into_iter().map(Answer::Values).collect()
-        }
-    })
+    }
+    .join("\t")
 }
 
-impl Answer {
-    /// `cat 93.1 %  dog 4.2 %`, `price 12.5`; a dash where no label applies.
-    fn text(&self, labels: &[String], top: usize) -> String {
-        let shown = |ranked: &[(usize, f64)]| {
-            let one =
-                |(at, p): &(usize, f64)| format!("{} {}", printable(&labels[*at]), percent(*p));
-            ranked.iter().map(one).collect::<Vec<_>>()
-        };
-        match self {
-            Self::Classes(ranked) => shown(&ranked[..ranked.len().min(top.max(1))]),
-            Self::Labels(ranked) => match ranked.partition_point(|(_, p)| *p > 0.5) {
-                0 => vec!["–".into()],
-                applying => shown(&ranked[..applying]),
-            },
-            Self::Values(values) => {
-                let value = |(name, value): (&String, &f64)| {
-                    format!("{} {}", printable(name), number(*value))
-                };
-                labels.iter().zip(values).map(value).collect()
-            }
+/// The same for programs, with the name of its field; of labels, all.
+fn fields(answer: &Answer, labels: &[String], top: usize) -> (&'static str, Value) {
+    let shown = |ranked: &[(usize, f64)]| {
+        // Probabilities are computed in f32.
+        let one = |(at, p): &(usize, f64)| json!({"label": labels[*at], "probability": *p as f32});
+        ranked.iter().map(one).collect()
+    };
+    match answer {
+        Answer::Classes(ranked) => ("labels", shown(&ranked[..ranked.len().min(top.max(1))])),
+        Answer::Labels(ranked) => ("labels", shown(ranked)),
+        Answer::Values(values) => {
+            let value = |(name, value)| json!({"name": name, "value": value});
+            ("values", labels.iter().zip(values).map(value).collect())
         }
-        .join("\t")
-    }
-
-    /// The same for programs, with the name of its field; of labels, all.
-    fn json(&self, labels: &[String], top: usize) -> (&'static str, Value) {
-        let shown = |ranked: &[(usize, f64)]| {
-            // Probabilities are computed in f32.
-            let one =
-                |(at, p): &(usize, f64)| json!({"label": labels[*at], "probability": *p as f32});
-            ranked.iter().map(one).collect()
-        };
-        match self {
-            Self::Classes(ranked) => ("labels", shown(&ranked[..ranked.len().min(top.max(1))])),
-            Self::Labels(ranked) => ("labels", shown(ranked)),
-            Self::Values(values) => {
-                let value = |(name, value)| json!({"name": name, "value": value});
-                ("values", labels.iter().zip(values).map(value).collect())
-            }
-        }
+        Answer::Transcript(heard) => ("transcript", json!(heard)),
+        Answer::Entities(found) => ("entities", json!(found)),
     }
 }

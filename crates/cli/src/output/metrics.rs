@@ -3,7 +3,10 @@
 use crosstune_core::{
     Metrics, Task,
     error::printable,
-    task::{ClassificationMetrics, MultiLabelMetrics, RegressionMetrics},
+    task::{
+        ClassificationMetrics, Edits, MultiLabelMetrics, RegressionMetrics, TaggingMetrics,
+        TranscriptionMetrics,
+    },
 };
 
 use super::format::{count, number, percent, score};
@@ -11,8 +14,8 @@ use super::format::{count, number, percent, score};
 /// The primary metric of a task: in percent, or R² as it is.
 pub(crate) fn primary(task: Task, primary_metric: f64) -> String {
     match task {
-        Task::SingleLabel | Task::MultiLabel => percent(primary_metric),
         Task::Regression => score(primary_metric),
+        _ => percent(primary_metric),
     }
 }
 
@@ -37,6 +40,17 @@ pub(crate) fn summary(e: &Metrics, samples: &str) -> String {
             optional(e.pearson),
             optional(e.spearman)
         ),
+        Metrics::Transcription(e) => {
+            format!("word error rate {}, character error rate {}", percent(e.wer), percent(e.cer))
+        }
+        Metrics::Tagging(e) => format!(
+            "span F1 {}, precision {}, recall {}, macro F1 {}, words right {}",
+            percent(e.span_f1),
+            percent(e.precision),
+            percent(e.recall),
+            percent(e.macro_f1),
+            percent(e.word_accuracy)
+        ),
     };
     format!("{said}, loss {} on {} {samples}", score(e.loss()), count(e.samples()))
 }
@@ -47,6 +61,8 @@ pub(crate) fn table(e: &Metrics, labels: &[String], samples: &str) -> String {
         Metrics::SingleLabel(e) => classes(e, labels, samples),
         Metrics::MultiLabel(e) => of_labels(e, samples),
         Metrics::Regression(e) => values(e),
+        Metrics::Transcription(e) => edits(e),
+        Metrics::Tagging(e) => spans(e),
     };
     format!("{}\n\n{table}", summary(e, samples))
 }
@@ -54,6 +70,33 @@ pub(crate) fn table(e: &Metrics, labels: &[String], samples: &str) -> String {
 /// The width of a column of names.
 fn width<'l>(names: impl Iterator<Item = &'l String>) -> usize {
     names.map(|name| printable(name).chars().count()).max().unwrap_or(0).max(5)
+}
+
+fn edits(e: &TranscriptionMetrics) -> String {
+    let mut text = format!(
+        "{:<10}  {:>10}  {:>10}  {:>10}  {:>10}\n",
+        "", "right", "replaced", "left out", "put in"
+    );
+    for (name, edits) in [("words", &e.words), ("characters", &e.characters)] {
+        let Edits { hits, substitutions, deletions, insertions } = edits;
+        text += &format!(
+            "{name:<10}  {hits:>10}  {substitutions:>10}  {deletions:>10}  {insertions:>10}\n"
+        );
+    }
+    text
+}
+
+fn spans(e: &TaggingMetrics) -> String {
+    let width = width(e.types.iter().map(|of| &of.name));
+    let mut text = format!("{:<width$}  {:>10}  precision  recall       F1\n", "type", "spans");
+    for of in &e.types {
+        let [precision, recall, f1] = [of.precision, of.recall, of.f1].map(|x| 100. * x);
+        let (name, support) = (printable(&of.name), of.support);
+        text += &format!(
+            "{name:<width$}  {support:>10}  {precision:>7.1} %  {recall:>4.1} %  {f1:>5.1} %\n"
+        );
+    }
+    text
 }
 
 fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> String {

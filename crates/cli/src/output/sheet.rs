@@ -53,6 +53,9 @@ pub(crate) fn write<M: Modality>(
 /// The training samples by target: by class, by label, or in quarters by the first value, lowest
 /// first.
 fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
+    if data.task.is_sequence() {
+        return vec![(data.task.to_string(), data.train.iter().collect())];
+    }
     if data.task != Task::Regression {
         let part = |(at, label): (usize, &String)| {
             (label.clone(), data.train.iter().filter(|item| item.target.has(at)).collect())

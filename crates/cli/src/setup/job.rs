@@ -67,8 +67,11 @@ impl<'a> TransferJob<'a> {
         let Self { args, source, outline, .. } = self;
         crosstune_core::seed(seed);
         let mut spec = M::spec(source, outline.embedder, data.labels.clone())
-            .for_task(data.task, splits.train.targets())?;
+            .for_task(data.task, splits.train.targets())?
+            .with_vocabulary(data.vocabulary.clone());
         match args.head {
+            // A sequence is not pooled.
+            HeadArg::Fresh if data.task.is_sequence() => {}
             HeadArg::Fresh => spec.pool = args.pool.into(),
             HeadArg::Pretrained => {
                 let head = &source.config().head;

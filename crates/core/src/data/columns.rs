@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::layout::{InputKind, Layout};
 use super::names::{
-    FILE_NAMES, INDEX_NAMES, LABEL_NAMES, LABELS_NAMES, PAIR_NAMES, SPLIT_NAME, TEXT_NAMES,
-    VALUE_NAMES,
+    FILE_NAMES, INDEX_NAMES, LABEL_NAMES, LABELS_NAMES, PAIR_NAMES, SPLIT_NAME, TAGS_NAMES,
+    TEXT_NAMES, TRANSCRIPT_NAMES, VALUE_NAMES, WORDS_NAMES,
 };
 use super::table::{Cell, Row, Table};
 use crate::error::{Error, Result};
@@ -60,7 +60,7 @@ impl Columns {
                 names.given(&layout.pair_column, "--pair-column")?,
             ),
         };
-        let (label_names, inputs) = (label_names(layout.task), input_names(layout.inputs));
+        let (label_names, inputs) = (label_names(layout.task), input_names(layout));
         let has = |wanted: &[&str]| names.names.iter().any(|n| wanted.contains(&n.as_str()));
         let named =
             table.names.is_some() || has(label_names) || has(inputs) || names.is_named_by(layout);
@@ -157,11 +157,14 @@ fn label_names(task: Task) -> &'static [&'static str] {
         Task::SingleLabel => LABEL_NAMES,
         Task::MultiLabel => LABELS_NAMES,
         Task::Regression => VALUE_NAMES,
+        Task::Transcription => TRANSCRIPT_NAMES,
+        Task::Tagging => TAGS_NAMES,
     }
 }
 
-fn input_names(kind: InputKind) -> &'static [&'static str] {
-    match kind {
+fn input_names(layout: &Layout) -> &'static [&'static str] {
+    match layout.inputs {
+        _ if layout.task == Task::Tagging => WORDS_NAMES,
         InputKind::Files => FILE_NAMES,
         InputKind::Texts => TEXT_NAMES,
     }
@@ -288,9 +291,16 @@ impl Names<'_> {
     /// The columns of labels that a person gave: one, or several with commas between.
     fn labels(&self, layout: &Layout) -> Result<Option<Vec<usize>>> {
         const OPTION: &str = "--label-column";
+        if let (Task::Transcription, Some(_)) = (layout.task, &layout.text_column) {
+            return Ok(self
+                .given(&layout.text_column, "--text-column")?
+                .map(|column| vec![column]));
+        }
         let Some(given) = &layout.label_column else { return Ok(None) };
         // A name may have a comma in it.
-        if layout.task == Task::SingleLabel || self.names.contains(&given.to_lowercase()) {
+        if !matches!(layout.task, Task::MultiLabel | Task::Regression)
+            || self.names.contains(&given.to_lowercase())
+        {
             return Ok(self.given(&layout.label_column, OPTION)?.map(|column| vec![column]));
         }
         let mut columns = vec![];

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::unusable::Unusable;
 use super::{folder, group, labels, manifest, mapping, notes, split};
 use crate::error::{Error, Result};
-use crate::task::{Target, Task};
+use crate::task::{Target, Task, TaskConfig, Vocabulary};
 
 /// Items in splits, and the labels that their targets are indices into.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Dataset {
     /// The labels of the training split, in order (numbers by size, else alphabetical; columns as
     /// they were named), or the names of its values.
     pub labels: Vec<String>,
+    /// What the symbols of a transcription mean, which are the labels then.
+    pub vocabulary: Option<Vocabulary>,
     /// To train on.
     pub train: Vec<Item>,
     /// To choose by: the best epoch, early stopping.
@@ -93,12 +95,12 @@ impl Dataset {
             let problem = format!("none of its {samples} can be used; the first of {n}: {first}");
             return Err(Error::Data { path: path.to_path_buf(), problem });
         }
-        let labels = labels::labels(layout.task, &train, path)?;
+        let (labels, vocabulary) = labels::labels(layout, &train, path)?;
+        let config = config(layout.task, &labels, vocabulary.as_ref());
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
         }
-        let mut items =
-            |found| labels::items(layout.task, found, &labels, layout.skip_bad.then_some(&mut bad));
+        let mut items = |found| labels::items(config, found, layout.skip_bad.then_some(&mut bad));
         let (train, validation, test) = (items(train)?, items(validation)?, items(test)?);
         let mut data = Self {
             path: path.to_path_buf(),
@@ -107,6 +109,7 @@ impl Dataset {
             validation,
             test,
             labels,
+            vocabulary,
             ignored: ignored.into_iter().collect(),
             bad,
             notes: std::mem::take(&mut all.notes),
@@ -120,17 +123,24 @@ impl Dataset {
     /// Replaces the test split by what [`evaluation`] reads from elsewhere.
     pub fn with_test(mut self, path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         let Gathered { items, bad, notes, .. } =
-            evaluation(path, layout, &self.labels, "--eval-data")?;
+            evaluation(path, layout, self.config(), "--eval-data")?;
         self.test = items;
         self.bad.extend(bad);
         self.notes.extend(notes);
         Ok(self)
     }
 
+    /// The part of a model's specification that its task depends on, as far as data tell it.
+    pub fn config(&self) -> TaskConfig<'_> {
+        config(self.task, &self.labels, self.vocabulary.as_ref())
+    }
+
     /// Brings the labels into the order that a model has them in, where they are the same. Where they
     /// are as many, but others, a note says how they pair up: the first with the first.
     pub fn order_labels(&mut self, model: &[String]) {
-        if self.task == Task::Regression || self.labels.len() != model.len() {
+        if matches!(self.task, Task::Regression | Task::Transcription)
+            || self.labels.len() != model.len()
+        {
             return;
         }
         let place = |label: &String| model.iter().position(|other| other == label);
@@ -153,7 +163,8 @@ impl Dataset {
                     labels.iter().zip(&places).for_each(|(has, &at)| ordered[at] = *has);
                     *labels = ordered;
                 }
-                Target::Values(_) | Target::Unknown => {}
+                Target::Tags(tags) => tags.iter_mut().for_each(|tag| *tag = places[*tag]),
+                Target::Values(_) | Target::Text { .. } | Target::Unknown => {}
             }
         }
         self.labels = model.to_vec();
@@ -256,7 +267,15 @@ impl Dataset {
     }
 }
 
-/// Reads items to evaluate a model with these labels on: the test split of a data set that has one,
+fn config<'l>(
+    task: Task,
+    labels: &'l [String],
+    vocabulary: Option<&'l Vocabulary>,
+) -> TaskConfig<'l> {
+    TaskConfig { task, labels, scales: &[], vocabulary }
+}
+
+/// Reads items to evaluate a model with this task and these labels on: the test split of a data set that has one,
 /// else all of it. `option` is the command-line option of the path.
 ///
 /// # Errors
@@ -264,10 +283,10 @@ impl Dataset {
 pub fn evaluation(
     path: impl AsRef<Path>,
     layout: &Layout,
-    labels: &[String],
+    model: TaskConfig<'_>,
     option: &'static str,
 ) -> Result<Gathered> {
-    let path = path.as_ref();
+    let (path, labels) = (path.as_ref(), model.labels);
     // The limit is for what a model learns from.
     let layout = &Layout { limit_per_class: None, ..layout.clone() };
     let mut all = Gathering::all(layout, |all| gather(path, all, option))?;
@@ -287,7 +306,7 @@ pub fn evaluation(
             ),
         });
     }
-    if layout.task != Task::Regression
+    if !matches!(layout.task, Task::Regression | Task::Transcription)
         && let Some(problem) = labels::other_names(&found, labels)
     {
         return Err(Error::Data { path: path.to_path_buf(), problem });
@@ -295,7 +314,7 @@ pub fn evaluation(
     refuse_missing(&mut found, &mut all);
     let mut bad = all.bad(path)?;
     let skipped = layout.skip_bad.then_some(&mut bad);
-    let items = labels::items(layout.task, found, labels, skipped)?;
+    let items = labels::items(model, found, skipped)?;
     Ok(Gathered { items, bad, notes: all.notes, ignored: vec![] })
 }
 
@@ -327,7 +346,7 @@ fn refuse_missing(found: &mut Vec<Found>, all: &mut Gathering<'_>) {
             all.refuse(found.place.clone(), problem);
             false
         }
-        RawTarget::Labels(_) | RawTarget::Cells { .. } => true,
+        _ => true,
     });
 }
 

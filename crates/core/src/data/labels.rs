@@ -5,13 +5,35 @@ use std::path::Path;
 
 use super::found::{Found, RawTarget};
 use super::item::Item;
+use super::layout::Layout;
 use super::mapping::{MAP_LABELS, mismatch, shown};
 use super::unusable::Unusable;
 use crate::error::{Error, Result};
-use crate::task::{Target, Task};
+use crate::task::{Target, Task, TaskConfig, Vocabulary};
 
-/// The labels, or the names of the values, of the training split.
-pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
+/// The labels, the names of the values or the symbols of the training split, and what the symbols mean.
+pub(super) fn labels(
+    layout: &Layout,
+    train: &[Found],
+    path: &Path,
+) -> Result<(Vec<String>, Option<Vocabulary>)> {
+    if layout.task != Task::Transcription {
+        return Ok((names(layout.task, train, path)?, None));
+    }
+    let (symbols, vocabulary) = match &layout.symbols {
+        Some(symbols) => (symbols.clone(), Vocabulary::of_symbols(symbols)?),
+        None => {
+            let texts = train.iter().filter_map(|found| match &found.label {
+                RawTarget::Text(text) => Some(text.as_str()),
+                _ => None,
+            });
+            Vocabulary::of(texts, layout.letter_case)
+        }
+    };
+    Ok((symbols, Some(Vocabulary { case: layout.letter_case, ..vocabulary })))
+}
+
+fn names(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
     let refused = |problem: String| Err(Error::Data { path: path.to_path_buf(), problem });
     let Some(first) = train.first() else {
         return refused("the training split is empty".into());
@@ -50,14 +72,14 @@ pub(super) fn in_order<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Strin
 /// # Errors
 /// Else lists all of them, each with its location.
 pub(super) fn items(
-    task: Task,
+    config: TaskConfig<'_>,
     found: Vec<Found>,
-    labels: &[String],
     bad: Option<&mut Vec<Unusable>>,
 ) -> Result<Vec<Item>> {
+    let task = config.task;
     let (mut items, mut wrong) = (Vec::with_capacity(found.len()), vec![]);
     for found in found {
-        match target(task, &found.label, labels) {
+        match target(config, &found.label) {
             Ok(target) => items.push(Item {
                 input: found.input,
                 place: found.place,
@@ -92,7 +114,8 @@ pub(super) fn items(
 }
 
 /// One target, or all problems with it.
-fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Vec<String>> {
+fn target(config: TaskConfig<'_>, words: &RawTarget) -> Result<Target, Vec<String>> {
+    let TaskConfig { task, labels, .. } = config;
     let number = |name: &String| {
         labels.iter().position(|label| label == name).ok_or_else(|| {
             format!(
@@ -139,7 +162,15 @@ fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Ve
             labels.join(", ")
         )]),
         (_, RawTarget::Missing(problem)) => Err(vec![problem.clone()]),
-        (Task::Regression, RawTarget::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
+        (_, RawTarget::Text(text)) => {
+            let symbols = config.vocabulary.map(|vocabulary| vocabulary.encode(text, labels).0);
+            match symbols.filter(|symbols| !symbols.is_empty()) {
+                Some(symbols) => Ok(Target::Text { text: text.clone(), symbols }),
+                None => Err(vec![format!("the text {text:?} has no symbol that the model knows")]),
+            }
+        }
+        (_, RawTarget::Tags(names)) => all(names.iter().map(number)).map(Target::Tags),
+        (_, RawTarget::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
     }
 }
 

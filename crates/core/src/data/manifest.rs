@@ -143,7 +143,16 @@ fn sample(
         }
         _ => cell(at, what).map(str::to_string),
     };
+    let list = |at: usize| match row.cells.get(at) {
+        Some(Cell::List(labels)) => Some(labels.clone()),
+        Some(Cell::Text(text)) => lists::read(text),
+        _ => None,
+    };
     let input = match (layout.inputs, row.cells.get(columns.input)) {
+        (InputKind::Texts, _) if layout.task == Task::Tagging => match list(columns.input) {
+            Some(words) => Input::Words(words),
+            None => Input::Text(sentence(columns.input, "text")?),
+        },
         (InputKind::Files, Some(Cell::File { name, bytes })) => {
             Input::Bytes { name: name.clone().unwrap_or_default(), bytes: bytes.clone() }
         }
@@ -169,11 +178,6 @@ fn sample(
         None => columns.most.is_none(),
         Some(_) => false,
     };
-    let list = |at: usize| match row.cells.get(at) {
-        Some(Cell::List(labels)) => Some(labels.clone()),
-        Some(Cell::Text(text)) => lists::read(text),
-        _ => None,
-    };
     let label = match (layout.task, &columns.labels[..]) {
         (_, []) => RawTarget::Missing(String::new()),
         (Task::SingleLabel, &[at, ..]) => match list(at) {
@@ -185,6 +189,18 @@ fn sample(
             }
             None if blank(at) || row.cells.len() <= at => RawTarget::Missing(none(at, "label")),
             None => RawTarget::of(cell(at, "label")?, layout),
+        },
+        (Task::Transcription, &[at, ..]) if blank(at) => RawTarget::Missing(none(at, "text")),
+        (Task::Transcription, &[at, ..]) => RawTarget::Text(sentence(at, "text")?),
+        (Task::Tagging, &[at, ..]) => match (list(at), &input) {
+            (Some(labels), Input::Words(words)) if words.len() == labels.len() => {
+                RawTarget::Tags(labels)
+            }
+            (Some(labels), Input::Words(words)) => {
+                return Err(format!("{} words, but {} labels", words.len(), labels.len()));
+            }
+            _ if blank(at) => RawTarget::Missing(none(at, "list of labels")),
+            _ => return Err("expected a list of words and a list of labels".into()),
         },
         (Task::MultiLabel, &[at]) => match list(at) {
             Some(labels) => RawTarget::Labels(labels),

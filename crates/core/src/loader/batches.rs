@@ -9,10 +9,10 @@ use tch::{Device, Kind, Tensor};
 use super::budget::at_once;
 use super::samples::{ReadMode, Samples};
 use crate::error::Result;
-use crate::modality::Modality;
+use crate::modality::{Modality, Window};
 use crate::nn::{Batch, CutPoint};
 use crate::random::rng;
-use crate::task::Target;
+use crate::task::{Target, Targets, WordStart};
 
 /// The most batches that are prepared ahead.
 const AHEAD: usize = 4;
@@ -41,9 +41,11 @@ pub(crate) trait BatchSource: Sync {
     ///
     /// # Errors
     /// If a sample that is not in memory can no longer be read.
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>>;
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Window>>;
     /// Collates rows to a batch.
     fn batch(&self, rows: &[&Tensor]) -> Batch;
+    /// How many positions the inputs of a batch of these samples have, padding included.
+    fn positions(&self, batch: &Batch, list: &[usize]) -> i64;
 }
 
 /// Batches of raw inputs.
@@ -62,12 +64,15 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
         CutPoint::Inputs
     }
 
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>> {
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Window>> {
         let Self { modality, samples } = self;
         match mode {
             Mode::Train { seed, epoch } => {
                 let sample = samples.get_unless_lost(*modality, at, ReadMode::Training)?;
-                let augment = |sample| modality.augment(&sample, &mut rng(seed, epoch, at));
+                let augment = |sample| {
+                    let x = modality.augment(&sample, &mut rng(seed, epoch, at));
+                    Window { words: modality.words(&x), ..Window::from(x) }
+                };
                 Ok(sample.map(augment).into_iter().collect())
             }
             Mode::Eval => {
@@ -80,6 +85,10 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
     fn batch(&self, rows: &[&Tensor]) -> Batch {
         self.modality.batch(rows)
     }
+
+    fn positions(&self, batch: &Batch, _: &[usize]) -> i64 {
+        batch.x.size().last().copied().unwrap_or(0)
+    }
 }
 
 /// A collated batch with its targets.
@@ -89,10 +98,21 @@ pub(crate) struct PreparedBatch {
     list: Vec<usize>,
     /// The activations at the source's cut point, on the CPU.
     pub(crate) batch: Batch,
-    /// The target of each sample; see [`Target::stack`].
-    pub(crate) targets: Tensor,
+    /// The target of each sample.
+    pub(crate) targets: Targets,
     /// How many rows of the batch each sample has.
     pub(crate) rows: Vec<i64>,
+    /// What each row of the batch answers for, where the answer is a sequence.
+    pub(crate) parts: Vec<RowPart>,
+    /// How many positions the inputs have, padding included.
+    pub(crate) positions: i64,
+}
+
+/// What a row of a batch answers for, where the answer is a sequence: see [`Window`].
+#[derive(Debug, Clone)]
+pub(crate) struct RowPart {
+    pub(crate) cut: [f64; 2],
+    pub(crate) words: Vec<WordStart>,
 }
 
 /// Makes a batch of each list of indices and hands them to `consume` in that order, with the indices
@@ -169,18 +189,31 @@ fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<Prepa
 }
 
 /// Collates the rows of the samples of a list.
-fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Tensor>>) -> PreparedBatch {
+fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Window>>) -> PreparedBatch {
     let there = list.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
     let (list, rows): (Vec<usize>, Vec<_>) = there.map(|(&at, rows)| (at, rows)).unzip();
     if list.is_empty() {
-        let batch =
-            Batch { x: Tensor::zeros([0], (Kind::Float, Device::Cpu)), attention_mask: None };
-        return PreparedBatch { list, targets: batch.x.shallow_clone(), batch, rows: vec![] };
+        let x = Tensor::zeros([0], (Kind::Float, Device::Cpu));
+        let targets = Targets::from(x.shallow_clone());
+        let batch = Batch { x, attention_mask: None };
+        return PreparedBatch { list, targets, batch, rows: vec![], parts: vec![], positions: 0 };
     }
-    PreparedBatch {
-        batch: source.batch(&rows.iter().flatten().collect::<Vec<_>>()),
-        targets: Target::stack(list.iter().map(|&at| &source.samples().targets()[at])),
-        rows: rows.iter().map(|rows| rows.len() as i64).collect(),
-        list,
-    }
+    let batch = source.batch(&rows.iter().flatten().map(|row| &row.x).collect::<Vec<_>>());
+    let positions = source.positions(&batch, &list);
+    let counts: Vec<i64> = rows.iter().map(|rows| rows.len() as i64).collect();
+    let parts: Vec<_> = rows
+        .into_iter()
+        .flatten()
+        .map(|Window { cut, words, .. }| RowPart { cut, words })
+        .collect();
+    let targets = list.iter().map(|&at| &source.samples().targets()[at]);
+    let is_tagged = targets.clone().any(|target| matches!(target, Target::Tags(_)));
+    let targets = match is_tagged && parts.len() == list.len() {
+        true => {
+            let words: Vec<_> = parts.iter().map(|part| part.words.as_slice()).collect();
+            Targets::stack_tags(targets, &words, positions)
+        }
+        false => Targets::stack(targets),
+    };
+    PreparedBatch { list, batch, targets, rows: counts, parts, positions }
 }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use memmap2::MmapOptions;
 use tch::{Device, Kind, Tensor};
 
-use super::batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
+use super::batches::{BatchSource, Mode, PreparedBatch, RawInputs, RowPart, load_batches};
 use super::sampler::chunks;
 use super::samples::{Samples, Shared};
 use crate::error::{Error, Result};
 use crate::libtorch::blob;
-use crate::modality::Modality;
+use crate::modality::{Modality, Window};
 use crate::nn::{Batch, Classifier, CutPoint};
 
 /// The budget of the feature cache.
@@ -41,7 +41,15 @@ pub(crate) struct FeatureCache<'s> {
     cut: CutPoint,
     /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or a feature map
     /// `[C, H, W]`.
-    views: Vec<Vec<Vec<Shared>>>,
+    views: Vec<Vec<Vec<CachedRow>>>,
+}
+
+/// A row, what it answers for, and how many positions the inputs of its batch had.
+#[derive(Debug)]
+struct CachedRow {
+    x: Shared,
+    part: RowPart,
+    positions: i64,
 }
 
 /// What a [`FeatureCache`] is made for.
@@ -82,13 +90,15 @@ impl<'s> FeatureCache<'s> {
         let mut store = RowStore::default();
         let mut all = vec![];
         for mode in modes {
-            let mut view: Vec<Vec<Row>> = (0..samples.len()).map(|_| vec![]).collect();
-            load_batches(inputs, &lists, mode, |chosen, PreparedBatch { batch, rows, .. }| {
+            let mut view: Vec<Vec<(Row, RowPart, i64)>> =
+                (0..samples.len()).map(|_| vec![]).collect();
+            load_batches(inputs, &lists, mode, |chosen, prepared| {
+                let PreparedBatch { batch, rows, parts, positions, .. } = prepared;
                 let hidden = model.encoder().forward_to(&batch.to_device(model.device()), cut);
-                let mut made = apart(&hidden.to_device(Device::Cpu))?.into_iter();
+                let mut made = apart(&hidden.to_device(Device::Cpu))?.into_iter().zip(parts);
                 for (&at, count) in chosen.iter().zip(rows) {
-                    for row in made.by_ref().take(count as usize) {
-                        view[at].push(store.put(row, budget)?);
+                    for (row, part) in made.by_ref().take(count as usize) {
+                        view[at].push((store.put(row, budget)?, part, positions));
                     }
                 }
                 done(chosen.len())
@@ -105,10 +115,11 @@ impl<'s> FeatureCache<'s> {
                 (Row::File { .. }, None) => unreachable!("a row in a file that was never made"),
             })
         };
+        let cached = |(row, part, positions)| CachedRow { x: open(row), part, positions };
         let views = all
             .into_iter()
             .map(|view| {
-                view.into_iter().map(|rows| rows.into_iter().map(&open).collect()).collect()
+                view.into_iter().map(|rows| rows.into_iter().map(&cached).collect()).collect()
             })
             .collect();
         Ok(Self { samples, cut, views })
@@ -124,13 +135,29 @@ impl BatchSource for FeatureCache<'_> {
         self.cut
     }
 
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>> {
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Window>> {
         let view = match mode {
             // Epochs are counted from 1, and cycle through the views.
             Mode::Train { epoch, .. } => epoch.saturating_sub(1) % self.views.len(),
             Mode::Eval => 0,
         };
-        Ok(self.views[view][at].iter().map(|row| row.0.shallow_clone()).collect())
+        let window = |row: &CachedRow| Window {
+            x: row.x.0.shallow_clone(),
+            cut: row.part.cut,
+            words: row.part.words.clone(),
+        };
+        Ok(self.views[view][at].iter().map(window).collect())
+    }
+
+    /// Those of a sequence are its own; a feature map's are as many as when it was computed.
+    fn positions(&self, batch: &Batch, list: &[usize]) -> i64 {
+        match batch.x.dim() {
+            3 => batch.x.size()[1],
+            _ => {
+                let rows = list.iter().filter_map(|&at| self.views[0][at].first());
+                rows.map(|row| row.positions).max().unwrap_or(0)
+            }
+        }
     }
 
     fn batch(&self, rows: &[&Tensor]) -> Batch {

@@ -25,7 +25,8 @@ pub enum CutPoint {
     /// trunk's depth: below its final norm, if there is one. Where every hidden state is pooled, the
     /// means of those further below stand before the sequence.
     Trunk(usize),
-    /// Below the head: vectors `[B, D]`, or `[B, L, D]` where every hidden state is pooled.
+    /// Below the head: vectors `[B, D]`, or `[B, L, D]` where every hidden state is pooled, or `[B, T, D]`
+    /// of all positions.
     Pooled,
 }
 
@@ -114,17 +115,33 @@ impl Encoder {
         self.trunk.forward(&self.embed(batch, train), train)
     }
 
-    fn pooled(&self, features: &Features) -> Tensor {
-        match (&self.attention, features) {
+    /// What is pooled, and which of the positions hold data, if the pool leaves any.
+    fn pooled(&self, features: &Features) -> Batch {
+        let x = match (&self.attention, features) {
             (Some(pool), Features::Sequence(sequence)) => {
                 pool.forward_behind(self.prefix, sequence)
             }
             _ => self.pool.forward_behind(self.prefix, features),
-        }
+        };
+        let attention_mask = match features {
+            Features::Sequence(Sequence { attention_mask: Some(mask), .. })
+                if self.pool == Pool::Positions =>
+            {
+                Some(mask.shallow_clone())
+            }
+            _ => None,
+        };
+        Batch { x, attention_mask }
     }
 
-    /// Feature vectors `[B, D]`, or `[B, L, D]` of [`layers`](Self::layers); `train` turns on dropout.
+    /// Feature vectors `[B, D]`, or `[B, L, D]` of [`layers`](Self::layers), or `[B, T, D]` of all
+    /// positions; `train` turns on dropout.
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
+        self.forward_masked(batch, train).x
+    }
+
+    /// The same, with which of the positions hold data.
+    fn forward_masked(&self, batch: &Batch, train: bool) -> Batch {
         self.pool_from(0, &self.embed(batch, train), vec![], train)
     }
 
@@ -145,15 +162,20 @@ impl Encoder {
                     Features::FeatureMap(x) => Batch { x, attention_mask: None },
                 }
             }
-            CutPoint::Pooled => Batch { x: self.forward(batch, false), attention_mask: None },
+            CutPoint::Pooled => self.forward_masked(batch, false),
         }
     }
 
     /// From the activations at a cut point to what [`forward`](Self::forward) makes; `train` turns on
     /// dropout.
     pub fn forward_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Tensor {
+        self.pooled_from(batch, cut, train).x
+    }
+
+    /// The same, with which of the positions hold data, where the pool leaves any.
+    pub(super) fn pooled_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Batch {
         match cut {
-            CutPoint::Inputs => self.forward(batch, train),
+            CutPoint::Inputs => self.forward_masked(batch, train),
             CutPoint::Trunk(part) => {
                 let Batch { x, attention_mask: mask } = batch.shallow_clone();
                 let (below, features) = match self.trunk.accepts() {
@@ -167,7 +189,7 @@ impl Encoder {
                 };
                 self.pool_from(part, &features, below, train)
             }
-            CutPoint::Pooled => batch.x.shallow_clone(),
+            CutPoint::Pooled => batch.shallow_clone(),
         }
     }
 
@@ -179,7 +201,7 @@ impl Encoder {
         features: &Features,
         mut states: Vec<Tensor>,
         train: bool,
-    ) -> Tensor {
+    ) -> Batch {
         let output = self.through(part..usize::MAX, features, &mut states, train);
         if self.layers().is_none() {
             return self.pooled(&output);
@@ -188,7 +210,7 @@ impl Encoder {
             states.pop();
             states.push(self.pool.forward(&output));
         }
-        Tensor::stack(&states, 1)
+        Batch { x: Tensor::stack(&states, 1), attention_mask: None }
     }
 
     /// Through some parts of the trunk. Where every hidden state is pooled, those that enter a block

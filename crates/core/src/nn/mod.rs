@@ -15,7 +15,7 @@ mod position;
 mod trunk;
 
 pub use attention::{AttentionBiases, AttentionKind, QkNorm};
-pub use classifier::Classifier;
+pub use classifier::{Classifier, Logits};
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, EmbeddingProjection, FoldedPatchesConfig, FrameEmbedder,
     FrameEmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder,

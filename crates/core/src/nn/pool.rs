@@ -1,4 +1,4 @@
-//! Pools: from a trunk's output to one vector.
+//! Pools: from a trunk's output to one vector, or to one at each position.
 
 use std::fmt;
 
@@ -34,6 +34,9 @@ pub enum Pool {
     /// What a learned query finds by attention among them: SigLIP. It has parameters, those of the
     /// last part of the trunk.
     Attention,
+    /// None: a vector at every position, where the answer is a sequence. Of a feature map, one for each
+    /// column, the mean over its rows.
+    Positions,
 }
 
 impl Pool {
@@ -41,7 +44,7 @@ impl Pool {
     pub fn takes(self, form: FeatureShape) -> bool {
         match form {
             FeatureShape::Sequence { .. } => true,
-            FeatureShape::FeatureMap { .. } => self == Self::Mean,
+            FeatureShape::FeatureMap { .. } => matches!(self, Self::Mean | Self::Positions),
         }
     }
 
@@ -50,7 +53,7 @@ impl Pool {
         match self {
             Self::First | Self::Last | Self::Mean | Self::MeanOfFirstTwo => width,
             Self::MeanOfPatches | Self::Attention => width,
-            Self::WeightedLayers | Self::WeightedBlocks => width,
+            Self::WeightedLayers | Self::WeightedBlocks | Self::Positions => width,
             Self::FirstTwo | Self::FirstAndMean => 2 * width,
         }
     }
@@ -61,7 +64,7 @@ impl Pool {
     }
 
     /// `[B, T, D]` or `[B, D, H, W]` to `[B, D]` or, where [`width`](Self::width) says so,
-    /// `[B, 2D]`.
+    /// `[B, 2D]`; of [`Positions`](Self::Positions), `[B, T, D]`.
     pub fn forward(self, features: &Features) -> Tensor {
         self.forward_behind(0, features)
     }
@@ -71,10 +74,14 @@ impl Pool {
     pub(super) fn forward_behind(self, prefix: i64, features: &Features) -> Tensor {
         let (x, mask) = match features {
             Features::Sequence(Sequence { x, attention_mask: mask }) => (x, mask.as_ref()),
-            // The mean is the only pool of a feature map.
+            Features::FeatureMap(x) if self == Self::Positions => {
+                return x.mean_dim([2].as_slice(), false, None).transpose(1, 2);
+            }
+            // The mean is the only other pool of a feature map.
             Features::FeatureMap(x) => return x.mean_dim([2, 3].as_slice(), false, None),
         };
         match self {
+            Self::Positions => x.shallow_clone(),
             Self::First => x.select(1, 0),
             Self::Last => last(x, mask),
             // Of one of the hidden states.
@@ -113,6 +120,7 @@ impl fmt::Display for Pool {
             Self::WeightedBlocks => "weighted blocks",
             Self::MeanOfPatches => "mean of patches",
             Self::Attention => "attention",
+            Self::Positions => "positions",
         })
     }
 }

@@ -1,10 +1,13 @@
 //! A model's answers, without training.
 
+mod answer;
 mod evaluate;
 mod features;
 mod rows;
 mod score;
+mod sequences;
 
+pub use answer::{Answer, Entity, SpokenWord, Transcript, answers};
 pub use evaluate::evaluate;
 pub use features::{FeatureLevel, features};
 pub use score::score;

@@ -15,15 +15,26 @@ pub(super) fn each_chunk(
     device: Device,
     compute: impl Fn(&Batch) -> Tensor,
 ) -> Tensor {
+    let compute = |chunk: &Batch| compute(chunk).to_device(Device::Cpu);
+    Tensor::cat(&chunks(batch, at_once, device, compute), 0)
+}
+
+/// What `compute` makes of each part of a batch, of `at_once` rows, on `device` and without gradients.
+pub(super) fn chunks<T>(
+    batch: &Batch,
+    at_once: usize,
+    device: Device,
+    compute: impl Fn(&Batch) -> T,
+) -> Vec<T> {
     let rows = batch.x.size()[0];
     let step = at_once.clamp(1, rows.max(1) as usize);
     let chunk = |from: i64| {
         let narrow = |x: &Tensor| x.narrow(0, from, (step as i64).min(rows - from));
         let attention_mask = batch.attention_mask.as_ref().map(narrow);
         let chunk = Batch { x: narrow(&batch.x), attention_mask }.to_device(device);
-        tch::no_grad(|| compute(&chunk)).to_device(Device::Cpu)
+        tch::no_grad(|| compute(&chunk))
     };
-    Tensor::cat(&(0..rows).step_by(step).map(chunk).collect::<Vec<_>>(), 0)
+    (0..rows).step_by(step).map(chunk).collect()
 }
 
 /// One row for each sample, of which `rows` tells how many it has: `combine` makes it of several,

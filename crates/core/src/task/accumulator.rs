@@ -3,11 +3,15 @@
 use tch::{Kind, Tensor};
 
 use super::config::TaskConfig;
+use super::ctc;
 use super::loss::Objective;
 use super::metrics::{
     ClassificationMetrics, Confusion, Metrics, MultiLabelMetrics, RegressionMetrics,
+    TaggingMetrics, TranscriptionMetrics,
 };
+use super::scores::Scores;
 use super::target::Target;
+use super::targets::Targets;
 use super::task::Task;
 use crate::error::Result;
 
@@ -25,6 +29,10 @@ pub(crate) struct MetricAccumulator<'s> {
     answers: Vec<Vec<f64>>,
     /// Of labels or values: the targets, a row for each sample.
     truth: Vec<Target>,
+    /// Of texts: what is said, and what a model hears.
+    texts: Vec<(String, String)>,
+    /// Of labels of words: the labels of each sentence, and a model's.
+    tags: Vec<[Vec<usize>; 2]>,
 }
 
 impl<'s> MetricAccumulator<'s> {
@@ -38,19 +46,31 @@ impl<'s> MetricAccumulator<'s> {
             confusion: Confusion::new(classes),
             answers: vec![],
             truth: vec![],
+            texts: vec![],
+            tags: vec![],
         }
     }
 
-    /// Adds a batch: predictions `[B, answers]` as [`score`] returns them.
+    /// Adds the scores of some samples, as [`score`](crate::predict::score) returns them.
     pub(crate) fn add<'t>(
         &mut self,
-        answers: &Tensor,
+        scores: &Scores,
         targets: impl Iterator<Item = &'t Target> + Clone,
     ) -> Result<()> {
-        let stacked = Target::stack(targets.clone());
+        let answers = match scores {
+            Scores::Rows(answers) => answers,
+            Scores::Sequences(all) => {
+                return all
+                    .iter()
+                    .zip(targets)
+                    .try_for_each(|(one, target)| self.sequence(one, target));
+            }
+        };
+        let stacked = Targets::stack(targets.clone());
         let rows = answers.size()[0];
         self.samples += rows as usize;
-        self.loss += self.objective.loss(answers, &stacked).double_value(&[]) * rows as f64;
+        let loss = self.objective.loss(answers, None, &stacked).double_value(&[]);
+        self.loss += loss * rows as f64;
         match self.config.task {
             Task::SingleLabel => {
                 let answers = Vec::<i64>::try_from(answers.argmax(-1, false))?;
@@ -63,6 +83,36 @@ impl<'s> MetricAccumulator<'s> {
             Task::Regression => {
                 self.keep(&self.config.in_units(answers), targets)?;
             }
+            Task::Transcription | Task::Tagging => {}
+        }
+        Ok(())
+    }
+
+    /// Adds the scores of one sample, `[positions or words, answers]`.
+    fn sequence(&mut self, scores: &Tensor, target: &Target) -> Result<()> {
+        self.samples += 1;
+        let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
+        let labels = self.config.labels;
+        match (target, self.config.vocabulary) {
+            (Target::Text { text, .. }, Some(vocabulary)) => {
+                let stacked = Targets::stack([target]);
+                let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
+                self.loss += loss.double_value(&[]);
+                let heard = ctc::greedy(&best, vocabulary);
+                let heard: Vec<_> = heard.iter().map(|emission| emission.symbol).collect();
+                let said =
+                    vocabulary.case.apply(text).split_whitespace().collect::<Vec<_>>().join(" ");
+                self.texts.push((said, vocabulary.decode(&heard, labels)));
+            }
+            (Target::Tags(tags), _) => {
+                let truth: Vec<i64> = tags.iter().map(|&tag| tag as i64).collect();
+                let stacked = Targets::from(Tensor::from_slice(&truth).unsqueeze(0));
+                let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
+                self.loss += loss.double_value(&[]) * truth.len() as f64;
+                let found = best.into_iter().map(|tag| tag as usize).collect();
+                self.tags.push([tags.clone(), found]);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -104,6 +154,19 @@ impl<'s> MetricAccumulator<'s> {
                 });
                 let columns = columns.collect::<Vec<_>>();
                 Metrics::Regression(RegressionMetrics::of(&columns, self.samples, loss))
+            }
+            Task::Transcription => {
+                Metrics::Transcription(TranscriptionMetrics::of(&self.texts, loss))
+            }
+            Task::Tagging => {
+                let names = |tags: &[usize]| {
+                    tags.iter().map(|&tag| labels.get(tag).map_or("O", String::as_str)).collect()
+                };
+                let sentences = self.tags.iter().map(|[a, b]| (names(a), names(b)));
+                let words = self.tags.iter().map(|[truth, _]| truth.len()).sum::<usize>();
+                let sentences = sentences.collect::<Vec<_>>();
+                let loss = self.loss / words.max(1) as f64;
+                Metrics::Tagging(TaggingMetrics::of(&sentences, loss))
             }
         }
     }

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::scale::{Scales, TargetScale};
 use super::task::Task;
+use super::vocabulary::Vocabulary;
 
 /// The part of a model's specification that its task depends on: a view that
 /// [`Spec::task_config`](crate::spec::Spec::task_config) borrows.
@@ -11,8 +12,10 @@ use super::task::Task;
 pub struct TaskConfig<'s> {
     /// The task.
     pub task: Task,
-    /// The classes, the labels or the names of the values, in the order of the logits.
+    /// The classes, the labels, the names of the values or the symbols, in the order of the logits.
     pub labels: &'s [String],
+    /// What the symbols of a transcription mean.
+    pub vocabulary: Option<&'s Vocabulary>,
     /// The scale of each value, where the logits are in standard deviations from its mean.
     pub scales: &'s [TargetScale],
 }

@@ -3,23 +3,32 @@
 mod accumulator;
 pub mod class_weights;
 mod config;
+pub mod ctc;
 mod loss;
 mod metrics;
 mod numbers;
 mod scale;
+mod scores;
 mod target;
+mod targets;
 mod task;
+mod vocabulary;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    ClassificationMetrics, Confusion, LabelMetrics, Metrics, MultiLabelMetrics, RegressionMetrics,
-    ValueMetrics,
+    ClassificationMetrics, Confusion, Edits, LabelMetrics, Metrics, MultiLabelMetrics,
+    RegressionMetrics, Span, SpanMetrics, TaggingMetrics, TranscriptionMetrics, ValueMetrics,
+    spans,
 };
 pub use scale::TargetScale;
+pub use scores::Scores;
 pub use target::Target;
+pub use targets::{IGNORED, Targets, WordPositions, WordStart};
 pub use task::Task;
+pub use vocabulary::{BLANK, DELIMITER, LetterCase, UNKNOWN, Vocabulary};
 
 pub(crate) use accumulator::MetricAccumulator;
+pub(crate) use loss::at_words;

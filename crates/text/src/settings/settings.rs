@@ -141,6 +141,7 @@ pub(super) fn texts(input: &Input) -> Result<Vec<Cow<'_, str>>, TextError> {
     Ok(match input {
         Input::Text(text) => vec![text.into()],
         Input::Pair([first, second]) => vec![first.into(), second.into()],
+        Input::Words(words) => vec![words.join(" ").into()],
         Input::Bytes { bytes, .. } => vec![file::decode(bytes)?.into()],
         Input::File(path) => vec![file::decode(&file::read(path)?)?.to_string().into()],
     })

@@ -109,7 +109,7 @@ fn the_loss_of_other_trunks_of_planes_falls() {
         settings.survey(&inputs);
         let samples: Vec<_> = inputs.iter().map(|input| settings.read(input).unwrap()).collect();
         let batch = settings.batch(&samples.iter().collect::<Vec<_>>());
-        let targets = Tensor::from_slice(&[0_i64, 1, 0, 1, 0, 1, 0, 1]);
+        let targets = Tensor::from_slice(&[0_i64, 1, 0, 1, 0, 1, 0, 1]).into();
         seed(1);
         let spec = TextSettings::spec(&source, embedder, vec!["cat".into(), "moon".into()]);
         let key_map = source.source().unwrap();

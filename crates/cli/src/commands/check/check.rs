@@ -229,6 +229,8 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
         Task::SingleLabel => lines.push(line("classes", report.classes.len())),
         Task::MultiLabel => lines.push(line("labels", report.classes.len())),
         Task::Regression => {}
+        Task::Transcription => lines.push(line("symbols", report.classes.len())),
+        Task::Tagging => lines.push(line("labels", report.classes.len())),
     }
     for (name, extent) in &report.sizes {
         let Extent { least, median, greatest } = extent;

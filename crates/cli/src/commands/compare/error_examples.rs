@@ -1,7 +1,8 @@
 //! The worst errors of a model, to look at and to listen to.
 
 use anyhow::Result;
-use crosstune_core::{Input, Item, Modality, Model, Preview, Samples, predict::score};
+use crosstune_core::predict::{self, score};
+use crosstune_core::{Input, Item, Modality, Model, Preview, Samples};
 use crosstune_report::{Answer, Media};
 
 use crate::output::sheet;
@@ -23,14 +24,13 @@ pub(super) fn worst<M: Modality>(
     let classes = samples.classes();
     let mut wrong: Vec<(usize, Vec<Answer>)> = vec![];
     score(model, modality, samples, 32, |chosen, scores| {
-        let (probabilities, order) = scores.exp().sort(-1, true);
-        for (row, &at) in chosen.iter().enumerate() {
-            let probabilities = Vec::<f32>::try_from(probabilities.get(row as i64))?;
-            let order = Vec::<i64>::try_from(order.get(row as i64))?;
-            if order.first() != Some(&classes[at]) {
-                let answers = order.iter().zip(probabilities).take(ANSWERS);
-                let answer = |(&class, probability)| Answer { class: class as usize, probability };
-                wrong.push((at, answers.map(answer).collect()));
+        for (answer, &at) in
+            predict::answers(model.spec().task_config(), scores)?.iter().zip(chosen)
+        {
+            let predict::Answer::Classes(ranked) = answer else { continue };
+            if ranked.first().map(|(class, _)| *class as i64) != Some(classes[at]) {
+                let answer = |&(class, p): &(usize, f64)| Answer { class, probability: p as f32 };
+                wrong.push((at, ranked.iter().take(ANSWERS).map(answer).collect()));
             }
         }
         Ok(())

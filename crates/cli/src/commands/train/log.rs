@@ -63,6 +63,8 @@ pub(super) fn say_data<M: Modality>(data: &Dataset) {
         (Task::SingleLabel, classes) => format!("{} classes", classes.len()),
         (Task::MultiLabel, labels) => format!("{} labels, any number of which apply", labels.len()),
         (Task::Regression, values) => format!("numbers: {}", values.join(", ")),
+        (Task::Transcription, symbols) => format!("texts of {} symbols", symbols.len()),
+        (Task::Tagging, labels) => format!("a label for every word, of {}", labels.len()),
     };
     say("data", format!("{train} {} to train on{others}; {asked}", M::SAMPLES));
     if !data.ignored.is_empty() {

@@ -48,6 +48,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     options.check()?;
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
+    modality.set_task(task)?;
     let classes = match args.transfer.head {
         HeadArg::Pretrained => job.source.class_names(),
         HeadArg::Fresh => None,

@@ -15,7 +15,7 @@ fn accumulated(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Metrics {
     let mut tally = MetricAccumulator::new(spec.task_config());
     for (from, to) in [(0, 2), (2, targets.len())] {
         let part = answers.narrow(0, from as i64, (to - from) as i64);
-        tally.add(&part, targets[from..to].iter()).unwrap();
+        tally.add(&Scores::Rows(part), targets[from..to].iter()).unwrap();
     }
     tally.finish()
 }

@@ -1,0 +1,165 @@
+//! The symbols of transcriptions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What some of a transcriber's symbols mean; the symbols themselves are its labels. The names of those
+/// that are added are transformers' of `Wav2Vec2CTCTokenizer`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vocabulary {
+    /// The index of the blank, which stands between symbols and for none.
+    pub blank: usize,
+    /// The index of the symbol between two words; `None`: there are no words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<usize>,
+    /// The index of the symbol for all that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<usize>,
+    /// The indices of further symbols that are no part of a text, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub special: Vec<usize>,
+    /// How letters are written before they become symbols.
+    #[serde(default, skip_serializing_if = "is_kept")]
+    pub case: LetterCase,
+}
+
+/// How letters are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LetterCase {
+    /// As they are.
+    #[default]
+    Kept,
+    /// In lower case.
+    Lower,
+    /// In upper case.
+    Upper,
+}
+
+impl LetterCase {
+    /// A text written so.
+    pub fn apply(self, text: &str) -> String {
+        match self {
+            Self::Kept => text.to_string(),
+            Self::Lower => text.to_lowercase(),
+            Self::Upper => text.to_uppercase(),
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_kept(case: &LetterCase) -> bool {
+    *case == LetterCase::Kept
+}
+
+/// The blank of a vocabulary that is made here.
+pub const BLANK: &str = "<pad>";
+
+/// The symbol between two words.
+pub const DELIMITER: &str = "|";
+
+/// The symbol for all that has none.
+pub const UNKNOWN: &str = "<unk>";
+
+impl Vocabulary {
+    /// The symbols of texts, in order, with a blank first and the delimiter of words second; and what
+    /// they mean.
+    pub fn of<'t>(
+        texts: impl IntoIterator<Item = &'t str>,
+        case: LetterCase,
+    ) -> (Vec<String>, Self) {
+        let mut letters = BTreeSet::new();
+        for text in texts {
+            letters.extend(case.apply(text).chars().filter(|c| !c.is_whitespace()));
+        }
+        let letters = letters.iter().map(char::to_string).filter(|letter| letter != DELIMITER);
+        let symbols = [BLANK, DELIMITER].map(str::to_string).into_iter().chain(letters).collect();
+        (symbols, Self { blank: 0, delimiter: Some(1), case, ..Self::default() })
+    }
+
+    /// What symbols mean that were named as transformers names them: `<pad>` or `[PAD]` is the blank,
+    /// `|` or a space the delimiter.
+    ///
+    /// # Errors
+    /// If there is no blank among them.
+    pub fn of_symbols(symbols: &[String]) -> Result<Self> {
+        let at = |names: &[&str]| {
+            names.iter().find_map(|name| symbols.iter().position(|symbol| symbol == name))
+        };
+        let Some(blank) = at(&[BLANK, "[PAD]", "<blank>"]) else {
+            let problem = format!("no symbol is the blank; add {BLANK:?} to them");
+            return Err(Error::setting("--symbols", problem));
+        };
+        let unknown = at(&[UNKNOWN, "[UNK]"]);
+        let special = ["<s>", "</s>", "[CLS]", "[SEP]", "[MASK]"];
+        let special =
+            (0..symbols.len()).filter(|&at| special.contains(&symbols[at].as_str())).collect();
+        Ok(Self {
+            blank,
+            delimiter: at(&[DELIMITER, " "]),
+            unknown,
+            special,
+            case: LetterCase::Kept,
+        })
+    }
+
+    /// Whether a symbol is a part of a text.
+    pub fn is_written(&self, symbol: usize) -> bool {
+        symbol != self.blank && Some(symbol) != self.unknown && !self.special.contains(&symbol)
+    }
+
+    /// The symbols of a text, and the letters that have none: those are left out, unless there is a
+    /// symbol for all of them. Space between words is the delimiter, however much of it there is.
+    pub fn encode(&self, text: &str, symbols: &[String]) -> (Vec<i64>, Vec<char>) {
+        let index: BTreeMap<&str, usize> = (0..symbols.len())
+            .filter(|&at| self.is_written(at))
+            .map(|at| (symbols[at].as_str(), at))
+            .collect();
+        let (mut encoded, mut missing) = (vec![], vec![]);
+        for (at, word) in self.case.apply(text).split_whitespace().enumerate() {
+            encoded.extend(self.delimiter.filter(|_| at > 0).map(|at| at as i64));
+            for letter in word.chars() {
+                match index.get(letter.to_string().as_str()) {
+                    Some(&at) => encoded.push(at as i64),
+                    None => {
+                        encoded.extend(self.unknown.map(|at| at as i64));
+                        missing.push(letter);
+                    }
+                }
+            }
+        }
+        (encoded, missing)
+    }
+
+    /// The text of symbols.
+    pub fn decode(&self, encoded: &[usize], symbols: &[String]) -> String {
+        let mut text = String::new();
+        for &at in encoded {
+            if Some(at) == self.delimiter {
+                text.push(' ');
+            } else if self.is_written(at) {
+                text.push_str(symbols.get(at).map_or("", String::as_str));
+            }
+        }
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Checks that all indices are those of symbols.
+    ///
+    /// # Errors
+    /// Names the first that is not.
+    pub fn validate(&self, symbols: usize) -> Result<()> {
+        let all = [Some(self.blank), self.delimiter, self.unknown].into_iter().flatten();
+        match all.chain(self.special.iter().copied()).find(|&at| at >= symbols) {
+            Some(at) => {
+                let problem = format!("symbol {at} of {symbols}");
+                Err(Error::setting("vocabulary", problem))
+            }
+            None => Ok(()),
+        }
+    }
+}
