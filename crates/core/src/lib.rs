@@ -50,7 +50,7 @@ pub use libtorch::MatmulPrecision;
 pub use loader::{
     Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
 };
-pub use modality::{Modality, Moments, Preview, Window};
+pub use modality::{Modality, Moments, Places, Preview, Window};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,

@@ -1,6 +1,7 @@
 //! What an adapter crate (image, audio, text) implements once, to be served by everything here.
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
@@ -98,6 +99,16 @@ pub trait Modality:
     fn words(&self, sample: &Tensor) -> Vec<WordStart> {
         let _ = sample;
         vec![]
+    }
+
+    /// Where the places of an answer are in an input: of `positions` positions that a model answered at,
+    /// or of words.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn places(&self, input: &Input, positions: usize) -> Result<Places, BoxError> {
+        let _ = (input, positions);
+        Ok(Places::default())
     }
 
     /// Prepares the settings for a task, before anything is read.
@@ -346,6 +357,15 @@ pub struct Window {
     pub cut: [f64; 2],
     /// The words that it answers for, and where each begins.
     pub words: Vec<WordStart>,
+}
+
+/// Where the places of an answer are in an input.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Places {
+    /// How long one position is, in seconds, where positions are moments.
+    pub seconds_per_position: Option<f64>,
+    /// Where each word is in the text, in characters.
+    pub words: Vec<Range<usize>>,
 }
 
 /// All of a sample.

@@ -153,7 +153,7 @@ fn text(answer: &Answer, labels: &[String], top: usize) -> String {
         Answer::Entities(found) if found.is_empty() => vec!["–".into()],
         Answer::Entities(found) => {
             let entity = |entity: &Entity| {
-                let Entity { label, probability, start, end } = entity;
+                let Entity { label, probability, words: [start, end], .. } = entity;
                 format!("{} {start}-{end} {}", printable(label), percent(*probability))
             };
             found.iter().map(entity).collect()

@@ -1,0 +1,10 @@
+//! Answers: what a model says of a sample, whatever its task.
+
+// The file of the one type is called as its folder is.
+mod answer;
+mod entities;
+mod transcript;
+
+pub use answer::{Answer, answers};
+pub use entities::Entity;
+pub use transcript::{SpokenWord, Transcript};
