@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crosstune_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::embed::SymbolImage;
 use crate::options::{LENGTHS, MAX_LENGTH, Units};
 
 /// The symbols, and the longest sequence of them.
@@ -14,6 +15,8 @@ use crate::options::{LENGTHS, MAX_LENGTH, Units};
 pub struct Symbols {
     units: Units,
     longest: u32,
+    /// Whether batches are padded to the longest: a feature map has one width.
+    filled: bool,
     /// The number of each character; empty for bytes.
     characters: HashMap<char, i64>,
 }
@@ -41,7 +44,7 @@ impl Symbols {
             let problem = format!("{longest}: must be at least {LEAST}");
             return Err(Error::Setting { setting: MAX_LENGTH, problem });
         }
-        Ok(Self { units, longest, characters: HashMap::new() })
+        Ok(Self { units, longest, filled: false, characters: HashMap::new() })
     }
 
     /// Collects the characters of the training texts, if the units are characters.
@@ -61,6 +64,16 @@ impl Symbols {
     /// The same for sequences of at most `longest` symbols.
     pub(crate) fn with_longest(self, longest: u32) -> Self {
         Self { longest, ..self }
+    }
+
+    /// The same for batches that are padded to the longest sequence, or not.
+    pub(crate) fn with_filled(self, filled: bool) -> Self {
+        Self { filled, ..self }
+    }
+
+    /// The width that batches are padded to; `None`: that of their longest text.
+    pub(crate) fn width(&self) -> Option<i64> {
+        self.filled.then(|| SymbolImage::width(self.longest.into()))
     }
 
     /// How many symbols a text or a pair has, before it is truncated.
@@ -129,25 +142,28 @@ impl Symbols {
 struct Saved {
     units: Units,
     longest: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    filled: bool,
     /// In the order of their numbers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     characters: String,
 }
 
 impl From<Symbols> for Saved {
-    fn from(Symbols { units, longest, characters }: Symbols) -> Self {
+    fn from(Symbols { units, longest, filled, characters }: Symbols) -> Self {
         let mut characters: Vec<_> = characters.into_iter().collect();
         characters.sort_by_key(|&(_, number)| number);
-        Self { units, longest, characters: characters.into_iter().map(|(c, _)| c).collect() }
+        let characters = characters.into_iter().map(|(c, _)| c).collect();
+        Self { units, longest, filled, characters }
     }
 }
 
 impl TryFrom<Saved> for Symbols {
     type Error = Error;
 
-    fn try_from(Saved { units, longest, characters }: Saved) -> Result<Self> {
+    fn try_from(Saved { units, longest, filled, characters }: Saved) -> Result<Self> {
         let characters = characters.chars().zip(RESERVED..).collect();
-        Ok(Self { characters, ..Self::new(units, Some(longest))? })
+        Ok(Self { characters, filled, ..Self::new(units, Some(longest))? })
     }
 }
 

@@ -170,7 +170,9 @@ impl Modality for TextSettings {
             }
             _ => {
                 let symbols = Symbols::new(self.units.unwrap_or_default(), self.asked)?;
-                self.reader = Reader::Symbols(symbols);
+                let form = family.trunk.accepts();
+                let filled = matches!(form, FeatureShape::FeatureMap { .. });
+                self.reader = Reader::Symbols(symbols.with_filled(filled));
                 Ok(Origin::Fresh)
             }
         }
@@ -249,6 +251,9 @@ impl Modality for TextSettings {
             Tensor::pad_sequence(samples, true, self.pad() as f64, "right")
         };
         let longest = lengths.iter().copied().max().unwrap_or_default();
+        let width = self.symbols().and_then(Symbols::width).unwrap_or(longest);
+        let x = if width > longest { x.constant_pad_nd([0, width - longest]) } else { x };
+        let longest = width.max(longest);
         let mask = lengths.iter().any(|&length| length < longest).then(|| {
             let positions = Tensor::arange(longest, (Kind::Int64, x.device()));
             positions.lt_tensor(&Tensor::from_slice(&lengths).to_device(x.device()).unsqueeze(1))
