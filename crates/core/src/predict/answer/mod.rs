@@ -3,6 +3,7 @@
 // The file of the one type is called as its folder is.
 mod answer;
 mod entities;
+mod json;
 mod transcript;
 
 pub use answer::{Answer, answers};
