@@ -19,9 +19,9 @@ pub(crate) mod tests;
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    ClassificationMetrics, Confusion, Edits, LabelMetrics, Metrics, MultiLabelMetrics,
-    RegressionMetrics, Span, SpanMetrics, TaggingMetrics, TranscriptionMetrics, ValueMetrics,
-    spans,
+    ClassificationMetrics, Confusion, Edit, Edits, GroupMetrics, LabelMetrics, Metrics,
+    MultiLabelMetrics, RegressionMetrics, Span, SpanMetrics, TaggingMetrics, TranscriptionMetrics,
+    ValueMetrics, alignment, spans,
 };
 pub use scale::TargetScale;
 pub use scores::Scores;

@@ -5,6 +5,6 @@ mod answer;
 mod entities;
 mod transcript;
 
-pub use answer::{Answer, answers};
+pub use answer::{Answer, answers, answers_with};
 pub use entities::Entity;
 pub use transcript::{SpokenWord, Transcript};
