@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use crosstune_core::data::Extent;
 use crosstune_core::error::printable;
-use crosstune_core::predict::{Answer, Entity, answers, score};
+use crosstune_core::predict::{Answer, Entity, answers_with, score};
 use crosstune_core::{
     Error, Input, Layout, MemoryBudget, Modality, ReadMode, Samples, Spec, Task, data,
     loader::refuse_bad,
@@ -14,7 +14,7 @@ use crosstune_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    args::{ComputeArgs, InputArgs, LayoutArgs, SourceArgs},
+    args::{ComputeArgs, DecodeArgs, InputArgs, LayoutArgs, SourceArgs},
     output::{
         self,
         format::{number, percent},
@@ -45,6 +45,8 @@ pub(crate) struct PredictArgs {
     pub(crate) top: usize,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) decode: DecodeArgs,
     /// Print one JSON object per input
     #[arg(long)]
     pub(crate) json: bool,
@@ -88,8 +90,9 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         && labels.len() == 1
         && !Spec::is_at(&args.source.path);
     let size = args.compute.batch_size.get();
+    let decoder = args.decode.decoder(model.spec().task_config())?;
     score(&model, &modality, &samples, size, |chosen, found| {
-        let rows = answers(model.spec().task_config(), found)?;
+        let rows = answers_with(model.spec().task_config(), found, &decoder)?;
         for (answer, &at) in rows.iter().zip(chosen) {
             let item = &items[at];
             let texts = match &item.input {

@@ -159,7 +159,8 @@ impl Samples {
 
     /// Leaves some of them out, before anything is made of the others; what was measured of all stays.
     pub fn leave_out(&mut self, left_out: &[usize]) {
-        let keep: Vec<bool> = (0..self.len()).map(|at| !left_out.contains(&at)).collect();
+        let mut keep = vec![true; self.len()];
+        left_out.iter().for_each(|&at| keep[at] = false);
         retain(&mut self.held, &keep);
         retain(&mut self.targets, &keep);
         retain(&mut self.places, &keep);

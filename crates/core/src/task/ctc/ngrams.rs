@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::task::vocabulary::Vocabulary;
+
 /// A word that the model does not know: no number of one.
 const STRANGE: u32 = u32::MAX;
 
@@ -51,6 +53,15 @@ impl Ngrams {
     /// Whether it knows a word.
     pub fn knows(&self, word: &str) -> bool {
         self.words.contains_key(word)
+    }
+
+    /// How many of its words can be written with the symbols of a vocabulary.
+    pub fn writable(&self, vocabulary: &Vocabulary, symbols: &[String]) -> usize {
+        let encoder = vocabulary.encoder(symbols);
+        let is_writable = |word: &&Box<str>| {
+            vocabulary.case.apply(word) == ***word && encoder.encode(word).1.is_empty()
+        };
+        self.words.keys().filter(is_writable).count()
     }
 
     /// Adds a word, or finds it.

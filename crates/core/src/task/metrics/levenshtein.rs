@@ -176,3 +176,6 @@ fn traced(reference: &[usize], hypothesis: &[usize], edits: &mut Vec<Edit>) {
     edits.extend((0..column).map(|_| Edit::Insertion));
     edits[from..].reverse();
 }
+
+#[cfg(test)]
+mod tests;
