@@ -14,4 +14,4 @@ pub use metrics::Metrics;
 pub use multi_label::{LabelMetrics, MultiLabelMetrics};
 pub use regression::{RegressionMetrics, ValueMetrics};
 pub use single_label::ClassificationMetrics;
-pub use spans::{Span, SpanMetrics, TaggingMetrics, spans};
+pub use spans::{SpanMetrics, TaggingMetrics};
