@@ -17,13 +17,16 @@ mod layout;
 mod lists;
 mod manifest;
 mod mapping;
+mod marks;
 mod names;
 mod notes;
 mod paths;
+mod schemes;
 mod split;
 mod split_names;
 mod system;
 mod table;
+mod tagged;
 #[cfg(test)]
 mod tests;
 mod unusable;

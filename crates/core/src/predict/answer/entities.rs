@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::error::Result;
 use crate::modality::Places;
-use crate::task::{Span, spans};
+use crate::task::{Scheme, Span};
 
 /// A stretch of words that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,5 +48,6 @@ pub(super) fn entities(labels: &[String], scores: &Tensor) -> Result<Vec<Entity>
             characters: None,
         }
     };
-    Ok(spans(names).into_iter().map(entity).collect())
+    let scheme = Scheme::of_labels(labels.iter().map(String::as_str));
+    Ok(scheme.spans(names).into_iter().map(entity).collect())
 }
