@@ -10,8 +10,7 @@ use super::{
     reader::{Answers, Reader},
     settings::{TextSettings, short, texts},
 };
-use crate::Symbols;
-use crate::{file::TextError, tokenizer::Pieces, word_alignment};
+use crate::{file::TextError, symbols::Symbols, tokenizer::Pieces, word_alignment};
 
 impl TextSettings {
     /// A sentence of words, or a text whose pieces are words of their own; without a tokenizer, what
