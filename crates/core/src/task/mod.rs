@@ -19,16 +19,16 @@ pub(crate) mod tests;
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    ClassificationMetrics, Confusion, Edits, LabelMetrics, Metrics, MultiLabelMetrics,
-    RegressionMetrics, Span, SpanMetrics, TaggingMetrics, TranscriptionMetrics, ValueMetrics,
-    spans,
+    ClassificationMetrics, Confusion, Edit, Edits, GroupMetrics, LabelMetrics, Metrics,
+    MultiLabelMetrics, RegressionMetrics, Span, SpanMetrics, TaggingMetrics, TranscriptionMetrics,
+    ValueMetrics, alignment, spans,
 };
 pub use scale::TargetScale;
 pub use scores::Scores;
 pub use target::Target;
 pub use targets::{IGNORED, Targets, WordPositions, WordStart};
 pub use task::Task;
-pub use vocabulary::{BLANK, DELIMITER, LetterCase, UNKNOWN, Vocabulary};
+pub use vocabulary::{BLANK, DELIMITER, Encoder, LetterCase, UNKNOWN, Vocabulary};
 
 pub(crate) use accumulator::MetricAccumulator;
 pub(crate) use loss::at_words;

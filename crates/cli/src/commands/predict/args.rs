@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::args::{ComputeArgs, InputArgs, SourceArgs, refuse_existing, setting};
+use crate::args::{ComputeArgs, DecodeArgs, InputArgs, SourceArgs, refuse_existing, setting};
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
@@ -29,6 +29,8 @@ pub(crate) struct PredictArgs {
     pub(crate) times: bool,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) decode: DecodeArgs,
     #[command(flatten)]
     pub(crate) output: AnswersArgs,
 }

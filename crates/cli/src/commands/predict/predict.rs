@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashSet, slice};
 use anyhow::Result;
 use crosstune_core::data::Extent;
 use crosstune_core::error::printable;
-use crosstune_core::predict::{Answer, answers, score};
+use crosstune_core::predict::{Answer, answers_with, score};
 use crosstune_core::{
     BadSample, Error, Input, Item, Layout, MemoryBudget, Modality, ReadMode, Samples, Scores, Spec,
     Task, data, loader::refuse_bad,
@@ -63,6 +63,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         && labels.len() == 1
         && !Spec::is_at(&args.source.path);
     let size = args.compute.batch_size.get();
+    let decoder = args.decode.decoder(model.spec().task_config())?;
     let delimited = match format {
         Some(AnswerFormat::Csv) => Some(Delimited::Commas),
         Some(AnswerFormat::Tsv) => Some(Delimited::Tabs),
@@ -89,7 +90,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         put(table.head())?;
     }
     score(&model, &modality, &samples, size, |chosen, found| {
-        let rows = answers(model.spec().task_config(), found)?;
+        let rows = answers_with(model.spec().task_config(), found, &decoder)?;
         for (row, (answer, &at)) in rows.into_iter().zip(chosen).enumerate() {
             let item = &items[at];
             let answer = located(answer, found, row, &modality, item)?;

@@ -6,6 +6,6 @@ mod entities;
 mod json;
 mod transcript;
 
-pub use answer::{Answer, answers};
+pub use answer::{Answer, answers, answers_with};
 pub use entities::Entity;
 pub use transcript::{SpokenWord, Transcript};
