@@ -4,7 +4,8 @@ use std::{borrow::Cow, path::Path};
 
 use crosstune_core::{
     Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Modality,
-    Origin, Places, Pretrained, Preview, Result, Rng, Task, TokenEmbedderConfig, VarBuilder, Window,
+    Origin, Places, Pretrained, Preview, Result, Rng, Task, TokenEmbedderConfig, VarBuilder,
+    Window,
     data::{Coverage, Extent},
     files::{read_json, write_json},
     modality::PREPROCESSING,
@@ -342,7 +343,7 @@ impl Modality for TextSettings {
     fn save_pretrained(&self, folder: &Path) -> Result<Map<String, Value>> {
         let mut fields = Map::new();
         if let Some(tokenizer) = self.tokenizer() {
-            tokenizer.save_pretrained(folder)?;
+            tokenizer.save_pretrained(folder, self.answers == Answers::Words)?;
             fields.insert("pad_token_id".into(), tokenizer.pad().into());
         }
         Ok(fields)

@@ -2,11 +2,7 @@
 
 use std::ops::Range;
 
-use crosstune_core::{
-    Batch, BoxError, Input, Places, Rng, Window,
-    data::Wording,
-    task::WordStart,
-};
+use crosstune_core::{Batch, BoxError, Input, Places, Rng, Window, data::Wording, task::WordStart};
 use rayon::prelude::*;
 use tch::{Kind, Tensor};
 
@@ -86,17 +82,24 @@ impl TextSettings {
         if self.answers == Answers::Texts {
             return Ok(Places::default());
         }
-        let joined = |words: Vec<String>| Wording::new(move |at| words.get(at).unwrap_or_default().join(" "));
+        let joined = |words: Vec<String>| {
+            Wording::new(move |at| words.get(at).unwrap_or_default().join(" "))
+        };
         if let Input::Words(words) = input {
             let words = words.clone();
-            return Ok(Places { words: spaced(&words), wording: Some(joined(words)), ..Places::default() });
+            return Ok(Places {
+                words: spaced(&words),
+                wording: Some(joined(words)),
+                ..Places::default()
+            });
         }
         let text = text(input)?;
         Ok(match &self.reader {
             Reader::Tokens { tokenizer, .. } => {
                 let pieces = tokenizer.split_text(&text)?;
                 let (tokenizer, named) = (tokenizer.clone(), tokenizer.named(&pieces, &text));
-                let write = move |at: Range<usize>| tokenizer.text(named.get(at).unwrap_or_default());
+                let write =
+                    move |at: Range<usize>| tokenizer.text(named.get(at).unwrap_or_default());
                 let wording = Some(Wording::new(write));
                 Places { words: pieces.characters, wording, ..Places::default() }
             }
@@ -113,9 +116,8 @@ impl TextSettings {
         let Some(most) = self.reader.most().filter(|_| self.answers == Answers::Words) else {
             return;
         };
-        let is_long = |input: &&Input| {
-            self.words_length(input).is_ok_and(|length| length > most as usize)
-        };
+        let is_long =
+            |input: &&Input| self.words_length(input).is_ok_and(|length| length > most as usize);
         self.has_long = train.par_iter().any(is_long);
     }
 

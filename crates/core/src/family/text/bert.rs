@@ -43,11 +43,7 @@ const KEY_MAP: KeyMap = KeyMap {
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
     classes: &[
-        Class::new(
-            "BertForSequenceClassification",
-            Pool::First,
-            HeadKind::Dense(Activation::Tanh),
-        ),
+        Class::new("BertForSequenceClassification", Pool::First, HeadKind::Dense(Activation::Tanh)),
         Class::of_positions("BertForTokenClassification", None),
     ],
     key_map: KEY_MAP,

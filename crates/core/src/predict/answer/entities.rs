@@ -153,6 +153,8 @@ mod tests {
                 entity("PER", [5, 6])
             ]
         );
-        assert!(entities(&[], &Tensor::zeros([0, 3], (Kind::Float, Device::Cpu))).unwrap().is_empty());
+        assert!(
+            entities(&[], &Tensor::zeros([0, 3], (Kind::Float, Device::Cpu))).unwrap().is_empty()
+        );
     }
 }
