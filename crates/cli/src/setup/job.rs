@@ -74,8 +74,8 @@ impl<'a> TransferJob<'a> {
             HeadArg::Fresh if data.task.is_sequence() => {}
             HeadArg::Fresh => spec.pool = args.pool.into(),
             HeadArg::Pretrained => {
-                let head = &source.config().head;
-                spec = spec.with_head(head.pool, head.config);
+                let (pool, head) = source.config().head_for(data.task);
+                spec = spec.with_head(pool, head);
             }
         }
         if let Some(p) = args.dropout {

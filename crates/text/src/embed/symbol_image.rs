@@ -38,8 +38,13 @@ impl SymbolImage {
         Ok(Self {
             symbol: vb.sub("token").param("weight", &[count, ROWS], normal)?,
             stem: StemEmbedder::new(vb.clone(), &stem, &stem, form)?,
-            width: longest.max(LEAST),
+            width: Self::width(longest),
         })
+    }
+
+    /// How wide the picture of texts of at most `longest` symbols is.
+    pub(crate) fn width(longest: i64) -> i64 {
+        longest.max(LEAST)
     }
 
     /// `[B, T]` of symbols to the picture `[B, 1, E, T']`, zero where there is no text.
