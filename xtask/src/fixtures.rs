@@ -39,6 +39,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("text_decoders.py", vec![]),
         ("text_sentence_pieces.py", vec![]),
         ("text_tables.py", vec![]),
+        ("tagging.py", vec![]),
         ("lp_ft.py", vec![]),
         ("transcription.py", vec![]),
     ];

@@ -4,7 +4,7 @@ use crosstune_core::{
     Metrics, Task,
     error::printable,
     task::{
-        ClassificationMetrics, Edits, GroupMetrics, MultiLabelMetrics, RegressionMetrics,
+        ClassificationMetrics, Edits, GroupMetrics, MultiLabelMetrics, RegressionMetrics, Scheme,
         TaggingMetrics, TranscriptionMetrics,
     },
 };
@@ -44,9 +44,14 @@ pub(crate) fn summary(e: &Metrics, samples: &str) -> String {
             let [wer, cer] = [(e.wer, e.wer_interval), (e.cer, e.cer_interval)].map(rate);
             format!("word error rate {wer}, character error rate {cer}")
         }
+        Metrics::Tagging(e) if e.scheme == Scheme::Plain => format!(
+            "word accuracy {}, macro F1 {}",
+            with_interval(e.word_accuracy, e.span_f1_interval),
+            percent(e.macro_f1)
+        ),
         Metrics::Tagging(e) => format!(
             "span F1 {}, precision {}, recall {}, macro F1 {}, words right {}",
-            percent(e.span_f1),
+            with_interval(e.span_f1, e.span_f1_interval),
             percent(e.precision),
             percent(e.recall),
             percent(e.macro_f1),
@@ -119,16 +124,48 @@ fn edits(e: &TranscriptionMetrics) -> String {
 }
 
 fn spans(e: &TaggingMetrics) -> String {
-    let width = width(e.types.iter().map(|of| &of.name));
-    let mut text = format!("{:<width$}  {:>10}  precision  recall       F1\n", "type", "spans");
+    let averages = [
+        ("micro", [e.precision, e.recall, e.span_f1]),
+        ("macro", [e.macro_precision, e.macro_recall, e.macro_f1]),
+        ("weighted", [e.weighted_precision, e.weighted_recall, e.weighted_f1]),
+    ];
+    let width = width(e.types.iter().map(|of| &of.name)).max(8);
+    let (what, counted) = match e.scheme {
+        Scheme::Plain => ("label", "words"),
+        _ => ("type", "spans"),
+    };
+    let mut text = format!("{what:<width$}  {counted:>10}  precision   recall       F1\n");
+    let row = |name: &str, support: usize, scores: [f64; 3]| {
+        let [precision, recall, f1] = scores.map(percent);
+        format!("{name:<width$}  {:>10}  {precision:>9}  {recall:>7}  {f1:>7}\n", count(support))
+    };
     for of in &e.types {
-        let [precision, recall, f1] = [of.precision, of.recall, of.f1].map(|x| 100. * x);
-        let (name, support) = (printable(&of.name), of.support);
-        text += &format!(
-            "{name:<width$}  {support:>10}  {precision:>7.1} %  {recall:>4.1} %  {f1:>5.1} %\n"
-        );
+        text += &row(&printable(&of.name), of.support, [of.precision, of.recall, of.f1]);
+    }
+    let all = e.types.iter().map(|of| of.support).sum();
+    for (name, scores) in averages {
+        text += &row(name, all, scores);
+    }
+    if e.repaired > 0 {
+        let repaired = count(e.repaired);
+        text +=
+            &format!("\n{repaired} of the model's labels break {}, and were repaired\n", e.scheme);
+    }
+    if e.unanswered > 0 {
+        let unanswered = count(e.unanswered);
+        text +=
+            &format!("\n{unanswered} words have no place in the model's input, and count as O\n");
     }
     text
+}
+
+/// `61.2 % (60.1 to 62.3)`, the second the 95 % interval.
+fn with_interval(fraction: f64, interval: Option<[f64; 2]>) -> String {
+    let shown = percent(fraction);
+    match interval {
+        None => shown,
+        Some([low, high]) => format!("{shown} ({:.1} to {:.1})", 100. * low, 100. * high),
+    }
 }
 
 fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> String {

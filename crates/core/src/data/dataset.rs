@@ -9,7 +9,7 @@ use super::inputs::Gathered;
 use super::item::{Item, Split};
 use super::layout::Layout;
 use super::unusable::Unusable;
-use super::{folder, group, labels, manifest, mapping, notes, split};
+use super::{folder, group, labels, manifest, mapping, notes, schemes, split};
 use crate::error::{Error, Result};
 use crate::task::{Target, Task, TaskConfig, Vocabulary};
 
@@ -78,6 +78,7 @@ impl Dataset {
             }
         }
         refuse_missing(&mut train, &mut all);
+        schemes::check(&mut train, &mut all, path)?;
         for (split, found) in [(Split::Validation, &mut validation), (Split::Test, &mut test)] {
             let known = |label: &str| train.iter().any(|found| found.label.names(label));
             if let Some(reason) = unlabelled(found, known) {
@@ -119,6 +120,7 @@ impl Dataset {
         let items: Vec<_> = data.items().collect();
         let notes = notes::notes(path, &all.tables, layout, &data.labels, &items);
         data.notes.extend(notes);
+        data.notes.extend(schemes::notes(&data.labels, &data.train));
         Ok(data)
     }
 

@@ -17,14 +17,17 @@ mod layout;
 mod lists;
 mod manifest;
 mod mapping;
+mod marks;
 mod names;
 mod notes;
 mod paths;
+mod schemes;
 mod places;
 mod split;
 mod split_names;
 mod system;
 mod table;
+mod tagged;
 #[cfg(test)]
 mod tests;
 mod unusable;

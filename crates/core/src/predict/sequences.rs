@@ -8,13 +8,15 @@ use super::rows::chunks;
 use crate::error::Result;
 use crate::loader::{PreparedBatch, RowPart};
 use crate::nn::{Batch, Classifier, CutPoint, Logits};
-use crate::task::{Task, WordPositions, at_words};
+use crate::task::{Task, TaskConfig, WordPositions, at_words, unanswered};
 
 /// The scores of each sample of a batch: the logarithms of the probabilities at every position, `[T,
-/// answers]`, or of every word, `[W, answers]`, f32 on the CPU.
+/// answers]`, or of every word, `[W, answers]`, f32 on the CPU. `words` tells how many words each sample
+/// has at least.
 pub(super) fn sequences(
     model: &Classifier,
-    task: Task,
+    config: TaskConfig<'_>,
+    words: &[usize],
     prepared: &PreparedBatch,
     cut: CutPoint,
     at_once: usize,
@@ -34,14 +36,14 @@ pub(super) fn sequences(
         rows.extend(logs.unbind(0).into_iter().zip(lengths));
     }
     let mut rows = rows.into_iter().zip(&prepared.parts);
-    let sample = |&count: &i64| {
+    let sample = |(&count, &words): (&i64, &usize)| {
         let rows = rows.by_ref().take(count as usize);
-        match task {
-            Task::Tagging => words(rows, prepared.positions),
+        match config.task {
+            Task::Tagging => of_words(rows, prepared.positions, words, config.labels),
             _ => positions(rows),
         }
     };
-    Ok(prepared.rows.iter().map(sample).collect())
+    Ok(prepared.rows.iter().zip(words).map(sample).collect())
 }
 
 /// The positions of all windows of a sample, each without what another answers for.
@@ -53,14 +55,59 @@ fn positions<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>) -> Te
     Tensor::cat(&kept.collect::<Vec<_>>(), 0)
 }
 
-/// The words of all windows of a sample, in order.
-fn words<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>, of: i64) -> Tensor {
+/// The words of all windows of a sample, in order: at least `least`, of which those that no window has
+/// are [unanswered].
+fn of_words<'p>(
+    rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>,
+    of: i64,
+    least: usize,
+    labels: &[String],
+) -> Tensor {
     let mut words = BTreeMap::new();
-    for ((logs, _), part) in rows {
+    for ((logs, _), part) in rows.filter(|(_, part)| !part.words.is_empty()) {
         let starts: Vec<i64> = part.words.iter().map(|word| word.position).collect();
         let starts = WordPositions { starts: Tensor::from_slice(&starts).unsqueeze(0), of };
         let answers = at_words(&logs.unsqueeze(0), &starts).squeeze_dim(0);
         words.extend(part.words.iter().map(|word| word.word).zip(answers.unbind(0)));
     }
-    Tensor::stack(&words.into_values().collect::<Vec<_>>(), 0)
+    let count = words.last_key_value().map_or(1, |(last, _)| last + 1).max(least);
+    let word = |at| words.remove(&at).unwrap_or_else(|| unanswered(labels));
+    Tensor::stack(&(0..count).map(word).collect::<Vec<_>>(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::WordStart;
+
+    #[test]
+    fn a_word_without_a_piece_keeps_its_place() {
+        let labels = ["B-a", "O"].map(str::to_string);
+        let logs = Tensor::from_slice(&[0.9f32, 0.1, 0.2, 0.8, 0.7, 0.3]).view([3, 2]).log();
+        let words = [(1, 0), (3, 2)].map(|(word, position)| WordStart { word, position }).to_vec();
+        let part = RowPart { cut: [0.; 2], words };
+        let best = |least, part: &RowPart| {
+            let scores =
+                of_words([((logs.shallow_clone(), 3), part)].into_iter(), 3, least, &labels);
+            Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap()
+        };
+        assert_eq!(best(5, &part), [1, 0, 1, 0, 1], "the first, the third and the last have none");
+        assert_eq!(best(0, &part), [1, 0, 1, 0]);
+        let none = RowPart { cut: [0.; 2], words: vec![] };
+        assert_eq!((best(2, &none), best(0, &none)), (vec![1, 1], vec![1]));
+    }
+
+    #[test]
+    fn windows_share_a_sample_and_its_words() {
+        let labels = ["B-a", "O"].map(str::to_string);
+        let logs = |a: f32, b: f32| Tensor::from_slice(&[a, 1. - a, b, 1. - b]).view([2, 2]).log();
+        let part = |words: [(usize, i64); 2]| RowPart {
+            cut: [0.; 2],
+            words: words.map(|(word, position)| WordStart { word, position }).to_vec(),
+        };
+        let (first, second) = (part([(0, 0), (1, 1)]), part([(2, 0), (3, 1)]));
+        let rows = [((logs(0.9, 0.2), 2), &first), ((logs(0.3, 0.8), 2), &second)];
+        let scores = of_words(rows.into_iter(), 2, 4, &labels);
+        assert_eq!(Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap(), [0, 1, 1, 0]);
+    }
 }

@@ -10,9 +10,11 @@ use super::metrics::{
     TaggingMetrics, TranscriptionMetrics, Utterance,
 };
 use super::scores::Scores;
+use super::tags::OUTSIDE;
 use super::target::Target;
-use super::targets::Targets;
+use super::targets::{IGNORED, Targets};
 use super::task::Task;
+use super::unanswered::are_unanswered;
 use super::vocabulary::Vocabulary;
 use crate::error::Result;
 
@@ -36,6 +38,8 @@ pub(crate) struct MetricAccumulator<'s> {
     texts: Vec<Utterance>,
     /// Of labels of words: the labels of each sentence, and a model's.
     tags: Vec<[Vec<usize>; 2]>,
+    /// How many words a model says nothing of.
+    unanswered: usize,
 }
 
 impl<'s> MetricAccumulator<'s> {
@@ -52,6 +56,7 @@ impl<'s> MetricAccumulator<'s> {
             truth: vec![],
             texts: vec![],
             tags: vec![],
+            unanswered: 0,
         }
     }
 
@@ -128,11 +133,22 @@ impl<'s> MetricAccumulator<'s> {
         let Target::Tags(tags) = target else { return Ok(()) };
         self.samples += 1;
         let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
-        let truth: Vec<i64> = tags.iter().map(|&tag| tag as i64).collect();
+        let silent = Vec::<bool>::try_from(are_unanswered(scores))?;
+        let counts = |at: usize| silent.get(at) == Some(&false);
+        let truth: Vec<i64> = (0..silent.len())
+            .map(|at| tags.get(at).filter(|_| counts(at)).map_or(IGNORED, |&tag| tag as i64))
+            .collect();
+        let answered = truth.iter().filter(|&&tag| tag != IGNORED).count();
         let stacked = Targets::from(Tensor::from_slice(&truth).unsqueeze(0));
-        let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
-        self.loss += loss.double_value(&[]) * truth.len() as f64;
-        let found = best.into_iter().map(|tag| tag as usize).collect();
+        if answered > 0 {
+            let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
+            self.loss += loss.double_value(&[]) * answered as f64;
+        }
+        self.unanswered += tags.len() - answered;
+        // What a model says nothing of is in no span.
+        let outside = self.config.labels.iter().position(|label| label == OUTSIDE).unwrap_or(0);
+        let mut found: Vec<usize> = best.into_iter().map(|tag| tag as usize).collect();
+        found.resize(tags.len(), outside);
         self.tags.push([tags.clone(), found]);
         Ok(())
     }
@@ -185,8 +201,8 @@ impl<'s> MetricAccumulator<'s> {
                 let sentences = self.tags.iter().map(|[a, b]| (names(a), names(b)));
                 let words = self.tags.iter().map(|[truth, _]| truth.len()).sum::<usize>();
                 let sentences = sentences.collect::<Vec<_>>();
-                let loss = self.loss / words.max(1) as f64;
-                Metrics::Tagging(TaggingMetrics::of(&sentences, loss))
+                let loss = self.loss / (words - self.unanswered).max(1) as f64;
+                Metrics::Tagging(TaggingMetrics::of(&sentences, loss, self.unanswered))
             }
         }
     }

@@ -22,6 +22,11 @@ const ROWS: i64 = 32;
 const LEAST: i64 = 32;
 
 impl SymbolImage {
+    /// The width of the picture of texts of at most `longest` symbols.
+    pub(crate) fn width(longest: i64) -> i64 {
+        longest.max(LEAST)
+    }
+
     /// Parameters `token.weight [count, E]` and those of [`StemEmbedder::new`], below `vb`, for
     /// `count` symbols in texts of at most `longest`.
     ///
@@ -40,11 +45,6 @@ impl SymbolImage {
             stem: StemEmbedder::new(vb.clone(), &stem, &stem, form)?,
             width: Self::width(longest),
         })
-    }
-
-    /// How wide the picture of texts of at most `longest` symbols is.
-    pub(crate) fn width(longest: i64) -> i64 {
-        longest.max(LEAST)
     }
 
     /// `[B, T]` of symbols to the picture `[B, 1, E, T']`, zero where there is no text.

@@ -291,7 +291,8 @@ impl Modality for TextSettings {
         } else {
             Tensor::pad_sequence(samples, true, self.pad() as f64, "right")
         };
-        let longest = lengths.iter().copied().max().unwrap_or_default();
+        let x = self.filled(x);
+        let longest = x.size().last().copied().unwrap_or_default();
         let mask = lengths.iter().any(|&length| length < longest).then(|| {
             let positions = Tensor::arange(longest, (Kind::Int64, x.device()));
             positions.lt_tensor(&Tensor::from_slice(&lengths).to_device(x.device()).unsqueeze(1))

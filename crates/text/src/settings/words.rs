@@ -10,6 +10,7 @@ use super::{
     reader::{Answers, Reader},
     settings::{TextSettings, short, texts},
 };
+use crate::Symbols;
 use crate::{file::TextError, tokenizer::Pieces, word_alignment};
 
 impl TextSettings {
@@ -121,14 +122,20 @@ impl TextSettings {
         self.has_long = train.par_iter().any(is_long);
     }
 
+    /// Symbols `[…, T]`, padded to the width of a picture, if they become one.
+    pub(super) fn filled(&self, x: Tensor) -> Tensor {
+        let width = self.symbols().and_then(Symbols::image_width).unwrap_or(0);
+        match width - x.size().last().copied().unwrap_or(0) {
+            missing if missing > 0 => x.constant_pad_nd([0, missing]),
+            _ => x,
+        }
+    }
+
     /// The ids of samples with words, padded and masked; of what becomes a picture, all of one width.
     pub(super) fn batch_of_words(&self, samples: &[&Tensor]) -> Batch {
         let rows: Vec<Tensor> = samples.iter().map(|sample| word_alignment::ids(sample)).collect();
         let lengths: Vec<i64> = rows.iter().map(|row| row.size()[0]).collect();
-        let x = Tensor::pad_sequence(&rows, true, self.pad() as f64, "right");
-        let width = self.symbols().and_then(crate::Symbols::image_width).unwrap_or(0);
-        let missing = (width - x.size()[1]).max(0);
-        let x = if missing > 0 { x.constant_pad_nd([0, missing]) } else { x };
+        let x = self.filled(Tensor::pad_sequence(&rows, true, self.pad() as f64, "right"));
         let longest = x.size()[1];
         let mask = lengths.iter().any(|&length| length < longest).then(|| {
             let positions = Tensor::arange(longest, (Kind::Int64, x.device()));

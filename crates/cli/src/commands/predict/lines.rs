@@ -39,7 +39,8 @@ pub(super) fn line(
 
 /// `0.32-0.80 hello`.
 fn word(word: &SpokenWord) -> String {
-    let place = word.seconds.map(|[start, end]| format!("{start:.2}-{end:.2} ")).unwrap_or_default();
+    let place =
+        word.seconds.map(|[start, end]| format!("{start:.2}-{end:.2} ")).unwrap_or_default();
     format!("{place}{}", printable(&word.word))
 }
 

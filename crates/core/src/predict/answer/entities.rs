@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 
 use crate::error::Result;
 use crate::modality::Places;
+use crate::task::OUTSIDE;
 
 /// A stretch of words that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,7 +39,6 @@ impl Entity {
 }
 
 /// The label of words that are no part of anything.
-const OUTSIDE: &str = "O";
 
 /// What there is in the scores of one sample, `[W, labels]`.
 pub(super) fn entities(labels: &[String], scores: &Tensor) -> Result<Vec<Entity>> {

@@ -18,7 +18,7 @@ pub use metrics::Metrics;
 pub use multi_label::{LabelMetrics, MultiLabelMetrics};
 pub use regression::{RegressionMetrics, ValueMetrics};
 pub use single_label::ClassificationMetrics;
-pub use spans::{Span, SpanMetrics, TaggingMetrics, spans};
+pub use spans::{SpanMetrics, TaggingMetrics};
 pub use transcription::{GroupMetrics, TranscriptionMetrics};
 
 pub(super) use transcription::Utterance;
