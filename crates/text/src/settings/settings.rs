@@ -344,7 +344,7 @@ impl Modality for TextSettings {
     fn save_pretrained(&self, folder: &Path) -> Result<Map<String, Value>> {
         let mut fields = Map::new();
         if let Some(tokenizer) = self.tokenizer() {
-            tokenizer.save_pretrained(folder)?;
+            tokenizer.save_pretrained(folder, self.answers == Answers::Words)?;
             fields.insert("pad_token_id".into(), tokenizer.pad().into());
         }
         Ok(fields)
