@@ -19,11 +19,26 @@ pub(super) fn sequences(
     cut: CutPoint,
     at_once: usize,
 ) -> Result<Vec<Tensor>> {
-    let compute = |batch: &Batch| {
+    joined(model, task, prepared, at_once, |batch| {
         let Logits { x, attention_mask } = model.forward_from(batch, cut, false);
+        Logits { x: x.log_softmax(-1, Kind::Float), attention_mask }
+    })
+}
+
+/// What `compute` makes of the positions or the words of each sample of a batch, `[T, …]` or `[W, …]` on
+/// the CPU.
+pub(super) fn joined(
+    model: &Classifier,
+    task: Task,
+    prepared: &PreparedBatch,
+    at_once: usize,
+    compute: impl Fn(&Batch) -> Logits,
+) -> Result<Vec<Tensor>> {
+    let compute = |batch: &Batch| {
+        let Logits { x, attention_mask } = compute(batch);
         let lengths =
             attention_mask.map(|mask| mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64));
-        (x.log_softmax(-1, Kind::Float).to_device(Device::Cpu), lengths)
+        (x.to_device(Device::Cpu), lengths)
     };
     let mut rows = vec![];
     for (logs, lengths) in chunks(&prepared.batch, at_once, model.device(), compute) {
