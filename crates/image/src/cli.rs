@@ -126,8 +126,9 @@ impl TryFrom<ImageArgs> for ImageSettings {
 
     fn try_from(args: ImageArgs) -> Result<Self> {
         let augment = args.augmentation();
-        let ImageArgs { size, line_width, patch, channels, crop_mode, resample, background, .. } =
-            args;
+        let ImageArgs {
+            size, line_width, patch, channels, crop_mode, resample, background, ..
+        } = args;
         let asked = ImageOptions {
             size,
             line_width,

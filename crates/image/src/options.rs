@@ -87,7 +87,9 @@ impl ImageOptions {
             let problem = "only pictures of lines have one; add --task transcribe".into();
             return Err(Error::Setting { setting: "--line-width", problem });
         }
-        for (setting, pixels) in [("--size", size), ("--patch", patch), ("--line-width", line_width)] {
+        for (setting, pixels) in
+            [("--size", size), ("--patch", patch), ("--line-width", line_width)]
+        {
             if let Some(pixels) = pixels.filter(|pixels| !(1..=LARGEST).contains(pixels)) {
                 let problem = format!("{pixels} pixels; choose 1 to {LARGEST}");
                 return Err(Error::Setting { setting, problem });
@@ -163,9 +165,8 @@ impl ImageOptions {
     /// If the model's patches do not divide the size that is asked for, or if it has none.
     pub(crate) fn resolve_as(&self, model: Geometry) -> Result<Geometry> {
         let lines = self.lines && model.line_width.is_none();
-        let height = lines.then(|| {
-            LINE_HEIGHT.next_multiple_of(self.patch.or(model.patch).unwrap_or(1).max(1))
-        });
+        let height = lines
+            .then(|| LINE_HEIGHT.next_multiple_of(self.patch.or(model.patch).unwrap_or(1).max(1)));
         let (size, patch) = match (model.patch, self.size.or(height), self.patch) {
             (None, _, Some(_)) => return Err(patchless()),
             (None, size, None) => (size.unwrap_or(model.size), None),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::embed::SymbolImage;
 use crate::options::{LENGTHS, MAX_LENGTH, Units};
+use crate::tokenizer::Pieces;
 
 /// The symbols, and the longest sequence of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,10 +16,10 @@ use crate::options::{LENGTHS, MAX_LENGTH, Units};
 pub struct Symbols {
     units: Units,
     longest: u32,
-    /// Whether batches are padded to the longest: a feature map has one width.
-    filled: bool,
     /// The number of each character; empty for bytes.
     characters: HashMap<char, i64>,
+    /// Whether they become a picture of one width.
+    as_image: bool,
 }
 
 /// The shortest length: one symbol of each text of a pair, and the separator.
@@ -44,7 +45,7 @@ impl Symbols {
             let problem = format!("{longest}: must be at least {LEAST}");
             return Err(Error::Setting { setting: MAX_LENGTH, problem });
         }
-        Ok(Self { units, longest, filled: false, characters: HashMap::new() })
+        Ok(Self { units, longest, characters: HashMap::new(), as_image: false })
     }
 
     /// Collects the characters of the training texts, if the units are characters.
@@ -66,14 +67,14 @@ impl Symbols {
         Self { longest, ..self }
     }
 
-    /// The same for batches that are padded to the longest sequence, or not.
-    pub(crate) fn with_filled(self, filled: bool) -> Self {
-        Self { filled, ..self }
+    /// The same where they become a picture, as for a convolutional trunk.
+    pub(crate) fn as_image(self, as_image: bool) -> Self {
+        Self { as_image, ..self }
     }
 
-    /// The width that batches are padded to; `None`: that of their longest text.
-    pub(crate) fn width(&self) -> Option<i64> {
-        self.filled.then(|| SymbolImage::width(self.longest.into()))
+    /// The width of the picture that all texts become; `None`: they become none.
+    pub(crate) fn image_width(&self) -> Option<i64> {
+        self.as_image.then(|| SymbolImage::width(self.longest.into()))
     }
 
     /// How many symbols a text or a pair has, before it is truncated.
@@ -126,6 +127,24 @@ impl Symbols {
         first
     }
 
+    /// The symbols of words with a space between them, however many.
+    pub(crate) fn split_words(&self, words: &[String]) -> Pieces {
+        let mut pieces = Pieces::default();
+        for (at, word) in words.iter().enumerate() {
+            if word.is_empty() {
+                continue;
+            }
+            // The space counts to the word before it.
+            if let Some(&last) = pieces.words.last() {
+                pieces.ids.extend(self.symbols(" "));
+                pieces.words.resize(pieces.ids.len(), last);
+            }
+            pieces.ids.extend(self.symbols(word));
+            pieces.words.resize(pieces.ids.len(), at);
+        }
+        pieces
+    }
+
     fn symbols<'t>(&'t self, text: &'t str) -> Box<dyn Iterator<Item = i64> + 't> {
         match self.units {
             Units::Bytes => Box::new(text.bytes().map(|byte| RESERVED + i64::from(byte))),
@@ -142,28 +161,33 @@ impl Symbols {
 struct Saved {
     units: Units,
     longest: u32,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    filled: bool,
     /// In the order of their numbers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     characters: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    as_image: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl From<Symbols> for Saved {
-    fn from(Symbols { units, longest, filled, characters }: Symbols) -> Self {
+    fn from(Symbols { units, longest, characters, as_image }: Symbols) -> Self {
         let mut characters: Vec<_> = characters.into_iter().collect();
         characters.sort_by_key(|&(_, number)| number);
         let characters = characters.into_iter().map(|(c, _)| c).collect();
-        Self { units, longest, filled, characters }
+        Self { units, longest, characters, as_image }
     }
 }
 
 impl TryFrom<Saved> for Symbols {
     type Error = Error;
 
-    fn try_from(Saved { units, longest, filled, characters }: Saved) -> Result<Self> {
+    fn try_from(Saved { units, longest, characters, as_image }: Saved) -> Result<Self> {
         let characters = characters.chars().zip(RESERVED..).collect();
-        Ok(Self { characters, filled, ..Self::new(units, Some(longest))? })
+        Ok(Self { characters, as_image, ..Self::new(units, Some(longest))? })
     }
 }
 

@@ -72,12 +72,8 @@ impl<'a> TransferJob<'a> {
             .for_task(data.task, splits.train.targets())?
             .with_vocabulary(data.vocabulary.clone());
         if args.head == HeadArg::Pretrained {
-            let head = &source.config().head;
-            if head.pool.leaves_positions() != data.task.is_sequence() {
-                let problem = format!("the pretrained head is none for {}; leave it out", data.task);
-                return Err(setting("--head", problem));
-            }
-            spec = spec.with_head(head.pool, head.config);
+            let (pool, head) = source.config().head_for(data.task);
+            spec = spec.with_head(pool, head);
         }
         if let Some(p) = args.dropout {
             spec.trunk = spec.trunk.with_dropout(p);

@@ -27,6 +27,8 @@ mod parquet_tests;
 
 mod table_tests;
 
+mod tagging_tests;
+
 mod target_tests;
 
 fn folder(files: &[(&str, &str)]) -> TempDir {

@@ -101,7 +101,8 @@ impl<'s> FeatureCache<'s> {
             load_batches(inputs, &lists, mode, |chosen, prepared| {
                 let PreparedBatch { batch, rows, parts, positions, .. } = prepared;
                 let hidden = model.encoder().forward_to(&batch.to_device(model.device()), cut);
-                let mut made = apart(&hidden.to_device(Device::Cpu), is_map)?.into_iter().zip(parts);
+                let mut made =
+                    apart(&hidden.to_device(Device::Cpu), is_map)?.into_iter().zip(parts);
                 for (&at, count) in chosen.iter().zip(rows) {
                     for ((row, held), part) in made.by_ref().take(count as usize) {
                         let row = store.put(row, budget)?;

@@ -1,9 +1,11 @@
 //! The features that a model makes of samples.
 
+use std::collections::BTreeMap;
+
 use tch::{Kind, Tensor};
 
 use super::rows::{check_finite, each_chunk, per_sample};
-use super::sequences::joined;
+use super::sequences::{at_positions, positions, words};
 use crate::error::{Error, Result};
 use crate::loader::{Mode, RawInputs, Samples, chunks, load_batches};
 use crate::modality::Modality;
@@ -77,22 +79,29 @@ pub fn position_features<M: Modality>(
     most: usize,
     batch_size: usize,
 ) -> Result<PositionFeatures> {
-    let (task, classifier) = (model.spec().task, model.classifier());
+    let classifier = model.classifier();
     let each = most.div_ceil(samples.len().max(1)).max(1);
     let lists = chunks(&(0..samples.len()).collect::<Vec<_>>(), batch_size);
     let (mut all, mut targets, mut of) = (vec![], vec![], vec![]);
     load_batches(&RawInputs { modality, samples }, &lists, Mode::Eval, |chosen, prepared| {
         let compute = |batch: &Batch| classifier.features_at_positions(batch);
-        let sequences = joined(classifier, task, &prepared, batch_size, compute)?;
-        for (x, &at) in sequences.iter().zip(chosen) {
-            let told = told(&samples.targets()[at], x.size()[0] as usize);
-            let taken = evenly(told.len(), each);
-            let index: Vec<i64> = taken.iter().map(|&at| at as i64).collect();
-            let x = x.index_select(0, &Tensor::from_slice(&index)).to_kind(Kind::Double);
-            check_finite(&x.view([1, -1]), &[at], samples)?;
-            targets.extend(taken.iter().map(|&at| told[at]));
-            of.extend(taken.iter().map(|_| at));
-            all.push(x);
+        let all_rows = at_positions(classifier, &prepared, batch_size, compute)?;
+        let mut rows = all_rows.into_iter().zip(&prepared.parts);
+        for (&at, &count) in chosen.iter().zip(&prepared.rows) {
+            let rows = rows.by_ref().take(count as usize);
+            let found = match &samples.targets()[at] {
+                Target::Tags(tags) => labelled(tags, words(rows, prepared.positions)),
+                Target::Text { symbols, .. } => spread(symbols, positions(rows).unbind(0)),
+                _ => vec![],
+            };
+            for index in evenly(found.len(), each) {
+                let (target, x) = &found[index];
+                let x = x.to_kind(Kind::Double).unsqueeze(0);
+                check_finite(&x, &[at], samples)?;
+                targets.push(*target);
+                of.push(at);
+                all.push(x);
+            }
         }
         Ok(())
     })?;
@@ -103,15 +112,18 @@ pub fn position_features<M: Modality>(
     Ok(PositionFeatures { x: Tensor::f_cat(&all, 0)?, targets, samples: of })
 }
 
-/// What is to be told from each of so many positions or words of a sample.
-fn told(target: &Target, positions: usize) -> Vec<i64> {
-    match target {
-        Target::Tags(tags) => tags.iter().take(positions).map(|&tag| tag as i64).collect(),
-        Target::Text { symbols, .. } if !symbols.is_empty() => {
-            (0..positions).map(|at| symbols[at * symbols.len() / positions]).collect()
-        }
-        _ => vec![],
-    }
+/// The label of each word that is there.
+fn labelled(tags: &[usize], words: BTreeMap<usize, Tensor>) -> Vec<(i64, Tensor)> {
+    let label = |(word, x): (usize, Tensor)| Some((*tags.get(word)? as i64, x));
+    words.into_iter().filter_map(label).collect()
+}
+
+/// A symbol for each position, of symbols that are all as long.
+fn spread<T>(symbols: &[i64], positions: Vec<T>) -> Vec<(i64, T)> {
+    let count = positions.len();
+    let symbol = |at: usize| symbols.get(at * symbols.len() / count).copied();
+    let each = positions.into_iter().enumerate();
+    each.filter_map(|(at, x)| Some((symbol(at)?, x))).collect()
 }
 
 /// At most `most` of so many indices, spread evenly.
@@ -126,12 +138,12 @@ mod tests {
 
     #[test]
     fn symbols_are_spread_over_positions_and_positions_over_samples() {
-        let text = Target::Text { text: "abc".into(), symbols: vec![2, 3, 4] };
-        assert_eq!(told(&text, 6), [2, 2, 3, 3, 4, 4]);
-        assert_eq!(told(&text, 2), [2, 3]);
-        assert_eq!(told(&Target::Tags(vec![1, 0, 2]), 2), [1, 0]);
-        let empty = Target::Text { text: String::new(), symbols: vec![] };
-        assert!(told(&empty, 4).is_empty());
+        let spread = |symbols: &[i64], count: usize| -> Vec<i64> {
+            super::spread(symbols, vec![(); count]).into_iter().map(|(symbol, ())| symbol).collect()
+        };
+        assert_eq!(spread(&[2, 3, 4], 6), [2, 2, 3, 3, 4, 4]);
+        assert_eq!(spread(&[2, 3, 4], 2), [2, 3]);
+        assert!(spread(&[], 4).is_empty());
         assert_eq!(evenly(10, 2), [2, 7]);
         assert_eq!(evenly(3, 9), [0, 1, 2]);
         assert!(evenly(0, 9).is_empty());

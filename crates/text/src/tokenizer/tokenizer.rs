@@ -175,8 +175,13 @@ impl Tokenizer {
         Ok((self.checked(encoding.get_ids())?, segments))
     }
 
+    /// The library's.
+    pub(super) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.0.tokenizer
+    }
+
     /// Refuses a text that could become too long before it is truncated.
-    fn check_growth(&self, bytes: usize) -> Result<(), BoxError> {
+    pub(super) fn check_growth(&self, bytes: usize) -> Result<(), BoxError> {
         if bytes.saturating_mul(self.0.growth) <= bounds::LONGEST {
             return Ok(());
         }
@@ -194,6 +199,11 @@ impl Tokenizer {
             let most = self.0.max_length;
             return Err(format!("the tokenizer made {} tokens, {most} at most", ids.len()).into());
         }
+        self.known(ids)
+    }
+
+    /// The tokens, as large as the model was told.
+    pub(super) fn known(&self, ids: &[u32]) -> Result<Vec<i64>, BoxError> {
         match ids.iter().find(|&&id| i64::from(id) >= self.0.ids) {
             Some(id) => {
                 Err(format!("the tokenizer made token {id}, but has {}", self.0.ids).into())
@@ -261,7 +271,7 @@ fn ids(tokenizer: &tokenizers::Tokenizer) -> i64 {
 
 /// What the library does, with a panic as an error: a table that points outside of itself is found
 /// out by using it.
-fn contained<T>(work: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+pub(super) fn contained<T>(work: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
     panic::catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err("the tokenizer contradicts itself".into()))
 }

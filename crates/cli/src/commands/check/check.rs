@@ -11,7 +11,7 @@ use crosstune_core::{
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{args::CheckArgs, distribution::Distribution};
+use super::{args::CheckArgs, distribution::Distribution, tags::Tags};
 use crate::{
     args::{ModalityArgs, refuse_existing},
     output::{
@@ -45,6 +45,9 @@ struct Report {
     /// The distribution of each value in each split.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<Distribution>,
+    /// The labelled words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Tags>,
     /// The minimum, the median and the maximum of each size.
     sizes: BTreeMap<&'static str, Extent>,
     /// How much of the samples a model takes.
@@ -122,6 +125,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         samples: Counts::of(&data, |_| true),
         classes: classes(&data),
         values: Distribution::of(&data),
+        tags: Tags::of(&data),
         sizes: A::Modality::SIZE
             .iter()
             .enumerate()
@@ -240,6 +244,7 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
         let most = format!("{greatest} {unit}");
         lines.push(line(what, format!("{least} to {}, median {median}", most.trim_end())));
     }
+    lines.extend(report.tags.iter().flat_map(Tags::lines));
     lines.extend(told.map(|(name, text)| line(name, text)));
     for (ending, n) in &report.ignored {
         lines.push(line("ignored", format!("{}, which are not {samples}", files(ending, *n))));
@@ -247,6 +252,10 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
     lines.extend(report.notes.iter().map(|note| line("note", note)));
     lines.push(String::new());
     lines.extend(table(report));
+    if let Some(tags) = &report.tags {
+        lines.push(String::new());
+        lines.extend(tags.table());
+    }
     lines.push(String::new());
     if report.bad.is_empty() {
         lines.push(format!("all {samples} can be read"));

@@ -5,6 +5,7 @@ mod args;
 #[allow(clippy::module_inception)]
 mod check;
 mod distribution;
+mod tags;
 
 pub(crate) use args::CheckArgs;
 pub(crate) use check::{Verdict, check};

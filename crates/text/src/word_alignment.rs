@@ -1,0 +1,158 @@
+//! Samples of words that are labelled one by one: which position each word begins at, and the windows
+//! of sentences that are longer than what a model takes.
+//!
+//! A sample is `[2, T]`, i64: the ids, and of each position [`SPECIAL`] for a special token around the
+//! sentence, [`WITHIN`] for what goes on with a word, and else 1 more than the number of the word that
+//! begins there.
+
+use std::ops::Range;
+
+use crosstune_core::{BoxError, Window, random::Rng, task::WordStart};
+use rand::RngExt;
+use tch::Tensor;
+
+/// A special token around the sentence.
+const SPECIAL: i64 = -1;
+
+/// A further piece of a word.
+const WITHIN: i64 = 0;
+
+/// A sample of pieces, `words` telling which word each is of, between special tokens.
+pub(crate) fn sample(
+    ids: &[i64],
+    words: &[usize],
+    [before, behind]: &[Vec<i64>; 2],
+) -> Result<Tensor, BoxError> {
+    let mut last = None;
+    let places = words.iter().map(|&word| match last.replace(word) {
+        Some(before) if before == word => WITHIN,
+        _ => word as i64 + 1,
+    });
+    let special = |tokens: &[i64]| vec![SPECIAL; tokens.len()];
+    let places = [special(before), places.collect(), special(behind)].concat();
+    let all = [before, ids, behind, &places].concat();
+    Ok(Tensor::f_from_slice(&all)?.f_view([2, places.len() as i64])?)
+}
+
+/// The ids of a sample, as a model takes them: `[T]`.
+pub(crate) fn ids(sample: &Tensor) -> Tensor {
+    sample.get(0)
+}
+
+/// Where the words of a sample begin.
+pub(crate) fn words(sample: &Tensor) -> Vec<WordStart> {
+    let start = |(position, &place): (usize, &i64)| {
+        let word = usize::try_from(place).ok()?.checked_sub(1)?;
+        Some(WordStart { word, position: position as i64 })
+    };
+    places(sample).iter().enumerate().filter_map(start).collect()
+}
+
+/// The windows of a sample that a model of `most` positions is asked about: half of each is in the next,
+/// too. A word is answered by that in which most of the sentence is on either side of it, and by the
+/// first of equal ones.
+pub(crate) fn windows(sample: &Tensor, most: u32) -> Vec<Window> {
+    let parts = Parts::of(sample, most);
+    let cut: Vec<Range<usize>> = parts.windows();
+    if cut.len() == 1 {
+        let x = sample.shallow_clone();
+        return vec![Window { words: words(&x), ..Window::from(x) }];
+    }
+    let mut answered: Vec<Vec<WordStart>> = cut.iter().map(|_| vec![]).collect();
+    let starts = parts.starts();
+    for (at, &start) in starts.iter().enumerate() {
+        let end = starts.get(at + 1).copied().unwrap_or(parts.pieces.len());
+        let room = |window: &Range<usize>| {
+            let left = if window.start == 0 { usize::MAX } else { start - window.start };
+            let whole = window.end == parts.pieces.len();
+            let right = if whole { usize::MAX } else { window.end.saturating_sub(end) };
+            left.min(right)
+        };
+        let holds = cut.iter().enumerate().filter(|(_, window)| window.contains(&start));
+        // Of equal ones, the last is the greatest.
+        let Some((best, window)) = holds.rev().max_by_key(|(_, window)| room(window)) else {
+            continue;
+        };
+        let word = parts.pieces[start] as usize - 1;
+        let position = (parts.before + start - window.start) as i64;
+        answered[best].push(WordStart { word, position });
+    }
+    let window = |(range, words): (Range<usize>, Vec<WordStart>)| Window {
+        words,
+        ..Window::from(parts.narrow(sample, range))
+    };
+    cut.into_iter().zip(answered).map(window).collect()
+}
+
+/// One of the windows of a sample, at random.
+pub(crate) fn random_window(sample: &Tensor, most: u32, rng: &mut Rng) -> Tensor {
+    let parts = Parts::of(sample, most);
+    let mut windows = parts.windows();
+    match windows.len() {
+        1 => sample.shallow_clone(),
+        count => parts.narrow(sample, windows.swap_remove(rng.random_range(0..count))),
+    }
+}
+
+/// The second row of a sample.
+fn places(sample: &Tensor) -> Vec<i64> {
+    Vec::try_from(sample.get(1)).unwrap_or_default()
+}
+
+/// What a sample consists of.
+struct Parts {
+    /// How many special tokens are before the sentence, and behind it.
+    before: usize,
+    behind: usize,
+    /// The places of the pieces between them.
+    pieces: Vec<i64>,
+    /// How many pieces a window has.
+    room: usize,
+}
+
+impl Parts {
+    fn of(sample: &Tensor, most: u32) -> Self {
+        let places = places(sample);
+        let special = |place: &&i64| **place == SPECIAL;
+        let before = places.iter().take_while(special).count();
+        let behind = places[before..].iter().rev().take_while(special).count();
+        let room = (most as usize).saturating_sub(before + behind).max(1);
+        Self { before, behind, pieces: places[before..places.len() - behind].to_vec(), room }
+    }
+
+    /// Where words begin among the pieces.
+    fn starts(&self) -> Vec<usize> {
+        (0..self.pieces.len()).filter(|&at| self.pieces[at] > 0).collect()
+    }
+
+    /// The windows, in pieces: each begins with a word, unless a word is longer than what it shares with
+    /// the next.
+    fn windows(&self) -> Vec<Range<usize>> {
+        let all = self.pieces.len();
+        let step = self.room.div_ceil(2);
+        let mut windows: Vec<Range<usize>> = vec![];
+        let mut from = 0;
+        loop {
+            let start = (from..all.min(from + step)).find(|&at| self.pieces[at] > 0);
+            let start = start.filter(|_| from > 0).unwrap_or(from);
+            windows.push(start..all.min(start + self.room));
+            if start + self.room >= all {
+                return windows;
+            }
+            from = (from + step).min(all - self.room);
+        }
+    }
+
+    /// A window of a sample, with the special tokens around it.
+    fn narrow(&self, sample: &Tensor, pieces: Range<usize>) -> Tensor {
+        let part = |from: usize, length: usize| sample.narrow(1, from as i64, length as i64);
+        Tensor::cat(
+            &[
+                part(0, self.before),
+                part(self.before + pieces.start, pieces.len()),
+                part(self.before + self.pieces.len(), self.behind),
+            ],
+            1,
+        )
+    }
+}
