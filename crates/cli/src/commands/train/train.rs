@@ -48,6 +48,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     options.check()?;
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
+    args.transfer.pool(task)?;
+    if job.plan.align && task.is_sequence() {
+        let problem = format!("it aligns classes, which {task} does not have; take another recipe");
+        return Err(setting("--recipe orca", problem));
+    }
     modality.set_task(task)?;
     let classes = match args.transfer.head {
         HeadArg::Pretrained => job.source.class_names(),
