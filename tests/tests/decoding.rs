@@ -73,7 +73,15 @@ fn texts_are_decoded_and_measured() {
     assert_eq!(result["samples"]["train"].as_u64().unwrap() % 2, 0);
 
     let evaluate = |data: &str, more: &[&str]| {
-        let mut all = words!["evaluate", folder.join("run"), folder.join(data), "--json"].to_vec();
+        let mut all = words![
+            "evaluate",
+            folder.join("run"),
+            folder.join(data),
+            "--json",
+            "--group-column",
+            "speaker"
+        ]
+        .to_vec();
         all.extend(more.iter().map(Into::into));
         crosstune("audio", &all)
     };

@@ -196,9 +196,10 @@ impl LayoutArgs {
             label_column: self.label_column.or(saved.label_column),
             text_column: self.text_column.or(saved.text_column),
             lowercase: self.lowercase || saved.lowercase,
-            // They decide what is held out, and nothing is when a model is evaluated.
-            group_pattern: None,
-            group_column: None,
+            // Those of the training decided what is held out, and nothing is when a model is evaluated:
+            // those given here are for figures by group.
+            group_pattern: self.group_pattern,
+            group_column: self.group_column,
         }
     }
 
