@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::rows::{check_finite, each_chunk, per_sample};
 use crate::error::Result;
-use crate::loader::{Mode, RawInputs, Samples, chunks, load_batches};
+use crate::loader::{Mode, RawInputs, Samples, in_order, load_batches};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::{Batch, Pool};
@@ -31,16 +31,18 @@ pub fn features<M: Modality>(
     stage: FeatureLevel,
     batch_size: usize,
 ) -> Result<Tensor> {
-    let lists = chunks(&(0..samples.len()).collect::<Vec<_>>(), batch_size);
+    let lists = in_order(samples, batch_size);
+    let source = RawInputs { modality, samples };
     let mut all = vec![];
-    load_batches(&RawInputs { modality, samples }, &lists, Mode::Eval, |chosen, prepared| {
+    load_batches(&source, &lists, Mode::Eval, |chosen, prepared| {
         let classifier = model.classifier();
         let compute = |batch: &Batch| match stage {
             FeatureLevel::Embedded => Pool::Mean.forward(&classifier.encoder().embed(batch, false)),
             FeatureLevel::Pooled => classifier.features(batch, false),
         };
         let device = model.classifier().device();
-        let rows = each_chunk(&prepared.batch, batch_size, device, compute).to_kind(Kind::Double);
+        let rows = each_chunk(&prepared, &source, batch_size, device, compute);
+        let rows = rows.to_kind(Kind::Double);
         let mean = |part: &Tensor| part.mean_dim([0].as_slice(), false, None);
         let rows = per_sample(rows, &prepared.rows, mean);
         check_finite(&rows, chosen, samples)?;
