@@ -105,9 +105,12 @@ mod tests {
     #[test]
     fn windows_follow_each_other_without_a_gap() {
         let front_end = FrontEnd::LogMel(LogMel::new(MelConfig::new(8000, 256, 80, 40)).unwrap());
-        for (frames, stride, even, overlap) in
-            [(50, 1, false, None), (64, 2, true, None), (48, 1, false, Some(0.5)), (3, 1, true, None)]
-        {
+        for (frames, stride, even, overlap) in [
+            (50, 1, false, None),
+            (64, 2, true, None),
+            (48, 1, false, Some(0.5)),
+            (3, 1, true, None),
+        ] {
             let options = AudioOptions { frames: Some(frames), overlap, ..Default::default() };
             let strides = Strides::new(&front_end, &options, stride, even);
             for samples in [1, 80, 3999, 4049, 4080, 4081, 9000, 40_000, 123_457] {
@@ -122,10 +125,11 @@ mod tests {
                     assert_eq!(first + kept[0], next, "{frames} frames, {samples} samples");
                     next = first + positions as usize - kept[1];
                     assert_eq!(i + 1 == count, heard.end == samples);
-                    assert_eq!(i + 1 == count, behind == 0.);
+                    assert!(i + 1 < count || behind == 0.);
                 }
                 let whole = front_end.frames(samples) / stride;
-                assert!(even || next.abs_diff(whole.max(1)) <= 1, "{next} of {whole}");
+                // Frames around the very end may be beyond the last window's.
+                assert!(even || next.abs_diff(whole.max(1)) <= 2, "{next} of {whole}");
             }
         }
     }

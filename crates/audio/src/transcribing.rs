@@ -25,7 +25,8 @@ impl AudioSettings {
             return Ok(());
         }
         if let Some(Long::Cut | Long::Crop) = self.options.long {
-            let problem = "a text is that of a whole recording, which is heard in windows; leave it out";
+            let problem =
+                "a text is that of a whole recording, which is heard in windows; leave it out";
             return Err(Error::setting("--long", problem));
         }
         self.options.long = Some(Long::Windows);
@@ -35,7 +36,8 @@ impl AudioSettings {
     /// How recordings are cut into windows, where every position is answered at.
     pub(crate) fn strides(&self) -> Option<Strides<'_>> {
         let stride = self.adopted.as_ref().and_then(Adopted::stride).unwrap_or(1);
-        let even = self.front_end.padding() == Padding::Full || self.layout != FrameLayout::Sequence;
+        let even =
+            self.front_end.padding() == Padding::Full || self.layout != FrameLayout::Sequence;
         self.transcribes.then(|| Strides::new(&self.front_end, &self.options, stride, even))
     }
 
@@ -60,7 +62,11 @@ impl AudioSettings {
 
 impl Hearing<'_> {
     /// Of one window, its frames; else all samples, of which [`windows`](Self::windows) are parts.
-    pub(crate) fn read_whole(&self, input: &Input, strides: &Strides<'_>) -> Result<Tensor, BoxError> {
+    pub(crate) fn read_whole(
+        &self,
+        input: &Input,
+        strides: &Strides<'_>,
+    ) -> Result<Tensor, BoxError> {
         let samples = self.whole(input)?;
         Ok(match self.takes_frames() && samples.len() <= strides.window() {
             true => self.front_end.compute(samples, self.options.frames()),
@@ -75,7 +81,8 @@ impl Hearing<'_> {
         let (frames, most) = (self.front_end.frames(samples.len()), self.options.frames());
         if frames > most {
             let rate = f64::from(self.front_end.sample_rate());
-            let [long, room] = [samples.len(), self.front_end.samples(most)].map(|n| n as f64 / rate);
+            let [long, room] =
+                [samples.len(), self.front_end.samples(most)].map(|n| n as f64 / rate);
             return Err(format!(
                 "{long:.2} s, but the model takes {room:.2} s at once, and a text that is learned is that of \
                  the whole: --frames {frames} takes it, if the model can; or cut it, with its text"
@@ -121,7 +128,12 @@ impl Hearing<'_> {
         let rows: Vec<Row> = samples.iter().map(row).collect();
         let compute = |row| match row {
             Row::Ready(frames) => frames,
-            Row::Samples(samples) => self.front_end.compute(samples, self.options.frames()),
+            // Of a waveform, a window ends with the last position's samples or a little later.
+            Row::Samples(samples) => {
+                let frames = self.front_end.frames(samples.len()) + 1;
+                let most = if self.takes_frames() { self.options.frames() } else { frames };
+                self.front_end.compute(samples, most)
+            }
         };
         rows.into_par_iter().map(compute).collect()
     }

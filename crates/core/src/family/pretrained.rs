@@ -290,7 +290,9 @@ impl Pretrained {
         }
         if self.transcribes() {
             let file = symbols::VOCAB;
-            return refused(format!("what its {classes} symbols are is not told: put its {file} beside it"));
+            return refused(format!(
+                "what its {classes} symbols are is not told: put its {file} beside it"
+            ));
         }
         let labels = otherwise(self.task()?, classes)?;
         if labels.len() != classes {

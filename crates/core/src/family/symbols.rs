@@ -31,7 +31,10 @@ const MOST_SYMBOLS: usize = 1 << 20;
 
 /// Gives a model that transcribes its own head, and returns what its symbols mean, which become the
 /// labels of the head; `None`: it does not transcribe, or there is no list of its symbols.
-pub(super) fn of(model: &mut PretrainedConfig, checkpoint: &Checkpoint) -> Result<Option<Vocabulary>> {
+pub(super) fn of(
+    model: &mut PretrainedConfig,
+    checkpoint: &Checkpoint,
+) -> Result<Option<Vocabulary>> {
     let last = checkpoint.entries().find(|(name, _)| name.ends_with(LAST_LAYER));
     let Some((_, last)) = last else { return Ok(None) };
     let rows = last.shape.first().map_or(0, |&rows| usize::try_from(rows).unwrap_or(0));
@@ -62,7 +65,8 @@ fn read(folder: &Path, rows: usize, padding: Option<usize>) -> Result<(Vec<Strin
     let path = folder.join(VOCAB);
     let refused = |problem: String| Error::Malformed { path: path.clone(), problem };
     let settings = Settings::open(folder)?;
-    if let Some(class) = settings.text("tokenizer_class").filter(|class| class.contains("Phoneme")) {
+    if let Some(class) = settings.text("tokenizer_class").filter(|class| class.contains("Phoneme"))
+    {
         return Err(refused(format!("its symbols are phonemes ({class}), which is not supported")));
     }
     let mut symbols: Vec<Option<String>> = vec![None; rows];
@@ -74,7 +78,9 @@ fn read(folder: &Path, rows: usize, padding: Option<usize>) -> Result<(Vec<Strin
     let added = added.as_object().into_iter().flatten();
     let added = added.filter_map(|(token, id)| Some((token.clone(), id.as_u64()?)));
     let vocab: Value = read_json(&path)?;
-    let Value::Object(vocab) = vocab else { return Err(refused("expected symbols with their numbers".into())) };
+    let Value::Object(vocab) = vocab else {
+        return Err(refused("expected symbols with their numbers".into()));
+    };
     let mut numbered = vec![];
     for (symbol, id) in vocab {
         let problem = || refused(format!("{symbol:?} has no number, but {id}"));
@@ -103,11 +109,9 @@ fn read(folder: &Path, rows: usize, padding: Option<usize>) -> Result<(Vec<Strin
         .collect();
     special.sort_unstable();
     special.dedup();
-    // What has no name has one that no text has.
-    let name = |(id, symbol): (usize, Option<String>)| symbol.unwrap_or_else(|| format!("<{id}>"));
+    let name = |(id, symbol): (usize, Option<String>)| symbol.unwrap_or_else(|| nameless(id));
     let labels: Vec<String> = symbols.into_iter().enumerate().map(name).collect();
-    let vocabulary =
-        Vocabulary { blank, delimiter, unknown, special, case: LetterCase::default() };
+    let vocabulary = Vocabulary { blank, delimiter, unknown, special, case: LetterCase::default() };
     let (labels, vocabulary) = settings.delimited(labels, vocabulary);
     Ok(settings.cased(labels, vocabulary))
 }
@@ -140,7 +144,11 @@ impl Settings {
     }
 
     /// A delimiter that is written as something else than a space is a letter.
-    fn delimited(&self, mut labels: Vec<String>, vocabulary: Vocabulary) -> (Vec<String>, Vocabulary) {
+    fn delimited(
+        &self,
+        mut labels: Vec<String>,
+        vocabulary: Vocabulary,
+    ) -> (Vec<String>, Vocabulary) {
         let written = self.text("replace_word_delimiter_char").unwrap_or(" ");
         let delimiter = vocabulary.delimiter.filter(|_| written != " ");
         let Some(at) = delimiter else { return (labels, vocabulary) };
@@ -186,6 +194,11 @@ impl Settings {
     }
 }
 
+/// A name that no text has, for a symbol that has none.
+fn nameless(id: usize) -> String {
+    format!("<{id}>")
+}
+
 /// A token, which is a text or has one as its `content`.
 fn content(token: &Value) -> Option<String> {
     token.as_str().or_else(|| token["content"].as_str()).map(str::to_string)
@@ -193,7 +206,11 @@ fn content(token: &Value) -> Option<String> {
 
 /// The files of symbols as transformers has them, each with its name.
 pub(super) fn files(labels: &[String], vocabulary: &Vocabulary) -> [(&'static str, Value); 2] {
-    let vocab: BTreeMap<&String, usize> = labels.iter().zip(0..).collect();
+    let unnamed = |&(label, at): &(&String, usize)| {
+        vocabulary.special.contains(&at) && *label == nameless(at)
+    };
+    let vocab: BTreeMap<&String, usize> =
+        labels.iter().zip(0..).filter(|label| !unnamed(label)).collect();
     let named = |at: Option<usize>| at.and_then(|at| labels.get(at));
     let mut tokenizer = Map::new();
     for (field, value) in [
