@@ -9,7 +9,7 @@ use super::inputs::Gathered;
 use super::item::{Item, Split};
 use super::layout::Layout;
 use super::unusable::Unusable;
-use super::{folder, group, labels, manifest, mapping, notes, split};
+use super::{folder, group, labels, manifest, mapping, notes, split, transcripts, vocabulary};
 use crate::error::{Error, Result};
 use crate::task::{Target, Task, TaskConfig, Vocabulary};
 
@@ -89,13 +89,21 @@ impl Dataset {
             }
             refuse_missing(found, &mut all);
         }
-        let mut bad = all.bad(path)?;
+        let bad = all.bad(path)?;
         if let (true, Some(first)) = (train.is_empty(), bad.first()) {
             let (n, samples) = (bad.len(), layout.samples);
             let problem = format!("none of its {samples} can be used; the first of {n}: {first}");
             return Err(Error::Data { path: path.to_path_buf(), problem });
         }
-        let (labels, vocabulary) = labels::labels(layout, &train, path)?;
+        let (labels, vocabulary) = match layout.task {
+            Task::Transcription => {
+                let held_out = [(Split::Validation, &validation), (Split::Test, &test)];
+                let (symbols, of) = vocabulary::vocabulary(&mut train, held_out, path, &mut all)?;
+                (symbols, Some(of))
+            }
+            task => (labels::labels(task, &train, path)?, None),
+        };
+        let mut bad = [bad, all.bad(path)?].concat();
         let config = config(layout.task, &labels, vocabulary.as_ref());
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
@@ -238,7 +246,9 @@ impl Dataset {
             let mut kept = self.train.iter().zip(&chosen).filter(|(_, chosen)| !**chosen);
             kept.any(|(item, _)| item.target.has(class))
         };
-        if let Some(class) = (0..self.labels.len()).find(|&class| !left(class)) {
+        // A text may have a symbol that no other has.
+        let classes = if self.task == Task::Transcription { 0 } else { self.labels.len() };
+        if let Some(class) = (0..classes).find(|&class| !left(class)) {
             let problem = format!(
                 "fold {fold} of {folds} would have all samples of the {} {:?}; take others",
                 self.task.answer(),
@@ -312,6 +322,12 @@ pub fn evaluation(
         return Err(Error::Data { path: path.to_path_buf(), problem });
     }
     refuse_missing(&mut found, &mut all);
+    if let Some(vocabulary) = model.vocabulary.filter(|_| layout.task == Task::Transcription) {
+        all.notes.extend(vocabulary::notes(Split::Test, &found, labels, vocabulary));
+    }
+    if let Some(pattern) = &layout.group_pattern {
+        group::by_pattern(&mut found, pattern)?;
+    }
     let mut bad = all.bad(path)?;
     let skipped = layout.skip_bad.then_some(&mut bad);
     let items = labels::items(model, found, skipped)?;
@@ -354,5 +370,9 @@ fn gather(path: &Path, all: &mut Gathering<'_>, option: &'static str) -> Result<
     if !path.exists() {
         return Err(Error::setting(option, format!("{}: no such file or folder", path.display())));
     }
-    if path.is_dir() { folder::gather(path, all) } else { manifest::gather(path, all) }
+    match (path.is_dir(), all.layout.task) {
+        (true, Task::Transcription) => transcripts::gather(path, all),
+        (true, _) => folder::gather(path, all),
+        (false, _) => manifest::gather(path, all),
+    }
 }

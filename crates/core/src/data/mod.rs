@@ -22,11 +22,15 @@ mod notes;
 mod paths;
 mod split;
 mod split_names;
+mod symbols;
 mod system;
 mod table;
 #[cfg(test)]
 mod tests;
+mod transcript_notes;
+mod transcripts;
 mod unusable;
+mod vocabulary;
 
 pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
@@ -35,5 +39,7 @@ pub use extent::{Coverage, Extent};
 pub use inputs::{Gathered, inputs};
 pub use item::{Input, Item, Split};
 pub use layout::{ClassLimit, InputKind, Layout};
+pub use symbols::Symbols;
 pub use table::TableFormat;
+pub use transcript_notes::RARE;
 pub use unusable::Unusable;

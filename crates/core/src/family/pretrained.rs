@@ -8,7 +8,7 @@ use super::own;
 use super::own::Kind;
 use crate::error::{Error, Result};
 use crate::files::is_there;
-use crate::task::Task;
+use crate::task::{Task, Vocabulary};
 use crate::weights::adapter::{adapter_base, adapter_folder};
 use crate::weights::{Adapter, CONFIG, Checkpoint, WeightSource};
 
@@ -235,6 +235,15 @@ impl Pretrained {
     /// The names of the classes of the checkpoint's own head, where someone chose them.
     pub fn class_names(&self) -> Option<&[String]> {
         self.config.head.labels.as_deref().filter(|names| are_names(names))
+    }
+
+    /// What the symbols mean that the checkpoint's own head gives, which are its
+    /// [classes](Self::class_names); `None`: it does not transcribe, or its symbols are not published.
+    pub fn vocabulary(&self) -> Option<&Vocabulary> {
+        match &self.kind {
+            Kind::Run(spec) => spec.vocabulary.as_ref(),
+            _ => None,
+        }
     }
 
     /// The names of the classes that the checkpoint's own head tells apart. Where they are not

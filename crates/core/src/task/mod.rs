@@ -28,7 +28,7 @@ pub use scores::Scores;
 pub use target::Target;
 pub use targets::{IGNORED, Targets, WordPositions, WordStart};
 pub use task::Task;
-pub use vocabulary::{BLANK, DELIMITER, LetterCase, UNKNOWN, Vocabulary};
+pub use vocabulary::{BLANK, DELIMITER, Encoder, LetterCase, UNKNOWN, Vocabulary};
 
 pub(crate) use accumulator::MetricAccumulator;
 pub(crate) use loss::at_words;

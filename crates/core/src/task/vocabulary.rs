@@ -1,6 +1,6 @@
 //! The symbols of transcriptions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -113,26 +113,20 @@ impl Vocabulary {
     }
 
     /// The symbols of a text, and the letters that have none: those are left out, unless there is a
-    /// symbol for all of them. Space between words is the delimiter, however much of it there is.
+    /// symbol for all of them. Space between words is the delimiter, however much of it there is. For
+    /// many texts, an [`encoder`](Self::encoder) is faster.
     pub fn encode(&self, text: &str, symbols: &[String]) -> (Vec<i64>, Vec<char>) {
-        let index: BTreeMap<&str, usize> = (0..symbols.len())
-            .filter(|&at| self.is_written(at))
-            .map(|at| (symbols[at].as_str(), at))
-            .collect();
-        let (mut encoded, mut missing) = (vec![], vec![]);
-        for (at, word) in self.case.apply(text).split_whitespace().enumerate() {
-            encoded.extend(self.delimiter.filter(|_| at > 0).map(|at| at as i64));
-            for letter in word.chars() {
-                match index.get(letter.to_string().as_str()) {
-                    Some(&at) => encoded.push(at as i64),
-                    None => {
-                        encoded.extend(self.unknown.map(|at| at as i64));
-                        missing.push(letter);
-                    }
-                }
-            }
-        }
-        (encoded, missing)
+        self.encoder(symbols).encode(text)
+    }
+
+    /// What encodes many texts.
+    pub fn encoder<'s>(&'s self, symbols: &[String]) -> Encoder<'s> {
+        let letter = |(at, symbol): (usize, &String)| {
+            let mut letters = symbol.chars();
+            let only = letters.next().filter(|_| letters.next().is_none())?;
+            (self.is_written(at) && self.delimiter != Some(at)).then_some((only, at as i64))
+        };
+        Encoder { vocabulary: self, index: symbols.iter().enumerate().filter_map(letter).collect() }
     }
 
     /// The text of symbols.
@@ -161,5 +155,34 @@ impl Vocabulary {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Turns texts into symbols.
+#[derive(Debug)]
+pub struct Encoder<'s> {
+    vocabulary: &'s Vocabulary,
+    /// The numbers of letters.
+    index: HashMap<char, i64>,
+}
+
+impl Encoder<'_> {
+    /// As [`Vocabulary::encode`].
+    pub fn encode(&self, text: &str) -> (Vec<i64>, Vec<char>) {
+        let Vocabulary { delimiter, unknown, case, .. } = self.vocabulary;
+        let (mut encoded, mut missing) = (vec![], vec![]);
+        for (at, word) in case.apply(text).split_whitespace().enumerate() {
+            encoded.extend(delimiter.filter(|_| at > 0).map(|at| at as i64));
+            for letter in word.chars() {
+                match self.index.get(&letter) {
+                    Some(&at) => encoded.push(at),
+                    None => {
+                        encoded.extend(unknown.map(|at| at as i64));
+                        missing.push(letter);
+                    }
+                }
+            }
+        }
+        (encoded, missing)
     }
 }

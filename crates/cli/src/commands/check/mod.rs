@@ -5,6 +5,8 @@ mod args;
 #[allow(clippy::module_inception)]
 mod check;
 mod distribution;
+mod extent;
+mod transcripts;
 
 pub(crate) use args::CheckArgs;
 pub(crate) use check::{Verdict, check};
