@@ -20,7 +20,8 @@ pub(crate) const LAYOUT: &str = "layout.json";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// Labelled samples: a folder per class (optionally below train/ and test/), or a table (CSV,
-    /// TSV, JSON Lines or Parquet), or a folder of tables
+    /// TSV, JSON Lines or Parquet), or a folder of tables; to transcribe, also a folder as
+    /// LibriSpeech's or Common Voice's, or with a .txt beside each sample
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
     /// Labelled samples to test on [default: the test split of --data]

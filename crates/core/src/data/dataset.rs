@@ -48,7 +48,9 @@ impl Dataset {
     ///   them as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
     /// - a folder with tables alone, all of them parts of one;
     /// - a folder per class, below `train/`, `validation/`, `test/` or at the top;
-    /// - a folder of files whose names hold the label ([`Layout::label_pattern`]).
+    /// - a folder of files whose names hold the label ([`Layout::label_pattern`]);
+    /// - for a transcription, a folder with the text of each sample: in tables anywhere above it, in
+    ///   LibriSpeech's lists `*.trans.txt`, or in a `.txt` beside it.
     ///
     /// # Errors
     /// If there is nothing there, a class is empty, a table cannot be read or names files that are

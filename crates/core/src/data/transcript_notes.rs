@@ -73,9 +73,10 @@ fn without_symbols(
         having += usize::from(!missing.is_empty());
         count(missing.into_iter(), &mut counts);
     }
-    let what = match split {
-        Split::Train => "they are left out there",
-        _ => "a model cannot write them, and each counts as an error",
+    let what = match (split, vocabulary.unknown.and_then(|at| symbols.get(at))) {
+        (Split::Train, Some(unknown)) => format!("they are learned as {unknown}"),
+        (Split::Train, None) => "they are left out there".into(),
+        _ => "a model cannot write them, and each counts as an error".into(),
     };
     (having > 0).then(|| {
         format!(

@@ -38,7 +38,7 @@ pub(super) fn vocabulary(
     let (symbols, vocabulary) = chosen(all.layout, train, path, &mut all.notes)?;
     let encoder = vocabulary.encoder(&symbols);
     train.retain(|found| match &found.label {
-        RawTarget::Text(text) if encoder.encode(text).0.is_empty() => {
+        RawTarget::Text(text) if !has_letters(&encoder.encode(text).0, &vocabulary) => {
             all.refuse(found.place.clone(), format!("the text {text:?} has none of the symbols"));
             false
         }
@@ -48,6 +48,13 @@ pub(super) fn vocabulary(
     let notes = splits.flat_map(|(split, found)| notes(split, found, &symbols, &vocabulary));
     all.notes.extend(notes.collect::<Vec<_>>());
     Ok((symbols, vocabulary))
+}
+
+/// Whether one of these symbols is that of a letter.
+fn has_letters(encoded: &[i64], vocabulary: &Vocabulary) -> bool {
+    let Vocabulary { delimiter, unknown, .. } = vocabulary;
+    let other = [delimiter, unknown].map(|at| at.map(|at| at as i64));
+    encoded.iter().any(|at| !other.contains(&Some(*at)))
 }
 
 /// The symbols that are given, or else those of the training texts.
@@ -93,7 +100,7 @@ fn chosen(
         }
     }
     let encoder = vocabulary.encoder(&names);
-    let known = |text: &str| !encoder.encode(text).0.is_empty();
+    let known = |text: &str| has_letters(&encoder.encode(text).0, &vocabulary);
     let fits = texts().next().is_none() || texts().any(known);
     match fits {
         true => Ok((names, vocabulary)),

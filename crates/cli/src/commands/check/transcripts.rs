@@ -140,3 +140,65 @@ impl Transcripts {
 fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use crosstune_core::task::Vocabulary;
+
+    use super::*;
+
+    /// A data set of these texts, of which the first are to train on and the others to test on.
+    fn data(train: &[&str], test: &[&str]) -> Dataset {
+        let (labels, vocabulary) = Vocabulary::of(train.iter().copied(), Default::default());
+        let item = |text: &&str| Item {
+            target: Target::Text {
+                text: text.to_string(),
+                symbols: vocabulary.encode(text, &labels).0,
+            },
+            ..Item::file("x.wav".as_ref())
+        };
+        let [train, test] = [train, test].map(|texts| texts.iter().map(item).collect());
+        Dataset {
+            path: "x".into(),
+            task: Task::Transcription,
+            train,
+            validation: vec![],
+            test,
+            labels,
+            vocabulary: Some(vocabulary),
+            ignored: vec![],
+            bad: vec![],
+            notes: vec![],
+        }
+    }
+
+    #[test]
+    fn texts_are_measured_and_compared_with_those_of_the_training() {
+        let data = data(&["a bb", "ab", "aa"], &["a  bb", "c ab c", "b"]);
+        let second = Length { whole: 0.5, taken: 0.1, at_once: 0.1 };
+        let mut lengths = vec![Some(second); 6];
+        lengths[4] = None;
+        let texts = Transcripts::of(&data, &lengths).unwrap();
+        // `a bb` has four symbols, and a blank between the last two: five positions, as there are.
+        assert_eq!(texts.too_short, [""; 0]);
+        assert_eq!(
+            texts.lines().join("\n"),
+            [
+                line("text", "1 to 6 characters, median 4"),
+                line("", "1 to 3 words, median 1"),
+                line("pace", "2 to 8 symbols a second, median 4"),
+                line(
+                    "test",
+                    "50.0 % of its words are in no training text, 33.3 % of its texts are in one, 1 \
+                     of them have characters without a symbol"
+                ),
+            ]
+            .join("\n")
+        );
+        let short = Length { taken: 0.09, ..second };
+        let texts = Transcripts::of(&data, &[Some(short)]).unwrap();
+        assert_eq!(texts.too_short, ["x.wav: 0.09 seconds for a text that takes 5 positions"]);
+        let other = Dataset { task: Task::SingleLabel, ..data };
+        assert_eq!(Transcripts::of(&other, &lengths), None);
+    }
+}

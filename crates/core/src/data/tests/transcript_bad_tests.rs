@@ -68,7 +68,7 @@ fn what_is_wrong_with_one_text_is_said_with_its_place() {
             "has no file beside it that it is the text of",
         ),
         (vec![("a.txt", "one"), ("b.txt", "a\0")], "b.txt", "line 1: byte 2 of the line is zero"),
-        (vec![("a.txt", "one"), ("b.txt", &*long)], "b.txt", "is larger than 100 bytes"),
+        (vec![("a.txt", "one"), ("b.txt", &*long)], "b.txt", "is larger than 0.1 KiB"),
     ] {
         let files: Vec<_> = wavs.iter().copied().chain(others).collect();
         let (message, left, told) = bad(&files, &layout);
