@@ -185,7 +185,7 @@ mod tests {
             texts.lines().join("\n"),
             [
                 line("text", "1 to 6 characters, median 4"),
-                line("", "1 to 3 words, median 1"),
+                line("", "1 to 3 words, median 2"),
                 line("pace", "2 to 8 symbols a second, median 4"),
                 line(
                     "test",
