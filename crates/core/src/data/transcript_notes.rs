@@ -137,13 +137,15 @@ fn is_accent(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
     use crate::data::item::Input;
     use crate::error::Location;
 
     fn found(texts: &[&str]) -> Vec<Found> {
         let one = |text: &&str| Found {
             input: Input::Text(String::new()),
-            place: Location { path: "x".as_ref().into(), line: None },
+            place: Location { path: Path::new("x").into(), line: None },
             label: RawTarget::Text(text.to_string()),
             split: None,
             group: None,

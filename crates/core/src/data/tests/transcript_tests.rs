@@ -86,6 +86,7 @@ fn common_voice_has_its_clips_beside_the_tables() {
     let expected = [format!("{}, {}", word("a"), word("b")), word("c"), word("d")];
     assert_eq!(splits(&files, &recordings()), expected);
     let data = open(&files, &recordings()).unwrap();
+    assert_eq!(data.notes.len(), 2, "{:?}", data.notes);
     let said = data.notes.join("\n");
     assert!(said.contains("a column client_id tells who speaks"), "{said}");
     for name in ["clip_durations", "other", "validated"] {
