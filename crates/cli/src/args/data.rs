@@ -80,6 +80,8 @@ pub(crate) enum FormatArg {
     Jsonl,
     /// Apache Parquet
     Parquet,
+    /// A word with its label in each line, a blank line between sentences (for the task tag)
+    Conll,
 }
 
 impl From<FormatArg> for TableFormat {
@@ -89,6 +91,7 @@ impl From<FormatArg> for TableFormat {
             FormatArg::Tsv => Self::Tsv,
             FormatArg::Jsonl => Self::JsonLines,
             FormatArg::Parquet => Self::Parquet,
+            FormatArg::Conll => Self::Conll,
         }
     }
 }

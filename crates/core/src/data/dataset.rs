@@ -9,7 +9,9 @@ use super::inputs::Gathered;
 use super::item::{Item, Split};
 use super::layout::Layout;
 use super::unusable::Unusable;
-use super::{folder, group, labels, manifest, mapping, notes, split, transcripts, vocabulary};
+use super::{
+    folder, group, labels, manifest, mapping, notes, schemes, split, transcripts, vocabulary,
+};
 use crate::error::{Error, Result};
 use crate::task::{Target, Task, TaskConfig, Vocabulary};
 
@@ -80,6 +82,7 @@ impl Dataset {
             }
         }
         refuse_missing(&mut train, &mut all);
+        schemes::check(&mut train, &mut all, path)?;
         for (split, found) in [(Split::Validation, &mut validation), (Split::Test, &mut test)] {
             let known = |label: &str| train.iter().any(|found| found.label.names(label));
             if let Some(reason) = unlabelled(found, known) {
@@ -109,6 +112,8 @@ impl Dataset {
         let config = config(layout.task, &labels, vocabulary.as_ref());
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
+            group::of_held_out(&mut validation, pattern);
+            group::of_held_out(&mut test, pattern);
         }
         let mut items = |found| labels::items(config, found, layout.skip_bad.then_some(&mut bad));
         let (train, validation, test) = (items(train)?, items(validation)?, items(test)?);
@@ -127,6 +132,7 @@ impl Dataset {
         let items: Vec<_> = data.items().collect();
         let notes = notes::notes(path, &all.tables, layout, &data.labels, &items);
         data.notes.extend(notes);
+        data.notes.extend(schemes::notes(&data.labels, &data.train));
         Ok(data)
     }
 
@@ -328,7 +334,7 @@ pub fn evaluation(
         all.notes.extend(vocabulary::notes(Split::Test, &found, labels, vocabulary));
     }
     if let Some(pattern) = &layout.group_pattern {
-        group::by_pattern(&mut found, pattern)?;
+        group::of_held_out(&mut found, pattern);
     }
     let mut bad = all.bad(path)?;
     let skipped = layout.skip_bad.then_some(&mut bad);

@@ -26,6 +26,9 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
             refused(format!("all samples have the label {one:?}; at least two classes are needed"))
         }
         (Task::MultiLabel, []) => refused("no training sample has a label".into()),
+        (Task::Tagging, [one]) => {
+            refused(format!("all words have the label {one:?}; at least two labels are needed"))
+        }
         _ => Ok(labels),
     }
 }
@@ -76,6 +79,11 @@ pub(super) fn items(
         return Ok(items);
     }
     let [(place, problem), rest @ ..] = &wrong[..] else { return Ok(items) };
+    if task == Task::Tagging && !rest.is_empty() {
+        let problem =
+            format!("{problem} ({} more sentences are so; --skip-bad leaves them out)", rest.len());
+        return Err(Error::Data { path: place.to_string().into(), problem });
+    }
     if rest.is_empty() || task == Task::SingleLabel {
         let problem = format!("{problem}; --skip-bad leaves such samples out");
         return Err(Error::Data { path: place.to_string().into(), problem });
@@ -156,7 +164,13 @@ fn target(
             };
             Ok(Target::Text { text: text.clone(), symbols: encoder.encode(text).0 })
         }
-        (_, RawTarget::Tags(names)) => all(names.iter().map(number)).map(Target::Tags),
+        (_, RawTarget::Tags(names)) => {
+            let numbers = names.iter().enumerate().map(|(at, name)| {
+                number(name).map_err(|problem| vec![format!("word {}: {problem}", at + 1)])
+            });
+            // The first says it: a span has several.
+            numbers.collect::<Result<_, _>>().map(Target::Tags)
+        }
         (_, RawTarget::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
     }
 }

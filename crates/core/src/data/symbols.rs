@@ -22,8 +22,7 @@ impl Symbols {
     /// added in front where they are missing.
     ///
     /// # Errors
-    /// If it cannot be read, a symbol is there twice, has several characters or no number, or a JSON
-    /// object has no blank.
+    /// If it cannot be read, a symbol is there twice or has no number, or a JSON object has no blank.
     pub fn read(path: &Path) -> Result<Self> {
         let malformed = |problem: String| Error::Malformed { path: path.to_path_buf(), problem };
         let contents = files::read(path, MOST_JSON)?;
@@ -35,16 +34,7 @@ impl Symbols {
         let names = names.map_err(malformed)?;
         let vocabulary = Vocabulary::of_symbols(&names)
             .map_err(|_| malformed(format!("no symbol is the blank; add {BLANK:?} to them")))?;
-        let long = (0..names.len()).find(|&at| {
-            is_letter(&vocabulary, at) && names[at].chars().count() != 1 && !is_marker(&names[at])
-        });
-        match long {
-            Some(at) => Err(malformed(format!(
-                "the symbol {:?} is not one character; each symbol of a text is",
-                names[at]
-            ))),
-            None => Ok(Self { names, vocabulary }),
-        }
+        Ok(Self { names, vocabulary })
     }
 
     /// The case of all letters that have one, where it is the same.
@@ -148,6 +138,8 @@ mod tests {
         assert_eq!(own.names, ["a", "|", "[UNK]", "[PAD]", "b"]);
         let Vocabulary { blank, delimiter, unknown, .. } = own.vocabulary;
         assert_eq!((blank, delimiter, unknown), (3, Some(1), Some(2)));
+        let letters = read("a\nch\nc\nh").unwrap();
+        assert_eq!(letters.vocabulary.encode("acha", &letters.names), (vec![2, 3, 2], vec![]));
         let json = r#" {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "|": 4, "E": 5, "É": 6}"#;
         let json = read(json).unwrap();
         assert_eq!(json.names, ["<pad>", "<s>", "</s>", "<unk>", "|", "E", "É"]);
@@ -161,7 +153,6 @@ mod tests {
             ("", "there are no symbols in it"),
             ("a\n\nb\n", "line 2 is empty"),
             ("a\nb\na\n", "line 3: the symbol \"a\" is there twice"),
-            ("a\nch\n", "the symbol \"ch\" is not one character"),
             ("{\"a\": 0, \"b\": 1}", "no symbol is the blank; add \"<pad>\""),
             ("{\"<pad>\": 0, \"b\": 2}", "the symbol \"b\" has no number from 0 to 1"),
             ("{\"<pad>\": 0, \"b\": -1}", "the symbol \"b\" has no number from 0 to 1"),

@@ -27,6 +27,8 @@ mod parquet_tests;
 
 mod table_tests;
 
+mod tagging_tests;
+
 mod target_tests;
 
 mod transcript_bad_tests;

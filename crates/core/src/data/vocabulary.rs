@@ -36,17 +36,18 @@ pub(super) fn vocabulary(
         return Err(Error::Data { path: path.to_path_buf(), problem });
     }
     let (symbols, vocabulary) = chosen(all.layout, train, path, &mut all.notes)?;
-    let encoder = vocabulary.encoder(&symbols);
+    let known = vocabulary.encoder(&symbols);
     train.retain(|found| match &found.label {
-        RawTarget::Text(text) if !has_letters(&encoder.encode(text).0, &vocabulary) => {
+        RawTarget::Text(text) if !has_letters(&known.encode(text).0, &vocabulary) => {
             all.refuse(found.place.clone(), format!("the text {text:?} has none of the symbols"));
             false
         }
         _ => true,
     });
+    drop(known);
     let splits = [(Split::Train, &*train)].into_iter().chain(held_out);
     let notes = splits.flat_map(|(split, found)| notes(split, found, &symbols, &vocabulary));
-    all.notes.extend(notes.collect::<Vec<_>>());
+    all.notes.extend(notes);
     Ok((symbols, vocabulary))
 }
 
@@ -99,10 +100,11 @@ fn chosen(
             ));
         }
     }
-    let encoder = vocabulary.encoder(&names);
-    let known = |text: &str| has_letters(&encoder.encode(text).0, &vocabulary);
-    let fits = texts().next().is_none() || texts().any(known);
-    match fits {
+    let fits = {
+        let encoder = vocabulary.encoder(&names);
+        texts().any(|text| has_letters(&encoder.encode(text).0, &vocabulary))
+    };
+    match fits || texts().next().is_none() {
         true => Ok((names, vocabulary)),
         false => Err(Error::Data {
             path: path.to_path_buf(),

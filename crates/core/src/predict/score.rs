@@ -9,7 +9,7 @@ use crate::loader::{BatchSource, Mode, RawInputs, Samples, chunks, load_batches}
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::Batch;
-use crate::task::{Scores, Task};
+use crate::task::{Scores, Target, Task};
 
 /// Hands a model's scores of all samples to `consume`, with the samples that they are of, in order:
 /// `batch_size` at a time, without gradients or dropout. Of a sample in several windows, the
@@ -34,11 +34,17 @@ pub(super) fn score_feed(
     batch_size: usize,
     mut consume: impl FnMut(&[usize], &Scores) -> Result<()>,
 ) -> Result<()> {
-    let (task, model) = (model.spec().task, model.classifier());
+    let (config, model) = (model.spec().task_config(), model.classifier());
+    let task = config.task;
     let lists = chunks(&(0..feed.samples().len()).collect::<Vec<_>>(), batch_size);
     load_batches(feed, &lists, Mode::Eval, |chosen, prepared| {
         if task.is_sequence() {
-            let all = sequences(model, task, &prepared, feed.cut_point(), batch_size)?;
+            let words = |&at: &usize| match &feed.samples().targets()[at] {
+                Target::Tags(tags) => tags.len(),
+                _ => 0,
+            };
+            let words: Vec<usize> = chosen.iter().map(words).collect();
+            let all = sequences(model, config, &words, &prepared, feed.cut_point(), batch_size)?;
             for (scores, at) in all.iter().zip(chosen) {
                 check_finite(&scores.view([1, -1]), &[*at], feed.samples())?;
             }

@@ -8,44 +8,61 @@ use super::rows::chunks;
 use crate::error::Result;
 use crate::loader::{PreparedBatch, RowPart};
 use crate::nn::{Batch, Classifier, CutPoint, Logits};
-use crate::task::{Task, WordPositions, at_words};
+use crate::task::{Task, TaskConfig, WordPositions, at_words, unanswered};
 
 /// The scores of each sample of a batch: the logarithms of the probabilities at every position, `[T,
-/// answers]`, or of every word, `[W, answers]`, f32 on the CPU.
+/// answers]`, or of every word, `[W, answers]`, f32 on the CPU. `words` tells how many words each sample
+/// has at least.
 pub(super) fn sequences(
     model: &Classifier,
-    task: Task,
+    config: TaskConfig<'_>,
+    words: &[usize],
     prepared: &PreparedBatch,
     cut: CutPoint,
     at_once: usize,
 ) -> Result<Vec<Tensor>> {
-    let compute = |batch: &Batch| {
+    let all = at_positions(model, prepared, at_once, |batch| {
         let Logits { x, attention_mask } = model.forward_from(batch, cut, false);
-        let lengths =
-            attention_mask.map(|mask| mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64));
-        (x.log_softmax(-1, Kind::Float).to_device(Device::Cpu), lengths)
-    };
-    let mut rows = vec![];
-    for (logs, lengths) in chunks(&prepared.batch, at_once, model.device(), compute) {
-        let lengths = match lengths {
-            Some(lengths) => Vec::<i64>::try_from(lengths)?,
-            None => vec![logs.size()[1]; logs.size()[0] as usize],
-        };
-        rows.extend(logs.unbind(0).into_iter().zip(lengths));
-    }
-    let mut rows = rows.into_iter().zip(&prepared.parts);
-    let sample = |&count: &i64| {
+        Logits { x: x.log_softmax(-1, Kind::Float), attention_mask }
+    })?;
+    let mut rows = all.into_iter().zip(&prepared.parts);
+    let sample = |(&count, &words): (&i64, &usize)| {
         let rows = rows.by_ref().take(count as usize);
-        match task {
-            Task::Tagging => words(rows, prepared.positions),
+        match config.task {
+            Task::Tagging => of_words(rows, prepared.positions, words, config.labels),
             _ => positions(rows),
         }
     };
-    Ok(prepared.rows.iter().map(sample).collect())
+    Ok(prepared.rows.iter().zip(words).map(sample).collect())
+}
+
+/// What `compute` makes at the positions of each row of a batch, `[T, …]` on the CPU, and how many of them
+/// hold data.
+pub(super) fn at_positions(
+    model: &Classifier,
+    prepared: &PreparedBatch,
+    at_once: usize,
+    compute: impl Fn(&Batch) -> Logits,
+) -> Result<Vec<(Tensor, i64)>> {
+    let compute = |batch: &Batch| {
+        let Logits { x, attention_mask } = compute(batch);
+        let lengths =
+            attention_mask.map(|mask| mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64));
+        (x.to_device(Device::Cpu), lengths)
+    };
+    let mut rows = vec![];
+    for (x, lengths) in chunks(&prepared.batch, at_once, model.device(), compute) {
+        let lengths = match lengths {
+            Some(lengths) => Vec::<i64>::try_from(lengths)?,
+            None => vec![x.size()[1]; x.size()[0] as usize],
+        };
+        rows.extend(x.unbind(0).into_iter().zip(lengths));
+    }
+    Ok(rows)
 }
 
 /// The positions of all windows of a sample, each without what another answers for.
-fn positions<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>) -> Tensor {
+pub(super) fn positions<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>) -> Tensor {
     let kept = rows.map(|((logs, length), part)| {
         let [from, behind] = part.cut.map(|share| (share * length as f64).round() as i64);
         logs.narrow(0, from, (length - from - behind).max(0))
@@ -53,14 +70,69 @@ fn positions<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>) -> Te
     Tensor::cat(&kept.collect::<Vec<_>>(), 0)
 }
 
-/// The words of all windows of a sample, in order.
-fn words<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>, of: i64) -> Tensor {
+/// What is at the beginning of each word of a sample that one of its windows has. Their inputs have `of`
+/// positions.
+pub(super) fn words<'p>(
+    rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>,
+    of: i64,
+) -> BTreeMap<usize, Tensor> {
     let mut words = BTreeMap::new();
-    for ((logs, _), part) in rows {
+    for ((x, _), part) in rows.filter(|(_, part)| !part.words.is_empty()) {
         let starts: Vec<i64> = part.words.iter().map(|word| word.position).collect();
         let starts = WordPositions { starts: Tensor::from_slice(&starts).unsqueeze(0), of };
-        let answers = at_words(&logs.unsqueeze(0), &starts).squeeze_dim(0);
-        words.extend(part.words.iter().map(|word| word.word).zip(answers.unbind(0)));
+        let at_starts = at_words(&x.unsqueeze(0), &starts).squeeze_dim(0);
+        words.extend(part.words.iter().map(|word| word.word).zip(at_starts.unbind(0)));
     }
-    Tensor::stack(&words.into_values().collect::<Vec<_>>(), 0)
+    words
+}
+
+/// The words of all windows of a sample, in order: at least `least`, of which those that no window has
+/// are [unanswered].
+fn of_words<'p>(
+    rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>,
+    of: i64,
+    least: usize,
+    labels: &[String],
+) -> Tensor {
+    let mut words = words(rows, of);
+    let count = words.last_key_value().map_or(1, |(last, _)| last + 1).max(least);
+    let word = |at| words.remove(&at).unwrap_or_else(|| unanswered(labels));
+    Tensor::stack(&(0..count).map(word).collect::<Vec<_>>(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::WordStart;
+
+    #[test]
+    fn a_word_without_a_piece_keeps_its_place() {
+        let labels = ["B-a", "O"].map(str::to_string);
+        let logs = Tensor::from_slice(&[0.9f32, 0.1, 0.2, 0.8, 0.7, 0.3]).view([3, 2]).log();
+        let words = [(1, 0), (3, 2)].map(|(word, position)| WordStart { word, position }).to_vec();
+        let part = RowPart { cut: [0.; 2], words };
+        let best = |least, part: &RowPart| {
+            let scores =
+                of_words([((logs.shallow_clone(), 3), part)].into_iter(), 3, least, &labels);
+            Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap()
+        };
+        assert_eq!(best(5, &part), [1, 0, 1, 0, 1], "the first, the third and the last have none");
+        assert_eq!(best(0, &part), [1, 0, 1, 0]);
+        let none = RowPart { cut: [0.; 2], words: vec![] };
+        assert_eq!((best(2, &none), best(0, &none)), (vec![1, 1], vec![1]));
+    }
+
+    #[test]
+    fn windows_share_a_sample_and_its_words() {
+        let labels = ["B-a", "O"].map(str::to_string);
+        let logs = |a: f32, b: f32| Tensor::from_slice(&[a, 1. - a, b, 1. - b]).view([2, 2]).log();
+        let part = |words: [(usize, i64); 2]| RowPart {
+            cut: [0.; 2],
+            words: words.map(|(word, position)| WordStart { word, position }).to_vec(),
+        };
+        let (first, second) = (part([(0, 0), (1, 1)]), part([(2, 0), (3, 1)]));
+        let rows = [((logs(0.9, 0.2), 2), &first), ((logs(0.3, 0.8), 2), &second)];
+        let scores = of_words(rows.into_iter(), 2, 4, &labels);
+        assert_eq!(Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap(), [0, 1, 1, 0]);
+    }
 }

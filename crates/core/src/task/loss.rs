@@ -78,7 +78,11 @@ impl Objective {
                     Some(words) => at_words(logits, words),
                     None => logits.shallow_clone(),
                 };
-                entropy(&logits.flatten(0, 1), &targets.x.flatten(0, 1))
+                // The mean over no words at all would be no number, and its gradient neither.
+                match targets.x.ne(IGNORED).any().int64_value(&[]) {
+                    0 => logits.sum(Kind::Float) * 0.,
+                    _ => entropy(&logits.flatten(0, 1), &targets.x.flatten(0, 1)),
+                }
             }
         }
     }

@@ -9,9 +9,11 @@ mod metrics;
 mod numbers;
 mod scale;
 mod scores;
+pub mod tags;
 mod target;
 mod targets;
 mod task;
+mod unanswered;
 mod vocabulary;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -19,12 +21,13 @@ pub(crate) mod tests;
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    ClassificationMetrics, Confusion, Edits, LabelMetrics, Metrics, MultiLabelMetrics,
-    RegressionMetrics, Span, SpanMetrics, TaggingMetrics, TranscriptionMetrics, ValueMetrics,
-    spans,
+    ClassificationMetrics, Confusion, Edit, Edits, GroupMetrics, LabelMetrics, Metrics,
+    MultiLabelMetrics, RegressionMetrics, SpanMetrics, TaggingMetrics, TranscriptionMetrics,
+    ValueMetrics, alignment,
 };
 pub use scale::TargetScale;
 pub use scores::Scores;
+pub use tags::{OUTSIDE, Scheme, Span, spans};
 pub use target::Target;
 pub use targets::{IGNORED, Targets, WordPositions, WordStart};
 pub use task::Task;
@@ -32,3 +35,4 @@ pub use vocabulary::{BLANK, DELIMITER, Encoder, LetterCase, UNKNOWN, Vocabulary}
 
 pub(crate) use accumulator::MetricAccumulator;
 pub(crate) use loss::at_words;
+pub(crate) use unanswered::unanswered;

@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{
-    args::CheckArgs, distribution::Distribution, extent::Extent, transcripts::Transcripts,
+    args::CheckArgs, distribution::Distribution, extent::Extent, tags::Tags,
+    transcripts::Transcripts,
 };
 use crate::{
     args::{ModalityArgs, refuse_existing},
@@ -50,6 +51,9 @@ struct Report {
     /// What is in the texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     texts: Option<Transcripts>,
+    /// The labelled words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Tags>,
     /// The minimum, the median and the maximum of each size.
     sizes: BTreeMap<&'static str, Extent>,
     /// How much of the samples a model takes.
@@ -122,6 +126,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         classes: classes(&data),
         values: Distribution::of(&data),
         texts: Transcripts::of(&data, &lengths),
+        tags: Tags::of(&data),
         sizes: A::Modality::SIZE
             .iter()
             .enumerate()
@@ -235,6 +240,7 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
         lines.push(line(what, extent.shown(unit)));
     }
     lines.extend(report.texts.iter().flat_map(Transcripts::lines));
+    lines.extend(report.tags.iter().flat_map(Tags::lines));
     lines.extend(told.map(|(name, text)| line(name, text)));
     for (ending, n) in &report.ignored {
         lines.push(line("ignored", format!("{}, which are not {samples}", files(ending, *n))));
@@ -242,6 +248,10 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
     lines.extend(report.notes.iter().map(|note| line("note", note)));
     lines.push(String::new());
     lines.extend(table(report));
+    if let Some(tags) = &report.tags {
+        lines.push(String::new());
+        lines.extend(tags.table());
+    }
     lines.push(String::new());
     if report.bad.is_empty() {
         lines.push(format!("all {samples} can be read"));
@@ -275,8 +285,9 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
 
 /// The symbols that a text has or may have.
 fn symbols(report: &Report) -> impl Iterator<Item = &Class> {
-    let marker = |label: &str| label.chars().count() > 1;
-    report.classes.iter().filter(move |class| !marker(&class.label))
+    let occurs = |counts: &Counts| counts.train + counts.validation + counts.test > 0;
+    let letter = move |class: &&Class| class.label.chars().count() == 1 || occurs(&class.counts);
+    report.classes.iter().filter(letter)
 }
 
 /// The number of samples in each split, by class, or the distribution of their values.

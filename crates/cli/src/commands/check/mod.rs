@@ -6,6 +6,7 @@ mod args;
 mod check;
 mod distribution;
 mod extent;
+mod tags;
 mod transcripts;
 
 pub(crate) use args::CheckArgs;

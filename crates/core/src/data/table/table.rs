@@ -48,6 +48,9 @@ impl Table {
                 let keys = json::Keys::of(&mut Lines::new(rewound(&file)?, longest))?;
                 (Some(keys.names.clone()), vec![], None, Body::JsonLines(file, keys))
             }
+            TableFormat::Conll => {
+                return Err(Fault::new(None, "a CoNLL file; --task tag reads such files"));
+            }
             #[cfg(feature = "parquet")]
             TableFormat::Parquet => {
                 let reader = parquet::Reader::open(file)?;

@@ -4,45 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// A stretch of words that belong together.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span {
-    /// What it is: `PER`.
-    pub kind: String,
-    /// Its first word, counted from 0.
-    pub start: usize,
-    /// The word behind its last.
-    pub end: usize,
-}
-
-/// The spans of a sentence's labels, in order. A span that does not begin with `B-` begins where its
-/// first word is, as `seqeval` has it by default.
-pub fn spans<'l>(labels: impl IntoIterator<Item = &'l str>) -> Vec<Span> {
-    let mut found: Vec<Span> = vec![];
-    let mut open = false;
-    for (at, label) in labels.into_iter().enumerate() {
-        let (place, kind) = parts(label);
-        let goes_on = open
-            && matches!(place, 'I' | 'E')
-            && found.last().is_some_and(|span| span.kind == kind);
-        match (goes_on, found.last_mut()) {
-            (true, Some(span)) => span.end = at + 1,
-            _ if place != 'O' => found.push(Span { kind: kind.into(), start: at, end: at + 1 }),
-            _ => {}
-        }
-        open = !matches!(place, 'O' | 'E' | 'S');
-    }
-    found
-}
-
-/// The place in its span that a label gives its word, and what the span is: `B-PER`.
-fn parts(label: &str) -> (char, &str) {
-    match label.split_once('-') {
-        Some((place, kind)) => (place.chars().next().unwrap_or('O'), kind),
-        None if label == "O" => ('O', ""),
-        None => (label.chars().next().unwrap_or('O'), "_"),
-    }
-}
+use crate::task::tags::Scheme;
 
 /// Precision, recall and F1 of one type of spans, or of all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,7 +21,9 @@ pub struct SpanMetrics {
     pub support: usize,
 }
 
-/// Metrics of labelled words.
+/// Metrics of labelled words. Where labels have no prefixes and no `O`, as those of parts of speech,
+/// each word is a span of its own: then all that is told of spans is told of words, and the F1 of all
+/// is the fraction of words whose label is right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaggingMetrics {
     /// The number of samples.
@@ -68,16 +32,44 @@ pub struct TaggingMetrics {
     pub loss: f64,
     /// The F1 of all spans together (micro).
     pub span_f1: f64,
+    /// Its 95 % interval, from 1,000 bootstrap samples of the sentences; `None`: too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span_f1_interval: Option<[f64; 2]>,
     /// Of the spans found, the fraction that is right.
     pub precision: f64,
     /// Of the spans there are, the fraction that is found.
     pub recall: f64,
     /// The mean F1 over the types of spans.
     pub macro_f1: f64,
+    /// The mean precision over the types of spans.
+    #[serde(default)]
+    pub macro_precision: f64,
+    /// The mean recall over the types of spans.
+    #[serde(default)]
+    pub macro_recall: f64,
+    /// The mean F1 over the types of spans, each as often as it occurs.
+    #[serde(default)]
+    pub weighted_f1: f64,
+    /// The mean precision likewise.
+    #[serde(default)]
+    pub weighted_precision: f64,
+    /// The mean recall likewise.
+    #[serde(default)]
+    pub weighted_recall: f64,
     /// The fraction of words whose label is right.
     pub word_accuracy: f64,
     /// The number of words.
     pub words: usize,
+    /// How many of them a model says nothing of, for there is nothing of them in its input; they are
+    /// taken to be in no span.
+    #[serde(default)]
+    pub unanswered: usize,
+    /// How the labels tell what belongs together.
+    #[serde(default)]
+    pub scheme: Scheme,
+    /// How many of a model's labels break that, and were repaired.
+    #[serde(default)]
+    pub repaired: usize,
     /// By type, in order of the names.
     pub types: Vec<SpanMetrics>,
 }
@@ -85,43 +77,97 @@ pub struct TaggingMetrics {
 /// What a sentence's words are labelled, and what a model labels them.
 pub(crate) type Labelled<'l> = (Vec<&'l str>, Vec<&'l str>);
 
+/// How many spans are true, found, and both.
+type Counts = [usize; 3];
+
 impl TaggingMetrics {
     /// Of sentences, each with its true labels and a model's.
-    pub(crate) fn of(sentences: &[Labelled<'_>], loss: f64) -> Self {
-        // Of each type: how many are true, found, and both.
-        let mut counts = BTreeMap::<String, [usize; 3]>::new();
-        let (mut words, mut right) = (0, 0);
+    pub(crate) fn of(sentences: &[Labelled<'_>], loss: f64, unanswered: usize) -> Self {
+        let truths: Vec<&[&str]> = sentences.iter().map(|(truth, _)| &truth[..]).collect();
+        let scheme = Scheme::of_sentences(&truths);
+        let mut counts = BTreeMap::<String, Counts>::new();
+        let (mut words, mut right, mut repaired) = (0, 0, 0);
+        let mut of_sentences = Vec::with_capacity(sentences.len());
         for (truth, found) in sentences {
             words += truth.len();
             right += truth.iter().zip(found).filter(|(a, b)| a == b).count();
-            let truth: BTreeSet<_> = spans(truth.iter().copied()).into_iter().collect();
-            let found: BTreeSet<_> = spans(found.iter().copied()).into_iter().collect();
+            repaired += scheme.broken(found);
+            let truth: BTreeSet<_> = scheme.spans(truth.iter().copied()).into_iter().collect();
+            let found: BTreeSet<_> = scheme.spans(found.iter().copied()).into_iter().collect();
             for (of, at) in [(&truth, 0), (&found, 1)] {
                 of.iter().for_each(|span| counts.entry(span.kind.clone()).or_default()[at] += 1);
             }
-            for span in truth.intersection(&found) {
-                counts.entry(span.kind.clone()).or_default()[2] += 1;
-            }
+            let both = truth.intersection(&found);
+            let both = both.inspect(|span| counts.entry(span.kind.clone()).or_default()[2] += 1);
+            of_sentences.push([truth.len(), found.len(), both.count()]);
         }
-        let metrics = |name: &str, [truth, found, both]: [usize; 3]| {
-            let share = |of: usize| both as f64 / of.max(1) as f64;
-            let (precision, recall) = (share(found), share(truth));
-            let f1 = 2. * both as f64 / (truth + found).max(1) as f64;
-            SpanMetrics { name: name.into(), precision, recall, f1, support: truth }
-        };
-        let all = counts.values().fold([0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
-        let all = metrics("", all);
+        let all = metrics("", sum(of_sentences.iter()));
         let types: Vec<_> = counts.iter().map(|(name, counts)| metrics(name, *counts)).collect();
+        let mean = |value: fn(&SpanMetrics) -> f64, weight: fn(&SpanMetrics) -> usize| {
+            let sum = types.iter().map(|of| value(of) * weight(of) as f64).sum::<f64>();
+            sum / types.iter().map(weight).sum::<usize>().max(1) as f64
+        };
+        let each = |value| mean(value, |_| 1);
+        let weighted = |value| mean(value, |of| of.support);
+        let (f1, precision, recall): (fn(&SpanMetrics) -> f64, fn(&SpanMetrics) -> f64, _) =
+            (|of| of.f1, |of| of.precision, |of: &SpanMetrics| of.recall);
         Self {
             samples: sentences.len(),
             loss,
             span_f1: all.f1,
+            span_f1_interval: interval(&of_sentences),
             precision: all.precision,
             recall: all.recall,
-            macro_f1: types.iter().map(|of| of.f1).sum::<f64>() / types.len().max(1) as f64,
+            macro_f1: each(f1),
+            macro_precision: each(precision),
+            macro_recall: each(recall),
+            weighted_f1: weighted(f1),
+            weighted_precision: weighted(precision),
+            weighted_recall: weighted(recall),
             word_accuracy: right as f64 / words.max(1) as f64,
             words,
+            unanswered,
+            scheme,
+            repaired,
             types,
         }
     }
 }
+
+fn sum<'c>(counts: impl Iterator<Item = &'c Counts>) -> Counts {
+    counts.fold([0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])
+}
+
+fn metrics(name: &str, [truth, found, both]: Counts) -> SpanMetrics {
+    let share = |of: usize| both as f64 / of.max(1) as f64;
+    let (precision, recall) = (share(found), share(truth));
+    let f1 = 2. * both as f64 / (truth + found).max(1) as f64;
+    SpanMetrics { name: name.into(), precision, recall, f1, support: truth }
+}
+
+/// How often sentences are drawn again.
+const DRAWS: usize = 1000;
+
+/// The 2.5 % and 97.5 % quantiles of the F1 of as many sentences, drawn with replacement.
+fn interval(sentences: &[Counts]) -> Option<[f64; 2]> {
+    if sentences.len() < 2 {
+        return None;
+    }
+    // SplitMix64 (Steele et al. 2014): the same draws every time.
+    let mut state = 0u64;
+    let mut draw = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let z = z ^ (z >> 31);
+        ((u128::from(z) * sentences.len() as u128) >> 64) as usize
+    };
+    let mut scores: Vec<f64> = (0..DRAWS)
+        .map(|_| metrics("", sum((0..sentences.len()).map(|_| &sentences[draw()]))).f1)
+        .collect();
+    scores.sort_by(f64::total_cmp);
+    Some([scores[DRAWS / 40], scores[DRAWS - 1 - DRAWS / 40]])
+}
+
+#[cfg(test)]
+mod tests;
