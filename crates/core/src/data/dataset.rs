@@ -196,6 +196,11 @@ impl Dataset {
         Ok(())
     }
 
+    /// Keeps `limit` training samples, chosen by the seed.
+    pub fn limit(&mut self, limit: usize, seed: u64) {
+        split::limit(&mut self.train, limit, seed);
+    }
+
     /// Moves a fraction of every class (approximately, of labels; of values, of all samples) from
     /// training to validation, chosen by the seed; a group is never split. A data set that has its
     /// own validation split keeps it.
