@@ -116,11 +116,13 @@ fn spans(e: &TaggingMetrics) -> String {
     }
     if e.repaired > 0 {
         let repaired = count(e.repaired);
-        text += &format!("\n{repaired} of the model's labels break {}, and were repaired\n", e.scheme);
+        text +=
+            &format!("\n{repaired} of the model's labels break {}, and were repaired\n", e.scheme);
     }
     if e.unanswered > 0 {
         let unanswered = count(e.unanswered);
-        text += &format!("\n{unanswered} words have no place in the model's input, and count as O\n");
+        text +=
+            &format!("\n{unanswered} words have no place in the model's input, and count as O\n");
     }
     text
 }

@@ -203,7 +203,8 @@ fn sample(
         (Task::Transcription, &[at, ..]) => RawTarget::Text(sentence(at, "text")?),
         (Task::Tagging, &[at, ..]) if blank(at) => RawTarget::Missing(none(at, "list of labels")),
         (Task::Tagging, &[at, ..]) => {
-            let labels = list(at).map_or_else(|| cell(at, "list of labels").map(schemes::split), Ok);
+            let labels =
+                list(at).map_or_else(|| cell(at, "list of labels").map(schemes::split), Ok);
             schemes::labelled(&input, labels?)?
         }
         (Task::MultiLabel, &[at]) => match list(at) {

@@ -31,7 +31,8 @@ pub(super) fn labelled(input: &Input, labels: Vec<String>) -> Result<RawTarget, 
         return Err("a label for every word, but no list of words".into());
     };
     if words.len() != labels.len() {
-        let plural = |n: usize, what| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+        let plural =
+            |n: usize, what| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
         let (words, labels) = (plural(words.len(), "word"), plural(labels.len(), "label"));
         return Err(format!("the row has {words}, but {labels}"));
     }
@@ -50,7 +51,8 @@ pub(super) fn check(train: &mut Vec<Found>, all: &mut Gathering<'_>, path: &Path
         RawTarget::Tags(labels) => labels.clone(),
         _ => vec![],
     };
-    let (mut different, mut words, mut placed, mut bare) = (BTreeSet::new(), 0usize, 0usize, 0usize);
+    let (mut different, mut words, mut placed, mut bare) =
+        (BTreeSet::new(), 0usize, 0usize, 0usize);
     for label in train.iter().flat_map(of) {
         words += 1;
         if label != tags::OUTSIDE {

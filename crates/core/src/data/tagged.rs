@@ -18,8 +18,21 @@ use crate::task::{Task, tags};
 
 /// The endings of such files.
 const ENDINGS: &[&str] = &[
-    "conll", "conllu", "conllx", "conll2003", "bio", "bio2", "iob", "iob1", "iob2", "ioe", "ioe2",
-    "iobes", "bioes", "bilou", "bmes",
+    "conll",
+    "conllu",
+    "conllx",
+    "conll2003",
+    "bio",
+    "bio2",
+    "iob",
+    "iob1",
+    "iob2",
+    "ioe",
+    "ioe2",
+    "iobes",
+    "bioes",
+    "bilou",
+    "bmes",
 ];
 
 /// Whether a file of words with labels is expected, and this is one by its name.

@@ -87,7 +87,8 @@ mod tests {
         let words = [(1, 0), (3, 2)].map(|(word, position)| WordStart { word, position }).to_vec();
         let part = RowPart { cut: [0.; 2], words };
         let best = |least, part: &RowPart| {
-            let scores = of_words([((logs.shallow_clone(), 3), part)].into_iter(), 3, least, &labels);
+            let scores =
+                of_words([((logs.shallow_clone(), 3), part)].into_iter(), 3, least, &labels);
             Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap()
         };
         assert_eq!(best(5, &part), [1, 0, 1, 0, 1], "the first, the third and the last have none");

@@ -113,7 +113,9 @@ impl<'s> MetricAccumulator<'s> {
                 let silent = Vec::<bool>::try_from(are_unanswered(scores))?;
                 let counts = |at: usize| silent.get(at) == Some(&false);
                 let truth: Vec<i64> = (0..silent.len())
-                    .map(|at| tags.get(at).filter(|_| counts(at)).map_or(IGNORED, |&tag| tag as i64))
+                    .map(|at| {
+                        tags.get(at).filter(|_| counts(at)).map_or(IGNORED, |&tag| tag as i64)
+                    })
                     .collect();
                 let answered = truth.iter().filter(|&&tag| tag != IGNORED).count();
                 let stacked = Targets::from(Tensor::from_slice(&truth).unsqueeze(0));

@@ -50,7 +50,8 @@ impl Tags {
         let training: Vec<Vec<&str>> = data.train.iter().map(names).collect();
         let scheme = Scheme::of_sentences(&training);
         let known: HashSet<&String> = data.train.iter().flat_map(words).collect();
-        let splits = [("train", &data.train), ("validation", &data.validation), ("test", &data.test)];
+        let splits =
+            [("train", &data.train), ("validation", &data.validation), ("test", &data.test)];
         let of = |(split, items): (&str, &Vec<Item>)| {
             let mut tags = SplitTags {
                 split: split.into(),
@@ -89,7 +90,10 @@ impl Tags {
         let mut lines = vec![
             line("scheme", self.scheme),
             line("words", each(&|of| Some(count(of.words)))),
-            line("longest", format!("words of a sentence: {}", each(&|of| Some(count(of.longest))))),
+            line(
+                "longest",
+                format!("words of a sentence: {}", each(&|of| Some(count(of.longest)))),
+            ),
         ];
         let unseen = each(&|of| of.unseen.map(percent));
         if !unseen.is_empty() {
@@ -112,7 +116,8 @@ impl Tags {
         let what = if self.scheme.has_prefixes() { "spans" } else { self.scheme.counts() };
         let width = widest.max(what.len());
         let row = |name: &str, cell: &dyn Fn(&SplitTags) -> String| {
-            let cells: String = self.splits.iter().map(|of| format!("  {:>10}", cell(of))).collect();
+            let cells: String =
+                self.splits.iter().map(|of| format!("  {:>10}", cell(of))).collect();
             format!("{name:<width$}{cells}")
         };
         let mut lines = vec![row(what, &|of| of.split.clone())];

@@ -165,12 +165,16 @@ impl Reader {
             if columns.numbered && cells[0].contains(['-', '.']) {
                 continue;
             }
-            let mut take = |at: usize, what: &str, to: fn(&mut Sentence) -> &mut Vec<String>| {
-                match cells[at].as_str() {
-                    "" => Err(Fault::new(line, format!("the line has no {what} in column {}", at + 1))),
+            let mut take =
+                |at: usize, what: &str, to: fn(&mut Sentence) -> &mut Vec<String>| match cells[at]
+                    .as_str()
+                {
+                    "" => Err(Fault::new(
+                        line,
+                        format!("the line has no {what} in column {}", at + 1),
+                    )),
                     cell => Ok(to(&mut sentence).push(cell.to_string())),
-                }
-            };
+                };
             let mut taken = take(columns.word, "word", |s| &mut s.words);
             if self.layout.labelled {
                 taken = taken.and_then(|()| take(columns.label, "label", |s| &mut s.labels));
@@ -208,7 +212,8 @@ impl Reader {
             }
         }
         if labelled && word == label {
-            let problem = format!("column {} is that of the words and that of the labels", word + 1);
+            let problem =
+                format!("column {} is that of the words and that of the labels", word + 1);
             return Err(Fault::new(*line, problem));
         }
         Ok(ConllColumns { width, word, label, numbered })
@@ -245,7 +250,9 @@ fn is_blank(line: &str) -> bool {
 
 /// Whether tabs separate a line's columns.
 fn has_tabs(line: &str) -> bool {
-    line.trim_end_matches([' ', '\t']).rsplit_once('\t').is_some_and(|(_, last)| !last.contains(' '))
+    line.trim_end_matches([' ', '\t'])
+        .rsplit_once('\t')
+        .is_some_and(|(_, last)| !last.contains(' '))
 }
 
 /// The cells of a line. Other spaces than ASCII's, as one that does not break, belong to a word.

@@ -172,3 +172,26 @@ fn the_scheme_is_told_where_it_is_not_the_usual_one() {
     }
     assert!(tags::is_placed("B-X"));
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn classes_have_names_in_lists_too() {
+    let open = |name: &str, skip_bad| {
+        let path: std::path::PathBuf =
+            [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/tagging", name].iter().collect();
+        Dataset::open(path, &Layout { skip_bad, ..tagged() })
+    };
+    let data = open("classes.parquet", false).unwrap();
+    assert_eq!(data.labels, ["B-LOC", "B-PER", "I-PER", "O"]);
+    let expected = ["B-PER I-PER O:Ada Byron wrote", "O B-LOC:in London", "O:so"];
+    assert_eq!(shown(&data.train, &data.labels), expected);
+    for (name, problem) in [
+        ("out_of_range.parquet", "the class 4, but 4 are named"),
+        ("missing.parquet", "an entry of the list has no class"),
+    ] {
+        let told = open(name, false).unwrap_err().to_string();
+        assert!(told.contains(&format!("{name}:2: {problem}")), "{told}");
+        let data = open(name, true).unwrap();
+        assert_eq!((data.train.len(), data.bad.len()), (2, 1));
+    }
+}

@@ -83,9 +83,19 @@ fn columns_may_be_given() {
 
 #[test]
 fn conll_u_has_its_own_columns() {
-    let row = |id: &str, word: &str, tag: &str| format!("{id}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n");
-    let text = ["# text = Im Haus\n".into(), row("1-2", "Im", "_"), row("1", "In", "ADP"), row("2", "dem", "DET")];
-    let text = text.concat() + &row("2.1", "x", "_") + &row("3", "Haus", "NOUN") + "\n" + &row("1", "Ja", "INTJ");
+    let row =
+        |id: &str, word: &str, tag: &str| format!("{id}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n");
+    let text = [
+        "# text = Im Haus\n".into(),
+        row("1-2", "Im", "_"),
+        row("1", "In", "ADP"),
+        row("2", "dem", "DET"),
+    ];
+    let text = text.concat()
+        + &row("2.1", "x", "_")
+        + &row("3", "Haus", "NOUN")
+        + "\n"
+        + &row("1", "Ja", "INTJ");
     assert_eq!(shown(&text, LABELLED), ["2: In/ADP dem/DET Haus/NOUN", "8: Ja/INTJ"]);
 }
 

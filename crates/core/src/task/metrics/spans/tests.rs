@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-const SEQEVAL: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/fixtures/tagging/seqeval.jsonl"
-));
+const SEQEVAL: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tagging/seqeval.jsonl"));
 
 #[derive(Deserialize)]
 struct Case {
@@ -46,7 +44,8 @@ fn all_figures_are_those_of_seqeval() {
             let ours = ours.get(&*name).unwrap_or_else(|| panic!("no {name} in {line}"));
             let same = ours.iter().zip(&[precision, recall, f1]).all(near);
             assert!(same, "{name}: {ours:?} in {line}");
-            let counted = e.types.iter().find(|of| of.name == name).map_or(support, |of| of.support);
+            let counted =
+                e.types.iter().find(|of| of.name == name).map_or(support, |of| of.support);
             assert_eq!(counted as f64, count, "{name} in {line}");
         }
         pairs += e.samples;
