@@ -87,7 +87,7 @@ fn lists_of_words_and_labels() {
 #[test]
 fn lists_of_unequal_length_are_refused() {
     for (text, problem) in [
-        ("['a', 'b'],['O']", "the row has 2 words, but 1 label; --skip-bad"),
+        ("\"['a', 'b']\",['O']", "the row has 2 words, but 1 label; --skip-bad"),
         ("['a'],\"['O', 'B-X', 'O']\"", "the row has 1 word, but 3 labels; --skip-bad"),
         ("a b,O", "the row has 2 words, but 1 label; --skip-bad"),
         ("[],[]", "the list of words in column 1 is empty; --skip-bad"),

@@ -101,7 +101,7 @@ fn conll_u_has_its_own_columns() {
 
 #[test]
 fn a_faulty_line_spoils_its_sentence_alone() {
-    let text = "EU B-ORG\nrejects\nmore than two\n\nPeter B-PER\n\n\u{0}\t\n";
+    let text = "EU B-ORG\nrejects\nmore than two\n\nPeter B-PER\n\n\u{A0}x\t\n";
     let found = all(text, LABELLED).unwrap();
     let fault = |line, problem: &str| Err(Fault::new(Some(line), problem));
     assert_eq!(found[0], fault(2, "the line has 1 column, expected 2 as in line 1"));
