@@ -6,6 +6,7 @@ mod check;
 mod company;
 mod compare;
 mod configs;
+mod decoding;
 mod errors;
 mod every_fixture;
 mod export;
@@ -29,6 +30,7 @@ mod reproducible;
 mod run_folders;
 mod runs;
 mod said;
+mod sequences;
 #[cfg(target_os = "linux")]
 mod streams;
 mod support;

@@ -41,6 +41,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("text_tables.py", vec![]),
         ("tagging.py", vec![]),
         ("lp_ft.py", vec![]),
+        ("transcription.py", vec![]),
     ];
     for (script, args) in scripts {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);

@@ -294,11 +294,14 @@ impl Modality for AudioSettings {
             None => x,
         };
         if self.layout != FrameLayout::Sequence {
-            let missing = self.options.frames() as i64 - longest;
-            return Batch {
-                x: x.pad([0, 0, 0, missing.max(0)], "constant", 0.),
-                attention_mask: None,
-            };
+            let missing = (self.options.frames() as i64 - longest).max(0);
+            let all = mask.unwrap_or_else(|| {
+                Tensor::ones([samples.len() as i64, longest], (Kind::Bool, Device::Cpu))
+            });
+            // It tells where a sequence of answers ends; the feature map itself has none.
+            let mask = all.constant_pad_nd([0, missing]);
+            let x = x.pad([0, 0, 0, missing], "constant", 0.);
+            return Batch { x, attention_mask: Some(mask) };
         }
         Batch { x, attention_mask: mask }
     }

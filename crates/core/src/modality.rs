@@ -1,13 +1,13 @@
 //! What an adapter crate (image, audio, text) implements once, to be served by everything here.
 
 use std::fmt::Debug;
-use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 
+pub use crate::data::Places;
 use crate::data::{Coverage, Extent, Input, InputKind, Layout};
 use crate::error::{BoxError, Error, Result};
 use crate::family::Pretrained;
@@ -357,15 +357,6 @@ pub struct Window {
     pub cut: [f64; 2],
     /// The words that it answers for, and where each begins.
     pub words: Vec<WordStart>,
-}
-
-/// Where the places of an answer are in an input.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Places {
-    /// How long one position is, in seconds, where positions are moments.
-    pub seconds_per_position: Option<f64>,
-    /// Where each word is in the text, in characters.
-    pub words: Vec<Range<usize>>,
 }
 
 /// All of a sample.

@@ -59,7 +59,7 @@ impl Spec {
             Task::Regression => TargetScale::of(train, &self.labels)?,
             _ => vec![],
         };
-        let pool = if task.is_sequence() { Pool::Positions } else { self.pool };
+        let pool = if task.is_sequence() { self.pool.at_positions() } else { self.pool };
         Ok(Self { task, scales, pool, ..self })
     }
 
@@ -166,7 +166,7 @@ impl Spec {
             }
             (None, _) => {}
         }
-        if self.task.is_sequence() != (self.pool == Pool::Positions) {
+        if self.task.is_sequence() != self.pool.leaves_positions() {
             let problem = format!("{} does not go with {}", self.pool, self.task);
             return Err(Error::setting("pool", problem));
         }

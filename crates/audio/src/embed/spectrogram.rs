@@ -2,7 +2,8 @@
 
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, StemConfig, StemEmbedder,
-    StemPool, TokenLayout, TokenPatchEmbedder, VarBuilder, nn::BatchNormStats,
+    StemPool, TokenLayout, TokenPatchEmbedder, VarBuilder,
+    nn::{BatchNormStats, ReadingOrder},
 };
 use tch::Tensor;
 
@@ -96,6 +97,14 @@ impl SpectrogramStem {
 impl Embedder for SpectrogramStem {
     fn emits(&self) -> FeatureShape {
         self.stem.emits()
+    }
+
+    /// Time is from left to right, or from top to bottom.
+    fn order(&self) -> ReadingOrder {
+        match self.sides {
+            Sides::BandsByFrames => ReadingOrder::Columns,
+            Sides::FramesByBands => ReadingOrder::Rows,
+        }
     }
 
     /// Frames `[B, T, F]` as a feature map. Feature maps have no mask: padding is seen.

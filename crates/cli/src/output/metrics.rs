@@ -4,8 +4,8 @@ use crosstune_core::{
     Metrics, Task,
     error::printable,
     task::{
-        ClassificationMetrics, Edits, MultiLabelMetrics, RegressionMetrics, Scheme, TaggingMetrics,
-        TranscriptionMetrics,
+        ClassificationMetrics, Edits, GroupMetrics, MultiLabelMetrics, RegressionMetrics, Scheme,
+        TaggingMetrics, TranscriptionMetrics,
     },
 };
 
@@ -41,7 +41,8 @@ pub(crate) fn summary(e: &Metrics, samples: &str) -> String {
             optional(e.spearman)
         ),
         Metrics::Transcription(e) => {
-            format!("word error rate {}, character error rate {}", percent(e.wer), percent(e.cer))
+            let [wer, cer] = [(e.wer, e.wer_interval), (e.cer, e.cer_interval)].map(rate);
+            format!("word error rate {wer}, character error rate {cer}")
         }
         Metrics::Tagging(e) if e.scheme == Scheme::Plain => format!(
             "word accuracy {}, macro F1 {}",
@@ -77,6 +78,37 @@ fn width<'l>(names: impl Iterator<Item = &'l String>) -> usize {
     names.map(|name| printable(name).chars().count()).max().unwrap_or(0).max(5)
 }
 
+/// `12.3 % (95 %: 10.1 – 14.2 %)`
+fn rate((rate, interval): (f64, Option<[f64; 2]>)) -> String {
+    let [low, high] = interval.unwrap_or_default().map(|x| 100. * x);
+    let interval = interval.map(|_| format!(" (95 %: {low:.1} – {high:.1} %)"));
+    percent(rate) + &interval.unwrap_or_default()
+}
+
+/// The groups with the highest word error rates, and those with the lowest.
+fn groups(groups: &[GroupMetrics]) -> String {
+    const SHOWN: usize = 10;
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut sorted: Vec<&GroupMetrics> = groups.iter().collect();
+    sorted.sort_by(|a, b| b.wer.total_cmp(&a.wer));
+    let width = width(groups.iter().map(|group| &group.name));
+    let mut text =
+        format!("\n{:<width$}  {:>10}  words wrong  characters wrong\n", "group", "samples");
+    let left_out = sorted.len().saturating_sub(2 * SHOWN);
+    for (at, GroupMetrics { name, samples, wer, cer }) in sorted.into_iter().enumerate() {
+        if left_out > 0 && at == SHOWN {
+            text += &format!("… {} between\n", count(left_out));
+        }
+        if !(SHOWN..SHOWN + left_out).contains(&at) {
+            let [wer, cer] = [*wer, *cer].map(percent);
+            text += &format!("{:<width$}  {samples:>10}  {wer:>11}  {cer:>16}\n", printable(name));
+        }
+    }
+    text
+}
+
 fn edits(e: &TranscriptionMetrics) -> String {
     let mut text = format!(
         "{:<10}  {:>10}  {:>10}  {:>10}  {:>10}\n",
@@ -88,7 +120,7 @@ fn edits(e: &TranscriptionMetrics) -> String {
             "{name:<10}  {hits:>10}  {substitutions:>10}  {deletions:>10}  {insertions:>10}\n"
         );
     }
-    text
+    text + &groups(&e.groups)
 }
 
 fn spans(e: &TaggingMetrics) -> String {

@@ -100,6 +100,8 @@ impl Dataset {
         let config = config(layout.task, &labels, vocabulary.as_ref());
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
+            group::of_held_out(&mut validation, pattern);
+            group::of_held_out(&mut test, pattern);
         }
         let mut items = |found| labels::items(config, found, layout.skip_bad.then_some(&mut bad));
         let (train, validation, test) = (items(train)?, items(validation)?, items(test)?);
@@ -314,6 +316,9 @@ pub fn evaluation(
         return Err(Error::Data { path: path.to_path_buf(), problem });
     }
     refuse_missing(&mut found, &mut all);
+    if let Some(pattern) = &layout.group_pattern {
+        group::of_held_out(&mut found, pattern);
+    }
     let mut bad = all.bad(path)?;
     let skipped = layout.skip_bad.then_some(&mut bad);
     let items = labels::items(model, found, skipped)?;

@@ -31,3 +31,10 @@ pub(super) fn by_pattern(found: &mut [Found], pattern: &Regex) -> Result<()> {
     }
     Ok(())
 }
+
+/// The same of held-out samples, whose groups are only told of: those without a group have none.
+pub(super) fn of_held_out(found: &mut [Found], pattern: &Regex) {
+    for one in found {
+        let _ = by_pattern(std::slice::from_mut(one), pattern);
+    }
+}

@@ -79,6 +79,14 @@ impl Class {
     pub(super) const fn new(name: &'static str, pool: Pool, head: HeadKind) -> Self {
         Self { name, pool, head, head_names: None }
     }
+
+    /// A class that answers at every position by one layer, of the family's names or of these.
+    pub(super) const fn of_positions(
+        name: &'static str,
+        head_names: Option<&'static [KeyRule]>,
+    ) -> Self {
+        Self { name, pool: Pool::Positions, head: HeadKind::Linear, head_names }
+    }
 }
 
 /// What a class has between its pool and its last layer.
@@ -104,6 +112,15 @@ impl HeadKind {
             }
             (None, Some(dense), Bias::With, Some(_)) => Some(Self::DenseNormed(dense.activation)),
             _ => None,
+        }
+    }
+
+    /// The layers of such a head; those of `family`'s usual head where they have widths.
+    pub(super) fn config(self, family: HeadConfig) -> HeadConfig {
+        match self {
+            Self::Linear => HeadConfig::default(),
+            Self::Unbiased => HeadConfig { bias: Bias::Without, ..HeadConfig::default() },
+            Self::Normed | Self::Dense(_) | Self::DenseNormed(_) => family,
         }
     }
 }

@@ -8,8 +8,9 @@ use super::own;
 use super::own::Kind;
 use crate::error::{Error, Result};
 use crate::files::is_there;
+use crate::nn::Pool;
 use crate::task::Task;
-use crate::weights::adapter::{adapter_base, adapter_folder};
+use crate::weights::adapter::{adapter_base, adapter_folder, adapter_is_for_tokens};
 use crate::weights::{Adapter, CONFIG, Checkpoint, WeightSource};
 
 /// A checkpoint whose family is known; or the model of a run folder, to be put to another task; or
@@ -133,6 +134,10 @@ impl Pretrained {
             return Err(Error::setting("--base", problem));
         }
         let before = base.classes()?;
+        if adapter_is_for_tokens(folder)? {
+            let (pool, config) = base.config.head_for(Task::Tagging);
+            (base.config.head.pool, base.config.head.config) = (pool, config);
+        }
         base.adapter = Some(Adapter::open(folder, base.config.key_maps()?)?);
         let beside = folder.join(CONFIG);
         if is_there(&beside) {
@@ -227,6 +232,9 @@ impl Pretrained {
         let told = if is_there(&beside) { Config::open(&beside)?.task()? } else { None };
         Ok(match told {
             Some(task) => task,
+            None if self.adapter.is_some() && self.config.head.pool == Pool::Positions => {
+                Task::Tagging
+            }
             None if self.classes()? == Some(1) => Task::Regression,
             None => Task::default(),
         })

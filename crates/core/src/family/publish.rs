@@ -40,6 +40,12 @@ pub fn to_hugging_face(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result
             spec.modality, spec.family
         ))
     })?;
+    if spec.task.is_sequence() && family.classes.iter().all(|class| class.pool != spec.pool) {
+        return Err(refused(format!(
+            "transformers has no class of the family {} for {}",
+            spec.family, spec.task
+        )));
+    }
     let pooled = family.classes.iter().find(|class| class.pool == spec.pool);
     let class = pooled.unwrap_or(&family.classes[0]);
     if spec.pool != class.pool || HeadKind::of(&spec.head) != Some(class.head) {
@@ -58,7 +64,10 @@ pub fn to_hugging_face(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result
     let numbered = || spec.labels.iter().enumerate();
     config.insert("architectures".into(), json!([class.name]));
     config.insert("dtype".into(), json!("float32"));
-    config.insert("problem_type".into(), json!(spec.task));
+    // Of sequences it tells nothing, and transformers refuses what it does not know.
+    if !spec.task.is_sequence() {
+        config.insert("problem_type".into(), json!(spec.task));
+    }
     config.insert(
         "id2label".into(),
         numbered().map(|(i, label)| (i.to_string(), json!(label))).collect::<Map<_, _>>().into(),

@@ -41,11 +41,27 @@ pub(crate) trait BatchSource: Sync {
     ///
     /// # Errors
     /// If a sample that is not in memory can no longer be read.
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Window>>;
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<SourceRow>>;
     /// Collates rows to a batch.
-    fn batch(&self, rows: &[&Tensor]) -> Batch;
+    fn batch(&self, rows: &[&SourceRow]) -> Batch;
     /// How many positions the inputs of a batch of these samples have, padding included.
     fn positions(&self, batch: &Batch, list: &[usize]) -> i64;
+}
+
+/// A row of a batch, before it is collated.
+#[derive(Debug)]
+pub(crate) struct SourceRow {
+    pub(crate) x: Tensor,
+    pub(crate) part: RowPart,
+    /// Of a feature map whose positions are left: how many of them hold data, of how many.
+    pub(crate) held: Option<[i64; 2]>,
+}
+
+/// Of an input.
+impl From<Window> for SourceRow {
+    fn from(Window { x, cut, words }: Window) -> Self {
+        Self { x, part: RowPart { cut, words }, held: None }
+    }
 }
 
 /// Batches of raw inputs.
@@ -64,26 +80,27 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
         CutPoint::Inputs
     }
 
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Window>> {
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<SourceRow>> {
         let Self { modality, samples } = self;
         match mode {
             Mode::Train { seed, epoch } => {
                 let sample = samples.get_unless_lost(*modality, at, ReadMode::Training)?;
                 let augment = |sample| {
                     let x = modality.augment(&sample, &mut rng(seed, epoch, at));
-                    Window { words: modality.words(&x), ..Window::from(x) }
+                    Window { words: modality.words(&x), ..Window::from(x) }.into()
                 };
                 Ok(sample.map(augment).into_iter().collect())
             }
             Mode::Eval => {
                 let sample = samples.get_unless_lost(*modality, at, ReadMode::Inference)?;
-                Ok(sample.map(|sample| modality.windows(&sample)).unwrap_or_default())
+                let windows = sample.map(|sample| modality.windows(&sample)).unwrap_or_default();
+                Ok(windows.into_iter().map(SourceRow::from).collect())
             }
         }
     }
 
-    fn batch(&self, rows: &[&Tensor]) -> Batch {
-        self.modality.batch(rows)
+    fn batch(&self, rows: &[&SourceRow]) -> Batch {
+        self.modality.batch(&rows.iter().map(|row| &row.x).collect::<Vec<_>>())
     }
 
     fn positions(&self, batch: &Batch, _: &[usize]) -> i64 {
@@ -189,7 +206,7 @@ fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<Prepa
 }
 
 /// Collates the rows of the samples of a list.
-fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Window>>) -> PreparedBatch {
+fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<SourceRow>>) -> PreparedBatch {
     let there = list.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
     let (list, rows): (Vec<usize>, Vec<_>) = there.map(|(&at, rows)| (at, rows)).unzip();
     if list.is_empty() {
@@ -198,14 +215,10 @@ fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Window>>) ->
         let batch = Batch { x, attention_mask: None };
         return PreparedBatch { list, targets, batch, rows: vec![], parts: vec![], positions: 0 };
     }
-    let batch = source.batch(&rows.iter().flatten().map(|row| &row.x).collect::<Vec<_>>());
+    let batch = source.batch(&rows.iter().flatten().collect::<Vec<_>>());
     let positions = source.positions(&batch, &list);
     let counts: Vec<i64> = rows.iter().map(|rows| rows.len() as i64).collect();
-    let parts: Vec<_> = rows
-        .into_iter()
-        .flatten()
-        .map(|Window { cut, words, .. }| RowPart { cut, words })
-        .collect();
+    let parts: Vec<_> = rows.into_iter().flatten().map(|row| row.part).collect();
     let targets = list.iter().map(|&at| &source.samples().targets()[at]);
     let is_tagged = targets.clone().any(|target| matches!(target, Target::Tags(_)));
     let targets = match is_tagged && parts.len() == list.len() {

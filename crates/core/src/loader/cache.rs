@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use memmap2::MmapOptions;
 use tch::{Device, Kind, Tensor};
 
-use super::batches::{BatchSource, Mode, PreparedBatch, RawInputs, RowPart, load_batches};
+use super::batches::{
+    BatchSource, Mode, PreparedBatch, RawInputs, RowPart, SourceRow, load_batches,
+};
 use super::sampler::chunks;
 use super::samples::{Samples, Shared};
 use crate::error::{Error, Result};
 use crate::libtorch::blob;
-use crate::modality::{Modality, Window};
+use crate::modality::Modality;
 use crate::nn::{Batch, Classifier, CutPoint};
 
 /// The budget of the feature cache.
@@ -39,6 +41,8 @@ impl Default for CacheBudget {
 pub(crate) struct FeatureCache<'s> {
     samples: &'s Samples,
     cut: CutPoint,
+    /// Whether the trunk takes feature maps.
+    is_over_maps: bool,
     /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or a feature map
     /// `[C, H, W]`.
     views: Vec<Vec<Vec<CachedRow>>>,
@@ -49,6 +53,7 @@ pub(crate) struct FeatureCache<'s> {
 struct CachedRow {
     x: Shared,
     part: RowPart,
+    held: Option<[i64; 2]>,
     positions: i64,
 }
 
@@ -87,18 +92,21 @@ impl<'s> FeatureCache<'s> {
             }
             AugmentedViews::Plain => vec![Mode::Eval],
         };
+        let is_over_maps = model.encoder().is_over_maps();
+        let is_map = is_over_maps && matches!(cut, CutPoint::Trunk(_));
         let mut store = RowStore::default();
         let mut all = vec![];
         for mode in modes {
-            let mut view: Vec<Vec<(Row, RowPart, i64)>> =
-                (0..samples.len()).map(|_| vec![]).collect();
+            let mut view: Vec<Vec<Stored>> = (0..samples.len()).map(|_| vec![]).collect();
             load_batches(inputs, &lists, mode, |chosen, prepared| {
                 let PreparedBatch { batch, rows, parts, positions, .. } = prepared;
                 let hidden = model.encoder().forward_to(&batch.to_device(model.device()), cut);
-                let mut made = apart(&hidden.to_device(Device::Cpu))?.into_iter().zip(parts);
+                let mut made =
+                    apart(&hidden.to_device(Device::Cpu), is_map)?.into_iter().zip(parts);
                 for (&at, count) in chosen.iter().zip(rows) {
-                    for (row, part) in made.by_ref().take(count as usize) {
-                        view[at].push((store.put(row, budget)?, part, positions));
+                    for ((row, held), part) in made.by_ref().take(count as usize) {
+                        let row = store.put(row, budget)?;
+                        view[at].push(Stored { row, part, held, positions });
                     }
                 }
                 done(chosen.len())
@@ -115,14 +123,17 @@ impl<'s> FeatureCache<'s> {
                 (Row::File { .. }, None) => unreachable!("a row in a file that was never made"),
             })
         };
-        let cached = |(row, part, positions)| CachedRow { x: open(row), part, positions };
+        let cached = |Stored { row, part, held, positions }| {
+            let x = open(row);
+            CachedRow { x, part, held, positions }
+        };
         let views = all
             .into_iter()
             .map(|view| {
                 view.into_iter().map(|rows| rows.into_iter().map(&cached).collect()).collect()
             })
             .collect();
-        Ok(Self { samples, cut, views })
+        Ok(Self { samples, cut, is_over_maps, views })
     }
 }
 
@@ -135,24 +146,25 @@ impl BatchSource for FeatureCache<'_> {
         self.cut
     }
 
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Window>> {
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<SourceRow>> {
         let view = match mode {
             // Epochs are counted from 1, and cycle through the views.
             Mode::Train { epoch, .. } => epoch.saturating_sub(1) % self.views.len(),
             Mode::Eval => 0,
         };
-        let window = |row: &CachedRow| Window {
+        let row = |row: &CachedRow| SourceRow {
             x: row.x.0.shallow_clone(),
-            cut: row.part.cut,
-            words: row.part.words.clone(),
+            part: row.part.clone(),
+            held: row.held,
         };
-        Ok(self.views[view][at].iter().map(window).collect())
+        Ok(self.views[view][at].iter().map(row).collect())
     }
 
-    /// Those of a sequence are its own; a feature map's are as many as when it was computed.
+    /// A sequence has its own, which are the input's; those of a feature map, which are fewer, tell of as
+    /// many as the input had when it was computed.
     fn positions(&self, batch: &Batch, list: &[usize]) -> i64 {
-        match batch.x.dim() {
-            3 => batch.x.size()[1],
+        match batch.x.size()[..] {
+            [_, positions, _, ..] if !self.is_over_maps => positions,
             _ => {
                 let rows = list.iter().filter_map(|&at| self.views[0][at].first());
                 rows.map(|row| row.positions).max().unwrap_or(0)
@@ -160,41 +172,56 @@ impl BatchSource for FeatureCache<'_> {
         }
     }
 
-    fn batch(&self, rows: &[&Tensor]) -> Batch {
+    fn batch(&self, rows: &[&SourceRow]) -> Batch {
         together(rows)
     }
 }
 
-/// The rows of a batch, without padding.
-fn apart(batch: &Batch) -> Result<Vec<Tensor>> {
-    let rows = batch.x.size()[0];
-    let lengths = match &batch.attention_mask {
-        Some(mask) => {
-            Vec::<i64>::try_from(mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?
-        }
-        None => vec![batch.x.size().get(1).copied().unwrap_or(0); rows as usize],
-    };
-    let row = |(at, length): (i64, i64)| {
-        let row = batch.x.select(0, at);
+/// A row that was put into the store, as a [`CachedRow`].
+struct Stored {
+    row: Row,
+    part: RowPart,
+    held: Option<[i64; 2]>,
+    positions: i64,
+}
+
+/// The rows of a batch: sequences without padding, and feature maps, which are whole, with how many of
+/// their positions hold data.
+fn apart(batch: &Batch, is_map: bool) -> Result<Vec<(Tensor, Option<[i64; 2]>)>> {
+    let rows = batch.x.unbind(0).into_iter();
+    let Some(mask) = &batch.attention_mask else {
         // A copy: a view would keep the whole batch in memory.
-        if row.dim() == 2 { row.narrow(0, 0, length) } else { row }.copy()
+        return Ok(rows.map(|row| (row.copy(), None)).collect());
     };
-    Ok((0..rows).zip(lengths).map(row).collect())
+    let positions = mask.size()[1];
+    let lengths = Vec::<i64>::try_from(mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?;
+    let row = |(row, length): (Tensor, i64)| match is_map {
+        true => (row.copy(), Some([length, positions])),
+        false => (row.narrow(0, 0, length).copy(), None),
+    };
+    Ok(rows.zip(lengths).map(row).collect())
 }
 
 /// Collates rows: sequences are padded with zeros to the longest, and masked.
-fn together(rows: &[&Tensor]) -> Batch {
-    let lengths: Vec<i64> = rows.iter().map(|row| row.size()[0]).collect();
+fn together(rows: &[&SourceRow]) -> Batch {
+    let xs: Vec<&Tensor> = rows.iter().map(|row| &row.x).collect();
+    let masked = |lengths: &[i64], positions: i64| {
+        let all = Tensor::arange(positions, (Kind::Int64, Device::Cpu));
+        Some(all.lt_tensor(&Tensor::from_slice(lengths).unsqueeze(1)))
+    };
+    let held: Vec<[i64; 2]> = rows.iter().filter_map(|row| row.held).collect();
+    if let Some([_, positions]) = held.first() {
+        let lengths: Vec<i64> = held.iter().map(|[length, _]| *length).collect();
+        let attention_mask = masked(&lengths, *positions);
+        return Batch { x: Tensor::stack(&xs, 0), attention_mask };
+    }
+    let lengths: Vec<i64> = xs.iter().map(|row| row.size()[0]).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
-    if rows.iter().any(|row| row.dim() != 2) || lengths.iter().all(|&n| n == longest) {
-        return Batch { x: Tensor::stack(rows, 0), attention_mask: None };
+    if lengths.iter().all(|&n| n == longest) {
+        return Batch { x: Tensor::stack(&xs, 0), attention_mask: None };
     }
-    let x = Tensor::pad_sequence(rows, true, 0., "right");
-    let positions = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
-    Batch {
-        x,
-        attention_mask: Some(positions.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))),
-    }
+    let x = Tensor::pad_sequence(&xs, true, 0., "right");
+    Batch { x, attention_mask: masked(&lengths, longest) }
 }
 
 /// A cached row.

@@ -12,6 +12,7 @@ mod layer_mix;
 mod layers;
 mod pool;
 mod position;
+mod positions;
 mod trunk;
 
 pub use attention::{AttentionBiases, AttentionKind, QkNorm};
@@ -37,6 +38,7 @@ pub use position::{
     GridTables, PositionConfig, PositionProjections, Positions, RotaryAxes, RotaryConfig,
     RotaryPairing, RotaryScaling,
 };
+pub use positions::ReadingOrder;
 pub use trunk::{
     Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, ConvolutionConfig, ConvolutionNorm,
     ConvolutionReach, End, FinalNorm, FirstNorm, InputConvolution, InvertedConfig, InvertedForm,

@@ -21,21 +21,11 @@ pub(super) fn sequences(
     cut: CutPoint,
     at_once: usize,
 ) -> Result<Vec<Tensor>> {
-    let compute = |batch: &Batch| {
+    let all = at_positions(model, prepared, at_once, |batch| {
         let Logits { x, attention_mask } = model.forward_from(batch, cut, false);
-        let lengths =
-            attention_mask.map(|mask| mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64));
-        (x.log_softmax(-1, Kind::Float).to_device(Device::Cpu), lengths)
-    };
-    let mut rows = vec![];
-    for (logs, lengths) in chunks(&prepared.batch, at_once, model.device(), compute) {
-        let lengths = match lengths {
-            Some(lengths) => Vec::<i64>::try_from(lengths)?,
-            None => vec![logs.size()[1]; logs.size()[0] as usize],
-        };
-        rows.extend(logs.unbind(0).into_iter().zip(lengths));
-    }
-    let mut rows = rows.into_iter().zip(&prepared.parts);
+        Logits { x: x.log_softmax(-1, Kind::Float), attention_mask }
+    })?;
+    let mut rows = all.into_iter().zip(&prepared.parts);
     let sample = |(&count, &words): (&i64, &usize)| {
         let rows = rows.by_ref().take(count as usize);
         match config.task {
@@ -46,13 +36,54 @@ pub(super) fn sequences(
     Ok(prepared.rows.iter().zip(words).map(sample).collect())
 }
 
+/// What `compute` makes at the positions of each row of a batch, `[T, …]` on the CPU, and how many of them
+/// hold data.
+pub(super) fn at_positions(
+    model: &Classifier,
+    prepared: &PreparedBatch,
+    at_once: usize,
+    compute: impl Fn(&Batch) -> Logits,
+) -> Result<Vec<(Tensor, i64)>> {
+    let compute = |batch: &Batch| {
+        let Logits { x, attention_mask } = compute(batch);
+        let lengths =
+            attention_mask.map(|mask| mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64));
+        (x.to_device(Device::Cpu), lengths)
+    };
+    let mut rows = vec![];
+    for (x, lengths) in chunks(&prepared.batch, at_once, model.device(), compute) {
+        let lengths = match lengths {
+            Some(lengths) => Vec::<i64>::try_from(lengths)?,
+            None => vec![x.size()[1]; x.size()[0] as usize],
+        };
+        rows.extend(x.unbind(0).into_iter().zip(lengths));
+    }
+    Ok(rows)
+}
+
 /// The positions of all windows of a sample, each without what another answers for.
-fn positions<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>) -> Tensor {
+pub(super) fn positions<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>) -> Tensor {
     let kept = rows.map(|((logs, length), part)| {
         let [from, behind] = part.cut.map(|share| (share * length as f64).round() as i64);
         logs.narrow(0, from, (length - from - behind).max(0))
     });
     Tensor::cat(&kept.collect::<Vec<_>>(), 0)
+}
+
+/// What is at the beginning of each word of a sample that one of its windows has. Their inputs have `of`
+/// positions.
+pub(super) fn words<'p>(
+    rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>,
+    of: i64,
+) -> BTreeMap<usize, Tensor> {
+    let mut words = BTreeMap::new();
+    for ((x, _), part) in rows.filter(|(_, part)| !part.words.is_empty()) {
+        let starts: Vec<i64> = part.words.iter().map(|word| word.position).collect();
+        let starts = WordPositions { starts: Tensor::from_slice(&starts).unsqueeze(0), of };
+        let at_starts = at_words(&x.unsqueeze(0), &starts).squeeze_dim(0);
+        words.extend(part.words.iter().map(|word| word.word).zip(at_starts.unbind(0)));
+    }
+    words
 }
 
 /// The words of all windows of a sample, in order: at least `least`, of which those that no window has
@@ -63,13 +94,7 @@ fn of_words<'p>(
     least: usize,
     labels: &[String],
 ) -> Tensor {
-    let mut words = BTreeMap::new();
-    for ((logs, _), part) in rows.filter(|(_, part)| !part.words.is_empty()) {
-        let starts: Vec<i64> = part.words.iter().map(|word| word.position).collect();
-        let starts = WordPositions { starts: Tensor::from_slice(&starts).unsqueeze(0), of };
-        let answers = at_words(&logs.unsqueeze(0), &starts).squeeze_dim(0);
-        words.extend(part.words.iter().map(|word| word.word).zip(answers.unbind(0)));
-    }
+    let mut words = words(rows, of);
     let count = words.last_key_value().map_or(1, |(last, _)| last + 1).max(least);
     let word = |at| words.remove(&at).unwrap_or_else(|| unanswered(labels));
     Tensor::stack(&(0..count).map(word).collect::<Vec<_>>(), 0)

@@ -3,11 +3,11 @@
 use tch::{Kind, Tensor};
 
 use super::config::TaskConfig;
-use super::ctc;
+use super::ctc::Decoder;
 use super::loss::Objective;
 use super::metrics::{
     ClassificationMetrics, Confusion, Metrics, MultiLabelMetrics, RegressionMetrics,
-    TaggingMetrics, TranscriptionMetrics,
+    TaggingMetrics, TranscriptionMetrics, Utterance,
 };
 use super::scores::Scores;
 use super::tags::OUTSIDE;
@@ -15,12 +15,15 @@ use super::target::Target;
 use super::targets::{IGNORED, Targets};
 use super::task::Task;
 use super::unanswered::are_unanswered;
+use super::vocabulary::Vocabulary;
 use crate::error::Result;
 
 /// Accumulates the metrics of predictions, batch by batch.
 #[derive(Debug)]
 pub(crate) struct MetricAccumulator<'s> {
     config: TaskConfig<'s>,
+    /// How texts are made of scores.
+    decoder: &'s Decoder,
     objective: Objective,
     /// The sum over the samples.
     loss: f64,
@@ -32,7 +35,7 @@ pub(crate) struct MetricAccumulator<'s> {
     /// Of labels or values: the targets, a row for each sample.
     truth: Vec<Target>,
     /// Of texts: what is said, and what a model hears.
-    texts: Vec<(String, String)>,
+    texts: Vec<Utterance>,
     /// Of labels of words: the labels of each sentence, and a model's.
     tags: Vec<[Vec<usize>; 2]>,
     /// How many words a model says nothing of.
@@ -40,10 +43,11 @@ pub(crate) struct MetricAccumulator<'s> {
 }
 
 impl<'s> MetricAccumulator<'s> {
-    pub(crate) fn new(config: TaskConfig<'s>) -> Self {
+    pub(crate) fn new(config: TaskConfig<'s>, decoder: &'s Decoder) -> Self {
         let classes = if config.task == Task::SingleLabel { config.labels.len() } else { 0 };
         Self {
             config,
+            decoder,
             objective: Objective::new(config, 0., tch::Device::Cpu),
             loss: 0.,
             samples: 0,
@@ -56,19 +60,24 @@ impl<'s> MetricAccumulator<'s> {
         }
     }
 
-    /// Adds the scores of some samples, as [`score`](crate::predict::score) returns them.
+    /// Adds the scores of some samples, as [`score`](crate::predict::score) returns them, with the
+    /// group that each is of.
     pub(crate) fn add<'t>(
         &mut self,
         scores: &Scores,
         targets: impl Iterator<Item = &'t Target> + Clone,
+        groups: impl Iterator<Item = Option<&'t str>>,
     ) -> Result<()> {
-        let answers = match scores {
-            Scores::Rows(answers) => answers,
-            Scores::Sequences(all) => {
+        let answers = match (scores, self.config.vocabulary) {
+            (Scores::Rows(answers), _) => answers,
+            (Scores::Sequences(all), Some(vocabulary)) => {
+                return self.texts(all, targets.zip(groups), vocabulary);
+            }
+            (Scores::Sequences(all), None) => {
                 return all
                     .iter()
                     .zip(targets)
-                    .try_for_each(|(one, target)| self.sequence(one, target));
+                    .try_for_each(|(one, target)| self.tags(one, target));
             }
         };
         let stacked = Targets::stack(targets.clone());
@@ -93,45 +102,54 @@ impl<'s> MetricAccumulator<'s> {
         Ok(())
     }
 
-    /// Adds the scores of one sample, `[positions or words, answers]`.
-    fn sequence(&mut self, scores: &Tensor, target: &Target) -> Result<()> {
+    /// Adds the scores of some samples, each `[positions, symbols]`.
+    fn texts<'t>(
+        &mut self,
+        scores: &[Tensor],
+        targets: impl Iterator<Item = (&'t Target, Option<&'t str>)>,
+        vocabulary: &Vocabulary,
+    ) -> Result<()> {
+        let symbols = self.config.labels;
+        let heard = self.decoder.decode(scores, vocabulary, symbols)?;
+        for ((scores, heard), (target, group)) in scores.iter().zip(heard).zip(targets) {
+            let Target::Text { text, .. } = target else { continue };
+            self.samples += 1;
+            let stacked = Targets::stack([target]);
+            let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
+            self.loss += loss.double_value(&[]);
+            let said = vocabulary.case.apply(text);
+            let heard: Vec<usize> = heard.iter().map(|emission| emission.symbol).collect();
+            self.texts.push(Utterance {
+                reference: said.split_whitespace().collect::<Vec<_>>().join(" "),
+                hypothesis: vocabulary.decode(&heard, symbols),
+                group: group.map(str::to_string),
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds the scores of one sample, `[words, labels]`.
+    fn tags(&mut self, scores: &Tensor, target: &Target) -> Result<()> {
+        let Target::Tags(tags) = target else { return Ok(()) };
         self.samples += 1;
         let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
-        let labels = self.config.labels;
-        match (target, self.config.vocabulary) {
-            (Target::Text { text, .. }, Some(vocabulary)) => {
-                let stacked = Targets::stack([target]);
-                let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
-                self.loss += loss.double_value(&[]);
-                let heard = ctc::greedy(&best, vocabulary);
-                let heard: Vec<_> = heard.iter().map(|emission| emission.symbol).collect();
-                let said =
-                    vocabulary.case.apply(text).split_whitespace().collect::<Vec<_>>().join(" ");
-                self.texts.push((said, vocabulary.decode(&heard, labels)));
-            }
-            (Target::Tags(tags), _) => {
-                let silent = Vec::<bool>::try_from(are_unanswered(scores))?;
-                let counts = |at: usize| silent.get(at) == Some(&false);
-                let truth: Vec<i64> = (0..silent.len())
-                    .map(|at| {
-                        tags.get(at).filter(|_| counts(at)).map_or(IGNORED, |&tag| tag as i64)
-                    })
-                    .collect();
-                let answered = truth.iter().filter(|&&tag| tag != IGNORED).count();
-                let stacked = Targets::from(Tensor::from_slice(&truth).unsqueeze(0));
-                if answered > 0 {
-                    let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
-                    self.loss += loss.double_value(&[]) * answered as f64;
-                }
-                self.unanswered += tags.len() - answered;
-                // What a model says nothing of is in no span.
-                let outside = labels.iter().position(|label| label == OUTSIDE).unwrap_or(0);
-                let mut found: Vec<usize> = best.into_iter().map(|tag| tag as usize).collect();
-                found.resize(tags.len(), outside);
-                self.tags.push([tags.clone(), found]);
-            }
-            _ => {}
+        let silent = Vec::<bool>::try_from(are_unanswered(scores))?;
+        let counts = |at: usize| silent.get(at) == Some(&false);
+        let truth: Vec<i64> = (0..silent.len())
+            .map(|at| tags.get(at).filter(|_| counts(at)).map_or(IGNORED, |&tag| tag as i64))
+            .collect();
+        let answered = truth.iter().filter(|&&tag| tag != IGNORED).count();
+        let stacked = Targets::from(Tensor::from_slice(&truth).unsqueeze(0));
+        if answered > 0 {
+            let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
+            self.loss += loss.double_value(&[]) * answered as f64;
         }
+        self.unanswered += tags.len() - answered;
+        // What a model says nothing of is in no span.
+        let outside = self.config.labels.iter().position(|label| label == OUTSIDE).unwrap_or(0);
+        let mut found: Vec<usize> = best.into_iter().map(|tag| tag as usize).collect();
+        found.resize(tags.len(), outside);
+        self.tags.push([tags.clone(), found]);
         Ok(())
     }
 

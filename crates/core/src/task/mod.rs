@@ -21,8 +21,9 @@ pub(crate) mod tests;
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    ClassificationMetrics, Confusion, Edits, LabelMetrics, Metrics, MultiLabelMetrics,
-    RegressionMetrics, SpanMetrics, TaggingMetrics, TranscriptionMetrics, ValueMetrics,
+    ClassificationMetrics, Confusion, Edit, Edits, GroupMetrics, LabelMetrics, Metrics,
+    MultiLabelMetrics, RegressionMetrics, SpanMetrics, TaggingMetrics, TranscriptionMetrics,
+    ValueMetrics, alignment,
 };
 pub use scale::TargetScale;
 pub use scores::Scores;
@@ -30,7 +31,7 @@ pub use tags::{OUTSIDE, Scheme, Span, spans};
 pub use target::Target;
 pub use targets::{IGNORED, Targets, WordPositions, WordStart};
 pub use task::Task;
-pub use vocabulary::{BLANK, DELIMITER, LetterCase, UNKNOWN, Vocabulary};
+pub use vocabulary::{BLANK, DELIMITER, Encoder, LetterCase, UNKNOWN, Vocabulary};
 
 pub(crate) use accumulator::MetricAccumulator;
 pub(crate) use loss::at_words;

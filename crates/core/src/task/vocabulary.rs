@@ -1,6 +1,6 @@
 //! The symbols of transcriptions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -112,27 +112,21 @@ impl Vocabulary {
         symbol != self.blank && Some(symbol) != self.unknown && !self.special.contains(&symbol)
     }
 
-    /// The symbols of a text, and the letters that have none: those are left out, unless there is a
-    /// symbol for all of them. Space between words is the delimiter, however much of it there is.
-    pub fn encode(&self, text: &str, symbols: &[String]) -> (Vec<i64>, Vec<char>) {
-        let index: BTreeMap<&str, usize> = (0..symbols.len())
-            .filter(|&at| self.is_written(at))
-            .map(|at| (symbols[at].as_str(), at))
+    /// What writes texts with these symbols.
+    pub fn encoder<'v>(&'v self, symbols: &'v [String]) -> Encoder<'v> {
+        let written = |at: &usize| self.is_written(*at) && Some(*at) != self.delimiter;
+        let index: HashMap<&str, i64> = (0..symbols.len())
+            .filter(written)
+            .map(|at| (symbols[at].as_str(), at as i64))
             .collect();
-        let (mut encoded, mut missing) = (vec![], vec![]);
-        for (at, word) in self.case.apply(text).split_whitespace().enumerate() {
-            encoded.extend(self.delimiter.filter(|_| at > 0).map(|at| at as i64));
-            for letter in word.chars() {
-                match index.get(letter.to_string().as_str()) {
-                    Some(&at) => encoded.push(at as i64),
-                    None => {
-                        encoded.extend(self.unknown.map(|at| at as i64));
-                        missing.push(letter);
-                    }
-                }
-            }
-        }
-        (encoded, missing)
+        let longest = index.keys().map(|symbol| symbol.chars().count()).max().unwrap_or(0);
+        Encoder { vocabulary: self, index, longest }
+    }
+
+    /// The symbols of a text, and the letters that have none: see [`Encoder::encode`]. Of many
+    /// texts, ask one [`encoder`](Self::encoder).
+    pub fn encode(&self, text: &str, symbols: &[String]) -> (Vec<i64>, Vec<char>) {
+        self.encoder(symbols).encode(text)
     }
 
     /// The text of symbols.
@@ -148,12 +142,16 @@ impl Vocabulary {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// Checks that all indices are those of symbols.
+    /// Checks that all indices are those of symbols, and that no symbol means two things.
     ///
     /// # Errors
-    /// Names the first that is not.
+    /// Names the first for which it is not so.
     pub fn validate(&self, symbols: usize) -> Result<()> {
         let all = [Some(self.blank), self.delimiter, self.unknown].into_iter().flatten();
+        let twice = all.clone().find(|at| all.clone().filter(|other| other == at).count() > 1);
+        if let Some(at) = twice {
+            return Err(Error::setting("vocabulary", format!("symbol {at} has two meanings")));
+        }
         match all.chain(self.special.iter().copied()).find(|&at| at >= symbols) {
             Some(at) => {
                 let problem = format!("symbol {at} of {symbols}");
@@ -163,3 +161,48 @@ impl Vocabulary {
         }
     }
 }
+
+/// Writes texts with symbols.
+#[derive(Debug)]
+pub struct Encoder<'v> {
+    vocabulary: &'v Vocabulary,
+    /// By what each symbol writes.
+    index: HashMap<&'v str, i64>,
+    /// The length of the longest, in letters.
+    longest: usize,
+}
+
+impl Encoder<'_> {
+    /// The symbols of a text, and the letters that have none: those are left out, unless there is a
+    /// symbol for all of them. Of symbols of several letters, the longest that fits is taken. Space
+    /// between words is the delimiter, however much of it there is.
+    pub fn encode(&self, text: &str) -> (Vec<i64>, Vec<char>) {
+        let Vocabulary { delimiter, unknown, case, .. } = *self.vocabulary;
+        let (mut encoded, mut missing) = (vec![], vec![]);
+        for (at, word) in case.apply(text).split_whitespace().enumerate() {
+            encoded.extend(delimiter.filter(|_| at > 0).map(|at| at as i64));
+            let mut rest = word;
+            while let Some(letter) = rest.chars().next() {
+                let ends = rest.char_indices().map(|(at, letter)| at + letter.len_utf8());
+                let ends: Vec<usize> = ends.take(self.longest).collect();
+                let fits =
+                    |end: &usize| self.index.get(&rest[..*end]).map(|symbol| (*end, *symbol));
+                match ends.iter().rev().find_map(fits) {
+                    Some((end, symbol)) => {
+                        encoded.push(symbol);
+                        rest = &rest[end..];
+                    }
+                    None => {
+                        encoded.extend(unknown.map(|at| at as i64));
+                        missing.push(letter);
+                        rest = &rest[letter.len_utf8()..];
+                    }
+                }
+            }
+        }
+        (encoded, missing)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,4 +5,5 @@ mod lost;
 mod pairs;
 mod sentence_pieces;
 mod symbols;
+mod tagging;
 mod tokenizers;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
     CacheBudget, Dataset, FitOptions, FitReport, Layout, Modality, Model, Progress, RunWriter,
-    Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr, fit,
+    Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr, fit, predict::too_short,
 };
 
 use super::{
@@ -48,6 +48,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     options.check()?;
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
+    args.transfer.pool(task)?;
+    if job.plan.align && task.is_sequence() {
+        let problem = format!("it aligns classes, which {task} does not have; take another recipe");
+        return Err(setting("--recipe orca", problem));
+    }
     modality.set_task(task)?;
     let classes = match args.transfer.head {
         HeadArg::Pretrained => job.source.class_names(),
@@ -83,6 +88,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         say_names(model.report());
     }
     say_phases(&options);
+    skipped.extend(leave_out_short(&model, &modality, &mut splits.train, &options, args.skip_bad)?);
     let recipe = args.transfer.recipe;
     if let Some(path) = &args.require_plan {
         plan::TrainPlan::new(&model, recipe.name(), &options, args.fit.deterministic)?
@@ -205,6 +211,22 @@ fn read<M: Modality>(
     let skipped = skipped(&data.bad, &bad);
     say_skipped(&skipped, M::SAMPLES);
     Ok((splits, skipped))
+}
+
+/// Leaves out the training samples that are too short for their texts, and tells of them.
+fn leave_out_short<M: Modality>(
+    model: &Model,
+    modality: &M,
+    train: &mut Samples,
+    options: &FitOptions,
+    skip_bad: bool,
+) -> Result<Vec<String>> {
+    let short = too_short(model, modality, train, options.batch_size, options.seed)?;
+    let bad = short.iter().map(|one| one.bad(train)).collect();
+    let skipped = skipped(&[], &refuse_bad(bad, skip_bad, short.len() < train.len())?);
+    say_skipped(&skipped, M::SAMPLES);
+    train.leave_out(&short.iter().map(|one| one.at).collect::<Vec<_>>());
+    Ok(skipped)
 }
 
 /// Trains, and returns the history, the time to the first step and the median time of a step.

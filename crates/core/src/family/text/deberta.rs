@@ -56,11 +56,14 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "DebertaV2ForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Gelu),
-    )],
+    classes: &[
+        Class::new(
+            "DebertaV2ForSequenceClassification",
+            Pool::First,
+            HeadKind::Dense(Activation::Gelu),
+        ),
+        Class::of_positions("DebertaV2ForTokenClassification", None),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: fields,

@@ -6,6 +6,7 @@ use super::entities::{Entity, entities};
 use super::transcript::{Transcript, transcript};
 use crate::error::Result;
 use crate::modality::Places;
+use crate::task::ctc::Decoder;
 use crate::task::{Scores, Task, TaskConfig};
 
 /// What a model says of one sample.
@@ -37,21 +38,33 @@ impl Answer {
     }
 }
 
-/// What a model says of some samples.
+/// What a model says of some samples; texts are those of the most probable symbols.
 ///
 /// # Errors
 /// If the scores are not those of the task.
 pub fn answers(config: TaskConfig<'_>, scores: &Scores) -> Result<Vec<Answer>> {
-    let answers = match scores {
-        Scores::Rows(answers) => answers,
-        Scores::Sequences(all) => {
-            let sequence = |one: &Tensor| match config.vocabulary {
-                Some(vocabulary) => {
-                    Ok(Answer::Transcript(transcript(vocabulary, config.labels, one)?))
-                }
-                None => Ok(Answer::Entities(entities(config.labels, one)?)),
-            };
-            return all.iter().map(sequence).collect();
+    answers_with(config, scores, &Decoder::Greedy)
+}
+
+/// The same, with another way from scores to texts.
+///
+/// # Errors
+/// As [`answers`].
+pub fn answers_with(
+    config: TaskConfig<'_>,
+    scores: &Scores,
+    decoder: &Decoder,
+) -> Result<Vec<Answer>> {
+    let answers = match (scores, config.vocabulary) {
+        (Scores::Rows(answers), _) => answers,
+        (Scores::Sequences(all), Some(vocabulary)) => {
+            let heard = decoder.decode(all, vocabulary, config.labels)?;
+            let transcript = |emitted: Vec<_>| transcript(vocabulary, config.labels, &emitted);
+            return Ok(heard.into_iter().map(transcript).map(Answer::Transcript).collect());
+        }
+        (Scores::Sequences(all), None) => {
+            let entities = |one| Ok(Answer::Entities(entities(config.labels, one)?));
+            return all.iter().map(entities).collect();
         }
     };
     let rows = |of: Tensor| Vec::<Vec<f64>>::try_from(of.to_kind(Kind::Double));

@@ -3,8 +3,9 @@
 // The file of the one type is called as its folder is.
 mod answer;
 mod entities;
+mod json;
 mod transcript;
 
-pub use answer::{Answer, answers};
+pub use answer::{Answer, answers, answers_with};
 pub use entities::Entity;
 pub use transcript::{SpokenWord, Transcript};

@@ -1,11 +1,10 @@
 //! Texts that were heard or read, with the place of each word.
 
 use serde::Serialize;
-use tch::Tensor;
 
-use crate::error::Result;
 use crate::modality::Places;
-use crate::task::{Vocabulary, ctc};
+use crate::task::Vocabulary;
+use crate::task::ctc::Emission;
 
 /// A text, with the place of each word.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +20,8 @@ pub struct Transcript {
 pub struct SpokenWord {
     /// The word.
     pub word: String,
+    /// The mean over its symbols of each one's highest probability where it is heard.
+    pub probability: f64,
     /// The model's positions that it is heard at: the first, and the one behind the last.
     #[serde(skip)]
     pub positions: [usize; 2],
@@ -40,33 +41,43 @@ impl Transcript {
     }
 }
 
-/// The text in the scores of one sample, `[T, symbols]`.
+/// The text of symbols.
 pub(super) fn transcript(
     vocabulary: &Vocabulary,
     symbols: &[String],
-    scores: &Tensor,
-) -> Result<Transcript> {
-    let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
+    emitted: &[Emission],
+) -> Transcript {
     let mut words: Vec<SpokenWord> = vec![];
+    // Of each word, how many symbols it has.
+    let mut counts: Vec<usize> = vec![];
     let mut within = false;
-    for ctc::Emission { symbol, start, end } in ctc::greedy(&best, vocabulary) {
+    for &Emission { symbol, start, end, probability } in emitted {
         if Some(symbol) == vocabulary.delimiter {
             within = false;
         } else if vocabulary.is_written(symbol) {
             let letter = symbols.get(symbol).map_or("", String::as_str);
-            match words.last_mut().filter(|_| within) {
-                Some(word) => {
+            match (words.last_mut(), counts.last_mut()) {
+                (Some(word), Some(count)) if within => {
                     word.word.push_str(letter);
                     word.positions[1] = end;
+                    word.probability += probability;
+                    *count += 1;
                 }
-                None => {
+                _ => {
                     let (word, positions) = (letter.into(), [start, end]);
-                    words.push(SpokenWord { word, positions, seconds: None });
+                    words.push(SpokenWord { word, probability, positions, seconds: None });
+                    counts.push(1);
                 }
             }
             within = true;
         }
     }
+    for (word, count) in words.iter_mut().zip(counts) {
+        word.probability /= count as f64;
+    }
     let text = words.iter().map(|word| word.word.as_str()).collect::<Vec<_>>().join(" ");
-    Ok(Transcript { text, words })
+    Transcript { text, words }
 }
+
+#[cfg(test)]
+mod tests;

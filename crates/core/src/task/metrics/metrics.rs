@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::edits::TranscriptionMetrics;
 use super::multi_label::MultiLabelMetrics;
 use super::regression::RegressionMetrics;
 use super::single_label::ClassificationMetrics;
 use super::spans::TaggingMetrics;
+use super::transcription::TranscriptionMetrics;
 
 /// A model's metrics on labelled samples. In a file, only those of its task are written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
