@@ -16,7 +16,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 26] = [
+    let scripts: Vec<(&str, Vec<OsString>)> = vec![
         ("audio.py", vec![]),
         ("audio_models.py", vec![]),
         ("speech_models.py", vec![]),
