@@ -16,7 +16,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 23] = [
+    let scripts: [(&str, Vec<OsString>); 24] = [
         ("audio.py", vec![]),
         ("audio_models.py", vec![]),
         ("speech_models.py", vec![]),
@@ -39,6 +39,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("text_decoders.py", vec![]),
         ("text_sentence_pieces.py", vec![]),
         ("text_tables.py", vec![]),
+        ("text_tagging.py", vec![]),
         ("lp_ft.py", vec![]),
     ];
     for (script, args) in scripts {
