@@ -41,6 +41,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("text_sentence_pieces.py", vec![]),
         ("text_tables.py", vec![]),
         ("tagging.py", vec![]),
+        ("text_tagging.py", vec![]),
         ("lp_ft.py", vec![]),
         ("transcription.py", vec![]),
     ];

@@ -103,6 +103,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let layout = Layout { skip_bad: true, ..args.layout.layout::<A::Modality>()? };
     let data = args.samples.open(&layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
+    modality.set_task(data.task)?;
     if let Some(path) = &args.weights {
         modality.adopt(&weights::open(path, &args.read)?)?;
     }
