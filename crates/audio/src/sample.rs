@@ -22,6 +22,8 @@ pub(crate) struct Hearing<'a> {
     pub(crate) scale: Option<&'a Normalization>,
     /// Where every position is answered at.
     pub(crate) strides: Option<Strides<'a>>,
+    /// The most frames that the model takes; `None`: any number.
+    pub(crate) room: Option<usize>,
 }
 
 /// The form in which training samples are kept, for [`Hearing::augment`].
