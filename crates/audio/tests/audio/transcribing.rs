@@ -259,7 +259,8 @@ fn only_whole_recordings_are_trained_on() {
     };
     let asked = adopted(Some(40), "tiny-wav2vec2-ctc");
     let error = asked.read_for_training(&long).unwrap_err().to_string();
-    let says = "0.25 s, but a text is learned of a whole recording, and the model takes 0.05 s at once";
+    let says =
+        "0.25 s, but a text is learned of a whole recording, and the model takes 0.05 s at once";
     assert_eq!(error, format!("{says}: add --frames 199"));
     assert_eq!(asked.read_for_training(&short).unwrap().size(), [700]);
     // As many as the longest needs.
