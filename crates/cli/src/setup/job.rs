@@ -74,6 +74,11 @@ impl<'a> TransferJob<'a> {
             HeadArg::Fresh if data.task.is_sequence() => {}
             HeadArg::Fresh => spec.pool = args.pool.into(),
             HeadArg::Pretrained => {
+                let (task, has) = (data.task, source.task()?);
+                if task != has && (task.is_sequence() || has.is_sequence()) {
+                    let problem = format!("the pretrained head is one for {has}, not for {task}");
+                    return Err(setting("--head", problem + "; leave it out"));
+                }
                 let head = &source.config().head;
                 spec = spec.with_head(head.pool, head.config);
             }
