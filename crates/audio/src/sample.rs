@@ -9,7 +9,7 @@ use crate::{
     long::{Long, random_stretch, sounding},
     options::AudioOptions,
     recording::{LONGEST, Recording, RecordingError},
-    resample,
+    resample::{self, Resampler},
     scale::{Normalization, to_vec},
     strides::Strides,
 };
@@ -22,6 +22,8 @@ pub(crate) struct Hearing<'a> {
     pub(crate) scale: Option<&'a Normalization>,
     /// Where every position is answered at.
     pub(crate) strides: Option<Strides<'a>>,
+    /// The most frames that the model takes; `None`: any number.
+    pub(crate) room: Option<usize>,
 }
 
 /// The form in which training samples are kept, for [`Hearing::augment`].
@@ -158,11 +160,17 @@ impl Hearing<'_> {
             true => usize::MAX,
             false => resample::needed(self.window(), from, rate),
         };
-        let samples = recording.read(wanted)?;
-        if samples.len() as u64 * u64::from(rate) / u64::from(from) > LONGEST {
-            return Err(RecordingError::TooLong { most: LONGEST, rate }.into());
-        }
-        let mut samples = resample::resample(samples, from, rate)?;
+        let is_long = recording.samples().is_some_and(|samples| samples > HELD);
+        let mut samples = match is_long && wanted == usize::MAX && from != rate {
+            true => resampled(recording, rate)?,
+            false => {
+                let samples = recording.read(wanted)?;
+                if samples.len() as u64 * u64::from(rate) / u64::from(from) > LONGEST {
+                    return Err(RecordingError::TooLong { most: LONGEST, rate }.into());
+                }
+                resample::resample(samples, from, rate)?
+            }
+        };
         if let Some(quieter) = trim_db {
             let heard = sounding(&samples, rate, quieter);
             samples.truncate(heard.end);
@@ -198,6 +206,21 @@ impl Hearing<'_> {
     fn hop(&self) -> usize {
         (self.window() as f64 * (1. - self.options.overlap())) as usize
     }
+}
+
+/// More samples than these are not all held before they are resampled.
+const HELD: u64 = 1 << 22;
+
+/// All samples of a long recording at another rate, of which no more is held.
+fn resampled(recording: Recording, rate: u32) -> Result<Vec<f32>, RecordingError> {
+    let from = recording.sample_rate();
+    let expected = recording.samples().unwrap_or(0) as u128 * u128::from(rate) / u128::from(from);
+    if expected > u128::from(LONGEST) {
+        return Err(RecordingError::TooLong { most: LONGEST, rate });
+    }
+    let mut pieces = Resampler::new(from, rate, expected as usize + 1);
+    recording.read_pieces(|piece| pieces.push(piece))?;
+    Ok(pieces.finish())
 }
 
 /// Opens the recording of an input, and reads its header.

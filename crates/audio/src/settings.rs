@@ -128,7 +128,8 @@ impl AudioSettings {
     /// How recordings become samples.
     fn hearing(&self) -> Hearing<'_> {
         let Self { options, front_end, scale, .. } = self;
-        Hearing { options, front_end, scale: scale.as_ref(), strides: self.strides() }
+        let (scale, strides, room) = (scale.as_ref(), self.strides(), self.room());
+        Hearing { options, front_end, scale, strides, room }
     }
 
     /// The options, completed by the survey of the training set if there was one.

@@ -1,6 +1,6 @@
 //! Recordings for a model that transcribes them: heard from end to end, and answered at every position.
 
-use crosstune_core::{BoxError, Error, Input, Places, Result, Task, Window};
+use crosstune_core::{BoxError, Error, Input, Origin, Places, Result, Task, Window};
 use rayon::prelude::*;
 use tch::Tensor;
 
@@ -31,6 +31,14 @@ impl AudioSettings {
         }
         self.options.long = Some(Long::Windows);
         Ok(())
+    }
+
+    /// The most frames that the model takes; `None`: any number.
+    pub(crate) fn room(&self) -> Option<usize> {
+        match &self.adopted {
+            Some(adopted) => adopted.lengths().map(|lengths| *lengths.end()),
+            None => self.options.frames.filter(|_| self.embedder == Origin::Pretrained),
+        }
     }
 
     /// How recordings are cut into windows, where every position is answered at.
@@ -83,9 +91,13 @@ impl Hearing<'_> {
             let rate = f64::from(self.front_end.sample_rate());
             let [long, room] =
                 [samples.len(), self.front_end.samples(most)].map(|n| n as f64 / rate);
+            let mend = match self.room.is_none_or(|room| frames <= room) {
+                true => format!("add --frames {frames}"),
+                false => "cut it, with its text".into(),
+            };
             return Err(format!(
-                "{long:.2} s, but the model takes {room:.2} s at once, and a text that is learned is that of \
-                 the whole: --frames {frames} takes it, if the model can; or cut it, with its text"
+                "{long:.2} s, but a text is learned of a whole recording, and the model takes {room:.2} s \
+                 at once: {mend}"
             )
             .into());
         }

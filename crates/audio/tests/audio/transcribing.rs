@@ -259,8 +259,9 @@ fn only_whole_recordings_are_trained_on() {
     };
     let asked = adopted(Some(40), "tiny-wav2vec2-ctc");
     let error = asked.read_for_training(&long).unwrap_err().to_string();
-    assert!(error.starts_with("0.25 s, but the model takes 0.05 s at once"), "{error}");
-    assert!(error.contains("--frames 199") && !error.contains('\n'), "{error}");
+    let says =
+        "0.25 s, but a text is learned of a whole recording, and the model takes 0.05 s at once";
+    assert_eq!(error, format!("{says}: add --frames 199"));
     assert_eq!(asked.read_for_training(&short).unwrap().size(), [700]);
     // As many as the longest needs.
     let audio = adopted(None, "tiny-wav2vec2-ctc");
@@ -270,6 +271,12 @@ fn only_whole_recordings_are_trained_on() {
     // What a model takes at most bounds it: 40 frames of 160 samples.
     let whisper = adopted(None, "tiny-whisper");
     assert_eq!(whisper.options().frames, Some(26));
+    let cut = adopted(Some(20), "tiny-whisper");
+    let error = cut.read_for_training(&long).unwrap_err().to_string();
+    assert!(error.ends_with("takes 0.20 s at once: add --frames 25"), "{error}");
+    let longer = Input::File(write(folder.path(), "c.wav", spec(16_000), tone(440., 16_000, 9000)));
+    let error = cut.read_for_training(&longer).unwrap_err().to_string();
+    assert!(error.ends_with("at once: cut it, with its text"), "{error}");
     let mut other = AudioSettings::default();
     other.set_task(Task::Transcription).unwrap();
     other.survey(&[&long]);
