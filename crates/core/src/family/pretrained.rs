@@ -269,15 +269,6 @@ impl Pretrained {
         self.config.head.labels.as_deref().filter(|names| are_names(names))
     }
 
-    /// What the symbols mean that the checkpoint's own head gives, which are its
-    /// [classes](Self::class_names); `None`: it does not transcribe, or its symbols are not published.
-    pub fn vocabulary(&self) -> Option<&Vocabulary> {
-        match &self.kind {
-            Kind::Run(spec) => spec.vocabulary.as_ref(),
-            _ => None,
-        }
-    }
-
     /// The names of the classes that the checkpoint's own head tells apart. Where they are not
     /// published, `otherwise` is asked for them, and told the task and how many they are: the classes
     /// of a data set, say, in alphabetical order.
