@@ -11,7 +11,11 @@ use crosstune_core::{
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{args::CheckArgs, distribution::Distribution, tags::Tags};
+use super::{
+    args::CheckArgs,
+    distribution::Distribution,
+    tags::{Tags, brief},
+};
 use crate::{
     args::{ModalityArgs, refuse_existing},
     output::{
@@ -189,7 +193,11 @@ fn read<M: Modality>(modality: &M, items: &[&Item]) -> Looked {
 
 fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
     let place = |(split, place, target): &(Split, Location, Target)| {
-        format!("{place} ({split}, {})", target.named(labels))
+        let target = match target {
+            Target::Tags(tags) => brief(tags, labels),
+            target => target.named(labels),
+        };
+        format!("{place} ({split}, {target})")
     };
     duplicate.places.iter().map(place).collect()
 }
