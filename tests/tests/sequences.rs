@@ -66,7 +66,11 @@ struct Prepared<M> {
     shown: String,
 }
 
-fn prepared<M: Modality>(path: &str, mut modality: M, input: impl Fn(&str) -> Input) -> Prepared<M> {
+fn prepared<M: Modality>(
+    path: &str,
+    mut modality: M,
+    input: impl Fn(&str) -> Input,
+) -> Prepared<M> {
     let shown = format!("{path} on {}", M::SAMPLES);
     let source = Pretrained::open(fixture(path)).and_then(|source| source.with_dropout(0.));
     let source = source.unwrap_or_else(|e| panic!("{shown}: {e}"));
@@ -176,7 +180,9 @@ fn company<M: Modality>(of: &Prepared<M>) {
 /// Losses of a training of what lies above a cut, with what lies below kept and computed anew.
 fn cached<M: Modality>(of: &Prepared<M>) {
     let depth = of.spec.trunk.depth();
-    for freeze in ["embedder".into(), format!("below:{}", depth.div_ceil(2)), "trunk,embedder".into()] {
+    for freeze in
+        ["embedder".into(), format!("below:{}", depth.div_ceil(2)), "trunk,embedder".into()]
+    {
         if of.spec.embedder == Origin::Fresh && freeze != "trunk,embedder" {
             continue;
         }
@@ -241,10 +247,7 @@ fn learns<M: Modality>(of: &Prepared<M>) {
     for rows in [1, 3] {
         let x = match example.x.kind() {
             Kind::Int64 => example.x.repeat([rows, 1]),
-            kind => Tensor::randn(
-                [&[rows], &example.x.size()[1..]].concat(),
-                (kind, Device::Cpu),
-            ),
+            kind => Tensor::randn([&[rows], &example.x.size()[1..]].concat(), (kind, Device::Cpu)),
         };
         let mask = example.attention_mask.as_ref().map(|mask| mask.repeat([rows, 1]));
         let inputs: Vec<Tensor> = [Some(x.shallow_clone()), mask.as_ref().map(Tensor::copy)]

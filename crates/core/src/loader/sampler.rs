@@ -13,6 +13,26 @@ pub(crate) fn chunks(order: &[usize], size: usize) -> Vec<Vec<usize>> {
     order.chunks(size.max(1)).map(<[_]>::to_vec).collect()
 }
 
+/// All samples in order, `size` to a batch: fewer where they are so long that a batch of them would not
+/// fit into memory.
+pub(crate) fn in_order(samples: &Samples, size: usize) -> Vec<Vec<usize>> {
+    /// In the samples of a batch together, at most, if it has more than one.
+    const VALUES: usize = 1 << 25;
+    let mut lists: Vec<Vec<usize>> = vec![];
+    let mut values = 0;
+    for at in 0..samples.len() {
+        values += samples.length(at);
+        match lists.last_mut().filter(|list| list.len() < size.max(1) && values <= VALUES) {
+            Some(list) => list.push(at),
+            None => {
+                lists.push(vec![at]);
+                values = samples.length(at);
+            }
+        }
+    }
+    lists
+}
+
 /// Batches of samples of about the same length, in random order. `order` is cut into stretches of
 /// many batches, and each is sorted by itself: most of the chance is left.
 pub(crate) fn by_length(

@@ -82,6 +82,14 @@ impl Reader {
         self.fields().iter().map(|field| field.name().to_string()).collect()
     }
 
+    /// The columns that hold files.
+    pub(super) fn files(&self) -> Vec<usize> {
+        let holds = |field: &Arc<Type>| {
+            field.is_group() && field.get_fields().iter().any(|part| part.name() == "bytes")
+        };
+        (0..self.fields().len()).filter(|&at| holds(&self.fields()[at])).collect()
+    }
+
     fn fields(&self) -> &[Arc<Type>] {
         self.file.metadata().file_metadata().schema().get_fields()
     }
