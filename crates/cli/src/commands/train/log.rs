@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crosstune_core::{
-    CutPoint, Dataset, EpochRecord, FitOptions, Item, LoadReport, Metrics, Modality, Model,
-    Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig, transfer::AlignReport,
+    CutPoint, Dataset, EpochRecord, FitOptions, Item, LoadReport, Metrics, Modality, Model, Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig, transfer::AlignReport,
 };
 use indicatif::ProgressBar;
 
