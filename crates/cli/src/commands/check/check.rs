@@ -12,7 +12,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{
-    args::CheckArgs, distribution::Distribution, extent::Extent, tags::Tags,
+    args::CheckArgs,
+    distribution::Distribution,
+    extent::Extent,
+    tags::{Tags, brief},
     transcripts::Transcripts,
 };
 use crate::{
@@ -191,7 +194,11 @@ fn read<M: Modality>(modality: &M, items: &[&Item]) -> Looked {
 
 fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
     let place = |(split, place, target): &(Split, Location, Target)| {
-        format!("{place} ({split}, {})", target.named(labels))
+        let target = match target {
+            Target::Tags(tags) => brief(tags, labels),
+            target => target.named(labels),
+        };
+        format!("{place} ({split}, {target})")
     };
     duplicate.places.iter().map(place).collect()
 }
