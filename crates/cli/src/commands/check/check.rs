@@ -12,8 +12,11 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{
-    args::CheckArgs, distribution::Distribution, extent::Extent, tags::Tags,
-    transcripts::Transcripts,
+    args::CheckArgs,
+    distribution::Distribution,
+    extent::Extent,
+    tags::Tags,
+    transcripts::{self, Transcripts},
 };
 use crate::{
     args::{ModalityArgs, refuse_existing},
@@ -125,7 +128,10 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         samples: Counts::of(&data, |_| true),
         classes: classes(&data),
         values: Distribution::of(&data),
-        texts: Transcripts::of(&data, &lengths),
+        texts: match A::Modality::EXTENT {
+            transcripts::UNIT => Transcripts::of(&data, &lengths),
+            _ => Transcripts::of(&data, &[]),
+        },
         tags: Tags::of(&data),
         sizes: A::Modality::SIZE
             .iter()
