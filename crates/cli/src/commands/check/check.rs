@@ -16,7 +16,7 @@ use super::{
     distribution::Distribution,
     extent::Extent,
     tags::{Tags, brief},
-    transcripts::Transcripts,
+    transcripts::{self, Transcripts},
 };
 use crate::{
     args::{ModalityArgs, refuse_existing},
@@ -129,7 +129,10 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         samples: Counts::of(&data, |_| true),
         classes: classes(&data),
         values: Distribution::of(&data),
-        texts: Transcripts::of(&data, &lengths),
+        texts: match A::Modality::EXTENT {
+            transcripts::UNIT => Transcripts::of(&data, &lengths),
+            _ => Transcripts::of(&data, &[]),
+        },
         tags: Tags::of(&data),
         sizes: A::Modality::SIZE
             .iter()

@@ -11,6 +11,9 @@ use serde::Serialize;
 use super::extent::Extent;
 use crate::output::format::{count, line, percent};
 
+/// The unit of lengths that tell how fast a text is spoken.
+pub(super) const UNIT: &str = "seconds";
+
 /// So many positions a second have the usual models of speech.
 const POSITIONS: f64 = 50.;
 
