@@ -8,10 +8,7 @@ const DRAWS: usize = 2000;
 
 /// The 95 % interval of the mean over runs of their quotients; less that of `others`, on the same samples
 /// drawn, if there are any. With it the number of samples; none without counts of all runs alike.
-pub(crate) fn interval(
-    ones: &[&[[u32; 2]]],
-    others: &[&[[u32; 2]]],
-) -> Option<(usize, Interval)> {
+pub(crate) fn interval(ones: &[&[[u32; 2]]], others: &[&[[u32; 2]]]) -> Option<(usize, Interval)> {
     let samples = ones.first()?.len();
     if samples == 0 || ones.iter().chain(others).any(|counts| counts.len() != samples) {
         return None;
@@ -19,7 +16,8 @@ pub(crate) fn interval(
     // The same in every report: what is shown must not change by itself.
     let mut state = 0x853c_49e6_748f_ea9b_u64;
     let mut draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((state >> 33) as usize * samples) >> 31
     };
     let mut values: Vec<f64> = (0..DRAWS)

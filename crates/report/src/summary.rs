@@ -286,7 +286,8 @@ fn overall(metric: &Metric, arm: &Arm, sizes: &[AtSize], threshold: Option<f64>)
         kind: arm.kind,
         area_over_size: Estimate::over_seeds(&over_size),
         area_over_epochs: Estimate::over_seeds(&over_epochs),
-        examples: threshold.and_then(|at| curve::reach_over_size(&merits(by_size), metric.merit(at))),
+        examples: threshold
+            .and_then(|at| curve::reach_over_size(&merits(by_size), metric.merit(at))),
         seconds: threshold.and_then(|at| curve::reach(&merits(by_time), metric.merit(at))),
     }
 }

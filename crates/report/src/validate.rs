@@ -106,7 +106,11 @@ fn confusion(c: &Comparison, run: &Run) -> Check {
     let classes = c.labels.len();
     let counted = run.counts.is_empty() || run.counts.len() == c.test_samples;
     check(counted, || {
-        format!("counts are of {} samples, but test-samples is {}", run.counts.len(), c.test_samples)
+        format!(
+            "counts are of {} samples, but test-samples is {}",
+            run.counts.len(),
+            c.test_samples
+        )
     })?;
     let Some(confusion) = &run.confusion else {
         return check(!c.metric.of_samples, || "confusion is missing".into());

@@ -49,7 +49,9 @@ fn of_arm(c: &Comparison, at: &AtSize, kind: ArmKind) -> String {
     let runs = arm.of_size(at.size);
     let classes = c.labels.len();
     let mut sum = Cells::new();
-    for (truth, answer, n) in runs.iter().filter_map(|run| run.confusion.as_ref()).flat_map(Confusion::cells) {
+    for (truth, answer, n) in
+        runs.iter().filter_map(|run| run.confusion.as_ref()).flat_map(Confusion::cells)
+    {
         *sum.entry((truth, answer)).or_default() += u64::from(n);
     }
     let title = format!("{}, {}", words::arm(kind), words::seeds(runs.len()));

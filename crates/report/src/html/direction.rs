@@ -61,7 +61,8 @@ fn heading(at: usize, c: &Comparison, summary: &Summary) -> String {
 fn charts(c: &Comparison, summary: &Summary) -> String {
     let title = c.metric.title();
     let name = Escaped(&title);
-    let mut figures = vec![figure(&format!("{name} (%) over training size"), over_size(c, summary))];
+    let mut figures =
+        vec![figure(&format!("{name} (%) over training size"), over_size(c, summary))];
     for at in summary.sizes.iter().rev() {
         let title = format!(
             "{name} (%) over epochs, {} {}",

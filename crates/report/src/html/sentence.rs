@@ -18,14 +18,20 @@ pub(super) fn legend(sentence: &Sentence) -> String {
         Sentence::Tagged { .. } => (
             "what is right",
             "what was found",
-            [("sub", "≠", "not the same"), ("del", "−", "not found"), ("ins", "+", "found wrongly")],
+            [
+                ("sub", "≠", "not the same"),
+                ("del", "−", "not found"),
+                ("ins", "+", "found wrongly"),
+            ],
         ),
     };
     let sign = |(class, sign, said): (&str, &str, &str)| {
         format!("<li><span class=\"{class}\"><b>{sign}</b> <i>{said}</i></span></li>")
     };
     let signs: String = signs.into_iter().map(sign).collect();
-    format!("<ul class=\"legend signs\"><li>above: {above}</li><li>below: {below}</li>{signs}</ul>\n")
+    format!(
+        "<ul class=\"legend signs\"><li>above: {above}</li><li>below: {below}</li>{signs}</ul>\n"
+    )
 }
 
 /// The words of a sentence.
@@ -125,8 +131,14 @@ mod tests {
         };
         assert!(sentence.is_whole());
         let page = words(&sentence);
-        assert!(page.contains("<small>LOC</small><bdi>New</bdi><b aria-hidden=\"true\">−</b>"), "{page}");
-        assert!(page.contains("<small>…</small><bdi>York</bdi><b aria-hidden=\"true\">≠</b>"), "{page}");
+        assert!(
+            page.contains("<small>LOC</small><bdi>New</bdi><b aria-hidden=\"true\">−</b>"),
+            "{page}"
+        );
+        assert!(
+            page.contains("<small>…</small><bdi>York</bdi><b aria-hidden=\"true\">≠</b>"),
+            "{page}"
+        );
         assert!(page.contains("<bdi>big</bdi><b aria-hidden=\"true\">+</b><i>PER</i>"), "{page}");
     }
 }

@@ -25,11 +25,7 @@ fn what_does_not_fit_is_named() {
         ("/threshold", json!(97), "threshold is 97, but 0 to 1 is wanted"),
         ("/arms/1/kind", json!("transfer"), "the arm transfer is there 2 times"),
         ("/arms/0/runs", json!([]), "the arm transfer has no runs"),
-        (
-            "/arms/1/runs/3/value",
-            json!(1.5),
-            "scratch, run 4: value is 1.5, but 0 to 1 is wanted",
-        ),
+        ("/arms/1/runs/3/value", json!(1.5), "scratch, run 4: value is 1.5, but 0 to 1 is wanted"),
         ("/arms/1/runs/0/size", json!(101), "size 101 is not in budgets"),
         ("/arms/1/runs/0/seed", json!(1), "size 100 with seed 1 is there twice"),
         ("/arms/1/runs/0/lr", json!(-1), "lr is -1, but a rate from 0 on is wanted"),

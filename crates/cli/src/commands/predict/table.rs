@@ -45,7 +45,9 @@ impl Table<'_> {
                 names.extend_from_slice(self.labels);
                 more(&mut names, if self.sigmoid { &["sigmoid"] } else { &[] });
             }
-            Task::Transcription if self.times => more(&mut names, &["word", "start", "end", "probability"]),
+            Task::Transcription if self.times => {
+                more(&mut names, &["word", "start", "end", "probability"])
+            }
             // What was heard is the text; of a text, there are two.
             Task::Transcription if self.texts == 0 => more(&mut names, &["text"]),
             Task::Transcription => more(&mut names, &["transcript"]),
