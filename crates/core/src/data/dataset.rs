@@ -49,6 +49,8 @@ impl Dataset {
     /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of
     ///   them as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
     /// - a folder with tables alone, all of them parts of one;
+    /// - where words are labelled, a CoNLL file, or a folder of such files, which are named as the
+    ///   splits are: `train.conll`, `eng.testa`, `emerging.dev.conll`;
     /// - a folder per class, below `train/`, `validation/`, `test/` or at the top;
     /// - a folder of files whose names hold the label ([`Layout::label_pattern`]);
     /// - for a transcription, a folder with the text of each sample: in tables anywhere above it, in

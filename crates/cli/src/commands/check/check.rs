@@ -15,7 +15,7 @@ use super::{
     args::CheckArgs,
     distribution::Distribution,
     extent::Extent,
-    tags::Tags,
+    tags::{Tags, brief},
     transcripts::{self, Transcripts},
 };
 use crate::{
@@ -106,6 +106,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let layout = Layout { skip_bad: true, ..args.layout.layout::<A::Modality>()? };
     let data = args.samples.open(&layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
+    modality.set_task(data.task)?;
     if let Some(path) = &args.weights {
         modality.adopt(&weights::open(path, &args.read)?)?;
     }
@@ -196,7 +197,11 @@ fn read<M: Modality>(modality: &M, items: &[&Item]) -> Looked {
 
 fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
     let place = |(split, place, target): &(Split, Location, Target)| {
-        format!("{place} ({split}, {})", target.named(labels))
+        let target = match target {
+            Target::Tags(tags) => brief(tags, labels),
+            target => target.named(labels),
+        };
+        format!("{place} ({split}, {target})")
     };
     duplicate.places.iter().map(place).collect()
 }

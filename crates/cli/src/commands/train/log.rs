@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crosstune_core::{
     CutPoint, Dataset, EpochRecord, FitOptions, Item, LoadReport, Metrics, Modality, Model,
-    Pretrained, RecipePlan, Target, Task, WeightInit, transfer::AlignReport,
+    Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig, transfer::AlignReport,
 };
 use indicatif::ProgressBar;
 
@@ -18,14 +18,19 @@ use crate::output::{
 /// How many names a line lists of what is beside a model's weights; `inspect` lists all.
 const BESIDE: usize = 8;
 
-pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize, task: Task) {
+pub(super) fn show_epoch(
+    bar: &ProgressBar,
+    record: &EpochRecord,
+    epochs: usize,
+    config: TaskConfig<'_>,
+) {
     let validation = match (record.validation_loss, record.validation_score) {
         (Some(loss), Some(merit)) => {
             format!(
                 "   validation loss {}, {} {}",
                 score(loss),
-                task.primary_metric(),
-                primary(task, merit)
+                config.primary_metric(),
+                primary(config.task, merit)
             )
         }
         _ => String::new(),

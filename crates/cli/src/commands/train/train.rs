@@ -272,7 +272,7 @@ fn fitted<M: Modality>(
                 {
                     bar.suspend(|| note(&format!("warning: {}; training goes on", one_line(&e))));
                 }
-                show_epoch(&bar, record, options.epochs, model.spec().task);
+                show_epoch(&bar, record, options.epochs, model.spec().task_config());
             }
         }
         last = Instant::now();
