@@ -163,7 +163,8 @@ fn cuts<M: Modality>(of: &Prepared<M>) {
         let (model, batch) = (of.model(pool), of.batch());
         let classifier = model.classifier();
         let whole = tch::no_grad(|| classifier.forward_from(&batch, CutPoint::Inputs, false));
-        assert_eq!(whole.x.size()[0], TEXTS.len() as i64, "{}", of.shown);
+        // A recording may be heard in several windows.
+        assert!(whole.x.size()[0] >= TEXTS.len() as i64, "{}", of.shown);
         let depth = of.spec.trunk.depth();
         let cuts = (0..=depth).map(CutPoint::Trunk).chain([CutPoint::Pooled]);
         for cut in cuts {
@@ -198,7 +199,9 @@ fn company<M: Modality>(of: &Prepared<M>) {
 /// Losses of a training of what lies above a cut, with what lies below kept and computed anew.
 fn cached<M: Modality>(of: &Prepared<M>) {
     let depth = of.spec.trunk.depth();
-    for freeze in ["embedder".into(), format!("below:{}", depth.div_ceil(2)), "trunk,embedder".into()] {
+    for freeze in
+        ["embedder".into(), format!("below:{}", depth.div_ceil(2)), "trunk,embedder".into()]
+    {
         if of.spec.embedder == Origin::Fresh && freeze != "trunk,embedder" {
             continue;
         }
@@ -228,7 +231,7 @@ fn cached<M: Modality>(of: &Prepared<M>) {
         assert_eq!(kept.len(), 4);
         for (kept, again) in kept.iter().zip(&again) {
             // A step of Adam is larger than the gradient that it follows.
-            let off = (kept - again).abs();
+            let off = (kept - again).abs() / kept.max(1.);
             assert!(off < 1e-4, "{}, {freeze}: {kept} kept, {again} anew", of.shown);
         }
     }
@@ -270,10 +273,7 @@ fn learns<M: Modality>(of: &Prepared<M>) {
     for rows in [1, 3] {
         let x = match example.x.kind() {
             Kind::Int64 => example.x.repeat([rows, 1]),
-            kind => Tensor::randn(
-                [&[rows], &example.x.size()[1..]].concat(),
-                (kind, Device::Cpu),
-            ),
+            kind => Tensor::randn([&[rows], &example.x.size()[1..]].concat(), (kind, Device::Cpu)),
         };
         let mask = example.attention_mask.as_ref().map(|mask| mask.repeat([rows, 1]));
         let inputs: Vec<Tensor> = [Some(x.shallow_clone()), mask.as_ref().map(Tensor::copy)]

@@ -254,7 +254,15 @@ mod tests {
         let (targets, words) = words.unwrap_or_default();
         assert_eq!(targets, ["text"]);
         assert!(words.contains(&"d/tagging/wnut17/wnut17train.conll".into()), "{words:?}");
-        for wrong in ["--task tag", "--task sing --data d", "--only image", "--only image-smell", "--seeds x", "--data", "--fast 1"] {
+        for wrong in [
+            "--task tag",
+            "--task sing --data d",
+            "--only image",
+            "--only image-smell",
+            "--seeds x",
+            "--data",
+            "--fast 1",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -45,8 +45,7 @@ impl Classifier {
 
     /// The same at every position, `[B, T, D]`, with which of them hold data.
     pub(crate) fn features_at_positions(&self, batch: &Batch) -> Logits {
-        let Batch { x, attention_mask } =
-            self.encoder.pooled_from(batch, CutPoint::Inputs, false);
+        let Batch { x, attention_mask } = self.encoder.pooled_from(batch, CutPoint::Inputs, false);
         Logits { x: self.head.mixed(&x), attention_mask }
     }
 
