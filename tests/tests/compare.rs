@@ -37,7 +37,7 @@ fn a_transfer_is_compared_with_its_controls() {
         assert_eq!((trials.len(), runs.len()), (4, 4), "rates and seeds, at two sizes");
         for run in runs {
             let of_size = trials.iter().filter(|t| t["size"] == run["size"]);
-            let held = |t: &&Value| t["held-out-accuracy"].as_f64().unwrap();
+            let held = |t: &&Value| t["held-out"].as_f64().unwrap();
             let most = of_size.clone().map(|t| held(&t)).fold(0., f64::max);
             let chosen = of_size.into_iter().find(|t| t["lr"] == run["lr"]).unwrap();
             assert_eq!(held(&chosen), most, "the best rate was taken");

@@ -6,6 +6,7 @@ mod check;
 mod company;
 mod compare;
 mod configs;
+mod decoding;
 mod errors;
 mod every_fixture;
 mod export;

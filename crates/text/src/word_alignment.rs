@@ -156,3 +156,80 @@ impl Parts {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crosstune_core::Rng;
+    use rand::SeedableRng;
+
+    use super::*;
+
+    /// Words of so many pieces each, between two special tokens.
+    fn of(lengths: &[usize]) -> Tensor {
+        let words = lengths.iter().enumerate();
+        let words: Vec<usize> = words.flat_map(|(word, &n)| vec![word; n]).collect();
+        let ids: Vec<i64> = (10..).take(words.len()).collect();
+        sample(&ids, &words, &[vec![1], vec![2]]).unwrap()
+    }
+
+    fn row(x: &Tensor) -> Vec<i64> {
+        Vec::try_from(ids(x)).unwrap()
+    }
+
+    fn starts(words: &[WordStart]) -> Vec<(usize, i64)> {
+        words.iter().map(|start| (start.word, start.position)).collect()
+    }
+
+    #[test]
+    fn the_first_piece_of_a_word_is_where_it_begins() {
+        let x = of(&[1, 2, 0, 3]);
+        assert_eq!(row(&x), [1, 10, 11, 12, 13, 14, 15, 2]);
+        // A word without pieces is not there.
+        assert_eq!(starts(&words(&x)), [(0, 1), (1, 2), (3, 4)]);
+        let whole = windows(&x, 8);
+        assert_eq!((whole.len(), row(&whole[0].x)), (1, row(&x)));
+        assert_eq!(whole[0].words, words(&x));
+        assert_eq!(words(&of(&[])), []);
+        assert_eq!(windows(&of(&[]), 3).len(), 1);
+    }
+
+    #[test]
+    fn each_word_is_answered_where_most_is_around_it() {
+        let x = of(&[1; 10]);
+        let cut = windows(&x, 6);
+        let shown: Vec<_> = cut.iter().map(|w| (row(&w.x), starts(&w.words))).collect();
+        assert_eq!(
+            shown,
+            [
+                (vec![1, 10, 11, 12, 13, 2], vec![(0, 1), (1, 2), (2, 3)]),
+                (vec![1, 12, 13, 14, 15, 2], vec![(3, 2), (4, 3)]),
+                (vec![1, 14, 15, 16, 17, 2], vec![(5, 2), (6, 3)]),
+                (vec![1, 16, 17, 18, 19, 2], vec![(7, 2), (8, 3), (9, 4)]),
+            ]
+        );
+    }
+
+    #[test]
+    fn windows_answer_for_all_words_once_however_long_they_are() {
+        let mut rng = Rng::seed_from_u64(1);
+        for _ in 0..200 {
+            let count = rng.random_range(0..30);
+            let lengths: Vec<usize> = (0..count).map(|_| rng.random_range(0..9)).collect();
+            let (x, most) = (of(&lengths), rng.random_range(3..12));
+            let cut = windows(&x, most);
+            let mut answered: Vec<usize> = vec![];
+            for window in &cut {
+                let size = window.x.size()[1];
+                assert!(size <= i64::from(most) || cut.len() == 1 && size <= 3, "{lengths:?}");
+                let there = words(&window.x);
+                assert!(window.words.iter().all(|word| there.contains(word)), "{lengths:?}");
+                answered.extend(window.words.iter().map(|start| start.word));
+            }
+            answered.sort_unstable();
+            let all: Vec<usize> = (0..count).filter(|&word| lengths[word] > 0).collect();
+            assert_eq!(answered, all, "{lengths:?} in windows of {most}");
+            let drawn = row(&random_window(&x, most, &mut rng));
+            assert!(cut.iter().any(|window| row(&window.x) == drawn));
+        }
+    }
+}

@@ -72,6 +72,11 @@ impl<'a> TransferJob<'a> {
             .for_task(data.task, splits.train.targets())?
             .with_vocabulary(data.vocabulary.clone());
         if args.head == HeadArg::Pretrained {
+            let (task, has) = (data.task, source.task()?);
+            if task != has && (task.is_sequence() || has.is_sequence()) {
+                let problem = format!("the pretrained head is one for {has}, not for {task}");
+                return Err(setting("--head", problem + "; leave it out"));
+            }
             let (pool, head) = source.config().head_for(data.task);
             spec = spec.with_head(pool, head);
         }

@@ -98,12 +98,16 @@ impl<'s> FeatureCache<'s> {
         for mode in modes {
             let mut view: Vec<Vec<Stored>> = (0..samples.len()).map(|_| vec![]).collect();
             load_batches(inputs, &lists, mode, |chosen, prepared| {
-                let PreparedBatch { batch, rows, parts, positions, .. } = prepared;
-                let hidden = model.encoder().forward_to(&batch.to_device(model.device()), cut);
-                let mut made =
-                    apart(&hidden.to_device(Device::Cpu), is_over_maps)?.into_iter().zip(parts);
+                let mut made = vec![];
+                for (batch, positions) in prepared.chunks(inputs, batch_size, model.device()) {
+                    let hidden = model.encoder().forward_to(&batch, cut);
+                    let rows = apart(&hidden.to_device(Device::Cpu), is_over_maps)?.into_iter();
+                    made.extend(rows.map(|(row, held)| (row, held, positions)));
+                }
+                let PreparedBatch { rows, parts, .. } = prepared;
+                let mut made = made.into_iter().zip(parts);
                 for (&at, count) in chosen.iter().zip(rows) {
-                    for ((row, held), part) in made.by_ref().take(count as usize) {
+                    for ((row, held, positions), part) in made.by_ref().take(count as usize) {
                         let row = store.put(row, budget)?;
                         view[at].push(Stored { row, part, held, positions });
                     }

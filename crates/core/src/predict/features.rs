@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::rows::{check_finite, each_chunk, per_sample};
 use super::sequences::{at_positions, positions, words};
 use crate::error::{Error, Result};
-use crate::loader::{Mode, RawInputs, Samples, chunks, load_batches};
+use crate::loader::{Mode, RawInputs, Samples, in_order, load_batches};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::{Batch, Pool};
@@ -35,16 +35,18 @@ pub fn features<M: Modality>(
     stage: FeatureLevel,
     batch_size: usize,
 ) -> Result<Tensor> {
-    let lists = chunks(&(0..samples.len()).collect::<Vec<_>>(), batch_size);
+    let lists = in_order(samples, batch_size);
+    let source = RawInputs { modality, samples };
     let mut all = vec![];
-    load_batches(&RawInputs { modality, samples }, &lists, Mode::Eval, |chosen, prepared| {
+    load_batches(&source, &lists, Mode::Eval, |chosen, prepared| {
         let classifier = model.classifier();
         let compute = |batch: &Batch| match stage {
             FeatureLevel::Embedded => Pool::Mean.forward(&classifier.encoder().embed(batch, false)),
             FeatureLevel::Pooled => classifier.features(batch, false),
         };
         let device = model.classifier().device();
-        let rows = each_chunk(&prepared.batch, batch_size, device, compute).to_kind(Kind::Double);
+        let rows = each_chunk(&prepared, &source, batch_size, device, compute);
+        let rows = rows.to_kind(Kind::Double);
         let mean = |part: &Tensor| part.mean_dim([0].as_slice(), false, None);
         let rows = per_sample(rows, &prepared.rows, mean);
         check_finite(&rows, chosen, samples)?;
@@ -81,16 +83,17 @@ pub fn position_features<M: Modality>(
 ) -> Result<PositionFeatures> {
     let classifier = model.classifier();
     let each = most.div_ceil(samples.len().max(1)).max(1);
-    let lists = chunks(&(0..samples.len()).collect::<Vec<_>>(), batch_size);
+    let lists = in_order(samples, batch_size);
+    let source = RawInputs { modality, samples };
     let (mut all, mut targets, mut of) = (vec![], vec![], vec![]);
-    load_batches(&RawInputs { modality, samples }, &lists, Mode::Eval, |chosen, prepared| {
+    load_batches(&source, &lists, Mode::Eval, |chosen, prepared| {
         let compute = |batch: &Batch| classifier.features_at_positions(batch);
-        let all_rows = at_positions(classifier, &prepared, batch_size, compute)?;
+        let all_rows = at_positions(classifier, &prepared, &source, batch_size, compute)?;
         let mut rows = all_rows.into_iter().zip(&prepared.parts);
         for (&at, &count) in chosen.iter().zip(&prepared.rows) {
             let rows = rows.by_ref().take(count as usize);
             let found = match &samples.targets()[at] {
-                Target::Tags(tags) => labelled(tags, words(rows, prepared.positions)),
+                Target::Tags(tags) => labelled(tags, words(rows)),
                 Target::Text { symbols, .. } => spread(symbols, positions(rows).unbind(0)),
                 _ => vec![],
             };

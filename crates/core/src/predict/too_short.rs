@@ -47,7 +47,7 @@ impl TooShort {
 
 /// All training samples that are too short for their texts, in order, as the first epoch takes them;
 /// none where the answers are no texts. The model itself is asked for the number of its positions,
-/// `batch_size` samples at a time: those first whose text is long for the sample, or long at all, as
+/// of `batch_size` samples before it is decided whether more are looked at: those first whose text is long for the sample, or long at all, as
 /// samples may be cut; and no further than where there is room to spare.
 ///
 /// # Errors
@@ -76,9 +76,10 @@ pub fn too_short<M: Modality>(
     let mut found = BTreeMap::new();
     for order in [by_density, by_need] {
         for list in chunks(&order, batch_size) {
-            let unknown: Vec<usize> =
-                list.iter().copied().filter(|at| !found.contains_key(at)).collect();
-            load_batches(&inputs, &[unknown], mode, |chosen, prepared| {
+            // One by one: in a batch, what pads a sample may count as positions.
+            let unknown = list.iter().filter(|at| !found.contains_key(*at));
+            let unknown: Vec<Vec<usize>> = unknown.map(|at| vec![*at]).collect();
+            load_batches(&inputs, &unknown, mode, |chosen, prepared| {
                 found.extend(chosen.iter().copied().zip(positions(model, &prepared)?));
                 Ok(())
             })?;

@@ -91,8 +91,8 @@ fn many_classes_are_a_heat_map_and_a_list() {
         (0..100).for_each(|class| confusion[class][class] = 2);
         (0..100).for_each(|class| confusion[class][(class * 7 + 3) % 100] += 1);
         let right: u32 = (0..100).map(|class| confusion[class][class]).sum();
-        run.accuracy = f64::from(right) / 300.;
-        run.confusion = confusion.try_into().unwrap();
+        run.value = f64::from(right) / 300.;
+        run.confusion = Some(confusion.try_into().unwrap());
     }
     let page = page(c);
     assert_well_formed(&page);

@@ -15,9 +15,9 @@ fn small(arms: &[(ArmKind, &[Small])]) -> Comparison {
         let confusion = vec![vec![low, 2 - low], vec![2 - high, high]].try_into().unwrap();
         let accuracy = f64::from(right) / 4.;
         let point =
-            |epoch, share: f64| Point { epoch, seconds: epoch as f64, accuracy: accuracy * share };
+            |epoch, share: f64| Point { epoch, seconds: epoch as f64, value: accuracy * share };
         let curve = vec![point(1, 0.5), point(3, 1.)];
-        Run { size, seed, accuracy, confusion, curve, ..template.clone() }
+        Run { size, seed, value: accuracy, confusion: Some(confusion), curve, ..template.clone() }
     };
     let arm = |(kind, runs): &(ArmKind, &[_])| Arm {
         kind: *kind,
@@ -58,7 +58,7 @@ fn the_threshold_is_what_scratch_reaches_and_the_transfer_gets_there_sooner() {
     ]);
     let summary = Summary::of(&c);
     assert_eq!(summary.threshold, Some(0.75));
-    assert_eq!(summary.majority, 0.5);
+    assert_eq!(summary.majority, Some(0.5));
     let [transfer, scratch, shuffled] = &summary.overall[..] else { panic!() };
     // Half-way from 0.5 to 1 in the logarithm of the size.
     let Some(Reach::At(examples)) = transfer.examples else { panic!() };

@@ -194,7 +194,7 @@ impl Modality for TextSettings {
             symbols.survey(texts.iter().flatten().map(|text| &**text));
         }
         self.choose_length(train);
-        self.look_for_long(train);
+        self.fit_words(train);
     }
 
     fn set_task(&mut self, task: Task) -> Result<()> {

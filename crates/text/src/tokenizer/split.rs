@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use crosstune_core::BoxError;
-use tokenizers::{
-    Decoder, EncodeInput, Encoding, InputSequence, Model, ModelWrapper, PreTokenizerWrapper,
-};
+use tokenizers::{Decoder, EncodeInput, Encoding, InputSequence, Model, ModelWrapper};
 
 use super::tokenizer::{Tokenizer, contained};
 
@@ -27,17 +25,9 @@ impl Tokenizer {
     /// # Errors
     /// As [`encode`](Self::encode).
     pub(crate) fn split_words(&self, words: &[String]) -> Result<Pieces, BoxError> {
-        let spaced = match self.inner().get_pre_tokenizer() {
-            Some(PreTokenizerWrapper::ByteLevel(bytes)) => !bytes.add_prefix_space,
-            _ => false,
-        };
-        let words = words.iter().map(|word| match spaced && !word.starts_with(' ') {
-            true if !word.is_empty() => format!(" {word}"),
-            _ => word.clone(),
-        });
-        let words: Vec<String> = words.collect();
         self.check_growth(words.iter().map(String::len).sum())?;
-        self.pieces(EncodeInput::Single(InputSequence::PreTokenizedOwned(words.into())))
+        let words = words.iter().map(String::as_str).collect::<Vec<_>>();
+        self.pieces(self.spaced(), InputSequence::PreTokenized(words.into()))
     }
 
     /// The pieces of a text, each a word of its own.
@@ -46,13 +36,18 @@ impl Tokenizer {
     /// As [`encode`](Self::encode).
     pub(crate) fn split_text(&self, text: &str) -> Result<Pieces, BoxError> {
         self.check_growth(text.len())?;
-        let mut pieces = self.pieces(EncodeInput::Single(text.into()))?;
+        let mut pieces = self.pieces(self.inner(), text.into())?;
         pieces.words = (0..pieces.ids.len()).collect();
         Ok(pieces)
     }
 
-    fn pieces(&self, input: EncodeInput<'_>) -> Result<Pieces, BoxError> {
-        let encoding = contained(|| self.inner().encode_char_offsets(input, false))?;
+    fn pieces(
+        &self,
+        by: &tokenizers::Tokenizer,
+        input: InputSequence<'_>,
+    ) -> Result<Pieces, BoxError> {
+        let input = EncodeInput::Single(input);
+        let encoding = contained(|| by.encode_char_offsets(input, false))?;
         let mut pieces = Pieces::default();
         let mut add = |part: &Encoding| -> Result<(), BoxError> {
             pieces.ids.extend(self.known(part.get_ids())?);
@@ -108,6 +103,45 @@ impl Tokenizer {
             ModelWrapper::WordLevel(model) => model.token_to_id(&model.unk_token),
             ModelWrapper::BPE(model) => model.unk_token.as_deref().and_then(id),
             ModelWrapper::Unigram(_) => ["<unk>", "[UNK]"].into_iter().find_map(id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn fixture(name: &str) -> PathBuf {
+        [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name].iter().collect()
+    }
+
+    fn numbers(value: &Value) -> Vec<i64> {
+        value.as_array().unwrap().iter().map(|x| x.as_i64().unwrap()).collect()
+    }
+
+    #[test]
+    fn words_are_split_as_in_python() {
+        let file = fs::read_to_string(fixture("tagging/words.json")).unwrap();
+        let expected: Value = serde_json::from_str(&file).unwrap();
+        let sentences = Vec::<Vec<String>>::deserialize(&expected["sentences"]).unwrap();
+        for (name, of) in expected["tokenizers"].as_object().unwrap() {
+            // However short what a model takes.
+            let tokenizer = Tokenizer::open(&fixture(name), 9).unwrap();
+            let [before, behind] = tokenizer.around().unwrap();
+            for (at, words) in sentences.iter().enumerate() {
+                let pieces = tokenizer.split_words(words).unwrap();
+                let ids = [&before[..], &pieces.ids, &behind].concat();
+                assert_eq!(ids, numbers(&of["ids"][at]), "{name}: {words:?}");
+                let special = |n: usize| vec![Value::Null; n];
+                let of_words = pieces.words.iter().map(|&word| Value::from(word)).collect();
+                let all = [special(before.len()), of_words, special(behind.len())].concat();
+                assert_eq!(Value::from(all), of["words"][at], "{name}: {words:?}");
+            }
         }
     }
 }

@@ -45,7 +45,9 @@ impl Table<'_> {
                 names.extend_from_slice(self.labels);
                 more(&mut names, if self.sigmoid { &["sigmoid"] } else { &[] });
             }
-            Task::Transcription if self.times => more(&mut names, &["word", "start", "end"]),
+            Task::Transcription if self.times => {
+                more(&mut names, &["word", "start", "end", "probability"])
+            }
             // What was heard is the text; of a text, there are two.
             Task::Transcription if self.texts == 0 => more(&mut names, &["text"]),
             Task::Transcription => more(&mut names, &["transcript"]),
@@ -94,7 +96,7 @@ impl Table<'_> {
             Answer::Transcript(heard) if self.times => {
                 let word = |word: &crosstune_core::predict::SpokenWord| {
                     let [start, end] = [0, 1].map(|at| optional(word.seconds.map(|s| s[at])));
-                    row(vec![word.word.clone(), start, end])
+                    row(vec![word.word.clone(), start, end, probability(word.probability)])
                 };
                 heard.words.iter().map(word).collect()
             }
@@ -159,7 +161,7 @@ mod tests {
             "input,text,labels,a,\"b,c\"\nt.tsv:2,x y,\"b,c\",0.25,0.75\n"
         );
         let (label, words, characters) = ("LOC".into(), [1, 2], Some([2, 3]));
-        let entity = Entity { label, probability: 0.5, words, characters };
+        let entity = Entity { label, probability: 0.5, words, text: None, characters };
         assert_eq!(
             of(Task::Tagging, Answer::Entities(vec![entity])),
             "input,text,entity_group,score,word,start,end\nt.tsv:2,x y,LOC,0.5,y,2,3\n"

@@ -14,7 +14,7 @@ impl Answer {
     ///   `probability`, most probable first;
     /// - `values`: numbers, each with `name` and `value`;
     /// - `transcript`: `text` and `words`, each a `word` with `start` and `end` in seconds where its
-    ///   place is known;
+    ///   place is known, and its `probability`;
     /// - `entities`: as transformers' pipeline has them with `aggregation_strategy="simple"`:
     ///   `entity_group`, `score`, `word`, and `start` and `end` in characters. `text` is the text that
     ///   they are of, if there is one.
@@ -43,8 +43,12 @@ impl Answer {
 }
 
 impl Entity {
-    /// What it is in the text that it was found in, if that and its place are known.
-    pub fn written<'t>(&self, text: Option<&'t str>) -> Option<&'t str> {
+    /// Its words as the modality writes them, or else as they stand in the text that it was found in, if
+    /// that and its place are known.
+    pub fn written<'t>(&'t self, text: Option<&'t str>) -> Option<&'t str> {
+        if let Some(written) = &self.text {
+            return Some(written);
+        }
         let (text, [start, end]) = (text?, self.characters?);
         let byte = |at: usize| {
             let ends = text.char_indices().map(|(byte, _)| byte).chain([text.len()]);
@@ -80,12 +84,13 @@ struct Word<'a> {
     start: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<f64>,
+    probability: f32,
 }
 
 impl<'a> Word<'a> {
     fn of(word: &'a SpokenWord) -> Self {
         let [start, end] = [0, 1].map(|at| word.seconds.map(|seconds| milliseconds(seconds[at])));
-        Self { word: &word.word, start, end }
+        Self { word: &word.word, start, end, probability: word.probability as f32 }
     }
 }
 
@@ -135,12 +140,13 @@ mod tests {
         assert_eq!(values.json(&labels, 1, None), expected);
         let word = |word: &str, seconds| {
             let (word, positions) = (word.to_string(), [0, 1]);
-            SpokenWord { word, positions, seconds }
+            SpokenWord { word, probability: 0.5, positions, seconds }
         };
         let words = vec![word("we", Some([0.04, 0.1200001])), word("go", None)];
         let heard = Answer::Transcript(Transcript { text: "we go".into(), words });
         let expected = json!({"transcript": {"text": "we go", "words": [
-            {"word": "we", "start": 0.04, "end": 0.12}, {"word": "go"}
+            {"word": "we", "start": 0.04, "end": 0.12, "probability": 0.5},
+            {"word": "go", "probability": 0.5}
         ]}});
         assert_eq!(heard.json(&labels, 1, None), expected);
     }
@@ -151,6 +157,7 @@ mod tests {
             label: "LOC".into(),
             probability: 0.5,
             words: [1, 2],
+            text: None,
             characters: Some([3, 9]),
         };
         let found = Answer::Entities(vec![entity]);

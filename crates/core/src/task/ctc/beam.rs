@@ -286,7 +286,7 @@ impl Speech<'_> {
         let mut context = Rc::clone(&before.context);
         if let Some(ngrams) = &self.search.ngrams {
             let (probability, after) = ngrams.score(&before.context, word);
-            score += self.search.weight * probability;
+            score += self.weighted(probability);
             context = Rc::new(after);
         }
         Language { score, context, word: Rc::from("") }
@@ -296,7 +296,15 @@ impl Speech<'_> {
     fn finished(&self, language: &Language) -> f64 {
         let language = self.completed(language, &language.word);
         let end = self.search.ngrams.as_ref().map_or(0., |ngrams| ngrams.end(&language.context));
-        language.score + self.search.weight * end
+        language.score + self.weighted(end)
+    }
+
+    /// What the model of language says, even where it says that something cannot be.
+    fn weighted(&self, probability: f64) -> f64 {
+        match self.search.weight {
+            0. => 0.,
+            weight => weight * probability,
+        }
     }
 }
 

@@ -36,7 +36,6 @@ impl Edits {
 
     /// Of the words of two texts: what stands between spaces.
     pub fn of_words(reference: &str, hypothesis: &str) -> Self {
-        let words = |text: &'_ str| Vec::from_iter(text.split_whitespace().map(str::to_string));
         Self::between(&words(reference), &words(hypothesis))
     }
 
@@ -69,6 +68,10 @@ impl Edits {
     pub fn rate(&self) -> f64 {
         self.errors() as f64 / self.reference().max(1) as f64
     }
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
 }
 
 /// The sum of many.
