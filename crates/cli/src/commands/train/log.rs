@@ -30,8 +30,9 @@ pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize,
         }
         _ => String::new(),
     };
+    let right = if task == Task::Tagging { "words right" } else { "accuracy" };
     let accuracy =
-        record.train_accuracy.map(|accuracy| format!(", accuracy {}", percent(accuracy)));
+        record.train_accuracy.map(|accuracy| format!(", {right} {}", percent(accuracy)));
     let text = format!(
         "{}/{epochs}  loss {}{}{validation}   {}",
         record.epoch,
