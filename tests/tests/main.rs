@@ -31,6 +31,7 @@ mod reproducible;
 mod run_folders;
 mod runs;
 mod said;
+mod sequences;
 #[cfg(target_os = "linux")]
 mod streams;
 mod support;

@@ -157,6 +157,21 @@ impl Recording {
         Ok(mono)
     }
 
+    /// Decodes all of it piece by piece, as [`read`](Self::read) does, but holds none of them.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn read_pieces(self, mut take: impl FnMut(&[f32])) -> Result<(), RecordingError> {
+        let mut too_long =
+            Some(RecordingError::TooLong { most: LONGEST, rate: self.sample_rate() });
+        let mut samples = 0;
+        self.decode(u64::MAX, |piece| {
+            samples += piece.len() as u64;
+            take(piece);
+            too_long.take_if(|_| samples > LONGEST).map_or(Ok(()), Err)
+        })
+    }
+
     /// Decodes it to its end, however long it is, and returns the number of samples a channel.
     ///
     /// # Errors

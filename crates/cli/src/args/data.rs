@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use crosstune_core::{
-    Dataset, Layout, Modality, Spec, Task, data::TableFormat, files::read_json, task::LetterCase,
+    Dataset, Layout, Modality, Spec, Task,
+    data::{Symbols, TableFormat},
+    files::read_json,
+    task::LetterCase,
 };
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -17,7 +20,8 @@ pub(crate) const LAYOUT: &str = "layout.json";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// Labelled samples: a folder per class (optionally below train/ and test/), or a table (CSV,
-    /// TSV, JSON Lines or Parquet), or a folder of tables
+    /// TSV, JSON Lines or Parquet), or a folder of tables; to transcribe, also a folder as
+    /// LibriSpeech's or Common Voice's, or with a .txt beside each sample
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
     /// Labelled samples to test on [default: the test split of --data]
@@ -133,6 +137,15 @@ pub(crate) struct LayoutArgs {
     #[arg(long)]
     #[serde(default)]
     lowercase: bool,
+    /// Transcribe in upper case
+    #[arg(long, conflicts_with = "lowercase")]
+    #[serde(default)]
+    uppercase: bool,
+    /// Symbols to transcribe in: a file with one in each line, or a vocab.json [default: the
+    /// characters of the training texts]
+    #[arg(long, value_name = "FILE")]
+    #[serde(default, skip)]
+    symbols: Option<PathBuf>,
     /// Separator of the labels of a multi-label sample [default: |]
     #[arg(
         long,
@@ -195,10 +208,12 @@ impl LayoutArgs {
             inputs: self.inputs.or(saved.inputs),
             label_column: self.label_column.or(saved.label_column),
             text_column: self.text_column.or(saved.text_column),
-            lowercase: self.lowercase || saved.lowercase,
-            // They decide what is held out, and nothing is when a model is evaluated.
-            group_pattern: None,
-            group_column: None,
+            lowercase: !self.uppercase && (self.lowercase || saved.lowercase),
+            uppercase: !self.lowercase && (self.uppercase || saved.uppercase),
+            symbols: self.symbols,
+            // Those of a training decided what was held out, and are not saved.
+            group_pattern: self.group_pattern,
+            group_column: self.group_column,
         }
     }
 
@@ -207,7 +222,7 @@ impl LayoutArgs {
         self.task.map(Task::from)
     }
 
-    pub(crate) fn layout<M: Modality>(&self) -> Result<Layout, regex::Error> {
+    pub(crate) fn layout<M: Modality>(&self) -> Result<Layout> {
         let compile = |pattern: &Option<String>| pattern.as_deref().map(Regex::new).transpose();
         let defaults = M::layout();
         Ok(Layout {
@@ -222,7 +237,12 @@ impl LayoutArgs {
             pair_column: self.inputs.pair_column.clone(),
             label_column: self.label_column.clone(),
             text_column: self.text_column.clone(),
-            letter_case: if self.lowercase { LetterCase::Lower } else { LetterCase::Kept },
+            letter_case: match (self.lowercase, self.uppercase) {
+                (true, _) => LetterCase::Lower,
+                (_, true) => LetterCase::Upper,
+                _ => LetterCase::Kept,
+            },
+            symbols: self.symbols.as_deref().map(Symbols::read).transpose()?,
             group_column: self.group_column.clone(),
             ..defaults
         })

@@ -9,7 +9,9 @@ use super::inputs::Gathered;
 use super::item::{Item, Split};
 use super::layout::Layout;
 use super::unusable::Unusable;
-use super::{folder, group, labels, manifest, mapping, notes, schemes, split};
+use super::{
+    folder, group, labels, manifest, mapping, notes, schemes, split, transcripts, vocabulary,
+};
 use crate::error::{Error, Result};
 use crate::task::{Target, Task, TaskConfig, Vocabulary};
 
@@ -47,8 +49,12 @@ impl Dataset {
     /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of
     ///   them as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
     /// - a folder with tables alone, all of them parts of one;
+    /// - where words are labelled, a CoNLL file, or a folder of such files, which are named as the
+    ///   splits are: `train.conll`, `eng.testa`, `emerging.dev.conll`;
     /// - a folder per class, below `train/`, `validation/`, `test/` or at the top;
-    /// - a folder of files whose names hold the label ([`Layout::label_pattern`]).
+    /// - a folder of files whose names hold the label ([`Layout::label_pattern`]);
+    /// - for a transcription, a folder with the text of each sample: in tables anywhere above it, in
+    ///   LibriSpeech's lists `*.trans.txt`, or in a `.txt` beside it.
     ///
     /// # Errors
     /// If there is nothing there, a class is empty, a table cannot be read or names files that are
@@ -90,13 +96,21 @@ impl Dataset {
             }
             refuse_missing(found, &mut all);
         }
-        let mut bad = all.bad(path)?;
+        let bad = all.bad(path)?;
         if let (true, Some(first)) = (train.is_empty(), bad.first()) {
             let (n, samples) = (bad.len(), layout.samples);
             let problem = format!("none of its {samples} can be used; the first of {n}: {first}");
             return Err(Error::Data { path: path.to_path_buf(), problem });
         }
-        let (labels, vocabulary) = labels::labels(layout, &train, path)?;
+        let (labels, vocabulary) = match layout.task {
+            Task::Transcription => {
+                let held_out = [(Split::Validation, &validation), (Split::Test, &test)];
+                let (symbols, of) = vocabulary::vocabulary(&mut train, held_out, path, &mut all)?;
+                (symbols, Some(of))
+            }
+            task => (labels::labels(task, &train, path)?, None),
+        };
+        let mut bad = [bad, all.bad(path)?].concat();
         let config = config(layout.task, &labels, vocabulary.as_ref());
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
@@ -247,7 +261,9 @@ impl Dataset {
             let mut kept = self.train.iter().zip(&chosen).filter(|(_, chosen)| !**chosen);
             kept.any(|(item, _)| item.target.has(class))
         };
-        if let Some(class) = (0..self.labels.len()).find(|&class| !left(class)) {
+        // A text may have a symbol that no other has.
+        let classes = if self.task == Task::Transcription { 0 } else { self.labels.len() };
+        if let Some(class) = (0..classes).find(|&class| !left(class)) {
             let problem = format!(
                 "fold {fold} of {folds} would have all samples of the {} {:?}; take others",
                 self.task.answer(),
@@ -321,6 +337,9 @@ pub fn evaluation(
         return Err(Error::Data { path: path.to_path_buf(), problem });
     }
     refuse_missing(&mut found, &mut all);
+    if let Some(vocabulary) = model.vocabulary.filter(|_| layout.task == Task::Transcription) {
+        all.notes.extend(vocabulary::notes(Split::Test, &found, labels, vocabulary));
+    }
     if let Some(pattern) = &layout.group_pattern {
         group::of_held_out(&mut found, pattern);
     }
@@ -366,5 +385,9 @@ fn gather(path: &Path, all: &mut Gathering<'_>, option: &'static str) -> Result<
     if !path.exists() {
         return Err(Error::setting(option, format!("{}: no such file or folder", path.display())));
     }
-    if path.is_dir() { folder::gather(path, all) } else { manifest::gather(path, all) }
+    match (path.is_dir(), all.layout.task) {
+        (true, Task::Transcription) => transcripts::gather(path, all),
+        (true, _) => folder::gather(path, all),
+        (false, _) => manifest::gather(path, all),
+    }
 }

@@ -84,7 +84,7 @@ pub(super) fn inputs(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
 }
 
 /// The folder `data` of a repository on the Hugging Face hub: it alone, with tables in it.
-fn data<'a>(children: &'a [PathBuf], layout: &Layout) -> Option<&'a Path> {
+pub(super) fn data<'a>(children: &'a [PathBuf], layout: &Layout) -> Option<&'a Path> {
     let mut folders = children.iter().filter(|c| c.is_dir());
     let data = folders.next().filter(|c| c.file_name() == Some(OsStr::new("data")))?;
     let tables = self::children(data).ok()?.iter().any(|c| manifest::is_table(c, layout));
@@ -210,7 +210,7 @@ fn by_pattern(root: &Path, all: &mut Gathering<'_>, pattern: &Regex) -> Result<(
 }
 
 /// A file, or a folder, as a place.
-fn at(path: &Path) -> Location {
+pub(super) fn at(path: &Path) -> Location {
     Location { path: path.into(), line: None }
 }
 
@@ -220,7 +220,7 @@ fn file(path: &Path, label: RawTarget, split: Option<Split>) -> Found {
 }
 
 /// The entries of a folder that are not hidden, in alphabetical order.
-fn children(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![];
     for entry in folder.read_dir().map_err(Error::io(folder, "read"))? {
         let entry = entry.map_err(Error::io(folder, "read"))?;

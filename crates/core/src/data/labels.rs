@@ -5,39 +5,18 @@ use std::path::Path;
 
 use super::found::{Found, RawTarget};
 use super::item::Item;
-use super::layout::Layout;
 use super::mapping::{MAP_LABELS, mismatch, shown};
 use super::unusable::Unusable;
 use crate::error::{Error, Result};
-use crate::task::{Target, Task, TaskConfig, Vocabulary};
+use crate::task::{Encoder, Target, Task, TaskConfig};
 
-/// The labels, the names of the values or the symbols of the training split, and what the symbols mean.
-pub(super) fn labels(
-    layout: &Layout,
-    train: &[Found],
-    path: &Path,
-) -> Result<(Vec<String>, Option<Vocabulary>)> {
-    if layout.task != Task::Transcription {
-        return Ok((names(layout.task, train, path)?, None));
-    }
-    let (symbols, vocabulary) = match &layout.symbols {
-        Some(symbols) => (symbols.clone(), Vocabulary::of_symbols(symbols)?),
-        None => {
-            let texts = train.iter().filter_map(|found| match &found.label {
-                RawTarget::Text(text) => Some(text.as_str()),
-                _ => None,
-            });
-            Vocabulary::of(texts, layout.letter_case)
-        }
-    };
-    Ok((symbols, Some(Vocabulary { case: layout.letter_case, ..vocabulary })))
-}
+/// What is wrong where there is nothing to train on.
+pub(super) const EMPTY: &str = "the training split is empty";
 
-fn names(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
+/// The labels or the names of the values of the training split.
+pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
     let refused = |problem: String| Err(Error::Data { path: path.to_path_buf(), problem });
-    let Some(first) = train.first() else {
-        return refused("the training split is empty".into());
-    };
+    let Some(first) = train.first() else { return refused(EMPTY.into()) };
     if let RawTarget::Cells { columns, .. } = &first.label {
         return Ok(columns.to_vec());
     }
@@ -80,9 +59,10 @@ pub(super) fn items(
     bad: Option<&mut Vec<Unusable>>,
 ) -> Result<Vec<Item>> {
     let task = config.task;
+    let encoder = config.vocabulary.map(|vocabulary| vocabulary.encoder(config.labels));
     let (mut items, mut wrong) = (Vec::with_capacity(found.len()), vec![]);
     for found in found {
-        match target(config, &found.label) {
+        match target(config, encoder.as_ref(), &found.label) {
             Ok(target) => items.push(Item {
                 input: found.input,
                 place: found.place,
@@ -113,7 +93,11 @@ pub(super) fn items(
         let problem = format!("{problem} ({} more are so)", rest.len());
         return Err(Error::Data { path: place.to_string().into(), problem });
     }
-    let what = if task == Task::Regression { "values" } else { "labels" };
+    let what = match task {
+        Task::Regression => "values",
+        Task::Transcription => "texts",
+        _ => "labels",
+    };
     Err(Error::DataList {
         path: place.path.to_path_buf(),
         problem: format!("{} {what} cannot be used (--skip-bad leaves them out)", wrong.len()),
@@ -122,7 +106,11 @@ pub(super) fn items(
 }
 
 /// One target, or all problems with it.
-fn target(config: TaskConfig<'_>, words: &RawTarget) -> Result<Target, Vec<String>> {
+fn target(
+    config: TaskConfig<'_>,
+    encoder: Option<&Encoder<'_>>,
+    words: &RawTarget,
+) -> Result<Target, Vec<String>> {
     let TaskConfig { task, labels, .. } = config;
     let number = |name: &String| {
         labels.iter().position(|label| label == name).ok_or_else(|| {
@@ -171,11 +159,10 @@ fn target(config: TaskConfig<'_>, words: &RawTarget) -> Result<Target, Vec<Strin
         )]),
         (_, RawTarget::Missing(problem)) => Err(vec![problem.clone()]),
         (_, RawTarget::Text(text)) => {
-            let symbols = config.vocabulary.map(|vocabulary| vocabulary.encode(text, labels).0);
-            match symbols.filter(|symbols| !symbols.is_empty()) {
-                Some(symbols) => Ok(Target::Text { text: text.clone(), symbols }),
-                None => Err(vec![format!("the text {text:?} has no symbol that the model knows")]),
-            }
+            let Some(encoder) = encoder else {
+                return Err(vec!["a text, and there are no symbols".into()]);
+            };
+            Ok(Target::Text { text: text.clone(), symbols: encoder.encode(text).0 })
         }
         (_, RawTarget::Tags(names)) => {
             let numbers = names.iter().enumerate().map(|(at, name)| {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use regex::Regex;
 
+use super::symbols::Symbols;
 use super::table::TableFormat;
 use crate::task::{LetterCase, Task};
 
@@ -60,7 +61,7 @@ pub struct Layout {
     /// How letters of such texts are written before they become symbols.
     pub letter_case: LetterCase,
     /// The symbols of such texts; `None`: those of the training split.
-    pub symbols: Option<Vec<String>>,
+    pub symbols: Option<Symbols>,
     /// The separator between two labels of one sample.
     pub label_separator: String,
     /// Labels that go by another name in a model, each with that name.

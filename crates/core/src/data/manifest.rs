@@ -99,6 +99,16 @@ pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
     if let Some(unused) = &columns.unused_pair {
         all.notes.push(format!("{} {unused}", path.display()));
     }
+    if let Some(column) = &columns.unused_group {
+        let note = format!(
+            "a column {column} tells who speaks; --group-column {column} never splits one between \
+             training and held-out data"
+        );
+        // Once for all parts of a data set.
+        if !all.notes.contains(&note) {
+            all.notes.push(note);
+        }
+    }
     if let Some(remark) = table.remark {
         all.notes.push(format!("{} {remark}", path.display()));
     }

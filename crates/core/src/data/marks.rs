@@ -9,11 +9,13 @@ pub(super) fn strip(sentences: &mut [&mut Vec<String>]) -> Option<String> {
         }
         return Some(format!("all words begin with {prefix:?}, which is left out"));
     }
-    let mut bare = vec![];
+    let (mut bare, mut all, mut astray) = (vec![], 0, 0);
     for words in sentences.iter() {
-        bare.push(characters(words)?);
+        let (characters, miscounted) = characters(words)?;
+        (all, astray) = (all + words.len(), astray + miscounted);
+        bare.push(characters);
     }
-    if bare.iter().all(|words| words.len() < 2) {
+    if astray * MISCOUNTED > all || bare.iter().all(|words| words.len() < 2) {
         return None;
     }
     for (words, bare) in sentences.iter_mut().zip(bare) {
@@ -21,6 +23,9 @@ pub(super) fn strip(sentences: &mut [&mut Vec<String>]) -> Option<String> {
     }
     Some("all words are a character and its place in a word, and the places are left out".into())
 }
+
+/// One place in so many may be a wrong one.
+const MISCOUNTED: usize = 50;
 
 /// The language that all words begin with, `en:`.
 fn language(sentences: &[&mut Vec<String>]) -> Option<String> {
@@ -33,21 +38,26 @@ fn language(sentences: &[&mut Vec<String>]) -> Option<String> {
     (is_code && all).then_some(prefix)
 }
 
-/// Words without their numbers, which count from 0 again and again.
-fn characters(words: &[String]) -> Option<Vec<String>> {
-    let mut next = 0;
+/// Words without their numbers, which count from 0 again and again, and how many do not.
+fn characters(words: &[String]) -> Option<(Vec<String>, usize)> {
+    let (mut next, mut astray) = (0, 0);
     let mut bare = |word: &String| {
         let without = |number: usize| {
             let bare = word.strip_suffix(&number.to_string())?;
             // Some are two halves of a broken character.
-            (1..=2).contains(&bare.chars().count()).then(|| bare.to_string())
+            (1..=2).contains(&bare.chars().count()).then(|| (bare.to_string(), number + 1))
         };
-        let found = without(next).map(|bare| (bare, next + 1));
-        let (bare, behind) = found.or_else(|| without(0).map(|bare| (bare, 1)))?;
+        let found = without(next).or_else(|| without(0));
+        let found = found.or_else(|| {
+            astray += 1;
+            (1..10).find_map(without)
+        });
+        let (bare, behind) = found?;
         next = behind;
         Some(bare)
     };
-    words.iter().map(&mut bare).collect()
+    let bare = words.iter().map(&mut bare).collect::<Option<_>>()?;
+    Some((bare, astray))
 }
 
 #[cfg(test)]
@@ -69,6 +79,8 @@ mod tests {
         );
         let weibo = ["科0 技1 全0", "10 11 012 h3"];
         assert_eq!(stripped(&weibo), (vec!["科 技 全".into(), "1 1 01 h".into()], true));
+        let miscounted = [&*["a0 b1 c2"; 20].join(" "), "d0 e2 f0"];
+        assert_eq!(stripped(&miscounted).0[1], "d e f");
         let long: Vec<String> = (0..12).map(|at| format!("e{at}")).collect();
         assert_eq!(stripped(&[&long.join(" ")]).0, [["e"; 12].join(" ")]);
     }

@@ -25,12 +25,16 @@ mod schemes;
 mod places;
 mod split;
 mod split_names;
+mod symbols;
 mod system;
 mod table;
 mod tagged;
 #[cfg(test)]
 mod tests;
+mod transcript_notes;
+mod transcripts;
 mod unusable;
+mod vocabulary;
 
 pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
@@ -40,5 +44,7 @@ pub use inputs::{Gathered, inputs};
 pub use item::{Input, Item, Split};
 pub use layout::{ClassLimit, InputKind, Layout};
 pub use places::{Places, Wording};
+pub use symbols::Symbols;
 pub use table::TableFormat;
+pub use transcript_notes::RARE;
 pub use unusable::Unusable;

@@ -25,6 +25,14 @@ pub(super) const VALUE_NAMES: &[&str] = &["label", "target", "value", "score"];
 pub(super) const TRANSCRIPT_NAMES: &[&str] =
     &["text", "sentence", "transcription", "transcript", "normalized_text"];
 
+/// Of the text that is to be written for a text.
+pub(super) const WRITTEN_NAMES: &[&str] =
+    &["target", "transcription", "transcript", "normalized_text", "output", "label"];
+
+/// Of who speaks or writes in a sample.
+pub(super) const GROUP_NAMES: &[&str] =
+    &["client_id", "speaker", "speaker_id", "speakerid", "reader_id", "reader", "writer_id"];
+
 /// Of its words.
 pub(super) const WORDS_NAMES: &[&str] = &["tokens", "words"];
 

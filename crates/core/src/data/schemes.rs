@@ -60,7 +60,7 @@ pub(super) fn check(train: &mut Vec<Found>, all: &mut Gathering<'_>, path: &Path
         }
         different.insert(label);
     }
-    if placed > bare {
+    if placed > 0 && placed >= bare {
         train.retain(|found| {
             let labels = of(found);
             let Some(at) = labels.iter().position(|label| !tags::is_placed(label)) else {

@@ -31,6 +31,10 @@ mod tagging_tests;
 
 mod target_tests;
 
+mod transcript_bad_tests;
+
+mod transcript_tests;
+
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
     for (name, text) in files {

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::config::Config;
+use super::defaults;
 use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, Bias, EmbedderConfig, HeadConfig, LayerScale, NormPlacement, Pool,
     TransformerConfig, TrunkConfig,
 };
-use crate::weights::{Checkpoint, KeyMap, KeyRule};
+use crate::weights::{Checkpoint, KeyMap, KeyRule, same};
 
 /// What is known of one model of a family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,13 @@ pub(super) struct HuggingFace {
     pub(super) to_config: fn(Built<'_>) -> Option<Value>,
 }
 
+impl HuggingFace {
+    /// The class that transcribes.
+    pub(super) fn ctc(&self) -> Option<&Class> {
+        self.classes.iter().find(|class| class.name.ends_with("ForCTC"))
+    }
+}
+
 /// One class of transformers that our parts make up.
 pub(super) struct Class {
     pub(super) name: &'static str,
@@ -75,6 +83,12 @@ pub(super) struct Class {
 }
 
 impl Class {
+    /// A class that transcribes: a linear layer at every position.
+    pub(super) const fn ctc(name: &'static str) -> Self {
+        const NAMES: &[KeyRule] = &[same("head", "lm_head")];
+        Self { name, pool: Pool::Positions, head: HeadKind::Linear, head_names: Some(NAMES) }
+    }
+
     /// A class whose head has the family's names.
     pub(super) const fn new(name: &'static str, pool: Pool, head: HeadKind) -> Self {
         Self { name, pool, head, head_names: None }
@@ -161,9 +175,11 @@ impl<'b> Built<'b> {
         matches!(self.pool, Pool::WeightedLayers | Pool::WeightedBlocks)
     }
 
-    /// The width of the head's hidden layer.
+    /// The width of the hidden layer of a head for sound; the usual where a head at every position has
+    /// none.
     pub(super) fn projected(self) -> Option<i64> {
-        self.head.dense.map(|dense| dense.width)
+        let usual = (self.pool == Pool::Positions).then(defaults::projected);
+        self.head.dense.map(|dense| dense.width).or(usual)
     }
 }
 

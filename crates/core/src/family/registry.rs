@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::config::Config;
-use super::family::{Class, Family, PretrainedConfig, PretrainedHead};
+use super::family::{Class, Family, HuggingFace, PretrainedConfig, PretrainedHead};
 use super::{audio, image, text, unknown};
 use crate::error::{Error, Result};
 use crate::files::is_there;
@@ -146,6 +146,12 @@ impl PretrainedConfig {
             Some(family) => family.infer(checkpoint, config.as_ref()),
             None => unknown(checkpoint.path(), unknown::tensors(checkpoint, config.as_ref())),
         }
+    }
+
+    /// Whether transformers has a class of the family that transcribes.
+    pub(super) fn has_ctc(&self) -> bool {
+        let library = Family::named(&self.name).and_then(|family| family.hugging_face);
+        library.and_then(HuggingFace::ctc).is_some()
     }
 
     pub(super) fn key_map(&self) -> Result<KeyMap> {

@@ -14,6 +14,8 @@ use crate::nn::{Batch, CutPoint};
 use crate::random::rng;
 use crate::task::{Target, Targets, WordStart};
 
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
 /// The most batches that are prepared ahead.
 const AHEAD: usize = 4;
 
@@ -113,8 +115,11 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
 pub(crate) struct PreparedBatch {
     /// Its samples, without those that were lost.
     list: Vec<usize>,
-    /// The activations at the source's cut point, on the CPU.
+    /// The activations at the source's cut point, on the CPU; nothing where there are `windows`.
     pub(crate) batch: Batch,
+    /// Where a sample has several, the windows of all of them. They are views of it: only those that are
+    /// computed at a time are [collated](Self::chunks).
+    windows: Vec<SourceRow>,
     /// The target of each sample.
     pub(crate) targets: Targets,
     /// How many rows of the batch each sample has.
@@ -122,7 +127,49 @@ pub(crate) struct PreparedBatch {
     /// What each row of the batch answers for, where the answer is a sequence.
     pub(crate) parts: Vec<RowPart>,
     /// How many positions the inputs have, padding included.
-    pub(crate) positions: i64,
+    positions: i64,
+}
+
+impl PreparedBatch {
+    /// On a CPU, so many values of windows are computed at a time: more at once take more memory, and
+    /// hardly less time.
+    const VALUES: usize = 1 << 19;
+
+    /// All rows in batches of at most `at_once`, for `device`, each with how many positions its inputs
+    /// have, padding included. `source` is what the batch was made of.
+    pub(crate) fn chunks<'p>(
+        &'p self,
+        source: &'p dyn BatchSource,
+        at_once: usize,
+        device: Device,
+    ) -> impl Iterator<Item = (Batch, i64)> + 'p {
+        let windows = !self.windows.is_empty();
+        let rows = if windows { self.windows.len() } else { self.batch.x.size()[0] as usize };
+        let largest = self.windows.iter().map(|row| row.x.numel()).max().unwrap_or(1).max(1);
+        let most = if device == Device::Cpu { Self::VALUES / largest } else { usize::MAX };
+        let step = at_once.min(if windows { most } else { usize::MAX }).clamp(1, rows.max(1));
+        (0..rows).step_by(step).map(move |from| {
+            let count = step.min(rows - from);
+            if windows {
+                let rows: Vec<&SourceRow> = self.windows[from..][..count].iter().collect();
+                let batch = source.batch(&rows);
+                let positions = source.positions(&batch, &self.list);
+                return (batch.to_device(device), positions);
+            }
+            let narrow = |x: &Tensor| x.narrow(0, from as i64, count as i64);
+            let attention_mask = self.batch.attention_mask.as_ref().map(narrow);
+            let batch = Batch { x: narrow(&self.batch.x), attention_mask };
+            (batch.to_device(device), self.positions)
+        })
+    }
+
+    /// How many bytes its tensors have.
+    fn bytes(&self) -> usize {
+        let Batch { x, attention_mask } = &self.batch;
+        let windows = self.windows.iter().map(|row| &row.x);
+        let all = [x].into_iter().chain(attention_mask).chain(windows);
+        all.map(|x| x.numel() * x.kind().elt_size_in_bytes()).sum()
+    }
 }
 
 /// What a row of a batch answers for, where the answer is a sequence: see [`Window`].
@@ -158,7 +205,7 @@ pub(crate) fn load_batches(
     // threads.
     let threads = tch::get_num_threads();
     let first = prepare(source, list, mode)?;
-    let ahead = ahead(source.samples(), lists, &first.batch);
+    let ahead = ahead(source.samples(), lists, &first);
     let done = thread::scope(|scope| {
         // One is in hand while it waits for room.
         let (send, receive) = mpsc::sync_channel(ahead - 1);
@@ -191,11 +238,10 @@ fn hand(
 }
 
 /// How many batches may be prepared ahead in the samples' budget, told by the first: at least one.
-fn ahead(samples: &Samples, lists: &[Vec<usize>], first: &Batch) -> usize {
+fn ahead(samples: &Samples, lists: &[Vec<usize>], first: &PreparedBatch) -> usize {
     let values = |list: &Vec<usize>| list.iter().map(|&at| samples.length(at)).sum::<usize>();
     let largest = lists.iter().map(values).max().unwrap_or(0);
-    let of = |x: &Tensor| x.numel() * x.kind().elt_size_in_bytes();
-    let bytes = of(&first.x) + first.attention_mask.as_ref().map_or(0, of);
+    let bytes = first.bytes();
     let growth = largest as f64 / lists.first().map_or(1, values).max(1) as f64;
     at_once(samples.ahead(), (bytes as f64 * growth) as usize, AHEAD)
 }
@@ -209,16 +255,19 @@ fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<Prepa
 fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<SourceRow>>) -> PreparedBatch {
     let there = list.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
     let (list, rows): (Vec<usize>, Vec<_>) = there.map(|(&at, rows)| (at, rows)).unzip();
-    if list.is_empty() {
-        let x = Tensor::zeros([0], (Kind::Float, Device::Cpu));
-        let targets = Targets::from(x.shallow_clone());
-        let batch = Batch { x, attention_mask: None };
-        return PreparedBatch { list, targets, batch, rows: vec![], parts: vec![], positions: 0 };
-    }
-    let batch = source.batch(&rows.iter().flatten().collect::<Vec<_>>());
-    let positions = source.positions(&batch, &list);
     let counts: Vec<i64> = rows.iter().map(|rows| rows.len() as i64).collect();
-    let parts: Vec<_> = rows.into_iter().flatten().map(|row| row.part).collect();
+    let rows: Vec<SourceRow> = rows.into_iter().flatten().collect();
+    let parts: Vec<RowPart> = rows.iter().map(|row| row.part.clone()).collect();
+    let nothing = || Batch { x: Tensor::zeros([0], FLOAT), attention_mask: None };
+    if list.is_empty() {
+        let (batch, windows, targets) = (nothing(), vec![], Targets::from(nothing().x));
+        return PreparedBatch { list, batch, windows, targets, rows: counts, parts, positions: 0 };
+    }
+    let (batch, windows) = match counts.iter().any(|&count| count > 1) {
+        true => (nothing(), rows),
+        false => (source.batch(&rows.iter().collect::<Vec<_>>()), vec![]),
+    };
+    let positions = if windows.is_empty() { source.positions(&batch, &list) } else { 0 };
     let targets = list.iter().map(|&at| &source.samples().targets()[at]);
     let is_tagged = targets.clone().any(|target| matches!(target, Target::Tags(_)));
     let targets = match is_tagged && parts.len() == list.len() {
@@ -228,5 +277,5 @@ fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<SourceRow>>)
         }
         false => Targets::stack(targets),
     };
-    PreparedBatch { list, batch, targets, rows: counts, parts, positions }
+    PreparedBatch { list, batch, windows, targets, rows: counts, parts, positions }
 }

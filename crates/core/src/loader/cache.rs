@@ -93,18 +93,21 @@ impl<'s> FeatureCache<'s> {
             AugmentedViews::Plain => vec![Mode::Eval],
         };
         let is_over_maps = model.encoder().is_over_maps();
-        let is_map = is_over_maps && matches!(cut, CutPoint::Trunk(_));
         let mut store = RowStore::default();
         let mut all = vec![];
         for mode in modes {
             let mut view: Vec<Vec<Stored>> = (0..samples.len()).map(|_| vec![]).collect();
             load_batches(inputs, &lists, mode, |chosen, prepared| {
-                let PreparedBatch { batch, rows, parts, positions, .. } = prepared;
-                let hidden = model.encoder().forward_to(&batch.to_device(model.device()), cut);
-                let mut made =
-                    apart(&hidden.to_device(Device::Cpu), is_map)?.into_iter().zip(parts);
+                let mut made = vec![];
+                for (batch, positions) in prepared.chunks(inputs, batch_size, model.device()) {
+                    let hidden = model.encoder().forward_to(&batch, cut);
+                    let rows = apart(&hidden.to_device(Device::Cpu), is_over_maps)?.into_iter();
+                    made.extend(rows.map(|(row, held)| (row, held, positions)));
+                }
+                let PreparedBatch { rows, parts, .. } = prepared;
+                let mut made = made.into_iter().zip(parts);
                 for (&at, count) in chosen.iter().zip(rows) {
-                    for ((row, held), part) in made.by_ref().take(count as usize) {
+                    for ((row, held, positions), part) in made.by_ref().take(count as usize) {
                         let row = store.put(row, budget)?;
                         view[at].push(Stored { row, part, held, positions });
                     }
@@ -185,9 +188,9 @@ struct Stored {
     positions: i64,
 }
 
-/// The rows of a batch: sequences without padding, and feature maps, which are whole, with how many of
-/// their positions hold data.
-fn apart(batch: &Batch, is_map: bool) -> Result<Vec<(Tensor, Option<[i64; 2]>)>> {
+/// The rows of a batch: sequences without padding, and feature maps, or what is made of them, `whole`, with
+/// how many of their positions hold data: words are found by their share of all.
+fn apart(batch: &Batch, whole: bool) -> Result<Vec<(Tensor, Option<[i64; 2]>)>> {
     let rows = batch.x.unbind(0).into_iter();
     let Some(mask) = &batch.attention_mask else {
         // A copy: a view would keep the whole batch in memory.
@@ -195,7 +198,7 @@ fn apart(batch: &Batch, is_map: bool) -> Result<Vec<(Tensor, Option<[i64; 2]>)>>
     };
     let positions = mask.size()[1];
     let lengths = Vec::<i64>::try_from(mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?;
-    let row = |(row, length): (Tensor, i64)| match is_map {
+    let row = |(row, length): (Tensor, i64)| match whole {
         true => (row.copy(), Some([length, positions])),
         false => (row.narrow(0, 0, length).copy(), None),
     };

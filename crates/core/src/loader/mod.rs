@@ -13,4 +13,4 @@ pub use samples::{ReadMode, Samples, Splits, refuse_bad};
 
 pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, RowPart, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};
-pub(crate) use sampler::{by_length, chunks};
+pub(crate) use sampler::{by_length, chunks, in_order};

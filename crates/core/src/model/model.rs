@@ -126,9 +126,9 @@ impl Model {
         labels: impl FnOnce(Task, usize) -> Result<Vec<String>>,
         device: Device,
     ) -> Result<Self> {
+        let embedder = modality.adopt(source)?;
         let task = source.task()?;
         modality.set_task(task)?;
-        let embedder = modality.adopt(source)?;
         if source.run_for(M::NAME).is_none() {
             modality.survey(&[]);
         }
@@ -145,6 +145,7 @@ impl Model {
         let head = &source.config().head;
         let spec = Spec {
             task,
+            vocabulary: source.vocabulary().cloned(),
             ..M::spec(source, embedder, source.labels(labels)?).with_head(head.pool, head.config)
         };
         Self::new(spec, modality, Some((&source.source()?, LoadParts::All)), device)

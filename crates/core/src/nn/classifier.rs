@@ -43,6 +43,12 @@ impl Classifier {
         self.head.mixed(&self.encoder.forward(batch, train))
     }
 
+    /// The same at every position, `[B, T, D]`, with which of them hold data.
+    pub(crate) fn features_at_positions(&self, batch: &Batch) -> Logits {
+        let Batch { x, attention_mask } = self.encoder.pooled_from(batch, CutPoint::Inputs, false);
+        Logits { x: self.head.mixed(&x), attention_mask }
+    }
+
     /// Logits `[B, classes]`, or `[B, T, classes]` at every position; `train` turns on dropout.
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
         self.head.forward(&self.encoder.forward(batch, train))

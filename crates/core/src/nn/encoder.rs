@@ -226,6 +226,9 @@ impl Encoder {
         if self.layers().is_none() {
             return pooled;
         }
+        if self.pool == Pool::WeightedPositions {
+            states = states.into_iter().map(|x| self.at_positions(x)).collect();
+        }
         if self.pool != Pool::WeightedBlocks {
             states.pop();
             states.push(match self.pool {
@@ -235,6 +238,12 @@ impl Encoder {
         }
         // The layers stand before the features: `[B, L, D]` or `[B, T, L, D]`.
         Batch { x: Tensor::stack(&states, -2), attention_mask: pooled.attention_mask }
+    }
+
+    /// A hidden state, `[B, T, D]`, at the positions of the output.
+    fn at_positions(&self, x: Tensor) -> Tensor {
+        let state = Features::Sequence(Sequence { x, attention_mask: None });
+        self.reading.sequence(&state, None).x
     }
 
     /// Through some parts of the trunk. Where every hidden state is pooled, those that enter a block

@@ -10,7 +10,7 @@ mod too_short;
 
 pub use answer::{Answer, Entity, SpokenWord, Transcript, answers, answers_with};
 pub use evaluate::{evaluate, evaluate_with};
-pub use features::{FeatureLevel, features};
+pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;
 pub use too_short::{TooShort, too_short};
 

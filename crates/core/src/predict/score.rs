@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use super::rows::{check_finite, each_chunk, per_sample};
 use super::sequences::sequences;
 use crate::error::Result;
-use crate::loader::{BatchSource, Mode, RawInputs, Samples, chunks, load_batches};
+use crate::loader::{BatchSource, Mode, RawInputs, Samples, in_order, load_batches};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::Batch;
@@ -36,7 +36,7 @@ pub(super) fn score_feed(
 ) -> Result<()> {
     let (config, model) = (model.spec().task_config(), model.classifier());
     let task = config.task;
-    let lists = chunks(&(0..feed.samples().len()).collect::<Vec<_>>(), batch_size);
+    let lists = in_order(feed.samples(), batch_size);
     load_batches(feed, &lists, Mode::Eval, |chosen, prepared| {
         if task.is_sequence() {
             let words = |&at: &usize| match &feed.samples().targets()[at] {
@@ -44,14 +44,14 @@ pub(super) fn score_feed(
                 _ => 0,
             };
             let words: Vec<usize> = chosen.iter().map(words).collect();
-            let all = sequences(model, config, &words, &prepared, feed.cut_point(), batch_size)?;
+            let all = sequences(model, config, &words, &prepared, feed, batch_size)?;
             for (scores, at) in all.iter().zip(chosen) {
                 check_finite(&scores.view([1, -1]), &[*at], feed.samples())?;
             }
             return consume(chosen, &Scores::Sequences(all));
         }
         let forward = |batch: &Batch| model.forward_from(batch, feed.cut_point(), false).x;
-        let logits = each_chunk(&prepared.batch, batch_size, model.device(), forward);
+        let logits = each_chunk(&prepared, feed, batch_size, model.device(), forward);
         let answers = match task {
             Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
             _ => logits.to_kind(Kind::Float),

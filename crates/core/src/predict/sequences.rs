@@ -4,72 +4,100 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
-use super::rows::chunks;
 use crate::error::Result;
-use crate::loader::{PreparedBatch, RowPart};
-use crate::nn::{Batch, Classifier, CutPoint, Logits};
+use crate::loader::{BatchSource, PreparedBatch, RowPart};
+use crate::nn::{Batch, Classifier, Logits};
 use crate::task::{Task, TaskConfig, WordPositions, at_words, unanswered};
 
-/// The scores of each sample of a batch: the logarithms of the probabilities at every position, `[T,
-/// answers]`, or of every word, `[W, answers]`, f32 on the CPU. `words` tells how many words each sample
-/// has at least.
+/// The scores of each sample of a batch of `source`: the logarithms of the probabilities at every
+/// position, `[T, answers]`, or of every word, `[W, answers]`, f32 on the CPU. `words` tells how many
+/// words each sample has at least.
 pub(super) fn sequences(
     model: &Classifier,
     config: TaskConfig<'_>,
     words: &[usize],
     prepared: &PreparedBatch,
-    cut: CutPoint,
+    source: &dyn BatchSource,
     at_once: usize,
 ) -> Result<Vec<Tensor>> {
-    let compute = |batch: &Batch| {
-        let Logits { x, attention_mask } = model.forward_from(batch, cut, false);
-        let lengths =
-            attention_mask.map(|mask| mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64));
-        (x.log_softmax(-1, Kind::Float).to_device(Device::Cpu), lengths)
-    };
-    let mut rows = vec![];
-    for (logs, lengths) in chunks(&prepared.batch, at_once, model.device(), compute) {
-        let lengths = match lengths {
-            Some(lengths) => Vec::<i64>::try_from(lengths)?,
-            None => vec![logs.size()[1]; logs.size()[0] as usize],
-        };
-        rows.extend(logs.unbind(0).into_iter().zip(lengths));
-    }
-    let mut rows = rows.into_iter().zip(&prepared.parts);
+    let all = at_positions(model, prepared, source, at_once, |batch| {
+        let Logits { x, attention_mask } = model.forward_from(batch, source.cut_point(), false);
+        Logits { x: x.log_softmax(-1, Kind::Float), attention_mask }
+    })?;
+    let mut rows = all.into_iter().zip(&prepared.parts);
     let sample = |(&count, &words): (&i64, &usize)| {
         let rows = rows.by_ref().take(count as usize);
         match config.task {
-            Task::Tagging => of_words(rows, prepared.positions, words, config.labels),
+            Task::Tagging => of_words(rows, words, config.labels),
             _ => positions(rows),
         }
     };
     Ok(prepared.rows.iter().zip(words).map(sample).collect())
 }
 
+/// What `compute` makes at the positions of each row of a batch of `source`.
+pub(super) fn at_positions(
+    model: &Classifier,
+    prepared: &PreparedBatch,
+    source: &dyn BatchSource,
+    at_once: usize,
+    compute: impl Fn(&Batch) -> Logits,
+) -> Result<Vec<Row>> {
+    let mut rows = vec![];
+    for (batch, of) in prepared.chunks(source, at_once, model.device()) {
+        let Logits { x, attention_mask } = tch::no_grad(|| compute(&batch));
+        let x = x.to_device(Device::Cpu);
+        let lengths = match attention_mask {
+            Some(mask) => {
+                Vec::<i64>::try_from(mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?
+            }
+            None => vec![x.size()[1]; x.size()[0] as usize],
+        };
+        let row = |(x, length)| Row { x, length, of };
+        rows.extend(x.unbind(0).into_iter().zip(lengths).map(row));
+    }
+    Ok(rows)
+}
+
+/// What there is at the positions of one row.
+pub(super) struct Row {
+    /// `[T, …]` on the CPU.
+    x: Tensor,
+    /// How many of the positions hold data.
+    length: i64,
+    /// How many positions the inputs of its batch had.
+    of: i64,
+}
+
 /// The positions of all windows of a sample, each without what another answers for.
-fn positions<'p>(rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>) -> Tensor {
-    let kept = rows.map(|((logs, length), part)| {
+pub(super) fn positions<'p>(rows: impl Iterator<Item = (Row, &'p RowPart)>) -> Tensor {
+    let kept = rows.map(|(Row { x, length, .. }, part)| {
         let [from, behind] = part.cut.map(|share| (share * length as f64).round() as i64);
-        logs.narrow(0, from, (length - from - behind).max(0))
+        x.narrow(0, from, (length - from - behind).max(0))
     });
     Tensor::cat(&kept.collect::<Vec<_>>(), 0)
+}
+
+/// What is at the beginning of each word of a sample that one of its windows has.
+pub(super) fn words<'p>(rows: impl Iterator<Item = (Row, &'p RowPart)>) -> BTreeMap<usize, Tensor> {
+    let mut words = BTreeMap::new();
+    for (Row { x, of, .. }, part) in rows.filter(|(_, part)| !part.words.is_empty()) {
+        let starts: Vec<i64> = part.words.iter().map(|word| word.position).collect();
+        let starts = WordPositions { starts: Tensor::from_slice(&starts).unsqueeze(0), of };
+        let at_starts = at_words(&x.unsqueeze(0), &starts).squeeze_dim(0);
+        words.extend(part.words.iter().map(|word| word.word).zip(at_starts.unbind(0)));
+    }
+    words
 }
 
 /// The words of all windows of a sample, in order: at least `least`, of which those that no window has
 /// are [unanswered].
 fn of_words<'p>(
-    rows: impl Iterator<Item = ((Tensor, i64), &'p RowPart)>,
-    of: i64,
+    rows: impl Iterator<Item = (Row, &'p RowPart)>,
     least: usize,
     labels: &[String],
 ) -> Tensor {
-    let mut words = BTreeMap::new();
-    for ((logs, _), part) in rows.filter(|(_, part)| !part.words.is_empty()) {
-        let starts: Vec<i64> = part.words.iter().map(|word| word.position).collect();
-        let starts = WordPositions { starts: Tensor::from_slice(&starts).unsqueeze(0), of };
-        let answers = at_words(&logs.unsqueeze(0), &starts).squeeze_dim(0);
-        words.extend(part.words.iter().map(|word| word.word).zip(answers.unbind(0)));
-    }
+    let mut words = words(rows);
     let count = words.last_key_value().map_or(1, |(last, _)| last + 1).max(least);
     let word = |at| words.remove(&at).unwrap_or_else(|| unanswered(labels));
     Tensor::stack(&(0..count).map(word).collect::<Vec<_>>(), 0)
@@ -87,8 +115,8 @@ mod tests {
         let words = [(1, 0), (3, 2)].map(|(word, position)| WordStart { word, position }).to_vec();
         let part = RowPart { cut: [0.; 2], words };
         let best = |least, part: &RowPart| {
-            let scores =
-                of_words([((logs.shallow_clone(), 3), part)].into_iter(), 3, least, &labels);
+            let row = Row { x: logs.shallow_clone(), length: 3, of: 3 };
+            let scores = of_words([(row, part)].into_iter(), least, &labels);
             Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap()
         };
         assert_eq!(best(5, &part), [1, 0, 1, 0, 1], "the first, the third and the last have none");
@@ -106,8 +134,9 @@ mod tests {
             words: words.map(|(word, position)| WordStart { word, position }).to_vec(),
         };
         let (first, second) = (part([(0, 0), (1, 1)]), part([(2, 0), (3, 1)]));
-        let rows = [((logs(0.9, 0.2), 2), &first), ((logs(0.3, 0.8), 2), &second)];
-        let scores = of_words(rows.into_iter(), 2, 4, &labels);
+        let row = |x| Row { x, length: 2, of: 2 };
+        let rows = [(row(logs(0.9, 0.2)), &first), (row(logs(0.3, 0.8)), &second)];
+        let scores = of_words(rows.into_iter(), 4, &labels);
         assert_eq!(Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap(), [0, 1, 1, 0]);
     }
 }

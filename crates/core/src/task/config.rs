@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::scale::{Scales, TargetScale};
+use super::tags::Scheme;
 use super::task::Task;
 use super::vocabulary::Vocabulary;
 
@@ -21,6 +22,16 @@ pub struct TaskConfig<'s> {
 }
 
 impl TaskConfig<'_> {
+    /// The name of the primary metric, as [`Task::primary_metric`] has it; of labels without prefixes and
+    /// without `O`, whose spans are words, `word accuracy`.
+    pub fn primary_metric(self) -> &'static str {
+        let scheme = || Scheme::of_labels(self.labels.iter().map(String::as_str));
+        match self.task {
+            Task::Tagging if scheme() == Scheme::Plain => "word accuracy",
+            task => task.primary_metric(),
+        }
+    }
+
     /// The scales as tensors; `None` where predictions are in the values' own units, or are no
     /// values.
     pub(crate) fn scales_on(self, device: Device) -> Option<Scales> {

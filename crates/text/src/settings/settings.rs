@@ -194,7 +194,7 @@ impl Modality for TextSettings {
             symbols.survey(texts.iter().flatten().map(|text| &**text));
         }
         self.choose_length(train);
-        self.look_for_long(train);
+        self.fit_words(train);
     }
 
     fn set_task(&mut self, task: Task) -> Result<()> {
@@ -344,7 +344,7 @@ impl Modality for TextSettings {
     fn save_pretrained(&self, folder: &Path) -> Result<Map<String, Value>> {
         let mut fields = Map::new();
         if let Some(tokenizer) = self.tokenizer() {
-            tokenizer.save_pretrained(folder, self.answers == Answers::Words)?;
+            tokenizer.save_pretrained(folder)?;
             fields.insert("pad_token_id".into(), tokenizer.pad().into());
         }
         Ok(fields)

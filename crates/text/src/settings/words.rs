@@ -10,8 +10,7 @@ use super::{
     reader::{Answers, Reader},
     settings::{TextSettings, short, texts},
 };
-use crate::Symbols;
-use crate::{file::TextError, tokenizer::Pieces, word_alignment};
+use crate::{file::TextError, symbols::Symbols, tokenizer::Pieces, word_alignment};
 
 impl TextSettings {
     /// A sentence of words, or a text whose pieces are words of their own; without a tokenizer, what
@@ -112,11 +111,17 @@ impl TextSettings {
         })
     }
 
-    /// Whether a training sentence has more positions than a model takes at once.
-    pub(super) fn look_for_long(&mut self, train: &[&Input]) {
+    /// Looks whether a training sentence has more positions than a model takes at once, and has texts
+    /// split as its words are.
+    pub(super) fn fit_words(&mut self, train: &[&Input]) {
         let Some(most) = self.reader.most().filter(|_| self.answers == Answers::Words) else {
             return;
         };
+        if let Reader::Tokens { tokenizer, .. } = &mut self.reader
+            && train.iter().any(|input| matches!(input, Input::Words(_)))
+        {
+            *tokenizer = tokenizer.clone().with_spaces();
+        }
         let is_long =
             |input: &&Input| self.words_length(input).is_ok_and(|length| length > most as usize);
         self.has_long = train.par_iter().any(is_long);

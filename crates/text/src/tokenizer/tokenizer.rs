@@ -125,6 +125,25 @@ impl Tokenizer {
         Self(Arc::new(inner))
     }
 
+    /// The same with a space before every text where its pieces are of bytes, as words have it that are
+    /// split one by one: what is learnt of those is then known of texts.
+    pub(crate) fn with_spaces(self) -> Self {
+        let mut file: Value = serde_json::from_slice(&self.0.file).unwrap_or_default();
+        let before = &mut file["pre_tokenizer"];
+        if before["type"] != "ByteLevel" || before["add_prefix_space"] != false {
+            return self;
+        }
+        before["add_prefix_space"] = true.into();
+        let tokenizer = self.spaced().clone();
+        let inner = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Inner {
+            tokenizer,
+            file: file.to_string().into_bytes(),
+            spaced: OnceLock::new(),
+            ..inner
+        }))
+    }
+
     /// Writes the file, as it was published, into a folder.
     ///
     /// # Errors
@@ -134,27 +153,22 @@ impl Tokenizer {
         fs::write(&path, &self.0.file).map_err(Error::io(&path, "write"))
     }
 
-    /// Writes the file into a folder, and beside it what transformers wants to know of it. For labels
-    /// of `words`, each word has a space before it.
+    /// Writes the file into a folder, and beside it what transformers wants to know of it.
     ///
     /// # Errors
     /// If they cannot be written.
-    pub(crate) fn save_pretrained(&self, folder: &Path, words: bool) -> Result<()> {
+    pub(crate) fn save_pretrained(&self, folder: &Path) -> Result<()> {
         let pad = u32::try_from(self.0.pad).ok();
         let mut config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": self.0.max_length,
             "pad_token": pad.and_then(|id| self.0.tokenizer.id_to_token(id)),
         });
-        self.save(folder)?;
-        let mut file: Value = serde_json::from_slice(&self.0.file).unwrap_or_default();
-        let before = &mut file["pre_tokenizer"];
-        if words && before["type"] == "ByteLevel" && before["add_prefix_space"] == false {
-            before["add_prefix_space"] = true.into();
-            config["add_prefix_space"] = true.into();
-            write_json(&folder.join(TOKENIZER), &file)?;
+        if let Some(PreTokenizerWrapper::ByteLevel(bytes)) = self.0.tokenizer.get_pre_tokenizer() {
+            config["add_prefix_space"] = bytes.add_prefix_space.into();
         }
-        write_json(&folder.join("tokenizer_config.json"), &config)
+        write_json(&folder.join("tokenizer_config.json"), &config)?;
+        self.save(folder)
     }
 
     /// The token ids of a text, with the special tokens around them: for an empty text, those

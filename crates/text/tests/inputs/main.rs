@@ -7,3 +7,4 @@ mod sentence_pieces;
 mod symbols;
 mod tagging;
 mod tokenizers;
+mod trained_tags;

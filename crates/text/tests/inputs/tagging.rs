@@ -124,12 +124,25 @@ fn what_is_in_windows_is_what_is_without_them() {
     assert_eq!(samples[0], samples[1]);
 }
 
+/// What was trained on words splits texts as it splits words, and its files say so.
 #[test]
 fn settings_of_words_are_saved() {
-    let (_, settings) = published("tagging/roberta-tags");
+    let (_, mut settings) = published("tagging/roberta-tags");
+    let (text, words) = (Input::Text("naïve fox".into()), ["naïve", "fox"].map(str::to_string));
+    let input = Input::Words(words.to_vec());
+    let row = |settings: &TextSettings, input: &Input| settings.read(input).unwrap().get(0);
+    assert_ne!(row(&settings, &text), row(&settings, &input));
+    settings.survey(&[&input]);
+    assert_eq!(row(&settings, &text), row(&settings, &input));
+    let hub = tempfile::tempdir().unwrap();
+    settings.save_pretrained(hub.path()).unwrap();
+    let config = fs::read_to_string(hub.path().join("tokenizer_config.json")).unwrap();
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["add_prefix_space"], true);
     let folder = tempfile::tempdir().unwrap();
     settings.save(folder.path()).unwrap();
     let opened = TextSettings::open(folder.path()).unwrap();
-    let input = Input::Words(["naïve", "fox"].map(str::to_string).to_vec());
-    assert_eq!(opened.read(&input).unwrap(), settings.read(&input).unwrap());
+    for input in [&input, &text] {
+        assert_eq!(opened.read(input).unwrap(), settings.read(input).unwrap());
+    }
 }

@@ -130,6 +130,22 @@ impl Tags {
     }
 }
 
+/// The spans of a sentence in a line, `PER 1-2, LOC 7`, by words counted from 1; of labels without
+/// prefixes and `O`, the labels.
+pub(super) fn brief(tags: &[usize], labels: &[String]) -> String {
+    let scheme = Scheme::of_labels(labels.iter().map(String::as_str));
+    let named = tags.iter().map(|&tag| labels.get(tag).map_or("?", String::as_str));
+    if scheme == Scheme::Plain {
+        return named.collect::<Vec<_>>().join(" ");
+    }
+    let span = |Span { kind, start, end }: Span| match end - start {
+        1 => format!("{kind} {end}"),
+        _ => format!("{kind} {}-{end}", start + 1),
+    };
+    let spans: Vec<_> = scheme.spans(named).into_iter().map(span).collect();
+    if spans.is_empty() { "no spans".into() } else { spans.join(", ") }
+}
+
 /// The words of a sentence.
 fn words(item: &Item) -> &[String] {
     match &item.input {
@@ -145,6 +161,14 @@ mod tests {
     use crosstune_core::{Layout, data::InputKind};
 
     use super::*;
+
+    #[test]
+    fn a_sentence_is_told_by_its_spans() {
+        let labels = ["B-LOC", "B-PER", "I-PER", "O"].map(str::to_string);
+        assert_eq!(brief(&[1, 2, 3, 0], &labels), "PER 1-2, LOC 4");
+        assert_eq!(brief(&[3, 3], &labels), "no spans");
+        assert_eq!(brief(&[1, 0], &["NN", "VB"].map(str::to_string)), "VB NN");
+    }
 
     #[test]
     fn words_and_spans_are_counted_by_split() {

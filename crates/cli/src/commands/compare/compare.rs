@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use crosstune_core::{Dataset, Error, Freeze, Modality, error::one_line};
+use crosstune_core::{Dataset, Error, Freeze, Modality, Pretrained, error::one_line};
 use crosstune_report::{
     Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Metric, Source, Summary, Target,
 };
@@ -20,14 +20,14 @@ use crate::{
         format::{count, percent},
         say,
     },
-    setup::job::TransferJob,
+    setup::{job::TransferJob, symbols::with_symbols},
 };
 
 pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     check(&args)?;
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
-    let (data, metric) = dataset(&args)?;
+    let (data, metric) = dataset(&args, &job.source)?;
     modality.set_task(data.task)?;
     let mut kinds = vec![ArmKind::Transfer];
     kinds.extend(controls(&args.controls, &job.plan.freeze));
@@ -191,8 +191,12 @@ fn save(matrix: &Matrix, folder: &Path, overwrite: bool) -> Result<PathBuf> {
     Err(Error::Kept { path, problem, kept }.into())
 }
 
-fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<(Dataset, Metric)> {
-    let data = args.samples.open(&args.layout.layout::<A::Modality>()?)?;
+fn dataset<A: ModalityArgs>(
+    args: &CompareArgs<A>,
+    source: &Pretrained,
+) -> Result<(Dataset, Metric)> {
+    let layout = args.layout.layout::<A::Modality>()?;
+    let data = args.samples.open(&with_symbols(layout, args.transfer.head, source)?)?;
     let Some(metric) = figures::metric(data.task) else {
         let problem = "compare takes single-label data, transcribe and tag alone";
         return Err(setting("--task", problem));

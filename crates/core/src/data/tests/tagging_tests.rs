@@ -87,7 +87,7 @@ fn lists_of_words_and_labels() {
 #[test]
 fn lists_of_unequal_length_are_refused() {
     for (text, problem) in [
-        ("['a', 'b'],['O']", "the row has 2 words, but 1 label; --skip-bad"),
+        ("\"['a', 'b']\",['O']", "the row has 2 words, but 1 label; --skip-bad"),
         ("['a'],\"['O', 'B-X', 'O']\"", "the row has 1 word, but 3 labels; --skip-bad"),
         ("a b,O", "the row has 2 words, but 1 label; --skip-bad"),
         ("[],[]", "the list of words in column 1 is empty; --skip-bad"),
@@ -171,4 +171,27 @@ fn the_scheme_is_told_where_it_is_not_the_usual_one() {
         assert_eq!(data.notes, notes, "{text}");
     }
     assert!(tags::is_placed("B-X"));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn classes_have_names_in_lists_too() {
+    let open = |name: &str, skip_bad| {
+        let path: std::path::PathBuf =
+            [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/tagging", name].iter().collect();
+        Dataset::open(path, &Layout { skip_bad, ..tagged() })
+    };
+    let data = open("classes.parquet", false).unwrap();
+    assert_eq!(data.labels, ["B-LOC", "B-PER", "I-PER", "O"]);
+    let expected = ["B-PER I-PER O:Ada Byron wrote", "O B-LOC:in London", "O:so"];
+    assert_eq!(shown(&data.train, &data.labels), expected);
+    for (name, problem) in [
+        ("out_of_range.parquet", "the class 4, but 4 are named"),
+        ("missing.parquet", "an entry of the list has no class"),
+    ] {
+        let told = open(name, false).unwrap_err().to_string();
+        assert!(told.contains(&format!("{name}:2: {problem}")), "{told}");
+        let data = open(name, true).unwrap();
+        assert_eq!((data.train.len(), data.bad.len()), (2, 1));
+    }
 }

@@ -38,8 +38,6 @@ impl Entity {
     }
 }
 
-/// The label of words that are no part of anything.
-
 /// What there is in the scores of one sample, `[W, labels]`.
 pub(super) fn entities(labels: &[String], scores: &Tensor) -> Result<Vec<Entity>> {
     if scores.size().first() == Some(&0) {

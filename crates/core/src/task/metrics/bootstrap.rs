@@ -1,5 +1,7 @@
 //! Intervals by the bootstrap.
 
+use std::array;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -9,24 +11,34 @@ use super::edits::Edits;
 const RESAMPLES: usize = 1000;
 
 /// The 95 % interval of the error rates of some utterances, each with its edits of words and of
-/// characters: the percentile bootstrap over utterances (Bisani and Ney 2004), with 1,000 resamples that
-/// are the same at each call. `None`: one utterance tells nothing of others.
+/// characters (Bisani and Ney 2004): see [`resampled`].
 pub(super) fn intervals(utterances: &[[Edits; 2]]) -> Option<[[f64; 2]; 2]> {
-    let count = utterances.len();
+    resampled(utterances, |drawn| {
+        let mut sums = [Edits::default(); 2];
+        for one in drawn {
+            sums.iter_mut().zip(one).for_each(|(sum, one)| sum.add(one));
+        }
+        sums.map(|sum| sum.rate())
+    })
+}
+
+/// The 95 % intervals of what `of` makes of some samples: the percentile bootstrap, with 1,000 resamples
+/// that are the same at each call. `None`: one sample tells nothing of others.
+pub(super) fn resampled<T: Copy, const N: usize>(
+    samples: &[T],
+    of: impl Fn(&mut dyn Iterator<Item = T>) -> [f64; N],
+) -> Option<[[f64; 2]; N]> {
+    let count = samples.len();
     if count < 2 {
         return None;
     }
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut rates = [vec![], vec![]];
+    let mut all: [Vec<f64>; N] = array::from_fn(|_| Vec::with_capacity(RESAMPLES));
     for _ in 0..RESAMPLES {
-        let mut sums = [Edits::default(); 2];
-        for _ in 0..count {
-            let drawn = utterances[rng.random_range(0..count)];
-            sums.iter_mut().zip(drawn).for_each(|(sum, one)| sum.add(one));
-        }
-        rates.iter_mut().zip(sums).for_each(|(rates, sum)| rates.push(sum.rate()));
+        let mut drawn = (0..count).map(|_| samples[rng.random_range(0..count)]);
+        all.iter_mut().zip(of(&mut drawn)).for_each(|(all, one)| all.push(one));
     }
-    Some(rates.map(|mut rates| {
+    Some(all.map(|mut rates| {
         rates.sort_by(f64::total_cmp);
         [0.025, 0.975].map(|share| percentile(&rates, share))
     }))

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::bootstrap::resampled;
 use crate::task::tags::Scheme;
 
 /// Precision, recall and F1 of one type of spans, or of all.
@@ -101,7 +102,7 @@ impl TaggingMetrics {
             let both = both.inspect(|span| counts.entry(span.kind.clone()).or_default()[2] += 1);
             of_sentences.push([truth.len(), found.len(), both.count()]);
         }
-        let all = metrics("", sum(of_sentences.iter()));
+        let all = metrics("", sum(of_sentences.iter().copied()));
         let types: Vec<_> = counts.iter().map(|(name, counts)| metrics(name, *counts)).collect();
         let mean = |value: fn(&SpanMetrics) -> f64, weight: fn(&SpanMetrics) -> usize| {
             let sum = types.iter().map(|of| value(of) * weight(of) as f64).sum::<f64>();
@@ -134,7 +135,7 @@ impl TaggingMetrics {
     }
 }
 
-fn sum<'c>(counts: impl Iterator<Item = &'c Counts>) -> Counts {
+fn sum(counts: impl Iterator<Item = Counts>) -> Counts {
     counts.fold([0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]])
 }
 
@@ -145,28 +146,10 @@ fn metrics(name: &str, [truth, found, both]: Counts) -> SpanMetrics {
     SpanMetrics { name: name.into(), precision, recall, f1, support: truth }
 }
 
-/// How often sentences are drawn again.
-const DRAWS: usize = 1000;
-
-/// The 2.5 % and 97.5 % quantiles of the F1 of as many sentences, drawn with replacement.
+/// The interval of the F1 over sentences.
 fn interval(sentences: &[Counts]) -> Option<[f64; 2]> {
-    if sentences.len() < 2 {
-        return None;
-    }
-    // SplitMix64 (Steele et al. 2014): the same draws every time.
-    let mut state = 0u64;
-    let mut draw = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let z = z ^ (z >> 31);
-        ((u128::from(z) * sentences.len() as u128) >> 64) as usize
-    };
-    let mut scores: Vec<f64> = (0..DRAWS)
-        .map(|_| metrics("", sum((0..sentences.len()).map(|_| &sentences[draw()]))).f1)
-        .collect();
-    scores.sort_by(f64::total_cmp);
-    Some([scores[DRAWS / 40], scores[DRAWS - 1 - DRAWS / 40]])
+    let f1 = |drawn: &mut dyn Iterator<Item = Counts>| [metrics("", sum(drawn)).f1];
+    resampled(sentences, f1).map(|[interval]| interval)
 }
 
 #[cfg(test)]

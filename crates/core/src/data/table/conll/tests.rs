@@ -1,5 +1,8 @@
 //! CoNLL files as they are found, and everything that can be wrong with one.
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
 use super::*;
 
 fn is_label(text: &str) -> bool {
@@ -101,7 +104,7 @@ fn conll_u_has_its_own_columns() {
 
 #[test]
 fn a_faulty_line_spoils_its_sentence_alone() {
-    let text = "EU B-ORG\nrejects\nmore than two\n\nPeter B-PER\n\n\u{0}\t\n";
+    let text = "EU B-ORG\nrejects\nmore than two\n\nPeter B-PER\n\n\u{A0}x\t\n";
     let found = all(text, LABELLED).unwrap();
     let fault = |line, problem: &str| Err(Fault::new(Some(line), problem));
     assert_eq!(found[0], fault(2, "the line has 1 column, expected 2 as in line 1"));
@@ -164,4 +167,60 @@ fn a_file_shows_what_it_is() {
     ] {
         assert_eq!(looks_like(text, is_label), is, "{text:?}");
     }
+}
+
+#[test]
+fn any_text_is_read_or_refused() {
+    const PIECES: &[&str] = &[
+        " ",
+        " ",
+        "\t",
+        "\t",
+        "\n",
+        "\n",
+        "\n\n",
+        "\r",
+        "#",
+        "# ",
+        "-DOCSTART-",
+        "1",
+        "2",
+        "3",
+        "1-2",
+        "2.1",
+        "B-X",
+        "O",
+        "O",
+        "w",
+        "\u{FEFF}",
+        "\u{A0}",
+        "\u{3000}",
+        "-",
+        "\u{0}",
+    ];
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut read_well = 0;
+    for _ in 0..5000 {
+        let pieces = rng.random_range(0..40);
+        let text: String = (0..pieces).map(|_| PIECES[rng.random_range(0..PIECES.len())]).collect();
+        let at = |rng: &mut ChaCha8Rng| rng.random_bool(0.3).then(|| rng.random_range(0..4));
+        let (word, label) = (at(&mut rng), at(&mut rng));
+        let layout = ConllLayout { word, label, labelled: rng.random_bool(0.8), is_label };
+        let mut last = 0;
+        for one in all(&text, layout).unwrap_or_default() {
+            let line = match one {
+                Ok(sentence) => {
+                    let labels = if layout.labelled { sentence.words.len() } else { 0 };
+                    assert_eq!(sentence.labels.len(), labels, "{text:?}");
+                    assert!(!sentence.words.is_empty() && !sentence.words.contains(&String::new()));
+                    read_well += 1;
+                    sentence.line
+                }
+                Err(fault) => fault.line.unwrap(),
+            };
+            assert!(line > last, "{text:?}");
+            last = line;
+        }
+    }
+    assert!(read_well > 1000, "{read_well}");
 }
