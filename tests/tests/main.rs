@@ -1,6 +1,7 @@
 //! The binaries and crates end to end, as a person uses them.
 
 mod adapters;
+mod answers;
 mod bounded;
 mod check;
 mod company;

@@ -163,7 +163,8 @@ fn cuts<M: Modality>(of: &Prepared<M>) {
         let (model, batch) = (of.model(pool), of.batch());
         let classifier = model.classifier();
         let whole = tch::no_grad(|| classifier.forward_from(&batch, CutPoint::Inputs, false));
-        assert_eq!(whole.x.size()[0], TEXTS.len() as i64, "{}", of.shown);
+        // A recording may be heard in several windows.
+        assert!(whole.x.size()[0] >= TEXTS.len() as i64, "{}", of.shown);
         let depth = of.spec.trunk.depth();
         let cuts = (0..=depth).map(CutPoint::Trunk).chain([CutPoint::Pooled]);
         for cut in cuts {
@@ -230,7 +231,7 @@ fn cached<M: Modality>(of: &Prepared<M>) {
         assert_eq!(kept.len(), 4);
         for (kept, again) in kept.iter().zip(&again) {
             // A step of Adam is larger than the gradient that it follows.
-            let off = (kept - again).abs();
+            let off = (kept - again).abs() / kept.max(1.);
             assert!(off < 1e-4, "{}, {freeze}: {kept} kept, {again} anew", of.shown);
         }
     }

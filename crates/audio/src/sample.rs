@@ -219,7 +219,7 @@ fn resampled(recording: Recording, rate: u32) -> Result<Vec<f32>, RecordingError
         return Err(RecordingError::TooLong { most: LONGEST, rate });
     }
     let mut pieces = Resampler::new(from, rate, expected as usize + 1);
-    recording.read_pieces(|piece| pieces.push(piece))?;
+    recording.read_pieces(rate, |piece| pieces.push(piece))?;
     Ok(pieces.finish())
 }
 

@@ -1,7 +1,7 @@
 //! Intervals of what is a quotient of two sums over a test set: its samples are drawn again and again,
 //! with replacement.
 
-use crate::stats::{Interval, UPPER};
+use crate::interval::{Interval, UPPER};
 
 /// How often.
 const DRAWS: usize = 2000;

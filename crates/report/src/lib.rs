@@ -16,6 +16,7 @@ pub mod curve;
 mod error;
 mod html;
 mod hidden;
+pub mod interval;
 mod layout;
 mod markdown;
 mod matrix;

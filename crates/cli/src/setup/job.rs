@@ -73,7 +73,9 @@ impl<'a> TransferJob<'a> {
             .with_vocabulary(data.vocabulary.clone());
         if args.head == HeadArg::Pretrained {
             let (task, has) = (data.task, source.task()?);
-            if task != has && (task.is_sequence() || has.is_sequence()) {
+            // What has no head for a task yet may have the layers below one.
+            let is_of_other = task != has && source.classes()?.is_some();
+            if is_of_other && (task.is_sequence() || has.is_sequence()) {
                 let problem = format!("the pretrained head is one for {has}, not for {task}");
                 return Err(setting("--head", problem + "; leave it out"));
             }

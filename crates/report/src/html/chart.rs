@@ -135,7 +135,7 @@ impl Chart {
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
             (LEFT + RIGHT) / 2.,
             SIZE.1 - 5.,
-            Escaped(&isolated(&self.below))
+            isolated(&self.below)
         );
     }
 
@@ -202,7 +202,8 @@ fn isolated(text: &str) -> String {
     if short.len() < text.len() {
         short.push('…');
     }
-    format!("\u{2068}{short}\u{2069}")
+    // The isolates are ours; those of the text are replaced.
+    format!("\u{2068}{}\u{2069}", Escaped(&short))
 }
 
 /// An arm's mark: each has a shape of its own, for who does not see its colour.

@@ -55,6 +55,31 @@ fn what_does_not_fit_is_named() {
 }
 
 #[test]
+fn files_of_accuracy_alone_are_read() {
+    let c = sample::comparison(sample::SOURCES[0], sample::TARGETS[1]);
+    let mut old = serde_json::to_value(&c).expect("JSON");
+    old.as_object_mut().expect("an object").remove("metric");
+    let rename = |of: &mut Value, names: &[(&str, &str)]| {
+        let of = of.as_object_mut().expect("an object");
+        for (new, old) in names {
+            let value = of.remove(*new).expect(new);
+            of.insert((*old).into(), value);
+        }
+    };
+    for arm in old["arms"].as_array_mut().expect("arms") {
+        for trial in arm["trials"].as_array_mut().expect("trials") {
+            rename(trial, &[("held-out", "held-out-accuracy")]);
+        }
+        for run in arm["runs"].as_array_mut().expect("runs") {
+            rename(run, &[("value", "accuracy"), ("second", "macro-f1")]);
+            let curve = run["curve"].as_array_mut().expect("a curve");
+            curve.iter_mut().for_each(|point| rename(point, &[("value", "accuracy")]));
+        }
+    }
+    assert!(parse(&old.to_string()).expect("it is read").comparisons()[0] == c);
+}
+
+#[test]
 fn accuracy_must_be_that_of_the_confusion() {
     assert!(refusal("/arms/0/runs/0/value", json!(0.01)).contains("by the confusion"));
 }

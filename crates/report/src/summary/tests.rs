@@ -83,6 +83,41 @@ fn a_threshold_of_ones_own_wins() {
 }
 
 #[test]
+fn a_lower_error_rate_is_a_gain() {
+    let mut c = sample::sequences::transcription();
+    let summary = Summary::of(&c);
+    assert_eq!(summary.majority, None);
+    for at in &summary.sizes {
+        let mean = |kind| at.arm(kind).map(|arm| arm.value.mean).expect("the arm");
+        let best = at.best_control.expect("controls");
+        assert!(ArmKind::CONTROLS.into_iter().all(|kind| mean(best) <= mean(kind)));
+        for against in &at.against {
+            let by = against.difference.expect("pairs");
+            let interval = by.interval.expect("seeds differ");
+            let expected = match (interval.low > 0., interval.high < 0.) {
+                (true, _) => Verdict::Loss,
+                (_, true) => Verdict::Gain,
+                _ => Verdict::NoGainShown,
+            };
+            assert_eq!(against.verdict, Some(expected));
+        }
+    }
+    // Falling curves reach a threshold from above.
+    let transfer = &summary.overall[0];
+    assert!(matches!(transfer.examples, Some(Reach::At(_) | Reach::By(_))), "{transfer:?}");
+    // One seed: the test samples are drawn anew.
+    c.arms.iter_mut().for_each(|arm| arm.runs.retain(|run| run.seed == 0));
+    let summary = Summary::of(&c);
+    let largest = summary.largest().expect("sizes");
+    assert_eq!(largest.against[0].difference.map(|by| by.over), Some(Over::TestSamples(300)));
+    // Without counts there is no interval, and nothing is claimed.
+    c.arms.iter_mut().flat_map(|arm| &mut arm.runs).for_each(|run| run.counts.clear());
+    let summary = Summary::of(&c);
+    let against = &summary.largest().expect("sizes").against[0];
+    assert!(against.difference.is_some() && against.verdict.is_none());
+}
+
+#[test]
 fn no_common_seed_is_no_difference() {
     let c = small(&[(ArmKind::Transfer, &[(100, 0, 2)]), (ArmKind::Scratch, &[(100, 1, 2)])]);
     let against = Summary::of(&c).sizes[0].against[0].clone();

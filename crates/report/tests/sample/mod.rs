@@ -1,6 +1,8 @@
 //! Comparisons as they might be measured, made up for the tests: four arms, three sizes, three
 //! seeds, and errors of all three kinds.
 
+pub(crate) mod sequences;
+
 use crosstune_report::{
     Answer, Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Media, Point, Run, Source,
     Target, Trial,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use crosstune_core::predict::{self, score};
-use crosstune_core::task::{Edit, Scheme, Span, alignment};
+use crosstune_core::task::{Edit, OUTSIDE, Scheme, Span, alignment};
 use crosstune_core::{Input, Item, Modality, Model, Samples, Scores, Target};
 use crosstune_report::{Heard, Sentence, Stretch};
 use tch::Tensor;
@@ -25,6 +25,12 @@ pub(super) fn answered<M: Modality>(
     batch_size: usize,
 ) -> Result<Vec<Answered>> {
     let (config, targets) = (model.spec().task_config(), samples.targets());
+    // As the metrics see it: by all that is right.
+    let truths = targets.iter().filter_map(|target| match target {
+        Target::Tags(tags) => Some(names(tags, config.labels)),
+        _ => None,
+    });
+    let scheme = Scheme::of_sentences(&truths.collect::<Vec<_>>());
     let mut all = vec![];
     score(model, modality, samples, batch_size, |chosen, scores| {
         let Scores::Sequences(found) = scores else { return Ok(()) };
@@ -36,7 +42,7 @@ pub(super) fn answered<M: Modality>(
                 }
                 (_, Target::Tags(tags), _) => {
                     let words = items.get(at).map(|item| words(&item.input)).unwrap_or_default();
-                    tagged(words, tags, &best(one)?, config.labels)
+                    tagged(words, [tags, &best(one)?], config.labels, scheme)
                 }
                 _ => continue,
             });
@@ -50,6 +56,11 @@ pub(super) fn answered<M: Modality>(
 fn best(scores: &Tensor) -> crosstune_core::Result<Vec<usize>> {
     let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
     Ok(best.into_iter().map(|label| label as usize).collect())
+}
+
+/// The labels of words by their names.
+fn names<'l>(tags: &[usize], labels: &'l [String]) -> Vec<&'l str> {
+    tags.iter().map(|&tag| labels.get(tag).map_or(OUTSIDE, String::as_str)).collect()
 }
 
 fn words(input: &Input) -> Vec<String> {
@@ -87,12 +98,15 @@ fn heard(reference: &str, hypothesis: &str) -> Answered {
 
 /// Labelled words beside the labels that were found. Of F1, twice what is right stands above the line, and
 /// what there is and what was found below.
-fn tagged(words: Vec<String>, truth: &[usize], found: &[usize], labels: &[String]) -> Answered {
-    let scheme = Scheme::of_labels(labels.iter().map(String::as_str));
+fn tagged(
+    words: Vec<String>,
+    [truth, found]: [&[usize]; 2],
+    labels: &[String],
+    scheme: Scheme,
+) -> Answered {
     let stretches = |tags: &[usize]| -> Vec<Stretch> {
-        let names = tags.iter().map(|&tag| labels.get(tag).map_or("O", String::as_str));
         let stretch = |Span { kind, start, end }| Stretch { label: kind, start, end };
-        scheme.spans(names).into_iter().map(stretch).collect()
+        scheme.spans(names(tags, labels)).into_iter().map(stretch).collect()
     };
     let (truth, found) = (stretches(truth), stretches(found));
     let both = truth.iter().filter(|stretch| found.contains(stretch)).count();
@@ -128,7 +142,8 @@ mod tests {
     fn what_spans_add_to_f1_is_counted() {
         let labels = ["O", "B-LOC", "I-LOC", "B-PER"].map(str::to_string);
         let words = ["New", "York", "is", "big"].map(str::to_string).to_vec();
-        let Answered { counts, errors, .. } = tagged(words, &[1, 2, 0, 3], &[1, 0, 0, 3], &labels);
+        let Answered { counts, errors, .. } =
+            tagged(words, [&[1, 2, 0, 3], &[1, 0, 0, 3]], &labels, Scheme::Iob2);
         // Two are right and two were found, one of them in both.
         assert_eq!((counts, errors), ([2, 4], 2));
     }

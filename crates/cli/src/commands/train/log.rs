@@ -35,8 +35,8 @@ pub(super) fn show_epoch(
         }
         _ => String::new(),
     };
-    let accuracy =
-        record.train_accuracy.map(|accuracy| format!(", accuracy {}", percent(accuracy)));
+    let right = if config.task == Task::Tagging { "words right" } else { "accuracy" };
+    let accuracy = record.train_accuracy.map(|accuracy| format!(", {right} {}", percent(accuracy)));
     let text = format!(
         "{}/{epochs}  loss {}{}{validation}   {}",
         record.epoch,

@@ -222,5 +222,5 @@ fn any_text_is_read_or_refused() {
             last = line;
         }
     }
-    assert!(read_well > 1000, "{read_well}");
+    assert!(read_well > 100, "{read_well}");
 }
