@@ -105,9 +105,9 @@ fn what_a_task_has_no_use_for_is_refused() {
     let mixed = FitOptions { mix: Mix { mixup: 0.2, cutmix: 0. }, ..plain() };
     let smooth = FitOptions { label_smoothing: 0.1, ..plain() };
     for (task, options, said) in [
-        (Task::Regression, balance(Balance::Weights), Some("--balance: it needs classes")),
-        (Task::Regression, balance(Balance::Sampling), Some("--balance: it needs classes")),
-        (Task::Regression, cut.clone(), Some("--cutmix: it needs classes, which regression does")),
+        (Task::Regression, balance(Balance::Weights), Some("--balance: it needs one class or")),
+        (Task::Regression, balance(Balance::Sampling), Some("--balance: it needs one class or")),
+        (Task::Regression, cut.clone(), Some("--cutmix: it needs classes of whole samples")),
         (Task::Regression, smooth.clone(), Some("--label-smoothing: it needs classes")),
         (Task::Regression, mixed.clone(), None),
         (Task::MultiLabel, balance(Balance::Sampling), Some("--balance sampling: it needs one")),
