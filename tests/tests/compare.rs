@@ -151,13 +151,15 @@ fn texts_are_compared_by_their_errors() {
     let ran = ran(command.arg(test).args(more));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("held-out WER"), "{}", ran.stderr);
-    let report: Value = serde_json::from_slice(&fs::read(out.join("report.json")).unwrap()).unwrap();
+    let report: Value =
+        serde_json::from_slice(&fs::read(out.join("report.json")).unwrap()).unwrap();
     let one = &report["comparisons"][0];
     assert_eq!(one["metric"]["name"], "WER");
     assert_eq!(one["metric"]["lower-is-better"], true);
     let sizes: Vec<_> = one["budgets"].as_array().unwrap().iter().map(|b| &b["size"]).collect();
     assert_eq!(sizes, [6, 12], "samples in all, not of each symbol");
-    for run in one["arms"].as_array().unwrap().iter().flat_map(|arm| arm["runs"].as_array().unwrap())
+    for run in
+        one["arms"].as_array().unwrap().iter().flat_map(|arm| arm["runs"].as_array().unwrap())
     {
         let counts: Vec<[f64; 2]> = serde_json::from_value(run["counts"].clone()).unwrap();
         let [wrong, all] = counts.iter().fold([0.; 2], |sum, c| [sum[0] + c[0], sum[1] + c[1]]);

@@ -181,7 +181,9 @@ fn sentences_are_shown_word_by_word() -> Result {
         // Lines, not colours alone.
         let line = |selector: &str| {
             let of = format!("document.querySelector('{selector}')");
-            format!("getComputedStyle({of}).textDecorationLine + ' ' + getComputedStyle({of}).textDecorationStyle")
+            format!(
+                "getComputedStyle({of}).textDecorationLine + ' ' + getComputedStyle({of}).textDecorationStyle"
+            )
         };
         assert_eq!(page.evaluate(&line(".words .sub i"))?, json!("underline wavy"));
         assert_eq!(page.evaluate(&line(".words .del bdi"))?, json!("line-through solid"));

@@ -19,8 +19,7 @@ use crate::{
     args::ReadArgs,
     output::{
         format::{count, line, shape},
-        metrics,
-        print, print_json,
+        metrics, print, print_json,
     },
     setup::weights,
 };
@@ -135,7 +134,8 @@ struct Run {
 impl Run {
     fn at(folder: &Path) -> Option<Self> {
         let spec = Spec::is_at(folder).then(|| Spec::read(folder).ok()).flatten()?;
-        let mut record: Value = read_json_within(&folder.join(RESULT), MOST_RESULT).unwrap_or_default();
+        let mut record: Value =
+            read_json_within(&folder.join(RESULT), MOST_RESULT).unwrap_or_default();
         let mut metrics = |split: &str| serde_json::from_value(record[split].take()).ok();
         let (validation, test) = (metrics("validation"), metrics("test"));
         Some(Self { spec, validation, test })

@@ -142,7 +142,8 @@ mod tests {
     fn what_spans_add_to_f1_is_counted() {
         let labels = ["O", "B-LOC", "I-LOC", "B-PER"].map(str::to_string);
         let words = ["New", "York", "is", "big"].map(str::to_string).to_vec();
-        let Answered { counts, errors, .. } = tagged(words, [&[1, 2, 0, 3], &[1, 0, 0, 3]], &labels, Scheme::Iob2);
+        let Answered { counts, errors, .. } =
+            tagged(words, [&[1, 2, 0, 3], &[1, 0, 0, 3]], &labels, Scheme::Iob2);
         // Two are right and two were found, one of them in both.
         assert_eq!((counts, errors), ([2, 4], 2));
     }
