@@ -35,7 +35,7 @@ pub(super) fn show_epoch(
         }
         _ => String::new(),
     };
-    let right = if task == Task::Tagging { "words right" } else { "accuracy" };
+    let right = if config.task == Task::Tagging { "words right" } else { "accuracy" };
     let accuracy = record.train_accuracy.map(|accuracy| format!(", {right} {}", percent(accuracy)));
     let text = format!(
         "{}/{epochs}  loss {}{}{validation}   {}",
