@@ -141,7 +141,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
                 // A rate at which the training diverges is a bad one, not a failure.
                 Err(
                     Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. },
-                ) if task.lower_is_better() => 1.,
+                ) if task.lower_is_better() => WORST_RATE,
                 Err(
                     Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. },
                 ) => 0.,
@@ -236,6 +236,9 @@ impl<'a, M: Modality> Experiment<'a, M> {
         Ok((run, wrong.into_iter().map(example).collect()))
     }
 }
+
+/// An error rate above that of any model that learns: words may be put in without end.
+const WORST_RATE: f64 = 1e4;
 
 /// The rate that is best on held-out samples at a size; of equals, the lowest.
 pub(super) fn best<'t>(trials: &'t [Trial], size: usize, metric: &Metric) -> Option<&'t Trial> {
