@@ -130,9 +130,8 @@ mod tests {
                 Heard::Right(text("we")),
                 Heard::Substituted(text("call"), text("all")),
                 Heard::Right(text("it")),
-                Heard::Deleted(text("a")),
-                Heard::Right(text("bear")),
-                Heard::Inserted(text("ok")),
+                Heard::Substituted(text("a"), text("bear")),
+                Heard::Substituted(text("bear"), text("ok")),
             ]
         );
         assert_eq!((counts, errors), ([3, 5], 3));
