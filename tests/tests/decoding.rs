@@ -114,6 +114,6 @@ fn texts_are_decoded_and_measured() {
     let refused =
         evaluate("test.tsv", &["--lm", folder.join("lm.arpa").to_str().unwrap()]).error(1);
     assert!(refused.contains("lm.arpa:2: expected \"ngram 1=\""), "{refused}");
-    let refused = evaluate("test.tsv", &["--word-bonus", "1"]).error(1);
+    let refused = evaluate("test.tsv", &["--word-bonus", "1"]).error(2);
     assert!(refused.starts_with("--word-bonus: only a beam search has one"), "{refused}");
 }
