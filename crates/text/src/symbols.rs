@@ -68,7 +68,7 @@ impl Symbols {
     }
 
     /// The same where they become a picture, as for a convolutional trunk.
-    pub(crate) fn as_image(self, as_image: bool) -> Self {
+    pub(crate) fn with_image(self, as_image: bool) -> Self {
         Self { as_image, ..self }
     }
 

@@ -178,7 +178,7 @@ impl Modality for TextSettings {
             _ => {
                 let is_map = matches!(family.trunk.accepts(), FeatureShape::FeatureMap { .. });
                 let symbols = Symbols::new(self.units.unwrap_or_default(), self.asked)?;
-                self.reader = Reader::Symbols(symbols.as_image(is_map));
+                self.reader = Reader::Symbols(symbols.with_image(is_map));
                 Ok(Origin::Fresh)
             }
         }

@@ -173,7 +173,10 @@ impl Reader {
                         line,
                         format!("the line has no {what} in column {}", at + 1),
                     )),
-                    cell => Ok(to(&mut sentence).push(cell.to_string())),
+                    cell => {
+                        to(&mut sentence).push(cell.to_string());
+                        Ok(())
+                    }
                 };
             let mut taken = take(columns.word, "word", |s| &mut s.words);
             if self.layout.labelled {

@@ -58,10 +58,9 @@ impl Ngrams {
     /// How many of its words can be written with the symbols of a vocabulary.
     pub fn writable(&self, vocabulary: &Vocabulary, symbols: &[String]) -> usize {
         let encoder = vocabulary.encoder(symbols);
-        let is_writable = |word: &&Box<str>| {
-            vocabulary.case.apply(word) == ***word && encoder.encode(word).1.is_empty()
-        };
-        self.words.keys().filter(is_writable).count()
+        let is_writable =
+            |word: &&str| vocabulary.case.apply(word) == *word && encoder.encode(word).1.is_empty();
+        self.words.keys().map(|word| &**word).filter(is_writable).count()
     }
 
     /// Adds a word, or finds it.

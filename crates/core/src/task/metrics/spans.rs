@@ -108,10 +108,11 @@ impl TaggingMetrics {
             let sum = types.iter().map(|of| value(of) * weight(of) as f64).sum::<f64>();
             sum / types.iter().map(weight).sum::<usize>().max(1) as f64
         };
-        let each = |value| mean(value, |_| 1);
-        let weighted = |value| mean(value, |of| of.support);
-        let (f1, precision, recall): (fn(&SpanMetrics) -> f64, fn(&SpanMetrics) -> f64, _) =
-            (|of| of.f1, |of| of.precision, |of: &SpanMetrics| of.recall);
+        let each = |value: fn(&SpanMetrics) -> f64| mean(value, |_| 1);
+        let weighted = |value: fn(&SpanMetrics) -> f64| mean(value, |of| of.support);
+        let f1 = |of: &SpanMetrics| of.f1;
+        let precision = |of: &SpanMetrics| of.precision;
+        let recall = |of: &SpanMetrics| of.recall;
         Self {
             samples: sentences.len(),
             loss,
