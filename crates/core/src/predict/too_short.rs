@@ -46,9 +46,10 @@ impl TooShort {
 }
 
 /// All training samples that are too short for their texts, in order, as the first epoch takes them;
-/// none where the answers are no texts. The model itself is asked for the number of its positions,
-/// of `batch_size` samples before it is decided whether more are looked at: those first whose text is long for the sample, or long at all, as
-/// samples may be cut; and no further than where there is room to spare.
+/// none where the answers are no texts. The model itself is asked for the number of its positions, of
+/// `batch_size` samples before it is decided whether more are looked at: first of those whose text is
+/// long for the sample, then of those whose text is long at all, as samples may be cut; and no further
+/// than where there is room to spare.
 ///
 /// # Errors
 /// If a sample can no longer be read.
