@@ -300,8 +300,8 @@ fn config<'l>(
     TaskConfig { task, labels, scales: &[], vocabulary }
 }
 
-/// Reads items to evaluate a model with this task and these labels on: the test split of a data set that has one,
-/// else all of it. `option` is the command-line option of the path.
+/// Reads items to evaluate a model with this task and these labels on: the test split of a data set
+/// that has one, else all of it. `option` is the command-line option of the path.
 ///
 /// # Errors
 /// As [`Dataset::open`], and if a label is not among `labels`.

@@ -38,7 +38,8 @@ impl Classifier {
         self.head.device()
     }
 
-    /// One vector for each sample, `[B, D]`, or for each position, `[B, T, D]`, as the head takes it; `train` turns on dropout.
+    /// One vector for each sample, `[B, D]`, or for each position, `[B, T, D]`, as the head
+    /// takes it; `train` turns on dropout.
     pub fn features(&self, batch: &Batch, train: bool) -> Tensor {
         self.head.mixed(&self.encoder.forward(batch, train))
     }
