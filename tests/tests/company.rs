@@ -9,7 +9,7 @@ use std::{
 use crosstune_audio::{AudioOptions, AudioSettings, Long};
 use crosstune_core::{
     CacheBudget, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MemoryBudget,
-    Modality, Model, Origin, Pool, Pretrained, ReadMode, Samples, Target, fit,
+    Modality, Model, Origin, Pool, Pretrained, ReadMode, Samples, Scores, Target, fit,
     predict::{FeatureLevel, features, score},
 };
 use crosstune_image::{ImageOptions, ImageSettings};
@@ -80,7 +80,8 @@ fn said<M: Modality>(model: &Model, modality: &M, inputs: &[Input], size: usize)
         Samples::read(modality, &items(inputs), ReadMode::Inference, memory, || ());
     assert!(bad.is_empty(), "{bad:?}");
     let mut answers = vec![];
-    score(model, modality, &samples, size, |_, rows| {
+    score(model, modality, &samples, size, |_, scores| {
+        let Scores::Rows(rows) = scores else { panic!("a row for each") };
         answers.push(rows.shallow_clone());
         Ok(())
     })

@@ -37,7 +37,7 @@ fn a_transfer_is_compared_with_its_controls() {
         assert_eq!((trials.len(), runs.len()), (4, 4), "rates and seeds, at two sizes");
         for run in runs {
             let of_size = trials.iter().filter(|t| t["size"] == run["size"]);
-            let held = |t: &&Value| t["held-out-accuracy"].as_f64().unwrap();
+            let held = |t: &&Value| t["held-out"].as_f64().unwrap();
             let most = of_size.clone().map(|t| held(&t)).fold(0., f64::max);
             let chosen = of_size.into_iter().find(|t| t["lr"] == run["lr"]).unwrap();
             assert_eq!(held(&chosen), most, "the best rate was taken");
@@ -127,4 +127,48 @@ fn orca_aligns_a_fresh_embedder_first() {
     let result: Value = serde_json::from_slice(&result).unwrap();
     let distance = |when: &str| result["aligned"][when].as_f64().unwrap();
     assert!(distance("after") < distance("before"));
+}
+
+#[test]
+fn texts_are_compared_by_their_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = root().join("crates/audio/samples/digits/test");
+    let mut files: Vec<_> = fs::read_dir(recordings).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    let table = |name: &str, files: &[std::path::PathBuf]| {
+        let rows = files.iter().map(|file| format!("{}\tone two\n", file.display()));
+        let path = folder.path().join(name);
+        fs::write(&path, format!("path\ttext\n{}", rows.collect::<String>())).unwrap();
+        path
+    };
+    let (data, test) = (table("train.tsv", &files[..12]), table("test.tsv", &files[12..16]));
+    let out = folder.path().join("report");
+    let weights = root().join("crates/audio/tests/fixtures/tiny-wav2vec2");
+    let words = words!["compare", "--weights", weights, "--data", data, "--out", out];
+    let mut command = command("audio");
+    command.args(words).args(["--task", "transcribe", "--text-column", "text", "--eval-data"]);
+    let more = ["--per-class", "6:1,all:1", "--seeds", "1", "--rates", "1e-3", "--errors", "2"];
+    let ran = ran(command.arg(test).args(more));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("held-out WER"), "{}", ran.stderr);
+    let report: Value =
+        serde_json::from_slice(&fs::read(out.join("report.json")).unwrap()).unwrap();
+    let one = &report["comparisons"][0];
+    assert_eq!(one["metric"]["name"], "WER");
+    assert_eq!(one["metric"]["lower-is-better"], true);
+    let sizes: Vec<_> = one["budgets"].as_array().unwrap().iter().map(|b| &b["size"]).collect();
+    assert_eq!(sizes, [6, 12], "samples in all, not of each symbol");
+    for run in
+        one["arms"].as_array().unwrap().iter().flat_map(|arm| arm["runs"].as_array().unwrap())
+    {
+        let counts: Vec<[f64; 2]> = serde_json::from_value(run["counts"].clone()).unwrap();
+        let [wrong, all] = counts.iter().fold([0.; 2], |sum, c| [sum[0] + c[0], sum[1] + c[1]]);
+        assert_eq!((counts.len(), all), (4, 8.));
+        assert!((wrong / all - run["value"].as_f64().unwrap()).abs() < 1e-9, "{run}");
+    }
+    let shown = &one["error-examples"][0];
+    assert!(shown["sentence"]["heard"].is_array(), "{shown}");
+    assert!(shown["media"]["sound"]["wav"].as_str().unwrap().starts_with("UklGR"), "RIFF");
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("class=\"words\"") && page.contains("WER by training size"));
 }

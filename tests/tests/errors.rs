@@ -42,7 +42,7 @@ fn all_bad_samples_are_listed_at_once_or_skipped() {
 
     let message = train_image(&tiny_bert(), &data, &run, &[]).error(1);
     assert!(
-        message.starts_with("2 samples cannot be read (--skip-bad leaves them out):"),
+        message.starts_with("2 samples cannot be used (--skip-bad leaves them out):"),
         "{message}"
     );
     assert!(message.contains("broken.jpg: ") && message.contains("empty.png: "), "{message}");

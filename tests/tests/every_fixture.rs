@@ -11,7 +11,7 @@ use std::{
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::{
     Batch, Device, FitOptions, Input, Item, LoadParts, Location, MemoryBudget, Modality, Model,
-    Origin, Pretrained, ReadMode, RunWriter, Samples, Target, export, families, fit, run,
+    Origin, Pool, Pretrained, ReadMode, RunWriter, Samples, Target, export, families, fit, run,
 };
 use crosstune_image::{ImageOptions, ImageSettings};
 use crosstune_text::{TextSettings, Units};
@@ -132,7 +132,8 @@ fn goes<M: Modality>(
     let head = &source.config().head;
     let labels = ["heron", "stork"].map(String::from).to_vec();
     let mut spec = M::spec(&source, embedder, labels);
-    if embedder == Origin::Pretrained {
+    // A head that answers at every position has no answer for the whole.
+    if embedder == Origin::Pretrained && head.pool != Pool::Positions {
         spec = spec.with_head(head.pool, head.config);
     }
     let weights = source.source().unwrap();
@@ -153,7 +154,7 @@ fn goes<M: Modality>(
     assert!(losses[1..].iter().any(|loss| *loss < losses[0]), "{shown}: {losses:?}");
 
     let windows = |item: &Item| modality.windows(&modality.read(&item.input).unwrap());
-    let samples: Vec<Tensor> = items.iter().flat_map(windows).collect();
+    let samples: Vec<Tensor> = items.iter().flat_map(windows).map(|window| window.x).collect();
     let batch = modality.batch(&samples.iter().collect::<Vec<_>>());
     let want = logits(&model, &batch);
     let folder = tempfile::tempdir().unwrap();

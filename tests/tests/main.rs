@@ -1,11 +1,13 @@
 //! The binaries and crates end to end, as a person uses them.
 
 mod adapters;
+mod answers;
 mod bounded;
 mod check;
 mod company;
 mod compare;
 mod configs;
+mod decoding;
 mod errors;
 mod every_fixture;
 mod export;
@@ -29,6 +31,7 @@ mod reproducible;
 mod run_folders;
 mod runs;
 mod said;
+mod sequences;
 #[cfg(target_os = "linux")]
 mod streams;
 mod support;

@@ -8,6 +8,9 @@ use std::{
     sync::OnceLock,
 };
 
+use crosstune_core::Input;
+use font8x8::UnicodeFonts;
+
 /// What a command came to.
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -147,4 +150,47 @@ pub(crate) fn seeded<T>(seed: u64, build: impl FnOnce() -> T) -> T {
     let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     crosstune_core::seed(seed);
     build()
+}
+
+/// A recording that sings a text, in 16 bits at 16 kHz: a tone for each letter, silence for a space.
+pub(crate) fn tones(text: &str) -> Input {
+    const RATE: usize = 16_000;
+    let letter = |letter: char| {
+        let pitch = 300. + 400. * f64::from((letter as u32).saturating_sub(96));
+        (0..RATE / 8).map(move |at| match letter {
+            ' ' => 0,
+            _ => ((at as f64 * pitch * std::f64::consts::TAU / RATE as f64).sin() * 9e3) as i16,
+        })
+    };
+    let data: Vec<u8> = text.chars().flat_map(letter).flat_map(i16::to_le_bytes).collect();
+    let mut wav = b"RIFF".to_vec();
+    let number = |n: usize| (n as u32).to_le_bytes();
+    wav.extend(number(36 + data.len()));
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    wav.extend([RATE, 2 * RATE].map(number).concat());
+    wav.extend(b"\x02\0\x10\0data");
+    wav.extend(number(data.len()));
+    wav.extend(data);
+    Input::Bytes { name: format!("{text}.wav"), bytes: wav.into() }
+}
+
+/// A picture of a line of text, as BMP: black letters of 16 × 16 pixels on white, with a margin.
+pub(crate) fn line(text: &str) -> Input {
+    const SIDE: usize = 16;
+    let letters: Vec<[u8; 8]> =
+        text.chars().map(|letter| font8x8::BASIC_FONTS.get(letter).unwrap_or_default()).collect();
+    let (width, height) = (SIDE * letters.len(), SIDE + 4);
+    let ink = |x: usize, y: usize| {
+        let row = y.checked_sub(2).filter(|y| *y < SIDE).map(|y| letters[x / SIDE][y / 2]);
+        row.is_some_and(|row| (row >> (x % SIDE / 2)) & 1 == 1)
+    };
+    let mut bmp = b"BM".to_vec();
+    let bytes = 3 * width * height;
+    let numbers = [54 + bytes, 0, 54, 40, width, height, 1 + (24 << 16), 0, 0, 0, 0, 0, 0];
+    bmp.extend(numbers.iter().flat_map(|&n| (n as u32).to_le_bytes()));
+    // From the bottom; a width that 4 divides needs no padding.
+    for y in (0..height).rev() {
+        bmp.extend((0..width).flat_map(|x| [if ink(x, y) { 0 } else { 255 }; 3]));
+    }
+    Input::Bytes { name: format!("{text}.bmp"), bytes: bmp.into() }
 }

@@ -16,10 +16,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         _ => bail!("usage: cargo xtask fixtures [--python PYTHON]"),
     };
     let minilm = minilm::fetch()?.into_os_string();
-    let scripts: [(&str, Vec<OsString>); 23] = [
+    let scripts: Vec<(&str, Vec<OsString>)> = vec![
         ("audio.py", vec![]),
         ("audio_models.py", vec![]),
         ("speech_models.py", vec![]),
+        ("ctc_models.py", vec![]),
         ("clap_models.py", vec![]),
         ("checkpoints.py", vec![]),
         ("image.py", vec![]),
@@ -39,7 +40,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("text_decoders.py", vec![]),
         ("text_sentence_pieces.py", vec![]),
         ("text_tables.py", vec![]),
+        ("tagging.py", vec![]),
+        ("text_tagging.py", vec![]),
         ("lp_ft.py", vec![]),
+        ("transcription.py", vec![]),
     ];
     for (script, args) in scripts {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);

@@ -14,14 +14,58 @@ use crate::build::{self, Profile};
 use crate::{minilm, paths, process, setup};
 
 /// How the task is called.
-const USAGE: &str = "cargo xtask matrix [--data FOLDER] [--seeds N] [--only SOURCE-TARGET] \
-                     [--out FOLDER] [-- OPTIONS OF compare]";
+const USAGE: &str = "cargo xtask matrix [--data FOLDER] [--task transcribe|tag] [--seeds N] \
+                     [--only SOURCE-TARGET] [--out FOLDER] [-- OPTIONS OF compare]";
 
 /// The modalities, in the order of the table.
 const MODALITIES: [&str; 3] = ["image", "audio", "text"];
 
+/// What the models are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// A class, of pictures, recordings and sentences.
+    Classes,
+    /// What is said in recordings.
+    Transcripts,
+    /// The labels of the words of sentences.
+    Tags,
+}
+
+impl Asked {
+    /// The modalities that there are such data of.
+    fn targets(self) -> &'static [&'static str] {
+        match self {
+            Self::Classes => &MODALITIES,
+            Self::Transcripts => &["audio"],
+            Self::Tags => &["text"],
+        }
+    }
+
+    /// The data, beside those of the other questions, with the budget.
+    fn words(self, data: &Path) -> Vec<OsString> {
+        let (train, test, more): (_, _, &[&str]) = match self {
+            Self::Classes => return vec![],
+            Self::Transcripts => (
+                "speech/speechocean762/train.tsv",
+                "speech/speechocean762/test.tsv",
+                &["--task", "transcribe", "--per-class", "300:8", "--frames", "512"],
+            ),
+            Self::Tags => (
+                "tagging/wnut17/wnut17train.conll",
+                "tagging/wnut17/emerging.dev.conll",
+                &["--task", "tag", "--per-class", "500:3"],
+            ),
+        };
+        let place = |option: &str, place| [OsString::from(option), data.join(place).into()];
+        let places = [place("--data", train), place("--eval-data", test)].into_iter().flatten();
+        places.chain(more.iter().map(OsString::from)).collect()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Options {
+    /// What is measured: of classes, of texts, of labels of words.
+    asked: Asked,
     /// Real data and weights, laid out as the README says; else the small ones that ship.
     data: Option<PathBuf>,
     seeds: usize,
@@ -40,7 +84,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     build::binaries(Profile::Release)?;
     let begun = Instant::now();
     for source in MODALITIES {
-        for target in MODALITIES {
+        for target in options.asked.targets() {
             let name = format!("{source}-{target}");
             let chosen = options.only.is_empty() || options.only.contains(&name);
             if chosen && !report_of(&options, &name).is_file() {
@@ -51,7 +95,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     let files: Vec<PathBuf> = MODALITIES
         .iter()
-        .flat_map(|source| MODALITIES.map(|target| format!("{source}-{target}")))
+        .flat_map(|source| options.asked.targets().iter().map(move |to| format!("{source}-{to}")))
         .map(|name| report_of(&options, &name))
         .filter(|file| file.is_file())
         .collect();
@@ -71,7 +115,10 @@ fn report_of(options: &Options, name: &str) -> PathBuf {
 fn compare(options: &Options, source: &str, target: &str) -> Result<()> {
     let mut binary = build::binary(Profile::Release, target);
     binary.arg("compare").arg("--weights").arg(weights(options.data.as_deref(), source)?);
-    let usual = task(options.data.as_deref(), source, target);
+    let usual = match (options.asked, options.data.as_deref()) {
+        (Asked::Classes, data) => task(data, source, target),
+        (asked, data) => asked.words(data.unwrap_or(Path::new(""))),
+    };
     binary.args(without(usual, &options.more)).args(&options.more);
     binary.args(["--seeds", &options.seeds.to_string()]);
     binary.arg("--out").arg(options.out.join(format!("{source}-{target}")));
@@ -142,7 +189,9 @@ fn task(data: Option<&Path>, source: &str, modality: &str) -> Vec<OsString> {
 
 fn parse(args: &[String]) -> Result<Options> {
     let out = paths::runs().join("matrix");
-    let mut options = Options { data: None, seeds: 3, only: vec![], out, more: vec![] };
+    let asked = Asked::Classes;
+    let mut options = Options { asked, data: None, seeds: 3, only: vec![], out, more: vec![] };
+    let mut place = None;
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         if arg == "--" {
@@ -153,7 +202,16 @@ fn parse(args: &[String]) -> Result<Options> {
         match arg.as_str() {
             "--data" => options.data = Some(value.into()),
             "--seeds" => options.seeds = value.parse().context("--seeds")?,
-            "--out" => options.out = value.into(),
+            "--out" => place = Some(PathBuf::from(value)),
+            "--task" => {
+                options.asked = match value.as_str() {
+                    "transcribe" => Asked::Transcripts,
+                    "tag" => Asked::Tags,
+                    _ => bail!("--task {value}: expected transcribe or tag"),
+                };
+                // Beside the classes, which are not measured again.
+                options.out = paths::runs().join(format!("matrix-{value}"));
+            }
             "--only" => {
                 let known = value.split_once('-').is_some_and(|(source, target)| {
                     MODALITIES.contains(&source) && MODALITIES.contains(&target)
@@ -166,6 +224,10 @@ fn parse(args: &[String]) -> Result<Options> {
             _ => bail!("there is no option `{arg}`: {USAGE}"),
         }
     }
+    if options.asked != Asked::Classes && options.data.is_none() {
+        bail!("--task needs --data, with real texts: {USAGE}");
+    }
+    options.out = place.unwrap_or(options.out);
     Ok(options)
 }
 
@@ -187,7 +249,20 @@ mod tests {
             without(words("--data d --per-class 2:1 --patch 8"), &given),
             words("--data d --patch 8")
         );
-        for wrong in ["--only image", "--only image-smell", "--seeds x", "--data", "--fast 1"] {
+        let tagging = parse("--task tag --data d").ok();
+        let words = tagging.map(|o| (o.asked.targets(), o.asked.words(Path::new("d"))));
+        let (targets, words) = words.unwrap_or_default();
+        assert_eq!(targets, ["text"]);
+        assert!(words.contains(&"d/tagging/wnut17/wnut17train.conll".into()), "{words:?}");
+        for wrong in [
+            "--task tag",
+            "--task sing --data d",
+            "--only image",
+            "--only image-smell",
+            "--seeds x",
+            "--data",
+            "--fast 1",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -5,7 +5,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::range::within;
+use crate::{range::within, resample::resample};
 
 /// The augmentation of training recordings; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,8 +18,12 @@ pub struct Augment {
     /// A random shift in time of up to this many milliseconds; silence is shifted in.
     pub shift_ms: Option<f64>,
     /// The number of time masks and of frequency masks, which are filled with the mean
-    /// (SpecAugment, Park et al. 2019).
+    /// (SpecAugment, Park et al. 2019). Of a waveform, what the model's convolutions make of it is
+    /// masked.
     pub masks: Option<usize>,
+    /// Speeds, of which a recording is played at one: 0.9, 1 and 1.1, say (Ko et al. 2015).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub speeds: Vec<f64>,
 }
 
 impl Augment {
@@ -46,12 +50,28 @@ impl Augment {
         if let Some(masks) = &self.masks {
             within("--spec-augment", masks, 0..=20, " masks")?;
         }
-        Ok(())
+        self.speeds.iter().try_for_each(|speed| within("--speed", speed, 0.5..=2.0, ""))
     }
 
     /// Whether the waveform itself is augmented, so that features are computed anew each time.
     pub(crate) fn augments_waves(&self) -> bool {
-        self.gain_db.is_some() || self.noise_db.is_some() || self.shift_ms.is_some()
+        self.gain_db.is_some()
+            || self.noise_db.is_some()
+            || self.shift_ms.is_some()
+            || !self.speeds.is_empty()
+    }
+
+    /// The slowest speed, at most 1.
+    pub(crate) fn slowest(&self) -> f64 {
+        self.speeds.iter().copied().fold(1., f64::min)
+    }
+
+    /// A speed; 1 where there is none to choose from.
+    pub(crate) fn speed(&self, rng: &mut Rng) -> f64 {
+        match self.speeds.len() {
+            0 => 1.,
+            speeds => self.speeds[rng.random_range(0..speeds)],
+        }
     }
 
     /// Augments a waveform at `rate` Hz.
@@ -100,6 +120,13 @@ impl Augment {
         }
         x
     }
+}
+
+/// Plays samples at another speed, and with it at another pitch: as `torchaudio.transforms.Speed`.
+pub(crate) fn change_speed(samples: Vec<f32>, speed: f64, rate: u32) -> Vec<f32> {
+    let from = (f64::from(rate) * speed) as u32;
+    // No rate is 0: speeds and rates are within their ranges.
+    resample(samples, from.max(1), rate).unwrap_or_default()
 }
 
 fn part(length: i64, fraction: f64) -> i64 {

@@ -40,7 +40,8 @@ pub struct AudioArgs {
     #[arg(long, value_name = "N")]
     pub coefficients: Option<usize>,
     /// Frames that the model takes at once, or positions of a pretrained model [default: enough for
-    /// 95 % of the training set, within 16 to 512; all that a pretrained audio model takes]
+    /// 95 % of the training set, within 16 to 512; all that a pretrained audio model takes; with
+    /// --task transcribe, enough for the longest training recording]
     #[arg(long, value_name = "N")]
     pub frames: Option<usize>,
     /// Longer recordings: truncate (cut); crop (random in training, else the centre); or average
@@ -51,7 +52,7 @@ pub struct AudioArgs {
         value_parser = PossibleValuesParser::new(["cut", "crop", "windows"]).map(long)
     )]
     pub long: Option<Long>,
-    /// Overlap of consecutive windows, as a fraction [default: 0.5]
+    /// Overlap of consecutive windows, as a fraction [default: 0.5; 1/3 with --task transcribe]
     #[arg(long, value_name = "FRACTION")]
     pub overlap: Option<f64>,
     /// Trim silence at both ends: everything this many decibels or more below the loudest part
@@ -67,9 +68,14 @@ pub struct AudioArgs {
     /// Augmentation: random shift in time of up to this many milliseconds
     #[arg(long, value_name = "MS")]
     pub shift: Option<f64>,
-    /// SpecAugment: number of time and of frequency masks; usually 2
+    /// SpecAugment: number of time and of frequency masks; usually 2. A model that takes the waveform
+    /// masks what its convolutions make of it
     #[arg(long, value_name = "N")]
     pub spec_augment: Option<usize>,
+    /// Speed perturbation: play each recording at one of these speeds, drawn anew each epoch, such as
+    /// 0.9,1.0,1.1
+    #[arg(long, value_name = "SPEEDS", value_delimiter = ',')]
+    pub speed: Vec<f64>,
 }
 
 fn features(name: String) -> FrameFeatures {
@@ -100,6 +106,7 @@ impl TryFrom<AudioArgs> for AudioSettings {
             noise_db: args.noise,
             shift_ms: args.shift,
             masks: args.spec_augment,
+            speeds: args.speed,
         };
         let trim_db = args.trim_silence;
         Self::new(AudioOptions {

@@ -45,6 +45,8 @@ impl Hearing<'_> {
             Long::Windows => samples,
             Long::Cut | Long::Crop => samples.min(at_once),
         };
+        // In windows whose answers are joined, all of it is one.
+        let at_once = if self.strides.is_some() { samples.max(at_once) } else { at_once };
         let [whole, taken, at_once] = [samples, taken, at_once].map(|n| n as f64 / rate);
         Ok(Extent { whole, taken, at_once })
     }

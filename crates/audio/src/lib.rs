@@ -57,8 +57,10 @@ mod sample;
 mod scale;
 mod settings;
 mod show;
+mod strides;
 mod survey;
 mod taken;
+mod transcribing;
 
 pub use augment::Augment;
 #[cfg(feature = "cli")]

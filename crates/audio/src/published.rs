@@ -244,6 +244,17 @@ impl Adopted {
         }
     }
 
+    /// Frames from one position of the model's sequence to the next; `None`: its positions are not in
+    /// the order of time alone.
+    pub(crate) fn stride(&self) -> Option<usize> {
+        match self {
+            Self::Waveform { .. } | Self::Cepstra { .. } => Some(1),
+            Self::Whisper { .. } => Some(2),
+            Self::Stacked { embedder, .. } => Some(size(embedder.stacked)),
+            Self::Kaldi { .. } | Self::Clap { .. } => None,
+        }
+    }
+
     /// The shape of the model's embedder for `frames` frames.
     pub(crate) fn pretrained(&self, frames: i64) -> EmbedderConfig {
         match self {
@@ -289,7 +300,8 @@ impl Adopted {
         })
     }
 
-    /// The model's embedder, for `frames` frames.
+    /// The model's embedder, for `frames` frames. One that takes the waveform masks its features in
+    /// training.
     ///
     /// # Errors
     /// As the embedder.
@@ -298,9 +310,12 @@ impl Adopted {
         vb: &VarBuilder<'_>,
         frames: i64,
         form: FeatureShape,
+        masks: usize,
     ) -> Result<Box<dyn Embedder>> {
         Ok(match self {
-            Self::Waveform { embedder, .. } => Box::new(WaveformEmbedder::new(vb, embedder, form)?),
+            Self::Waveform { embedder, .. } => {
+                Box::new(WaveformEmbedder::new(vb, embedder, form)?.with_masks(vb, masks)?)
+            }
             Self::Whisper { embedder, .. } => {
                 Box::new(FrameStem::new(vb, &fewer_positions(embedder, frames), form)?)
             }

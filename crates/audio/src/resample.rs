@@ -44,6 +44,59 @@ pub(crate) fn needed(wanted: usize, from: u32, to: u32) -> usize {
         + reach(from, to).ceil() as usize
 }
 
+/// [`resample`] of samples that come piece by piece, which are never all in memory.
+pub(crate) struct Resampler {
+    kernel: Rc<Kernel>,
+    /// Inputs that outputs still need, behind as much silence as a kernel reaches back.
+    inputs: Vec<f32>,
+    /// How many inputs there were.
+    count: usize,
+    outputs: Vec<f32>,
+}
+
+impl Resampler {
+    /// Both rates are above 0; about so many outputs are expected.
+    pub(crate) fn new(from: u32, to: u32, outputs: usize) -> Self {
+        let kernel = Kernel::of(from, to, usize::MAX);
+        let inputs = vec![0.; kernel.taps];
+        Self { kernel, inputs, count: 0, outputs: Vec::with_capacity(outputs) }
+    }
+
+    pub(crate) fn push(&mut self, samples: &[f32]) {
+        self.count += samples.len();
+        self.inputs.extend_from_slice(samples);
+        self.make(usize::MAX);
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<f32> {
+        let (from, to) = self.kernel.rates;
+        let length = (self.count as u128 * u128::from(to)).div_ceil(u128::from(from)) as usize;
+        let silence = self.kernel.taps + self.kernel.period.0;
+        while self.outputs.len() < length {
+            self.inputs.resize(self.inputs.len() + silence, 0.);
+            self.make(length);
+        }
+        self.outputs
+    }
+
+    /// Makes whole periods of outputs as long as there are inputs for them, at most `length` outputs in
+    /// all.
+    fn make(&mut self, length: usize) {
+        let Kernel { period, first, weights, taps, .. } = &*self.kernel;
+        // The first input of the next period stands behind what its outputs reach back to.
+        let mut start = *taps;
+        while self.outputs.len() < length && start + period.0 + taps <= self.inputs.len() {
+            let rows = first.iter().zip(weights.chunks_exact(*taps));
+            for (first, weights) in rows.take(length - self.outputs.len()) {
+                let at = start.saturating_add_signed(*first);
+                self.outputs.push(dot(&self.inputs[at..][..*taps], weights));
+            }
+            start += period.0;
+        }
+        self.inputs.drain(..start - taps);
+    }
+}
+
 /// Zeros of the sine over x on either side.
 const ZEROS: f64 = 6.;
 /// The fraction of the lower rate's band that is passed.
@@ -149,4 +202,22 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_come_to_what_all_comes_to() {
+        let wave: Vec<f32> = (0..5000).map(|n| (n as f32 * n as f32 * 1e-4).sin()).collect();
+        for (from, to) in [(44_100, 16_000), (8000, 16_000), (16_000, 44_100), (16_001, 16_000)] {
+            for (count, size) in [(5000, 512), (4999, 1), (3, 2), (5000, 5000), (0, 1)] {
+                let mut pieces = Resampler::new(from, to, 0);
+                wave[..count].chunks(size).for_each(|piece| pieces.push(piece));
+                let whole = resample(wave[..count].to_vec(), from, to).unwrap();
+                assert_eq!(pieces.finish(), whole, "{from} to {to}, {count} by {size}");
+            }
+        }
+    }
 }

@@ -4,12 +4,14 @@ use crosstune_core::{BoxError, Input, Rng};
 use tch::Tensor;
 
 use crate::{
+    augment::change_speed,
     features::FrontEnd,
     long::{Long, random_stretch, sounding},
     options::AudioOptions,
     recording::{LONGEST, Recording, RecordingError},
-    resample,
+    resample::{self, Resampler},
     scale::{Normalization, to_vec},
+    strides::Strides,
 };
 
 /// How recordings become samples: the settings that decide it.
@@ -18,6 +20,10 @@ pub(crate) struct Hearing<'a> {
     pub(crate) options: &'a AudioOptions,
     pub(crate) front_end: &'a FrontEnd,
     pub(crate) scale: Option<&'a Normalization>,
+    /// Where every position is answered at.
+    pub(crate) strides: Option<Strides<'a>>,
+    /// The most frames that the model takes; `None`: any number.
+    pub(crate) room: Option<usize>,
 }
 
 /// The form in which training samples are kept, for [`Hearing::augment`].
@@ -32,6 +38,9 @@ enum Kept {
 impl Hearing<'_> {
     /// [`Modality::read`](crosstune_core::Modality::read); for [`Long::Windows`], `[W, …]`.
     pub(crate) fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
+        if let Some(strides) = &self.strides {
+            return self.read_whole(input, strides);
+        }
         let (samples, frames) = (self.hear(input)?, self.options.frames());
         Ok(match self.options.long() {
             Long::Cut => self.front_end.compute(samples, frames),
@@ -51,6 +60,9 @@ impl Hearing<'_> {
 
     /// [`Modality::read_for_training`](crosstune_core::Modality::read_for_training).
     pub(crate) fn read_for_training(&self, input: &Input) -> Result<Tensor, BoxError> {
+        if self.strides.is_some() {
+            return self.read_whole_for_training(input);
+        }
         let samples = self.hear(input)?;
         Ok(match self.keeps() {
             Kept::Samples => Tensor::from_slice(&samples),
@@ -69,28 +81,49 @@ impl Hearing<'_> {
         let (options, frames) = (self.options, self.options.frames());
         let sample = match self.keeps() {
             Kept::Samples => {
+                let rate = self.front_end.sample_rate();
                 let mut samples = to_vec(kept);
-                let heard = random_stretch(samples.len(), self.window(), rng);
-                samples.truncate(heard.end);
-                samples.drain(..heard.start);
-                options.augment.augment_waves(&mut samples, self.front_end.sample_rate(), rng);
-                self.front_end.compute(samples, frames)
+                let speed = options.augment.speed(rng);
+                if self.strides.is_some() {
+                    // Nothing may be left out of what is slowed down.
+                    let longer = (samples.len() as f64 / speed).ceil() as usize;
+                    if self.front_end.frames(longer) <= frames {
+                        samples = change_speed(samples, speed, rate);
+                    }
+                } else {
+                    let window = (self.window() as f64 * speed).ceil() as usize;
+                    let heard = random_stretch(samples.len(), window, rng);
+                    samples.truncate(heard.end);
+                    samples.drain(..heard.start);
+                    samples = change_speed(samples, speed, rate);
+                }
+                options.augment.augment_waves(&mut samples, rate, rng);
+                match self.strides.is_some() && !self.takes_frames() {
+                    true => return Tensor::from_slice(&samples),
+                    false => self.front_end.compute(samples, frames),
+                }
             }
-            Kept::Frames if options.long() == Long::Cut => kept.shallow_clone(),
+            Kept::Frames if options.long() == Long::Cut || self.strides.is_some() => {
+                kept.shallow_clone()
+            }
             Kept::Frames => {
                 let heard = random_stretch(kept.size()[0] as usize, frames, rng);
                 kept.narrow(0, heard.start as i64, heard.len() as i64)
             }
         };
-        options.augment.mask(sample, self.scale.map(|scale| &scale.mean[..]), rng)
+        match self.takes_frames() {
+            true => options.augment.mask(sample, self.scale.map(|scale| &scale.mean[..]), rng),
+            // The embedder masks what its convolutions make of the waveform.
+            false => sample,
+        }
     }
 
     /// Whether [`augment`](Self::augment) is random.
     pub(crate) fn augments(&self) -> bool {
         let options = self.options;
-        self.keeps() != Kept::Frames
-            || options.long() != Long::Cut
+        options.augment.augments_waves()
             || options.augment.masks.is_some()
+            || (options.long() != Long::Cut && self.strides.is_none())
     }
 
     /// The features of a sample that was [read for training](Self::read_for_training), not
@@ -127,11 +160,17 @@ impl Hearing<'_> {
             true => usize::MAX,
             false => resample::needed(self.window(), from, rate),
         };
-        let samples = recording.read(wanted)?;
-        if samples.len() as u64 * u64::from(rate) / u64::from(from) > LONGEST {
-            return Err(RecordingError::TooLong { most: LONGEST, rate }.into());
-        }
-        let mut samples = resample::resample(samples, from, rate)?;
+        let is_long = recording.samples().is_some_and(|samples| samples > HELD);
+        let mut samples = match is_long && wanted == usize::MAX && from != rate {
+            true => resampled(recording, rate)?,
+            false => {
+                let samples = recording.read(wanted)?;
+                if samples.len() as u64 * u64::from(rate) / u64::from(from) > LONGEST {
+                    return Err(RecordingError::TooLong { most: LONGEST, rate }.into());
+                }
+                resample::resample(samples, from, rate)?
+            }
+        };
         if let Some(quieter) = trim_db {
             let heard = sounding(&samples, rate, quieter);
             samples.truncate(heard.end);
@@ -146,6 +185,12 @@ impl Hearing<'_> {
     /// The form in which training samples are kept.
     fn keeps(&self) -> Kept {
         let (long, augment) = (self.options.long(), &self.options.augment);
+        if self.strides.is_some() {
+            return match self.takes_frames() && !augment.augments_waves() {
+                true => Kept::Frames,
+                false => Kept::Samples,
+            };
+        }
         match augment.augments_waves() || (long != Long::Cut && !self.front_end.is_local()) {
             true => Kept::Samples,
             false => Kept::Frames,
@@ -163,12 +208,27 @@ impl Hearing<'_> {
     }
 }
 
+/// More samples than these are not all held before they are resampled.
+const HELD: u64 = 1 << 22;
+
+/// All samples of a long recording at another rate, of which no more is held.
+fn resampled(recording: Recording, rate: u32) -> Result<Vec<f32>, RecordingError> {
+    let from = recording.sample_rate();
+    let expected = recording.samples().unwrap_or(0) as u128 * u128::from(rate) / u128::from(from);
+    if expected > u128::from(LONGEST) {
+        return Err(RecordingError::TooLong { most: LONGEST, rate });
+    }
+    let mut pieces = Resampler::new(from, rate, expected as usize + 1);
+    recording.read_pieces(rate, |piece| pieces.push(piece))?;
+    Ok(pieces.finish())
+}
+
 /// Opens the recording of an input, and reads its header.
 pub(crate) fn open(input: &Input) -> Result<Recording, BoxError> {
     match input {
         Input::File(path) => Ok(Recording::open(path)?),
         Input::Bytes { bytes, .. } => Ok(Recording::from_bytes(bytes.clone())?),
-        Input::Text(_) | Input::Pair(_) => {
+        Input::Text(_) | Input::Pair(_) | Input::Words(_) => {
             Err("a text, where the path of a recording is expected".into())
         }
     }

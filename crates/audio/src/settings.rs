@@ -4,13 +4,12 @@ use std::path::Path;
 
 use crosstune_core::{
     Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, FrameEmbedder,
-    FrameEmbedderConfig, Input, Modality, Moments, Origin, Positions, Pretrained, Preview, Result,
-    Rng, StemConfig, VarBuilder,
+    FrameEmbedderConfig, Input, Modality, Moments, Origin, Places, Positions, Pretrained, Preview,
+    Result, Rng, StemConfig, Task, VarBuilder, Window,
     checkpoint::PREPROCESSOR,
     data::{Coverage, Extent},
     files::write_json,
 };
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
@@ -26,7 +25,6 @@ use crate::{
     sample::{Hearing, open},
     scale::Normalization,
     show::{clip, spectrogram},
-    survey::{common_rate, long, usual_length},
 };
 
 /// How a recording becomes the input of a model.
@@ -47,6 +45,10 @@ pub struct AudioSettings {
     pub(crate) embedder: Origin,
     /// Made once, from the options or the adopted model.
     pub(crate) front_end: FrontEnd,
+    /// Whether every position is answered at, so that no part of a recording may be left out.
+    pub(crate) transcribes: bool,
+    /// The number of frames that a person asked for.
+    pub(crate) asked: Option<usize>,
 }
 
 /// Everything left open.
@@ -68,6 +70,8 @@ struct Saved {
     adopted: Option<Adopted>,
     #[serde(default, alias = "lie")]
     layout: FrameLayout,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    transcribes: bool,
 }
 
 /// The layout of frames for a model that was not trained on audio.
@@ -89,7 +93,8 @@ impl AudioSettings {
     /// # Errors
     /// If an option is out of its range.
     pub fn new(options: AudioOptions) -> Result<Self> {
-        Self::with(options, None)
+        let asked = options.frames;
+        Ok(Self { asked, ..Self::with(options, None)? })
     }
 
     pub(crate) fn with(options: AudioOptions, adopted: Option<Adopted>) -> Result<Self> {
@@ -105,13 +110,26 @@ impl AudioSettings {
         let front_end = front_end
             .map_err(|e| Error::Setting { setting: "--window-ms", problem: e.to_string() })?;
         let (layout, embedder) = (FrameLayout::default(), Origin::Fresh);
-        Ok(Self { options, scale: None, adopted, layout, embedder, front_end })
+        let (scale, transcribes, asked) = (None, false, None);
+        Ok(Self { options, scale, adopted, layout, embedder, front_end, transcribes, asked })
+    }
+
+    /// The same with other options.
+    ///
+    /// # Errors
+    /// If one is out of its range.
+    pub(crate) fn with_options(&self, options: AudioOptions) -> Result<Self> {
+        let Self { options, adopted, front_end, .. } = Self::with(options, self.adopted.clone())?;
+        let (scale, layout, embedder) = (self.scale.clone(), self.layout, self.embedder);
+        let (transcribes, asked) = (self.transcribes, self.asked);
+        Ok(Self { options, scale, adopted, layout, embedder, front_end, transcribes, asked })
     }
 
     /// How recordings become samples.
     fn hearing(&self) -> Hearing<'_> {
         let Self { options, front_end, scale, .. } = self;
-        Hearing { options, front_end, scale: scale.as_ref() }
+        let (scale, strides, room) = (scale.as_ref(), self.strides(), self.room());
+        Hearing { options, front_end, scale, strides, room }
     }
 
     /// The options, completed by the survey of the training set if there was one.
@@ -156,42 +174,17 @@ impl Modality for AudioSettings {
             (None, FrameLayout::Sequence | FrameLayout::Picture(None)) => Origin::Fresh,
             (Some(_), _) | (None, FrameLayout::Picture(Some(_))) => Origin::Pretrained,
         };
-        *self = Self { layout, ..Self::with(self.options.clone(), adopted)? };
+        let asked = self.asked;
+        *self = Self { layout, asked, ..Self::with(self.options.clone(), adopted)? };
         Ok(origin)
     }
 
+    fn set_task(&mut self, task: Task) -> Result<()> {
+        self.prepare_for(task)
+    }
+
     fn survey(&mut self, train: &[&Input]) {
-        let headers: Vec<(u32, u64)> = train
-            .par_iter()
-            .filter_map(|input| open(input).ok())
-            .filter_map(|recording| Some((recording.sample_rate(), recording.count().ok()?)))
-            .collect();
-        let Some(rate) = self.options.sample_rate.or_else(|| common_rate(&headers)) else {
-            return;
-        };
-        let options = AudioOptions { sample_rate: Some(rate), ..self.options.clone() };
-        // It does not fail: options that hold at one rate hold at all.
-        let Ok(settled) = Self::with(options, self.adopted.clone()) else { return };
-        let (scale, layout, embedder) = (self.scale.clone(), self.layout, self.embedder);
-        let mut settled = Self { scale, layout, embedder, ..settled };
-        let mut lengths: Vec<usize> = headers
-            .iter()
-            .map(|&(from, samples)| {
-                let samples = samples.saturating_mul(rate.into()).div_ceil(from.into());
-                settled.front_end.frames(usize::try_from(samples).unwrap_or(usize::MAX))
-            })
-            .collect();
-        let options = &mut settled.options;
-        if train.is_empty() {
-            // A published model as it is: like its library, it takes all of a recording.
-            let samples = AudioOptions::UNSURVEYED_SECONDS * rate as usize;
-            options.frames = options.frames.or(Some(settled.front_end.frames(samples)));
-            options.long = options.long.or(Some(Long::Windows));
-        } else {
-            options.frames = options.frames.or_else(|| usual_length(&mut lengths));
-            options.long = Some(long(options, &lengths));
-        }
-        *self = settled;
+        self.settle(train);
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
@@ -210,10 +203,11 @@ impl Modality for AudioSettings {
         self.hearing().augments()
     }
 
-    fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
+    fn windows(&self, sample: &Tensor) -> Vec<Window> {
         match self.options.long() {
-            Long::Windows => sample.unbind(0),
-            Long::Cut | Long::Crop => vec![sample.shallow_clone()],
+            _ if self.transcribes => self.hearing().windows(sample),
+            Long::Windows => sample.unbind(0).into_iter().map(Window::from).collect(),
+            Long::Cut | Long::Crop => vec![sample.shallow_clone().into()],
         }
     }
 
@@ -266,7 +260,14 @@ impl Modality for AudioSettings {
         }
     }
 
+    fn places(&self, input: &Input, positions: usize) -> Result<Places, BoxError> {
+        self.moments_of(input, positions)
+    }
+
     fn batch(&self, samples: &[&Tensor]) -> Batch {
+        let prepared = self.transcribes.then(|| self.hearing().prepared(samples));
+        let prepared: Option<Vec<&Tensor>> = prepared.as_ref().map(|all| all.iter().collect());
+        let samples = prepared.as_deref().unwrap_or(samples);
         let lengths: Vec<i64> = samples.iter().map(|sample| sample.size()[0]).collect();
         if self.front_end.padding() == Padding::Full {
             let frames = self.options.frames() as i64;
@@ -294,11 +295,14 @@ impl Modality for AudioSettings {
             None => x,
         };
         if self.layout != FrameLayout::Sequence {
-            let missing = self.options.frames() as i64 - longest;
-            return Batch {
-                x: x.pad([0, 0, 0, missing.max(0)], "constant", 0.),
-                attention_mask: None,
-            };
+            let missing = (self.options.frames() as i64 - longest).max(0);
+            let all = mask.unwrap_or_else(|| {
+                Tensor::ones([samples.len() as i64, longest], (Kind::Bool, Device::Cpu))
+            });
+            // It tells where a sequence of answers ends; the feature map itself has none.
+            let mask = all.constant_pad_nd([0, missing]);
+            let x = x.pad([0, 0, 0, missing], "constant", 0.);
+            return Batch { x, attention_mask: Some(mask) };
         }
         Batch { x, attention_mask: mask }
     }
@@ -335,7 +339,8 @@ impl Modality for AudioSettings {
     fn embedder(&self, vb: VarBuilder<'_>, form: FeatureShape) -> Result<Box<dyn Embedder>> {
         let frames = self.options.frames() as i64;
         if let Some(adopted) = &self.adopted {
-            return adopted.embedder(&vb, frames, form);
+            let masks = self.options.augment.masks.unwrap_or(0);
+            return adopted.embedder(&vb, frames, form, masks);
         }
         Ok(match form {
             FeatureShape::Sequence { .. } => {
@@ -357,16 +362,17 @@ impl Modality for AudioSettings {
 }
 
 impl From<AudioSettings> for Saved {
-    fn from(AudioSettings { options, scale, adopted, layout, .. }: AudioSettings) -> Self {
-        Self { options, scale, adopted, layout }
+    fn from(settings: AudioSettings) -> Self {
+        let AudioSettings { options, scale, adopted, layout, transcribes, .. } = settings;
+        Self { options, scale, adopted, layout, transcribes }
     }
 }
 
 impl TryFrom<Saved> for AudioSettings {
     type Error = Error;
 
-    fn try_from(Saved { options, scale, adopted, layout }: Saved) -> Result<Self> {
-        let settled = Self { scale, layout, ..Self::with(options, adopted)? };
+    fn try_from(Saved { options, scale, adopted, layout, transcribes }: Saved) -> Result<Self> {
+        let settled = Self { scale, layout, transcribes, ..Self::with(options, adopted)? };
         let width = settled.front_end.width();
         if let Some(Normalization { mean, std }) = &settled.scale
             && (mean.len() != width

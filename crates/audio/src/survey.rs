@@ -3,7 +3,73 @@
 
 use std::collections::BTreeMap;
 
-use crate::{long::Long, options::AudioOptions};
+use crosstune_core::{Input, Origin};
+use rayon::prelude::*;
+
+use crate::{
+    long::Long, options::AudioOptions, published::Adopted, sample::open, settings::AudioSettings,
+};
+
+impl AudioSettings {
+    /// [`Modality::survey`](crosstune_core::Modality::survey).
+    pub(crate) fn settle(&mut self, train: &[&Input]) {
+        let headers: Vec<(u32, u64)> = train
+            .par_iter()
+            .filter_map(|input| open(input).ok())
+            .filter_map(|recording| Some((recording.sample_rate(), recording.count().ok()?)))
+            .collect();
+        let Some(rate) = self.options.sample_rate.or_else(|| common_rate(&headers)) else {
+            return;
+        };
+        // It does not fail: options that hold at one rate hold at all.
+        let options = AudioOptions { sample_rate: Some(rate), ..self.options.clone() };
+        let Ok(mut settled) = self.with_options(options) else { return };
+        let mut lengths: Vec<usize> = headers
+            .iter()
+            .map(|&(from, samples)| {
+                let samples = samples.saturating_mul(rate.into()).div_ceil(from.into());
+                settled.front_end.frames(usize::try_from(samples).unwrap_or(usize::MAX))
+            })
+            .collect();
+        let unsurveyed = settled.front_end.frames(AudioOptions::UNSURVEYED_SECONDS * rate as usize);
+        if self.transcribes {
+            let frames = match (lengths.iter().max(), settled.may_be_shorter()) {
+                (Some(&longest), true) => Some(settled.room_for(longest, unsurveyed)),
+                _ => settled.options.frames.or(Some(unsurveyed)),
+            };
+            let options = AudioOptions { frames, ..settled.options.clone() };
+            let Ok(fitted) = settled.with_options(options) else { return };
+            *self = fitted;
+            return;
+        }
+        let options = &mut settled.options;
+        if train.is_empty() {
+            // A published model as it is: like its library, it takes all of a recording.
+            options.frames = options.frames.or(Some(unsurveyed));
+            options.long = options.long.or(Some(Long::Windows));
+        } else {
+            options.frames = options.frames.or_else(|| usual_length(&mut lengths));
+            options.long = Some(long(options, &lengths));
+        }
+        *self = settled;
+    }
+
+    /// Whether the length is still to be chosen: nobody asked for one, and no run was trained with one.
+    fn may_be_shorter(&self) -> bool {
+        self.asked.is_none() && (self.adopted.is_some() || self.embedder == Origin::Fresh)
+    }
+
+    /// As many frames as the longest recording needs, slowed down as far as it may be, up to what the
+    /// model takes or else `most`.
+    fn room_for(&self, longest: usize, most: usize) -> usize {
+        let slowest = self.options.augment.slowest();
+        let wanted = (longest as f64 / slowest).ceil() as usize;
+        let lengths = self.adopted.as_ref().and_then(Adopted::lengths).unwrap_or(1..=most);
+        // Positions are whole.
+        let stride = self.adopted.as_ref().and_then(Adopted::stride).unwrap_or(1);
+        wanted.next_multiple_of(stride).clamp(*lengths.start(), *lengths.end())
+    }
+}
 
 /// The rate of most recordings (the higher one of two that are as common), brought into range.
 /// `headers` are rates and numbers of samples.

@@ -15,7 +15,9 @@ impl AudioSettings {
         let frames = run.options.frames();
         let asked = self.options.clone();
         if let Some(adopted) = run.adopted {
-            *self = Self::with(asked, Some(adopted.fitted(frames as i64)))?;
+            let asked_frames = self.asked;
+            let fitted = Self::with(asked, Some(adopted.fitted(frames as i64)))?;
+            *self = Self { asked: asked_frames, ..fitted };
             return Ok(Origin::Pretrained);
         }
         // A table of positions has one length; feature maps have any.

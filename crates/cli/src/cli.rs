@@ -33,7 +33,7 @@ pub(crate) enum Command<A: ModalityArgs> {
     /// Evaluate a tuned model, or a pretrained one with a head, on labelled samples
     Evaluate(Box<EvaluateArgs>),
     /// Predict labels or values for files, with a tuned model or a pretrained one with a head
-    Predict(PredictArgs),
+    Predict(Box<PredictArgs>),
     /// Show what a checkpoint or a run folder holds
     Inspect(InspectArgs),
     /// Export a tuned model for other programs

@@ -50,7 +50,7 @@ pub use libtorch::MatmulPrecision;
 pub use loader::{
     Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
 };
-pub use modality::{Modality, Moments, Preview};
+pub use modality::{Modality, Moments, Places, Preview, Window};
 pub use model::{Freeze, LoadParts, Model, ModelOutline};
 pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
@@ -73,7 +73,10 @@ pub use predict::evaluate;
 pub use random::{Rng, seed};
 pub use run::RunWriter;
 pub use spec::Spec;
-pub use task::{Metrics, Objective, Target, TargetScale, Task, TaskConfig};
+pub use task::{
+    Metrics, Objective, Scores, Target, TargetScale, Targets, Task, TaskConfig, Vocabulary,
+    WordStart,
+};
 pub use train::{
     AdamW, EpochRecord, FitOptions, FitReport, LrCurve, LrPoint, Mix, Phase, PhaseStart, Progress,
     Schedule, ScheduleKind, SweepEnd, Trainer, find_lr, fit,

@@ -7,14 +7,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 
+pub use crate::data::Places;
 use crate::data::{Coverage, Extent, Input, InputKind, Layout};
-use crate::error::{BoxError, Result};
+use crate::error::{BoxError, Error, Result};
 use crate::family::Pretrained;
 use crate::files;
 use crate::nn::{Batch, Embedder, EmbedderConfig, FeatureShape, HeadConfig, Pool};
 use crate::random::Rng;
 use crate::spec::{FORMAT, Spec};
-use crate::task::Task;
+use crate::task::{Task, WordStart};
 use crate::weights::{Origin, VarBuilder};
 
 /// The settings of one modality: how a raw input becomes a sample, and samples a batch. It has no
@@ -86,10 +87,42 @@ pub trait Modality:
         false
     }
 
-    /// The parts of a sample that a model is asked about one by one; their probabilities are averaged.
-    /// More than one where samples may be longer than what the model takes. At least one.
-    fn windows(&self, sample: &Tensor) -> Vec<Tensor> {
-        vec![sample.shallow_clone()]
+    /// The parts of a sample that a model is asked about one by one. Their probabilities are averaged,
+    /// or, where the answer is a sequence, their answers are joined. More than one where samples may be
+    /// longer than what the model takes. At least one.
+    fn windows(&self, sample: &Tensor) -> Vec<Window> {
+        vec![Window { words: self.words(sample), ..Window::from(sample.shallow_clone()) }]
+    }
+
+    /// Which words an input of a model has, as [`read`](Self::read) or [`augment`](Self::augment) made
+    /// it, and where each begins; none where there are no words.
+    fn words(&self, sample: &Tensor) -> Vec<WordStart> {
+        let _ = sample;
+        vec![]
+    }
+
+    /// Where the places of an answer are in an input: of `positions` positions that a model answered at,
+    /// or of words.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn places(&self, input: &Input, positions: usize) -> Result<Places, BoxError> {
+        let _ = (input, positions);
+        Ok(Places::default())
+    }
+
+    /// Prepares the settings for a task, before anything is read.
+    ///
+    /// # Errors
+    /// If inputs of this modality have no such answers.
+    fn set_task(&mut self, task: Task) -> Result<()> {
+        match task {
+            Task::Tagging => {
+                let problem = format!("{} have no words to label", Self::SAMPLES);
+                Err(Error::setting("--task", problem))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether an input can be read at all, even before a model is adopted.
@@ -154,6 +187,7 @@ pub trait Modality:
             Input::Bytes { name, .. } => Preview::Text(name.clone()),
             Input::Text(text) => Preview::Text(text.clone()),
             Input::Pair([first, second]) => Preview::Text(format!("{first}\t{second}")),
+            Input::Words(words) => Preview::Text(words.join(" ")),
         })
     }
 
@@ -253,6 +287,7 @@ pub trait Modality:
             lora: None,
             labels,
             scales: vec![],
+            vocabulary: None,
         }
     }
 
@@ -309,6 +344,25 @@ impl FromIterator<Moments> for Moments {
             all.add(&one);
             all
         })
+    }
+}
+
+/// A part of a sample that a model is asked about by itself.
+#[derive(Debug)]
+pub struct Window {
+    /// As [`Modality::batch`] takes it.
+    pub x: Tensor,
+    /// Where the answer is a sequence: which share of it, at its beginning and at its end, another
+    /// window answers for.
+    pub cut: [f64; 2],
+    /// The words that it answers for, and where each begins.
+    pub words: Vec<WordStart>,
+}
+
+/// All of a sample.
+impl From<Tensor> for Window {
+    fn from(x: Tensor) -> Self {
+        Self { x, cut: [0.; 2], words: vec![] }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::files::{is_there, read_json_within};
 use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
-use crate::task::{Target, TargetScale, Task, TaskConfig};
+use crate::task::{Target, TargetScale, Task, TaskConfig, Vocabulary};
 use crate::weights::{Lora, Origin};
 
 /// All that a model's architecture depends on, besides the modality's settings.
@@ -39,11 +39,14 @@ pub struct Spec {
     /// The task.
     #[serde(default)]
     pub task: Task,
-    /// The classes, the labels or the names of the values, in the order of the logits.
+    /// The classes, the labels, the names of the values or the symbols, in the order of the logits.
     pub labels: Vec<String>,
     /// The scale of each value, where the logits are in standard deviations from its mean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scales: Vec<TargetScale>,
+    /// What the symbols of a transcription mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<Vocabulary>,
 }
 
 impl Spec {
@@ -54,9 +57,15 @@ impl Spec {
     pub fn for_task(self, task: Task, train: &[Target]) -> Result<Self> {
         let scales = match task {
             Task::Regression => TargetScale::of(train, &self.labels)?,
-            Task::SingleLabel | Task::MultiLabel => vec![],
+            _ => vec![],
         };
-        Ok(Self { task, scales, ..self })
+        let pool = if task.is_sequence() { self.pool.at_positions() } else { self.pool };
+        Ok(Self { task, scales, pool, ..self })
+    }
+
+    /// The same with what the symbols of a transcription mean.
+    pub fn with_vocabulary(self, vocabulary: Option<Vocabulary>) -> Self {
+        Self { vocabulary, ..self }
     }
 
     /// The same with another pool and another head: those that a source came with
@@ -68,7 +77,12 @@ impl Spec {
 
     /// The part of it that the task depends on.
     pub fn task_config(&self) -> TaskConfig<'_> {
-        TaskConfig { task: self.task, labels: &self.labels, scales: &self.scales }
+        TaskConfig {
+            task: self.task,
+            labels: &self.labels,
+            scales: &self.scales,
+            vocabulary: self.vocabulary.as_ref(),
+        }
     }
 
     /// Whether a folder is a run folder: whether it has a `spec.json`.
@@ -141,6 +155,20 @@ impl Spec {
         }
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Error::setting("labels", format!("{:?} is there twice", pair[0])));
+        }
+        match (&self.vocabulary, self.task) {
+            (Some(vocabulary), Task::Transcription) => vocabulary.validate(names.len())?,
+            (None, Task::Transcription) => {
+                return Err(Error::setting("vocabulary", "a transcription needs one"));
+            }
+            (Some(_), task) => {
+                return Err(Error::setting("vocabulary", format!("{task} needs none")));
+            }
+            (None, _) => {}
+        }
+        if self.task.is_sequence() != self.pool.leaves_positions() {
+            let problem = format!("{} does not go with {}", self.pool, self.task);
+            return Err(Error::setting("pool", problem));
         }
         let wanted = if self.task == Task::Regression { names.len() } else { 0 };
         if self.scales.len() != wanted {

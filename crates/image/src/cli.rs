@@ -24,6 +24,10 @@ pub struct ImageArgs {
     /// pictures' if all have the same of at most 64, else 224]
     #[arg(long, value_name = "PX")]
     pub size: Option<u32>,
+    /// Width of lines of text (--task transcribe), which are scaled to the height --size [default: that
+    /// of the widest; a height of 32]
+    #[arg(long, value_name = "PX")]
+    pub line_width: Option<u32>,
     /// Side of the patches, a divisor of --size [default: the model's; or about 2, 4 or 16, by
     /// size]
     #[arg(long, value_name = "PX")]
@@ -122,9 +126,18 @@ impl TryFrom<ImageArgs> for ImageSettings {
 
     fn try_from(args: ImageArgs) -> Result<Self> {
         let augment = args.augmentation();
-        let ImageArgs { size, patch, channels, crop_mode, resample, background, .. } = args;
-        let asked =
-            ImageOptions { size, patch, channels, crop_mode, resample, ..Default::default() };
+        let ImageArgs {
+            size, line_width, patch, channels, crop_mode, resample, background, ..
+        } = args;
+        let asked = ImageOptions {
+            size,
+            line_width,
+            patch,
+            channels,
+            crop_mode,
+            resample,
+            ..Default::default()
+        };
         Self::new(asked)?.with_background(background).with_augment(augment)
     }
 }

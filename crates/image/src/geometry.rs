@@ -30,8 +30,12 @@ pub enum Margin {
 /// The geometry of a model's input, with nothing left open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Geometry {
-    /// The side of the square that a model sees, in pixels.
+    /// The side of the square that a model sees, or the height of a line of text, in pixels.
     pub size: u32,
+    /// The width of a line of text, in pixels: pictures are scaled to the height, and filled up on the
+    /// right, or squeezed if they are wider. `None`: pictures become squares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_width: Option<u32>,
     /// The side that a picture is scaled to before the centre crop (the shorter one, unless it is
     /// squashed), in pixels.
     pub resize: u32,
@@ -65,12 +69,18 @@ impl Geometry {
     /// A centre crop of `size` pixels after the shorter side is scaled to `resize`, bilinearly.
     pub fn new(size: u32, resize: u32, patch: Option<u32>, channels: Channels) -> Self {
         let (resample, crop_mode, margin) = (Resample::Bilinear, CropMode::Crop, Margin::Even);
-        Self { size, resize, patch, channels, resample, crop_mode, margin }
+        let line_width = None;
+        Self { size, line_width, resize, patch, channels, resample, crop_mode, margin }
+    }
+
+    /// The height and the width of what a model sees, in pixels.
+    pub(crate) fn sides(&self) -> [i64; 2] {
+        [self.size, self.line_width.unwrap_or(self.size)].map(i64::from)
     }
 
     /// The number of patches; `None`: the model takes pictures whole.
     pub fn patches(&self) -> Option<i64> {
-        self.patch.map(|patch| i64::from(self.size / patch).pow(2))
+        self.patch.map(|patch| self.sides().map(|side| side / i64::from(patch)).iter().product())
     }
 
     /// The side of a patch.

@@ -12,6 +12,11 @@ use crate::{
 /// trained on pictures, or else the training pictures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImageOptions {
+    /// Whether pictures are lines of text, which keep their shape: they are scaled to the height `size`,
+    /// which is 32 pixels if it is left open.
+    pub lines: bool,
+    /// The width of such lines, in pixels. Left open to the pictures: that of the widest.
+    pub line_width: Option<u32>,
     /// The side of the square that a model sees, in pixels. Left open to the pictures: as they are
     /// if they all have one size of at most 64 pixels, rounded up to a multiple of the patch; else
     /// 224.
@@ -56,7 +61,11 @@ const USUAL_SIZE: u32 = 224;
 /// The largest common size that pictures keep, in pixels.
 pub(crate) const SMALL: u32 = 64;
 /// The largest size allowed, in pixels.
-const LARGEST: u32 = 4_096;
+pub(crate) const LARGEST: u32 = 4_096;
+/// The usual height of a line of text, in pixels (Shi et al. 2015, CRNN).
+const LINE_HEIGHT: u32 = 32;
+/// The width of a line of which nothing is known, in heights.
+const LINE: u32 = 8;
 
 impl ImageOptions {
     /// Checks the options by themselves, without the pictures.
@@ -73,8 +82,14 @@ impl ImageOptions {
 
     /// The same of a pretrained model's pictures, whose patches may leave a margin.
     pub(crate) fn validate_ranges(&self) -> Result<()> {
-        let Self { size, resize, patch, .. } = *self;
-        for (setting, pixels) in [("--size", size), ("--patch", patch)] {
+        let Self { size, resize, patch, line_width, lines, .. } = *self;
+        if let (Some(_), false) = (line_width, lines) {
+            let problem = "only pictures of lines have one; add --task transcribe".into();
+            return Err(Error::Setting { setting: "--line-width", problem });
+        }
+        for (setting, pixels) in
+            [("--size", size), ("--patch", patch), ("--line-width", line_width)]
+        {
             if let Some(pixels) = pixels.filter(|pixels| !(1..=LARGEST).contains(pixels)) {
                 let problem = format!("{pixels} pixels; choose 1 to {LARGEST}");
                 return Err(Error::Setting { setting, problem });
@@ -116,7 +131,10 @@ impl ImageOptions {
     /// Resolves what is left open for a trunk that is new to pictures. The options are valid.
     pub(crate) fn resolve(&self, seen: Seen, taken: Taken) -> Geometry {
         let side = seen.size.map(|(width, height)| width.min(height));
-        let side = side.filter(|&side| side <= SMALL).unwrap_or(USUAL_SIZE);
+        let side = match self.lines {
+            true => LINE_HEIGHT,
+            false => side.filter(|&side| side <= SMALL).unwrap_or(USUAL_SIZE),
+        };
         let (size, patch) = match (taken, self.size, self.patch) {
             (Taken::Whole, size, _) => (size.unwrap_or(side), None),
             (Taken::InPatches, Some(size), patch) => {
@@ -131,6 +149,7 @@ impl ImageOptions {
         let stored = if seen.grey { Channels::Grey } else { Channels::Rgb };
         Geometry {
             size,
+            line_width: self.line(size, patch, None),
             resize: self.resize.unwrap_or(size),
             patch,
             channels: self.channels.unwrap_or(stored),
@@ -145,7 +164,10 @@ impl ImageOptions {
     /// # Errors
     /// If the model's patches do not divide the size that is asked for, or if it has none.
     pub(crate) fn resolve_as(&self, model: Geometry) -> Result<Geometry> {
-        let (size, patch) = match (model.patch, self.size, self.patch) {
+        let lines = self.lines && model.line_width.is_none();
+        let height = lines
+            .then(|| LINE_HEIGHT.next_multiple_of(self.patch.or(model.patch).unwrap_or(1).max(1)));
+        let (size, patch) = match (model.patch, self.size.or(height), self.patch) {
             (None, _, Some(_)) => return Err(patchless()),
             (None, size, None) => (size.unwrap_or(model.size), None),
             (Some(patch), Some(size), None) if size % patch != 0 => {
@@ -172,6 +194,7 @@ impl ImageOptions {
         let resize = self.resize.unwrap_or_else(|| (f64::from(size) * ratio).round() as u32);
         Ok(Geometry {
             size,
+            line_width: self.line(size, patch, model.line_width),
             resize: resize.max(size),
             patch,
             channels: self.channels.unwrap_or(model.channels),
@@ -179,6 +202,14 @@ impl ImageOptions {
             crop_mode: self.crop_mode.unwrap_or(model.crop_mode),
             margin: self.margin.unwrap_or(model.margin),
         })
+    }
+}
+
+impl ImageOptions {
+    /// The width of lines of this height, of which the model may have one: a multiple of the patch.
+    fn line(&self, size: u32, patch: Option<u32>, model: Option<u32>) -> Option<u32> {
+        let width = self.line_width.or(model).unwrap_or(LINE * size).min(LARGEST);
+        self.lines.then(|| width.next_multiple_of(patch.unwrap_or(1).max(1)))
     }
 }
 
@@ -190,8 +221,11 @@ fn patchless() -> Error {
 /// A geometry leaves nothing open.
 impl From<Geometry> for ImageOptions {
     fn from(geometry: Geometry) -> Self {
-        let Geometry { size, resize, patch, channels, resample, crop_mode, margin } = geometry;
+        let Geometry { size, line_width, resize, patch, channels, resample, crop_mode, margin } =
+            geometry;
         Self {
+            lines: line_width.is_some(),
+            line_width,
             size: Some(size),
             resize: Some(resize),
             patch,

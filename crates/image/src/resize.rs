@@ -18,6 +18,9 @@ impl Picture {
     /// If `size` is 0 or more than `resize`.
     pub fn fit(self, geometry: &Geometry) -> Result<Self, PictureError> {
         let Geometry { size, resize, resample, crop_mode, margin, .. } = *geometry;
+        if let Some(width) = geometry.line_width {
+            return Ok(self.line((width.max(1), size.max(1)), resample));
+        }
         if size < 1 || size > resize {
             return Err(PictureError::Crop { resize, size });
         }
@@ -27,6 +30,19 @@ impl Picture {
         let scaled = scaled(self.width, self.height, resize, crop_mode);
         let start = (margin.before(scaled.0, size), margin.before(scaled.1, size));
         Ok(self.window(Window { scaled, start, size: (size, size) }, resample))
+    }
+
+    /// Scales the picture to a height, and fills it up on the right with what its last column has at the
+    /// top; one that would be wider is squeezed.
+    fn line(self, (width, height): (u32, u32), by: Resample) -> Self {
+        let shaped = line_width(self.width, self.height, height).min(width.into());
+        let line = self.to((shaped as u32, height), by);
+        let (n, shaped) = (line.channels.count(), shaped as usize);
+        let ground = line.samples[(shaped - 1) * n..shaped * n].to_vec();
+        let missing = ground.repeat(width as usize - shaped);
+        let rows = line.samples.chunks_exact(shaped * n);
+        let samples = rows.flat_map(|row| row.iter().chain(&missing).copied()).collect();
+        Self { width, samples, ..line }
     }
 
     /// Scales the picture down so that neither side is longer than `longest`, at least to a pixel.
@@ -51,6 +67,11 @@ impl Picture {
         let samples = by.scale(&self.samples, (self.width, self.height), window, self.channels);
         Self { width: window.size.0, height: window.size.1, samples, ..self }
     }
+}
+
+/// The width of a picture that is scaled to a height, at least a pixel.
+pub(crate) fn line_width(width: u32, height: u32, to: u32) -> u64 {
+    (u64::from(width) * u64::from(to)).div_ceil(u64::from(height).max(1)).max(1)
 }
 
 /// The width and height of a picture once it is scaled, before the crop.
@@ -128,6 +149,21 @@ mod tests {
         }
         assert!(grey(1, 1).fit(&square(8, 9)).is_err());
         assert!(grey(1, 1).fit(&square(8, 0)).is_err());
+    }
+
+    #[test]
+    fn a_line_keeps_its_shape_and_is_filled_up() {
+        let samples = vec![0, 0, 7, 7, 0, 0, 7, 7];
+        let line = Picture { width: 4, height: 2, channels: Channels::Grey, samples };
+        let at = |width, line: &Picture| {
+            let geometry = Geometry { line_width: Some(width), ..square(2, 2) };
+            line.clone().fit(&geometry).unwrap()
+        };
+        assert_eq!(at(6, &line).samples, [0, 0, 7, 7, 7, 7, 0, 0, 7, 7, 7, 7]);
+        let squeezed = at(2, &line);
+        assert_eq!((squeezed.width(), squeezed.height()), (2, 2));
+        assert_eq!(line_width(1, 65_535, 32), 1);
+        assert_eq!(line_width(300, 20, 32), 480);
     }
 
     #[test]

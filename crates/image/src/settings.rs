@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crosstune_core::{
     Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, Modality, Moments,
-    Origin, Pretrained, Preview, Result, Rng, VarBuilder, checkpoint::PREPROCESSOR,
+    Origin, Pretrained, Preview, Result, Rng, Task, VarBuilder, checkpoint::PREPROCESSOR,
     files::write_json,
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::{
     augment::Augment,
     embed::EmbedderSource,
     geometry::{CropMode, Geometry},
-    options::{ImageOptions, Seen, Taken},
+    options::{ImageOptions, LARGEST, Seen, Taken},
     picture::{Background, Channels, Header, Picture, PictureError},
     published::Published,
     resize,
@@ -25,7 +25,8 @@ use crate::{
 /// How pictures become tensors: decoded, brought to one size, and normalised. Image models bring
 /// their own preprocessing; for others it follows the training set.
 ///
-/// A sample is `[C, size, size]`, u8; a batch `[B, C, size, size]`, f32, with a mean of 0 and a
+/// A sample is `[C, size, size]`, u8, of a line of text `[C, size, line_width]`; a batch
+/// `[B, C, size, size]`, f32, with a mean of 0 and a
 /// standard deviation of 1 in each channel, over the pictures that were measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Saved", try_from = "Saved")]
@@ -47,7 +48,7 @@ impl ImageSettings {
     /// # Errors
     /// As [`ImageOptions::validate`].
     pub fn new(asked: ImageOptions) -> Result<Self> {
-        asked.validate()?;
+        ImageOptions { lines: asked.lines || asked.line_width.is_some(), ..asked }.validate()?;
         Ok(Self::fresh(asked, Taken::InPatches))
     }
 
@@ -101,12 +102,29 @@ impl ImageSettings {
 
     /// Takes over the preprocessing and the embedder of a run of ours, whose trunk takes `form`.
     fn take_over(&mut self, run: Self, form: FeatureShape) -> Result<Origin> {
+        // A run that reads lines goes on to do so.
+        self.asked.lines |= run.geometry.line_width.is_some();
         let geometry = self.asked.resolve_as(run.geometry)?;
         let embedder_source = run.embedder_source.trained(form, &run.geometry, &geometry)?;
         let scale = run.scale.of_channels(geometry.channels.count());
         let Self { asked, background, augment, .. } = *self;
+        // Positions of patches belong to one width.
+        let asked = ImageOptions { line_width: geometry.line_width, ..asked };
         *self = Self { asked, embedder_source, geometry, scale, background, augment };
         Ok(Origin::Pretrained)
+    }
+
+    /// Settles the width of lines of text, unless it is given: that of the widest.
+    fn survey_lines(&mut self, headers: impl Iterator<Item = Header>) {
+        let Geometry { size, patch, line_width, .. } = self.geometry;
+        if line_width.is_none() || self.asked.line_width.is_some() {
+            return;
+        }
+        let widest = headers.map(|h| resize::line_width(h.width, h.height, size)).max();
+        if let Some(widest) = widest {
+            let width = widest.min(LARGEST.into()) as u32;
+            self.geometry.line_width = Some(width.next_multiple_of(patch.unwrap_or(1)));
+        }
     }
 
     /// A picture as it is stored, in the channels of the model.
@@ -119,7 +137,7 @@ impl ImageSettings {
         match input {
             Input::File(path) => Picture::open(path, channels, self.background),
             Input::Bytes { bytes, .. } => Picture::decode(bytes, channels, self.background),
-            Input::Text(_) | Input::Pair(_) => Err(PictureError::Text),
+            Input::Text(_) | Input::Pair(_) | Input::Words(_) => Err(PictureError::Text),
         }
     }
 }
@@ -163,14 +181,35 @@ impl Modality for ImageSettings {
         Ok(Origin::Pretrained)
     }
 
-    fn survey(&mut self, train: &[&Input]) {
-        if self.embedder_source.is_pretrained() {
-            return;
+    fn set_task(&mut self, task: Task) -> Result<()> {
+        let refused = |setting, problem: String| Err(Error::Setting { setting, problem });
+        match task {
+            Task::Tagging => refused("--task", "pictures have no words to label".into()),
+            Task::Transcription if self.augment.crop.is_some() || self.augment.flip > 0. => {
+                let problem = "random crops and flips change what is written; add --crop-scale 1 \
+                               --flip 0";
+                refused("--augment", problem.into())
+            }
+            Task::Transcription => {
+                self.asked.lines = true;
+                self.geometry = match self.embedder_source.is_pretrained() {
+                    true => self.asked.resolve_as(self.geometry)?,
+                    false => self.asked.resolve(Seen::default(), self.embedder_source.taken()),
+                };
+                Ok(())
+            }
+            _ => self.asked.validate_ranges(),
         }
+    }
+
+    fn survey(&mut self, train: &[&Input]) {
         let step = train.len().div_ceil(SURVEYED).max(1);
-        let headers = train.iter().step_by(step).filter_map(|input| header(input).ok());
-        self.geometry = self.asked.resolve(seen(headers), self.embedder_source.taken());
-        self.scale = Normalization::halves(self.geometry.channels.count());
+        let headers = || train.iter().step_by(step).filter_map(|input| header(input).ok());
+        if !self.embedder_source.is_pretrained() {
+            self.geometry = self.asked.resolve(seen(headers()), self.embedder_source.taken());
+            self.scale = Normalization::halves(self.geometry.channels.count());
+        }
+        self.survey_lines(headers());
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
@@ -232,8 +271,8 @@ impl Modality for ImageSettings {
     }
 
     fn example(&self) -> Batch {
-        let Geometry { size, channels, .. } = self.geometry;
-        let shape = [1, channels.count() as i64, size.into(), size.into()];
+        let [height, width] = self.geometry.sides();
+        let shape = [1, self.geometry.channels.count() as i64, height, width];
         Batch { x: Tensor::zeros(shape, (Kind::Float, Device::Cpu)), attention_mask: None }
     }
 
@@ -281,7 +320,7 @@ fn header(input: &Input) -> Result<Header, PictureError> {
     match input {
         Input::File(path) => Header::open(path),
         Input::Bytes { bytes, .. } => Header::decode(bytes),
-        Input::Text(_) | Input::Pair(_) => Err(PictureError::Text),
+        Input::Text(_) | Input::Pair(_) | Input::Words(_) => Err(PictureError::Text),
     }
 }
 

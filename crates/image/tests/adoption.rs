@@ -76,7 +76,7 @@ fn trains_and_opens(source: &Pretrained, asked: ImageOptions) -> (Model, ImageSe
     Freeze::nothing().apply(model.store(), model.outline()).unwrap();
     let options = FitOptions::default();
     let mut trainer = Trainer::new(&model, &options, 1);
-    trainer.step(&batch, &Tensor::from_slice(&[0i64, 1])).unwrap();
+    trainer.step(&batch, &Tensor::from_slice(&[0i64, 1]).into()).unwrap();
     let was = before.store().variables();
     for (name, tensor) in model.store().variables() {
         let fixed = name.ends_with("attn.k.bias"); // Softmax does not see it.

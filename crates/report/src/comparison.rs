@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{blob::Blob, confusion::Confusion};
+use crate::{blob::Blob, confusion::Confusion, metric::Metric, sentence::Sentence};
 
 /// One source on one target: the transfer and its controls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,9 +12,13 @@ pub struct Comparison {
     pub source: Source,
     /// The task that was learnt with them.
     pub target: Target,
-    /// The classes, in the order of the confusion matrices.
+    /// What `Run::value` and all other values are.
+    #[serde(default)]
+    pub metric: Metric,
+    /// The classes, in the order of the confusion matrices; or the symbols of texts, or the labels of
+    /// words.
     pub labels: Vec<String>,
-    /// The number of samples that `Run::accuracy`, `macro_f1`, `loss` and `confusion` are of.
+    /// The number of samples that `Run::value`, `second`, `loss` and `confusion` are of.
     pub test_samples: usize,
     /// The recipe of the transfer: `fine-tune`, `lora`, …
     pub recipe: String,
@@ -22,7 +26,7 @@ pub struct Comparison {
     pub freeze: String,
     /// The sizes of training set, growing, each with its epochs.
     pub budgets: Vec<Budget>,
-    /// The accuracy that "examples to reach" and "time to reach" are about, 0 to 1. If it is not
+    /// The value that "examples to reach" and "time to reach" are about, as a fraction. If it is not
     /// given, what the arm `scratch` reaches on the largest size.
     #[serde(default)]
     pub threshold: Option<f64>,
@@ -134,8 +138,9 @@ pub struct Trial {
     pub lr: f64,
     /// The learning rate of the pretrained parameters, or of those in their place.
     pub pretrained_lr: f64,
-    /// The accuracy on the held-out samples, 0 to 1.
-    pub held_out_accuracy: f64,
+    /// The metric on the held-out samples.
+    #[serde(alias = "held-out-accuracy")]
+    pub held_out: f64,
 }
 
 /// One training and its test.
@@ -151,14 +156,21 @@ pub struct Run {
     pub lr: f64,
     /// The learning rate of the pretrained parameters, or of those in their place.
     pub pretrained_lr: f64,
-    /// The accuracy on the test set, 0 to 1.
-    pub accuracy: f64,
-    /// The mean over the classes of the harmonic mean of precision and recall, 0 to 1.
-    pub macro_f1: f64,
-    /// The mean cross-entropy on the test set, in nats.
+    /// The metric on the test set, as a fraction.
+    #[serde(alias = "accuracy")]
+    pub value: f64,
+    /// The metric of [`Metric::second`].
+    #[serde(alias = "macro-f1")]
+    pub second: f64,
+    /// The mean loss on the test set, in nats.
     pub loss: f64,
-    /// The samples of the test set by true and predicted class.
-    pub confusion: Confusion,
+    /// The samples of the test set by true and predicted class, where each has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Confusion>,
+    /// Of each sample of the test set what it adds above and below the line, where the metric is the
+    /// quotient of two sums: wrong words and words, say. From these come the intervals of one seed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<[u32; 2]>,
     /// The learning curve.
     #[serde(default)]
     pub curve: Vec<Point>,
@@ -178,15 +190,16 @@ pub struct Point {
     pub epoch: usize,
     /// The seconds of training done.
     pub seconds: f64,
-    /// The accuracy on the test set, 0 to 1. For the curve only: nothing may be chosen by it.
-    pub accuracy: f64,
+    /// The metric on the test set. For the curve only: nothing may be chosen by it.
+    #[serde(alias = "accuracy")]
+    pub value: f64,
 }
 
-/// A misclassified sample of the test set.
+/// A sample of the test set that a model got wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ErrorExample {
-    /// The arm that misclassified it.
+    /// The arm that got it wrong.
     pub arm: ArmKind,
     /// The size of its training set.
     pub size: usize,
@@ -194,10 +207,15 @@ pub struct ErrorExample {
     pub seed: u64,
     /// The location of the sample in the data set.
     pub place: String,
-    /// Its class, a number into `Comparison::labels`.
-    pub truth: usize,
-    /// The most probable answers, best first.
+    /// Its class, a number into `Comparison::labels`, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truth: Option<usize>,
+    /// The most probable classes, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Answer>,
+    /// What is right beside what was answered, word by word, where the answer is a sequence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentence: Option<Sentence>,
     /// The sample itself.
     pub media: Media,
 }

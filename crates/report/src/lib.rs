@@ -9,17 +9,21 @@
 
 pub mod axes;
 mod blob;
+mod bootstrap;
 pub mod comparison;
 mod confusion;
 pub mod curve;
 mod error;
 mod html;
 mod hidden;
+pub mod interval;
 mod layout;
 mod markdown;
 mod matrix;
 mod method;
+mod metric;
 mod rates;
+mod sentence;
 pub mod stats;
 mod summary;
 mod validate;
@@ -37,6 +41,8 @@ pub use hidden::is_hidden;
 pub use html::html;
 pub use markdown::markdown;
 pub use matrix::Matrix;
+pub use metric::Metric;
+pub use sentence::{Heard, Sentence, Stretch};
 pub use summary::{Against, AtSize, JumpStart, MeanPoint, Measured, Overall, Summary};
 pub use write::{Files, NAMES, write};
 

@@ -86,7 +86,7 @@ fn overview(matrix: &Matrix, summaries: &[Summary]) -> String {
 fn cell(c: &Comparison, summary: &Summary) -> String {
     let Some(at) = summary.largest() else { return String::new() };
     let mut text =
-        at.arm(ArmKind::Transfer).map(|arm| estimate_text(&arm.accuracy)).unwrap_or_default();
+        at.arm(ArmKind::Transfer).map(|arm| estimate_text(&arm.value)).unwrap_or_default();
     if let Some(best) = at.best() {
         let (sign, said) = words::verdict(best.verdict);
         if let Some(difference) = &best.difference {
@@ -119,8 +119,8 @@ fn difference_text(estimate: &Estimate) -> String {
 
 fn comparison(c: &Comparison, summary: &Summary) -> String {
     let mut text = format!(
-        "## {} ({}) → {} ({})\n\nFamily {}, recipe {}, frozen: {}; {} classes, {} test samples; \
-         always the most frequent class: {} %. Crosstune {}, {}, on {}.\n\n",
+        "## {} ({}) → {} ({})\n\nFamily {}, recipe {}, frozen: {}; {} {}, {} test samples{}. \
+         Crosstune {}, {}, on {}.\n\n",
         Plain(&c.source.name),
         Plain(&c.source.modality),
         Plain(&c.target.name),
@@ -129,8 +129,9 @@ fn comparison(c: &Comparison, summary: &Summary) -> String {
         Plain(&c.recipe),
         Plain(&c.freeze),
         c.labels.len(),
+        words::labels(c),
         count(c.test_samples),
-        percent(summary.majority),
+        words::majority(summary, "; "),
         Plain(&c.version),
         Plain(&c.made),
         Plain(&c.machine),
@@ -138,23 +139,25 @@ fn comparison(c: &Comparison, summary: &Summary) -> String {
     for at in &summary.sizes {
         text += &format!("{}\n\n", words::finding(c, at));
     }
-    text += "### Accuracy\n\n";
-    text += &accuracy(c, summary);
+    text += &format!("### {}\n\n", Plain(&c.metric.title()));
+    text += &values(c, summary);
     text += &over_all(summary);
     text
 }
 
-fn accuracy(c: &Comparison, summary: &Summary) -> String {
+fn values(c: &Comparison, summary: &Summary) -> String {
+    let (value, second) =
+        (format!("{}, %", Plain(&c.metric.name)), Plain(&c.metric.second).to_string());
     let head = [
         "training samples",
         "epochs",
         "arm",
         "seeds",
-        "accuracy, %",
+        &value,
         "transfer less this, points",
         "verdict",
         "jump-start, points",
-        "macro F1",
+        &second,
         "loss, nats",
         "training",
         "rate (new / pretrained)",
@@ -181,11 +184,11 @@ fn arm_row(at: &AtSize, arm: &Arm) -> Option<Vec<String>> {
         at.epochs.to_string(),
         words::arm(arm.kind).into(),
         measured.seeds.to_string(),
-        estimate_text(&measured.accuracy).replace(" %", ""),
+        estimate_text(&measured.value).replace(" %", ""),
         difference.map(difference_text).unwrap_or_default(),
         verdict.map(|(sign, said)| format!("{sign} {said}")).unwrap_or_default(),
         jump.map(|jump| difference_text(&jump.difference)).unwrap_or_default(),
-        format!("{:.3}", measured.macro_f1),
+        format!("{:.3}", measured.second),
         format!("{:.3}", measured.loss),
         words::duration(measured.seconds),
         format!("{}{edge}", rates.chosen_text()),

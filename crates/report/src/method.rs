@@ -10,7 +10,7 @@ pub(crate) struct Part {
 pub(crate) const PARTS: [Part; 5] = [
     Part {
         heading: "Learning rates",
-        text: "Every arm has learning rates of its own, chosen from the same grid by the accuracy on \
+        text: "Every arm has learning rates of its own, chosen from the same grid by the metric on \
                training samples that were held out for it; then it was trained on all of them and \
                tested. This decides much: a known gain of a frozen language model on pictures and \
                other sequences shrank or vanished once each arm's rate was tuned [1]. A rate at the \
@@ -22,12 +22,15 @@ pub(crate) const PARTS: [Part; 5] = [
                less control with the same seed, which saw the same training samples [2]. The spread \
                over seeds includes the choice of initial weights, order and training samples, but not \
                that of the test set. With one seed, or seeds that all agree, the interval is that of \
-               the test set alone, by Wilson [3] for one arm and by Newcombe [4] for a difference.",
+               the test set alone: of an accuracy by Wilson [3] for one arm and by Newcombe [4] for a \
+               difference; of a word error rate or an F1 by drawing the test samples anew 2,000 times, \
+               the same for both arms of a difference [6].",
     },
     Part {
         heading: "Verdicts",
-        text: "The transfer is set against its best control, the one of the highest mean accuracy on \
-               that training size. Gain: the interval of the difference lies above 0. Loss: below. No \
+        text: "The transfer is set against its best control, the one of the best mean on that \
+               training size. Gain: the interval of the difference lies on the better side of 0: above, \
+               but below for an error rate. Loss: on the other. No \
                gain shown: 0 lies in it, so either there is no difference or more seeds are needed to \
                see it. Several comparisons are tested at once, and one in twenty of such intervals \
                misses the truth.",
@@ -35,7 +38,7 @@ pub(crate) const PARTS: [Part; 5] = [
     Part {
         heading: "Learning curves",
         text: "Jump-start is the difference at the first epoch that was measured [5]. The area under \
-               the curve is the mean accuracy over its base: over the logarithm of the training size, \
+               the curve is the mean of the metric over its base: over the logarithm of the training size, \
                or over epochs on the largest size; by trapezoids. Examples and time to reach the \
                threshold are read off the mean curves, on straight lines between the points that \
                were measured. Unless one was given, the threshold is what scratch has at the end on \
@@ -43,13 +46,14 @@ pub(crate) const PARTS: [Part; 5] = [
     },
     Part {
         heading: "Errors",
-        text: "The worst errors are those that the transfer was most confident in. Confusion \
-               matrices are summed over seeds.",
+        text: "The worst errors are those that the transfer was most confident in; of texts and \
+               labelled words, the sentences with the most errors. Confusion matrices are summed over \
+               seeds.",
     },
 ];
 
 /// The references in brackets.
-pub(crate) const REFERENCES: [&str; 5] = [
+pub(crate) const REFERENCES: [&str; 6] = [
     "Rothermel, Li, Rocktäschel, Foerster: Don't Sweep your Learning Rate under the Rug. 2021. \
      arXiv 2107.12460",
     "Student: The Probable Error of a Mean. Biometrika 6, 1908",
@@ -57,4 +61,5 @@ pub(crate) const REFERENCES: [&str; 5] = [
     "Newcombe: Interval Estimation for the Difference between Independent Proportions. Statistics \
      in Medicine 17, 1998 (method 10)",
     "Taylor, Stone: Transfer Learning for Reinforcement Learning Domains: A Survey. JMLR 10, 2009",
+    "Efron: Bootstrap Methods: Another Look at the Jackknife. The Annals of Statistics 7, 1979",
 ];

@@ -2,6 +2,7 @@
 
 use crate::{
     comparison::{Arm, Trial},
+    metric::Metric,
     words,
 };
 
@@ -37,12 +38,13 @@ impl<'a> Rates<'a> {
     }
 
     /// What was tried, in words, the best first.
-    pub(crate) fn trials_text(&self) -> String {
+    pub(crate) fn trials_text(&self, metric: &Metric) -> String {
         let mut trials = self.trials.clone();
-        trials.sort_by(|a, b| b.held_out_accuracy.total_cmp(&a.held_out_accuracy));
+        let merit = |trial: &Trial| metric.merit(trial.held_out);
+        trials.sort_by(|a, b| merit(b).total_cmp(&merit(a)));
         let word = |trial: &&Trial| {
             let rates = text((trial.lr, trial.pretrained_lr));
-            format!("{rates}: {} %", words::percent(trial.held_out_accuracy))
+            format!("{rates}: {} %", words::percent(trial.held_out))
         };
         trials.iter().map(word).collect::<Vec<_>>().join("; ")
     }

@@ -6,8 +6,9 @@
 //! | a difference over seeds | the same of the pairs' differences | Student 1908 |
 //! | an accuracy on a test set | Wilson's score interval | Wilson 1927 |
 //! | a difference of two accuracies | Newcombe's hybrid of two score intervals | Newcombe 1998, method 10 |
+//! | a quotient of two sums over a test set, or a difference of two | the quantiles of 2,000 resamplings | Efron 1979 |
 //!
-//! The last two stand in where one seed was run, or where all seeds agree and so show no spread:
+//! The last three stand in where one seed was run, or where all seeds agree and so show no spread:
 //! they say how far the test set leaves the answer open, and nothing about other seeds.
 
 use std::fmt;
@@ -15,27 +16,8 @@ use std::fmt;
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-/// The confidence of all intervals.
-pub const CONFIDENCE: f64 = 0.95;
-
-/// The quantile at which an interval's upper end lies, as much being left out above as below.
-const UPPER: f64 = (1. + CONFIDENCE) / 2.;
-
-/// A closed interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Interval {
-    /// Its lower end.
-    pub low: f64,
-    /// Its upper end.
-    pub high: f64,
-}
-
-impl Interval {
-    /// The part within 0 and 1, where every accuracy lies.
-    pub fn clipped(self) -> Self {
-        Self { low: self.low.clamp(0., 1.), high: self.high.clamp(0., 1.) }
-    }
-}
+use crate::bootstrap;
+use crate::interval::{Interval, UPPER};
 
 /// What an interval is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -90,6 +72,43 @@ impl Estimate {
         })
     }
 
+    /// The mean over seeds of a quotient of two sums over the test set; none without a value. If the seeds
+    /// show no spread, the interval is that of the test set, resampled, of which each run has its
+    /// `counts`.
+    pub fn of_quotient(values: &[f64], counts: &[&[[u32; 2]]]) -> Option<Self> {
+        let over_seeds = Self::over_seeds(values)?;
+        Some(match over_seeds.interval {
+            // Neither an error rate nor an F1 is below 0.
+            Some(Interval { low, high }) => {
+                Self { interval: Some(Interval { low: low.max(0.), high }), ..over_seeds }
+            }
+            None => over_seeds.or_resampled(counts, &[]),
+        })
+    }
+
+    /// The mean difference of such quotients over pairs of runs; none without a pair.
+    pub fn of_quotients(
+        pairs: &[(f64, f64)],
+        ones: &[&[[u32; 2]]],
+        others: &[&[[u32; 2]]],
+    ) -> Option<Self> {
+        let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
+        let over_seeds = Self::over_seeds(&differences)?;
+        Some(match over_seeds.interval {
+            Some(_) => over_seeds,
+            None => over_seeds.or_resampled(ones, others),
+        })
+    }
+
+    fn or_resampled(self, ones: &[&[[u32; 2]]], others: &[&[[u32; 2]]]) -> Self {
+        match bootstrap::interval(ones, others) {
+            Some((samples, interval)) => {
+                Self { interval: Some(interval), over: Over::TestSamples(samples), ..self }
+            }
+            None => self,
+        }
+    }
+
     /// The mean difference of accuracies over pairs of runs; none without a pair.
     pub fn of_difference(pairs: &[(f64, f64)], samples: usize) -> Option<Self> {
         let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
@@ -121,8 +140,9 @@ pub enum Verdict {
 
 impl Verdict {
     /// By where 0 lies; none if there is no interval.
-    pub fn of(difference: &Estimate) -> Option<Self> {
+    pub fn of(difference: &Estimate, lower_is_better: bool) -> Option<Self> {
         let Interval { low, high } = difference.interval?;
+        let (low, high) = if lower_is_better { (-high, -low) } else { (low, high) };
         Some(if low > 0. {
             Self::Gain
         } else if high < 0. {

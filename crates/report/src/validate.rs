@@ -44,7 +44,7 @@ fn comparison(c: &Comparison) -> Result<()> {
             let place = format!("{kind}, trial {}", number + 1);
             rate("lr", trial.lr)
                 .and(rate("pretrained-lr", trial.pretrained_lr))
-                .and(fraction("held-out-accuracy", trial.held_out_accuracy))
+                .and(value(c, "held-out", trial.held_out))
                 .map_err(at(&place))?;
         }
         let mut seen = HashSet::new();
@@ -70,7 +70,7 @@ fn frame(c: &Comparison) -> Check {
         format!("{classes} labels, but 2 to {MOST_CLASSES} are wanted")
     })?;
     check(c.test_samples > 0, || "test-samples is 0".into())?;
-    fraction("threshold", c.threshold.unwrap_or(0.))?;
+    value(c, "threshold", c.threshold.unwrap_or(0.))?;
     check(!sizes.is_empty(), || "budgets is empty".into())?;
     check(sizes.iter().all(|budget| budget.size > 0), || "a budget has size 0".into())?;
     check(sizes.windows(2).all(|pair| pair[0].size < pair[1].size), || {
@@ -86,13 +86,13 @@ fn run(c: &Comparison, run: &Run) -> Check {
     })?;
     rate("lr", run.lr)?;
     rate("pretrained-lr", run.pretrained_lr)?;
-    fraction("accuracy", run.accuracy)?;
-    fraction("macro-f1", run.macro_f1)?;
+    value(c, "value", run.value)?;
+    value(c, "second", run.second)?;
     amount("loss", run.loss)?;
     amount("seconds", run.seconds)?;
     confusion(c, run)?;
     for point in &run.curve {
-        fraction("accuracy in curve", point.accuracy)?;
+        value(c, "value in curve", point.value)?;
         amount("seconds in curve", point.seconds)?;
     }
     let ordered = run.curve.windows(2).all(|pair| {
@@ -104,18 +104,29 @@ fn run(c: &Comparison, run: &Run) -> Check {
 
 fn confusion(c: &Comparison, run: &Run) -> Check {
     let classes = c.labels.len();
-    check(run.confusion.classes() == classes, || {
+    let counted = run.counts.is_empty() || run.counts.len() == c.test_samples;
+    check(counted, || {
+        format!(
+            "counts are of {} samples, but test-samples is {}",
+            run.counts.len(),
+            c.test_samples
+        )
+    })?;
+    let Some(confusion) = &run.confusion else {
+        return check(!c.metric.of_samples, || "confusion is missing".into());
+    };
+    check(confusion.classes() == classes, || {
         format!("confusion is not {classes} × {classes}, as there are labels")
     })?;
-    let samples: u64 = run.confusion.cells().map(|(.., n)| u64::from(n)).sum();
+    let samples: u64 = confusion.cells().map(|(.., n)| u64::from(n)).sum();
     check(samples == c.test_samples as u64, || {
         format!("confusion counts {samples} samples, but test-samples is {}", c.test_samples)
     })?;
-    let right = run.confusion.cells().filter(|(truth, answer, _)| truth == answer);
+    let right = confusion.cells().filter(|(truth, answer, _)| truth == answer);
     let right: u64 = right.map(|(.., n)| u64::from(n)).sum();
     let accuracy = right as f64 / samples as f64;
-    check((accuracy - run.accuracy).abs() < ROUNDING, || {
-        format!("accuracy is {}, but {accuracy} by the confusion", run.accuracy)
+    check((accuracy - run.value).abs() < ROUNDING, || {
+        format!("value is {}, but {accuracy} by the confusion", run.value)
     })
 }
 
@@ -125,8 +136,14 @@ fn example(c: &Comparison, shown: &ErrorExample) -> Check {
             format!("{what} is {class}, but there are {} labels", c.labels.len())
         })
     };
-    class("truth", shown.truth)?;
-    check(!shown.answers.is_empty(), || "answers is empty".into())?;
+    match &shown.sentence {
+        Some(sentence) => check(sentence.is_whole(), || "a stretch is none of the words".into())?,
+        None => {
+            check(shown.truth.is_some(), || "truth is missing".into())?;
+            check(!shown.answers.is_empty(), || "answers is empty".into())?;
+        }
+    }
+    class("truth", shown.truth.unwrap_or(0))?;
     for answer in &shown.answers {
         class("class", answer.class)?;
         fraction("probability", f64::from(answer.probability))?;
@@ -162,6 +179,11 @@ fn rate(what: &str, value: f64) -> Check {
 
 fn fraction(what: &str, value: f64) -> Check {
     check((0. ..=1.).contains(&value), || format!("{what} is {value}, but 0 to 1 is wanted"))
+}
+
+/// A value of the metric: an error rate may be above 1, as words may be put in.
+fn value(c: &Comparison, what: &str, value: f64) -> Check {
+    if c.metric.lower_is_better { amount(what, value) } else { fraction(what, value) }
 }
 
 fn amount(what: &str, value: f64) -> Check {

@@ -111,6 +111,32 @@ pub(crate) fn meaning(kind: ArmKind) -> &'static str {
     }
 }
 
+/// The metrics of some comparisons: `accuracy`, `accuracy or WER`.
+pub(crate) fn metrics(all: &[Comparison]) -> String {
+    let mut names: Vec<&str> = vec![];
+    for c in all {
+        if !names.contains(&c.metric.name.as_str()) {
+            names.push(&c.metric.name);
+        }
+    }
+    names.join(" or ")
+}
+
+/// What the labels of a comparison are.
+pub(crate) fn labels(c: &Comparison) -> &'static str {
+    match (c.metric.of_samples, c.metric.lower_is_better) {
+        (true, _) => "classes",
+        (false, true) => "symbols",
+        (false, false) => "labels of words",
+    }
+}
+
+/// What always answering the most frequent class reaches, if there are classes.
+pub(crate) fn majority(summary: &Summary, before: &str) -> String {
+    let said = |share| format!("{before}always the most frequent class: {} %", percent(share));
+    summary.majority.map(said).unwrap_or_default()
+}
+
 /// A verdict in words, with a sign before them that does without colour.
 pub(crate) fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str) {
     match verdict {
@@ -124,20 +150,27 @@ pub(crate) fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str) 
 /// What one size showed, in sentences without labels or names.
 pub(crate) fn finding(c: &Comparison, at: &AtSize) -> String {
     let Some(transfer) = at.arm(ArmKind::Transfer) else { return String::new() };
-    let over = match transfer.accuracy.over {
-        Over::Seeds(n) => format!("{} over {}", span(&transfer.accuracy), seeds(n)),
+    let over = match transfer.value.over {
+        Over::Seeds(n) => format!("{} over {}", span(&transfer.value), seeds(n)),
         Over::TestSamples(_) => {
-            format!("{} by the test set alone, {}", span(&transfer.accuracy), seeds(transfer.seeds))
+            format!("{} by the test set alone, {}", span(&transfer.value), seeds(transfer.seeds))
         }
     };
-    let right = format!(
-        "With {} training samples the transfer classifies {} % of {} test samples correctly (95 % \
-         interval {over}).",
-        count(at.size),
-        percent(transfer.accuracy.mean),
-        count(c.test_samples)
-    );
-    format!("{right} {}", conclusion(at))
+    let over = match span(&transfer.value).is_empty() {
+        true => format!("no interval, {}", seeds(transfer.seeds)),
+        false => format!("95 % interval {over}"),
+    };
+    let (size, value) = (count(at.size), percent(transfer.value.mean));
+    let samples = count(c.test_samples);
+    let reached = match c.metric.of_samples {
+        true => format!("classifies {value} % of {samples} test samples correctly"),
+        false => format!("has a {} of {value} % on {samples} test samples", c.metric.name),
+    };
+    let lower = if c.metric.lower_is_better { " Lower is better." } else { "" };
+    format!(
+        "With {size} training samples the transfer {reached} ({over}).{lower} {}",
+        conclusion(at)
+    )
 }
 
 /// The conclusion on the transfer and its best control.

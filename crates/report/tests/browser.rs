@@ -170,6 +170,29 @@ fn least() -> Comparison {
 }
 
 #[test]
+fn sentences_are_shown_word_by_word() -> Result {
+    let both = vec![sample::sequences::transcription(), sample::sequences::tagging()];
+    with(&Matrix::new(both)?, |page| {
+        audit(page, "sentences", &["#overview", "#c0", "#c1"])?;
+        let count = |selector: &str| format!("document.querySelectorAll('{selector}').length");
+        assert_eq!(page.evaluate(&count(".words"))?, json!(12));
+        assert_eq!(page.evaluate(&count(".words + figcaption"))?, json!(12));
+        assert_eq!(page.evaluate(&count(".error audio"))?, json!(6));
+        // Lines, not colours alone.
+        let line = |selector: &str| {
+            let of = format!("document.querySelector('{selector}')");
+            format!(
+                "getComputedStyle({of}).textDecorationLine + ' ' + getComputedStyle({of}).textDecorationStyle"
+            )
+        };
+        assert_eq!(page.evaluate(&line(".words .sub i"))?, json!("underline wavy"));
+        assert_eq!(page.evaluate(&line(".words .del bdi"))?, json!("line-through solid"));
+        assert_eq!(page.evaluate(&line(".words .ins i"))?, json!("underline double"));
+        Ok(())
+    })
+}
+
+#[test]
 fn one_run_is_a_page_too() -> Result {
     with(&Matrix::new(vec![least()])?, |page| audit(page, "one", &["body"]))
 }
@@ -186,8 +209,8 @@ fn a_hundred_classes_are_readable() -> Result {
                 1;
         }
         let right: u32 = (0..100).map(|class| confusion[class][class]).sum();
-        run.confusion = confusion.try_into().unwrap();
-        run.accuracy = f64::from(right) / 300.;
+        run.confusion = Some(confusion.try_into().unwrap());
+        run.value = f64::from(right) / 300.;
     }
     with(&Matrix::new(vec![c])?, |page| audit(page, "many", &["body"]))
 }

@@ -23,6 +23,9 @@ pub enum TextError {
     /// A single text for a model that was trained on pairs.
     #[error("one sentence, but the model was trained on pairs: give the second, too")]
     Single,
+    /// A pair of texts for a model that labels words.
+    #[error("two sentences, but the model labels the words of one: give them one by one")]
+    PairOfWords,
 }
 
 /// The longest text that is read, in bytes: all of it is tokenized before it is truncated.

@@ -21,6 +21,7 @@ mod published;
 pub mod settings;
 pub mod symbols;
 pub mod tokenizer;
+mod word_alignment;
 
 #[cfg(feature = "cli")]
 mod cli;

@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use crosstune_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::embed::SymbolImage;
 use crate::options::{LENGTHS, MAX_LENGTH, Units};
+use crate::tokenizer::Pieces;
 
 /// The symbols, and the longest sequence of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,8 @@ pub struct Symbols {
     longest: u32,
     /// The number of each character; empty for bytes.
     characters: HashMap<char, i64>,
+    /// Whether they become a picture of one width.
+    as_image: bool,
 }
 
 /// The shortest length: one symbol of each text of a pair, and the separator.
@@ -41,7 +45,7 @@ impl Symbols {
             let problem = format!("{longest}: must be at least {LEAST}");
             return Err(Error::Setting { setting: MAX_LENGTH, problem });
         }
-        Ok(Self { units, longest, characters: HashMap::new() })
+        Ok(Self { units, longest, characters: HashMap::new(), as_image: false })
     }
 
     /// Collects the characters of the training texts, if the units are characters.
@@ -61,6 +65,16 @@ impl Symbols {
     /// The same for sequences of at most `longest` symbols.
     pub(crate) fn with_longest(self, longest: u32) -> Self {
         Self { longest, ..self }
+    }
+
+    /// The same where they become a picture, as for a convolutional trunk.
+    pub(crate) fn with_image(self, as_image: bool) -> Self {
+        Self { as_image, ..self }
+    }
+
+    /// The width of the picture that all texts become; `None`: they become none.
+    pub(crate) fn image_width(&self) -> Option<i64> {
+        self.as_image.then(|| SymbolImage::width(self.longest.into()))
     }
 
     /// How many symbols a text or a pair has, before it is truncated.
@@ -113,6 +127,24 @@ impl Symbols {
         first
     }
 
+    /// The symbols of words with a space between them, however many.
+    pub(crate) fn split_words(&self, words: &[String]) -> Pieces {
+        let mut pieces = Pieces::default();
+        for (at, word) in words.iter().enumerate() {
+            if word.is_empty() {
+                continue;
+            }
+            // The space counts to the word before it.
+            if let Some(&last) = pieces.words.last() {
+                pieces.ids.extend(self.symbols(" "));
+                pieces.words.resize(pieces.ids.len(), last);
+            }
+            pieces.ids.extend(self.symbols(word));
+            pieces.words.resize(pieces.ids.len(), at);
+        }
+        pieces
+    }
+
     fn symbols<'t>(&'t self, text: &'t str) -> Box<dyn Iterator<Item = i64> + 't> {
         match self.units {
             Units::Bytes => Box::new(text.bytes().map(|byte| RESERVED + i64::from(byte))),
@@ -132,22 +164,30 @@ struct Saved {
     /// In the order of their numbers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     characters: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    as_image: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl From<Symbols> for Saved {
-    fn from(Symbols { units, longest, characters }: Symbols) -> Self {
+    fn from(Symbols { units, longest, characters, as_image }: Symbols) -> Self {
         let mut characters: Vec<_> = characters.into_iter().collect();
         characters.sort_by_key(|&(_, number)| number);
-        Self { units, longest, characters: characters.into_iter().map(|(c, _)| c).collect() }
+        let characters = characters.into_iter().map(|(c, _)| c).collect();
+        Self { units, longest, characters, as_image }
     }
 }
 
 impl TryFrom<Saved> for Symbols {
     type Error = Error;
 
-    fn try_from(Saved { units, longest, characters }: Saved) -> Result<Self> {
+    fn try_from(Saved { units, longest, characters, as_image }: Saved) -> Result<Self> {
         let characters = characters.chars().zip(RESERVED..).collect();
-        Ok(Self { characters, ..Self::new(units, Some(longest))? })
+        Ok(Self { characters, as_image, ..Self::new(units, Some(longest))? })
     }
 }
 

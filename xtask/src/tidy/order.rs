@@ -18,7 +18,7 @@ const CORE: [Row; 19] = [
     ("task", &["error"]),
     ("weights", &["error", "files", "libtorch"]),
     ("nn", &["error", "random", "onnx", "weights"]),
-    ("data", &["error", "random", "task"]),
+    ("data", &["error", "files", "random", "task"]),
     ("spec", &["error", "files", "weights", "task", "nn"]),
     ("family", &["error", "files", "weights", "task", "nn", "spec"]),
     ("modality", &["error", "files", "random", "weights", "task", "nn", "data", "spec", "family"]),

@@ -57,8 +57,8 @@ mod tests {
         let (channels, float) = (3, (Kind::Float, Device::Cpu));
         let leaf = |mean: f64| (Tensor::rand([channels], float) + mean).set_requires_grad(true);
         let norm = ChannelNorm { weight: leaf(1.), bias: leaf(0.) };
-        // A mean that is large beside the deviation.
-        let x = Tensor::rand([2, channels, 50], float) + 3.;
+        // A mean that is so large beside the deviation that a mean of squares would be off by 1e-3.
+        let x = Tensor::rand([2, channels, 50], float) + 30.;
         let lengths = [50, 20];
         let together = norm.forward(&x, Some(&Tensor::from_slice(&lengths).unsqueeze(1)));
         let part = |x: &Tensor, at: i64, length| x.narrow(0, at, 1).narrow(2, 0, length);
@@ -67,7 +67,7 @@ mod tests {
             let (got, want) =
                 (part(&together, at, length), norm.forward(&part(&x, at, length), None));
             let off = (&got - &want).abs().max().double_value(&[]);
-            assert!(off < 5e-6, "recording {at} is off by {off:e}");
+            assert!(off < 2e-4, "recording {at} is off by {off:e}");
             loss += got.square().sum(Kind::Float);
             loss_alone += want.square().sum(Kind::Float);
         }
@@ -75,7 +75,7 @@ mod tests {
         let leaves = [&norm.weight, &norm.bias];
         let gradients = |loss: Tensor| Tensor::run_backward(&[loss], &leaves, false, false);
         for (got, want) in gradients(loss).iter().zip(gradients(loss_alone)) {
-            assert!(got.allclose(&want, 1e-4, 1e-3, false), "{got}, not {want}");
+            assert!(got.allclose(&want, 1e-3, 1e-2, false), "{got}, not {want}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, FoldedPatchesConfig, PatchMapEmbedder, Result,
     VarBuilder,
-    nn::{BatchNorm2d, BatchNormStats},
+    nn::{BatchNorm2d, BatchNormStats, ReadingOrder},
 };
 use tch::Tensor;
 
@@ -51,6 +51,10 @@ impl FoldedSpectrogram {
 impl Embedder for FoldedSpectrogram {
     fn emits(&self) -> FeatureShape {
         self.patches.emits()
+    }
+
+    fn order(&self) -> ReadingOrder {
+        ReadingOrder::Pieces(self.config.folds())
     }
 
     /// Frames `[B, T, F]` as a feature map. Feature maps have no mask: padding is seen.

@@ -4,6 +4,7 @@ mod channel_norm;
 mod conv;
 mod folded;
 mod frames;
+mod mask;
 mod positions;
 mod spectrogram;
 mod stacked;

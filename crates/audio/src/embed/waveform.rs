@@ -10,6 +10,7 @@ use tch::{Kind, Tensor};
 use super::{
     channel_norm::{ChannelNorm, within},
     conv::{Conv1d, Sliding},
+    mask::FeatureMask,
     positions::Positional,
 };
 
@@ -27,6 +28,7 @@ pub struct WaveformEmbedder {
     norm: Option<LayerNorm>,
     dropout: f64,
     width: i64,
+    mask: Option<FeatureMask>,
 }
 
 /// A convolution with its norm, if it has one.
@@ -98,7 +100,27 @@ impl WaveformEmbedder {
             },
             dropout: c.dropout,
             width,
+            mask: None,
         })
+    }
+
+    /// The same, which masks at least so many stretches of time, and so many of channels, of its features
+    /// in training: with the vector that the source was pretrained with, if it has one.
+    ///
+    /// # Errors
+    /// If that vector cannot be read.
+    pub fn with_masks(self, vb: &VarBuilder<'_>, masks: usize) -> Result<Self> {
+        const NAME: &str = "embed.mask";
+        if masks == 0 {
+            return Ok(self);
+        }
+        let shape = [self.width];
+        let source = vb.source().filter(|source| source.shape(NAME) == Some(&shape));
+        let vector = match source {
+            Some(source) => source.tensor(NAME, &shape)?,
+            None => Tensor::zeros(shape, (Kind::Float, vb.device())),
+        };
+        Ok(Self { mask: Some(FeatureMask { masks, vector }), ..self })
     }
 
     /// Embeds waveforms `[B, N]`, with a `mask` (`[B, N]`, bool) that is false for padding, as
@@ -121,6 +143,10 @@ impl WaveformEmbedder {
         let x = match &mask {
             Some(mask) => x * mask.unsqueeze(-1),
             None => x,
+        };
+        let Sequence { x, attention_mask: mask } = match self.mask.as_ref().filter(|_| train) {
+            Some(hidden) => hidden.apply(Sequence { x, attention_mask: mask }),
+            None => Sequence { x, attention_mask: mask },
         };
         let x = match &self.positional {
             Some(positional) => &x + positional.forward(&x, mask.as_ref(), train),

@@ -93,6 +93,11 @@ impl FrontEnd {
         }
     }
 
+    /// From one frame to the next, in samples.
+    pub(crate) fn hop(&self) -> usize {
+        self.samples(2).saturating_sub(self.samples(1)).max(1)
+    }
+
     /// A sample of at most `frames` frames: `[T, F]`, or `[N]` of the waveform.
     pub(crate) fn compute(&self, mut samples: Vec<f32>, frames: usize) -> Tensor {
         let mut values = match self {

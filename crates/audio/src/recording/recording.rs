@@ -157,6 +157,26 @@ impl Recording {
         Ok(mono)
     }
 
+    /// Decodes all of it piece by piece, as [`read`](Self::read) does, but holds none of them: at most as
+    /// many as are the longest at `rate`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn read_pieces(
+        self,
+        rate: u32,
+        mut take: impl FnMut(&[f32]),
+    ) -> Result<(), RecordingError> {
+        let most = LONGEST.saturating_mul(self.sample_rate().into()) / u64::from(rate.max(1));
+        let mut too_long = Some(RecordingError::TooLong { most: LONGEST, rate });
+        let mut samples = 0;
+        self.decode(u64::MAX, |piece| {
+            samples += piece.len() as u64;
+            take(piece);
+            too_long.take_if(|_| samples > most).map_or(Ok(()), Err)
+        })
+    }
+
     /// Decodes it to its end, however long it is, and returns the number of samples a channel.
     ///
     /// # Errors

@@ -55,7 +55,8 @@ pub(crate) fn tunes(file: &str, options: AudioOptions) -> Vec<i64> {
     let before: Vec<(String, Tensor)> =
         model.store().variables().into_iter().map(|(name, x)| (name, x.copy())).collect();
     let options = FitOptions::default();
-    let step = Trainer::new(&model, &options, 1).step(&batch, &Tensor::from_slice(&[0_i64, 1]));
+    let step =
+        Trainer::new(&model, &options, 1).step(&batch, &Tensor::from_slice(&[0_i64, 1]).into());
     assert!(step.unwrap().loss.is_finite());
     for (name, value) in before {
         // A softmax does not see what is added to all of its scores, and the bias of the keys is.
@@ -325,7 +326,7 @@ fn a_model_of_pictures_with_a_pool_of_its_own_learns_from_sound() {
     Freeze::nothing().apply(model.store(), model.outline()).unwrap();
     let options = FitOptions { lr: 3e-3, ..FitOptions::default() };
     let mut trainer = Trainer::new(&model, &options, 20);
-    let targets = Tensor::from_slice(&[0_i64, 1]);
+    let targets = Tensor::from_slice(&[0_i64, 1]).into();
     let losses: Vec<f64> = (0..20).map(|_| trainer.step(&batch, &targets).unwrap().loss).collect();
     assert!(losses[19] < losses[0], "{losses:?}");
 }

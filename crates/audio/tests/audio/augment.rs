@@ -88,8 +88,13 @@ fn a_mask_hides_behind_the_mean_of_the_training_set() {
 fn models_of_sound_are_varied_too() {
     let folder = tempfile::tempdir().unwrap();
     let input = input(&folder);
-    let augment =
-        Augment { shift_ms: Some(50.), masks: Some(1), noise_db: Some(20.), gain_db: Some(3.) };
+    let augment = Augment {
+        shift_ms: Some(50.),
+        masks: Some(1),
+        noise_db: Some(20.),
+        gain_db: Some(3.),
+        ..Augment::default()
+    };
     for file in ["tiny-wav2vec2", "tiny-whisper", "tiny-ast", "tiny-honk/res8.pt"] {
         for long in [Long::Cut, Long::Crop, Long::Windows] {
             let options =
@@ -103,9 +108,9 @@ fn models_of_sound_are_varied_too() {
             let [a, b] = [1, 1].map(|seed| audio.augment(&kept, &mut rng(seed)));
             assert_eq!(a, b);
             let windows = audio.windows(&audio.read(&input).unwrap());
-            assert_eq!(a.size(), windows[0].size(), "{file} {long:?}");
+            assert_eq!(a.size(), windows[0].x.size(), "{file} {long:?}");
             assert_eq!(a.isfinite().all().int64_value(&[]), 1);
-            let batch = audio.batch(&[&a, &windows[0]]);
+            let batch = audio.batch(&[&a, &windows[0].x]);
             assert_eq!(batch.x.size()[0], 2);
         }
     }
@@ -132,8 +137,13 @@ fn choices_out_of_range_are_named() {
 #[test]
 fn any_recording_can_be_varied() {
     let folder = tempfile::tempdir().unwrap();
-    let augment =
-        Augment { shift_ms: Some(500.), masks: Some(5), noise_db: Some(0.), gain_db: Some(20.) };
+    let augment = Augment {
+        shift_ms: Some(500.),
+        masks: Some(5),
+        noise_db: Some(0.),
+        gain_db: Some(20.),
+        ..Augment::default()
+    };
     for length in [1, 2, 79, 800] {
         let path = write(folder.path(), "a.wav", spec(8000), tone(440., 8000, length));
         for long in [Long::Cut, Long::Crop, Long::Windows] {

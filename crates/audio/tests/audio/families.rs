@@ -87,8 +87,11 @@ impl Rebuilt {
         let _grad = tch::no_grad_guard();
         let close = |got: &Tensor, name: &str| {
             let name = format!("{name}{suffix}");
-            let far = furthest(got, &self.want(&name), mask);
-            assert!(far < WITHIN, "{name} differs by {far:e}");
+            let want = self.want(&name);
+            let far = furthest(got, &want, mask);
+            // A processor with other instructions rounds large values otherwise.
+            let largest = want.abs().max().double_value(&[]).max(1.);
+            assert!(far < WITHIN * largest, "{name} differs by {far:e}");
         };
         for (features, name) in [
             (self.encoder.embed(batch, false), "embedded"),

@@ -32,12 +32,12 @@ fn windows_cover_a_recording_and_are_alike_in_length() {
     // 50 frames see 4049 samples: 16,000 hold one every 2024, and one that ends with them.
     let windows = audio.windows(&audio.read(&input).unwrap());
     assert_eq!(windows.len(), 7);
-    assert!(windows.iter().all(|window| window.size() == [50, 40]));
-    let batch = audio.batch(&windows.iter().collect::<Vec<_>>());
+    assert!(windows.iter().all(|window| window.x.size() == [50, 40]));
+    let batch = audio.batch(&windows.iter().map(|window| &window.x).collect::<Vec<_>>());
     assert!(batch.attention_mask.is_none());
     // The first is what is heard of a recording that is cut.
     let cut = settings(Long::Cut, None);
-    assert_eq!(windows[0], cut.read(&input).unwrap());
+    assert_eq!(windows[0].x, cut.read(&input).unwrap());
     // Those that a window is alone in are heard as a recording of that stretch is.
     let few = settings(Long::Windows, Some(0.));
     assert_eq!(few.windows(&few.read(&input).unwrap()).len(), 4);
@@ -45,7 +45,7 @@ fn windows_cover_a_recording_and_are_alike_in_length() {
     let short = rising(&folder, 900);
     let windows = audio.windows(&audio.read(&short).unwrap());
     assert_eq!(windows.len(), 1);
-    assert_eq!(windows[0], cut.read(&short).unwrap());
+    assert_eq!(windows[0].x, cut.read(&short).unwrap());
 }
 
 #[test]
@@ -94,8 +94,11 @@ fn models_of_sound_hear_windows_of_their_own_length() {
         audio.adopt(&Pretrained::open(fixture(file)).unwrap()).unwrap();
         let windows = audio.windows(&audio.read(&input).unwrap());
         assert!(windows.len() > 5, "{file}: {}", windows.len());
-        assert!(windows.iter().all(|window| window.size() == size), "{file}");
-        assert_eq!(audio.batch(&windows.iter().collect::<Vec<_>>()).x.size()[1..], size);
+        assert!(windows.iter().all(|window| window.x.size() == size), "{file}");
+        assert_eq!(
+            audio.batch(&windows.iter().map(|window| &window.x).collect::<Vec<_>>()).x.size()[1..],
+            size
+        );
     }
 }
 

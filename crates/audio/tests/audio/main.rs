@@ -17,6 +17,8 @@ mod seen;
 mod settings;
 mod show;
 mod speech;
+mod speeds;
+mod transcribing;
 mod trunks;
 mod wav;
 

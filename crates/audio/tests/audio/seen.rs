@@ -32,7 +32,7 @@ fn the_loss_of_a_convnext_and_an_efficientnet_falls_on_speech() {
         Freeze::nothing().apply(model.store(), model.outline()).unwrap();
         let options = FitOptions { lr: 3e-3, pretrained_lr: 3e-3, ..FitOptions::default() };
         let mut trainer = Trainer::new(&model, &options, 20);
-        let target = Tensor::from_slice(&[0i64, 1, 0, 1]);
+        let target = Tensor::from_slice(&[0i64, 1, 0, 1]).into();
         let losses: Vec<f64> =
             (0..20).map(|_| trainer.step(&batch, &target).unwrap().loss).collect();
         assert!(losses[19] < 0.8 * losses[0], "{name}: {losses:?}");

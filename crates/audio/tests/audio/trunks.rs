@@ -25,7 +25,7 @@ fn learns(name: &str) {
     let samples: Vec<_> = inputs.iter().map(|input| audio.read(input).unwrap()).collect();
     audio.fit_normalization(&samples.iter().filter_map(|x| audio.moments(x)).collect());
     let batch = audio.batch(&samples.iter().collect::<Vec<_>>());
-    let targets = Tensor::from_slice(&[0_i64, 1, 0, 1, 0, 1, 0, 1]);
+    let targets = Tensor::from_slice(&[0_i64, 1, 0, 1, 0, 1, 0, 1]).into();
 
     seed(1);
     let spec = AudioSettings::spec(&source, embedder, vec!["zero".into(), "one".into()]);

@@ -4,7 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
-use crosstune_core::{Dataset, Layout, Modality, Spec, Task, data::TableFormat, files::read_json};
+use crosstune_core::{
+    Dataset, Layout, Modality, Spec, Task,
+    data::{Symbols, TableFormat},
+    files::read_json,
+    task::LetterCase,
+};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +20,8 @@ pub(crate) const LAYOUT: &str = "layout.json";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// Labelled samples: a folder per class (optionally below train/ and test/), or a table (CSV,
-    /// TSV, JSON Lines or Parquet), or a folder of tables
+    /// TSV, JSON Lines or Parquet), or a folder of tables; to transcribe, also a folder as
+    /// LibriSpeech's or Common Voice's, or with a .txt beside each sample
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
     /// Labelled samples to test on [default: the test split of --data]
@@ -74,6 +80,8 @@ pub(crate) enum FormatArg {
     Jsonl,
     /// Apache Parquet
     Parquet,
+    /// A word with its label in each line, a blank line between sentences (for the task tag)
+    Conll,
 }
 
 impl From<FormatArg> for TableFormat {
@@ -83,6 +91,7 @@ impl From<FormatArg> for TableFormat {
             FormatArg::Tsv => Self::Tsv,
             FormatArg::Jsonl => Self::JsonLines,
             FormatArg::Parquet => Self::Parquet,
+            FormatArg::Conll => Self::Conll,
         }
     }
 }
@@ -120,6 +129,23 @@ pub(crate) struct LayoutArgs {
     /// also several, separated by commas
     #[arg(long, value_name = "COLUMN")]
     label_column: Option<String>,
+    /// The table's column of texts, for the task transcribe
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(default)]
+    text_column: Option<String>,
+    /// Transcribe in lower case
+    #[arg(long)]
+    #[serde(default)]
+    lowercase: bool,
+    /// Transcribe in upper case
+    #[arg(long, conflicts_with = "lowercase")]
+    #[serde(default)]
+    uppercase: bool,
+    /// Symbols to transcribe in: a file with one in each line, or a vocab.json [default: the
+    /// characters of the training texts]
+    #[arg(long, value_name = "FILE")]
+    #[serde(default, skip)]
+    symbols: Option<PathBuf>,
     /// Separator of the labels of a multi-label sample [default: |]
     #[arg(
         long,
@@ -181,9 +207,13 @@ impl LayoutArgs {
             test_pattern: self.test_pattern.or(saved.test_pattern),
             inputs: self.inputs.or(saved.inputs),
             label_column: self.label_column.or(saved.label_column),
-            // They decide what is held out, and nothing is when a model is evaluated.
-            group_pattern: None,
-            group_column: None,
+            text_column: self.text_column.or(saved.text_column),
+            lowercase: !self.uppercase && (self.lowercase || saved.lowercase),
+            uppercase: !self.lowercase && (self.uppercase || saved.uppercase),
+            symbols: self.symbols,
+            // Those of a training decided what was held out, and are not saved.
+            group_pattern: self.group_pattern,
+            group_column: self.group_column,
         }
     }
 
@@ -192,7 +222,7 @@ impl LayoutArgs {
         self.task.map(Task::from)
     }
 
-    pub(crate) fn layout<M: Modality>(&self) -> Result<Layout, regex::Error> {
+    pub(crate) fn layout<M: Modality>(&self) -> Result<Layout> {
         let compile = |pattern: &Option<String>| pattern.as_deref().map(Regex::new).transpose();
         let defaults = M::layout();
         Ok(Layout {
@@ -206,6 +236,13 @@ impl LayoutArgs {
             input_column: self.inputs.input_column.clone(),
             pair_column: self.inputs.pair_column.clone(),
             label_column: self.label_column.clone(),
+            text_column: self.text_column.clone(),
+            letter_case: match (self.lowercase, self.uppercase) {
+                (true, _) => LetterCase::Lower,
+                (_, true) => LetterCase::Upper,
+                _ => LetterCase::Kept,
+            },
+            symbols: self.symbols.as_deref().map(Symbols::read).transpose()?,
             group_column: self.group_column.clone(),
             ..defaults
         })
@@ -222,6 +259,12 @@ pub(crate) enum TaskArg {
     MultiLabel,
     /// One or several numbers
     Regression,
+    /// The text that is spoken or written in it (CTC)
+    #[value(alias = "transcription", alias = "ctc", alias = "asr")]
+    Transcribe,
+    /// A label for every word: named entities, parts of speech
+    #[value(alias = "tagging", alias = "token-classification", alias = "ner")]
+    Tag,
 }
 
 impl From<TaskArg> for Task {
@@ -230,6 +273,8 @@ impl From<TaskArg> for Task {
             TaskArg::SingleLabel => Self::SingleLabel,
             TaskArg::MultiLabel => Self::MultiLabel,
             TaskArg::Regression => Self::Regression,
+            TaskArg::Transcribe => Self::Transcription,
+            TaskArg::Tag => Self::Tagging,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod bytes;
 mod compute;
 mod data;
+mod decode;
 mod fit;
 mod modality;
 mod output;
@@ -16,6 +17,7 @@ pub use modality::ModalityArgs;
 pub(crate) use bytes::Bytes;
 pub(crate) use compute::ComputeArgs;
 pub(crate) use data::{DataArgs, InputArgs, LAYOUT, LayoutArgs};
+pub(crate) use decode::DecodeArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use modality::ModalityFlags;
 pub(crate) use output::refuse_existing;

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use crosstune_core::{BatchNormStats, Freeze, Lora, Pool, Recipe, WeightInit};
+use crosstune_core::{BatchNormStats, Freeze, Lora, Pool, Recipe, Task, WeightInit};
+
+use super::setting::setting;
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Transfer")]
@@ -23,9 +26,10 @@ pub(crate) struct TransferArgs {
     /// Whether batch-norm running statistics are updated
     #[arg(long, alias = "statistics", value_enum, default_value_t = BatchNormArg::FollowFreeze)]
     pub(crate) batch_norm: BatchNormArg,
-    /// Pooling of the trunk's output
-    #[arg(long, value_enum, default_value_t = PoolArg::Mean)]
-    pub(crate) pool: PoolArg,
+    /// Pooling of the trunk's output [default: mean; not at all with --task transcribe and tag, which
+    /// take weighted-layers at every position, too]
+    #[arg(long, value_enum)]
+    pub(crate) pool: Option<PoolArg>,
     /// The classification head: a new linear layer, or the pretrained one with its pooling
     #[arg(long, value_enum, default_value_t = HeadArg::Fresh)]
     pub(crate) head: HeadArg,
@@ -55,6 +59,22 @@ pub(crate) struct TransferArgs {
 }
 
 impl TransferArgs {
+    /// The pool for a task.
+    ///
+    /// # Errors
+    /// If it makes one vector of a sequence, and the task has an answer at every position.
+    pub(crate) fn pool(&self, task: Task) -> Result<Pool> {
+        match self.pool {
+            Some(PoolArg::Mean | PoolArg::First | PoolArg::Last) if task.is_sequence() => {
+                let problem = format!(
+                    "{task} answers at every position; leave it out, or take weighted-layers"
+                );
+                Err(setting("--pool", problem))
+            }
+            pool => Ok(pool.map_or(Pool::Mean, Pool::from)),
+        }
+    }
+
     /// The LoRA adapters, if any of their options is given.
     pub(crate) fn lora(&self) -> Option<Lora> {
         let Self { lora_rank, lora_alpha, lora_dropout, lora_targets, .. } = self.clone();

@@ -13,7 +13,7 @@ use crosstune_core::{
 use crate::{
     args::{ComputeArgs, LayoutArgs, ModalityArgs, ModalityFlags, SampleArgs, WeightsArgs},
     output::{format::count, say, say_skipped},
-    setup::candidates::{self, Candidate, dataset},
+    setup::candidates::{self, Candidate, Takes, dataset},
 };
 
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
     refuse_existing(&args.out)?;
     let WeightsArgs { weights, read } = args.source;
     let modality: A::Modality = args.modality.args.clone().try_into()?;
-    let data = dataset::<A::Modality>(&args.samples, &args.layout)?;
+    let data = dataset::<A::Modality>(&args.samples, &args.layout, Takes::Classes)?;
     let of = Candidate::open(weights.clone(), &read, modality, &data)?;
     if of.embedder == Origin::Fresh {
         let family = of.source.config();
@@ -48,7 +48,7 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
         return Err(Error::Path { path: weights, problem }.into());
     }
     let read = candidates::read(of.modality.clone(), &data, args.samples.skip_bad)?;
-    let model = of.model(&read.modality, &data.labels, args.compute.device.0)?;
+    let model = of.model(&read.modality, &data, args.compute.device.0)?;
     let size = args.compute.batch_size.get();
     let features = features(&model, &read.modality, &read.inference, FeatureLevel::Embedded, size)?;
     SourceFeatures::labelled(&features, &read.inference.classes()).save(&args.out)?;

@@ -8,11 +8,11 @@ use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
     Dataset, Layout, MemoryBudget, Modality, ReadMode, Samples,
     data::{self, Gathered},
-    evaluate as measure,
+    predict::evaluate_with,
 };
 
 use crate::{
-    args::{ComputeArgs, LayoutArgs, SourceArgs, setting},
+    args::{ComputeArgs, DecodeArgs, LayoutArgs, SourceArgs, setting},
     output::{metrics, print, print_json, progress, say, say_skipped, skipped},
     setup::{
         coverage::{When, coverage, say_coverage},
@@ -31,6 +31,8 @@ pub(crate) struct EvaluateArgs {
     pub(crate) skip_bad: bool,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) decode: DecodeArgs,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -60,9 +62,10 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         let problem = format!("this model was trained for {task}, not for {asked}; leave it out");
         return Err(setting("--task", problem));
     }
+    let decoder = args.decode.decoder(model.spec().task_config())?;
     layout.task = task;
     let Gathered { items, bad: unusable, notes, .. } =
-        data::evaluation(&args.data, &layout, labels, "DATA")?;
+        data::evaluation(&args.data, &layout, model.spec().task_config(), "DATA")?;
     notes.iter().for_each(|note| say("note", note));
     let bar = progress::reading(items.len(), M::SAMPLES);
     let (samples, bad) =
@@ -77,7 +80,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
     let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
     let skipped = skipped(&unusable, &bad);
     let size = args.compute.batch_size.get();
-    let evaluation = measure(&model, &modality, &samples, size)?;
+    let evaluation = evaluate_with(&model, &modality, &samples, size, &decoder)?;
     if args.json {
         print_json(&serde_json::json!({
             "labels": labels,

@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use crosstune_core::{
-    Checkpoint, Entry, Pretrained, Spec, Task,
+    Checkpoint, Entry, Metrics, Pretrained, Spec, Task,
     adapter::adapter_folder,
     error::{one_line, printable},
     families,
+    files::read_json_within,
+    run::RESULT,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     args::ReadArgs,
     output::{
         format::{count, line, shape},
-        print, print_json,
+        metrics, print, print_json,
     },
     setup::weights,
 };
@@ -61,6 +63,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
         }
         Err((checkpoint, e)) => (checkpoint, None, None, one_line(e.as_ref())),
     };
+    let run = Run::at(checkpoint.folder());
     let parameters: i64 = checkpoint.entries().map(|(_, e)| e.numel()).sum();
     if args.json {
         let tensors: BTreeMap<&str, _> = checkpoint
@@ -71,6 +74,10 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
             "path": checkpoint.path(), "format": checkpoint.format().to_string(),
             "family": family, "trunk": trunk, "parameters": parameters, "tensors": tensors,
             "skipped": checkpoint.skipped().collect::<BTreeMap<_, _>>(),
+            "run": run.as_ref().map(|run| json!({
+                "task": run.spec.task, "labels": run.spec.labels,
+                "validation": run.validation, "test": run.test,
+            })),
         }))?;
         return Ok(());
     }
@@ -86,6 +93,12 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     text.push(line("family", format!("{} ({origin})", family.unwrap_or("unknown"))));
     if let Some(trunk) = trunk {
         text.push(line("trunk", shape(trunk)));
+    }
+    if let Some(run) = run {
+        text.push(line("task", run.spec.task));
+        let figures = [("validation", run.validation), ("test", run.test)];
+        let figures = figures.into_iter().filter_map(|(split, of)| Some((split, of?)));
+        text.extend(figures.map(|(split, of)| line(split, metrics::summary(&of, "samples"))));
     }
     text.push(line("tensors", kinds.join(", ")));
     text.push(line("parameters", count(parameters as usize)));
@@ -107,6 +120,28 @@ fn is_run_or_adapter(path: &Path) -> bool {
     Spec::is_at(path) || adapter_folder(path).is_some()
 }
 
+/// The most bytes of a `result.json`: it has a confusion matrix.
+const MOST_RESULT: u64 = 1 << 30;
+
+/// What a run folder tells of a training.
+struct Run {
+    spec: Spec,
+    /// Its metrics, if it has a record of them.
+    validation: Option<Metrics>,
+    test: Option<Metrics>,
+}
+
+impl Run {
+    fn at(folder: &Path) -> Option<Self> {
+        let spec = Spec::is_at(folder).then(|| Spec::read(folder).ok()).flatten()?;
+        let mut record: Value =
+            read_json_within(&folder.join(RESULT), MOST_RESULT).unwrap_or_default();
+        let mut metrics = |split: &str| serde_json::from_value(record[split].take()).ok();
+        let (validation, test) = (metrics("validation"), metrics("test"));
+        Some(Self { spec, validation, test })
+    }
+}
+
 /// What a model was trained on.
 fn origin(source: &Pretrained) -> Result<String> {
     let folder = source.checkpoint().folder();
@@ -120,6 +155,8 @@ fn origin(source: &Pretrained) -> Result<String> {
         Task::SingleLabel => "classes",
         Task::MultiLabel => "labels",
         Task::Regression => "values",
+        Task::Transcription => "symbols",
+        Task::Tagging => "labels of words",
     };
     Ok(format!("tuned on {}; {answers}: {}", spec.modality, spec.labels.join(", ")))
 }

@@ -1,5 +1,6 @@
 //! What is printed and drawn.
 
+mod delimited;
 pub(crate) mod format;
 pub(crate) mod metrics;
 mod print;
@@ -7,6 +8,7 @@ pub(crate) mod progress;
 mod save;
 pub(crate) mod sheet;
 
+pub(crate) use delimited::Delimited;
 pub(crate) use print::{
     is_reader_gone, json, note, print, print_json, printed, say, say_ignored, say_skipped, skipped,
 };

@@ -48,7 +48,7 @@ pub(crate) fn say_skipped(skipped: &[String], samples: &str) {
     if skipped.is_empty() {
         return;
     }
-    say("skipped", format!("{} {samples} that cannot be read:", count(skipped.len())));
+    say("skipped", format!("{} {samples} that cannot be used:", count(skipped.len())));
     skipped.iter().take(SHOWN).for_each(|one| note(&format!("  {one}")));
     if skipped.len() > SHOWN {
         note(&format!("  … and {} more", count(skipped.len() - SHOWN)));

@@ -16,8 +16,16 @@ use super::{format::number, save::save};
 const SHOWN: usize = 8;
 /// The gap between two pictures, in pixels.
 const GAP: usize = 4;
+/// The width and the height of a letter, in pixels.
+const LETTER: usize = 8;
 /// The height of a class's name, in pixels.
-const NAME: usize = 8 + GAP;
+const NAME: usize = LETTER + GAP;
+/// How many rows of samples are shown where there are no classes.
+const SEQUENCES: usize = 4;
+/// How many letters have room below a sample at least, where texts stand there.
+const LEAST: usize = 16;
+/// How many lines of a text are shown.
+const LINES: usize = 4;
 
 /// Writes a sheet. Samples that cannot be read are skipped.
 pub(crate) fn write<M: Modality>(
@@ -27,17 +35,32 @@ pub(crate) fn write<M: Modality>(
     overwrite: bool,
 ) -> Result<()> {
     let parts = parts(data);
-    let rows: Vec<(&str, Vec<Preview>)> = parts
+    let shown = if data.task.is_sequence() { SHOWN * SEQUENCES } else { SHOWN };
+    let rows: Vec<(&str, Vec<Shown>)> = parts
         .par_iter()
         .map(|(name, of)| {
             // Spread over the class: its first samples may all be of one kind.
-            let step = of.len().div_ceil(SHOWN).max(1);
-            let shown = of.iter().step_by(step).filter_map(|i| modality.preview(&i.input).ok());
-            (name.as_str(), shown.collect())
+            let step = of.len().div_ceil(shown).max(1);
+            let sample = |item: &&Item| {
+                let preview = modality.preview(&item.input).ok()?;
+                Some(Shown { preview, answer: answer(data, item) })
+            };
+            (name.as_str(), of.iter().step_by(step).filter_map(sample).collect())
         })
         .collect();
-    let pictures =
-        rows.iter().flat_map(|(_, row)| row).any(|s| matches!(s, Preview::Picture { .. }));
+    // What is too long for one row goes on in the next.
+    let rows: Vec<(&str, &[Shown])> = rows
+        .iter()
+        .flat_map(|(name, row)| {
+            let first = [(*name, &row[..row.len().min(SHOWN)])];
+            let rest = row.chunks(SHOWN).skip(1).map(|more| ("", more));
+            first.into_iter().chain(rest)
+        })
+        .collect();
+    let pictures = rows
+        .iter()
+        .flat_map(|(_, row)| *row)
+        .any(|shown| matches!(shown.preview, Preview::Picture { .. }));
     if pictures && path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")) {
         bail!(
             "--sheet {}: a sheet of pictures is a PNG file; end its name in .png",
@@ -50,9 +73,27 @@ pub(crate) fn write<M: Modality>(
     save(path, sheet, overwrite)
 }
 
+/// A sample, and what is below it.
+struct Shown {
+    preview: Preview,
+    /// The text that is spoken or written in it; empty where its class stands above it.
+    answer: String,
+}
+
+/// What stands below a sample.
+fn answer(data: &Dataset, item: &Item) -> String {
+    match data.task.is_sequence() {
+        true => item.target.named(&data.labels),
+        false => String::new(),
+    }
+}
+
 /// The training samples by target: by class, by label, or in quarters by the first value, lowest
 /// first.
 fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
+    if data.task.is_sequence() {
+        return vec![(data.task.to_string(), data.train.iter().collect())];
+    }
     if data.task != Task::Regression {
         let part = |(at, label): (usize, &String)| {
             (label.clone(), data.train.iter().filter(|item| item.target.has(at)).collect())
@@ -74,13 +115,18 @@ fn parts(data: &Dataset) -> Vec<(String, Vec<&Item>)> {
 }
 
 /// Texts, below the names of their classes.
-fn list(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
+fn list(rows: &[(&str, &[Shown])], out: &mut dyn Write) -> io::Result<()> {
+    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for (label, row) in rows {
-        writeln!(out, "{}", printable(label))?;
-        for shown in row {
-            if let Preview::Text(text) = shown {
-                let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                writeln!(out, "    {}", printable(&text))?;
+        if !label.is_empty() {
+            writeln!(out, "{}", printable(label))?;
+        }
+        for Shown { preview, answer } in *row {
+            if let Preview::Text(text) = preview {
+                writeln!(out, "    {}", printable(&in_one_line(text)))?;
+            }
+            if !answer.is_empty() {
+                writeln!(out, "    → {}", printable(&in_one_line(answer)))?;
             }
         }
     }
@@ -88,25 +134,65 @@ fn list(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Pictures in rows, below the names of their classes.
-fn draw(rows: &[(&str, Vec<Preview>)], out: &mut dyn Write) -> io::Result<()> {
+fn draw(rows: &[(&str, &[Shown])], out: &mut dyn Write) -> io::Result<()> {
     let mut cell = (1, 1);
-    for shown in rows.iter().flat_map(|(_, row)| row) {
-        if let Preview::Picture { width, height, .. } = shown {
+    for Shown { preview, .. } in rows.iter().flat_map(|(_, row)| *row) {
+        if let Preview::Picture { width, height, .. } = preview {
             cell = (cell.0.max(*width as usize), cell.1.max(*height as usize));
         }
     }
-    let row_height = NAME + cell.1 + GAP;
+    let answers = rows.iter().flat_map(|(_, row)| *row).map(|shown| &shown.answer);
+    if answers.clone().any(|answer| !answer.is_empty()) {
+        cell.0 = cell.0.max(LEAST * LETTER);
+    }
+    let in_line = cell.0 / LETTER;
+    let lines = answers.map(|answer| wrapped(answer, in_line).len()).max().unwrap_or(0);
+    let row_height = NAME + cell.1 + GAP + lines * (LETTER + 1);
     let mut canvas = Canvas::new(GAP + SHOWN * (cell.0 + GAP), GAP + rows.len() * row_height);
     for (at, (label, row)) in rows.iter().enumerate() {
         let top = GAP + at * row_height;
         canvas.write(GAP, top, label);
-        for (column, shown) in row.iter().enumerate() {
-            if let Preview::Picture { width, rgb, .. } = shown {
-                canvas.place(GAP + column * (cell.0 + GAP), top + NAME, *width as usize, rgb);
+        for (column, Shown { preview, answer }) in row.iter().enumerate() {
+            let left = GAP + column * (cell.0 + GAP);
+            if let Preview::Picture { width, rgb, .. } = preview {
+                canvas.place(left, top + NAME, *width as usize, rgb);
+            }
+            for (at, line) in wrapped(answer, in_line).iter().enumerate() {
+                canvas.write(left, top + NAME + cell.1 + GAP / 2 + at * (LETTER + 1), line);
             }
         }
     }
     png(out, canvas.width as u32, canvas.height as u32, &canvas.rgb)
+}
+
+/// A text in lines of at most so many letters, broken between words where that is possible, and cut
+/// off after [`LINES`].
+fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let (mut lines, most) = (vec![], most.max(1));
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let letters: Vec<char> = word.chars().collect();
+        for piece in letters.chunks(most) {
+            let used = line.chars().count();
+            if used > 0 && used + 1 + piece.len() > most {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.extend(piece);
+        }
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    if lines.len() > LINES {
+        lines.truncate(LINES);
+        if let Some(last) = lines.last_mut() {
+            *last = last.chars().take(most.saturating_sub(2)).collect::<String>() + "..";
+        }
+    }
+    lines
 }
 
 /// Writes rows of pixels from the top, three bytes each, as a PNG file.
@@ -163,14 +249,31 @@ impl Canvas {
 mod tests {
     use super::*;
 
-    fn picture(width: u32, height: u32, value: u8) -> Preview {
-        Preview::Picture { width, height, rgb: vec![value; 3 * (width * height) as usize] }
+    fn picture(width: u32, height: u32, value: u8) -> Shown {
+        let rgb = vec![value; 3 * (width * height) as usize];
+        Shown { preview: Preview::Picture { width, height, rgb }, answer: String::new() }
+    }
+
+    #[test]
+    fn texts_stand_below_their_samples() {
+        assert_eq!(wrapped("so  good\nit was", 8), ["so good", "it was"]);
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrapped("a b c d e f", 1), ["a", "b", "c", ".."]);
+        assert!(wrapped(" ", 3).is_empty());
+        let answer = "two words".to_string();
+        let sample = [Shown { answer, ..picture(10, 6, 1) }];
+        let mut file = vec![];
+        draw(&[("", &sample)], &mut file).unwrap();
+        let reader = png::Decoder::new(io::Cursor::new(file)).read_info().unwrap();
+        let (width, height) = (reader.info().width as usize, reader.info().height as usize);
+        assert_eq!(width, GAP + SHOWN * (LEAST * LETTER + GAP));
+        assert_eq!(height, GAP + NAME + 6 + GAP + LETTER + 1);
     }
 
     #[test]
     fn pictures_lie_in_rows_under_their_classes() {
-        let rows =
-            [("cat", vec![picture(10, 6, 1), picture(4, 4, 2)]), ("né", vec![picture(2, 9, 3)])];
+        let (cats, others) = ([picture(10, 6, 1), picture(4, 4, 2)], [picture(2, 9, 3)]);
+        let rows: [(&str, &[Shown]); 2] = [("cat", &cats), ("né", &others)];
         let mut file = vec![];
         draw(&rows, &mut file).unwrap();
         let mut reader = png::Decoder::new(io::Cursor::new(file)).read_info().unwrap();
@@ -189,8 +292,14 @@ mod tests {
     #[test]
     fn texts_are_a_line_each() {
         let mut out = vec![];
-        list(&[("good", vec![Preview::Text("a fine\n film".into())]), ("bad", vec![])], &mut out)
-            .unwrap();
+        let preview = || Preview::Text("a fine\n film".into());
+        let film = [Shown { preview: preview(), answer: String::new() }];
+        list(&[("good", &film), ("bad", &[])], &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "good\n    a fine film\nbad\n");
+        let answered = [Shown { preview: preview(), answer: "O O O".into() }];
+        let mut out = vec![];
+        list(&[("tagging", &answered), ("", &answered)], &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        assert_eq!(told, "tagging\n".to_string() + &"    a fine film\n    → O O O\n".repeat(2));
     }
 }

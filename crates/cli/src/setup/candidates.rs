@@ -34,14 +34,17 @@ impl<M: Modality> Candidate<M> {
         data: &Dataset,
     ) -> Result<Self> {
         let source = weights::open(&path, read)?;
+        modality.set_task(data.task)?;
         let embedder = modality.adopt(&source)?;
         modality.survey(&data.train.iter().map(|item| &item.input).collect::<Vec<&Input>>());
         Ok(Self { path, source, modality, embedder })
     }
 
     /// The model, for inputs as `modality` prepares them, with a new head.
-    pub(crate) fn model(&self, modality: &M, labels: &[String], device: Device) -> Result<Model> {
-        let spec = M::spec(&self.source, self.embedder, labels.to_vec());
+    pub(crate) fn model(&self, modality: &M, data: &Dataset, device: Device) -> Result<Model> {
+        let spec = M::spec(&self.source, self.embedder, data.labels.clone())
+            .for_task(data.task, &[])?
+            .with_vocabulary(data.vocabulary.clone());
         let source = self.source.source()?;
         Ok(Model::new(spec, modality, Some((&source, LoadParts::Body)), device)?)
     }
@@ -62,15 +65,32 @@ pub(crate) struct ReadSamples<M> {
     pub(crate) skipped: Vec<String>,
 }
 
+/// The tasks that a command has an answer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Classes,
+    ClassesAndSequences,
+}
+
 /// The data set whose training split is used.
-pub(crate) fn dataset<M: Modality>(args: &SampleArgs, layout: &LayoutArgs) -> Result<Dataset> {
+/// `takes` says which tasks a command has an answer to.
+pub(crate) fn dataset<M: Modality>(
+    args: &SampleArgs,
+    layout: &LayoutArgs,
+    takes: Takes,
+) -> Result<Dataset> {
     let limit_per_class =
         args.limit_per_class.map(|limit| ClassLimit { samples: limit.get(), seed: args.seed });
     let skip_bad = args.skip_bad;
     let layout = Layout { limit_per_class, skip_bad, ..layout.layout::<M>()? };
     let data = Dataset::open(&args.data, &layout)?;
-    if data.task != Task::SingleLabel {
-        return Err(setting("--task", "rank and embed need single-label data; leave it out"));
+    let problem = match takes {
+        Takes::Classes => "embed needs single-label data, whose classes are aligned; leave it out",
+        Takes::ClassesAndSequences => "rank needs single-label data, texts or labelled words",
+    };
+    let sequences = takes == Takes::ClassesAndSequences && data.task.is_sequence();
+    if data.task != Task::SingleLabel && !sequences {
+        return Err(setting("--task", problem));
     }
     data.notes.iter().for_each(|note| say("note", note));
     Ok(data)

@@ -74,7 +74,7 @@ pub(crate) fn told<M: Modality>(
             When::Training => "training takes another part in each epoch; ",
             When::Answering => "",
         };
-        let text = format!("{longer}: {training}predictions are averaged over windows");
+        let text = format!("{longer}: {training}predictions come from windows over all of it");
         return Some(("windows", text));
     }
     let option = modality.take_less(coverage).filter(|_| when == When::Training)?;

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use anyhow::Result;
 use crosstune_core::{
     Dataset, Device, EmbeddingStats, LoadParts, Modality, Model, ModelOutline, Origin, Pretrained,
-    RecipePlan, SourceFeatures, Splits, WeightInit, init_from_data,
+    RecipePlan, SourceFeatures, Spec, Splits, WeightInit, init_from_data,
     transfer::{AlignOptions, AlignReport, align},
 };
 
@@ -66,14 +66,21 @@ impl<'a> TransferJob<'a> {
     ) -> Result<Built> {
         let Self { args, source, outline, .. } = self;
         crosstune_core::seed(seed);
-        let mut spec = M::spec(source, outline.embedder, data.labels.clone())
-            .for_task(data.task, splits.train.targets())?;
-        match args.head {
-            HeadArg::Fresh => spec.pool = args.pool.into(),
-            HeadArg::Pretrained => {
-                let head = &source.config().head;
-                spec = spec.with_head(head.pool, head.config);
+        let spec = M::spec(source, outline.embedder, data.labels.clone());
+        let pooled = Spec { pool: args.pool(data.task)?, ..spec };
+        let mut spec = pooled
+            .for_task(data.task, splits.train.targets())?
+            .with_vocabulary(data.vocabulary.clone());
+        if args.head == HeadArg::Pretrained {
+            let (task, has) = (data.task, source.task()?);
+            // What has no head for a task yet may have the layers below one.
+            let is_of_other = task != has && source.classes()?.is_some();
+            if is_of_other && (task.is_sequence() || has.is_sequence()) {
+                let problem = format!("the pretrained head is one for {has}, not for {task}");
+                return Err(setting("--head", problem + "; leave it out"));
             }
+            let (pool, head) = source.config().head_for(data.task);
+            spec = spec.with_head(pool, head);
         }
         if let Some(p) = args.dropout {
             spec.trunk = spec.trunk.with_dropout(p);

@@ -4,4 +4,5 @@ pub(crate) mod candidates;
 pub(crate) mod coverage;
 pub(crate) mod job;
 pub(crate) mod open;
+pub(crate) mod symbols;
 pub(crate) mod weights;

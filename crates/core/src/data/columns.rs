@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::layout::{InputKind, Layout};
 use super::names::{
-    FILE_NAMES, INDEX_NAMES, LABEL_NAMES, LABELS_NAMES, PAIR_NAMES, SPLIT_NAME, TEXT_NAMES,
-    VALUE_NAMES,
+    FILE_NAMES, GROUP_NAMES, INDEX_NAMES, LABEL_NAMES, LABELS_NAMES, PAIR_NAMES, SPLIT_NAME,
+    TAGS_NAMES, TEXT_NAMES, TRANSCRIPT_NAMES, VALUE_NAMES, WORDS_NAMES, WRITTEN_NAMES,
 };
 use super::table::{Cell, Row, Table};
 use crate::error::{Error, Result};
@@ -31,6 +31,8 @@ pub(super) struct Columns {
     pub(super) group: Option<usize>,
     /// What should be said of a column that holds second sentences and is not used.
     pub(super) unused_pair: Option<String>,
+    /// A column that tells who speaks, and is not used.
+    pub(super) unused_group: Option<String>,
 }
 
 impl Columns {
@@ -60,7 +62,7 @@ impl Columns {
                 names.given(&layout.pair_column, "--pair-column")?,
             ),
         };
-        let (label_names, inputs) = (label_names(layout.task), input_names(layout.inputs));
+        let (label_names, inputs) = (label_names(layout), input_names(layout));
         let has = |wanted: &[&str]| names.names.iter().any(|n| wanted.contains(&n.as_str()));
         let named =
             table.names.is_some() || has(label_names) || has(inputs) || names.is_named_by(layout);
@@ -76,16 +78,20 @@ impl Columns {
             // Those that are there are no inputs.
             false => (None, names.labels(layout).unwrap_or_default()),
         };
+        let option = match layout.task {
+            Task::Transcription => "--text-column",
+            _ => "--label-column",
+        };
         let split = if named { names.known(&[SPLIT_NAME], "--data")? } else { None };
         let labels = match labels {
             Some(labels) => labels,
-            None if named => match names.known(label_names, "--label-column") {
+            None if named => match names.known(label_names, option) {
                 Ok(Some(label)) => vec![label],
                 _ if !labelled => vec![],
                 Err(several) => return Err(several),
                 Ok(None) => {
                     let what = format!("no column named {}", label_names[0]);
-                    return Err(names.missing(&what, "--label-column"));
+                    return Err(names.missing(&what, option));
                 }
             },
             None => labelled.then(|| width - 1).into_iter().collect(),
@@ -93,12 +99,19 @@ impl Columns {
         let used = |column: &usize| {
             labels.contains(column) || [split, pair, group].contains(&Some(*column))
         };
+        let mut whole = table.files.iter().copied();
+        let whole = match layout.inputs {
+            InputKind::Files => whole.find(|&at| inputs.contains(&&*names.names[at])),
+            InputKind::Texts => None,
+        };
         let input = match input {
             Some(input) => input,
             None if !named => {
                 let least = labels.len() + pair.iter().len() + 1;
                 usize::from(width > least && numbers_rows(&table.head))
             }
+            // Beside the files themselves, others write what they were called.
+            None if whole.is_some() => whole.unwrap_or_default(),
             None => match names.known(inputs, "--input-column")? {
                 Some(input) => input,
                 None => names.only((0..width).filter(|column| !used(column)), inputs)?,
@@ -112,13 +125,22 @@ impl Columns {
             (None, InputKind::Texts) => names.unused_pair(named, labelled, input, &labels),
             _ => None,
         };
+        let unused_group = match (layout.task, group, &layout.group_pattern) {
+            (Task::Transcription, None, None) if named && labelled => {
+                (0..width).find(|&at| GROUP_NAMES.contains(&&*names.names[at]) && !used(&at))
+            }
+            _ => None,
+        };
         let clash = |setting, what| {
             let path = path.display();
             let problem = format!("{path}: the column of the {what} is that of the inputs");
             Err(Error::setting(setting, problem))
         };
         match (labels.contains(&input), pair) {
-            (true, _) if labelled => return clash("--label-column", "labels"),
+            (true, _) if labelled && layout.task == Task::Transcription => {
+                return clash(option, "texts");
+            }
+            (true, _) if labelled => return clash(option, "labels"),
             (_, Some(pair)) if pair == input => return clash("--pair-column", "second sentences"),
             (_, Some(_)) if layout.inputs == InputKind::Files => {
                 let (path, samples) = (path.display(), layout.samples);
@@ -142,6 +164,7 @@ impl Columns {
             split,
             group,
             unused_pair,
+            unused_group: unused_group.map(|at| names.written[at].clone()),
         })
     }
 
@@ -152,16 +175,20 @@ impl Columns {
     }
 }
 
-fn label_names(task: Task) -> &'static [&'static str] {
-    match task {
+fn label_names(layout: &Layout) -> &'static [&'static str] {
+    match layout.task {
         Task::SingleLabel => LABEL_NAMES,
         Task::MultiLabel => LABELS_NAMES,
         Task::Regression => VALUE_NAMES,
+        Task::Transcription if layout.inputs == InputKind::Texts => WRITTEN_NAMES,
+        Task::Transcription => TRANSCRIPT_NAMES,
+        Task::Tagging => TAGS_NAMES,
     }
 }
 
-fn input_names(kind: InputKind) -> &'static [&'static str] {
-    match kind {
+fn input_names(layout: &Layout) -> &'static [&'static str] {
+    match layout.inputs {
+        _ if layout.task == Task::Tagging => WORDS_NAMES,
         InputKind::Files => FILE_NAMES,
         InputKind::Texts => TEXT_NAMES,
     }
@@ -196,7 +223,8 @@ impl Names<'_> {
     /// Whether a column is given by a name that the first row holds, which then is a header. One given
     /// by number says nothing.
     fn is_named_by(&self, layout: &Layout) -> bool {
-        let options = [&layout.input_column, &layout.pair_column, &layout.group_column];
+        let options =
+            [&layout.input_column, &layout.pair_column, &layout.group_column, &layout.text_column];
         let given = options.into_iter().flatten().map(String::as_str);
         let labels = layout.label_column.iter();
         let labels = labels.flat_map(|all| all.split(',').chain([all.as_str()]));
@@ -288,9 +316,15 @@ impl Names<'_> {
     /// The columns of labels that a person gave: one, or several with commas between.
     fn labels(&self, layout: &Layout) -> Result<Option<Vec<usize>>> {
         const OPTION: &str = "--label-column";
+        if let (Task::Transcription, Some(_)) = (layout.task, &layout.text_column) {
+            let column = self.given(&layout.text_column, "--text-column")?;
+            return Ok(column.map(|column| vec![column]));
+        }
         let Some(given) = &layout.label_column else { return Ok(None) };
         // A name may have a comma in it.
-        if layout.task == Task::SingleLabel || self.names.contains(&given.to_lowercase()) {
+        if !matches!(layout.task, Task::MultiLabel | Task::Regression)
+            || self.names.contains(&given.to_lowercase())
+        {
             return Ok(self.given(&layout.label_column, OPTION)?.map(|column| vec![column]));
         }
         let mut columns = vec![];

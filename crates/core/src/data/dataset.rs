@@ -9,9 +9,11 @@ use super::inputs::Gathered;
 use super::item::{Item, Split};
 use super::layout::Layout;
 use super::unusable::Unusable;
-use super::{folder, group, labels, manifest, mapping, notes, split};
+use super::{
+    folder, group, labels, manifest, mapping, notes, schemes, split, transcripts, vocabulary,
+};
 use crate::error::{Error, Result};
-use crate::task::{Target, Task};
+use crate::task::{Target, Task, TaskConfig, Vocabulary};
 
 /// Items in splits, and the labels that their targets are indices into.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct Dataset {
     /// The labels of the training split, in order (numbers by size, else alphabetical; columns as
     /// they were named), or the names of its values.
     pub labels: Vec<String>,
+    /// What the symbols of a transcription mean, which are the labels then.
+    pub vocabulary: Option<Vocabulary>,
     /// To train on.
     pub train: Vec<Item>,
     /// To choose by: the best epoch, early stopping.
@@ -45,8 +49,12 @@ impl Dataset {
     /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of
     ///   them as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
     /// - a folder with tables alone, all of them parts of one;
+    /// - where words are labelled, a CoNLL file, or a folder of such files, which are named as the
+    ///   splits are: `train.conll`, `eng.testa`, `emerging.dev.conll`;
     /// - a folder per class, below `train/`, `validation/`, `test/` or at the top;
-    /// - a folder of files whose names hold the label ([`Layout::label_pattern`]).
+    /// - a folder of files whose names hold the label ([`Layout::label_pattern`]);
+    /// - for a transcription, a folder with the text of each sample: in tables anywhere above it, in
+    ///   LibriSpeech's lists `*.trans.txt`, or in a `.txt` beside it.
     ///
     /// # Errors
     /// If there is nothing there, a class is empty, a table cannot be read or names files that are
@@ -76,6 +84,7 @@ impl Dataset {
             }
         }
         refuse_missing(&mut train, &mut all);
+        schemes::check(&mut train, &mut all, path)?;
         for (split, found) in [(Split::Validation, &mut validation), (Split::Test, &mut test)] {
             let known = |label: &str| train.iter().any(|found| found.label.names(label));
             if let Some(reason) = unlabelled(found, known) {
@@ -87,18 +96,28 @@ impl Dataset {
             }
             refuse_missing(found, &mut all);
         }
-        let mut bad = all.bad(path)?;
+        let bad = all.bad(path)?;
         if let (true, Some(first)) = (train.is_empty(), bad.first()) {
             let (n, samples) = (bad.len(), layout.samples);
             let problem = format!("none of its {samples} can be used; the first of {n}: {first}");
             return Err(Error::Data { path: path.to_path_buf(), problem });
         }
-        let labels = labels::labels(layout.task, &train, path)?;
+        let (labels, vocabulary) = match layout.task {
+            Task::Transcription => {
+                let held_out = [(Split::Validation, &validation), (Split::Test, &test)];
+                let (symbols, of) = vocabulary::vocabulary(&mut train, held_out, path, &mut all)?;
+                (symbols, Some(of))
+            }
+            task => (labels::labels(task, &train, path)?, None),
+        };
+        let mut bad = [bad, all.bad(path)?].concat();
+        let config = config(layout.task, &labels, vocabulary.as_ref());
         if let Some(pattern) = &layout.group_pattern {
             group::by_pattern(&mut train, pattern)?;
+            group::of_held_out(&mut validation, pattern);
+            group::of_held_out(&mut test, pattern);
         }
-        let mut items =
-            |found| labels::items(layout.task, found, &labels, layout.skip_bad.then_some(&mut bad));
+        let mut items = |found| labels::items(config, found, layout.skip_bad.then_some(&mut bad));
         let (train, validation, test) = (items(train)?, items(validation)?, items(test)?);
         let mut data = Self {
             path: path.to_path_buf(),
@@ -107,6 +126,7 @@ impl Dataset {
             validation,
             test,
             labels,
+            vocabulary,
             ignored: ignored.into_iter().collect(),
             bad,
             notes: std::mem::take(&mut all.notes),
@@ -114,23 +134,31 @@ impl Dataset {
         let items: Vec<_> = data.items().collect();
         let notes = notes::notes(path, &all.tables, layout, &data.labels, &items);
         data.notes.extend(notes);
+        data.notes.extend(schemes::notes(&data.labels, &data.train));
         Ok(data)
     }
 
     /// Replaces the test split by what [`evaluation`] reads from elsewhere.
     pub fn with_test(mut self, path: impl AsRef<Path>, layout: &Layout) -> Result<Self> {
         let Gathered { items, bad, notes, .. } =
-            evaluation(path, layout, &self.labels, "--eval-data")?;
+            evaluation(path, layout, self.config(), "--eval-data")?;
         self.test = items;
         self.bad.extend(bad);
         self.notes.extend(notes);
         Ok(self)
     }
 
+    /// The part of a model's specification that its task depends on, as far as data tell it.
+    pub fn config(&self) -> TaskConfig<'_> {
+        config(self.task, &self.labels, self.vocabulary.as_ref())
+    }
+
     /// Brings the labels into the order that a model has them in, where they are the same. Where they
     /// are as many, but others, a note says how they pair up: the first with the first.
     pub fn order_labels(&mut self, model: &[String]) {
-        if self.task == Task::Regression || self.labels.len() != model.len() {
+        if matches!(self.task, Task::Regression | Task::Transcription)
+            || self.labels.len() != model.len()
+        {
             return;
         }
         let place = |label: &String| model.iter().position(|other| other == label);
@@ -153,7 +181,8 @@ impl Dataset {
                     labels.iter().zip(&places).for_each(|(has, &at)| ordered[at] = *has);
                     *labels = ordered;
                 }
-                Target::Values(_) | Target::Unknown => {}
+                Target::Tags(tags) => tags.iter_mut().for_each(|tag| *tag = places[*tag]),
+                Target::Values(_) | Target::Text { .. } | Target::Unknown => {}
             }
         }
         self.labels = model.to_vec();
@@ -167,6 +196,11 @@ impl Dataset {
         check_classes(self.task)?;
         split::limit_per_class(&mut self.train, limit, seed);
         Ok(())
+    }
+
+    /// Keeps `limit` training samples, chosen by the seed.
+    pub fn limit(&mut self, limit: usize, seed: u64) {
+        split::limit(&mut self.train, limit, seed);
     }
 
     /// Moves a fraction of every class (approximately, of labels; of values, of all samples) from
@@ -227,7 +261,9 @@ impl Dataset {
             let mut kept = self.train.iter().zip(&chosen).filter(|(_, chosen)| !**chosen);
             kept.any(|(item, _)| item.target.has(class))
         };
-        if let Some(class) = (0..self.labels.len()).find(|&class| !left(class)) {
+        // A text may have a symbol that no other has.
+        let classes = if self.task == Task::Transcription { 0 } else { self.labels.len() };
+        if let Some(class) = (0..classes).find(|&class| !left(class)) {
             let problem = format!(
                 "fold {fold} of {folds} would have all samples of the {} {:?}; take others",
                 self.task.answer(),
@@ -256,18 +292,26 @@ impl Dataset {
     }
 }
 
-/// Reads items to evaluate a model with these labels on: the test split of a data set that has one,
-/// else all of it. `option` is the command-line option of the path.
+fn config<'l>(
+    task: Task,
+    labels: &'l [String],
+    vocabulary: Option<&'l Vocabulary>,
+) -> TaskConfig<'l> {
+    TaskConfig { task, labels, scales: &[], vocabulary }
+}
+
+/// Reads items to evaluate a model with this task and these labels on: the test split of a data set
+/// that has one, else all of it. `option` is the command-line option of the path.
 ///
 /// # Errors
 /// As [`Dataset::open`], and if a label is not among `labels`.
 pub fn evaluation(
     path: impl AsRef<Path>,
     layout: &Layout,
-    labels: &[String],
+    model: TaskConfig<'_>,
     option: &'static str,
 ) -> Result<Gathered> {
-    let path = path.as_ref();
+    let (path, labels) = (path.as_ref(), model.labels);
     // The limit is for what a model learns from.
     let layout = &Layout { limit_per_class: None, ..layout.clone() };
     let mut all = Gathering::all(layout, |all| gather(path, all, option))?;
@@ -287,15 +331,21 @@ pub fn evaluation(
             ),
         });
     }
-    if layout.task != Task::Regression
+    if !matches!(layout.task, Task::Regression | Task::Transcription)
         && let Some(problem) = labels::other_names(&found, labels)
     {
         return Err(Error::Data { path: path.to_path_buf(), problem });
     }
     refuse_missing(&mut found, &mut all);
+    if let Some(vocabulary) = model.vocabulary.filter(|_| layout.task == Task::Transcription) {
+        all.notes.extend(vocabulary::notes(Split::Test, &found, labels, vocabulary));
+    }
+    if let Some(pattern) = &layout.group_pattern {
+        group::of_held_out(&mut found, pattern);
+    }
     let mut bad = all.bad(path)?;
     let skipped = layout.skip_bad.then_some(&mut bad);
-    let items = labels::items(layout.task, found, labels, skipped)?;
+    let items = labels::items(model, found, skipped)?;
     Ok(Gathered { items, bad, notes: all.notes, ignored: vec![] })
 }
 
@@ -327,7 +377,7 @@ fn refuse_missing(found: &mut Vec<Found>, all: &mut Gathering<'_>) {
             all.refuse(found.place.clone(), problem);
             false
         }
-        RawTarget::Labels(_) | RawTarget::Cells { .. } => true,
+        _ => true,
     });
 }
 
@@ -335,5 +385,9 @@ fn gather(path: &Path, all: &mut Gathering<'_>, option: &'static str) -> Result<
     if !path.exists() {
         return Err(Error::setting(option, format!("{}: no such file or folder", path.display())));
     }
-    if path.is_dir() { folder::gather(path, all) } else { manifest::gather(path, all) }
+    match (path.is_dir(), all.layout.task) {
+        (true, Task::Transcription) => transcripts::gather(path, all),
+        (true, _) => folder::gather(path, all),
+        (false, _) => manifest::gather(path, all),
+    }
 }

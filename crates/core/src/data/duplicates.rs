@@ -73,6 +73,12 @@ fn hash(input: &Input) -> io::Result<[u8; 32]> {
             hasher.update([0xFF]);
             hasher.update(second);
         }
+        Input::Words(words) => {
+            for word in words {
+                hasher.update(word);
+                hasher.update([0xFF]);
+            }
+        }
     }
     Ok(hasher.finalize().into())
 }

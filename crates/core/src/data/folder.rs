@@ -15,6 +15,7 @@ use super::layout::Layout;
 use super::manifest;
 use super::split_names::splits;
 use super::system::is_hidden;
+use super::tagged;
 use crate::error::{Error, Location, Result};
 use crate::task::Task;
 
@@ -23,6 +24,9 @@ pub(super) fn gather(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
     let layout = all.layout;
     let is_table = |path: &Path| manifest::is_table(path, layout);
     let children = children(root)?;
+    if tagged::gather_folder(&children, all)? {
+        return Ok(());
+    }
     // Without a training split, such names are classes like any other.
     let named = |wanted: &dyn Fn(&Path) -> bool, name: fn(&Path) -> Option<&OsStr>| {
         let wanted = children.iter().filter(|c| wanted(c));
@@ -58,6 +62,9 @@ pub(super) fn gather(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
 pub(super) fn inputs(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
     let layout = all.layout;
     let children = children(root)?;
+    if tagged::gather_folder(&children, all)? {
+        return Ok(());
+    }
     if let Some(data) = data(&children, layout) {
         return inputs(data, all);
     }
@@ -77,7 +84,7 @@ pub(super) fn inputs(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
 }
 
 /// The folder `data` of a repository on the Hugging Face hub: it alone, with tables in it.
-fn data<'a>(children: &'a [PathBuf], layout: &Layout) -> Option<&'a Path> {
+pub(super) fn data<'a>(children: &'a [PathBuf], layout: &Layout) -> Option<&'a Path> {
     let mut folders = children.iter().filter(|c| c.is_dir());
     let data = folders.next().filter(|c| c.file_name() == Some(OsStr::new("data")))?;
     let tables = self::children(data).ok()?.iter().any(|c| manifest::is_table(c, layout));
@@ -122,6 +129,10 @@ fn by_class(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
     let layout = all.layout;
     let data = |path: &Path, problem: String| Error::Data { path: path.to_path_buf(), problem };
     let classes: Vec<PathBuf> = children(root)?.into_iter().filter(|c| c.is_dir()).collect();
+    if layout.task == Task::Tagging {
+        let problem = "holds no CoNLL files and no tables with lists of words and of their labels";
+        return Err(data(root, problem.into()));
+    }
     if classes.is_empty() {
         return Err(data(
             root,
@@ -199,7 +210,7 @@ fn by_pattern(root: &Path, all: &mut Gathering<'_>, pattern: &Regex) -> Result<(
 }
 
 /// A file, or a folder, as a place.
-fn at(path: &Path) -> Location {
+pub(super) fn at(path: &Path) -> Location {
     Location { path: path.into(), line: None }
 }
 
@@ -209,7 +220,7 @@ fn file(path: &Path, label: RawTarget, split: Option<Split>) -> Found {
 }
 
 /// The entries of a folder that are not hidden, in alphabetical order.
-fn children(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![];
     for entry in folder.read_dir().map_err(Error::io(folder, "read"))? {
         let entry = entry.map_err(Error::io(folder, "read"))?;

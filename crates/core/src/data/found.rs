@@ -31,6 +31,10 @@ pub(super) enum RawTarget {
         /// As many as there are columns; blank where there is nothing.
         cells: Vec<String>,
     },
+    /// A text.
+    Text(String),
+    /// The label of each word.
+    Tags(Vec<String>),
     /// None, and what to say where one is needed.
     Missing(String),
 }
@@ -46,9 +50,9 @@ impl RawTarget {
     /// Its labels, or the names of its values.
     pub(super) fn labels(&self) -> &[String] {
         match self {
-            Self::Labels(names) => names,
+            Self::Labels(names) | Self::Tags(names) => names,
             Self::Cells { columns, .. } => columns,
-            Self::Missing(_) => &[],
+            Self::Text(_) | Self::Missing(_) => &[],
         }
     }
 
@@ -65,6 +69,8 @@ impl RawTarget {
                 let parts = text.split(&layout.label_separator).map(str::trim);
                 Self::Labels(parts.filter(|part| !part.is_empty()).map(str::to_string).collect())
             }
+            Task::Transcription => Self::Text(text.into()),
+            Task::Tagging => Self::Missing("a sample needs a label for every word".into()),
             Task::Regression => {
                 Self::Cells { columns: Arc::new(["value".into()]), cells: vec![text.into()] }
             }

@@ -104,7 +104,7 @@ impl<'a> Gathering<'a> {
         mapping::rename(&mut found.label, &self.layout.label_map, &mut self.mapped);
         let label = match &found.label {
             RawTarget::Labels(names) => names.first(),
-            RawTarget::Cells { .. } | RawTarget::Missing(_) => None,
+            _ => None,
         };
         let label = label.filter(|_| found.is_for_training());
         let keeps = match (&mut self.keep, label) {

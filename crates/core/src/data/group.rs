@@ -16,7 +16,7 @@ pub(super) fn by_pattern(found: &mut [Found], pattern: &Regex) -> Result<()> {
         let name = match &one.input {
             Input::File(path) => path.file_name().and_then(|name| name.to_str()),
             Input::Bytes { name, .. } => Some(name.as_str()),
-            Input::Text(_) | Input::Pair(_) => {
+            Input::Text(_) | Input::Pair(_) | Input::Words(_) => {
                 let problem = "texts have no file names; give --group-column";
                 return Err(Error::setting(GROUP_PATTERN, problem));
             }
@@ -30,4 +30,11 @@ pub(super) fn by_pattern(found: &mut [Found], pattern: &Regex) -> Result<()> {
         one.group = Some(group.as_str().to_string());
     }
     Ok(())
+}
+
+/// The same of held-out samples, whose groups are only told of: those without a group have none.
+pub(super) fn of_held_out(found: &mut [Found], pattern: &Regex) {
+    for one in found {
+        let _ = by_pattern(std::slice::from_mut(one), pattern);
+    }
 }

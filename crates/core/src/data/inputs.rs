@@ -12,6 +12,7 @@ use super::item::{Input, Item};
 use super::layout::{InputKind, Layout};
 use super::manifest;
 use super::table::Lines;
+use super::tagged;
 use super::unusable::Unusable;
 use crate::error::{Error, Location, Result};
 use crate::task::Target;
@@ -50,6 +51,8 @@ pub fn inputs(path: &Path, layout: &Layout) -> Result<Gathered> {
     }
     if path.is_dir() {
         folder::inputs(path, &mut all)?;
+    } else if tagged::is_conll(path, layout, Purpose::Unlabelled)? {
+        tagged::gather(path, &mut all)?;
     } else if manifest::format(path, layout)?.is_some() {
         manifest::gather(path, &mut all)?;
     } else if layout.inputs == InputKind::Texts {

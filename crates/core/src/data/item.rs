@@ -44,6 +44,8 @@ pub enum Input {
     Text(String),
     /// Two texts that are classified together.
     Pair([String; 2]),
+    /// The words of a text, each of which is labelled.
+    Words(Vec<String>),
 }
 
 /// Without the bytes of files.
@@ -56,6 +58,7 @@ impl fmt::Debug for Input {
             }
             Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
             Self::Pair(pair) => f.debug_tuple("Pair").field(pair).finish(),
+            Self::Words(words) => f.debug_tuple("Words").field(words).finish(),
         }
     }
 }

@@ -8,14 +8,15 @@ use super::item::Item;
 use super::mapping::{MAP_LABELS, mismatch, shown};
 use super::unusable::Unusable;
 use crate::error::{Error, Result};
-use crate::task::{Target, Task};
+use crate::task::{Encoder, Target, Task, TaskConfig};
 
-/// The labels, or the names of the values, of the training split.
+/// What is wrong where there is nothing to train on.
+pub(super) const EMPTY: &str = "the training split is empty";
+
+/// The labels or the names of the values of the training split.
 pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
     let refused = |problem: String| Err(Error::Data { path: path.to_path_buf(), problem });
-    let Some(first) = train.first() else {
-        return refused("the training split is empty".into());
-    };
+    let Some(first) = train.first() else { return refused(EMPTY.into()) };
     if let RawTarget::Cells { columns, .. } = &first.label {
         return Ok(columns.to_vec());
     }
@@ -25,6 +26,9 @@ pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<Str
             refused(format!("all samples have the label {one:?}; at least two classes are needed"))
         }
         (Task::MultiLabel, []) => refused("no training sample has a label".into()),
+        (Task::Tagging, [one]) => {
+            refused(format!("all words have the label {one:?}; at least two labels are needed"))
+        }
         _ => Ok(labels),
     }
 }
@@ -50,14 +54,15 @@ pub(super) fn in_order<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Strin
 /// # Errors
 /// Else lists all of them, each with its location.
 pub(super) fn items(
-    task: Task,
+    config: TaskConfig<'_>,
     found: Vec<Found>,
-    labels: &[String],
     bad: Option<&mut Vec<Unusable>>,
 ) -> Result<Vec<Item>> {
+    let task = config.task;
+    let encoder = config.vocabulary.map(|vocabulary| vocabulary.encoder(config.labels));
     let (mut items, mut wrong) = (Vec::with_capacity(found.len()), vec![]);
     for found in found {
-        match target(task, &found.label, labels) {
+        match target(config, encoder.as_ref(), &found.label) {
             Ok(target) => items.push(Item {
                 input: found.input,
                 place: found.place,
@@ -74,6 +79,11 @@ pub(super) fn items(
         return Ok(items);
     }
     let [(place, problem), rest @ ..] = &wrong[..] else { return Ok(items) };
+    if task == Task::Tagging && !rest.is_empty() {
+        let problem =
+            format!("{problem} ({} more sentences are so; --skip-bad leaves them out)", rest.len());
+        return Err(Error::Data { path: place.to_string().into(), problem });
+    }
     if rest.is_empty() || task == Task::SingleLabel {
         let problem = format!("{problem}; --skip-bad leaves such samples out");
         return Err(Error::Data { path: place.to_string().into(), problem });
@@ -83,7 +93,11 @@ pub(super) fn items(
         let problem = format!("{problem} ({} more are so)", rest.len());
         return Err(Error::Data { path: place.to_string().into(), problem });
     }
-    let what = if task == Task::Regression { "values" } else { "labels" };
+    let what = match task {
+        Task::Regression => "values",
+        Task::Transcription => "texts",
+        _ => "labels",
+    };
     Err(Error::DataList {
         path: place.path.to_path_buf(),
         problem: format!("{} {what} cannot be used (--skip-bad leaves them out)", wrong.len()),
@@ -92,7 +106,12 @@ pub(super) fn items(
 }
 
 /// One target, or all problems with it.
-fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Vec<String>> {
+fn target(
+    config: TaskConfig<'_>,
+    encoder: Option<&Encoder<'_>>,
+    words: &RawTarget,
+) -> Result<Target, Vec<String>> {
+    let TaskConfig { task, labels, .. } = config;
     let number = |name: &String| {
         labels.iter().position(|label| label == name).ok_or_else(|| {
             format!(
@@ -139,7 +158,20 @@ fn target(task: Task, words: &RawTarget, labels: &[String]) -> Result<Target, Ve
             labels.join(", ")
         )]),
         (_, RawTarget::Missing(problem)) => Err(vec![problem.clone()]),
-        (Task::Regression, RawTarget::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
+        (_, RawTarget::Text(text)) => {
+            let Some(encoder) = encoder else {
+                return Err(vec!["a text, and there are no symbols".into()]);
+            };
+            Ok(Target::Text { text: text.clone(), symbols: encoder.encode(text).0 })
+        }
+        (_, RawTarget::Tags(names)) => {
+            let numbers = names.iter().enumerate().map(|(at, name)| {
+                number(name).map_err(|problem| vec![format!("word {}: {problem}", at + 1)])
+            });
+            // The first says it: a span has several.
+            numbers.collect::<Result<_, _>>().map(Target::Tags)
+        }
+        (_, RawTarget::Labels(_)) => Err(vec!["labels, expected numbers".into()]),
     }
 }
 

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use regex::Regex;
 
+use super::symbols::Symbols;
 use super::table::TableFormat;
-use crate::task::Task;
+use crate::task::{LetterCase, Task};
 
 /// So many bytes at most tell what a file is.
 const START: u64 = 64;
@@ -55,6 +56,12 @@ pub struct Layout {
     /// The table's column of labels. For several labels or for values it may be several, separated
     /// by commas: of labels, each has 0 or 1.
     pub label_column: Option<String>,
+    /// The table's column of texts that are spoken or written in the samples.
+    pub text_column: Option<String>,
+    /// How letters of such texts are written before they become symbols.
+    pub letter_case: LetterCase,
+    /// The symbols of such texts; `None`: those of the training split.
+    pub symbols: Option<Symbols>,
     /// The separator between two labels of one sample.
     pub label_separator: String,
     /// Labels that go by another name in a model, each with that name.
@@ -95,6 +102,9 @@ impl Layout {
             input_column: None,
             pair_column: None,
             label_column: None,
+            text_column: None,
+            letter_case: LetterCase::Kept,
+            symbols: None,
             label_separator: "|".into(),
             label_map: vec![],
             group_column: None,

@@ -2,6 +2,9 @@
 
 /// The texts and numbers in `["a", "b"]`, `['a', 'b']` or `['a' 'b']`; `None` if a cell is no list.
 pub(super) fn read(cell: &str) -> Option<Vec<String>> {
+    if let Ok(items) = serde_json::from_str(cell) {
+        return Some(items);
+    }
     let inside = cell.trim().strip_prefix('[')?.strip_suffix(']')?;
     let (mut items, mut rest) = (vec![], inside.trim());
     while !rest.is_empty() {
@@ -72,6 +75,7 @@ mod tests {
             ("['a' 'b'\n 'c']", vec!["a", "b", "c"]),
             ("[1, 2.5, True]", vec!["1", "2.5", "True"]),
             ("[\"caf\\u00e9\", 'a\\\\b']", vec!["café", "a\\b"]),
+            ("[\"\\ud83d\\ude00\", \"\\/\"]", vec!["😀", "/"]),
             ("['a',]", vec!["a"]),
             ("[]", vec![]),
         ] {

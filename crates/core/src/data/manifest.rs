@@ -13,7 +13,9 @@ use super::item::{Input, Split};
 use super::layout::{InputKind, Layout};
 use super::lists;
 use super::paths::Paths;
+use super::schemes;
 use super::table::{Cell, Fault, Row, START, Table, TableFormat, Wanted};
+use super::tagged;
 use crate::error::{Error, Location, Result};
 use crate::task::Task;
 
@@ -22,6 +24,7 @@ use crate::task::Task;
 pub(super) fn is_table(path: &Path, layout: &Layout) -> bool {
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
     TableFormat::of_ending(path).is_some()
+        || tagged::is_named(path, layout)
         || (layout.format.is_some() && (ending == "txt" || ending == "json"))
 }
 
@@ -45,6 +48,9 @@ pub(super) fn format(path: &Path, layout: &Layout) -> Result<Option<TableFormat>
 
 /// Everything that a table holds.
 pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
+    if tagged::is_conll(path, all.layout, all.purpose)? {
+        return tagged::gather(path, all);
+    }
     let data = |problem: String| Error::Data { path: path.to_path_buf(), problem };
     let format = format(path, all.layout)?.ok_or_else(|| {
         data(
@@ -92,6 +98,16 @@ pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
     }
     if let Some(unused) = &columns.unused_pair {
         all.notes.push(format!("{} {unused}", path.display()));
+    }
+    if let Some(column) = &columns.unused_group {
+        let note = format!(
+            "a column {column} tells who speaks; --group-column {column} never splits one between \
+             training and held-out data"
+        );
+        // Once for all parts of a data set.
+        if !all.notes.contains(&note) {
+            all.notes.push(note);
+        }
     }
     if let Some(remark) = table.remark {
         all.notes.push(format!("{} {remark}", path.display()));
@@ -143,7 +159,19 @@ fn sample(
         }
         _ => cell(at, what).map(str::to_string),
     };
+    let list = |at: usize| match row.cells.get(at) {
+        Some(Cell::List(labels)) => Some(labels.clone()),
+        Some(Cell::Text(text)) => lists::read(text),
+        _ => None,
+    };
     let input = match (layout.inputs, row.cells.get(columns.input)) {
+        (InputKind::Texts, _) if layout.task == Task::Tagging => match list(columns.input) {
+            Some(words) if words.is_empty() => {
+                return Err(format!("the list of words in column {} is empty", columns.input + 1));
+            }
+            Some(words) => Input::Words(words),
+            None => schemes::input(sentence(columns.input, "text")?, !columns.labels.is_empty()),
+        },
         (InputKind::Files, Some(Cell::File { name, bytes })) => {
             Input::Bytes { name: name.clone().unwrap_or_default(), bytes: bytes.clone() }
         }
@@ -169,11 +197,6 @@ fn sample(
         None => columns.most.is_none(),
         Some(_) => false,
     };
-    let list = |at: usize| match row.cells.get(at) {
-        Some(Cell::List(labels)) => Some(labels.clone()),
-        Some(Cell::Text(text)) => lists::read(text),
-        _ => None,
-    };
     let label = match (layout.task, &columns.labels[..]) {
         (_, []) => RawTarget::Missing(String::new()),
         (Task::SingleLabel, &[at, ..]) => match list(at) {
@@ -186,6 +209,14 @@ fn sample(
             None if blank(at) || row.cells.len() <= at => RawTarget::Missing(none(at, "label")),
             None => RawTarget::of(cell(at, "label")?, layout),
         },
+        (Task::Transcription, &[at, ..]) if blank(at) => RawTarget::Missing(none(at, "text")),
+        (Task::Transcription, &[at, ..]) => RawTarget::Text(sentence(at, "text")?),
+        (Task::Tagging, &[at, ..]) if blank(at) => RawTarget::Missing(none(at, "list of labels")),
+        (Task::Tagging, &[at, ..]) => {
+            let labels =
+                list(at).map_or_else(|| cell(at, "list of labels").map(schemes::split), Ok);
+            schemes::labelled(&input, labels?)?
+        }
         (Task::MultiLabel, &[at]) => match list(at) {
             Some(labels) => RawTarget::Labels(labels),
             _ if blank(at) => RawTarget::Labels(vec![]),

@@ -23,12 +23,14 @@ pub(super) fn rename(label: &mut RawTarget, map: &[(String, String)], used: &mut
         None => name.clone(),
     };
     match label {
-        RawTarget::Labels(names) => names.iter_mut().for_each(|name| *name = new(name)),
+        RawTarget::Labels(names) | RawTarget::Tags(names) => {
+            names.iter_mut().for_each(|name| *name = new(name))
+        }
         RawTarget::Cells { columns, .. } => {
             let renamed: Arc<[String]> = columns.iter().map(&mut new).collect();
             *columns = renamed;
         }
-        RawTarget::Missing(_) => {}
+        RawTarget::Text(_) | RawTarget::Missing(_) => {}
     }
 }
 

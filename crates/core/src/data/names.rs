@@ -21,6 +21,24 @@ pub(super) const LABELS_NAMES: &[&str] = &["labels", "tags", "label", "classes",
 /// Of its value.
 pub(super) const VALUE_NAMES: &[&str] = &["label", "target", "value", "score"];
 
+/// Of the text that is spoken or written in it.
+pub(super) const TRANSCRIPT_NAMES: &[&str] =
+    &["text", "sentence", "transcription", "transcript", "normalized_text"];
+
+/// Of the text that is to be written for a text.
+pub(super) const WRITTEN_NAMES: &[&str] =
+    &["target", "transcription", "transcript", "normalized_text", "output", "label"];
+
+/// Of who speaks or writes in a sample.
+pub(super) const GROUP_NAMES: &[&str] =
+    &["client_id", "speaker", "speaker_id", "speakerid", "reader_id", "reader", "writer_id"];
+
+/// Of its words.
+pub(super) const WORDS_NAMES: &[&str] = &["tokens", "words"];
+
+/// Of the labels of its words.
+pub(super) const TAGS_NAMES: &[&str] = &["ner_tags", "tags", "labels", "pos_tags", "chunk_tags"];
+
 /// Of its split.
 pub(super) const SPLIT_NAME: &str = "split";
 

@@ -28,7 +28,8 @@ pub(super) fn notes(
     items: &[(Split, &Item)],
 ) -> Vec<String> {
     let mut notes = vec![];
-    if layout.task != Task::Regression {
+    // Symbols are what they are.
+    if !matches!(layout.task, Task::Regression | Task::Transcription) {
         notes.extend(labels_alike(labels, items));
     }
     // A limit leaves few of each class.

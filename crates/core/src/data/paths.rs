@@ -23,6 +23,9 @@ const ABOVE: usize = 4;
 /// So many files are looked for elsewhere, so that a table of missing ones is not slow.
 const SEARCHES: usize = 20;
 
+/// Where Common Voice has the files that its tables name.
+const CLIPS: &str = "clips";
+
 impl<'a> Paths<'a> {
     pub(super) fn of(table: &'a Path, extensions: &'a [&'static str]) -> Self {
         let base = table.parent().unwrap_or(Path::new("."));
@@ -35,7 +38,8 @@ impl<'a> Paths<'a> {
         if plain.is_file() {
             return Ok(plain);
         }
-        let known = self.elsewhere.iter().map(PathBuf::as_path).chain([self.base]);
+        let clips = self.base.join(CLIPS);
+        let known = self.elsewhere.iter().map(PathBuf::as_path).chain([self.base, &clips]);
         if let Some(file) =
             known.flat_map(|folder| self.variants(folder, name)).find(|f| f.is_file())
         {
@@ -86,8 +90,9 @@ fn near(base: &Path) -> Vec<PathBuf> {
         folders.sort();
         folders
     };
+    // As the table's folder is written, so that what lies below is known as its own.
+    let mut near = folders(base);
     let base = base.canonicalize().unwrap_or_else(|_| base.to_path_buf());
-    let mut near = folders(&base);
     if let Some(above) = base.parent() {
         near.extend(folders(above).into_iter().filter(|folder| *folder != base));
     }

@@ -144,6 +144,13 @@ pub(super) fn limit_per_class(items: &mut Vec<Item>, limit: usize, seed: u64) {
     partition(items, &dropped);
 }
 
+/// Keeps `limit` random samples.
+pub(super) fn limit(items: &mut Vec<Item>, limit: usize, seed: u64) {
+    let kept = chosen(&[items.len()], limit, seed).remove(0);
+    let dropped: Vec<bool> = (0..items.len()).map(|at| !kept.contains(&(at as u32))).collect();
+    partition(items, &dropped);
+}
+
 /// Chooses `limit` random samples of every class, of which only the sizes are known: places among
 /// the samples of the class.
 pub(super) fn chosen(sizes: &[usize], limit: usize, seed: u64) -> Vec<BTreeSet<u32>> {

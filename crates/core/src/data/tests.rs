@@ -12,6 +12,7 @@ use super::layout::{InputKind, Layout};
 
 // use super::*;
 use crate::error::Error;
+use crate::task::{Task, TaskConfig};
 
 mod bad_tests;
 
@@ -26,7 +27,13 @@ mod parquet_tests;
 
 mod table_tests;
 
+mod tagging_tests;
+
 mod target_tests;
+
+mod transcript_bad_tests;
+
+mod transcript_tests;
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
@@ -36,6 +43,11 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
         fs::write(path, text).unwrap();
     }
     root
+}
+
+/// A model's task and labels.
+fn asked_of(task: Task, labels: &[String]) -> TaskConfig<'_> {
+    TaskConfig { task, labels, scales: &[], vocabulary: None }
 }
 
 fn pictures() -> Layout {
@@ -61,6 +73,7 @@ fn shown(items: &[Item], labels: &[String]) -> Vec<String> {
         Input::Bytes { name, .. } => name.clone(),
         Input::Text(text) => text.clone(),
         Input::Pair(pair) => pair.join("|"),
+        Input::Words(words) => words.join(" "),
     };
     items.iter().map(|i| format!("{}:{}", i.target.named(labels), name(i))).collect()
 }
@@ -159,7 +172,7 @@ fn a_folder_of_tables() {
     let data = Dataset::open(root.path(), &texts()).unwrap();
     assert_eq!(shown(&data.train, &data.labels), ["0:a", "1:b"]);
     assert_eq!(shown(&data.test, &data.labels), ["1:c"]);
-    let test = evaluation(root.path(), &texts(), &data.labels, "DATA").unwrap().items;
+    let test = evaluation(root.path(), &texts(), data.config(), "DATA").unwrap().items;
     assert_eq!(test, data.test, "of a data set with a test split, that is evaluated");
 }
 

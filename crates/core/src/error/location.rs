@@ -48,7 +48,7 @@ impl fmt::Display for BadSample {
 /// All of them in a message.
 pub(super) fn list_bad(bad: &[BadSample]) -> String {
     format!(
-        "{} sample{} cannot be read (--skip-bad leaves {} out):{}",
+        "{} sample{} cannot be used (--skip-bad leaves {} out):{}",
         bad.len(),
         if bad.len() == 1 { "" } else { "s" },
         if bad.len() == 1 { "it" } else { "them" },

@@ -39,6 +39,9 @@ pub fn hugging_face<M: Modality>(model: &Model, modality: &M, folder: &Path) -> 
         for (field, value) in modality.save_pretrained(partial)? {
             config.entry(field).or_insert(value);
         }
+        for (name, content) in &published.beside {
+            write_json(&partial.join(name), content)?;
+        }
         write_json(&partial.join(CONFIG), &Value::Object(config))?;
         write_tensors(theirs, &partial.join(WEIGHTS))
     })

@@ -153,12 +153,22 @@ impl Config {
     /// What the head is asked, where that is told.
     pub(super) fn task(&self) -> Result<Option<Task>> {
         match &self.json["problem_type"] {
-            Value::Null => Ok(None),
+            Value::Null => Ok(self.sequences()),
             known => {
                 let task = Task::deserialize(known);
                 task.map(Some).map_err(|e| self.refuse(format!("problem_type: {e}")))
             }
         }
+    }
+
+    /// The task of the class that saved the model, where that answers at every position.
+    fn sequences(&self) -> Option<Task> {
+        let classes = self.json["architectures"].as_array()?;
+        classes.iter().filter_map(Value::as_str).find_map(|class| match class {
+            class if class.ends_with("ForTokenClassification") => Some(Task::Tagging),
+            class if class.ends_with("ForCTC") => Some(Task::Transcription),
+            _ => None,
+        })
     }
 
     /// The id of the token that pads; 1 where none is given, as RoBERTa has it.

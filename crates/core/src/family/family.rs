@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::config::Config;
+use super::defaults;
 use crate::error::Result;
 use crate::nn::{
     Activation, AttentionKind, Bias, EmbedderConfig, HeadConfig, LayerScale, NormPlacement, Pool,
     TransformerConfig, TrunkConfig,
 };
-use crate::weights::{Checkpoint, KeyMap, KeyRule};
+use crate::weights::{Checkpoint, KeyMap, KeyRule, same};
 
 /// What is known of one model of a family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,13 @@ pub(super) struct HuggingFace {
     pub(super) to_config: fn(Built<'_>) -> Option<Value>,
 }
 
+impl HuggingFace {
+    /// The class that transcribes.
+    pub(super) fn ctc(&self) -> Option<&Class> {
+        self.classes.iter().find(|class| class.name.ends_with("ForCTC"))
+    }
+}
+
 /// One class of transformers that our parts make up.
 pub(super) struct Class {
     pub(super) name: &'static str,
@@ -75,9 +83,23 @@ pub(super) struct Class {
 }
 
 impl Class {
+    /// A class that transcribes: a linear layer at every position.
+    pub(super) const fn ctc(name: &'static str) -> Self {
+        const NAMES: &[KeyRule] = &[same("head", "lm_head")];
+        Self { name, pool: Pool::Positions, head: HeadKind::Linear, head_names: Some(NAMES) }
+    }
+
     /// A class whose head has the family's names.
     pub(super) const fn new(name: &'static str, pool: Pool, head: HeadKind) -> Self {
         Self { name, pool, head, head_names: None }
+    }
+
+    /// A class that answers at every position by one layer, of the family's names or of these.
+    pub(super) const fn of_positions(
+        name: &'static str,
+        head_names: Option<&'static [KeyRule]>,
+    ) -> Self {
+        Self { name, pool: Pool::Positions, head: HeadKind::Linear, head_names }
     }
 }
 
@@ -104,6 +126,15 @@ impl HeadKind {
             }
             (None, Some(dense), Bias::With, Some(_)) => Some(Self::DenseNormed(dense.activation)),
             _ => None,
+        }
+    }
+
+    /// The layers of such a head; those of `family`'s usual head where they have widths.
+    pub(super) fn config(self, family: HeadConfig) -> HeadConfig {
+        match self {
+            Self::Linear => HeadConfig::default(),
+            Self::Unbiased => HeadConfig { bias: Bias::Without, ..HeadConfig::default() },
+            Self::Normed | Self::Dense(_) | Self::DenseNormed(_) => family,
         }
     }
 }
@@ -144,9 +175,11 @@ impl<'b> Built<'b> {
         matches!(self.pool, Pool::WeightedLayers | Pool::WeightedBlocks)
     }
 
-    /// The width of the head's hidden layer.
+    /// The width of the hidden layer of a head for sound; the usual where a head at every position has
+    /// none.
     pub(super) fn projected(self) -> Option<i64> {
-        self.head.dense.map(|dense| dense.width)
+        let usual = (self.pool == Pool::Positions).then(defaults::projected);
+        self.head.dense.map(|dense| dense.width).or(usual)
     }
 }
 

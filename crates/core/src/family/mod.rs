@@ -10,6 +10,7 @@ mod own;
 mod pretrained;
 pub mod publish;
 mod registry;
+mod symbols;
 mod table;
 mod text;
 mod unknown;

@@ -6,10 +6,12 @@ use super::config::Config;
 use super::family::PretrainedConfig;
 use super::own;
 use super::own::Kind;
+use super::symbols;
 use crate::error::{Error, Result};
 use crate::files::is_there;
-use crate::task::Task;
-use crate::weights::adapter::{adapter_base, adapter_folder};
+use crate::nn::Pool;
+use crate::task::{Task, Vocabulary};
+use crate::weights::adapter::{adapter_base, adapter_folder, adapter_is_for_tokens};
 use crate::weights::{Adapter, CONFIG, Checkpoint, WeightSource};
 
 /// A checkpoint whose family is known; or the model of a run folder, to be put to another task; or
@@ -20,6 +22,7 @@ pub struct Pretrained {
     config: PretrainedConfig,
     kind: Kind,
     adapter: Option<Adapter>,
+    vocabulary: Option<Vocabulary>,
 }
 
 /// What a person says of a source, beside where it is.
@@ -83,8 +86,10 @@ impl Pretrained {
         }
         let checkpoint = Checkpoint::open_below(path, options.weights_key)?;
         let Some(spec) = own::run_of(&checkpoint)? else {
-            let config = PretrainedConfig::of(&checkpoint, family)?;
-            return Ok(Self { checkpoint, config, kind: Kind::Published, adapter: None });
+            let mut config = PretrainedConfig::of(&checkpoint, family)?;
+            let vocabulary = symbols::of(&mut config, &checkpoint)?;
+            let kind = Kind::Published;
+            return Ok(Self { checkpoint, config, kind, adapter: None, vocabulary });
         };
         if let Some(name) = family.filter(|name| *name != spec.family) {
             let folder = checkpoint.folder().display();
@@ -94,8 +99,9 @@ impl Pretrained {
             );
             return Err(Error::setting("--family", problem));
         }
-        let (config, kind) = (PretrainedConfig::of_run(&spec), Kind::Run(Box::new(spec)));
-        Ok(Self { checkpoint, config, kind, adapter: None })
+        let (config, vocabulary) = (PretrainedConfig::of_run(&spec), spec.vocabulary.clone());
+        let kind = Kind::Run(Box::new(spec));
+        Ok(Self { checkpoint, config, kind, adapter: None, vocabulary })
     }
 
     /// An architecture without weights, if the path is one: a JSON file, or a folder with a
@@ -112,7 +118,8 @@ impl Pretrained {
             Some(designed) => designed,
             None => PretrainedConfig::told(&checkpoint, Some(config), family)?,
         };
-        Ok(Some(Self { checkpoint, config, kind: Kind::Architecture, adapter: None }))
+        let kind = Kind::Architecture;
+        Ok(Some(Self { checkpoint, config, kind, adapter: None, vocabulary: None }))
     }
 
     /// The base of an adapter, with the adapter.
@@ -133,6 +140,10 @@ impl Pretrained {
             return Err(Error::setting("--base", problem));
         }
         let before = base.classes()?;
+        if adapter_is_for_tokens(folder)? {
+            let (pool, config) = base.config.head_for(Task::Tagging);
+            (base.config.head.pool, base.config.head.config) = (pool, config);
+        }
         base.adapter = Some(Adapter::open(folder, base.config.key_maps()?)?);
         let beside = folder.join(CONFIG);
         if is_there(&beside) {
@@ -221,15 +232,36 @@ impl Pretrained {
         if let Kind::Run(spec) = &self.kind {
             return Ok(spec.task);
         }
+        if self.transcribes() {
+            return Ok(Task::Transcription);
+        }
         let adapter = self.adapter.iter().map(Adapter::folder);
         let mut folders = adapter.chain([self.checkpoint.folder()]).map(|f| f.join(CONFIG));
         let beside = folders.find(|path| is_there(path)).unwrap_or_default();
         let told = if is_there(&beside) { Config::open(&beside)?.task()? } else { None };
         Ok(match told {
             Some(task) => task,
+            None if self.adapter.is_some() && self.config.head.pool == Pool::Positions => {
+                Task::Tagging
+            }
             None if self.classes()? == Some(1) => Task::Regression,
             None => Task::default(),
         })
+    }
+
+    /// Whether the checkpoint's own head gives the symbols of a text.
+    fn transcribes(&self) -> bool {
+        match &self.kind {
+            Kind::Run(spec) => spec.task == Task::Transcription,
+            Kind::Published => self.config.head.pool == Pool::Positions && self.config.has_ctc(),
+            Kind::Architecture => false,
+        }
+    }
+
+    /// What the symbols mean that the checkpoint's own head gives, which are its
+    /// [classes](Self::class_names); `None`: it does not transcribe, or its symbols are not published.
+    pub fn vocabulary(&self) -> Option<&Vocabulary> {
+        self.vocabulary.as_ref()
     }
 
     /// The names of the classes of the checkpoint's own head, where someone chose them.
@@ -261,6 +293,12 @@ impl Pretrained {
             let named = labels.len();
             return refused(format!(
                 "its head tells {classes} classes apart, but {named} are named"
+            ));
+        }
+        if self.transcribes() {
+            let file = symbols::VOCAB;
+            return refused(format!(
+                "what its {classes} symbols are is not told: put its {file} beside it"
             ));
         }
         let labels = otherwise(self.task()?, classes)?;

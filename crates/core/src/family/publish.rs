@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::family::{Built, Family, HeadKind};
+use super::symbols;
 use crate::error::{Error, Result};
 use crate::nn::EmbedderConfig;
 use crate::spec::Spec;
@@ -13,6 +14,8 @@ use crate::weights::KeyMap;
 pub struct Published {
     /// The contents of `config.json`.
     pub config: Map<String, Value>,
+    /// Further files, each with its name: what the symbols of a transcriber are.
+    pub beside: Vec<(&'static str, Value)>,
     /// The names of the tensors.
     pub key_map: KeyMap,
     /// The names that transformers 5 gives modules once it has loaded them, where it renames them.
@@ -40,6 +43,12 @@ pub fn to_hugging_face(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result
             spec.modality, spec.family
         ))
     })?;
+    if spec.task.is_sequence() && family.classes.iter().all(|class| class.pool != spec.pool) {
+        return Err(refused(format!(
+            "transformers has no class of the family {} for {}",
+            spec.family, spec.task
+        )));
+    }
     let pooled = family.classes.iter().find(|class| class.pool == spec.pool);
     let class = pooled.unwrap_or(&family.classes[0]);
     if spec.pool != class.pool || HeadKind::of(&spec.head) != Some(class.head) {
@@ -58,15 +67,24 @@ pub fn to_hugging_face(spec: &Spec, embedder: Option<&EmbedderConfig>) -> Result
     let numbered = || spec.labels.iter().enumerate();
     config.insert("architectures".into(), json!([class.name]));
     config.insert("dtype".into(), json!("float32"));
-    config.insert("problem_type".into(), json!(spec.task));
-    config.insert(
-        "id2label".into(),
-        numbered().map(|(i, label)| (i.to_string(), json!(label))).collect::<Map<_, _>>().into(),
-    );
-    config.insert(
-        "label2id".into(),
-        numbered().map(|(i, label)| (label.clone(), json!(i))).collect::<Map<_, _>>().into(),
-    );
+    let mut beside = vec![];
+    if let Some(vocabulary) = &spec.vocabulary {
+        config.insert("vocab_size".into(), json!(spec.labels.len()));
+        config.insert("pad_token_id".into(), json!(vocabulary.blank));
+        // As the loss here.
+        config.insert("ctc_loss_reduction".into(), json!("mean"));
+        config.insert("ctc_zero_infinity".into(), json!(true));
+        beside.extend(symbols::files(&spec.labels, vocabulary));
+    } else {
+        // Of sequences it tells nothing, and transformers refuses what it does not know.
+        if !spec.task.is_sequence() {
+            config.insert("problem_type".into(), json!(spec.task));
+        }
+        let names = numbered().map(|(i, label)| (i.to_string(), json!(label)));
+        config.insert("id2label".into(), names.collect::<Map<_, _>>().into());
+        let numbers = numbered().map(|(i, label)| (label.clone(), json!(i)));
+        config.insert("label2id".into(), numbers.collect::<Map<_, _>>().into());
+    }
     let in_memory = KeyMap { body: family.in_memory, head: &[], ..key_map };
-    Ok(Published { config, key_map, in_memory })
+    Ok(Published { config, beside, key_map, in_memory })
 }

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::config::Config;
-use super::family::{Family, PretrainedConfig};
+use super::family::{Class, Family, HuggingFace, PretrainedConfig, PretrainedHead};
 use super::{audio, image, text, unknown};
 use crate::error::{Error, Result};
 use crate::files::is_there;
+use crate::nn::{HeadConfig, Pool};
+use crate::task::Task;
 use crate::weights::{CONFIG, Checkpoint, KeyMap, WeightSource};
 
 /// A list of families by the room that each stands in: the modality that it was trained on.
@@ -118,7 +120,7 @@ impl PretrainedConfig {
             let found = Family::named(name).ok_or_else(|| Error::setting("--family", problem()))?;
             return match (config, says) {
                 (Some(config), Some(_)) if (found.matches_config)(&config) => {
-                    (found.from_config)(&config, checkpoint)
+                    found.read(&config, checkpoint)
                 }
                 // What is known by another name has other settings: the tensors have to do.
                 (Some(config), Some(_)) => found.infer(checkpoint, None).map_err(|_| {
@@ -132,7 +134,7 @@ impl PretrainedConfig {
         let config = config.map(|config| config.with_model_type(|config| of(config).is_some()));
         let says = |config| of(config).or_else(|| Family::by_class(config));
         match (&config, config.as_ref().and_then(says)) {
-            (Some(config), Some(family)) => return (family.from_config)(config, checkpoint),
+            (Some(config), Some(family)) => return family.read(config, checkpoint),
             (Some(config), None)
                 if config.names_a_kind() || checkpoint.entries().next().is_none() =>
             {
@@ -146,11 +148,34 @@ impl PretrainedConfig {
         }
     }
 
+    /// Whether transformers has a class of the family that transcribes.
+    pub(super) fn has_ctc(&self) -> bool {
+        let library = Family::named(&self.name).and_then(|family| family.hugging_face);
+        library.and_then(HuggingFace::ctc).is_some()
+    }
+
     pub(super) fn key_map(&self) -> Result<KeyMap> {
         let found = Family::named(&self.name).ok_or_else(|| {
             Error::setting("family", format!("{:?} is not known to this version", self.name))
         })?;
-        Ok(found.key_map)
+        let own = found.sequences().filter(|_| self.head.pool == Pool::Positions);
+        let head = own.and_then(|class| class.head_names).unwrap_or(found.key_map.head);
+        Ok(KeyMap { head, ..found.key_map })
+    }
+
+    /// The pool and the layers of a head for a task, as the family's class for it has them.
+    pub fn head_for(&self, task: Task) -> (Pool, HeadConfig) {
+        let PretrainedHead { pool, config, .. } = self.head;
+        let class = Family::named(&self.name).and_then(Family::sequences);
+        match (task.is_sequence(), pool == Pool::Positions) {
+            (true, false) => (
+                Pool::Positions,
+                class.map_or_else(HeadConfig::default, |class| class.head.config(config)),
+            ),
+            // What answers at every position has no vector of its own for all of them.
+            (false, true) => (Pool::Mean, config),
+            _ => (pool, config),
+        }
     }
 
     /// The names that the model's modules may have: as transformers 5 has them in memory, and as they
@@ -204,6 +229,24 @@ impl Family {
         found.min_by_key(|(len, _)| *len).map(|(_, f)| f)
     }
 
+    /// The model that a `config.json` tells of, with the head of the class that saved it.
+    fn read(&self, config: &Config, checkpoint: &Checkpoint) -> Result<PretrainedConfig> {
+        let mut read = (self.from_config)(config, checkpoint)?;
+        let classes = self.hugging_face.map_or(&[][..], |library| library.classes);
+        let mut sequences = classes.iter().filter(|class| class.pool == Pool::Positions);
+        if let Some(class) = sequences.find(|class| config.saved_by(class.name)) {
+            read.head.pool = class.pool;
+            read.head.config = class.head.config(read.head.config);
+        }
+        Ok(read)
+    }
+
+    /// The class that answers at every position.
+    fn sequences(&self) -> Option<&'static Class> {
+        let mut classes = self.hugging_face?.classes.iter();
+        classes.find(|class| class.pool == Pool::Positions)
+    }
+
     /// A model of this family by its tensors; `beside` tells what they do not, a `config.json` that
     /// names no family.
     ///
@@ -215,12 +258,12 @@ impl Family {
         beside: Option<&Config>,
     ) -> Result<PretrainedConfig> {
         if let Some(config) = beside.filter(|_| checkpoint.entries().next().is_none()) {
-            return (self.from_config)(config, checkpoint);
+            return self.read(config, checkpoint);
         }
         WeightSource::new(checkpoint, self.key_map)?;
         match ((self.from_tensors)(checkpoint), beside) {
             (Ok(told), _) => Ok(told),
-            (Err(_), Some(config)) => (self.from_config)(config, checkpoint),
+            (Err(_), Some(config)) => self.read(config, checkpoint),
             (Err(lacking), None) => Err(Error::Family {
                 path: checkpoint.path().into(),
                 problem: format!(

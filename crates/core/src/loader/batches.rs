@@ -9,10 +9,12 @@ use tch::{Device, Kind, Tensor};
 use super::budget::at_once;
 use super::samples::{ReadMode, Samples};
 use crate::error::Result;
-use crate::modality::Modality;
+use crate::modality::{Modality, Window};
 use crate::nn::{Batch, CutPoint};
 use crate::random::rng;
-use crate::task::Target;
+use crate::task::{Target, Targets, WordStart};
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
 /// The most batches that are prepared ahead.
 const AHEAD: usize = 4;
@@ -41,9 +43,27 @@ pub(crate) trait BatchSource: Sync {
     ///
     /// # Errors
     /// If a sample that is not in memory can no longer be read.
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>>;
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<SourceRow>>;
     /// Collates rows to a batch.
-    fn batch(&self, rows: &[&Tensor]) -> Batch;
+    fn batch(&self, rows: &[&SourceRow]) -> Batch;
+    /// How many positions the inputs of a batch of these samples have, padding included.
+    fn positions(&self, batch: &Batch, list: &[usize]) -> i64;
+}
+
+/// A row of a batch, before it is collated.
+#[derive(Debug)]
+pub(crate) struct SourceRow {
+    pub(crate) x: Tensor,
+    pub(crate) part: RowPart,
+    /// Of a feature map whose positions are left: how many of them hold data, of how many.
+    pub(crate) held: Option<[i64; 2]>,
+}
+
+/// Of an input.
+impl From<Window> for SourceRow {
+    fn from(Window { x, cut, words }: Window) -> Self {
+        Self { x, part: RowPart { cut, words }, held: None }
+    }
 }
 
 /// Batches of raw inputs.
@@ -62,23 +82,31 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
         CutPoint::Inputs
     }
 
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>> {
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<SourceRow>> {
         let Self { modality, samples } = self;
         match mode {
             Mode::Train { seed, epoch } => {
                 let sample = samples.get_unless_lost(*modality, at, ReadMode::Training)?;
-                let augment = |sample| modality.augment(&sample, &mut rng(seed, epoch, at));
+                let augment = |sample| {
+                    let x = modality.augment(&sample, &mut rng(seed, epoch, at));
+                    Window { words: modality.words(&x), ..Window::from(x) }.into()
+                };
                 Ok(sample.map(augment).into_iter().collect())
             }
             Mode::Eval => {
                 let sample = samples.get_unless_lost(*modality, at, ReadMode::Inference)?;
-                Ok(sample.map(|sample| modality.windows(&sample)).unwrap_or_default())
+                let windows = sample.map(|sample| modality.windows(&sample)).unwrap_or_default();
+                Ok(windows.into_iter().map(SourceRow::from).collect())
             }
         }
     }
 
-    fn batch(&self, rows: &[&Tensor]) -> Batch {
-        self.modality.batch(rows)
+    fn batch(&self, rows: &[&SourceRow]) -> Batch {
+        self.modality.batch(&rows.iter().map(|row| &row.x).collect::<Vec<_>>())
+    }
+
+    fn positions(&self, batch: &Batch, _: &[usize]) -> i64 {
+        batch.x.size().last().copied().unwrap_or(0)
     }
 }
 
@@ -87,12 +115,68 @@ impl<M: Modality> BatchSource for RawInputs<'_, M> {
 pub(crate) struct PreparedBatch {
     /// Its samples, without those that were lost.
     list: Vec<usize>,
-    /// The activations at the source's cut point, on the CPU.
+    /// The activations at the source's cut point, on the CPU; nothing where there are `windows`.
     pub(crate) batch: Batch,
-    /// The target of each sample; see [`Target::stack`].
-    pub(crate) targets: Tensor,
+    /// Where a sample has several, the windows of all of them. They are views of it: only those that are
+    /// computed at a time are [collated](Self::chunks).
+    windows: Vec<SourceRow>,
+    /// The target of each sample.
+    pub(crate) targets: Targets,
     /// How many rows of the batch each sample has.
     pub(crate) rows: Vec<i64>,
+    /// What each row of the batch answers for, where the answer is a sequence.
+    pub(crate) parts: Vec<RowPart>,
+    /// How many positions the inputs have, padding included.
+    positions: i64,
+}
+
+impl PreparedBatch {
+    /// On a CPU, so many values of windows are computed at a time: more at once take more memory, and
+    /// hardly less time.
+    const VALUES: usize = 1 << 19;
+
+    /// All rows in batches of at most `at_once`, for `device`, each with how many positions its inputs
+    /// have, padding included. `source` is what the batch was made of.
+    pub(crate) fn chunks<'p>(
+        &'p self,
+        source: &'p dyn BatchSource,
+        at_once: usize,
+        device: Device,
+    ) -> impl Iterator<Item = (Batch, i64)> + 'p {
+        let windows = !self.windows.is_empty();
+        let rows = if windows { self.windows.len() } else { self.batch.x.size()[0] as usize };
+        let largest = self.windows.iter().map(|row| row.x.numel()).max().unwrap_or(1).max(1);
+        let most = if device == Device::Cpu { Self::VALUES / largest } else { usize::MAX };
+        let step = at_once.min(if windows { most } else { usize::MAX }).clamp(1, rows.max(1));
+        (0..rows).step_by(step).map(move |from| {
+            let count = step.min(rows - from);
+            if windows {
+                let rows: Vec<&SourceRow> = self.windows[from..][..count].iter().collect();
+                let batch = source.batch(&rows);
+                let positions = source.positions(&batch, &self.list);
+                return (batch.to_device(device), positions);
+            }
+            let narrow = |x: &Tensor| x.narrow(0, from as i64, count as i64);
+            let attention_mask = self.batch.attention_mask.as_ref().map(narrow);
+            let batch = Batch { x: narrow(&self.batch.x), attention_mask };
+            (batch.to_device(device), self.positions)
+        })
+    }
+
+    /// How many bytes its tensors have.
+    fn bytes(&self) -> usize {
+        let Batch { x, attention_mask } = &self.batch;
+        let windows = self.windows.iter().map(|row| &row.x);
+        let all = [x].into_iter().chain(attention_mask).chain(windows);
+        all.map(|x| x.numel() * x.kind().elt_size_in_bytes()).sum()
+    }
+}
+
+/// What a row of a batch answers for, where the answer is a sequence: see [`Window`].
+#[derive(Debug, Clone)]
+pub(crate) struct RowPart {
+    pub(crate) cut: [f64; 2],
+    pub(crate) words: Vec<WordStart>,
 }
 
 /// Makes a batch of each list of indices and hands them to `consume` in that order, with the indices
@@ -121,7 +205,7 @@ pub(crate) fn load_batches(
     // threads.
     let threads = tch::get_num_threads();
     let first = prepare(source, list, mode)?;
-    let ahead = ahead(source.samples(), lists, &first.batch);
+    let ahead = ahead(source.samples(), lists, &first);
     let done = thread::scope(|scope| {
         // One is in hand while it waits for room.
         let (send, receive) = mpsc::sync_channel(ahead - 1);
@@ -154,11 +238,10 @@ fn hand(
 }
 
 /// How many batches may be prepared ahead in the samples' budget, told by the first: at least one.
-fn ahead(samples: &Samples, lists: &[Vec<usize>], first: &Batch) -> usize {
+fn ahead(samples: &Samples, lists: &[Vec<usize>], first: &PreparedBatch) -> usize {
     let values = |list: &Vec<usize>| list.iter().map(|&at| samples.length(at)).sum::<usize>();
     let largest = lists.iter().map(values).max().unwrap_or(0);
-    let of = |x: &Tensor| x.numel() * x.kind().elt_size_in_bytes();
-    let bytes = of(&first.x) + first.attention_mask.as_ref().map_or(0, of);
+    let bytes = first.bytes();
     let growth = largest as f64 / lists.first().map_or(1, values).max(1) as f64;
     at_once(samples.ahead(), (bytes as f64 * growth) as usize, AHEAD)
 }
@@ -169,18 +252,30 @@ fn prepare(source: &dyn BatchSource, list: &[usize], mode: Mode) -> Result<Prepa
 }
 
 /// Collates the rows of the samples of a list.
-fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<Tensor>>) -> PreparedBatch {
+fn together(source: &dyn BatchSource, list: &[usize], rows: Vec<Vec<SourceRow>>) -> PreparedBatch {
     let there = list.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
     let (list, rows): (Vec<usize>, Vec<_>) = there.map(|(&at, rows)| (at, rows)).unzip();
+    let counts: Vec<i64> = rows.iter().map(|rows| rows.len() as i64).collect();
+    let rows: Vec<SourceRow> = rows.into_iter().flatten().collect();
+    let parts: Vec<RowPart> = rows.iter().map(|row| row.part.clone()).collect();
+    let nothing = || Batch { x: Tensor::zeros([0], FLOAT), attention_mask: None };
     if list.is_empty() {
-        let batch =
-            Batch { x: Tensor::zeros([0], (Kind::Float, Device::Cpu)), attention_mask: None };
-        return PreparedBatch { list, targets: batch.x.shallow_clone(), batch, rows: vec![] };
+        let (batch, windows, targets) = (nothing(), vec![], Targets::from(nothing().x));
+        return PreparedBatch { list, batch, windows, targets, rows: counts, parts, positions: 0 };
     }
-    PreparedBatch {
-        batch: source.batch(&rows.iter().flatten().collect::<Vec<_>>()),
-        targets: Target::stack(list.iter().map(|&at| &source.samples().targets()[at])),
-        rows: rows.iter().map(|rows| rows.len() as i64).collect(),
-        list,
-    }
+    let (batch, windows) = match counts.iter().any(|&count| count > 1) {
+        true => (nothing(), rows),
+        false => (source.batch(&rows.iter().collect::<Vec<_>>()), vec![]),
+    };
+    let positions = if windows.is_empty() { source.positions(&batch, &list) } else { 0 };
+    let targets = list.iter().map(|&at| &source.samples().targets()[at]);
+    let is_tagged = targets.clone().any(|target| matches!(target, Target::Tags(_)));
+    let targets = match is_tagged && parts.len() == list.len() {
+        true => {
+            let words: Vec<_> = parts.iter().map(|part| part.words.as_slice()).collect();
+            Targets::stack_tags(targets, &words, positions)
+        }
+        false => Targets::stack(targets),
+    };
+    PreparedBatch { list, batch, windows, targets, rows: counts, parts, positions }
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use memmap2::MmapOptions;
 use tch::{Device, Kind, Tensor};
 
-use super::batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
+use super::batches::{
+    BatchSource, Mode, PreparedBatch, RawInputs, RowPart, SourceRow, load_batches,
+};
 use super::sampler::chunks;
 use super::samples::{Samples, Shared};
 use crate::error::{Error, Result};
@@ -39,9 +41,20 @@ impl Default for CacheBudget {
 pub(crate) struct FeatureCache<'s> {
     samples: &'s Samples,
     cut: CutPoint,
+    /// Whether the trunk takes feature maps.
+    is_over_maps: bool,
     /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or a feature map
     /// `[C, H, W]`.
-    views: Vec<Vec<Vec<Shared>>>,
+    views: Vec<Vec<Vec<CachedRow>>>,
+}
+
+/// A row, what it answers for, and how many positions the inputs of its batch had.
+#[derive(Debug)]
+struct CachedRow {
+    x: Shared,
+    part: RowPart,
+    held: Option<[i64; 2]>,
+    positions: i64,
 }
 
 /// What a [`FeatureCache`] is made for.
@@ -79,16 +92,24 @@ impl<'s> FeatureCache<'s> {
             }
             AugmentedViews::Plain => vec![Mode::Eval],
         };
+        let is_over_maps = model.encoder().is_over_maps();
         let mut store = RowStore::default();
         let mut all = vec![];
         for mode in modes {
-            let mut view: Vec<Vec<Row>> = (0..samples.len()).map(|_| vec![]).collect();
-            load_batches(inputs, &lists, mode, |chosen, PreparedBatch { batch, rows, .. }| {
-                let hidden = model.encoder().forward_to(&batch.to_device(model.device()), cut);
-                let mut made = apart(&hidden.to_device(Device::Cpu))?.into_iter();
+            let mut view: Vec<Vec<Stored>> = (0..samples.len()).map(|_| vec![]).collect();
+            load_batches(inputs, &lists, mode, |chosen, prepared| {
+                let mut made = vec![];
+                for (batch, positions) in prepared.chunks(inputs, batch_size, model.device()) {
+                    let hidden = model.encoder().forward_to(&batch, cut);
+                    let rows = apart(&hidden.to_device(Device::Cpu), is_over_maps)?.into_iter();
+                    made.extend(rows.map(|(row, held)| (row, held, positions)));
+                }
+                let PreparedBatch { rows, parts, .. } = prepared;
+                let mut made = made.into_iter().zip(parts);
                 for (&at, count) in chosen.iter().zip(rows) {
-                    for row in made.by_ref().take(count as usize) {
-                        view[at].push(store.put(row, budget)?);
+                    for ((row, held, positions), part) in made.by_ref().take(count as usize) {
+                        let row = store.put(row, budget)?;
+                        view[at].push(Stored { row, part, held, positions });
                     }
                 }
                 done(chosen.len())
@@ -105,13 +126,17 @@ impl<'s> FeatureCache<'s> {
                 (Row::File { .. }, None) => unreachable!("a row in a file that was never made"),
             })
         };
+        let cached = |Stored { row, part, held, positions }| {
+            let x = open(row);
+            CachedRow { x, part, held, positions }
+        };
         let views = all
             .into_iter()
             .map(|view| {
-                view.into_iter().map(|rows| rows.into_iter().map(&open).collect()).collect()
+                view.into_iter().map(|rows| rows.into_iter().map(&cached).collect()).collect()
             })
             .collect();
-        Ok(Self { samples, cut, views })
+        Ok(Self { samples, cut, is_over_maps, views })
     }
 }
 
@@ -124,50 +149,82 @@ impl BatchSource for FeatureCache<'_> {
         self.cut
     }
 
-    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<Tensor>> {
+    fn rows(&self, at: usize, mode: Mode) -> Result<Vec<SourceRow>> {
         let view = match mode {
             // Epochs are counted from 1, and cycle through the views.
             Mode::Train { epoch, .. } => epoch.saturating_sub(1) % self.views.len(),
             Mode::Eval => 0,
         };
-        Ok(self.views[view][at].iter().map(|row| row.0.shallow_clone()).collect())
+        let row = |row: &CachedRow| SourceRow {
+            x: row.x.0.shallow_clone(),
+            part: row.part.clone(),
+            held: row.held,
+        };
+        Ok(self.views[view][at].iter().map(row).collect())
     }
 
-    fn batch(&self, rows: &[&Tensor]) -> Batch {
+    /// A sequence has its own, which are the input's; those of a feature map, which are fewer, tell of as
+    /// many as the input had when it was computed.
+    fn positions(&self, batch: &Batch, list: &[usize]) -> i64 {
+        match batch.x.size()[..] {
+            [_, positions, _, ..] if !self.is_over_maps => positions,
+            _ => {
+                let rows = list.iter().filter_map(|&at| self.views[0][at].first());
+                rows.map(|row| row.positions).max().unwrap_or(0)
+            }
+        }
+    }
+
+    fn batch(&self, rows: &[&SourceRow]) -> Batch {
         together(rows)
     }
 }
 
-/// The rows of a batch, without padding.
-fn apart(batch: &Batch) -> Result<Vec<Tensor>> {
-    let rows = batch.x.size()[0];
-    let lengths = match &batch.attention_mask {
-        Some(mask) => {
-            Vec::<i64>::try_from(mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?
-        }
-        None => vec![batch.x.size().get(1).copied().unwrap_or(0); rows as usize],
-    };
-    let row = |(at, length): (i64, i64)| {
-        let row = batch.x.select(0, at);
+/// A row that was put into the store, as a [`CachedRow`].
+struct Stored {
+    row: Row,
+    part: RowPart,
+    held: Option<[i64; 2]>,
+    positions: i64,
+}
+
+/// The rows of a batch: sequences without padding, and feature maps, or what is made of them, `whole`, with
+/// how many of their positions hold data: words are found by their share of all.
+fn apart(batch: &Batch, whole: bool) -> Result<Vec<(Tensor, Option<[i64; 2]>)>> {
+    let rows = batch.x.unbind(0).into_iter();
+    let Some(mask) = &batch.attention_mask else {
         // A copy: a view would keep the whole batch in memory.
-        if row.dim() == 2 { row.narrow(0, 0, length) } else { row }.copy()
+        return Ok(rows.map(|row| (row.copy(), None)).collect());
     };
-    Ok((0..rows).zip(lengths).map(row).collect())
+    let positions = mask.size()[1];
+    let lengths = Vec::<i64>::try_from(mask.sum_dim_intlist([1].as_slice(), false, Kind::Int64))?;
+    let row = |(row, length): (Tensor, i64)| match whole {
+        true => (row.copy(), Some([length, positions])),
+        false => (row.narrow(0, 0, length).copy(), None),
+    };
+    Ok(rows.zip(lengths).map(row).collect())
 }
 
 /// Collates rows: sequences are padded with zeros to the longest, and masked.
-fn together(rows: &[&Tensor]) -> Batch {
-    let lengths: Vec<i64> = rows.iter().map(|row| row.size()[0]).collect();
+fn together(rows: &[&SourceRow]) -> Batch {
+    let xs: Vec<&Tensor> = rows.iter().map(|row| &row.x).collect();
+    let masked = |lengths: &[i64], positions: i64| {
+        let all = Tensor::arange(positions, (Kind::Int64, Device::Cpu));
+        Some(all.lt_tensor(&Tensor::from_slice(lengths).unsqueeze(1)))
+    };
+    let held: Vec<[i64; 2]> = rows.iter().filter_map(|row| row.held).collect();
+    if let Some([_, positions]) = held.first() {
+        let lengths: Vec<i64> = held.iter().map(|[length, _]| *length).collect();
+        let attention_mask = masked(&lengths, *positions);
+        return Batch { x: Tensor::stack(&xs, 0), attention_mask };
+    }
+    let lengths: Vec<i64> = xs.iter().map(|row| row.size()[0]).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
-    if rows.iter().any(|row| row.dim() != 2) || lengths.iter().all(|&n| n == longest) {
-        return Batch { x: Tensor::stack(rows, 0), attention_mask: None };
+    if lengths.iter().all(|&n| n == longest) {
+        return Batch { x: Tensor::stack(&xs, 0), attention_mask: None };
     }
-    let x = Tensor::pad_sequence(rows, true, 0., "right");
-    let positions = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
-    Batch {
-        x,
-        attention_mask: Some(positions.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))),
-    }
+    let x = Tensor::pad_sequence(&xs, true, 0., "right");
+    Batch { x, attention_mask: masked(&lengths, longest) }
 }
 
 /// A cached row.

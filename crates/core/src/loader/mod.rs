@@ -11,6 +11,6 @@ pub use cache::CacheBudget;
 pub use sampler::{Balance, Order, balanced_order};
 pub use samples::{ReadMode, Samples, Splits, refuse_bad};
 
-pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, load_batches};
+pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, RowPart, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};
-pub(crate) use sampler::{by_length, chunks};
+pub(crate) use sampler::{by_length, chunks, in_order};

@@ -13,6 +13,31 @@ pub(crate) fn chunks(order: &[usize], size: usize) -> Vec<Vec<usize>> {
     order.chunks(size.max(1)).map(<[_]>::to_vec).collect()
 }
 
+/// All samples in order, `size` to a batch: fewer where they are so long that a batch of them would not
+/// fit into memory.
+pub(crate) fn in_order(samples: &Samples, size: usize) -> Vec<Vec<usize>> {
+    by_size((0..samples.len()).map(|at| samples.length(at)), size)
+}
+
+/// The same of samples of these lengths.
+fn by_size(lengths: impl Iterator<Item = usize>, size: usize) -> Vec<Vec<usize>> {
+    /// In the samples of a batch together, at most, if it has more than one.
+    const VALUES: usize = 1 << 25;
+    let mut lists: Vec<Vec<usize>> = vec![];
+    let mut values = 0;
+    for (at, length) in lengths.enumerate() {
+        values += length;
+        match lists.last_mut().filter(|list| list.len() < size.max(1) && values <= VALUES) {
+            Some(list) => list.push(at),
+            None => {
+                lists.push(vec![at]);
+                values = length;
+            }
+        }
+    }
+    lists
+}
+
 /// Batches of samples of about the same length, in random order. `order` is cut into stretches of
 /// many batches, and each is sorted by itself: most of the chance is left.
 pub(crate) fn by_length(
@@ -81,4 +106,18 @@ pub enum Balance {
     Weights,
     /// Samples of small classes come more often, those of large ones not all in an epoch.
     Sampling,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_samples_are_few_to_a_batch() {
+        let long = 1 << 24;
+        let lengths = [7, 7, 7, long, long, long, long + 1, 2 * long + 1, 7];
+        let lists = by_size(lengths.into_iter(), 3);
+        assert_eq!(lists, [vec![0, 1, 2], vec![3, 4], vec![5], vec![6], vec![7], vec![8]]);
+        assert_eq!(by_size([1, 1].into_iter(), 0), [[0], [1]]);
+    }
 }

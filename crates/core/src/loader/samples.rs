@@ -14,7 +14,7 @@ use crate::data::{Dataset, Input, Item};
 use crate::error::{BadSample, BoxError, Error, Location, Result};
 use crate::modality::{Modality, Moments};
 use crate::random::Rng;
-use crate::task::Target;
+use crate::task::{Target, Task};
 
 /// Samples with their targets. Those for which there is room are kept in memory; the others are read
 /// again whenever they are needed. Which ones those are changes nothing but the time it takes.
@@ -23,6 +23,7 @@ pub struct Samples {
     held: Vec<Slot>,
     targets: Vec<Target>,
     places: Vec<Location>,
+    groups: Vec<Option<String>>,
     /// The number of values in each.
     lengths: Vec<usize>,
     moments: Moments,
@@ -132,6 +133,7 @@ impl Samples {
                     samples.held.push(held);
                     samples.targets.push(item.target.clone());
                     samples.places.push(item.place.clone());
+                    samples.groups.push(item.group.clone());
                     samples.lengths.push(length);
                 }
                 Err(cause) => bad.push(BadSample { place: item.place.clone(), cause }),
@@ -148,6 +150,22 @@ impl Samples {
     /// Where one of them was found.
     pub fn place(&self, at: usize) -> &Location {
         &self.places[at]
+    }
+
+    /// The group that one of them is of: a speaker, say.
+    pub fn group(&self, at: usize) -> Option<&str> {
+        self.groups[at].as_deref()
+    }
+
+    /// Leaves some of them out, before anything is made of the others; what was measured of all stays.
+    pub fn leave_out(&mut self, left_out: &[usize]) {
+        let mut keep = vec![true; self.len()];
+        left_out.iter().for_each(|&at| keep[at] = false);
+        retain(&mut self.held, &keep);
+        retain(&mut self.targets, &keep);
+        retain(&mut self.places, &keep);
+        retain(&mut self.groups, &keep);
+        retain(&mut self.lengths, &keep);
     }
 
     /// The class of each that has one, an index into the data set's labels.
@@ -253,6 +271,12 @@ impl Samples {
     }
 }
 
+/// Keeps those elements that are to be kept.
+fn retain<T>(all: &mut Vec<T>, keep: &[bool]) {
+    let mut keep = keep.iter();
+    all.retain(|_| keep.next().copied().unwrap_or(true));
+}
+
 /// Those samples that could not be read, where they are to be skipped and others are left; else an
 /// error that names them all.
 ///
@@ -312,7 +336,8 @@ impl Splits {
         let (validation, bad_validation) = read(&data.validation, ReadMode::Inference);
         let (test, bad_test) = read(&data.test, ReadMode::Inference);
         bad.extend(bad_validation.into_iter().chain(bad_test));
-        let empty = (0..data.labels.len()).find(|&c| !train.targets().iter().any(|t| t.has(c)));
+        let asked = if data.task == Task::Transcription { 0 } else { data.labels.len() };
+        let empty = (0..asked).find(|&c| !train.targets().iter().any(|t| t.has(c)));
         if let Some(class) = empty {
             // The reasons say more than the class does.
             return Err(match bad.is_empty() {

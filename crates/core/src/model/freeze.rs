@@ -7,6 +7,7 @@
 //! name   = none | everything | embedder | trunk | head     by part
 //!        | below:N | top:N                                    by depth
 //!        | norms | biases | attention | mlp                   by kind
+//!        | feature-encoder                                    an embedder's convolutions
 //!        | a glob on our names: trunk.blocks.*.attn.q.*
 //! ```
 
@@ -57,8 +58,12 @@ enum Kind {
 
 /// The syntax of `--freeze`, for help texts and messages.
 pub const FREEZE_SYNTAX: &str = "none, everything, embedder, trunk, head, below:N, \
-    top:N, norms, biases, attention, mlp, a glob such as trunk.blocks.*.attn.q.*, `not X`, \
+    top:N, norms, biases, attention, mlp, feature-encoder (an embedder's convolutions), a glob such as trunk.blocks.*.attn.q.*, `not X`, \
     `X-but-Y`, or several with commas between";
+
+/// The convolutions of an embedder, which those who tune models of speech leave as they are (Baevski et
+/// al. 2020, §4.3).
+const FEATURE_ENCODER: &str = "embed.conv*";
 
 impl Freeze {
     /// Nothing is frozen.
@@ -259,6 +264,7 @@ fn factor(text: &str) -> Option<Set> {
         "biases" => Set::Kind(Kind::Biases),
         "attention" => Set::Kind(Kind::Attention),
         "mlp" => Set::Kind(Kind::Mlp),
+        "feature-encoder" => Set::Glob(FEATURE_ENCODER.into()),
         // Our names have dots; a word without a dot and without a star is a typing error.
         _ if text.contains(['.', '*']) && !text.contains(char::is_whitespace) => {
             Set::Glob(text.into())

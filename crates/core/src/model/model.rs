@@ -127,6 +127,8 @@ impl Model {
         device: Device,
     ) -> Result<Self> {
         let embedder = modality.adopt(source)?;
+        let task = source.task()?;
+        modality.set_task(task)?;
         if source.run_for(M::NAME).is_none() {
             modality.survey(&[]);
         }
@@ -142,7 +144,8 @@ impl Model {
         }
         let head = &source.config().head;
         let spec = Spec {
-            task: source.task()?,
+            task,
+            vocabulary: source.vocabulary().cloned(),
             ..M::spec(source, embedder, source.labels(labels)?).with_head(head.pool, head.config)
         };
         Self::new(spec, modality, Some((&source.source()?, LoadParts::All)), device)

@@ -10,6 +10,7 @@ use super::embed::Embedder;
 use super::features::{Batch, FeatureShape, Features, Sequence, TokenLayout, masked_mean};
 use super::layers::BatchNormStats;
 use super::pool::Pool;
+use super::positions::Reading;
 use super::trunk::Trunk;
 use crate::error::{Error, Result};
 use crate::weights::VarBuilder;
@@ -23,9 +24,12 @@ pub enum CutPoint {
     Inputs,
     /// Below this part of the trunk: a sequence `[B, T, D]` or a feature map `[B, C, H, W]`. The
     /// trunk's depth: below its final norm, if there is one. Where every hidden state is pooled, the
-    /// means of those further below stand before the sequence.
+    /// means of those further below stand before the sequence, or, where positions are left, they
+    /// themselves beside it. The mask of a feature map is that of its positions, `[B, T]`, where those
+    /// are left.
     Trunk(usize),
-    /// Below the head: vectors `[B, D]`, or `[B, L, D]` where every hidden state is pooled.
+    /// Below the head: vectors `[B, D]`, or `[B, L, D]` where every hidden state is pooled, or `[B, T, D]`
+    /// of all positions, or `[B, T, L, D]`.
     Pooled,
 }
 
@@ -39,6 +43,10 @@ pub struct Encoder {
     attention: Option<AttentionPool>,
     /// Tokens before the patches of a picture.
     prefix: i64,
+    /// Where the positions of the trunk's output are.
+    reading: Reading,
+    /// The parts of the trunk, without a final norm.
+    depth: usize,
 }
 
 impl Encoder {
@@ -67,7 +75,9 @@ impl Encoder {
             TokenLayout::Grid { prefix, .. } => prefix,
         };
         trunk.set_layout(embedder.layout());
-        Ok(Self { embedder, trunk, pool, attention: None, prefix })
+        let reading = Reading { layout: embedder.layout(), order: embedder.order() };
+        let depth = trunk.depth();
+        Ok(Self { embedder, trunk, pool, attention: None, prefix, reading, depth })
     }
 
     /// The same with the pool's parameters, if it has any: `query` and those of its attention and its
@@ -81,6 +91,11 @@ impl Encoder {
             _ => None,
         };
         Ok(Self { attention, ..self })
+    }
+
+    /// Whether the trunk's output is a feature map.
+    pub(crate) fn is_over_maps(&self) -> bool {
+        matches!(self.trunk.accepts(), FeatureShape::FeatureMap { .. })
     }
 
     /// The length of a feature vector, `D`.
@@ -114,18 +129,40 @@ impl Encoder {
         self.trunk.forward(&self.embed(batch, train), train)
     }
 
-    fn pooled(&self, features: &Features) -> Tensor {
-        match (&self.attention, features) {
+    /// What is pooled, and which of the positions hold data, if the pool leaves any. `mask` is that of a
+    /// feature map's positions.
+    fn pooled(&self, features: &Features, mask: Option<&Tensor>) -> Batch {
+        if self.pool.leaves_positions() {
+            let Sequence { x, attention_mask } = self.reading.sequence(features, mask);
+            return Batch { x, attention_mask };
+        }
+        let x = match (&self.attention, features) {
             (Some(pool), Features::Sequence(sequence)) => {
                 pool.forward_behind(self.prefix, sequence)
             }
             _ => self.pool.forward_behind(self.prefix, features),
-        }
+        };
+        Batch { x, attention_mask: None }
     }
 
-    /// Feature vectors `[B, D]`, or `[B, L, D]` of [`layers`](Self::layers); `train` turns on dropout.
+    /// Feature vectors `[B, D]`, or `[B, L, D]` of [`layers`](Self::layers), or `[B, T, D]` of all
+    /// positions, or `[B, T, L, D]`; `train` turns on dropout.
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
-        self.pool_from(0, &self.embed(batch, train), vec![], train)
+        self.forward_masked(batch, train).x
+    }
+
+    /// The same, with which of the positions hold data.
+    fn forward_masked(&self, batch: &Batch, train: bool) -> Batch {
+        let entering = self.entering(batch, train);
+        self.pool_from(0, entering, train)
+    }
+
+    /// What enters the trunk.
+    fn entering(&self, batch: &Batch, train: bool) -> Activations {
+        let features = self.embed(batch, train);
+        let mask = batch.attention_mask.as_ref().filter(|_| self.pool.leaves_positions());
+        let mask = self.reading.follow(mask.map(Tensor::shallow_clone), &features);
+        Activations { features, mask, states: vec![] }
     }
 
     /// From inputs to the activations at a cut point, as frozen parts compute them: without
@@ -135,99 +172,162 @@ impl Encoder {
         match cut {
             CutPoint::Inputs => batch.shallow_clone(),
             CutPoint::Trunk(part) => {
-                let (mut below, embedded) = (vec![], self.embed(batch, false));
-                match self.through(0..part, &embedded, &mut below, false) {
+                let entering = self.entering(batch, false);
+                let Activations { features, mask, mut states } =
+                    self.through(0..part, entering, false);
+                match features {
                     Features::Sequence(sequence) => {
                         // The last is that of the sequence itself.
-                        below.pop();
-                        behind(below, sequence)
+                        states.pop();
+                        self.behind(states, sequence)
                     }
-                    Features::FeatureMap(x) => Batch { x, attention_mask: None },
+                    Features::FeatureMap(x) => Batch { x, attention_mask: mask },
                 }
             }
-            CutPoint::Pooled => Batch { x: self.forward(batch, false), attention_mask: None },
+            CutPoint::Pooled => self.forward_masked(batch, false),
         }
     }
 
     /// From the activations at a cut point to what [`forward`](Self::forward) makes; `train` turns on
     /// dropout.
     pub fn forward_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Tensor {
+        self.pooled_from(batch, cut, train).x
+    }
+
+    /// The same, with which of the positions hold data, where the pool leaves any.
+    pub(super) fn pooled_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Batch {
         match cut {
-            CutPoint::Inputs => self.forward(batch, train),
+            CutPoint::Inputs => self.forward_masked(batch, train),
             CutPoint::Trunk(part) => {
                 let Batch { x, attention_mask: mask } = batch.shallow_clone();
-                let (below, features) = match self.trunk.accepts() {
+                let entering = match self.trunk.accepts() {
                     FeatureShape::Sequence { .. } => {
                         let states = self.layers().and_then(|_| self.trunk.states_to(part));
                         let sequence = Sequence { x, attention_mask: mask };
-                        let (below, sequence) = apart(sequence, states.map_or(0, |n| n - 1));
-                        (below, Features::Sequence(sequence))
+                        let (states, sequence) = self.apart(sequence, states.map_or(0, |n| n - 1));
+                        let features = Features::Sequence(sequence);
+                        Activations { features, mask: None, states }
                     }
-                    FeatureShape::FeatureMap { .. } => (vec![], Features::FeatureMap(x)),
+                    FeatureShape::FeatureMap { .. } => {
+                        Activations { features: Features::FeatureMap(x), mask, states: vec![] }
+                    }
                 };
-                self.pool_from(part, &features, below, train)
+                self.pool_from(part, entering, train)
             }
-            CutPoint::Pooled => batch.x.shallow_clone(),
+            CutPoint::Pooled => batch.shallow_clone(),
         }
     }
 
-    /// What [`forward`](Self::forward) makes of features that enter a part of the trunk, and of the
-    /// pooled hidden states below them.
-    fn pool_from(
-        &self,
-        part: usize,
-        features: &Features,
-        mut states: Vec<Tensor>,
-        train: bool,
-    ) -> Tensor {
-        let output = self.through(part..usize::MAX, features, &mut states, train);
+    /// What [`forward`](Self::forward) makes of what enters a part of the trunk.
+    fn pool_from(&self, part: usize, entering: Activations, train: bool) -> Batch {
+        let Activations { features, mask, mut states } =
+            self.through(part..usize::MAX, entering, train);
+        let pooled = self.pooled(&features, mask.as_ref());
         if self.layers().is_none() {
-            return self.pooled(&output);
+            return pooled;
         }
-        if self.pool == Pool::WeightedLayers {
+        if self.pool == Pool::WeightedPositions {
+            states = states.into_iter().map(|x| self.at_positions(x)).collect();
+        }
+        if self.pool != Pool::WeightedBlocks {
             states.pop();
-            states.push(self.pool.forward(&output));
+            states.push(match self.pool {
+                Pool::WeightedPositions => pooled.x,
+                _ => self.pool.forward(&features),
+            });
         }
-        Tensor::stack(&states, 1)
+        // The layers stand before the features: `[B, L, D]` or `[B, T, L, D]`.
+        Batch { x: Tensor::stack(&states, -2), attention_mask: pooled.attention_mask }
+    }
+
+    /// A hidden state, `[B, T, D]`, at the positions of the output.
+    fn at_positions(&self, x: Tensor) -> Tensor {
+        let state = Features::Sequence(Sequence { x, attention_mask: None });
+        self.reading.sequence(&state, None).x
     }
 
     /// Through some parts of the trunk. Where every hidden state is pooled, those that enter a block
-    /// or leave the last are added to `states`, `[B, D]` each.
-    fn through(
+    /// or leave the last are added to the states: `[B, D]` each, or `[B, T, D]` where positions are
+    /// left.
+    fn through(&self, parts: Range<usize>, entering: Activations, train: bool) -> Activations {
+        let Activations { features, mask, mut states } = entering;
+        match &features {
+            Features::Sequence(sequence) if self.layers().is_some() => {
+                let mask = sequence.attention_mask.as_ref();
+                let each = &mut |x: &Tensor| {
+                    states.push(match self.pool {
+                        Pool::WeightedPositions => x.shallow_clone(),
+                        _ => masked_mean(x, mask, 1),
+                    });
+                };
+                let features = self.trunk.forward_each(&features, parts, train, each);
+                Activations { features, mask: None, states }
+            }
+            Features::FeatureMap(_) if mask.is_some() => self.follow(parts, features, mask, train),
+            _ => {
+                let features = self.trunk.forward_range(&features, parts, train);
+                Activations { features, mask, states }
+            }
+        }
+    }
+
+    /// Through some parts of the trunk, with which of a feature map's positions hold data behind each:
+    /// part by part, so that a cut between them changes nothing.
+    fn follow(
         &self,
         parts: Range<usize>,
-        features: &Features,
-        states: &mut Vec<Tensor>,
+        mut features: Features,
+        mut mask: Option<Tensor>,
         train: bool,
-    ) -> Features {
-        let (Some(_), Features::Sequence(sequence)) = (self.layers(), features) else {
-            return self.trunk.forward_range(features, parts, train);
-        };
-        let mask = sequence.attention_mask.as_ref();
-        let each = &mut |x: &Tensor| states.push(masked_mean(x, mask, 1));
-        self.trunk.forward_each(features, parts, train, each)
+    ) -> Activations {
+        // The final norm counts as one part more.
+        for part in parts.start..parts.end.min(self.depth + 1) {
+            features = self.trunk.forward_range(&features, part..part + 1, train);
+            mask = self.reading.follow(mask, &features);
+        }
+        Activations { features, mask, states: vec![] }
+    }
+
+    /// A sequence with pooled hidden states as its first positions, `[B, states + T, D]`; or, where
+    /// positions are left, with those beside its own, `[B, T, (states + 1) · D]`.
+    fn behind(&self, states: Vec<Tensor>, Sequence { x, attention_mask }: Sequence) -> Batch {
+        if states.is_empty() {
+            return Batch { x, attention_mask };
+        }
+        if self.pool.leaves_positions() {
+            let all: Vec<Tensor> = states.into_iter().chain([x]).collect();
+            return Batch { x: Tensor::cat(&all, 2), attention_mask };
+        }
+        let states = Tensor::stack(&states, 1);
+        let there = Tensor::ones(&states.size()[..2], (Kind::Bool, x.device()));
+        let attention_mask = attention_mask.map(|mask| Tensor::cat(&[there, mask], 1));
+        Batch { x: Tensor::cat(&[states, x], 1), attention_mask }
+    }
+
+    /// The reverse: so many hidden states, and the sequence.
+    fn apart(&self, sequence: Sequence, states: i64) -> (Vec<Tensor>, Sequence) {
+        if states == 0 {
+            return (vec![], sequence);
+        }
+        let Sequence { x, attention_mask } = sequence;
+        // Whole, so that what is computed of it is what it would be without the states.
+        let rest = |x: Tensor| x.slice(1, states, None, 1).contiguous();
+        if self.pool.leaves_positions() {
+            let mut all: Vec<Tensor> =
+                x.chunk(states + 1, 2).iter().map(Tensor::contiguous).collect();
+            let x = all.pop().unwrap_or(x);
+            return (all, Sequence { x, attention_mask });
+        }
+        let pooled = x.narrow(1, 0, states).unbind(1);
+        (pooled, Sequence { x: rest(x), attention_mask: attention_mask.map(rest) })
     }
 }
 
-/// A sequence with pooled hidden states as its first positions: `[B, states + T, D]`.
-fn behind(states: Vec<Tensor>, Sequence { x, attention_mask }: Sequence) -> Batch {
-    if states.is_empty() {
-        return Batch { x, attention_mask };
-    }
-    let states = Tensor::stack(&states, 1);
-    let there = Tensor::ones(&states.size()[..2], (Kind::Bool, x.device()));
-    let attention_mask = attention_mask.map(|mask| Tensor::cat(&[there, mask], 1));
-    Batch { x: Tensor::cat(&[states, x], 1), attention_mask }
-}
-
-/// The reverse: so many pooled hidden states, and the sequence.
-fn apart(sequence: Sequence, states: i64) -> (Vec<Tensor>, Sequence) {
-    if states == 0 {
-        return (vec![], sequence);
-    }
-    let Sequence { x, attention_mask } = sequence;
-    // Whole, so that what is computed of it is what it would be without the states.
-    let rest = |x: Tensor| x.slice(1, states, None, 1).contiguous();
-    let pooled = x.narrow(1, 0, states).unbind(1);
-    (pooled, Sequence { x: rest(x), attention_mask: attention_mask.map(rest) })
+/// What flows through a trunk.
+struct Activations {
+    features: Features,
+    /// Which of a feature map's positions hold data, where positions are left.
+    mask: Option<Tensor>,
+    /// The hidden states on the way, where every one is pooled.
+    states: Vec<Tensor>,
 }

@@ -12,10 +12,11 @@ mod layer_mix;
 mod layers;
 mod pool;
 mod position;
+mod positions;
 mod trunk;
 
 pub use attention::{AttentionBiases, AttentionKind, QkNorm};
-pub use classifier::Classifier;
+pub use classifier::{Classifier, Logits};
 pub use embed::{
     ClassTokens, Embedder, EmbedderConfig, EmbeddingProjection, FoldedPatchesConfig, FrameEmbedder,
     FrameEmbedderConfig, FrameStemConfig, PatchEmbedderConfig, PatchMapConfig, PatchMapEmbedder,
@@ -37,6 +38,7 @@ pub use position::{
     GridTables, PositionConfig, PositionProjections, Positions, RotaryAxes, RotaryConfig,
     RotaryPairing, RotaryScaling,
 };
+pub use positions::ReadingOrder;
 pub use trunk::{
     Before, BlockKind, ConvNet, ConvNetConfig, ConvNextConfig, ConvolutionConfig, ConvolutionNorm,
     ConvolutionReach, End, FinalNorm, FirstNorm, InputConvolution, InvertedConfig, InvertedForm,

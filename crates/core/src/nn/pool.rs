@@ -1,4 +1,4 @@
-//! Pools: from a trunk's output to one vector.
+//! Pools: from a trunk's output to one vector, or to one at each position.
 
 use std::fmt;
 
@@ -34,6 +34,12 @@ pub enum Pool {
     /// What a learned query finds by attention among them: SigLIP. It has parameters, those of the
     /// last part of the trunk.
     Attention,
+    /// None: a vector at every position, where the answer is a sequence. Of a feature map or of patches,
+    /// one for each column, the mean over its rows.
+    Positions,
+    /// The same of every hidden state of a transformer, of which the head learns a weighted sum at every
+    /// position, as of [`WeightedLayers`](Self::WeightedLayers).
+    WeightedPositions,
 }
 
 impl Pool {
@@ -41,7 +47,7 @@ impl Pool {
     pub fn takes(self, form: FeatureShape) -> bool {
         match form {
             FeatureShape::Sequence { .. } => true,
-            FeatureShape::FeatureMap { .. } => self == Self::Mean,
+            FeatureShape::FeatureMap { .. } => matches!(self, Self::Mean | Self::Positions),
         }
     }
 
@@ -51,17 +57,29 @@ impl Pool {
             Self::First | Self::Last | Self::Mean | Self::MeanOfFirstTwo => width,
             Self::MeanOfPatches | Self::Attention => width,
             Self::WeightedLayers | Self::WeightedBlocks => width,
+            Self::Positions | Self::WeightedPositions => width,
             Self::FirstTwo | Self::FirstAndMean => 2 * width,
         }
     }
 
     /// Whether every hidden state is pooled, and not the trunk's output alone.
     pub(super) fn is_over_layers(self) -> bool {
-        matches!(self, Self::WeightedLayers | Self::WeightedBlocks)
+        matches!(self, Self::WeightedLayers | Self::WeightedBlocks | Self::WeightedPositions)
+    }
+
+    /// Whether positions are left, and not pooled.
+    pub fn leaves_positions(self) -> bool {
+        matches!(self, Self::Positions | Self::WeightedPositions)
+    }
+
+    /// The same where the answer is a sequence: over the layers if this is, else of the trunk's output.
+    pub fn at_positions(self) -> Self {
+        if self.is_over_layers() { Self::WeightedPositions } else { Self::Positions }
     }
 
     /// `[B, T, D]` or `[B, D, H, W]` to `[B, D]` or, where [`width`](Self::width) says so,
-    /// `[B, 2D]`.
+    /// `[B, 2D]`. Positions [are left](Self::leaves_positions) by [`Encoder`](super::encoder::Encoder)
+    /// alone; here they are averaged.
     pub fn forward(self, features: &Features) -> Tensor {
         self.forward_behind(0, features)
     }
@@ -71,7 +89,7 @@ impl Pool {
     pub(super) fn forward_behind(self, prefix: i64, features: &Features) -> Tensor {
         let (x, mask) = match features {
             Features::Sequence(Sequence { x, attention_mask: mask }) => (x, mask.as_ref()),
-            // The mean is the only pool of a feature map.
+            // The mean is the only other pool of a feature map.
             Features::FeatureMap(x) => return x.mean_dim([2, 3].as_slice(), false, None),
         };
         match self {
@@ -79,6 +97,7 @@ impl Pool {
             Self::Last => last(x, mask),
             // Of one of the hidden states.
             Self::Mean | Self::WeightedLayers | Self::WeightedBlocks => masked_mean(x, mask, 1),
+            Self::Positions | Self::WeightedPositions => masked_mean(x, mask, 1),
             Self::FirstTwo => Tensor::cat(&[x.select(1, 0), x.select(1, 1)], 1),
             Self::MeanOfFirstTwo => x.narrow(1, 0, 2).mean_dim([1].as_slice(), false, None),
             Self::FirstAndMean => {
@@ -113,6 +132,8 @@ impl fmt::Display for Pool {
             Self::WeightedBlocks => "weighted blocks",
             Self::MeanOfPatches => "mean of patches",
             Self::Attention => "attention",
+            Self::Positions => "positions",
+            Self::WeightedPositions => "weighted-positions",
         })
     }
 }

@@ -1,12 +1,17 @@
 //! A model's answers, without training.
 
+mod answer;
 mod evaluate;
 mod features;
 mod rows;
 mod score;
+mod sequences;
+mod too_short;
 
-pub use evaluate::evaluate;
-pub use features::{FeatureLevel, features};
+pub use answer::{Answer, Entity, SpokenWord, Transcript, answers, answers_with};
+pub use evaluate::{evaluate, evaluate_with};
+pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;
+pub use too_short::{TooShort, too_short};
 
 pub(crate) use evaluate::evaluate_feed;

@@ -4,26 +4,21 @@
 use tch::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::loader::Samples;
+use crate::loader::{BatchSource, PreparedBatch, Samples};
 use crate::nn::Batch;
 
-/// What `compute` makes of all rows of a batch, `at_once` at a time, on `device` and without
+/// What `compute` makes of all rows of a batch of `source`, `at_once` at a time, on `device` and without
 /// gradients: `[rows, …]` on the CPU.
 pub(super) fn each_chunk(
-    batch: &Batch,
+    prepared: &PreparedBatch,
+    source: &dyn BatchSource,
     at_once: usize,
     device: Device,
     compute: impl Fn(&Batch) -> Tensor,
 ) -> Tensor {
-    let rows = batch.x.size()[0];
-    let step = at_once.clamp(1, rows.max(1) as usize);
-    let chunk = |from: i64| {
-        let narrow = |x: &Tensor| x.narrow(0, from, (step as i64).min(rows - from));
-        let attention_mask = batch.attention_mask.as_ref().map(narrow);
-        let chunk = Batch { x: narrow(&batch.x), attention_mask }.to_device(device);
-        tch::no_grad(|| compute(&chunk)).to_device(Device::Cpu)
-    };
-    Tensor::cat(&(0..rows).step_by(step).map(chunk).collect::<Vec<_>>(), 0)
+    let chunks = prepared.chunks(source, at_once, device);
+    let compute = |(batch, _)| tch::no_grad(|| compute(&batch)).to_device(Device::Cpu);
+    Tensor::cat(&chunks.map(compute).collect::<Vec<_>>(), 0)
 }
 
 /// One row for each sample, of which `rows` tells how many it has: `combine` makes it of several,

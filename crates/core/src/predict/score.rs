@@ -3,19 +3,17 @@
 use tch::{Kind, Tensor};
 
 use super::rows::{check_finite, each_chunk, per_sample};
+use super::sequences::sequences;
 use crate::error::Result;
-use crate::loader::{BatchSource, Mode, RawInputs, Samples, chunks, load_batches};
+use crate::loader::{BatchSource, Mode, RawInputs, Samples, in_order, load_batches};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::Batch;
-use crate::task::Task;
+use crate::task::{Scores, Target, Task};
 
-/// Hands a model's answers on all samples, `[samples, answers]`, f32 on the CPU, to `consume`, with the
-/// samples that they are of, in order: `batch_size` at a time, without gradients or dropout. Answers
-/// are the logarithms of the probabilities of all classes; of each label, the logarithm of its odds;
-/// values, in standard deviations from their mean
-/// ([`TaskConfig::in_units`](crate::task::TaskConfig::in_units)). Of a sample in several windows, the
-/// probabilities or the values are averaged.
+/// Hands a model's scores of all samples to `consume`, with the samples that they are of, in order:
+/// `batch_size` at a time, without gradients or dropout. Of a sample in several windows, the
+/// probabilities or the values are averaged, and sequences are joined.
 ///
 /// # Errors
 /// If a sample can no longer be read, if the model's answer to one is no number, or the first error of
@@ -25,7 +23,7 @@ pub fn score<M: Modality>(
     modality: &M,
     samples: &Samples,
     batch_size: usize,
-    consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
+    consume: impl FnMut(&[usize], &Scores) -> Result<()>,
 ) -> Result<()> {
     score_feed(model, &RawInputs { modality, samples }, batch_size, consume)
 }
@@ -34,20 +32,33 @@ pub(super) fn score_feed(
     model: &Model,
     feed: &dyn BatchSource,
     batch_size: usize,
-    mut consume: impl FnMut(&[usize], &Tensor) -> Result<()>,
+    mut consume: impl FnMut(&[usize], &Scores) -> Result<()>,
 ) -> Result<()> {
-    let (task, model) = (model.spec().task, model.classifier());
-    let lists = chunks(&(0..feed.samples().len()).collect::<Vec<_>>(), batch_size);
+    let (config, model) = (model.spec().task_config(), model.classifier());
+    let task = config.task;
+    let lists = in_order(feed.samples(), batch_size);
     load_batches(feed, &lists, Mode::Eval, |chosen, prepared| {
-        let forward = |batch: &Batch| model.forward_from(batch, feed.cut_point(), false);
-        let logits = each_chunk(&prepared.batch, batch_size, model.device(), forward);
+        if task.is_sequence() {
+            let words = |&at: &usize| match &feed.samples().targets()[at] {
+                Target::Tags(tags) => tags.len(),
+                _ => 0,
+            };
+            let words: Vec<usize> = chosen.iter().map(words).collect();
+            let all = sequences(model, config, &words, &prepared, feed, batch_size)?;
+            for (scores, at) in all.iter().zip(chosen) {
+                check_finite(&scores.view([1, -1]), &[*at], feed.samples())?;
+            }
+            return consume(chosen, &Scores::Sequences(all));
+        }
+        let forward = |batch: &Batch| model.forward_from(batch, feed.cut_point(), false).x;
+        let logits = each_chunk(&prepared, feed, batch_size, model.device(), forward);
         let answers = match task {
             Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
-            Task::MultiLabel | Task::Regression => logits.to_kind(Kind::Float),
+            _ => logits.to_kind(Kind::Float),
         };
         let answers = per_sample(answers, &prepared.rows, |part| mean(task, part));
         check_finite(&answers, chosen, feed.samples())?;
-        consume(chosen, &answers)
+        consume(chosen, &Scores::Rows(answers))
     })
 }
 
@@ -59,7 +70,7 @@ fn mean(task: Task, answers: &Tensor) -> Tensor {
     match task {
         Task::SingleLabel => mean(answers.shallow_clone()),
         Task::MultiLabel => mean(answers.log_sigmoid()) - mean((-answers).log_sigmoid()),
-        Task::Regression => answers.mean_dim([0].as_slice(), false, Kind::Float),
+        _ => answers.mean_dim([0].as_slice(), false, Kind::Float),
     }
 }
 

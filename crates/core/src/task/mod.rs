@@ -3,23 +3,36 @@
 mod accumulator;
 pub mod class_weights;
 mod config;
+pub mod ctc;
 mod loss;
 mod metrics;
 mod numbers;
 mod scale;
+mod scores;
+pub mod tags;
 mod target;
+mod targets;
 mod task;
+mod unanswered;
+mod vocabulary;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    ClassificationMetrics, Confusion, LabelMetrics, Metrics, MultiLabelMetrics, RegressionMetrics,
-    ValueMetrics,
+    ClassificationMetrics, Confusion, Edit, Edits, GroupMetrics, LabelMetrics, Metrics,
+    MultiLabelMetrics, RegressionMetrics, SpanMetrics, TaggingMetrics, TranscriptionMetrics,
+    ValueMetrics, alignment,
 };
 pub use scale::TargetScale;
+pub use scores::Scores;
+pub use tags::{OUTSIDE, Scheme, Span, spans};
 pub use target::Target;
+pub use targets::{IGNORED, Targets, WordPositions, WordStart};
 pub use task::Task;
+pub use vocabulary::{BLANK, DELIMITER, Encoder, LetterCase, UNKNOWN, Vocabulary};
 
 pub(crate) use accumulator::MetricAccumulator;
+pub(crate) use loss::at_words;
+pub(crate) use unanswered::unanswered;

@@ -1,6 +1,4 @@
-//! Targets, and how those of a batch are stacked.
-
-use tch::Tensor;
+//! What a model is to predict for a sample.
 
 use super::numbers;
 
@@ -16,38 +14,18 @@ pub enum Target {
     Labels(Vec<bool>),
     /// A finite number for each of the data set's values, in the unit it was given in.
     Values(Vec<f64>),
+    /// A text.
+    Text {
+        /// As it was given.
+        text: String,
+        /// Its symbols, indices into the data set's labels; those that it does not have are left out.
+        symbols: Vec<i64>,
+    },
+    /// The label of each word, an index into the data set's labels.
+    Tags(Vec<usize>),
 }
 
 impl Target {
-    /// The targets of a batch: classes `[B]`, i64; labels `[B, labels]`, f32, 0 or 1; values
-    /// `[B, values]`, f64. An unknown one counts as class 0.
-    pub fn stack<'t>(targets: impl IntoIterator<Item = &'t Self>) -> Tensor {
-        let targets: Vec<&Self> = targets.into_iter().collect();
-        let rows = targets.len() as i64;
-        match targets.first() {
-            Some(Self::Labels(labels)) => {
-                let all = targets.iter().flat_map(|target| match target {
-                    Self::Labels(labels) => labels.as_slice(),
-                    _ => &[],
-                });
-                let all: Vec<f32> = all.map(|&applies| f32::from(u8::from(applies))).collect();
-                Tensor::from_slice(&all).view([rows, labels.len() as i64])
-            }
-            Some(Self::Values(values)) => {
-                let all = targets.iter().flat_map(|target| match target {
-                    Self::Values(values) => values.as_slice(),
-                    _ => &[],
-                });
-                let all: Vec<f64> = all.copied().collect();
-                Tensor::from_slice(&all).view([rows, values.len() as i64])
-            }
-            _ => {
-                let classes = targets.iter().map(|target| target.class().unwrap_or(0) as i64);
-                Tensor::from_slice(&classes.collect::<Vec<_>>())
-            }
-        }
-    }
-
     /// The one class, where there is one.
     pub fn class(&self) -> Option<usize> {
         match self {
@@ -63,6 +41,8 @@ impl Target {
             Self::Class(class) => *class == label,
             Self::Labels(labels) => labels.get(label).copied().unwrap_or(false),
             Self::Values(values) => label < values.len(),
+            Self::Text { symbols, .. } => symbols.contains(&(label as i64)),
+            Self::Tags(tags) => tags.contains(&label),
         }
     }
 
@@ -75,7 +55,7 @@ impl Target {
                 (0..labels.len()).filter(|&label| labels[label]).collect()
             }
             Self::Labels(labels) => vec![labels.len()],
-            Self::Values(_) | Self::Unknown => vec![0],
+            Self::Values(_) | Self::Text { .. } | Self::Tags(_) | Self::Unknown => vec![0],
         }
     }
 
@@ -92,6 +72,8 @@ impl Target {
             Self::Values(values) => {
                 values.iter().map(|x| numbers::written(*x)).collect::<Vec<_>>().join("|")
             }
+            Self::Text { text, .. } => text.clone(),
+            Self::Tags(tags) => tags.iter().map(|&tag| name(tag)).collect::<Vec<_>>().join(" "),
         }
     }
 }

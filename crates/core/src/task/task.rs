@@ -1,4 +1,4 @@
-//! Tasks: one class, several labels, or numbers.
+//! Tasks: one class, several labels, numbers, a text, or a label for every word.
 
 use std::fmt;
 
@@ -17,6 +17,13 @@ pub enum Task {
     /// One number or several for each sample.
     #[serde(rename = "regression")]
     Regression,
+    /// The text that is spoken or written in each sample, symbol by symbol, without saying where each
+    /// is: CTC (Graves et al. 2006).
+    #[serde(rename = "transcription")]
+    Transcription,
+    /// One of the labels for every word of each sample: named entities, parts of speech.
+    #[serde(rename = "token_classification")]
+    Tagging,
 }
 
 impl Task {
@@ -26,7 +33,19 @@ impl Task {
             Self::SingleLabel => "class",
             Self::MultiLabel => "label",
             Self::Regression => "value",
+            Self::Transcription => "symbol",
+            Self::Tagging => "label",
         }
+    }
+
+    /// Whether the answer to a sample is a sequence, so that a model answers at every position.
+    pub fn is_sequence(self) -> bool {
+        matches!(self, Self::Transcription | Self::Tagging)
+    }
+
+    /// Whether a lower [`primary_metric`](Self::primary_metric) is better.
+    pub fn lower_is_better(self) -> bool {
+        self == Self::Transcription
     }
 
     /// The name of [`Metrics::primary_metric`](crate::task::Metrics::primary_metric).
@@ -35,6 +54,8 @@ impl Task {
             Self::SingleLabel => "accuracy",
             Self::MultiLabel => "macro F1",
             Self::Regression => "R²",
+            Self::Transcription => "WER",
+            Self::Tagging => "span F1",
         }
     }
 }
@@ -45,6 +66,8 @@ impl fmt::Display for Task {
             Self::SingleLabel => "single-label classification",
             Self::MultiLabel => "multi-label classification",
             Self::Regression => "regression",
+            Self::Transcription => "transcription",
+            Self::Tagging => "tagging",
         })
     }
 }

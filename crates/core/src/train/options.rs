@@ -167,11 +167,14 @@ impl FitOptions {
     /// # Errors
     /// The first that does not.
     pub fn check_for(&self, task: Task) -> Result<()> {
-        let regression = task == Task::Regression;
+        let (none, sequence) = (task == Task::Regression, task.is_sequence());
+        let unsmoothed = none || task == Task::Transcription;
+        let balanced = self.balance != Balance::Nothing;
         let problems = [
-            ("--balance", regression && self.balance != Balance::Nothing, "classes"),
-            ("--cutmix", regression && self.mix.cutmix > 0., "classes"),
-            ("--label-smoothing", regression && self.label_smoothing > 0., "classes"),
+            ("--balance", (none || sequence) && balanced, "one class or several labels"),
+            ("--cutmix", (none || sequence) && self.mix.cutmix > 0., "classes of whole samples"),
+            ("--mixup", sequence && self.mix.mixup > 0., "one answer for each sample"),
+            ("--label-smoothing", unsmoothed && self.label_smoothing > 0., "classes"),
             (
                 "--balance sampling",
                 task == Task::MultiLabel && self.balance == Balance::Sampling,

@@ -21,7 +21,7 @@ pub struct EpochRecord {
     pub validation_loss: Option<f64>,
     /// The fraction of correct predictions on the validation split.
     pub validation_accuracy: Option<f64>,
-    /// The score that the best epoch is chosen by; see [`Metrics::primary_metric`].
+    /// The metric that the best epoch is chosen by; see [`Metrics::primary_metric`].
     #[serde(default)]
     pub validation_score: Option<f64>,
     /// Wall-clock time of the epoch, validation included.
@@ -75,7 +75,7 @@ pub struct FitReport {
 /// The best epoch so far, with a copy of the tensors that are updated.
 pub(super) struct Best {
     pub(super) epoch: usize,
-    primary_metric: f64,
+    score: f64,
     loss: f64,
     values: Snapshot,
 }
@@ -83,11 +83,11 @@ pub(super) struct Best {
 impl Best {
     pub(super) fn new(model: &Model, moving: &[String], epoch: usize, scored: &Metrics) -> Self {
         let values = Snapshot::of(model, moving);
-        Self { epoch, primary_metric: scored.primary_metric(), loss: scored.loss(), values }
+        Self { epoch, score: scored.score(), loss: scored.loss(), values }
     }
 
     pub(super) fn is_worse_than(&self, scored: &Metrics) -> bool {
-        (scored.primary_metric(), -scored.loss()) > (self.primary_metric, -self.loss)
+        (scored.score(), -scored.loss()) > (self.score, -self.loss)
     }
 
     pub(super) fn restore(mut self) {

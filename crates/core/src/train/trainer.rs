@@ -11,8 +11,8 @@ use super::options::FitOptions;
 use super::phase::Phase;
 use crate::error::{Error, Result};
 use crate::model::{Model, ModelPart, is_running_stat};
-use crate::nn::{Batch, CutPoint};
-use crate::task::Objective;
+use crate::nn::{Batch, CutPoint, Logits};
+use crate::task::{Objective, Targets};
 
 /// The result of a step.
 #[derive(Debug, Clone, Copy)]
@@ -140,13 +140,13 @@ impl<'m> Trainer<'m> {
         Self { objective: self.objective.with_weights(weights), ..self }
     }
 
-    /// One step on a batch with its targets, as [`Target::stack`](crate::task::Target::stack) or
+    /// One step on a batch with its targets, as [`Targets::stack`](crate::task::Targets::stack) or
     /// [`Mix::apply`](crate::train::Mix::apply) makes them. With the option `accumulate`, that many
     /// batches make a step.
     ///
     /// # Errors
     /// If the loss is not a number.
-    pub fn step(&mut self, batch: &Batch, targets: &Tensor) -> Result<StepOutput> {
+    pub fn step(&mut self, batch: &Batch, targets: &Targets) -> Result<StepOutput> {
         self.step_from(batch, CutPoint::Inputs, targets)
     }
 
@@ -155,17 +155,18 @@ impl<'m> Trainer<'m> {
         &mut self,
         batch: &Batch,
         cut: CutPoint,
-        targets: &Tensor,
+        targets: &Targets,
     ) -> Result<StepOutput> {
         let classifier = self.model.classifier();
         // What lies below everything that trains runs as in prediction, without gradients.
         let lowest = self.model.cut_point();
-        let logits = if cut == CutPoint::Inputs && lowest > cut {
+        let Logits { x: logits, attention_mask: mask } = if cut == CutPoint::Inputs && lowest > cut
+        {
             classifier.forward_from(&classifier.encoder().forward_to(batch, lowest), lowest, true)
         } else {
             classifier.forward_from(batch, cut, true)
         };
-        let loss = self.objective.loss(&logits, targets);
+        let loss = self.objective.loss(&logits, mask.as_ref(), targets);
         let step = StepOutput {
             loss: loss.double_value(&[]),
             correct: self.objective.correct(&logits, targets),
@@ -178,7 +179,7 @@ impl<'m> Trainer<'m> {
         if self.options.accumulate == 1 {
             self.apply(gradients)?;
         } else {
-            self.collect(gradients, targets.size()[0])?;
+            self.collect(gradients, targets.len())?;
         }
         Ok(step)
     }

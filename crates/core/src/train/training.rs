@@ -23,7 +23,7 @@ use crate::nn::Batch;
 use crate::predict::evaluate_feed;
 use crate::random;
 use crate::random::Rng;
-use crate::task::{Metrics, class_weights};
+use crate::task::{Metrics, Targets, class_weights};
 
 /// A training under way.
 pub(super) struct Training<'m> {
@@ -147,12 +147,14 @@ pub(super) fn ready(
     options: &FitOptions,
     PreparedBatch { batch, targets, .. }: PreparedBatch,
     (epoch, number): (usize, usize),
-) -> Result<(Batch, Tensor)> {
+) -> Result<(Batch, Targets)> {
     let device = model.classifier().device();
     let (batch, targets) = (batch.to_device(device), targets.to_device(device));
     if options.mix == Mix::default() {
         return Ok((batch, targets));
     }
     let classes = model.spec().labels.len() as i64;
-    options.mix.apply(&batch, &targets, classes, &mut random::rng(!options.seed, epoch, number))
+    let rng = &mut random::rng(!options.seed, epoch, number);
+    let (batch, mixed) = options.mix.apply(&batch, &targets.x, classes, rng)?;
+    Ok((batch, Targets::from(mixed)))
 }

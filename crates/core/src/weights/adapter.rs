@@ -20,6 +20,9 @@ pub(crate) const ADAPTER_CONFIG: &str = "adapter_config.json";
 /// The files that its tensors may be in: the first one wins.
 pub(crate) const ADAPTERS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
 
+/// PEFT's task of labels for tokens.
+pub(crate) const TOKENS: &str = "TOKEN_CLS";
+
 /// What PEFT writes before the names of the model that it adapts.
 const BEFORE: &str = "base_model.model.";
 
@@ -107,6 +110,15 @@ pub fn adapter_base(folder: &Path) -> Result<PathBuf> {
         Some(revision) => format!("hf://{name}@{}", revision.replace('/', "%2F")).into(),
         None => format!("hf://{name}").into(),
     })
+}
+
+/// Whether an adapter says that it labels tokens, and not texts.
+///
+/// # Errors
+/// If the adapter is none that can be read.
+pub(crate) fn adapter_is_for_tokens(folder: &Path) -> Result<bool> {
+    let task = Config::read(folder)?.others.remove("task_type");
+    Ok(task.is_some_and(|task| task == TOKENS))
 }
 
 impl Config {

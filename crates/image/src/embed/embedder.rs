@@ -92,6 +92,7 @@ impl EmbedderSource {
                     }),
                 };
                 bound("--size", [asked.size, run.size])?;
+                bound("--line-width", [asked, run].map(|g| g.line_width.unwrap_or_default()))?;
                 bound("--patch", [asked.patch, run.patch].map(Option::unwrap_or_default))?;
                 bound("--channels", [asked, run].map(|g| g.channels.count() as u32))?;
                 Ok(Self::TrainedPatches)
@@ -180,26 +181,31 @@ impl EmbedderSource {
 fn patches(from: &PatchEmbedderConfig, geometry: &Geometry) -> PatchEmbedderConfig {
     let patch = geometry.patch.map_or(from.patch, |patch| [patch.into(); 2]);
     let channels = geometry.channels.count() as i64;
-    PatchEmbedderConfig { channels, size: [geometry.size.into(); 2], patch, stride: patch, ..*from }
+    PatchEmbedderConfig { channels, size: geometry.sides(), patch, stride: patch, ..*from }
 }
 
 /// The same patches for pictures of this geometry.
 fn patch_map(from: &PatchMapConfig, geometry: &Geometry) -> PatchMapConfig {
     let patch = geometry.patch.map_or(from.patch, |patch| [patch.into(); 2]);
     let channels = geometry.channels.count() as i64;
-    PatchMapConfig { channels, size: [geometry.size.into(); 2], patch, stride: patch, ..*from }
+    PatchMapConfig { channels, size: geometry.sides(), patch, stride: patch, ..*from }
 }
 
-/// The same stem for pictures of this geometry.
+/// The same stem for pictures of this geometry. Of a line of text it keeps all columns: the strides of
+/// the trunk make few enough of them.
 fn stem(from: &StemConfig, geometry: &Geometry) -> StemConfig {
-    StemConfig { in_channels: geometry.channels.count() as i64, ..*from }
+    let from = StemConfig { in_channels: geometry.channels.count() as i64, ..*from };
+    match geometry.line_width {
+        Some(_) => StemConfig { stride: 1, pool: StemPool::Without, ..from },
+        None => from,
+    }
 }
 
 /// As residual networks begin: for small pictures one convolution that keeps their size, for others
 /// one that brings them to a quarter (He et al. 2016, §4.2 and §4.1), of 3 × 3 in both.
 fn fresh_stem(geometry: &Geometry, out_channels: i64) -> StemConfig {
-    let (stride, pool) =
-        if geometry.size <= SMALL { (1, StemPool::Without) } else { (2, StemPool::Max) };
+    let whole = geometry.size <= SMALL || geometry.line_width.is_some();
+    let (stride, pool) = if whole { (1, StemPool::Without) } else { (2, StemPool::Max) };
     let channels = (geometry.channels.count() as i64, out_channels);
     StemConfig::new(channels, 3, stride, pool)
 }

@@ -4,6 +4,8 @@ use super::*;
 
 /// Everything left open.
 pub(crate) const OPEN: ImageOptions = ImageOptions {
+    lines: false,
+    line_width: None,
     size: None,
     resize: None,
     patch: None,

@@ -36,7 +36,7 @@ pub(super) enum Axis {
 /// A measured point.
 pub(super) struct Dot {
     pub(super) x: usize,
-    pub(super) accuracy: Estimate,
+    pub(super) value: Estimate,
 }
 
 /// An arm's points, from left to right.
@@ -45,7 +45,7 @@ pub(super) struct Series {
     pub(super) dots: Vec<Dot>,
 }
 
-/// Accuracy over something.
+/// The metric over something.
 pub(super) struct Chart {
     pub(super) axis: Axis,
     /// What the chart shows, for who cannot see it.
@@ -54,7 +54,7 @@ pub(super) struct Chart {
     pub(super) below: String,
     pub(super) series: Vec<Series>,
     /// The accuracy of the most frequent class: a line, where it lies in the chart's range.
-    pub(super) majority: f64,
+    pub(super) majority: Option<f64>,
 }
 
 impl Chart {
@@ -67,7 +67,7 @@ impl Chart {
         let axes = Axes {
             across: (first as f64, last as f64),
             logarithmic: self.axis == Axis::Sizes,
-            up: range(self.dots().flat_map(|dot| bounds(&dot.accuracy)))?,
+            up: range(self.dots().flat_map(|dot| bounds(&dot.value)))?,
             // The values along the bottom keep clear of the sides.
             area: Area { left: LEFT + 12., right: RIGHT - 16., top: TOP, bottom: BOTTOM },
         };
@@ -103,8 +103,9 @@ impl Chart {
                 tick * 100.
             );
         }
-        if (axes.up.low..=axes.up.high).contains(&self.majority) {
-            let y = axes.y(self.majority);
+        let within = |majority: &f64| (axes.up.low..=axes.up.high).contains(majority);
+        if let Some(majority) = self.majority.filter(within) {
+            let y = axes.y(majority);
             let _ = write!(
                 svg,
                 "<line class=\"majority\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
@@ -134,7 +135,7 @@ impl Chart {
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
             (LEFT + RIGHT) / 2.,
             SIZE.1 - 5.,
-            Escaped(&isolated(&self.below))
+            isolated(&self.below)
         );
     }
 
@@ -157,7 +158,7 @@ impl Series {
             |dot: &Dot, accuracy| format!("{:.1} {:.1}", axes.x(dot.x as f64), axes.y(accuracy));
         let whole = self.dots.len() > 1;
         let ranged: Vec<_> =
-            self.dots.iter().filter_map(|dot| Some((dot, dot.accuracy.interval?))).collect();
+            self.dots.iter().filter_map(|dot| Some((dot, dot.value.interval?))).collect();
         if whole && ranged.len() == self.dots.len() {
             let up = ranged.iter().map(|(dot, i)| at(dot, i.high));
             let down = ranged.iter().rev().map(|(dot, i)| at(dot, i.low));
@@ -170,7 +171,7 @@ impl Series {
             }
         }
         if whole {
-            let line = self.dots.iter().map(|dot| at(dot, dot.accuracy.mean));
+            let line = self.dots.iter().map(|dot| at(dot, dot.value.mean));
             let line = line.collect::<Vec<_>>().join("L");
             let _ = write!(svg, "<path class=\"line\" d=\"M{line}\"/>");
         }
@@ -179,10 +180,10 @@ impl Series {
                 "{}, {}: {} % ({})",
                 words::arm(self.kind),
                 words::count(dot.x),
-                words::percent(dot.accuracy.mean),
-                words::span(&dot.accuracy)
+                words::percent(dot.value.mean),
+                words::span(&dot.value)
             );
-            let (x, y) = (axes.x(dot.x as f64), axes.y(dot.accuracy.mean));
+            let (x, y) = (axes.x(dot.x as f64), axes.y(dot.value.mean));
             // Of many points the last alone has a mark; the others are there to be pointed at.
             let mark = if self.dots.len() <= MARKED || number + 1 == self.dots.len() {
                 mark(self.kind, x, y, 3.2)
@@ -201,7 +202,8 @@ fn isolated(text: &str) -> String {
     if short.len() < text.len() {
         short.push('…');
     }
-    format!("\u{2068}{short}\u{2069}")
+    // The isolates are ours; those of the text are replaced.
+    format!("\u{2068}{}\u{2069}", Escaped(&short))
 }
 
 /// An arm's mark: each has a shape of its own, for who does not see its colour.
@@ -282,16 +284,19 @@ pub(super) fn bounds(estimate: &Estimate) -> Vec<f64> {
     ends.chain([estimate.mean]).collect()
 }
 
-/// The range of accuracies that a chart shows, from label to label, with all values in it.
+/// The range of values that a chart shows, from label to label, with all values in it.
 fn range(values: impl Iterator<Item = f64>) -> Option<Range> {
     let (least, most) = values
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), value| (a.min(value), b.max(value)));
     if least > most {
         return None;
     }
-    let step = round_step(((most - least) / 5.).max(0.01)).min(0.2);
+    // Of accuracies, none is above 1; an error rate may be.
+    let most_step = if most > 1. { f64::INFINITY } else { 0.2 };
+    let step = round_step(((most - least) / 5.).max(0.01)).min(most_step);
     let low = ((least / step + 1e-9).floor() * step).max(0.);
-    let high = ((most / step - 1e-9).ceil() * step).min(1.);
+    let high = (most / step - 1e-9).ceil() * step;
+    let high = if most > 1. { high } else { high.min(1.) };
     let low = if high - low < step { (high - step).max(0.) } else { low };
     Some(Range { low, high: high.max(low + step), step })
 }
@@ -312,6 +317,7 @@ mod tests {
         assert_eq!(ticks(&[1., 1.]), [99, 100]);
         assert_eq!(ticks(&[0., 0.]), [0, 1]);
         assert_eq!(ticks(&[0., 1.]), [0, 20, 40, 60, 80, 100]);
+        assert_eq!(ticks(&[0.4, 1.9]), [0, 50, 100, 150, 200]);
         assert!(range(std::iter::empty()).is_none());
     }
 
@@ -322,7 +328,7 @@ mod tests {
             says: String::new(),
             below: String::new(),
             series: Vec::new(),
-            majority: 0.1,
+            majority: Some(0.1),
         };
         let epochs: Vec<usize> = (1..=30).collect();
         assert_eq!(chart(Axis::Epochs).ticks(&epochs), [10, 20, 30]);

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     comparison::{ArmKind, Comparison},
+    confusion::Confusion,
     summary::{AtSize, Summary},
     words,
 };
@@ -30,6 +31,10 @@ fn of_class(sum: &Cells, truth: usize) -> u64 {
 /// The transfer's confusions on the largest size, and its best control's.
 pub(super) fn part(c: &Comparison, summary: &Summary) -> String {
     let Some(at) = summary.largest() else { return String::new() };
+    // Of classes alone.
+    if summary.majority.is_none() {
+        return String::new();
+    }
     let kinds = [Some(ArmKind::Transfer), at.best_control];
     let parts: String = kinds.into_iter().flatten().map(|kind| of_arm(c, at, kind)).collect();
     format!(
@@ -44,7 +49,9 @@ fn of_arm(c: &Comparison, at: &AtSize, kind: ArmKind) -> String {
     let runs = arm.of_size(at.size);
     let classes = c.labels.len();
     let mut sum = Cells::new();
-    for (truth, answer, n) in runs.iter().flat_map(|run| run.confusion.cells()) {
+    for (truth, answer, n) in
+        runs.iter().filter_map(|run| run.confusion.as_ref()).flat_map(Confusion::cells)
+    {
         *sum.entry((truth, answer)).or_default() += u64::from(n);
     }
     let title = format!("{}, {}", words::arm(kind), words::seeds(runs.len()));

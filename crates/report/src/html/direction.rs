@@ -21,15 +21,17 @@ pub(super) fn section(at: usize, c: &Comparison, summary: &Summary, links: &str)
         let verdict = largest.best().and_then(|best| best.verdict);
         format!("<p>{} {}</p>\n", tables::chip(verdict), words::finding(c, largest))
     });
+    let majority = format!("<li>{}most frequent class</li>", chart::MAJORITY);
     format!(
         "<section class=\"direction\" id=\"c{at}\" aria-labelledby=\"c{at}-title\">\n{}{}{}{}\n\
-         <h3>Accuracy by training size</h3>\n{}<h3>Learning</h3>\n{}{}{}{}\
+         <h3>{} by training size</h3>\n{}<h3>Learning</h3>\n{}{}{}{}\
          <p class=\"back soft\">{links}</p>\n</section>\n",
         heading(at, c, summary),
         finding.unwrap_or_default(),
-        tables::legend(&kinds, &format!("<li>{}most frequent class</li>", chart::MAJORITY)),
+        tables::legend(&kinds, &summary.majority.map(|_| majority).unwrap_or_default()),
         charts(c, summary),
-        tables::accuracy(c, summary),
+        Escaped(&c.metric.title()),
+        tables::values(c, summary),
         tables::curves(c, summary),
         tables::rates(c, summary),
         confusion::part(c, summary),
@@ -40,8 +42,7 @@ pub(super) fn section(at: usize, c: &Comparison, summary: &Summary, links: &str)
 fn heading(at: usize, c: &Comparison, summary: &Summary) -> String {
     format!(
         "<h2 id=\"c{at}-title\">{} <span class=\"kind\">{}</span> <span class=\"kind\">to</span> {} <span class=\"kind\">{}</span></h2>\n\
-         <p class=\"soft wide\">{} · recipe {} · frozen: {} · {} classes · {} test samples · always the \
-         most frequent class: {} %</p>\n",
+         <p class=\"soft wide\">{} · recipe {} · frozen: {} · {} {} · {} test samples{}</p>\n",
         Name(&c.source.name),
         Escaped(&c.source.modality),
         Name(&c.target.name),
@@ -50,21 +51,25 @@ fn heading(at: usize, c: &Comparison, summary: &Summary) -> String {
         Name(&c.recipe),
         Name(&c.freeze),
         words::count(c.labels.len()),
+        words::labels(c),
         words::count(c.test_samples),
-        words::percent(summary.majority),
+        words::majority(summary, " · "),
     )
 }
 
-/// Accuracy over training size, and over epochs on each size, the largest first.
+/// The metric over training size, and over epochs on each size, the largest first.
 fn charts(c: &Comparison, summary: &Summary) -> String {
-    let mut figures = vec![figure("Accuracy (%) over training size", over_size(c, summary))];
+    let title = c.metric.title();
+    let name = Escaped(&title);
+    let mut figures =
+        vec![figure(&format!("{name} (%) over training size"), over_size(c, summary))];
     for at in summary.sizes.iter().rev() {
         let title = format!(
-            "Accuracy (%) over epochs, {} {}",
+            "{name} (%) over epochs, {} {}",
             words::count(at.size),
             Name(&c.target.samples)
         );
-        figures.push(figure(&title, over_epochs(summary, at)));
+        figures.push(figure(&title, over_epochs(c, summary, at)));
     }
     format!("<div class=\"charts\">\n{}</div>", figures.concat())
 }
@@ -76,13 +81,16 @@ fn figure(title: &str, chart: Option<String>) -> String {
 
 fn over_size(c: &Comparison, summary: &Summary) -> Option<String> {
     let series = |kind: ArmKind| {
-        let dot = |at: &AtSize| Some(Dot { x: at.size, accuracy: at.arm(kind)?.accuracy });
+        let dot = |at: &AtSize| Some(Dot { x: at.size, value: at.arm(kind)?.value });
         Series { kind, dots: summary.sizes.iter().filter_map(dot).collect() }
     };
-    let says = "Accuracy over training size, a line for each arm; the table below has the numbers.";
+    let says = format!(
+        "{} over training size, a line for each arm; the table below has the numbers.",
+        c.metric.title()
+    );
     Chart {
         axis: Axis::Sizes,
-        says: says.into(),
+        says,
         below: c.target.samples.clone(),
         series: ArmKind::ALL.map(series).into(),
         majority: summary.majority,
@@ -90,21 +98,21 @@ fn over_size(c: &Comparison, summary: &Summary) -> Option<String> {
     .svg()
 }
 
-fn over_epochs(summary: &Summary, at: &AtSize) -> Option<String> {
+fn over_epochs(c: &Comparison, summary: &Summary, at: &AtSize) -> Option<String> {
     let series = |arm: &Measured| {
-        let dots = arm.curve.iter().map(|point| Dot { x: point.epoch, accuracy: point.accuracy });
+        let dots = arm.curve.iter().map(|point| Dot { x: point.epoch, value: point.value });
         Series { kind: arm.kind, dots: dots.collect() }
     };
     let ends = at.arms.iter().filter_map(|arm| {
         let (first, last) = (arm.curve.first()?, arm.curve.last()?);
-        let percent = |accuracy| words::percent(accuracy);
-        let (from, to) = (percent(first.accuracy.mean), percent(last.accuracy.mean));
+        let percent = words::percent;
+        let (from, to) = (percent(first.value.mean), percent(last.value.mean));
         Some(format!("{} from {from} to {to} %", words::arm(arm.kind)))
     });
     let ends: Vec<_> = ends.collect();
     Chart {
         axis: Axis::Epochs,
-        says: format!("Accuracy over epochs: {}.", ends.join(", ")),
+        says: format!("{} over epochs: {}.", c.metric.title(), ends.join(", ")),
         below: "epochs".into(),
         series: at.arms.iter().map(series).collect(),
         majority: summary.majority,

@@ -1,6 +1,9 @@
 //! The worst errors: pictures, recordings with their spectrograms, and texts.
 
-use super::escape::{Escaped, Name};
+use super::{
+    escape::{Escaped, Name},
+    sentence,
+};
 use crate::{
     blob::Blob,
     comparison::{Answer, Comparison, ErrorExample, Media},
@@ -16,8 +19,11 @@ const SMALL: u32 = 96;
 pub(super) fn part(c: &Comparison) -> String {
     let Some(first) = c.error_examples.first() else { return String::new() };
     let shown: String = c.error_examples.iter().map(|example| error(c, example)).collect();
+    let legends = c.error_examples.iter().filter_map(|example| example.sentence.as_ref());
+    let legend = legends.map(sentence::legend).next().unwrap_or_default();
+    let wide = if legend.is_empty() { "" } else { " sentences" };
     format!(
-        "<h3>Worst errors of the {}, {} {}</h3>\n<div class=\"errors\">\n{shown}</div>\n",
+        "<h3>Worst errors of the {}, {} {}</h3>\n{legend}<div class=\"errors{wide}\">\n{shown}</div>\n",
         words::arm(first.arm),
         words::count(first.size),
         Name(&c.target.samples)
@@ -25,20 +31,31 @@ pub(super) fn part(c: &Comparison) -> String {
 }
 
 fn error(c: &Comparison, example: &ErrorExample) -> String {
-    let truth = &c.labels[example.truth];
+    let place = Name(&example.place);
+    if let Some(answered) = &example.sentence {
+        // The words are there already.
+        let media = match &example.media {
+            Media::Text(_) => String::new(),
+            _ => media(example, ""),
+        };
+        return format!(
+            "<figure class=\"error\">{media}{}<figcaption><code>{place}</code></figcaption></figure>\n",
+            sentence::words(answered)
+        );
+    }
+    let truth = example.truth.and_then(|truth| c.labels.get(truth)).map_or("", String::as_str);
     let answer = |answer: &Answer| {
         let label = Name(&c.labels[answer.class]);
         let percent = words::percent(f64::from(answer.probability));
-        let yes = if answer.class == example.truth { " class=\"yes\"" } else { "" };
+        let yes = if Some(answer.class) == example.truth { " class=\"yes\"" } else { "" };
         format!("<li{yes}><span>{label}</span><span>{percent} %</span></li>")
     };
     let answers: String = example.answers.iter().take(3).map(answer).collect();
     format!(
         "<figure class=\"error\">{}<figcaption><strong>{}</strong>, but answered:\
-         <ol class=\"answers\">{answers}</ol><code>{}</code></figcaption></figure>\n",
+         <ol class=\"answers\">{answers}</ol><code>{place}</code></figcaption></figure>\n",
         media(example, truth),
         Name(truth),
-        Name(&example.place),
     )
 }
 
@@ -47,7 +64,8 @@ fn media(example: &ErrorExample, truth: &str) -> String {
     match &example.media {
         Media::Picture { png } => {
             let small = if width(png).is_some_and(|width| width <= SMALL) { "small" } else { "" };
-            let alt = format!("{place}, which is {}", Escaped(truth));
+            let which = if truth.is_empty() { "" } else { ", which is " };
+            let alt = format!("{place}{which}{}", Escaped(truth));
             picture(png, small, &alt)
         }
         Media::Sound { wav, spectrogram_png } => {

@@ -9,6 +9,7 @@ mod escape;
 #[allow(clippy::module_inception)]
 mod html;
 mod overview;
+mod sentence;
 mod tables;
 
 pub use html::html;

@@ -35,16 +35,17 @@ pub(super) fn section(matrix: &Matrix, summaries: &[Summary]) -> String {
         "<section id=\"overview\" aria-labelledby=\"overview-title\">\n\
          <h2 id=\"overview-title\" class=\"hidden\">Overview</h2>\n<p class=\"lead\">{}</p>\n{}\n\
          <table class=\"overview\" role=\"table\">\n\
-         <caption class=\"hidden\">Accuracy of the transfer from each source (rows) to each target \
+         <caption class=\"hidden\">What the transfer reached from each source (rows) to each target \
          (columns), at the largest training size</caption>\n\
          <thead role=\"rowgroup\"><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">\
          <span class=\"kind\">from \\ to</span></th>{heads}</tr></thead>\n\
          <tbody role=\"rowgroup\">\n{rows}</tbody>\n</table>\n\
-         <p class=\"soft note\">Each cell: the transfer&#39;s accuracy at the largest training size; all arms \
+         <p class=\"soft note\">Each cell: the transfer&#39;s {} at the largest training size; all arms \
          with their 95 % intervals, on one scale per target; the difference to the best control; the \
          verdict on each training size. <a href=\"#method\">How this was measured</a></p>\n</section>\n",
         words::tally(summaries),
         tables::legend(&kinds, ""),
+        Escaped(&words::metrics(matrix.comparisons())),
     )
 }
 
@@ -76,7 +77,7 @@ fn row(layout: &Layout<'_>, at: usize, matrix: &Matrix, summaries: &[Summary]) -
 /// What the strips of some comparisons range over.
 fn scale<'a>(numbers: impl Iterator<Item = &'a usize>, summaries: &[Summary]) -> (f64, f64) {
     let arms = numbers.filter_map(|&at| summaries[at].largest()).flat_map(|at| &at.arms);
-    let values = arms.flat_map(|arm| chart::bounds(&arm.accuracy));
+    let values = arms.flat_map(|arm| chart::bounds(&arm.value));
     values.fold((1., 0.), |(low, high), value| (value.min(low), value.max(high)))
 }
 
@@ -85,7 +86,7 @@ fn cell(at: usize, c: &Comparison, summary: &Summary, scale: (f64, f64)) -> Stri
     let Some(transfer) = largest.arm(ArmKind::Transfer) else { return String::new() };
     let best = largest.best();
     let arms: Vec<(ArmKind, Estimate)> =
-        largest.arms.iter().map(|arm| (arm.kind, arm.accuracy)).collect();
+        largest.arms.iter().map(|arm| (arm.kind, arm.value)).collect();
     let difference = best.and_then(|best| Some((best, best.difference.as_ref()?)));
     let difference = match difference {
         Some((best, difference)) => format!(
@@ -113,8 +114,8 @@ fn cell(at: usize, c: &Comparison, summary: &Summary, scale: (f64, f64)) -> Stri
         "<a class=\"cell\" href=\"#c{at}\"><span class=\"top\"><span class=\"big\">{}<small> % \
          ({})</small></span>{}</span>{}<span class=\"soft\">{difference}</span>\
          <span class=\"soft\">{} {}</span></a>",
-        percent(transfer.accuracy.mean),
-        span(&transfer.accuracy),
+        percent(transfer.value.mean),
+        span(&transfer.value),
         tables::chip(best.and_then(|best| best.verdict)),
         chart::strip(&arms, scale),
         verdicts.join(" · "),

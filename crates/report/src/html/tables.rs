@@ -8,7 +8,7 @@ use crate::{
     comparison::{Arm, ArmKind, Comparison},
     rates::Rates,
     stats::{Estimate, Verdict},
-    summary::{Against, AtSize, Overall, Summary},
+    summary::{Against, AtSize, Measured, Overall, Summary},
     words::{self, count, percent, points, points_span, span},
 };
 
@@ -68,11 +68,13 @@ fn arm_head(kind: ArmKind) -> String {
 }
 
 /// What every arm reached, by size of training set.
-pub(super) fn accuracy(c: &Comparison, summary: &Summary) -> String {
+pub(super) fn values(c: &Comparison, summary: &Summary) -> String {
     let samples = Name(&c.target.samples);
+    let title = c.metric.title();
+    let name = Escaped(&title);
     let mut body = String::new();
     for at in &summary.sizes {
-        let rows: String = at.arms.iter().map(|arm| accuracy_row(at, arm.kind)).collect();
+        let rows: String = at.arms.iter().map(|arm| value_row(c, at, arm.kind)).collect();
         body += &format!(
             "<tbody><tr><th scope=\"rowgroup\" colspan=\"6\">{} {samples}, {} epoch{}</th></tr>{rows}</tbody>\n",
             count(at.size),
@@ -82,14 +84,15 @@ pub(super) fn accuracy(c: &Comparison, summary: &Summary) -> String {
     }
     let table = format!(
         "<table class=\"figures\"><thead><tr><th scope=\"col\">Arm</th>\
-         <th scope=\"col\">Accuracy, %</th><th scope=\"col\">Transfer less this, points</th>\
+         <th scope=\"col\">{name}, %</th><th scope=\"col\">Transfer less this, points</th>\
          <th scope=\"col\">Jump-start, points</th>\
-         <th scope=\"col\">Macro F1</th><th scope=\"col\">Seeds</th></tr></thead>\n{body}</table>"
+         <th scope=\"col\">{}</th><th scope=\"col\">Seeds</th></tr></thead>\n{body}</table>",
+        Escaped(&capital(&c.metric.second))
     );
-    scroll("Accuracy", &table)
+    scroll(&name.to_string(), &table)
 }
 
-fn accuracy_row(at: &AtSize, kind: ArmKind) -> String {
+fn value_row(c: &Comparison, at: &AtSize, kind: ArmKind) -> String {
     let Some(measured) = at.arm(kind) else { return String::new() };
     let against = at.against.iter().find(|against| against.control == kind);
     let difference = |estimate: Option<&Estimate>| match estimate {
@@ -104,20 +107,21 @@ fn accuracy_row(at: &AtSize, kind: ArmKind) -> String {
         }
         None => (String::new(), String::new()),
     };
-    let best = at.arms.iter().all(|other| other.accuracy.mean <= measured.accuracy.mean);
+    let better = |other: &Measured| c.metric.is_better(other.value.mean, measured.value.mean);
+    let best = !at.arms.iter().any(better);
     format!(
         "<tr>{}<td{}>{}</td><td>{difference}</td><td>{jump}</td><td>{:.3}</td><td>{}</td></tr>",
         arm_head(kind),
         if best { " class=\"best\"" } else { "" },
-        figure(&percent(measured.accuracy.mean), &span(&measured.accuracy)),
-        measured.macro_f1,
+        figure(&percent(measured.value.mean), &span(&measured.value)),
+        measured.second,
         measured.seeds,
     )
 }
 
 /// Areas, and what it takes to reach the threshold.
 pub(super) fn curves(c: &Comparison, summary: &Summary) -> String {
-    let threshold = summary.threshold.map(|accuracy| format!("{} %", percent(accuracy)));
+    let threshold = summary.threshold.map(|value| format!("{} %", percent(value)));
     let threshold = threshold.unwrap_or_else(|| "the threshold".into());
     let rows: String = summary.overall.iter().map(overall_row).collect();
     let table = format!(
@@ -149,7 +153,7 @@ fn overall_row(overall: &Overall) -> String {
 pub(super) fn rates(c: &Comparison, summary: &Summary) -> String {
     let mut body = String::new();
     for at in &summary.sizes {
-        let rows: String = c.arms.iter().filter_map(|arm| rates_row(at, arm)).collect();
+        let rows: String = c.arms.iter().filter_map(|arm| rates_row(c, at, arm)).collect();
         body += &format!(
             "<tbody><tr><th scope=\"rowgroup\" colspan=\"6\">{} {}</th></tr>{rows}</tbody>\n",
             count(at.size),
@@ -160,7 +164,8 @@ pub(super) fn rates(c: &Comparison, summary: &Summary) -> String {
         "<table class=\"figures\"><thead><tr><th scope=\"col\">Arm</th>\
          <th scope=\"col\">Rate: new / pretrained</th><th scope=\"col\">Training</th>\
          <th scope=\"col\">Trained</th><th scope=\"col\">Frozen</th>\
-         <th scope=\"col\">Tried, with the accuracy on held-out samples</th></tr></thead>\n{body}</table>"
+         <th scope=\"col\">Tried, with the {} on held-out samples</th></tr></thead>\n{body}</table>",
+        Escaped(&c.metric.name)
     );
     format!(
         "<details><summary>Rates, parameters, time</summary>\n{}</details>\n",
@@ -168,7 +173,7 @@ pub(super) fn rates(c: &Comparison, summary: &Summary) -> String {
     )
 }
 
-fn rates_row(at: &AtSize, arm: &Arm) -> Option<String> {
+fn rates_row(c: &Comparison, at: &AtSize, arm: &Arm) -> Option<String> {
     let rates = Rates::of(arm, at.size)?;
     let run = *arm.of_size(at.size).first()?;
     let edge = if rates.at_edge() { "<small>at the edge of its grid</small>" } else { "" };
@@ -179,7 +184,7 @@ fn rates_row(at: &AtSize, arm: &Arm) -> Option<String> {
         words::duration(at.arm(arm.kind)?.seconds),
         count(run.trained),
         count(run.frozen),
-        rates.trials_text(),
+        rates.trials_text(&c.metric),
     ))
 }
 

@@ -83,6 +83,19 @@ fn one_arm_one_size_one_seed_is_a_page_too() {
 }
 
 #[test]
+fn sequences_have_no_confusions_and_their_own_metric() {
+    let text = page(sample::sequences::transcription());
+    assert_well_formed(&text);
+    assert!(!text.contains("Confusions, ") && !text.contains("most frequent class"));
+    for said in ["<h3>WER by training size</h3>", "has a WER of", "Lower is better", ">CER</th>"] {
+        assert!(text.contains(said), "{said}");
+    }
+    let text = page(sample::sequences::tagging());
+    assert_well_formed(&text);
+    assert!(text.contains("Span F1 (%) over training size") && text.contains("labels of words"));
+}
+
+#[test]
 fn many_classes_are_a_heat_map_and_a_list() {
     let mut c = sample::comparison(sample::SOURCES[0], sample::TARGETS[1]);
     c.labels = (0..100).map(|class| format!("class {class}")).collect();
@@ -91,8 +104,8 @@ fn many_classes_are_a_heat_map_and_a_list() {
         (0..100).for_each(|class| confusion[class][class] = 2);
         (0..100).for_each(|class| confusion[class][(class * 7 + 3) % 100] += 1);
         let right: u32 = (0..100).map(|class| confusion[class][class]).sum();
-        run.accuracy = f64::from(right) / 300.;
-        run.confusion = confusion.try_into().unwrap();
+        run.value = f64::from(right) / 300.;
+        run.confusion = Some(confusion.try_into().unwrap());
     }
     let page = page(c);
     assert_well_formed(&page);

@@ -25,18 +25,14 @@ fn what_does_not_fit_is_named() {
         ("/threshold", json!(97), "threshold is 97, but 0 to 1 is wanted"),
         ("/arms/1/kind", json!("transfer"), "the arm transfer is there 2 times"),
         ("/arms/0/runs", json!([]), "the arm transfer has no runs"),
-        (
-            "/arms/1/runs/3/accuracy",
-            json!(1.5),
-            "scratch, run 4: accuracy is 1.5, but 0 to 1 is wanted",
-        ),
+        ("/arms/1/runs/3/value", json!(1.5), "scratch, run 4: value is 1.5, but 0 to 1 is wanted"),
         ("/arms/1/runs/0/size", json!(101), "size 101 is not in budgets"),
         ("/arms/1/runs/0/seed", json!(1), "size 100 with seed 1 is there twice"),
         ("/arms/1/runs/0/lr", json!(-1), "lr is -1, but a rate from 0 on is wanted"),
         ("/arms/1/runs/0/confusion", json!([[300]]), "confusion is not 10 × 10"),
         ("/arms/1/runs/0/confusion/0/0", json!(4_000_000_000u32), "confusion counts 4000000"),
         ("/arms/1/runs/0/curve/1/epoch", json!(1), "epochs and seconds do not grow"),
-        ("/arms/0/trials/0/held-out-accuracy", json!(-0.1), "transfer, trial 1: held-out-accuracy"),
+        ("/arms/0/trials/0/held-out", json!(-0.1), "transfer, trial 1: held-out"),
         (
             "/error-examples/0/truth",
             json!(10),
@@ -59,8 +55,33 @@ fn what_does_not_fit_is_named() {
 }
 
 #[test]
+fn files_of_accuracy_alone_are_read() {
+    let c = sample::comparison(sample::SOURCES[0], sample::TARGETS[1]);
+    let mut old = serde_json::to_value(&c).expect("JSON");
+    old.as_object_mut().expect("an object").remove("metric");
+    let rename = |of: &mut Value, names: &[(&str, &str)]| {
+        let of = of.as_object_mut().expect("an object");
+        for (new, old) in names {
+            let value = of.remove(*new).expect(new);
+            of.insert((*old).into(), value);
+        }
+    };
+    for arm in old["arms"].as_array_mut().expect("arms") {
+        for trial in arm["trials"].as_array_mut().expect("trials") {
+            rename(trial, &[("held-out", "held-out-accuracy")]);
+        }
+        for run in arm["runs"].as_array_mut().expect("runs") {
+            rename(run, &[("value", "accuracy"), ("second", "macro-f1")]);
+            let curve = run["curve"].as_array_mut().expect("a curve");
+            curve.iter_mut().for_each(|point| rename(point, &[("value", "accuracy")]));
+        }
+    }
+    assert!(parse(&old.to_string()).expect("it is read").comparisons()[0] == c);
+}
+
+#[test]
 fn accuracy_must_be_that_of_the_confusion() {
-    assert!(refusal("/arms/0/runs/0/accuracy", json!(0.01)).contains("by the confusion"));
+    assert!(refusal("/arms/0/runs/0/value", json!(0.01)).contains("by the confusion"));
 }
 
 #[test]

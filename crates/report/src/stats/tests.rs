@@ -50,7 +50,7 @@ fn a_difference_is_paired() {
     let Some(difference) = Estimate::of_difference(&pairs, 300) else { panic!() };
     assert!(near(difference.mean, 0.105));
     assert_interval(difference.interval, 0.06052485043835645, 0.14947514956164357);
-    assert_eq!(Verdict::of(&difference), Some(Verdict::Gain));
+    assert_eq!(Verdict::of(&difference, false), Some(Verdict::Gain));
 }
 
 /// `scipy.stats.binomtest(k, n).proportion_ci(0.95, method="wilson")`.
@@ -99,14 +99,14 @@ fn seeds_that_agree_leave_the_interval_to_the_test_set() {
 fn the_verdict_is_where_zero_lies() {
     let verdict = |low, high| {
         let interval = Some(Interval { low, high });
-        Verdict::of(&Estimate { mean: 0., interval, over: Over::Seeds(3) })
+        Verdict::of(&Estimate { mean: 0., interval, over: Over::Seeds(3) }, false)
     };
     assert_eq!(verdict(0.01, 0.02), Some(Verdict::Gain));
     assert_eq!(verdict(-0.02, -0.01), Some(Verdict::Loss));
     assert_eq!(verdict(-0.01, 0.01), Some(Verdict::NoGainShown));
     assert_eq!(verdict(0., 0.01), Some(Verdict::NoGainShown));
     let alone = Estimate { mean: 0.3, interval: None, over: Over::Seeds(1) };
-    assert_eq!(Verdict::of(&alone), None);
+    assert_eq!(Verdict::of(&alone, false), None);
     assert_eq!(Estimate::of_difference(&[], 300), None);
     assert_eq!(Estimate::of_accuracy(&[], 300), None);
 }

@@ -15,9 +15,9 @@ fn small(arms: &[(ArmKind, &[Small])]) -> Comparison {
         let confusion = vec![vec![low, 2 - low], vec![2 - high, high]].try_into().unwrap();
         let accuracy = f64::from(right) / 4.;
         let point =
-            |epoch, share: f64| Point { epoch, seconds: epoch as f64, accuracy: accuracy * share };
+            |epoch, share: f64| Point { epoch, seconds: epoch as f64, value: accuracy * share };
         let curve = vec![point(1, 0.5), point(3, 1.)];
-        Run { size, seed, accuracy, confusion, curve, ..template.clone() }
+        Run { size, seed, value: accuracy, confusion: Some(confusion), curve, ..template.clone() }
     };
     let arm = |(kind, runs): &(ArmKind, &[_])| Arm {
         kind: *kind,
@@ -58,7 +58,7 @@ fn the_threshold_is_what_scratch_reaches_and_the_transfer_gets_there_sooner() {
     ]);
     let summary = Summary::of(&c);
     assert_eq!(summary.threshold, Some(0.75));
-    assert_eq!(summary.majority, 0.5);
+    assert_eq!(summary.majority, Some(0.5));
     let [transfer, scratch, shuffled] = &summary.overall[..] else { panic!() };
     // Half-way from 0.5 to 1 in the logarithm of the size.
     let Some(Reach::At(examples)) = transfer.examples else { panic!() };
@@ -80,6 +80,41 @@ fn a_threshold_of_ones_own_wins() {
     assert_eq!(Summary::of(&c).threshold, None);
     c.threshold = Some(0.5);
     assert!(matches!(Summary::of(&c).overall[0].examples, Some(Reach::By(_))));
+}
+
+#[test]
+fn a_lower_error_rate_is_a_gain() {
+    let mut c = sample::sequences::transcription();
+    let summary = Summary::of(&c);
+    assert_eq!(summary.majority, None);
+    for at in &summary.sizes {
+        let mean = |kind| at.arm(kind).map(|arm| arm.value.mean).expect("the arm");
+        let best = at.best_control.expect("controls");
+        assert!(ArmKind::CONTROLS.into_iter().all(|kind| mean(best) <= mean(kind)));
+        for against in &at.against {
+            let by = against.difference.expect("pairs");
+            let interval = by.interval.expect("seeds differ");
+            let expected = match (interval.low > 0., interval.high < 0.) {
+                (true, _) => Verdict::Loss,
+                (_, true) => Verdict::Gain,
+                _ => Verdict::NoGainShown,
+            };
+            assert_eq!(against.verdict, Some(expected));
+        }
+    }
+    // Falling curves reach a threshold from above.
+    let transfer = &summary.overall[0];
+    assert!(matches!(transfer.examples, Some(Reach::At(_) | Reach::By(_))), "{transfer:?}");
+    // One seed: the test samples are drawn anew.
+    c.arms.iter_mut().for_each(|arm| arm.runs.retain(|run| run.seed == 0));
+    let summary = Summary::of(&c);
+    let largest = summary.largest().expect("sizes");
+    assert_eq!(largest.against[0].difference.map(|by| by.over), Some(Over::TestSamples(300)));
+    // Without counts there is no interval, and nothing is claimed.
+    c.arms.iter_mut().flat_map(|arm| &mut arm.runs).for_each(|run| run.counts.clear());
+    let summary = Summary::of(&c);
+    let against = &summary.largest().expect("sizes").against[0];
+    assert!(against.difference.is_some() && against.verdict.is_none());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Comparisons as they might be measured, made up for the tests: four arms, three sizes, three
 //! seeds, and errors of all three kinds.
 
+pub(crate) mod sequences;
+
 use crosstune_report::{
     Answer, Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Media, Point, Run, Source,
     Target, Trial,
@@ -70,6 +72,7 @@ pub(crate) fn comparison(source: [&str; 3], target: [&str; 3]) -> Comparison {
             modality: target[1].into(),
             samples: target[2].into(),
         },
+        metric: crosstune_report::Metric::default(),
         labels,
         test_samples: TEST_SAMPLES,
         recipe: "fine-tune".into(),
@@ -94,8 +97,8 @@ fn arm(kind: ArmKind, gain: f64, classes: usize, chance: &mut Chance) -> Arm {
     let mut arm = Arm { kind, trials: Vec::new(), runs: Vec::new() };
     for (size, epochs) in BUDGETS {
         for lr in [1e-3, 3e-3, 1e-2] {
-            let held_out_accuracy = 0.6 + 0.1 * chance.next();
-            arm.trials.push(Trial { size, lr, pretrained_lr: lr / 10., held_out_accuracy });
+            let held_out = 0.6 + 0.1 * chance.next();
+            arm.trials.push(Trial { size, lr, pretrained_lr: lr / 10., held_out });
         }
         // More samples, better; the arms come closer.
         let last = 0.98 - 3.5 / (size as f64).sqrt() + bonus * 6. / (size as f64).powf(0.4);
@@ -129,17 +132,18 @@ fn run(
     let point = |epoch: usize| {
         let grown = 1. - (-4. * epoch as f64 / epochs as f64).exp();
         let grown = if epoch == epochs { 1. } else { grown };
-        Point { epoch, seconds: each * epoch as f64, accuracy: floor + (accuracy - floor) * grown }
+        Point { epoch, seconds: each * epoch as f64, value: floor + (accuracy - floor) * grown }
     };
     Run {
         size,
         seed,
         lr: 3e-3,
         pretrained_lr: 3e-4,
-        accuracy,
-        macro_f1: accuracy * 0.99,
+        value: accuracy,
+        second: accuracy * 0.99,
         loss: -(accuracy.ln()) * 1.3,
-        confusion: confusion.try_into().unwrap(),
+        confusion: Some(confusion.try_into().unwrap()),
+        counts: vec![],
         curve: (1..=epochs).map(point).collect(),
         seconds: each * epochs as f64,
         trained: 861_770,
@@ -182,7 +186,16 @@ fn example(modality: &str, at: usize, classes: usize, chance: &mut Chance) -> Er
         )),
     };
     let place = format!("{modality}/test/{at:04}");
-    ErrorExample { arm: ArmKind::Transfer, size: 2700, seed: 0, place, truth, answers, media }
+    ErrorExample {
+        arm: ArmKind::Transfer,
+        size: 2700,
+        seed: 0,
+        place,
+        truth: Some(truth),
+        answers,
+        sentence: None,
+        media,
+    }
 }
 
 /// A PNG of soft colours.

@@ -22,6 +22,11 @@ const ROWS: i64 = 32;
 const LEAST: i64 = 32;
 
 impl SymbolImage {
+    /// The width of the picture of texts of at most `longest` symbols.
+    pub(crate) fn width(longest: i64) -> i64 {
+        longest.max(LEAST)
+    }
+
     /// Parameters `token.weight [count, E]` and those of [`StemEmbedder::new`], below `vb`, for
     /// `count` symbols in texts of at most `longest`.
     ///
@@ -38,7 +43,7 @@ impl SymbolImage {
         Ok(Self {
             symbol: vb.sub("token").param("weight", &[count, ROWS], normal)?,
             stem: StemEmbedder::new(vb.clone(), &stem, &stem, form)?,
-            width: longest.max(LEAST),
+            width: Self::width(longest),
         })
     }
 

@@ -4,7 +4,7 @@ use crosstune_core::{BoxError, Input};
 use rayon::prelude::*;
 
 use super::{
-    reader::{Numbers, Reader},
+    reader::{Answers, Numbers, Reader},
     settings::{TextSettings, texts},
 };
 use crate::options::{LENGTHS, MOST_UNSURVEYED};
@@ -12,6 +12,10 @@ use crate::options::{LENGTHS, MOST_UNSURVEYED};
 impl TextSettings {
     /// How many tokens an input has; `None`: no source was adopted yet.
     pub(super) fn length(&self, input: &Input) -> Result<Option<usize>, BoxError> {
+        if self.answers == Answers::Words {
+            let known = !matches!(self.reader, Reader::None);
+            return known.then(|| self.words_length(input)).transpose();
+        }
         let texts = texts(input)?;
         Ok(match &self.reader {
             Reader::None => None,

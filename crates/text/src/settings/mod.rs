@@ -3,9 +3,11 @@
 mod length;
 mod reader;
 mod saved;
+mod saving;
 #[allow(clippy::module_inception)]
 mod settings;
 mod taken;
+mod words;
 
 pub use settings::TextSettings;
 

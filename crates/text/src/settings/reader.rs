@@ -16,6 +16,24 @@ pub(super) enum Sentences {
     Pair,
 }
 
+/// What a model is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Answers {
+    /// Texts, each as a whole.
+    #[default]
+    Texts,
+    /// Their words, one by one.
+    Words,
+}
+
+impl Answers {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Where the numbers of characters come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Numbers {

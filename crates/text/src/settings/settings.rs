@@ -4,17 +4,19 @@ use std::{borrow::Cow, path::Path};
 
 use crosstune_core::{
     Batch, BoxError, Embedder, EmbedderConfig, Error, FeatureShape, Input, InputKind, Modality,
-    Origin, Pretrained, Preview, Result, TokenEmbedderConfig, VarBuilder,
+    Origin, Places, Pretrained, Preview, Result, Rng, Task, TokenEmbedderConfig, VarBuilder,
+    Window,
     data::{Coverage, Extent},
     files::{read_json, write_json},
     modality::PREPROCESSING,
+    task::WordStart,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tch::{Device, Kind, Tensor};
 
 use super::{
-    reader::{Numbers, Reader, Sentences},
+    reader::{Answers, Numbers, Reader, Sentences},
     saved::Saved,
 };
 use crate::{
@@ -30,7 +32,8 @@ use crate::{
 /// characters for a model that was not trained on text.
 ///
 /// A sample is `[T]`, i64; a batch `[B, T]`, i64, padded to its longest sample. For a model with
-/// segment embeddings, a pair is `[2, T]`: token ids and segment ids; a batch `[B, 2, T]`.
+/// segment embeddings, a pair is `[2, T]`: token ids and segment ids; a batch `[B, 2, T]`. Where words
+/// are labelled, a sample is `[2, T]`, however long: token ids, and where words begin.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(into = "Saved", from = "Saved")]
 pub struct TextSettings {
@@ -38,7 +41,11 @@ pub struct TextSettings {
     pub(super) asked: Option<u32>,
     /// The units without a tokenizer, likewise.
     pub(super) units: Option<Units>,
-    sentences: Sentences,
+    pub(super) sentences: Sentences,
+    /// What a model is asked about.
+    pub(super) answers: Answers,
+    /// Whether training texts are longer than what a model takes.
+    pub(super) has_long: bool,
     pub(super) reader: Reader,
     pub(super) numbers: Numbers,
 }
@@ -117,7 +124,7 @@ impl TextSettings {
     }
 
     /// The padding id. Padding is masked, so any number would do.
-    fn pad(&self) -> i64 {
+    pub(super) fn pad(&self) -> i64 {
         self.tokenizer().map_or(0, Tokenizer::pad)
     }
 
@@ -132,7 +139,7 @@ impl TextSettings {
     }
 }
 
-fn short(text: &str) -> Result<(), TextError> {
+pub(super) fn short(text: &str) -> Result<(), TextError> {
     if text.len() as u64 > LONGEST { Err(TextError::Long) } else { Ok(()) }
 }
 
@@ -141,6 +148,7 @@ pub(super) fn texts(input: &Input) -> Result<Vec<Cow<'_, str>>, TextError> {
     Ok(match input {
         Input::Text(text) => vec![text.into()],
         Input::Pair([first, second]) => vec![first.into(), second.into()],
+        Input::Words(words) => vec![words.join(" ").into()],
         Input::Bytes { bytes, .. } => vec![file::decode(bytes)?.into()],
         Input::File(path) => vec![file::decode(&file::read(path)?)?.to_string().into()],
     })
@@ -168,8 +176,9 @@ impl Modality for TextSettings {
                 Ok(Origin::Pretrained)
             }
             _ => {
+                let is_map = matches!(family.trunk.accepts(), FeatureShape::FeatureMap { .. });
                 let symbols = Symbols::new(self.units.unwrap_or_default(), self.asked)?;
-                self.reader = Reader::Symbols(symbols);
+                self.reader = Reader::Symbols(symbols.with_image(is_map));
                 Ok(Origin::Fresh)
             }
         }
@@ -185,15 +194,45 @@ impl Modality for TextSettings {
             symbols.survey(texts.iter().flatten().map(|text| &**text));
         }
         self.choose_length(train);
+        self.fit_words(train);
+    }
+
+    fn set_task(&mut self, task: Task) -> Result<()> {
+        self.answers = match task {
+            Task::Tagging => Answers::Words,
+            _ => Answers::Texts,
+        };
+        Ok(())
     }
 
     fn read(&self, input: &Input) -> Result<Tensor, BoxError> {
         match input {
+            _ if self.answers == Answers::Words => self.read_words(input),
             Input::Pair(pair) => self.pair(pair),
             _ if self.sentences == Sentences::Pair => Err(TextError::Single.into()),
             Input::Text(text) => self.single(text),
             _ => self.single(&texts(input)?.concat()),
         }
+    }
+
+    fn augment(&self, kept: &Tensor, rng: &mut Rng) -> Tensor {
+        self.one_window(kept, rng)
+    }
+
+    fn augments(&self) -> bool {
+        self.answers == Answers::Words && self.has_long
+    }
+
+    fn windows(&self, sample: &Tensor) -> Vec<Window> {
+        self.word_windows(sample)
+    }
+
+    fn words(&self, sample: &Tensor) -> Vec<WordStart> {
+        self.word_starts(sample)
+    }
+
+    fn places(&self, input: &Input, _positions: usize) -> Result<Places, BoxError> {
+        self.word_places(input)
     }
 
     fn verify(&self, input: &Input) -> Result<(), BoxError> {
@@ -209,7 +248,9 @@ impl Modality for TextSettings {
     fn extent(&self, input: &Input) -> Result<Option<Extent>, BoxError> {
         Ok(self.length(input)?.zip(self.reader.most()).map(|(whole, most)| {
             let [whole, at_once] = [whole as f64, f64::from(most)];
-            Extent { whole, taken: whole.min(at_once), at_once }
+            // Of words, windows take all.
+            let taken = if self.answers == Answers::Words { whole } else { whole.min(at_once) };
+            Extent { whole, taken, at_once }
         }))
     }
 
@@ -231,6 +272,9 @@ impl Modality for TextSettings {
     }
 
     fn batch(&self, samples: &[&Tensor]) -> Batch {
+        if self.answers == Answers::Words {
+            return self.batch_of_words(samples);
+        }
         let pad =
             |rows: &[Tensor], with: i64| Tensor::pad_sequence(rows, true, with as f64, "right");
         let lengths: Vec<_> = samples.iter().filter_map(|x| x.size().last().copied()).collect();
@@ -247,7 +291,8 @@ impl Modality for TextSettings {
         } else {
             Tensor::pad_sequence(samples, true, self.pad() as f64, "right")
         };
-        let longest = lengths.iter().copied().max().unwrap_or_default();
+        let x = self.filled(x);
+        let longest = x.size().last().copied().unwrap_or_default();
         let mask = lengths.iter().any(|&length| length < longest).then(|| {
             let positions = Tensor::arange(longest, (Kind::Int64, x.device()));
             positions.lt_tensor(&Tensor::from_slice(&lengths).to_device(x.device()).unsqueeze(1))
@@ -325,35 +370,5 @@ impl Modality for TextSettings {
             settings.adopt_from(folder, embedder, pad)?;
         }
         Ok(settings)
-    }
-}
-
-impl From<TextSettings> for Saved {
-    fn from(settings: TextSettings) -> Self {
-        let TextSettings { asked, sentences, reader, .. } = settings;
-        let saved = Self { max_length: asked, sentences, embedder: None, pad: None, symbols: None };
-        match reader {
-            Reader::None => saved,
-            Reader::Tokens { embedder, tokenizer } => {
-                let max_length = Some(tokenizer.max_length());
-                // The tokenizer's file does not always tell it.
-                let pad = Some(tokenizer.pad()).filter(|&pad| pad != 0);
-                Self { max_length, embedder: Some(embedder), pad, ..saved }
-            }
-            Reader::Symbols(symbols) => Self { symbols: Some(symbols), ..saved },
-        }
-    }
-}
-
-/// Without the tokenizer there is nothing adopted yet.
-impl From<Saved> for TextSettings {
-    fn from(saved: Saved) -> Self {
-        Self {
-            asked: saved.max_length,
-            units: None,
-            numbers: Numbers::Surveyed,
-            sentences: saved.sentences,
-            reader: saved.symbols.map_or(Reader::None, Reader::Symbols),
-        }
     }
 }

@@ -7,6 +7,7 @@ mod files;
 mod merged_pieces;
 mod pieces;
 mod sentence_piece;
+mod split;
 mod template;
 #[allow(clippy::module_inception)]
 mod tokenizer;
@@ -14,4 +15,5 @@ mod vocabulary;
 mod word_pieces;
 
 pub use files::TOKENIZER;
+pub(crate) use split::Pieces;
 pub use tokenizer::Tokenizer;

@@ -5,7 +5,7 @@ use std::{
     fmt, fs,
     panic::{self, AssertUnwindSafe},
     path::Path,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use crosstune_core::{
@@ -13,8 +13,8 @@ use crosstune_core::{
     error::one_line,
     files::{self, is_there, write_json},
 };
-use serde_json::json;
-use tokenizers::{Model, ModelWrapper, PostProcessor, TruncationParams};
+use serde_json::{Value, json};
+use tokenizers::{Model, ModelWrapper, PostProcessor, PreTokenizerWrapper, TruncationParams};
 
 use super::{
     bounds::{self, MOST},
@@ -39,6 +39,8 @@ struct Inner {
     ids: i64,
     /// How many times as long a text can become before it is split into tokens.
     growth: usize,
+    /// The same with a space before every text, made once it is needed.
+    spaced: OnceLock<tokenizers::Tokenizer>,
 }
 
 impl Tokenizer {
@@ -97,7 +99,8 @@ impl Tokenizer {
             return Err(broken(problem.into()));
         }
         tokenizer.with_padding(None);
-        let inner = Inner { tokenizer, file, max_length, pad: pad.into(), ids, growth };
+        let spaced = OnceLock::new();
+        let inner = Inner { tokenizer, file, max_length, pad: pad.into(), ids, growth, spaced };
         Self(Arc::new(inner)).with_max_length(max_length).map_err(broken)
     }
 
@@ -122,6 +125,25 @@ impl Tokenizer {
         Self(Arc::new(inner))
     }
 
+    /// The same with a space before every text where its pieces are of bytes, as words have it that are
+    /// split one by one: what is learnt of those is then known of texts.
+    pub(crate) fn with_spaces(self) -> Self {
+        let mut file: Value = serde_json::from_slice(&self.0.file).unwrap_or_default();
+        let before = &mut file["pre_tokenizer"];
+        if before["type"] != "ByteLevel" || before["add_prefix_space"] != false {
+            return self;
+        }
+        before["add_prefix_space"] = true.into();
+        let tokenizer = self.spaced().clone();
+        let inner = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Inner {
+            tokenizer,
+            file: file.to_string().into_bytes(),
+            spaced: OnceLock::new(),
+            ..inner
+        }))
+    }
+
     /// Writes the file, as it was published, into a folder.
     ///
     /// # Errors
@@ -137,11 +159,14 @@ impl Tokenizer {
     /// If they cannot be written.
     pub(crate) fn save_pretrained(&self, folder: &Path) -> Result<()> {
         let pad = u32::try_from(self.0.pad).ok();
-        let config = json!({
+        let mut config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": self.0.max_length,
             "pad_token": pad.and_then(|id| self.0.tokenizer.id_to_token(id)),
         });
+        if let Some(PreTokenizerWrapper::ByteLevel(bytes)) = self.0.tokenizer.get_pre_tokenizer() {
+            config["add_prefix_space"] = bytes.add_prefix_space.into();
+        }
         write_json(&folder.join("tokenizer_config.json"), &config)?;
         self.save(folder)
     }
@@ -175,8 +200,30 @@ impl Tokenizer {
         Ok((self.checked(encoding.get_ids())?, segments))
     }
 
+    /// The library's.
+    pub(super) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.0.tokenizer
+    }
+
+    /// The library's, with a space before every text where its pieces are of bytes.
+    pub(super) fn spaced(&self) -> &tokenizers::Tokenizer {
+        let Inner { tokenizer, spaced, .. } = &*self.0;
+        match tokenizer.get_pre_tokenizer() {
+            Some(PreTokenizerWrapper::ByteLevel(bytes)) if !bytes.add_prefix_space => {
+                let mut bytes = *bytes;
+                bytes.add_prefix_space = true;
+                spaced.get_or_init(|| {
+                    let mut tokenizer = tokenizer.clone();
+                    tokenizer.with_pre_tokenizer(Some(bytes));
+                    tokenizer
+                })
+            }
+            _ => tokenizer,
+        }
+    }
+
     /// Refuses a text that could become too long before it is truncated.
-    fn check_growth(&self, bytes: usize) -> Result<(), BoxError> {
+    pub(super) fn check_growth(&self, bytes: usize) -> Result<(), BoxError> {
         if bytes.saturating_mul(self.0.growth) <= bounds::LONGEST {
             return Ok(());
         }
@@ -194,6 +241,11 @@ impl Tokenizer {
             let most = self.0.max_length;
             return Err(format!("the tokenizer made {} tokens, {most} at most", ids.len()).into());
         }
+        self.known(ids)
+    }
+
+    /// The tokens, as large as the model was told.
+    pub(super) fn known(&self, ids: &[u32]) -> Result<Vec<i64>, BoxError> {
         match ids.iter().find(|&&id| i64::from(id) >= self.0.ids) {
             Some(id) => {
                 Err(format!("the tokenizer made token {id}, but has {}", self.0.ids).into())
@@ -261,7 +313,7 @@ fn ids(tokenizer: &tokenizers::Tokenizer) -> i64 {
 
 /// What the library does, with a panic as an error: a table that points outside of itself is found
 /// out by using it.
-fn contained<T>(work: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+pub(super) fn contained<T>(work: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
     panic::catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err("the tokenizer contradicts itself".into()))
 }

@@ -4,6 +4,7 @@
 mod adapters;
 mod decoders;
 mod encoders;
+mod tagging;
 
 use std::path::{Path, PathBuf};
 

@@ -5,4 +5,6 @@ mod lost;
 mod pairs;
 mod sentence_pieces;
 mod symbols;
+mod tagging;
 mod tokenizers;
+mod trained_tags;

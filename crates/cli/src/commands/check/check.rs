@@ -1,17 +1,23 @@
 //! `check`: what is in a data set, and what is wrong with it, without training.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use crosstune_core::{
     BadSample, Dataset, Item, Layout, Location, Modality, Target, Task,
-    data::{Coverage, Duplicate, Split, duplicates},
+    data::{Coverage, Duplicate, RARE, Split, duplicates},
     error::{BoxError, printable},
 };
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{args::CheckArgs, distribution::Distribution};
+use super::{
+    args::CheckArgs,
+    distribution::Distribution,
+    extent::Extent,
+    tags::{Tags, brief},
+    transcripts::{self, Transcripts},
+};
 use crate::{
     args::{ModalityArgs, refuse_existing},
     output::{
@@ -19,7 +25,7 @@ use crate::{
         print, print_json, progress, sheet, skipped,
     },
     setup::{
-        coverage::{When, coverage, told},
+        coverage::{When, covered, extents, told},
         weights,
     },
 };
@@ -45,6 +51,12 @@ struct Report {
     /// The distribution of each value in each split.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<Distribution>,
+    /// What is in the texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    texts: Option<Transcripts>,
+    /// The labelled words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Tags>,
     /// The minimum, the median and the maximum of each size.
     sizes: BTreeMap<&'static str, Extent>,
     /// How much of the samples a model takes.
@@ -86,13 +98,6 @@ impl Counts {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct Extent {
-    least: f64,
-    median: f64,
-    greatest: f64,
-}
-
 pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     if let Some(sheet) = &args.sheet {
         refuse_existing("--sheet", sheet, args.overwrite)?;
@@ -101,6 +106,7 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let layout = Layout { skip_bad: true, ..args.layout.layout::<A::Modality>()? };
     let data = args.samples.open(&layout)?;
     let mut modality: A::Modality = args.modality.args.try_into()?;
+    modality.set_task(data.task)?;
     if let Some(path) = &args.weights {
         modality.adopt(&weights::open(path, &args.read)?)?;
     }
@@ -110,7 +116,8 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
     let bad = skipped(&data.bad, &bad);
     let (leaks, repeated): (Vec<_>, Vec<_>) =
         duplicates(&data).into_iter().partition(|d| d.across_splits() || d.labels_differ());
-    let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
+    let lengths = extents(&modality, data.items().map(|(_, item)| &item.input));
+    let coverage = covered::<A::Modality>(&lengths);
     let told = coverage.as_ref().and_then(|c| told(&modality, c, When::Training));
     let report = Report {
         data: args.samples.data.display().to_string(),
@@ -122,11 +129,16 @@ pub(crate) fn check<A: ModalityArgs>(args: CheckArgs<A>) -> Result<Verdict> {
         samples: Counts::of(&data, |_| true),
         classes: classes(&data),
         values: Distribution::of(&data),
+        texts: match A::Modality::EXTENT {
+            transcripts::UNIT => Transcripts::of(&data, &lengths),
+            _ => Transcripts::of(&data, &[]),
+        },
+        tags: Tags::of(&data),
         sizes: A::Modality::SIZE
             .iter()
             .enumerate()
             .filter_map(|(at, &name)| {
-                Some((name, size_range(sizes.iter().filter_map(|s| s.get(at).copied()).collect())?))
+                Some((name, Extent::of(sizes.iter().filter_map(|s| s.get(at).copied()).collect())?))
             })
             .collect(),
         coverage,
@@ -185,7 +197,11 @@ fn read<M: Modality>(modality: &M, items: &[&Item]) -> Looked {
 
 fn places(duplicate: &Duplicate, labels: &[String]) -> Vec<String> {
     let place = |(split, place, target): &(Split, Location, Target)| {
-        format!("{place} ({split}, {})", target.named(labels))
+        let target = match target {
+            Target::Tags(tags) => brief(tags, labels),
+            target => target.named(labels),
+        };
+        format!("{place} ({split}, {target})")
     };
     duplicate.places.iter().map(place).collect()
 }
@@ -202,6 +218,10 @@ fn classes(data: &Dataset) -> Vec<Class> {
     for (split, item) in data.items() {
         let having: Vec<usize> = match &item.target {
             Target::Class(class) => vec![*class],
+            Target::Text { symbols, .. } => {
+                let different: BTreeSet<i64> = symbols.iter().copied().collect();
+                different.into_iter().filter_map(|at| usize::try_from(at).ok()).collect()
+            }
             target => (0..data.labels.len()).filter(|&label| target.has(label)).collect(),
         };
         for label in having {
@@ -216,12 +236,6 @@ fn classes(data: &Dataset) -> Vec<Class> {
     classes
 }
 
-fn size_range(mut sizes: Vec<f64>) -> Option<Extent> {
-    sizes.sort_by(f64::total_cmp);
-    let (&least, &greatest) = (sizes.first()?, sizes.last()?);
-    Some(Extent { least, median: sizes[sizes.len() / 2], greatest })
-}
-
 /// The report as people read it.
 fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String {
     let mut lines = vec![line("data", &report.data)];
@@ -229,15 +243,15 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
         Task::SingleLabel => lines.push(line("classes", report.classes.len())),
         Task::MultiLabel => lines.push(line("labels", report.classes.len())),
         Task::Regression => {}
+        Task::Transcription => lines.push(line("symbols", symbols(report).count())),
+        Task::Tagging => lines.push(line("labels", report.classes.len())),
     }
     for (name, extent) in &report.sizes {
-        let Extent { least, median, greatest } = extent;
-        let number = |x: &f64| if x.fract() == 0. { format!("{x}") } else { format!("{x:.2}") };
-        let (least, median, greatest) = (number(least), number(median), number(greatest));
         let (what, unit) = name.split_once(", ").unwrap_or((name, ""));
-        let most = format!("{greatest} {unit}");
-        lines.push(line(what, format!("{least} to {}, median {median}", most.trim_end())));
+        lines.push(line(what, extent.shown(unit)));
     }
+    lines.extend(report.texts.iter().flat_map(Transcripts::lines));
+    lines.extend(report.tags.iter().flat_map(Tags::lines));
     lines.extend(told.map(|(name, text)| line(name, text)));
     for (ending, n) in &report.ignored {
         lines.push(line("ignored", format!("{}, which are not {samples}", files(ending, *n))));
@@ -245,6 +259,10 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
     lines.extend(report.notes.iter().map(|note| line("note", note)));
     lines.push(String::new());
     lines.extend(table(report));
+    if let Some(tags) = &report.tags {
+        lines.push(String::new());
+        lines.extend(tags.table());
+    }
     lines.push(String::new());
     if report.bad.is_empty() {
         lines.push(format!("all {samples} can be read"));
@@ -257,6 +275,14 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
             .push(format!("{} {samples} may not be what they should be:", count(report.odd.len())));
         lines.extend(report.odd.iter().map(|odd| format!("  {odd}")));
     }
+    let short: Vec<&String> = report.texts.iter().flat_map(Transcripts::too_short).collect();
+    if !short.is_empty() {
+        let n = count(short.len());
+        lines.push(format!(
+            "{n} {samples} are too short for their texts, at 50 positions a second:"
+        ));
+        lines.extend(short.iter().map(|short| format!("  {short}")));
+    }
     if report.repeated > 0 {
         lines.push(format!("{} {samples} occur more than once", count(report.repeated)));
     }
@@ -268,14 +294,24 @@ fn text(report: &Report, told: Option<(&str, String)>, samples: &str) -> String 
     lines.join("\n") + "\n"
 }
 
+/// The symbols that a text has or may have.
+fn symbols(report: &Report) -> impl Iterator<Item = &Class> {
+    let occurs = |counts: &Counts| counts.train + counts.validation + counts.test > 0;
+    let letter = move |class: &&Class| class.label.chars().count() == 1 || occurs(&class.counts);
+    report.classes.iter().filter(letter)
+}
+
 /// The number of samples in each split, by class, or the distribution of their values.
 fn table(report: &Report) -> Vec<String> {
     type Count = fn(&Counts) -> usize;
     let splits: [(&str, Count); 3] =
         [("train", |c| c.train), ("validation", |c| c.validation), ("test", |c| c.test)];
     let used: Vec<_> = splits.into_iter().filter(|(_, of)| of(&report.samples) > 0).collect();
-    let widest =
-        report.classes.iter().map(|c| printable(&c.label).chars().count()).max().unwrap_or(0);
+    let shown: Vec<&Class> = match report.task {
+        Task::Transcription => symbols(report).collect(),
+        _ => report.classes.iter().collect(),
+    };
+    let widest = shown.iter().map(|c| printable(&c.label).chars().count()).max().unwrap_or(0);
     let width = widest.max(5);
     let row = |name: &str, counts: &Counts| {
         let cells: String =
@@ -284,7 +320,13 @@ fn table(report: &Report) -> Vec<String> {
     };
     let header: String = used.iter().map(|(name, _)| format!("  {name:>10}")).collect();
     let mut lines = vec![format!("{:<width$}{header}", report.task.answer())];
-    lines.extend(report.classes.iter().map(|class| row(&printable(&class.label), &class.counts)));
+    lines.extend(shown.iter().map(|class| {
+        let rare = match report.task == Task::Transcription && class.counts.train < RARE {
+            true => "  rare",
+            false => "",
+        };
+        row(&printable(&class.label), &class.counts) + rare
+    }));
     lines.push(row("all", &report.samples));
     if !report.values.is_empty() {
         // Values have a table of their own; the number of samples is above it.
@@ -293,16 +335,4 @@ fn table(report: &Report) -> Vec<String> {
         lines.extend(Distribution::table(&report.values));
     }
     lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_summarised() {
-        assert_eq!(size_range(vec![]), None);
-        let of = |sizes: &[f64]| size_range(sizes.to_vec()).unwrap();
-        assert_eq!(of(&[3., 1., 2.]), Extent { least: 1., median: 2., greatest: 3. });
-    }
 }

@@ -5,6 +5,9 @@ mod args;
 #[allow(clippy::module_inception)]
 mod check;
 mod distribution;
+mod extent;
+mod tags;
+mod transcripts;
 
 pub(crate) use args::CheckArgs;
 pub(crate) use check::{Verdict, check};

@@ -21,8 +21,8 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     /// Replace a report that is in the folder
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Sizes of the training set: samples of each class or `all`, each with its epochs after a
-    /// colon (else --epochs): 10:30,30:15,all
+    /// Sizes of the training set: samples of each class (for transcribe and tag: in all) or `all`,
+    /// each with its epochs after a colon (else --epochs): 10:30,30:15,all
     #[arg(long, value_name = "N[:EPOCHS],…", value_delimiter = ',', default_value = "10,all")]
     pub(crate) per_class: Vec<Size>,
     /// Number of seeds to train with: each has other samples and another initialisation
@@ -39,9 +39,9 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     /// Fraction of the training samples held out to choose the learning rate
     #[arg(long, value_name = "FRACTION", default_value_t = 0.2)]
     pub(crate) held_out: f64,
-    /// Accuracy for "samples to reach" and "time to reach", 0 to 1 [default: what scratch reaches
-    /// on the largest size]
-    #[arg(long, value_name = "ACCURACY")]
+    /// Accuracy, WER or span F1 for "samples to reach" and "time to reach", as a fraction [default:
+    /// what scratch reaches on the largest size]
+    #[arg(long, value_name = "FRACTION")]
     pub(crate) threshold: Option<f64>,
     /// Most points on a learning curve
     #[arg(long, value_name = "N", default_value = "8")]

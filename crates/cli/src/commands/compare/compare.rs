@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use crosstune_core::{Dataset, Error, Freeze, Modality, Task, error::one_line};
+use crosstune_core::{Dataset, Error, Freeze, Modality, Pretrained, error::one_line};
 use crosstune_report::{
-    Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Source, Summary, Target,
+    Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Metric, Source, Summary, Target,
 };
 
 use super::{
     args::{CompareArgs, Control},
-    machine,
+    figures, machine,
     trial::{self, Experiment},
 };
 use crate::{
@@ -20,14 +20,15 @@ use crate::{
         format::{count, percent},
         say,
     },
-    setup::job::TransferJob,
+    setup::{job::TransferJob, symbols::with_symbols},
 };
 
 pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     check(&args)?;
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
-    let data = dataset(&args)?;
+    let (data, metric) = dataset(&args, &job.source)?;
+    modality.set_task(data.task)?;
     let mut kinds = vec![ArmKind::Transfer];
     kinds.extend(controls(&args.controls, &job.plan.freeze));
     kinds.dedup();
@@ -56,22 +57,21 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         let held = experiment.held_out(subset, args.held_out)?;
         for arm in &mut arms {
             let trials = experiment.trials(arm.kind, &held, samples, &args.rates, epochs)?;
-            let tried: Vec<_> = trials
-                .iter()
-                .map(|t| format!("{:e}: {}", t.lr, percent(t.held_out_accuracy)))
-                .collect();
-            say("rates", format!("{}: held-out accuracy {}", arm.kind, tried.join(", ")));
+            let tried: Vec<_> =
+                trials.iter().map(|t| format!("{:e}: {}", t.lr, percent(t.held_out))).collect();
+            say("rates", format!("{}: held-out {} {}", arm.kind, metric.name, tried.join(", ")));
             arm.trials.extend(trials);
         }
         for seed in 0..args.seeds {
             let drawn = experiment.drawn(size.per_class, seed)?;
             for arm in &mut arms {
-                let best = trial::best(&arm.trials, samples).context("no rate was tried")?;
+                let best =
+                    trial::best(&arm.trials, samples, &metric).context("no rate was tried")?;
                 let last = number + 1 == args.per_class.len() && seed == 0;
                 let shown = if last && arm.kind == ArmKind::Transfer { args.errors } else { 0 };
                 let (run, wrong) = experiment.run(arm.kind, &drawn, best, seed, epochs, shown)?;
-                let accuracy = percent(run.accuracy);
-                say("run", format!("{}, seed {seed}: accuracy {accuracy}", arm.kind));
+                let value = percent(run.value);
+                say("run", format!("{}, seed {seed}: {} {value}", arm.kind, metric.name));
                 arm.runs.push(run);
                 error_examples.extend(wrong.into_iter().map(|e: ErrorExample| {
                     let place = below(&args.samples.data, &e.place).into();
@@ -93,6 +93,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
             modality: A::Modality::NAME.into(),
             samples: A::Modality::SAMPLES.into(),
         },
+        metric,
         labels: data.labels.clone(),
         test_samples: data.test.len(),
         recipe: args.transfer.recipe.name().into(),
@@ -107,14 +108,14 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     };
     let matrix = Matrix::new(vec![comparison])?;
     for comparison in matrix.comparisons() {
-        say_summary(&Summary::of(comparison));
+        say_summary(&Summary::of(comparison), &comparison.metric);
     }
     say("saved", save(&matrix, &args.out, args.overwrite)?.display());
     Ok(())
 }
 
 /// The answer, printed last.
-fn say_summary(summary: &Summary) {
+fn say_summary(summary: &Summary, metric: &Metric) {
     for at in &summary.sizes {
         for against in &at.against {
             let (Some(by), Some(verdict)) = (&against.difference, against.verdict) else {
@@ -124,10 +125,11 @@ fn say_summary(summary: &Summary) {
                 format!("{:+.1} to {:+.1}", 100. * i.low, 100. * i.high)
             });
             let text = format!(
-                "{} samples, transfer less {}: {:+.1} points ({interval}): {verdict}",
+                "{} samples, transfer less {}: {:+.1} points{} ({interval}): {verdict}",
                 count(at.size),
                 against.control,
                 100. * by.mean,
+                if metric.of_samples { String::new() } else { format!(" of {}", metric.name) },
             );
             say("result", text);
         }
@@ -189,16 +191,21 @@ fn save(matrix: &Matrix, folder: &Path, overwrite: bool) -> Result<PathBuf> {
     Err(Error::Kept { path, problem, kept }.into())
 }
 
-fn dataset<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<Dataset> {
-    let data = args.samples.open(&args.layout.layout::<A::Modality>()?)?;
-    if data.task != Task::SingleLabel {
-        return Err(setting("--task", "compare needs single-label data; leave it out"));
-    }
+fn dataset<A: ModalityArgs>(
+    args: &CompareArgs<A>,
+    source: &Pretrained,
+) -> Result<(Dataset, Metric)> {
+    let layout = args.layout.layout::<A::Modality>()?;
+    let data = args.samples.open(&with_symbols(layout, args.transfer.head, source)?)?;
+    let Some(metric) = figures::metric(data.task) else {
+        let problem = "compare takes single-label data, transcribe and tag alone";
+        return Err(setting("--task", problem));
+    };
     if data.test.is_empty() {
         let problem = "no test split to compare on; give --eval-data".into();
         return Err(Error::Path { path: args.samples.data.clone(), problem }.into());
     }
-    Ok(data)
+    Ok((data, metric))
 }
 
 /// A location in a data set, relative to its folder: a report may go to people who have it

@@ -1,13 +1,26 @@
 //! The worst errors of a model, to look at and to listen to.
 
 use anyhow::Result;
-use crosstune_core::{Input, Item, Modality, Model, Preview, Samples, predict::score};
-use crosstune_report::{Answer, Media};
+use crosstune_core::predict::{self, score};
+use crosstune_core::{Input, Item, Modality, Model, Preview, Samples};
+use crosstune_report::{Answer, Media, Sentence};
 
+use super::sentences::Answered;
 use crate::output::sheet;
 
-/// A misclassified sample: its location, its class, the most probable answers, and itself.
-pub(super) type Wrong = (String, usize, Vec<Answer>, Media);
+/// A sample that a model got wrong.
+pub(super) struct Wrong {
+    /// Its location.
+    pub(super) place: String,
+    /// Its class, if it has one.
+    pub(super) truth: Option<usize>,
+    /// The most probable classes.
+    pub(super) answers: Vec<Answer>,
+    /// What is right beside what was answered, where that is a sequence.
+    pub(super) sentence: Option<Sentence>,
+    /// Itself.
+    pub(super) media: Media,
+}
 
 /// The number of answers shown for each.
 const ANSWERS: usize = 3;
@@ -23,14 +36,13 @@ pub(super) fn worst<M: Modality>(
     let classes = samples.classes();
     let mut wrong: Vec<(usize, Vec<Answer>)> = vec![];
     score(model, modality, samples, 32, |chosen, scores| {
-        let (probabilities, order) = scores.exp().sort(-1, true);
-        for (row, &at) in chosen.iter().enumerate() {
-            let probabilities = Vec::<f32>::try_from(probabilities.get(row as i64))?;
-            let order = Vec::<i64>::try_from(order.get(row as i64))?;
-            if order.first() != Some(&classes[at]) {
-                let answers = order.iter().zip(probabilities).take(ANSWERS);
-                let answer = |(&class, probability)| Answer { class: class as usize, probability };
-                wrong.push((at, answers.map(answer).collect()));
+        for (answer, &at) in
+            predict::answers(model.spec().task_config(), scores)?.iter().zip(chosen)
+        {
+            let predict::Answer::Classes(ranked) = answer else { continue };
+            if ranked.first().map(|(class, _)| *class as i64) != Some(classes[at]) {
+                let answer = |&(class, p): &(usize, f64)| Answer { class, probability: p as f32 };
+                wrong.push((at, ranked.iter().take(ANSWERS).map(answer).collect()));
             }
         }
         Ok(())
@@ -38,9 +50,28 @@ pub(super) fn worst<M: Modality>(
     wrong.sort_by(|(_, a), (_, b)| b[0].probability.total_cmp(&a[0].probability));
     wrong.truncate(most);
     let show = |(at, answers): (usize, Vec<Answer>)| {
-        let item = &items[at];
-        let media = media(modality, &item.input)?;
-        Ok((item.place.to_string(), classes[at] as usize, answers, media))
+        let (item, truth) = (&items[at], Some(classes[at] as usize));
+        let (place, media) = (item.place.to_string(), media(modality, &item.input)?);
+        Ok(Wrong { place, truth, answers, sentence: None, media })
+    };
+    wrong.into_iter().map(show).collect()
+}
+
+/// The sentences with the most errors, at most `most`.
+pub(super) fn worst_sentences<M: Modality>(
+    modality: &M,
+    items: &[Item],
+    answered: Vec<Answered>,
+    most: usize,
+) -> Result<Vec<Wrong>> {
+    let mut wrong: Vec<_> =
+        items.iter().zip(answered).filter(|(_, answered)| answered.errors > 0).collect();
+    wrong.sort_by_key(|(_, answered)| std::cmp::Reverse(answered.errors));
+    wrong.truncate(most);
+    let show = |(item, answered): (&Item, Answered)| {
+        let (place, media) = (item.place.to_string(), media(modality, &item.input)?);
+        let sentence = Some(answered.sentence);
+        Ok(Wrong { place, truth: None, answers: vec![], sentence, media })
     };
     wrong.into_iter().map(show).collect()
 }

@@ -5,7 +5,9 @@ mod args;
 #[allow(clippy::module_inception)]
 mod compare;
 mod error_examples;
+mod figures;
 mod machine;
+mod sentences;
 mod trial;
 
 pub(crate) use args::CompareArgs;

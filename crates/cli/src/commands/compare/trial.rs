@@ -1,13 +1,15 @@
 //! One training of one arm.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use crosstune_core::{
-    CacheBudget, Dataset, Error, FitOptions, Metrics, Modality, Overrides, Progress, Recipe,
-    RecipePlan, Samples, Splits, WeightInit, evaluate, fit, task::ClassificationMetrics,
+    CacheBudget, Dataset, Error, FitOptions, Modality, Overrides, Progress, Recipe, RecipePlan,
+    Samples, Splits, WeightInit, evaluate, fit,
 };
-use crosstune_report::{ArmKind, Confusion, ErrorExample, Point, Run, Trial};
+use crosstune_report::{ArmKind, ErrorExample, Metric, Point, Run, Trial};
 
-use super::error_examples;
+use super::error_examples::{self, Wrong};
+use super::figures::Figures;
+use super::sentences::{self, Answered};
 use crate::{
     args::FitArgs,
     setup::job::{Built, TransferJob},
@@ -45,13 +47,16 @@ impl<'a, M: Modality> Experiment<'a, M> {
         Ok(Self { job, fit, modality, data, memory, points })
     }
 
-    /// A number of samples of each class, chosen by the seed; `None`: all.
+    /// A number of samples of each class, or of all where the answer is a sequence, chosen by the seed;
+    /// `None`: all.
     pub(super) fn subset(&self, per_class: Option<usize>, seed: u64) -> Result<Dataset> {
         let mut data = self.data.clone();
         // The trainings themselves need no validation split.
         data.train.append(&mut data.validation);
-        if let Some(limit) = per_class {
-            data.limit_per_class(limit, seed)?;
+        match per_class {
+            Some(limit) if data.task.is_sequence() => data.limit(limit, seed),
+            Some(limit) => data.limit_per_class(limit, seed)?,
+            None => {}
         }
         Ok(data)
     }
@@ -130,15 +135,19 @@ impl<'a, M: Modality> Experiment<'a, M> {
             let trained = fit(&model, modality, &splits.train, &none, &options, &mut |_| Ok(()));
             let measured = trained
                 .and_then(|_| evaluate(&model, modality, &splits.validation, options.batch_size));
-            let held_out_accuracy = match measured {
-                Ok(metrics) => figures(metrics)?.accuracy,
+            let task = self.data.task;
+            let held_out = match measured {
+                Ok(metrics) => metrics.primary_metric(),
                 // A rate at which the training diverges is a bad one, not a failure.
+                Err(
+                    Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. },
+                ) if task.lower_is_better() => WORST_RATE,
                 Err(
                     Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. },
                 ) => 0.,
                 Err(e) => return Err(e.into()),
             };
-            Ok(Trial { size, lr, pretrained_lr: plan.pretrained_lr, held_out_accuracy })
+            Ok(Trial { size, lr, pretrained_lr: plan.pretrained_lr, held_out })
         };
         rates.iter().map(one).collect()
     }
@@ -162,11 +171,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
         let Built { model, trained, frozen, .. } = self.build(&plan, drawn, seed)?;
         let TrainingSet { data, modality, splits } = drawn;
         let test = || evaluate(&model, modality, &splits.test, options.batch_size);
-        let mut curve = vec![Point {
-            epoch: 0,
-            seconds: 0.,
-            accuracy: test()?.accuracy().context("no accuracy")?,
-        }];
+        let mut curve = vec![Point { epoch: 0, seconds: 0., value: test()?.primary_metric() }];
         let (mut last, mut seconds) = (None, 0.);
         let every = epochs.div_ceil(self.points);
         let nothing = Samples::default();
@@ -176,8 +181,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
                 seconds += record.seconds;
                 if epoch == 1 || epoch == epochs || epoch % every == 0 {
                     let tested = test()?;
-                    let accuracy = tested.accuracy().unwrap_or_default();
-                    curve.push(Point { epoch, seconds, accuracy });
+                    curve.push(Point { epoch, seconds, value: tested.primary_metric() });
                     last = Some(tested);
                 }
             }
@@ -187,18 +191,26 @@ impl<'a, M: Modality> Experiment<'a, M> {
             Some(tested) => tested,
             None => test()?,
         };
-        let ClassificationMetrics { accuracy, loss, macro_f1, confusion, .. } = figures(tested)?;
+        let Figures { value, second, loss, confusion } =
+            Figures::of(tested).context("no figures to compare by")?;
         let size = splits.train.len();
+        let answered = match data.task.is_sequence() {
+            true => {
+                let (test, at_once) = (&splits.test, options.batch_size);
+                sentences::answered(&model, modality, &data.test, test, at_once)?
+            }
+            false => vec![],
+        };
         let run = Run {
             size,
             seed,
             lr: plan.lr,
             pretrained_lr: plan.pretrained_lr,
-            accuracy,
-            macro_f1,
+            value,
+            second,
             loss,
-            confusion: Confusion::new(confusion.classes(), confusion.cells())
-                .map_err(anyhow::Error::msg)?,
+            confusion,
+            counts: answered.iter().map(|of: &Answered| of.counts).collect(),
             curve,
             seconds,
             trained,
@@ -206,35 +218,35 @@ impl<'a, M: Modality> Experiment<'a, M> {
         };
         let wrong = match shown {
             0 => vec![],
+            most if data.task.is_sequence() => {
+                error_examples::worst_sentences(modality, &data.test, answered, most)?
+            }
             most => error_examples::worst(&model, modality, &data.test, &splits.test, most)?,
         };
-        let example = |(place, truth, answers, media)| ErrorExample {
+        let example = |Wrong { place, truth, answers, sentence, media }| ErrorExample {
             arm: kind,
             size,
             seed,
             place,
             truth,
             answers,
+            sentence,
             media,
         };
         Ok((run, wrong.into_iter().map(example).collect()))
     }
 }
 
-/// The rate with the highest held-out accuracy at a size; of equals, the lowest.
-pub(super) fn best(trials: &[Trial], size: usize) -> Option<&Trial> {
+/// An error rate above that of any model that learns: words may be put in without end.
+const WORST_RATE: f64 = 1e4;
+
+/// The rate that is best on held-out samples at a size; of equals, the lowest.
+pub(super) fn best<'t>(trials: &'t [Trial], size: usize, metric: &Metric) -> Option<&'t Trial> {
     let mut of_size: Vec<_> = trials.iter().filter(|t| t.size == size).collect();
     of_size.sort_by(|a, b| a.lr.total_cmp(&b.lr));
     of_size.into_iter().reduce(
         |best, t| {
-            if t.held_out_accuracy > best.held_out_accuracy { t } else { best }
+            if metric.is_better(t.held_out, best.held_out) { t } else { best }
         },
     )
-}
-
-fn figures(evaluation: Metrics) -> Result<ClassificationMetrics> {
-    match evaluation {
-        Metrics::SingleLabel(figures) => Ok(figures),
-        _ => bail!("a comparison needs single-label metrics"),
-    }
 }

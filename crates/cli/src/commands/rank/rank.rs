@@ -1,16 +1,22 @@
 //! `rank`: which pretrained model suits a data set, from one forward pass of each.
 
-use std::{fs, path::Path, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Instant,
+};
 
 use anyhow::{Result, bail};
 use crosstune_core::{
-    Dataset, EmbeddingStats, Error, Modality, Origin, Target,
+    Dataset, EmbeddingStats, Error, Modality, Model, Origin, Target,
     error::{one_line, printable},
     init_from_data,
-    predict::FeatureLevel,
+    predict::{FeatureLevel, features, position_features},
     transfer::{LEAST_FOLDS, Probe, logme, probe},
 };
 use serde::Serialize;
+use tch::Tensor;
 
 use super::args::RankArgs;
 use crate::{
@@ -19,7 +25,7 @@ use crate::{
         format::{count, percent, seconds},
         print, print_json, say, say_skipped,
     },
-    setup::candidates::{self, Candidate, ReadSamples, dataset},
+    setup::candidates::{self, Candidate, ReadSamples, Takes, dataset},
 };
 
 /// The result for one source.
@@ -42,10 +48,17 @@ struct Ranked {
     tied: bool,
     /// From loading the weights to the result, without reading the samples.
     seconds: f64,
-    /// How often each sample was classified correctly, as a fraction of the seeds.
+    /// How often each sample was classified correctly, as a fraction of the seeds and, where the answer
+    /// is a sequence, of its positions.
     #[serde(skip)]
     correct: Vec<f64>,
+    /// The share of the largest class among what was classified.
+    #[serde(skip)]
+    chance: f64,
 }
+
+/// Positions that are classified where the answer is a sequence, over all samples.
+const MOST_POSITIONS: usize = 4_000;
 
 /// A source that cannot be used, and why.
 #[derive(Debug, Serialize)]
@@ -61,7 +74,8 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
         let problem = format!("{}: must be at least {LEAST_FOLDS}", args.folds);
         return Err(setting("--folds", problem));
     }
-    let data = dataset::<A::Modality>(&args.samples, &args.layout)?;
+    let takes = Takes::ClassesAndSequences;
+    let data = dataset::<A::Modality>(&args.samples, &args.layout, takes)?;
     let (mut groups, mut unusable) = (vec![], vec![]);
     for path in &args.weights {
         let opened = Candidate::open(path.clone(), &args.read, modality.clone(), &data);
@@ -94,10 +108,10 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     }
     order(&mut ranked);
     let classes = data.labels.len();
-    let largest = (0..classes)
-        .map(|class| data.train.iter().filter(|item| item.target == Target::Class(class)).count())
-        .max();
-    let chance = largest.unwrap_or(0) as f64 / data.train.len() as f64;
+    let chance = match data.task.is_sequence() {
+        true => ranked.first().map_or(0., |best| best.chance),
+        false => largest(data.train.iter().map(|item| &item.target).filter_map(Target::class)),
+    };
     if args.json {
         print_json(&serde_json::json!({
             "samples": used, "skipped": skipped.len(), "classes": classes, "folds": args.folds,
@@ -107,8 +121,13 @@ pub(crate) fn rank<A: ModalityArgs>(args: RankArgs<A>) -> Result<()> {
     } else {
         let samples = A::Modality::SAMPLES;
         print(&format!(
-            "{} {samples} of {classes} classes, {} folds\n\n",
+            "{} {samples} of {classes} {}, {} folds\n\n",
             count(used),
+            match data.task.answer() {
+                "class" => "classes",
+                "symbol" => "symbols",
+                _ => "labels",
+            },
             args.folds
         ))?;
         print(&table(&ranked))?;
@@ -155,7 +174,6 @@ fn measure<A: ModalityArgs>(
     let start = Instant::now();
     let folds = data.folds(args.folds, args.samples.seed);
     let parts: Vec<usize> = read.indices.iter().map(|&at| folds[at]).collect();
-    let (targets, classes) = (read.inference.classes(), data.labels.len());
     let seeds = match of.embedder {
         Origin::Fresh => args.seeds,
         Origin::Pretrained => 1,
@@ -164,37 +182,84 @@ fn measure<A: ModalityArgs>(
         Origin::Fresh if !args.no_stat_match => EmbeddingStats::of(&of.source)?,
         _ => None,
     };
-    let (mut logmes, mut probes) = (vec![], vec![]);
+    let (mut logmes, mut probes, mut of_samples, mut chance) = (vec![], vec![], vec![], 0.);
     for seed in 0..seeds {
         crosstune_core::seed(args.samples.seed.wrapping_add(seed));
-        let model = of.model(&read.modality, &data.labels, args.compute.device.0)?;
+        let model = of.model(&read.modality, data, args.compute.device.0)?;
         init_from_data(&model, &read.modality, &read.training, stats.as_ref())?;
-        let size = args.compute.batch_size.get();
-        let stage = FeatureLevel::Pooled;
-        let features = crosstune_core::predict::features(
-            &model,
-            &read.modality,
-            &read.inference,
-            stage,
-            size,
-        )?;
-        if features.isfinite().all().int64_value(&[]) == 0 {
+        let told = Told::of(&model, data, read, args.compute.batch_size.get())?;
+        if told.features.isfinite().all().int64_value(&[]) == 0 {
             let problem = "its features are not all finite".into();
             bail!(Error::Malformed { path: of.path.clone(), problem });
         }
-        logmes.push(logme(&features, &targets, classes)?);
-        probes.push(probe(&features, &targets, classes, &parts)?);
+        let Told { features, targets, classes, samples } = &told;
+        let parts: Vec<usize> = samples.iter().map(|&at| parts[at]).collect();
+        logmes.push(logme(features, targets, *classes)?);
+        probes.push(probe(features, targets, *classes, &parts)?);
+        chance = largest(targets.iter().map(|&target| target as usize));
+        of_samples.clone_from(samples);
     }
-    Ok(Ranked::new(of, logmes, &probes, start.elapsed().as_secs_f64()))
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(Ranked { chance, ..Ranked::new(of, logmes, &probes, &of_samples, seconds) })
+}
+
+/// What is classified: samples, or positions of them.
+struct Told {
+    /// `[N, D]`.
+    features: Tensor,
+    targets: Vec<i64>,
+    classes: usize,
+    /// The sample that each is of.
+    samples: Vec<usize>,
+}
+
+impl Told {
+    fn of<M: Modality>(
+        model: &Model,
+        data: &Dataset,
+        read: &ReadSamples<M>,
+        size: usize,
+    ) -> Result<Self> {
+        let (modality, inputs) = (&read.modality, &read.inference);
+        if !data.task.is_sequence() {
+            let features = features(model, modality, inputs, FeatureLevel::Pooled, size)?;
+            let (targets, classes) = (inputs.classes(), data.labels.len());
+            return Ok(Self { features, targets, classes, samples: (0..inputs.len()).collect() });
+        }
+        let found = position_features(model, modality, inputs, MOST_POSITIONS, size)?;
+        // The blank is never there, and rare symbols may not be.
+        let there: BTreeSet<i64> = found.targets.iter().copied().collect();
+        let index: BTreeMap<i64, i64> = there.into_iter().zip(0..).collect();
+        let targets = found.targets.iter().map(|target| index[target]).collect();
+        Ok(Self { features: found.x, targets, classes: index.len(), samples: found.samples })
+    }
+}
+
+/// The share of the largest class.
+fn largest(classes: impl Iterator<Item = usize>) -> f64 {
+    let mut counts = BTreeMap::<usize, usize>::new();
+    classes.for_each(|class| *counts.entry(class).or_default() += 1);
+    let all: usize = counts.values().sum();
+    counts.values().max().copied().unwrap_or(0) as f64 / all.max(1) as f64
 }
 
 impl Ranked {
-    fn new<M>(of: &Candidate<M>, logmes: Vec<f64>, probes: &[Probe], seconds: f64) -> Self {
+    /// `samples` are those that each thing was classified of, in order.
+    fn new<M>(
+        of: &Candidate<M>,
+        logmes: Vec<f64>,
+        probes: &[Probe],
+        samples: &[usize],
+        seconds: f64,
+    ) -> Self {
         let family = of.source.config();
         let accuracies: Vec<f64> = probes.iter().map(|p| p.accuracy).collect();
         let folds = mean(&probes.iter().map(|p| p.standard_error.powi(2)).collect::<Vec<_>>());
-        let correct = (0..probes[0].correct.len())
-            .map(|at| probes.iter().filter(|p| p.correct[at]).count() as f64 / probes.len() as f64);
+        let mut correct = BTreeMap::<usize, Vec<f64>>::new();
+        for (at, sample) in samples.iter().enumerate() {
+            let right = probes.iter().filter(|p| p.correct[at]).count() as f64;
+            correct.entry(*sample).or_default().push(right / probes.len() as f64);
+        }
         Self {
             source: of.path.display().to_string(),
             family: family.name.clone(),
@@ -207,7 +272,8 @@ impl Ranked {
             accuracies,
             tied: false,
             seconds,
-            correct: correct.collect(),
+            correct: correct.into_values().map(|of| mean(&of)).collect(),
+            chance: 0.,
         }
     }
 }

@@ -19,6 +19,7 @@ fn source(name: &str, first: usize, wrong: usize, accuracies: &[f64]) -> Ranked 
         tied: false,
         seconds: 1.,
         correct,
+        chance: 0.1,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crosstune_core::{
-    CutPoint, Dataset, EpochRecord, FitOptions, LoadReport, Metrics, Modality, Model, Pretrained,
-    RecipePlan, Task, WeightInit, transfer::AlignReport,
+    CutPoint, Dataset, EpochRecord, FitOptions, Item, LoadReport, Metrics, Modality, Model,
+    Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig, transfer::AlignReport,
 };
 use indicatif::ProgressBar;
 
@@ -18,20 +18,25 @@ use crate::output::{
 /// How many names a line lists of what is beside a model's weights; `inspect` lists all.
 const BESIDE: usize = 8;
 
-pub(super) fn show_epoch(bar: &ProgressBar, record: &EpochRecord, epochs: usize, task: Task) {
+pub(super) fn show_epoch(
+    bar: &ProgressBar,
+    record: &EpochRecord,
+    epochs: usize,
+    config: TaskConfig<'_>,
+) {
     let validation = match (record.validation_loss, record.validation_score) {
         (Some(loss), Some(merit)) => {
             format!(
                 "   validation loss {}, {} {}",
                 score(loss),
-                task.primary_metric(),
-                primary(task, merit)
+                config.primary_metric(),
+                primary(config.task, merit)
             )
         }
         _ => String::new(),
     };
-    let accuracy =
-        record.train_accuracy.map(|accuracy| format!(", accuracy {}", percent(accuracy)));
+    let right = if config.task == Task::Tagging { "words right" } else { "accuracy" };
+    let accuracy = record.train_accuracy.map(|accuracy| format!(", {right} {}", percent(accuracy)));
     let text = format!(
         "{}/{epochs}  loss {}{}{validation}   {}",
         record.epoch,
@@ -63,6 +68,8 @@ pub(super) fn say_data<M: Modality>(data: &Dataset) {
         (Task::SingleLabel, classes) => format!("{} classes", classes.len()),
         (Task::MultiLabel, labels) => format!("{} labels, any number of which apply", labels.len()),
         (Task::Regression, values) => format!("numbers: {}", values.join(", ")),
+        (Task::Transcription, symbols) => texts(data, symbols.len()),
+        (Task::Tagging, labels) => format!("a label for every word, of {}", labels.len()),
     };
     say("data", format!("{train} {} to train on{others}; {asked}", M::SAMPLES));
     if !data.ignored.is_empty() {
@@ -70,6 +77,25 @@ pub(super) fn say_data<M: Modality>(data: &Dataset) {
         say("ignored", format!("files of other types: {}", kinds.join(", ")));
     }
     data.notes.iter().for_each(|note| say("note", note));
+}
+
+/// What the texts are of which a model learns to write the like.
+fn texts(data: &Dataset, symbols: usize) -> String {
+    let text = |item: &Item| match &item.target {
+        Target::Text { text, symbols } => Some((symbols.len(), text.split_whitespace().count())),
+        _ => None,
+    };
+    let mut lengths: Vec<_> = data.train.iter().filter_map(text).collect();
+    lengths.sort_unstable();
+    let words = count(lengths.iter().map(|(_, words)| words).sum());
+    match lengths.get(lengths.len() / 2) {
+        Some((usual, _)) => {
+            format!(
+                "texts of {symbols} symbols: {words} words, the median text {usual} symbols long"
+            )
+        }
+        None => format!("texts of {symbols} symbols"),
+    }
 }
 
 pub(super) fn say_model(model: &Model, plan: &RecipePlan, is_fresh: bool, n: Parameters) {

@@ -26,6 +26,9 @@ pub(super) struct TrainPlan {
     /// Whether it is computed in one thread.
     #[serde(default)]
     deterministic: bool,
+    /// The symbols of a transcription, which the data decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    symbols: Vec<String>,
     /// The phases, with what each freezes.
     phases: Vec<Phase>,
     /// The source's tensors that are not used.
@@ -117,6 +120,10 @@ impl TrainPlan {
             recipe: recipe.into(),
             batch_size: options.batch_size,
             deterministic,
+            symbols: match model.spec().vocabulary {
+                Some(_) => model.spec().labels.clone(),
+                None => vec![],
+            },
             phases,
             unused: report.unused.clone(),
             reshaped: report.reshaped.clone(),
@@ -203,6 +210,9 @@ impl TrainPlan {
         };
         if self.recipe != now.recipe {
             return Some(said("recipe", &self.recipe, &now.recipe));
+        }
+        if self.symbols != now.symbols {
+            return Some(said("symbols", &self.symbols.join(" "), &now.symbols.join(" ")));
         }
         if self.batch_size != now.batch_size {
             return Some(said("batch_size", &self.batch_size, &now.batch_size));

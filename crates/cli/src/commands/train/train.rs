@@ -5,8 +5,9 @@ use std::{mem, time::Instant};
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    CacheBudget, Dataset, FitOptions, FitReport, Layout, Modality, Model, Progress, RunWriter,
-    Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr, fit,
+    CacheBudget, Dataset, FitOptions, FitReport, Layout, Modality, Model, Pretrained, Progress,
+    RunWriter, Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr, fit,
+    predict::too_short,
 };
 
 use super::{
@@ -28,6 +29,7 @@ use crate::{
     setup::{
         coverage::{When, coverage, say_coverage},
         job::{Built, TransferJob},
+        symbols::with_symbols,
     },
 };
 
@@ -48,11 +50,17 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     options.check()?;
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
+    args.transfer.pool(task)?;
+    if job.plan.align && task.is_sequence() {
+        let problem = format!("it aligns classes, which {task} does not have; take another recipe");
+        return Err(setting("--recipe orca", problem));
+    }
+    modality.set_task(task)?;
     let classes = match args.transfer.head {
         HeadArg::Pretrained => job.source.class_names(),
         HeadArg::Fresh => None,
     };
-    let data = dataset::<A>(&args, classes)?;
+    let data = dataset::<A>(&args, &job.source, classes)?;
     // A dry run or a range test creates no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
     let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
@@ -82,6 +90,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         say_names(model.report());
     }
     say_phases(&options);
+    skipped.extend(leave_out_short(&model, &modality, &mut splits.train, &options, args.skip_bad)?);
     let recipe = args.transfer.recipe;
     if let Some(path) = &args.require_plan {
         plan::TrainPlan::new(&model, recipe.name(), &options, args.fit.deterministic)?
@@ -170,7 +179,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 }
 
 /// The data set, its labels in the order of a pretrained head's `classes`.
-fn dataset<A: ModalityArgs>(args: &TrainArgs<A>, classes: Option<&[String]>) -> Result<Dataset> {
+fn dataset<A: ModalityArgs>(
+    args: &TrainArgs<A>,
+    source: &Pretrained,
+    classes: Option<&[String]>,
+) -> Result<Dataset> {
     if args.limit_per_class == Some(0) {
         return Err(setting("--limit-per-class", "0: must be at least 1"));
     }
@@ -178,7 +191,7 @@ fn dataset<A: ModalityArgs>(args: &TrainArgs<A>, classes: Option<&[String]>) -> 
         args.limit_per_class.map(|samples| ClassLimit { samples, seed: args.fit.seed });
     let skip_bad = args.skip_bad;
     let layout = Layout { limit_per_class, skip_bad, ..args.layout.layout::<A::Modality>()? };
-    let mut data = args.samples.open(&layout)?;
+    let mut data = args.samples.open(&with_symbols(layout, args.transfer.head, source)?)?;
     if let Some(classes) = classes {
         data.order_labels(classes);
     }
@@ -204,6 +217,22 @@ fn read<M: Modality>(
     let skipped = skipped(&data.bad, &bad);
     say_skipped(&skipped, M::SAMPLES);
     Ok((splits, skipped))
+}
+
+/// Leaves out the training samples that are too short for their texts, and tells of them.
+fn leave_out_short<M: Modality>(
+    model: &Model,
+    modality: &M,
+    train: &mut Samples,
+    options: &FitOptions,
+    skip_bad: bool,
+) -> Result<Vec<String>> {
+    let short = too_short(model, modality, train, options.batch_size, options.seed)?;
+    let bad = short.iter().map(|one| one.bad(train)).collect();
+    let skipped = skipped(&[], &refuse_bad(bad, skip_bad, short.len() < train.len())?);
+    say_skipped(&skipped, M::SAMPLES);
+    train.leave_out(&short.iter().map(|one| one.at).collect::<Vec<_>>());
+    Ok(skipped)
 }
 
 /// Trains, and returns the history, the time to the first step and the median time of a step.
@@ -243,7 +272,7 @@ fn fitted<M: Modality>(
                 {
                     bar.suspend(|| note(&format!("warning: {}; training goes on", one_line(&e))));
                 }
-                show_epoch(&bar, record, options.epochs, model.spec().task);
+                show_epoch(&bar, record, options.epochs, model.spec().task_config());
             }
         }
         last = Instant::now();

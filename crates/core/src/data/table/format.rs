@@ -17,6 +17,8 @@ pub enum TableFormat {
     JsonLines,
     /// Columns in the format of Apache Parquet, as Hugging Face's `datasets` writes it.
     Parquet,
+    /// A word with its label in each line, a blank line between sentences.
+    Conll,
 }
 
 /// As many bytes of a file as tell its format.

@@ -1,6 +1,7 @@
 //! Tables in files: rows of cells. The meaning of columns is not known here, nor is libtorch, so
 //! that fuzz targets can compile these files by themselves.
 
+pub(crate) mod conll;
 mod delimited;
 mod detect;
 mod dialect;
@@ -18,6 +19,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use conll::{ConllLayout, Sentence};
 pub(crate) use format::START;
 pub use format::TableFormat;
 pub(crate) use lines::Lines;

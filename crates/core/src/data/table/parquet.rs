@@ -82,6 +82,14 @@ impl Reader {
         self.fields().iter().map(|field| field.name().to_string()).collect()
     }
 
+    /// The columns that hold files.
+    pub(super) fn files(&self) -> Vec<usize> {
+        let holds = |field: &Arc<Type>| {
+            field.is_group() && field.get_fields().iter().any(|part| part.name() == "bytes")
+        };
+        (0..self.fields().len()).filter(|&at| holds(&self.fields()[at])).collect()
+    }
+
     fn fields(&self) -> &[Arc<Type>] {
         self.file.metadata().file_metadata().schema().get_fields()
     }
@@ -177,7 +185,15 @@ impl Reader {
             Field::Bytes(bytes) => Ok(Cell::File { name: None, bytes: bytes.data().into() }),
             Field::Group(fields) => Ok(file(fields)),
             Field::ListInternal(list) => {
-                let cells = list.elements().iter().map(|item| self.cell(column, item));
+                let classes = self.classes[column].is_some();
+                let cell = |item: &Field| match self.cell(column, item)? {
+                    // In a list there is nothing that could be left out.
+                    Cell::Missing if classes => {
+                        Err("an entry of the list has no class".to_string())
+                    }
+                    cell => Ok(cell),
+                };
+                let cells = list.elements().iter().map(cell);
                 let texts = cells.map(|cell| match cell? {
                     Cell::Text(text) => Ok(Some(text)),
                     _ => Ok(None),

@@ -16,6 +16,8 @@ use super::{delimited, json};
 pub(crate) struct Table {
     /// The names of the columns; `None` where the first row may hold them.
     pub(crate) names: Option<Vec<String>>,
+    /// The columns that hold files rather than their names, counted from 0.
+    pub(crate) files: Vec<usize>,
     /// The first rows, where names may be among them.
     pub(crate) head: Vec<Row>,
     /// How it was read, where a person may not expect that: `is separated by semicolons`.
@@ -36,6 +38,7 @@ impl Table {
     /// Opens a table, and finds out about its columns. Lines and records longer than `longest`, in
     /// bytes, are not read.
     pub(crate) fn open(file: File, format: TableFormat, longest: usize) -> Result<Self, Fault> {
+        let mut files = vec![];
         let (names, head, remark, body) = match format {
             TableFormat::Csv | TableFormat::Tsv => {
                 let (dialect, head) = dialect(&file, format, longest)?;
@@ -45,9 +48,13 @@ impl Table {
                 let keys = json::Keys::of(&mut Lines::new(rewound(&file)?, longest))?;
                 (Some(keys.names.clone()), vec![], None, Body::JsonLines(file, keys))
             }
+            TableFormat::Conll => {
+                return Err(Fault::new(None, "a CoNLL file; --task tag reads such files"));
+            }
             #[cfg(feature = "parquet")]
             TableFormat::Parquet => {
                 let reader = parquet::Reader::open(file)?;
+                files = reader.files();
                 (Some(reader.names()), vec![], None, Body::Parquet(Box::new(reader)))
             }
             #[cfg(not(feature = "parquet"))]
@@ -57,7 +64,7 @@ impl Table {
                 return Err(Fault::new(None, problem));
             }
         };
-        Ok(Self { names, head, remark, body, longest })
+        Ok(Self { names, files, head, remark, body, longest })
     }
 
     /// Reads all rows, one by one, and tells `each` of it, or of what is wrong with a row alone. Cells

@@ -90,7 +90,7 @@ fn a_split_without_labels_is_none() {
             "the test split has no labels (each is missing or -1): its 2 sentences are left out";
         assert_eq!(data.notes, [said]);
         let message =
-            evaluation(root.path(), &texts(), &data.labels, "DATA").unwrap_err().to_string();
+            evaluation(root.path(), &texts(), data.config(), "DATA").unwrap_err().to_string();
         assert!(message.contains("none of its 2 sentences has a label"), "{message}");
     }
     // A class may be called so; and one label that is missing is a bad row.

@@ -159,7 +159,7 @@ fn labels_go_by_other_names() {
     let read = |name: &str, map: &[(&str, &str)]| {
         let label_map = map.iter().map(|(from, to)| (from.to_string(), to.to_string())).collect();
         let layout = Layout { label_map, ..texts() };
-        evaluation(root.path().join(name), &layout, &model, "DATA")
+        evaluation(root.path().join(name), &layout, asked_of(Task::SingleLabel, &model), "DATA")
     };
     let refused = read("t.csv", &[]).unwrap_err().to_string();
     assert!(refused.ends_with("add --map-labels 0=NEG,1=POS"), "{refused}");

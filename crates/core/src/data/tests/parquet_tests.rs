@@ -170,3 +170,23 @@ fn damage_is_no_panic() {
     }
     assert!(refused > 200, "{refused} of 900 are refused");
 }
+
+#[test]
+fn recordings_with_their_texts() {
+    use crate::data::tests::transcript_tests::recordings;
+    let path = fixture("spoken.parquet");
+    let message = Dataset::open(&path, &recordings()).unwrap_err().to_string();
+    assert!(message.contains(".parquet:3: the row has no text in column 3 of 4"), "{message}");
+    // The files themselves, not the names that they had elsewhere.
+    let layout = Layout { skip_bad: true, ..recordings() };
+    let data = Dataset::open(&path, &layout).unwrap();
+    assert_eq!(shown(&data.train, &data.labels), ["ONE TWO:a.flac", "TWO:b.flac"]);
+    assert!(data.notes[0].starts_with("a column speaker_id tells who speaks"), "{:?}", data.notes);
+    let layout = Layout { group_column: Some("speaker_id".into()), ..layout };
+    assert_eq!(Dataset::open(&path, &layout).unwrap().train[1].group.as_deref(), Some("20"));
+    let asked = inputs(&path, &recordings()).unwrap().items;
+    assert!(
+        asked.len() == 3
+            && matches!(&asked[2].input, Input::Bytes { name, .. } if name == "c.flac")
+    );
+}

@@ -243,7 +243,12 @@ fn what_is_wrong_with_targets_is_said_with_its_place() {
     }
     let root = folder(&[("t.csv", "text,p\nb,2\n")]);
     let names = ["p".to_string(), "q".to_string()];
-    let message = evaluation(root.path().join("t.csv"), &asked(Regression, "p"), &names, "DATA");
+    let message = evaluation(
+        root.path().join("t.csv"),
+        &asked(Regression, "p"),
+        asked_of(Regression, &names),
+        "DATA",
+    );
     let message = message.unwrap_err().to_string();
     let said = "t.csv:2: 1 column of values (p), but the training split has 2 (p, q)";
     assert!(message.contains(said), "{message}");

@@ -22,7 +22,7 @@ pub(in crate::family) const WAV2VEC2_CONFORMER: Family = Family {
     from_config: |config, _| from_config(config),
     from_tensors: untold,
     hugging_face: Some(&HuggingFace {
-        classes: &classes("Wav2Vec2ConformerForSequenceClassification"),
+        classes: &classes("Wav2Vec2ConformerForSequenceClassification", "Wav2Vec2ConformerForCTC"),
         key_map: KEY_MAP,
         in_memory: &[],
         to_config: |built| {
@@ -77,6 +77,8 @@ pub(super) const BODY: &[KeyRule] = &[
     same("embed.convs.{}.norm", "feature_extractor.conv_layers.{}.layer_norm"),
     same("embed.feature_norm", "feature_projection.layer_norm"),
     same("embed.project", "feature_projection.projection"),
+    // Which nothing but training computes with.
+    same("embed.mask", "masked_spec_embed"),
 ];
 
 /// `Wav2Vec2ConformerConfig`, as far as it differs from wav2vec2's; wav2vec2-BERT's has the same.

@@ -23,7 +23,7 @@ pub(in crate::family) const DATA2VEC_AUDIO: Family = Family {
     },
     from_tensors: untold,
     hugging_face: Some(&HuggingFace {
-        classes: &classes("Data2VecAudioForSequenceClassification"),
+        classes: &classes("Data2VecAudioForSequenceClassification", "Data2VecAudioForCTC"),
         key_map: KEY_MAP,
         in_memory: &[],
         to_config: |built| fields("data2vec-audio", built),

@@ -13,7 +13,7 @@ pub(in crate::family) const UNISPEECH: Family = Family {
     from_config: |config, _| read(config, "unispeech"),
     from_tensors: untold,
     hugging_face: Some(&HuggingFace {
-        classes: &classes("UniSpeechForSequenceClassification"),
+        classes: &classes("UniSpeechForSequenceClassification", "UniSpeechForCTC"),
         key_map: UNISPEECH_NAMES,
         in_memory: &[],
         to_config: |built| fields("unispeech", built),
@@ -31,7 +31,7 @@ pub(in crate::family) const UNISPEECH_SAT: Family = Family {
     from_config: |config, _| read(config, "unispeech-sat"),
     from_tensors: untold,
     hugging_face: Some(&HuggingFace {
-        classes: &classes("UniSpeechSatForSequenceClassification"),
+        classes: &classes("UniSpeechSatForSequenceClassification", "UniSpeechSatForCTC"),
         key_map: UNISPEECH_SAT_NAMES,
         in_memory: &[],
         to_config: |built| fields("unispeech-sat", built),

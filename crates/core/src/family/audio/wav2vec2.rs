@@ -23,7 +23,7 @@ pub(in crate::family) const WAV2VEC2: Family = Family {
     from_config: |config, _| read(config, "wav2vec2"),
     from_tensors: untold,
     hugging_face: Some(&HuggingFace {
-        classes: &classes("Wav2Vec2ForSequenceClassification"),
+        classes: &classes("Wav2Vec2ForSequenceClassification", "Wav2Vec2ForCTC"),
         key_map: WAV2VEC2_NAMES,
         in_memory: &[],
         to_config: |built| fields("wav2vec2", built),
@@ -41,7 +41,7 @@ pub(in crate::family) const HUBERT: Family = Family {
     from_config: |config, _| read(config, "hubert"),
     from_tensors: untold,
     hugging_face: Some(&HuggingFace {
-        classes: &classes("HubertForSequenceClassification"),
+        classes: &classes("HubertForSequenceClassification", "HubertForCTC"),
         key_map: HUBERT_NAMES,
         in_memory: &[],
         to_config: |built| fields("hubert", built),
@@ -56,14 +56,16 @@ pub(super) fn untold(_: &Checkpoint) -> Result<PretrainedConfig, &'static str> {
     Err("the strides of its convolutions cannot be told")
 }
 
-/// One of transformers' classes with each pool that it has. A weighted sum has the last block's output
-/// behind the final norm where there is none, and ahead of it where there is one.
-pub(super) const fn classes(name: &'static str) -> [Class; 3] {
+/// One of transformers' classes with each pool that it has, and the one that transcribes. A weighted sum
+/// has the last block's output behind the final norm where there is none, and ahead of it where there is
+/// one.
+pub(super) const fn classes(name: &'static str, ctc: &'static str) -> [Class; 4] {
     let head = HeadKind::Dense(Activation::Identity);
     [
         Class::new(name, Pool::Mean, head),
         Class::new(name, Pool::WeightedLayers, head),
         Class::new(name, Pool::WeightedBlocks, head),
+        Class::ctc(ctc),
     ]
 }
 
@@ -80,6 +82,8 @@ pub(super) const BODY: &[KeyRule] = &[
     same("embed.convs.{}.norm", "feature_extractor.conv_layers.{}.layer_norm"),
     same("embed.feature_norm", "feature_projection.layer_norm"),
     same("embed.project", "feature_projection.projection"),
+    // Which nothing but training computes with.
+    same("embed.mask", "masked_spec_embed"),
     // Weight normalisation, in both of PyTorch's spellings.
     transformed("embed.position.weight", "encoder.pos_conv_embed.conv", NEW),
     transformed("embed.position.weight", "encoder.pos_conv_embed.conv", OLD),
@@ -105,6 +109,7 @@ pub(super) const HEAD: &[KeyRule] = &[
     same("head.layer_weights", "layer_weights"),
     same("head.dense", "projector"),
     same("head", "classifier"),
+    same("head", "lm_head"),
 ];
 
 /// `Wav2Vec2Config`, and what the configurations of its kin have in common with it.

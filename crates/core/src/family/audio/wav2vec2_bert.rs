@@ -27,7 +27,7 @@ pub(in crate::family) const WAV2VEC2_BERT: Family = Family {
     from_config: |config, _| from_config(config),
     from_tensors: uncounted_heads,
     hugging_face: Some(&HuggingFace {
-        classes: &classes("Wav2Vec2BertForSequenceClassification"),
+        classes: &classes("Wav2Vec2BertForSequenceClassification", "Wav2Vec2BertForCTC"),
         key_map: KEY_MAP,
         in_memory: &[],
         to_config: fields,

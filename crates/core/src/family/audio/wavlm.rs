@@ -24,7 +24,7 @@ pub(in crate::family) const WAVLM: Family = Family {
     },
     from_tensors: untold,
     hugging_face: Some(&HuggingFace {
-        classes: &classes("WavLMForSequenceClassification"),
+        classes: &classes("WavLMForSequenceClassification", "WavLMForCTC"),
         key_map: KEY_MAP,
         in_memory: &[],
         to_config: |built| {

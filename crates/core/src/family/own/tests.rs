@@ -101,7 +101,7 @@ fn adapters_are_added_to_the_weights_beside_them() {
     let merged =
         WeightSource::to_transfer(&checkpoint, Some(&lora)).tensor("trunk.q.weight", &[3, 5]);
     let expected = &weight + b.matmul(&a) * 3.;
-    assert!(merged.unwrap().allclose(&expected, 1e-6, 1e-6, false));
+    assert!(merged.unwrap().allclose(&expected, 1e-6, 1e-5, false));
     // The very model keeps them apart.
     let same = WeightSource::ours(&checkpoint).tensor("trunk.q.weight", &[3, 5]).unwrap();
     assert_eq!(same, weight);

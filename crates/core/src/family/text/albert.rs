@@ -74,11 +74,14 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "AlbertForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Tanh),
-    )],
+    classes: &[
+        Class::new(
+            "AlbertForSequenceClassification",
+            Pool::First,
+            HeadKind::Dense(Activation::Tanh),
+        ),
+        Class::of_positions("AlbertForTokenClassification", None),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: |built| {

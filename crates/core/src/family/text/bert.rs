@@ -42,11 +42,10 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "BertForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Tanh),
-    )],
+    classes: &[
+        Class::new("BertForSequenceClassification", Pool::First, HeadKind::Dense(Activation::Tanh)),
+        Class::of_positions("BertForTokenClassification", None),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: |built| fields("bert", built).filter(|(_, e)| e.first_position == 0).map(|(f, _)| f),

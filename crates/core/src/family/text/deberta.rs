@@ -56,11 +56,14 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "DebertaV2ForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Gelu),
-    )],
+    classes: &[
+        Class::new(
+            "DebertaV2ForSequenceClassification",
+            Pool::First,
+            HeadKind::Dense(Activation::Gelu),
+        ),
+        Class::of_positions("DebertaV2ForTokenClassification", None),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: fields,
@@ -254,7 +257,9 @@ fn fields(built: Built<'_>) -> Option<Value> {
         "pooler_hidden_size": t.width, "relative_attention": false,
     });
     let mut set = |name: &str, value: Value| fields[name] = value;
-    set("pooler_hidden_act", json!(activation(built.head.dense?.activation)));
+    if let Some(dense) = built.head.dense {
+        set("pooler_hidden_act", json!(activation(dense.activation)));
+    }
     if let Some(conv) = t.conv {
         set("conv_kernel_size", json!(conv.kernel));
         set("conv_groups", json!(conv.groups));

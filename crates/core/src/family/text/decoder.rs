@@ -43,6 +43,11 @@ pub(super) const fn class(name: &'static str) -> Class {
     Class::new(name, Pool::Last, HeadKind::Unbiased)
 }
 
+/// The class for tokens of this name: its head has a bias.
+pub(super) const fn tokens_class(name: &'static str) -> Class {
+    Class::of_positions(name, None)
+}
+
 /// The fields that the families share.
 #[derive(Deserialize)]
 pub(super) struct DecoderConfig {

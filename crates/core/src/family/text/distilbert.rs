@@ -73,11 +73,14 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "DistilBertForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Relu),
-    )],
+    classes: &[
+        Class::new(
+            "DistilBertForSequenceClassification",
+            Pool::First,
+            HeadKind::Dense(Activation::Relu),
+        ),
+        Class::of_positions("DistilBertForTokenClassification", None),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: |built| {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::bert::{BertConfig, fields};
 use crate::family::family::{Class, Family, HeadKind, HuggingFace, uncounted_heads};
 use crate::nn::{Activation, Dense, EmbedderConfig, EmbeddingProjection, Pool};
-use crate::weights::{KeyMap, same};
+use crate::weights::{KeyMap, KeyRule, same};
 
 pub(in crate::family) const ELECTRA: Family = Family {
     name: "electra",
@@ -51,11 +51,14 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "ElectraForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Gelu),
-    )],
+    classes: &[
+        Class::new(
+            "ElectraForSequenceClassification",
+            Pool::First,
+            HeadKind::Dense(Activation::Gelu),
+        ),
+        Class::of_positions("ElectraForTokenClassification", Some(ONE_LAYER)),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: |built| {
@@ -68,6 +71,9 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
         Some(fields)
     },
 };
+
+/// The names of a head of one layer.
+const ONE_LAYER: &[KeyRule] = &[same("head", "classifier")];
 
 #[derive(Deserialize)]
 struct Factorised {

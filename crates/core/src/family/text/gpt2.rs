@@ -87,7 +87,10 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new("GPT2ForSequenceClassification", Pool::Last, HeadKind::Unbiased)],
+    classes: &[
+        Class::new("GPT2ForSequenceClassification", Pool::Last, HeadKind::Unbiased),
+        Class::of_positions("GPT2ForTokenClassification", Some(&[same("head", "classifier")])),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: |built| {

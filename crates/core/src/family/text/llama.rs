@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::decoder::{DecoderConfig, class, fields, key_map, rotary};
+use super::decoder::{DecoderConfig, class, fields, key_map, rotary, tokens_class};
 use crate::family::family::{Family, HuggingFace, uncounted_heads};
 use crate::nn::{AttentionBiases, AttentionKind, Bias, NormPlacement, TransformerConfig};
 
@@ -27,7 +27,10 @@ pub(in crate::family) const LLAMA: Family = Family {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[class("LlamaForSequenceClassification")],
+    classes: &[
+        class("LlamaForSequenceClassification"),
+        tokens_class("LlamaForTokenClassification"),
+    ],
     key_map: key_map("llama"),
     in_memory: &[],
     to_config: |built| {

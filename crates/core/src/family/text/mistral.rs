@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::decoder::{DecoderConfig, class, fields, key_map, rotary};
+use super::decoder::{DecoderConfig, class, fields, key_map, rotary, tokens_class};
 use crate::family::family::{Family, HuggingFace, uncounted_heads};
 use crate::nn::{AttentionBiases, AttentionKind, Bias, NormPlacement, TransformerConfig};
 
@@ -27,7 +27,10 @@ pub(in crate::family) const MISTRAL: Family = Family {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[class("MistralForSequenceClassification")],
+    classes: &[
+        class("MistralForSequenceClassification"),
+        tokens_class("MistralForTokenClassification"),
+    ],
     key_map: key_map("mistral"),
     in_memory: &[],
     to_config: |built| {

@@ -58,6 +58,11 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
     classes: &[
         Class::new(CLASS, Pool::First, HeadKind::DenseNormed(Activation::Gelu)),
         Class::new(CLASS, Pool::Mean, HeadKind::DenseNormed(Activation::Gelu)),
+        Class::new(
+            "ModernBertForTokenClassification",
+            Pool::Positions,
+            HeadKind::DenseNormed(Activation::Gelu),
+        ),
     ],
     key_map: KEY_MAP,
     in_memory: &[],

@@ -13,7 +13,7 @@ use crate::nn::{
     Activation, AttentionKind, BucketConfig, Dense, EmbedderConfig, HeadConfig, NormPlacement,
     Pool, PositionConfig, TokenEmbedderConfig, TransformerConfig, TrunkConfig,
 };
-use crate::weights::{KeyMap, same};
+use crate::weights::{KeyMap, KeyRule, same};
 
 pub(in crate::family) const MPNET: Family = Family {
     name: "mpnet",
@@ -88,11 +88,14 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "MPNetForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Tanh),
-    )],
+    classes: &[
+        Class::new(
+            "MPNetForSequenceClassification",
+            Pool::First,
+            HeadKind::Dense(Activation::Tanh),
+        ),
+        Class::of_positions("MPNetForTokenClassification", Some(ONE_LAYER)),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: |built| {
@@ -112,6 +115,9 @@ const HUGGING_FACE: HuggingFace = HuggingFace {
         }))
     },
 };
+
+/// The names of a head of one layer.
+const ONE_LAYER: &[KeyRule] = &[same("head", "classifier")];
 
 #[derive(Deserialize)]
 struct MpNetConfig {

@@ -67,11 +67,14 @@ const IN_MEMORY: &[KeyRule] = &[
 ];
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "NomicBertForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Tanh),
-    )],
+    classes: &[
+        Class::new(
+            "NomicBertForSequenceClassification",
+            Pool::First,
+            HeadKind::Dense(Activation::Tanh),
+        ),
+        Class::of_positions("NomicBertForTokenClassification", None),
+    ],
     key_map: KEY_MAP,
     in_memory: IN_MEMORY,
     to_config: |built| {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::decoder::{DecoderConfig, class, fields, key_map, rotary};
+use super::decoder::{DecoderConfig, class, fields, key_map, rotary, tokens_class};
 use crate::error::Result;
 use crate::family::config::Config;
 use crate::family::family::{Built, Class, Family, HuggingFace, PretrainedConfig, uncounted_heads};
@@ -54,18 +54,20 @@ fn read(
     c.model(name, config, own(&c, trunk), None)
 }
 
-const CLASS_2: Class = class("Qwen2ForSequenceClassification");
-const CLASS_3: Class = class("Qwen3ForSequenceClassification");
+const CLASSES_2: &[Class] =
+    &[class("Qwen2ForSequenceClassification"), tokens_class("Qwen2ForTokenClassification")];
+const CLASSES_3: &[Class] =
+    &[class("Qwen3ForSequenceClassification"), tokens_class("Qwen3ForTokenClassification")];
 
 const HUGGING_FACE_2: HuggingFace = HuggingFace {
-    classes: &[CLASS_2],
+    classes: CLASSES_2,
     key_map: key_map("qwen2"),
     in_memory: &[],
     to_config: |built| told("qwen2", built).map(|(fields, _)| fields),
 };
 
 const HUGGING_FACE_3: HuggingFace = HuggingFace {
-    classes: &[CLASS_3],
+    classes: CLASSES_3,
     key_map: key_map("qwen3"),
     in_memory: &[],
     to_config: |built| {

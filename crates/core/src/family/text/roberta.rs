@@ -10,7 +10,7 @@ use crate::family::family::{
     Built, Class, Family, HeadKind, HuggingFace, PretrainedConfig, uncounted_heads,
 };
 use crate::nn::{Activation, Pool};
-use crate::weights::{KeyMap, same};
+use crate::weights::{KeyMap, KeyRule, same};
 
 pub(in crate::family) const ROBERTA: Family = Family {
     name: "roberta",
@@ -20,7 +20,10 @@ pub(in crate::family) const ROBERTA: Family = Family {
     from_config: |config, _| read(config, "roberta"),
     from_tensors: uncounted_heads,
     hugging_face: Some(&HuggingFace {
-        classes: &[Class::new("RobertaForSequenceClassification", Pool::First, HEAD)],
+        classes: &[
+            Class::new("RobertaForSequenceClassification", Pool::First, HEAD),
+            Class::of_positions("RobertaForTokenClassification", Some(ONE_LAYER)),
+        ],
         key_map: KEY_MAP,
         in_memory: &[],
         to_config: |built| config("roberta", built),
@@ -35,7 +38,10 @@ pub(in crate::family) const XLM_ROBERTA: Family = Family {
     from_config: |config, _| read(config, "xlm-roberta"),
     from_tensors: uncounted_heads,
     hugging_face: Some(&HuggingFace {
-        classes: &[Class::new("XLMRobertaForSequenceClassification", Pool::First, HEAD)],
+        classes: &[
+            Class::new("XLMRobertaForSequenceClassification", Pool::First, HEAD),
+            Class::of_positions("XLMRobertaForTokenClassification", Some(ONE_LAYER)),
+        ],
         key_map: KeyMap { name: "xlm-roberta", ..KEY_MAP },
         in_memory: &[],
         to_config: |built| config("xlm-roberta", built),
@@ -50,7 +56,10 @@ pub(in crate::family) const CAMEMBERT: Family = Family {
     from_config: |config, _| read(config, "camembert"),
     from_tensors: uncounted_heads,
     hugging_face: Some(&HuggingFace {
-        classes: &[Class::new("CamembertForSequenceClassification", Pool::First, HEAD)],
+        classes: &[
+            Class::new("CamembertForSequenceClassification", Pool::First, HEAD),
+            Class::of_positions("CamembertForTokenClassification", Some(ONE_LAYER)),
+        ],
         key_map: KeyMap { name: "camembert", ..KEY_MAP },
         in_memory: &[],
         to_config: |built| config("camembert", built),
@@ -63,6 +72,9 @@ const KEY_MAP: KeyMap = KeyMap {
     body: BODY,
     head: &[same("head.dense", "classifier.dense"), same("head", "classifier.out_proj")],
 };
+
+/// The names of a head of one layer.
+pub(super) const ONE_LAYER: &[KeyRule] = &[same("head", "classifier")];
 
 const HEAD: HeadKind = HeadKind::Dense(Activation::Tanh);
 

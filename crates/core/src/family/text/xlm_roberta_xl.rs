@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::bert::BertConfig;
+use super::roberta::ONE_LAYER;
 use crate::family::family::{Class, Family, HeadKind, HuggingFace, activation, uncounted_heads};
 use crate::nn::{Activation, AttentionKind, EmbedderConfig, NormPlacement, Pool, TrunkConfig};
 use crate::weights::{KeyMap, same};
@@ -50,11 +51,14 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 const HUGGING_FACE: HuggingFace = HuggingFace {
-    classes: &[Class::new(
-        "XLMRobertaXLForSequenceClassification",
-        Pool::First,
-        HeadKind::Dense(Activation::Tanh),
-    )],
+    classes: &[
+        Class::new(
+            "XLMRobertaXLForSequenceClassification",
+            Pool::First,
+            HeadKind::Dense(Activation::Tanh),
+        ),
+        Class::of_positions("XLMRobertaXLForTokenClassification", Some(ONE_LAYER)),
+    ],
     key_map: KEY_MAP,
     in_memory: &[],
     to_config: |built| {

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use crate::nn::features::{Batch, FeatureShape, Features, TokenLayout};
 use crate::nn::layers::BatchNormStats;
+use crate::nn::positions::ReadingOrder;
 
 /// Turns a batch of one modality into features that a trunk accepts. An open trait: a new kind of
 /// input is a new implementation, and every trunk serves it.
@@ -13,6 +14,10 @@ pub trait Embedder: Debug + Send {
     /// What the positions of a sequence that it emits are.
     fn layout(&self) -> TokenLayout {
         TokenLayout::Sequence
+    }
+    /// In which order the places of a feature map that it emits follow one another.
+    fn order(&self) -> ReadingOrder {
+        ReadingOrder::Columns
     }
     /// Embeds a batch; `train` turns on dropout.
     fn embed(&self, batch: &Batch, train: bool) -> Features;

@@ -77,8 +77,8 @@ pub struct PatchMapEmbedder {
 impl PatchMapEmbedder {
     /// Parameters `project.weight [width, C, P, Q]`, `project.bias [width]` and, where there is a
     /// norm, `norm.{weight,bias} [width]`, below `vb`. `from` is the embedder in the source of `vb`,
-    /// `to` the wanted one: where channels or patches differ, [`resize`] brings the source's tensors
-    /// to the wanted shapes.
+    /// `to` the wanted one: where channels or patches differ, [`resize`](crate::weights::resize)
+    /// brings the source's tensors to the wanted shapes.
     ///
     /// # Errors
     /// If `form` is not a feature map, or if the source of `vb` lacks a tensor.

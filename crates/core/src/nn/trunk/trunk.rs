@@ -118,6 +118,15 @@ impl Trunk {
         }
     }
 
+    /// The number of parts, as [`TrunkConfig::depth`].
+    pub(crate) fn depth(&self) -> usize {
+        match self {
+            Self::Transformer(t) => t.config().distinct(),
+            Self::ConvNet(r) => r.config().stages.len(),
+            Self::Swin(s) => s.config().stages.len(),
+        }
+    }
+
     /// Tells a transformer what the positions of its sequences are.
     pub fn set_layout(&mut self, layout: TokenLayout) {
         match self {

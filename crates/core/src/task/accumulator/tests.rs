@@ -12,10 +12,10 @@ fn near(got: f64, expected: f64) {
 
 /// The metrics of predictions `[B, answers]`, added in two batches.
 fn accumulated(spec: &Spec, answers: &Tensor, targets: &[Target]) -> Metrics {
-    let mut tally = MetricAccumulator::new(spec.task_config());
+    let mut tally = MetricAccumulator::new(spec.task_config(), &Decoder::Greedy);
     for (from, to) in [(0, 2), (2, targets.len())] {
         let part = answers.narrow(0, from as i64, (to - from) as i64);
-        tally.add(&part, targets[from..to].iter()).unwrap();
+        tally.add(&Scores::Rows(part), targets[from..to].iter(), std::iter::repeat(None)).unwrap();
     }
     tally.finish()
 }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::multi_label::MultiLabelMetrics;
 use super::regression::RegressionMetrics;
 use super::single_label::ClassificationMetrics;
+use super::spans::TaggingMetrics;
+use super::transcription::TranscriptionMetrics;
 
 /// A model's metrics on labelled samples. In a file, only those of its task are written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +18,10 @@ pub enum Metrics {
     MultiLabel(MultiLabelMetrics),
     /// Numbers.
     Regression(RegressionMetrics),
+    /// Texts.
+    Transcription(TranscriptionMetrics),
+    /// A label for every word.
+    Tagging(TaggingMetrics),
 }
 
 impl Metrics {
@@ -25,6 +31,8 @@ impl Metrics {
             Self::SingleLabel(e) => e.samples,
             Self::MultiLabel(e) => e.samples,
             Self::Regression(e) => e.samples,
+            Self::Transcription(e) => e.samples,
+            Self::Tagging(e) => e.samples,
         }
     }
 
@@ -35,25 +43,40 @@ impl Metrics {
             Self::SingleLabel(e) => e.loss,
             Self::MultiLabel(e) => e.loss,
             Self::Regression(e) => e.loss,
+            Self::Transcription(e) => e.loss,
+            Self::Tagging(e) => e.loss,
         }
     }
 
-    /// The metric that epochs are compared by, higher is better: accuracy, the macro F1 of labels,
-    /// the mean R² of values ([`Task::primary_metric`](crate::task::Task::primary_metric)).
+    /// The metric that epochs are compared by: accuracy, the macro F1 of labels, the mean R² of values,
+    /// the word error rate of texts, of which a lower one is better, the F1 of spans of words
+    /// ([`Task::primary_metric`](crate::task::Task::primary_metric)).
     pub fn primary_metric(&self) -> f64 {
         match self {
             Self::SingleLabel(e) => e.accuracy,
             Self::MultiLabel(e) => e.macro_f1,
             Self::Regression(e) => e.r2,
+            Self::Transcription(e) => e.wer,
+            Self::Tagging(e) => e.span_f1,
         }
     }
 
-    /// The fraction of correct predictions, all labels of a sample together; `None` for values.
+    /// The same as a score, of which a higher one is always better.
+    pub fn score(&self) -> f64 {
+        match self {
+            Self::Transcription(e) => -e.wer,
+            other => other.primary_metric(),
+        }
+    }
+
+    /// The fraction of correct predictions, all labels of a sample together, or of words with the right
+    /// label; `None` for values and texts.
     pub fn accuracy(&self) -> Option<f64> {
         match self {
             Self::SingleLabel(e) => Some(e.accuracy),
             Self::MultiLabel(e) => Some(e.exact_match),
-            Self::Regression(_) => None,
+            Self::Regression(_) | Self::Transcription(_) => None,
+            Self::Tagging(e) => Some(e.word_accuracy),
         }
     }
 }

@@ -113,7 +113,10 @@ pub fn align<M: Modality>(
     let mut rng = Rng::seed_from_u64(options.seed);
     let classes = train.classes();
     if classes.len() != train.len() {
-        return Err(Error::setting(ALIGN, "classes are aligned, and these samples have none"));
+        return Err(Error::setting(
+            ALIGN,
+            "classes are aligned, and these samples have none; take another recipe",
+        ));
     }
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut drawn: Vec<usize> = (0..source.len()).collect();

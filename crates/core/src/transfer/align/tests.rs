@@ -189,6 +189,7 @@ fn model() -> Model {
         head: HeadConfig::default(),
         task: Default::default(),
         scales: vec![],
+        vocabulary: None,
         lora: None,
         labels: vec!["0".into(), "1".into()],
     };

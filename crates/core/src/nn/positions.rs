@@ -1,0 +1,148 @@
+//! Features as a sequence, where a model answers at every position.
+
+use tch::{Kind, Tensor};
+
+use super::features::{Features, Sequence, TokenLayout};
+
+/// In which order the places of a feature map follow one another, where an answer is a sequence. An
+/// embedder knows it: the input's first place is in the first of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadingOrder {
+    /// Column by column, each the mean over its rows: bands or a picture's rows from top to bottom, time
+    /// from left to right.
+    #[default]
+    Columns,
+    /// Row by row, each the mean over its columns: time from top to bottom.
+    Rows,
+    /// The columns of the uppermost of so many pieces, then those of the one below it.
+    Pieces(i64),
+}
+
+impl ReadingOrder {
+    /// How many positions a feature map, `[B, D, H, W]`, has.
+    pub(super) fn positions(self, map: &Tensor) -> i64 {
+        let size = map.size();
+        match self {
+            Self::Columns => size[3],
+            Self::Rows => size[2],
+            Self::Pieces(pieces) => pieces * size[3],
+        }
+    }
+
+    /// `[B, D, H, W]` to `[B, positions, D]`.
+    fn sequence(self, map: &Tensor) -> Tensor {
+        let mean = |dim: i64| map.mean_dim([dim].as_slice(), false, None);
+        let x = match self {
+            Self::Columns => mean(2),
+            Self::Rows => mean(3),
+            // A trunk may have left fewer rows than pieces.
+            Self::Pieces(pieces) => map.adaptive_avg_pool2d([pieces, map.size()[3]]).flatten(2, 3),
+        };
+        x.transpose(1, 2)
+    }
+}
+
+/// Where the positions of a trunk's output are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    /// Of a sequence.
+    pub(super) layout: TokenLayout,
+    /// Of a feature map.
+    pub(super) order: ReadingOrder,
+}
+
+impl Reading {
+    /// A vector for every position, `[B, T, D]`: of a sequence, all of them; of patches, one for each
+    /// column, the mean over its rows, without the tokens before them. `mask` says which positions of a
+    /// feature map hold data; a sequence has its own.
+    pub(super) fn sequence(self, features: &Features, mask: Option<&Tensor>) -> Sequence {
+        let Sequence { x, attention_mask } = match features {
+            Features::FeatureMap(x) => {
+                let attention_mask = mask.map(Tensor::shallow_clone);
+                return Sequence { x: self.order.sequence(x), attention_mask };
+            }
+            Features::Sequence(sequence) => sequence,
+        };
+        let TokenLayout::Grid { prefix, rows, columns } = self.layout else {
+            let attention_mask = attention_mask.as_ref().map(Tensor::shallow_clone);
+            return Sequence { x: x.shallow_clone(), attention_mask };
+        };
+        let grid = |x: &Tensor| x.narrow(1, prefix, rows * columns).unflatten(1, [rows, columns]);
+        Sequence {
+            x: grid(x).mean_dim([1].as_slice(), false, None),
+            attention_mask: attention_mask.as_ref().map(|mask| grid(mask).any_dim(1, false)),
+        }
+    }
+
+    /// The mask of the positions of a feature map that was made of `mask`'s, `[B, T]`.
+    pub(super) fn follow(self, mask: Option<Tensor>, features: &Features) -> Option<Tensor> {
+        match features {
+            Features::FeatureMap(x) => mask.map(|mask| scaled(&mask, self.order.positions(x))),
+            Features::Sequence(_) => None,
+        }
+    }
+}
+
+/// A mask `[B, T]`, whose data come first, of as much data among `to` positions: `[B, to]`. What is
+/// begun counts.
+fn scaled(mask: &Tensor, to: i64) -> Tensor {
+    let from = mask.size()[1];
+    if from == to {
+        return mask.shallow_clone();
+    }
+    let lengths = mask.sum_dim_intlist([1].as_slice(), true, Kind::Int64) * to + (from - 1);
+    let lengths = lengths.divide_scalar_mode(from.max(1), "floor");
+    Tensor::arange(to, (Kind::Int64, mask.device())).lt_tensor(&lengths)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    fn values(x: &Tensor) -> Vec<f32> {
+        Vec::<f32>::try_from(x.contiguous().view(-1)).unwrap()
+    }
+
+    #[test]
+    fn a_feature_map_is_read_in_its_order() {
+        // One channel of 4 rows and 2 columns: 0, 1; 2, 3; 4, 5; 6, 7.
+        let map = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([1, 1, 4, 2]);
+        for (order, want) in [
+            (ReadingOrder::Columns, &[3., 4.][..]),
+            (ReadingOrder::Rows, &[0.5, 2.5, 4.5, 6.5]),
+            (ReadingOrder::Pieces(2), &[1., 2., 5., 6.]),
+            (ReadingOrder::Pieces(4), &[0., 1., 2., 3., 4., 5., 6., 7.]),
+        ] {
+            let x = order.sequence(&map);
+            assert_eq!(x.size(), [1, order.positions(&map), 1]);
+            assert_eq!(values(&x), want, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn patches_are_columns_without_the_tokens_before_them() {
+        let layout = TokenLayout::Grid { prefix: 1, rows: 2, columns: 3 };
+        let reading = Reading { layout, order: ReadingOrder::Columns };
+        let x = Tensor::arange(7, (Kind::Float, Device::Cpu)).view([1, 7, 1]);
+        let mask = Tensor::from_slice(&[true, true, true, false, true, false, false]).view([1, 7]);
+        let patches = Features::Sequence(Sequence { x, attention_mask: Some(mask) });
+        let Sequence { x, attention_mask } = reading.sequence(&patches, None);
+        assert_eq!(values(&x), [2.5, 3.5, 4.5]);
+        let mask = Vec::<bool>::try_from(attention_mask.unwrap().view(-1)).unwrap();
+        assert_eq!(mask, [true, true, false]);
+    }
+
+    #[test]
+    fn data_that_a_position_begins_with_count() {
+        for (length, from, to, want) in
+            [(1, 8, 2, 1), (4, 8, 2, 1), (5, 8, 2, 2), (0, 8, 2, 0), (3, 7, 4, 2), (7, 7, 4, 4)]
+        {
+            let mask = Tensor::arange(from, (Kind::Int64, Device::Cpu)).lt(length).unsqueeze(0);
+            let got = scaled(&mask, to);
+            assert_eq!(got.size(), [1, to]);
+            assert_eq!(got.sum(Kind::Int64).int64_value(&[]), want, "{length} of {from} in {to}");
+        }
+    }
+}
