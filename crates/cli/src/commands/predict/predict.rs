@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::args::{AnswerFormat, PredictArgs};
 use super::lines;
-use super::table::Table;
+use super::table::{Table, sigmoid};
 use crate::{
     args::LayoutArgs,
     output::{self, Delimited, print, save, say, say_ignored, say_skipped, skipped},
@@ -158,8 +158,4 @@ fn located<M: Modality>(
     let places = modality.places(&item.input, positions as usize);
     let bad = |cause| Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }]);
     Ok(answer.located(&places.map_err(bad)?))
-}
-
-fn sigmoid(x: f64) -> f64 {
-    1. / (1. + (-x).exp())
 }

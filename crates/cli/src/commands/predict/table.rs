@@ -90,7 +90,7 @@ impl Table<'_> {
             }
             Answer::Values(values) => {
                 let sigmoid = values.first().filter(|_| self.sigmoid);
-                let sigmoid = sigmoid.map(|value| 1. / (1. + (-value).exp()));
+                let sigmoid = sigmoid.copied().map(self::sigmoid);
                 row(values.iter().copied().chain(sigmoid).map(|x| x.to_string()).collect())
             }
             Answer::Transcript(heard) if self.times => {
@@ -126,6 +126,10 @@ fn numbered(name: &str, at: usize) -> String {
 /// Probabilities are computed in f32.
 fn probability(p: f64) -> String {
     (p as f32).to_string()
+}
+
+pub(super) fn sigmoid(x: f64) -> f64 {
+    1. / (1. + (-x).exp())
 }
 
 #[cfg(test)]
