@@ -140,6 +140,7 @@ fn wrong_use_has_code_2_and_names_the_option() {
         (&["--lr", "nan"], "--lr: NaN: must be above 0"),
         (&["--validation", "1"], "--validation: 1: must be at least 0 and below 1"),
         (&["--dropout", "2"], "--dropout: 2: must be at least 0 and below 1"),
+        (&["--drop-path", "1"], "--drop-path: 1: must be at least 0 and below 1"),
         (&["--limit-per-class", "0"], "--limit-per-class: 0: must be at least 1"),
         (&["--patch", "3", "--size", "8"], "--patch"),
         (&["--device", "cuda:7"], "CUDA"),

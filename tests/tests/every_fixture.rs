@@ -111,7 +111,9 @@ fn goes<M: Modality>(
 ) -> bool {
     let mut modality = settings();
     let shown = format!("{} on {}", path.display(), M::SAMPLES);
-    let source = Pretrained::open(path).and_then(|source| source.with_dropout(0.));
+    // Without chance the loss of the same samples falls.
+    let source =
+        Pretrained::open(path).and_then(|source| source.with_dropout(0.)?.with_drop_path(0.));
     let source = source.unwrap_or_else(|e| panic!("{shown}: {e}"));
     let embedder = modality.adopt(&source).unwrap_or_else(|e| panic!("{shown}: {e}"));
     let item = |at: usize| {

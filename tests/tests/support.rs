@@ -152,12 +152,18 @@ pub(crate) fn seeded<T>(seed: u64, build: impl FnOnce() -> T) -> T {
     build()
 }
 
-/// A recording that sings a text, in 16 bits at 16 kHz: a tone for each letter, silence for a space.
+/// A recording that sings a text, in 16 bits at 16 kHz: a tone of an eighth of a second for each letter,
+/// silence for a space.
 pub(crate) fn tones(text: &str) -> Input {
+    short_tones(text, 2000)
+}
+
+/// The same with tones of so many samples.
+pub(crate) fn short_tones(text: &str, samples: usize) -> Input {
     const RATE: usize = 16_000;
     let letter = |letter: char| {
         let pitch = 300. + 400. * f64::from((letter as u32).saturating_sub(96));
-        (0..RATE / 8).map(move |at| match letter {
+        (0..samples).map(move |at| match letter {
             ' ' => 0,
             _ => ((at as f64 * pitch * std::f64::consts::TAU / RATE as f64).sin() * 9e3) as i16,
         })

@@ -271,23 +271,20 @@ impl Modality for AudioSettings {
         let lengths: Vec<i64> = samples.iter().map(|sample| sample.size()[0]).collect();
         if self.front_end.padding() == Padding::Full {
             let frames = self.options.frames() as i64;
+            // The silence is heard, too; it tells where a sequence of answers ends.
+            let mask = self.transcribes.then(|| held(&lengths, frames));
             let filled = samples.iter().zip(&lengths).map(|(sample, length)| {
                 let silence = self.front_end.silence(sample);
                 sample.pad([0, 0, 0, frames - length], "constant", silence)
             });
-            return Batch {
-                x: Tensor::stack(&filled.collect::<Vec<_>>(), 0),
-                attention_mask: None,
-            };
+            let x = Tensor::stack(&filled.collect::<Vec<_>>(), 0);
+            return Batch { x, attention_mask: mask };
         }
         let x = Tensor::pad_sequence(samples, true, 0., "right");
         let x = self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(&x));
         let longest = x.size()[1];
         let even = lengths.iter().all(|&length| length == longest);
-        let mask = (!even).then(|| {
-            let positions = Tensor::arange(longest, (Kind::Int64, Device::Cpu));
-            positions.lt_tensor(&Tensor::from_slice(&lengths).unsqueeze(1))
-        });
+        let mask = (!even).then(|| held(&lengths, longest));
         // Normalisation has moved the padding away from zero.
         let x = match mask.as_ref().map(Tensor::logical_not) {
             Some(padded) if x.dim() == 3 => x.masked_fill(&padded.unsqueeze(-1), 0.),
@@ -359,6 +356,12 @@ impl Modality for AudioSettings {
             }
         })
     }
+}
+
+/// Which of so many positions hold data, `[B, positions]`, where sequences have these lengths.
+fn held(lengths: &[i64], positions: i64) -> Tensor {
+    let all = Tensor::arange(positions, (Kind::Int64, Device::Cpu));
+    all.lt_tensor(&Tensor::from_slice(lengths).unsqueeze(1))
 }
 
 impl From<AudioSettings> for Saved {

@@ -4,7 +4,10 @@
 
 use std::ops::Range;
 
-use crate::{features::FrontEnd, options::AudioOptions};
+use crate::{
+    features::{FrontEnd, Padding},
+    options::AudioOptions,
+};
 
 /// How a recording is cut into windows whose answers are joined.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +17,6 @@ pub(crate) struct Strides<'a> {
     frames: usize,
     /// Frames from one position of the model's sequence to the next.
     stride: usize,
-    /// Whether every window has as many positions, however much of a recording is in it.
-    even: bool,
     /// From one position to the next, in samples.
     position: usize,
     /// The length of a window, in positions.
@@ -29,13 +30,8 @@ impl<'a> Strides<'a> {
     /// transformers has it.
     const OVERLAP: f64 = 1. / 3.;
 
-    /// For a model that has a position for every `stride` frames; `even`: in every window as many.
-    pub(crate) fn new(
-        front_end: &'a FrontEnd,
-        options: &AudioOptions,
-        stride: usize,
-        even: bool,
-    ) -> Self {
+    /// For a model that has a position for every `stride` frames.
+    pub(crate) fn new(front_end: &'a FrontEnd, options: &AudioOptions, stride: usize) -> Self {
         let (frames, stride) = (options.frames(), stride.max(1));
         let position = (front_end.hop() * stride).max(1);
         let length = front_end.samples(frames).div_ceil(position).max(1);
@@ -43,7 +39,7 @@ impl<'a> Strides<'a> {
         let side = (length as f64 * overlap / 2.).round() as usize;
         // At least one position is each window's own.
         let side = side.min((length - 1) / 2);
-        Self { front_end, frames, stride, even, position, length, side }
+        Self { front_end, frames, stride, position, length, side }
     }
 
     /// The length of a window, in samples.
@@ -78,41 +74,43 @@ impl<'a> Strides<'a> {
 
     /// How many positions so many samples of a window have.
     fn positions(&self, samples: usize) -> usize {
-        match self.even {
-            true => self.frames.div_ceil(self.stride),
-            false => (self.front_end.frames(samples).min(self.frames) / self.stride).max(1),
+        let frames = self.front_end.frames(samples).min(self.frames);
+        match self.front_end.padding() {
+            // What is begun is filled up.
+            Padding::Full => frames.div_ceil(self.stride),
+            Padding::Masked => frames / self.stride,
         }
+        .max(1)
     }
 
     /// From one position to the next, in seconds.
     pub(crate) fn seconds(&self) -> f64 {
         self.position as f64 / f64::from(self.front_end.sample_rate())
     }
-
-    /// How long all windows of a recording of `samples` samples are together, in seconds, with what the
-    /// last is filled up with.
-    pub(crate) fn filled(&self, samples: usize) -> f64 {
-        let last = self.windows(samples).last().map_or(0, |(heard, _)| heard.start);
-        (last + self.window()) as f64 / f64::from(self.front_end.sample_rate())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::{LogMel, MelConfig};
+    use crate::features::{LogMel, MelConfig, WhisperConfig, WhisperMel};
 
     #[test]
     fn windows_follow_each_other_without_a_gap() {
-        let front_end = FrontEnd::LogMel(LogMel::new(MelConfig::new(8000, 256, 80, 40)).unwrap());
-        for (frames, stride, even, overlap) in [
-            (50, 1, false, None),
-            (64, 2, true, None),
-            (48, 1, false, Some(0.5)),
-            (3, 1, true, None),
+        let mel = LogMel::new(MelConfig::new(8000, 256, 80, 40)).unwrap();
+        let whisper = WhisperConfig { sample_rate: 16_000, fft: 400, hop: 160, bands: 80 };
+        let masked = FrontEnd::LogMel(mel);
+        let filled = FrontEnd::Whisper(WhisperMel::new(whisper).unwrap());
+        for (front_end, frames, stride, overlap) in [
+            (&masked, 50, 1, None),
+            (&masked, 48, 1, Some(0.5)),
+            (&masked, 3, 1, None),
+            (&masked, 64, 2, None),
+            (&filled, 64, 2, None),
+            (&filled, 51, 2, Some(0.2)),
+            (&filled, 40, 1, None),
         ] {
             let options = AudioOptions { frames: Some(frames), overlap, ..Default::default() };
-            let strides = Strides::new(&front_end, &options, stride, even);
+            let strides = Strides::new(front_end, &options, stride);
             for samples in [1, 80, 3999, 4049, 4080, 4081, 9000, 40_000, 123_457] {
                 let mut next = 0;
                 let windows = strides.windows(samples);
@@ -127,9 +125,9 @@ mod tests {
                     assert_eq!(i + 1 == count, heard.end == samples);
                     assert!(i + 1 < count || behind == 0.);
                 }
-                let whole = front_end.frames(samples) / stride;
+                let whole = (front_end.frames(samples) / stride).max(1);
                 // Frames around the very end may be beyond the last window's.
-                assert!(even || next.abs_diff(whole.max(1)) <= 2, "{next} of {whole}");
+                assert!(next.abs_diff(whole) <= 2, "{next} of {whole}");
             }
         }
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use tch::Tensor;
 
 use crate::{
-    features::{FrontEnd, Padding},
+    features::FrontEnd,
     long::Long,
     published::Adopted,
     sample::{Hearing, open},
@@ -44,9 +44,7 @@ impl AudioSettings {
     /// How recordings are cut into windows, where every position is answered at.
     pub(crate) fn strides(&self) -> Option<Strides<'_>> {
         let stride = self.adopted.as_ref().and_then(Adopted::stride).unwrap_or(1);
-        let even =
-            self.front_end.padding() == Padding::Full || self.layout != FrameLayout::Sequence;
-        self.transcribes.then(|| Strides::new(&self.front_end, &self.options, stride, even))
+        self.transcribes.then(|| Strides::new(&self.front_end, &self.options, stride))
     }
 
     /// [`Modality::places`](crosstune_core::Modality::places).
@@ -54,13 +52,11 @@ impl AudioSettings {
         let Some(strides) = self.strides() else { return Ok(Places::default()) };
         let adopted = self.adopted.as_ref();
         let seconds = match (self.layout, adopted.map(Adopted::stride), &self.front_end) {
-            // In the order of bands, too.
-            (_, Some(None), _) => None,
-            // A network of feature maps has as many columns as it leaves.
-            (FrameLayout::Picture(_), ..) | (.., FrontEnd::Cepstra(_)) => {
-                let rate = f64::from(self.front_end.sample_rate());
-                let samples = (open(input)?.seconds()? * rate).ceil() as usize;
-                Some(strides.filled(samples) / positions.max(1) as f64)
+            // It repeats a short recording.
+            (.., FrontEnd::Clap(_)) => None,
+            // A network of feature maps, or of patches, has as many columns as it leaves.
+            (FrameLayout::Picture(_), ..) | (_, Some(None), _) | (.., FrontEnd::Cepstra(_)) => {
+                Some(open(input)?.seconds()? / positions.max(1) as f64)
             }
             _ => Some(strides.seconds()),
         };

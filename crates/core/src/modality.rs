@@ -111,7 +111,7 @@ pub trait Modality:
         Ok(Places::default())
     }
 
-    /// Prepares the settings for a task, before anything is read.
+    /// Prepares the settings for a task, behind [`adopt`](Self::adopt) and before anything is read.
     ///
     /// # Errors
     /// If inputs of this modality have no such answers.

@@ -52,18 +52,15 @@ impl FrameStem {
         })
     }
 
-    /// Embeds frames `[B, T, F]`, with a `mask` (`[B, T]`, bool) that is false for padding, as
-    /// `[B, T / 2, D]`, rounded up. A sequence that is longer than the positions is truncated; a
-    /// shorter one has the first positions.
-    pub fn forward(&self, frames: &Tensor, mask: Option<&Tensor>, train: bool) -> Sequence {
+    /// Embeds frames `[B, T, F]` as `[B, T / 2, D]`, rounded up. A sequence that is longer than the
+    /// positions is truncated; a shorter one has the first positions.
+    pub fn forward(&self, frames: &Tensor, train: bool) -> Sequence {
         let longest = self.position.size()[0];
         let x = self.conv1.forward(&frames.transpose(1, 2)).gelu("none");
         let x = self.conv2.forward(&x).gelu("none").transpose(1, 2);
         let length = x.size()[1].min(longest);
         let x = x.narrow(1, 0, length) + self.position.narrow(0, 0, length);
-        // There is a position for every other frame.
-        let mask = mask.map(|mask| mask.slice(1, 0, None, 2).narrow(1, 0, length));
-        Sequence { x: dropout(&x, self.dropout, train), attention_mask: mask }
+        Sequence { x: dropout(&x, self.dropout, train), attention_mask: None }
     }
 }
 
@@ -71,7 +68,11 @@ impl Embedder for FrameStem {
     fn emits(&self) -> FeatureShape {
         FeatureShape::Sequence { width: self.width }
     }
+    /// Whisper hears the silence behind a recording, too (Radford et al. 2023, §2.2).
+    fn attends_to_padding(&self) -> bool {
+        true
+    }
     fn embed(&self, batch: &Batch, train: bool) -> Features {
-        Features::Sequence(self.forward(&batch.x, batch.attention_mask.as_ref(), train))
+        Features::Sequence(self.forward(&batch.x, train))
     }
 }

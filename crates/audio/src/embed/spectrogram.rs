@@ -60,6 +60,11 @@ impl Embedder for SpectrogramPatches {
         self.patches.layout()
     }
 
+    /// As AST does.
+    fn attends_to_padding(&self) -> bool {
+        true
+    }
+
     /// Frames `[B, T, F]`, truncated or padded with zeros to the length that it was built for, as a
     /// sequence.
     fn embed(&self, batch: &Batch, train: bool) -> Features {

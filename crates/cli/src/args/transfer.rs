@@ -39,6 +39,10 @@ pub(crate) struct TransferArgs {
     /// Dropout probability [default: the checkpoint's for inputs of its own modality, else 0]
     #[arg(long, value_name = "P")]
     pub(crate) dropout: Option<f64>,
+    /// Probability that the trunk's last block leaves a sample as it is, in training (stochastic
+    /// depth); it grows evenly from 0 at the first [default: the checkpoint's]
+    #[arg(long, value_name = "P")]
+    pub(crate) drop_path: Option<f64>,
     /// LoRA rank (recipe lora) [default: 8]
     #[arg(long, value_name = "N")]
     lora_rank: Option<i64>,

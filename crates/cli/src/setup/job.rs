@@ -36,6 +36,9 @@ impl<'a> TransferJob<'a> {
         if let Some(p) = args.dropout {
             source = source.with_dropout(p)?;
         }
+        if let Some(p) = args.drop_path {
+            source = source.with_drop_path(p)?;
+        }
         let embedder = modality.adopt(&source)?;
         let trunk = &source.config().trunk;
         let outline = ModelOutline { depth: trunk.depth(), embedder };

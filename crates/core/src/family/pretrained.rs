@@ -180,6 +180,19 @@ impl Pretrained {
         Ok(self)
     }
 
+    /// The same with another drop path; see [`TrunkConfig::with_drop_path`](crate::nn::TrunkConfig::with_drop_path).
+    ///
+    /// # Errors
+    /// If it is not a probability below 1, or the trunk has none.
+    pub fn with_drop_path(mut self, p: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&p) {
+            let problem = format!("{p}: must be at least 0 and below 1");
+            return Err(Error::setting("--drop-path", problem));
+        }
+        self.config.trunk = self.config.trunk.with_drop_path(p)?;
+        Ok(self)
+    }
+
     /// The adapter whose products are added to the weights, if there is one.
     pub fn adapter(&self) -> Option<&Adapter> {
         self.adapter.as_ref()

@@ -55,7 +55,7 @@ pub(crate) trait BatchSource: Sync {
 pub(crate) struct SourceRow {
     pub(crate) x: Tensor,
     pub(crate) part: RowPart,
-    /// Of a feature map whose positions are left: how many of them hold data, of how many.
+    /// Of what sees its padding, where its positions are left: how many of them hold data, of how many.
     pub(crate) held: Option<[i64; 2]>,
 }
 

@@ -41,8 +41,8 @@ impl Default for CacheBudget {
 pub(crate) struct FeatureCache<'s> {
     samples: &'s Samples,
     cut: CutPoint,
-    /// Whether the trunk takes feature maps.
-    is_over_maps: bool,
+    /// Whether the trunk sees padding as it sees data.
+    sees_padding: bool,
     /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or a feature map
     /// `[C, H, W]`.
     views: Vec<Vec<Vec<CachedRow>>>,
@@ -92,7 +92,7 @@ impl<'s> FeatureCache<'s> {
             }
             AugmentedViews::Plain => vec![Mode::Eval],
         };
-        let is_over_maps = model.encoder().is_over_maps();
+        let sees_padding = model.encoder().sees_padding();
         let mut store = RowStore::default();
         let mut all = vec![];
         for mode in modes {
@@ -101,7 +101,7 @@ impl<'s> FeatureCache<'s> {
                 let mut made = vec![];
                 for (batch, positions) in prepared.chunks(inputs, batch_size, model.device()) {
                     let hidden = model.encoder().forward_to(&batch, cut);
-                    let rows = apart(&hidden.to_device(Device::Cpu), is_over_maps)?.into_iter();
+                    let rows = apart(&hidden.to_device(Device::Cpu), sees_padding)?.into_iter();
                     made.extend(rows.map(|(row, held)| (row, held, positions)));
                 }
                 let PreparedBatch { rows, parts, .. } = prepared;
@@ -136,7 +136,7 @@ impl<'s> FeatureCache<'s> {
                 view.into_iter().map(|rows| rows.into_iter().map(&cached).collect()).collect()
             })
             .collect();
-        Ok(Self { samples, cut, is_over_maps, views })
+        Ok(Self { samples, cut, sees_padding, views })
     }
 }
 
@@ -163,11 +163,11 @@ impl BatchSource for FeatureCache<'_> {
         Ok(self.views[view][at].iter().map(row).collect())
     }
 
-    /// A sequence has its own, which are the input's; those of a feature map, which are fewer, tell of as
-    /// many as the input had when it was computed.
+    /// A sequence has its own, which are the input's; those of what sees its padding, which may be fewer,
+    /// tell of as many as the input had when it was computed.
     fn positions(&self, batch: &Batch, list: &[usize]) -> i64 {
         match batch.x.size()[..] {
-            [_, positions, _, ..] if !self.is_over_maps => positions,
+            [_, positions, _, ..] if !self.sees_padding => positions,
             _ => {
                 let rows = list.iter().filter_map(|&at| self.views[0][at].first());
                 rows.map(|row| row.positions).max().unwrap_or(0)
@@ -188,8 +188,8 @@ struct Stored {
     positions: i64,
 }
 
-/// The rows of a batch: sequences without padding, and feature maps, or what is made of them, `whole`, with
-/// how many of their positions hold data: words are found by their share of all.
+/// The rows of a batch: sequences without padding; what sees its padding, or is made of it, `whole`, with
+/// how many of the positions hold data: words are found by their share of all.
 fn apart(batch: &Batch, whole: bool) -> Result<Vec<(Tensor, Option<[i64; 2]>)>> {
     let rows = batch.x.unbind(0).into_iter();
     let Some(mask) = &batch.attention_mask else {

@@ -25,8 +25,8 @@ pub enum CutPoint {
     /// Below this part of the trunk: a sequence `[B, T, D]` or a feature map `[B, C, H, W]`. The
     /// trunk's depth: below its final norm, if there is one. Where every hidden state is pooled, the
     /// means of those further below stand before the sequence, or, where positions are left, they
-    /// themselves beside it. The mask of a feature map is that of its positions, `[B, T]`, where those
-    /// are left.
+    /// themselves beside it. The mask of what sees its padding (a feature map, Whisper's sequence) is that
+    /// of the positions that answer, `[B, T]`, where those are left.
     Trunk(usize),
     /// Below the head: vectors `[B, D]`, or `[B, L, D]` where every hidden state is pooled, or `[B, T, D]`
     /// of all positions, or `[B, T, L, D]`.
@@ -93,9 +93,11 @@ impl Encoder {
         Ok(Self { attention, ..self })
     }
 
-    /// Whether the trunk's output is a feature map.
-    pub(crate) fn is_over_maps(&self) -> bool {
+    /// Whether the trunk sees padding as it sees data: a mask tells which positions answer, and nothing
+    /// else.
+    pub(crate) fn sees_padding(&self) -> bool {
         matches!(self.trunk.accepts(), FeatureShape::FeatureMap { .. })
+            || self.embedder.attends_to_padding()
     }
 
     /// The length of a feature vector, `D`.
@@ -129,8 +131,8 @@ impl Encoder {
         self.trunk.forward(&self.embed(batch, train), train)
     }
 
-    /// What is pooled, and which of the positions hold data, if the pool leaves any. `mask` is that of a
-    /// feature map's positions.
+    /// What is pooled, and which of the positions hold data, if the pool leaves any. `mask` is that of the
+    /// positions of what sees its padding.
     fn pooled(&self, features: &Features, mask: Option<&Tensor>) -> Batch {
         if self.pool.leaves_positions() {
             let Sequence { x, attention_mask } = self.reading.sequence(features, mask);
@@ -160,7 +162,8 @@ impl Encoder {
     /// What enters the trunk.
     fn entering(&self, batch: &Batch, train: bool) -> Activations {
         let features = self.embed(batch, train);
-        let mask = batch.attention_mask.as_ref().filter(|_| self.pool.leaves_positions());
+        let is_followed = self.pool.leaves_positions() && self.sees_padding();
+        let mask = batch.attention_mask.as_ref().filter(|_| is_followed);
         let mask = self.reading.follow(mask.map(Tensor::shallow_clone), &features);
         Activations { features, mask, states: vec![] }
     }
@@ -176,10 +179,11 @@ impl Encoder {
                 let Activations { features, mask, mut states } =
                     self.through(0..part, entering, false);
                 match features {
-                    Features::Sequence(sequence) => {
+                    Features::Sequence(Sequence { x, attention_mask }) => {
                         // The last is that of the sequence itself.
                         states.pop();
-                        self.behind(states, sequence)
+                        let attention_mask = attention_mask.or(mask);
+                        self.behind(states, Sequence { x, attention_mask })
                     }
                     Features::FeatureMap(x) => Batch { x, attention_mask: mask },
                 }
@@ -205,8 +209,14 @@ impl Encoder {
                         let states = self.layers().and_then(|_| self.trunk.states_to(part));
                         let sequence = Sequence { x, attention_mask: mask };
                         let (states, sequence) = self.apart(sequence, states.map_or(0, |n| n - 1));
-                        let features = Features::Sequence(sequence);
-                        Activations { features, mask: None, states }
+                        let (sequence, mask) = match self.sees_padding() {
+                            true => {
+                                let Sequence { x, attention_mask: mask } = sequence;
+                                (Sequence { x, attention_mask: None }, mask)
+                            }
+                            false => (sequence, None),
+                        };
+                        Activations { features: Features::Sequence(sequence), mask, states }
                     }
                     FeatureShape::FeatureMap { .. } => {
                         Activations { features: Features::FeatureMap(x), mask, states: vec![] }
@@ -253,15 +263,15 @@ impl Encoder {
         let Activations { features, mask, mut states } = entering;
         match &features {
             Features::Sequence(sequence) if self.layers().is_some() => {
-                let mask = sequence.attention_mask.as_ref();
+                let attended = sequence.attention_mask.as_ref();
                 let each = &mut |x: &Tensor| {
                     states.push(match self.pool {
                         Pool::WeightedPositions => x.shallow_clone(),
-                        _ => masked_mean(x, mask, 1),
+                        _ => masked_mean(x, attended, 1),
                     });
                 };
                 let features = self.trunk.forward_each(&features, parts, train, each);
-                Activations { features, mask: None, states }
+                Activations { features, mask, states }
             }
             Features::FeatureMap(_) if mask.is_some() => self.follow(parts, features, mask, train),
             _ => {
@@ -326,7 +336,7 @@ impl Encoder {
 /// What flows through a trunk.
 struct Activations {
     features: Features,
-    /// Which of a feature map's positions hold data, where positions are left.
+    /// Which positions hold data of what sees its padding, where positions are left.
     mask: Option<Tensor>,
     /// The hidden states on the way, where every one is pooled.
     states: Vec<Tensor>,

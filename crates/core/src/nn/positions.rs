@@ -53,8 +53,8 @@ pub(super) struct Reading {
 
 impl Reading {
     /// A vector for every position, `[B, T, D]`: of a sequence, all of them; of patches, one for each
-    /// column, the mean over its rows, without the tokens before them. `mask` says which positions of a
-    /// feature map hold data; a sequence has its own.
+    /// column, the mean over its rows, without the tokens before them. `mask` says which of these hold
+    /// data; a sequence may have its own.
     pub(super) fn sequence(self, features: &Features, mask: Option<&Tensor>) -> Sequence {
         let Sequence { x, attention_mask } = match features {
             Features::FeatureMap(x) => {
@@ -64,22 +64,28 @@ impl Reading {
             Features::Sequence(sequence) => sequence,
         };
         let TokenLayout::Grid { prefix, rows, columns } = self.layout else {
-            let attention_mask = attention_mask.as_ref().map(Tensor::shallow_clone);
+            let attention_mask = attention_mask.as_ref().or(mask).map(Tensor::shallow_clone);
             return Sequence { x: x.shallow_clone(), attention_mask };
         };
         let grid = |x: &Tensor| x.narrow(1, prefix, rows * columns).unflatten(1, [rows, columns]);
         Sequence {
             x: grid(x).mean_dim([1].as_slice(), false, None),
-            attention_mask: attention_mask.as_ref().map(|mask| grid(mask).any_dim(1, false)),
+            attention_mask: match attention_mask {
+                Some(mask) => Some(grid(mask).any_dim(1, false)),
+                None => mask.map(Tensor::shallow_clone),
+            },
         }
     }
 
-    /// The mask of the positions of a feature map that was made of `mask`'s, `[B, T]`.
+    /// Which positions answer for data, of features that see their padding and were made of what `mask`,
+    /// `[B, T]`, tells the data of.
     pub(super) fn follow(self, mask: Option<Tensor>, features: &Features) -> Option<Tensor> {
-        match features {
-            Features::FeatureMap(x) => mask.map(|mask| scaled(&mask, self.order.positions(x))),
-            Features::Sequence(_) => None,
-        }
+        let positions = match (features, self.layout) {
+            (Features::FeatureMap(x), _) => self.order.positions(x),
+            (Features::Sequence(_), TokenLayout::Grid { columns, .. }) => columns,
+            (Features::Sequence(sequence), TokenLayout::Sequence) => sequence.x.size()[1],
+        };
+        mask.map(|mask| scaled(&mask, positions))
     }
 }
 

@@ -19,6 +19,11 @@ pub trait Embedder: Debug + Send {
     fn order(&self) -> ReadingOrder {
         ReadingOrder::Columns
     }
+    /// Whether the trunk attends to padding as to data, as the pretrained model always did. A batch's mask
+    /// then tells where the positions that answer end, and nothing else.
+    fn attends_to_padding(&self) -> bool {
+        false
+    }
     /// Embeds a batch; `train` turns on dropout.
     fn embed(&self, batch: &Batch, train: bool) -> Features;
     /// Initialises new parameters from a batch of inputs, before the first step. Pretrained

@@ -8,7 +8,7 @@ use tch::Tensor;
 use super::convnet::{ConvNet, ConvNetConfig};
 use super::swin::{Swin, SwinConfig};
 use super::transformer::{Transformer, TransformerConfig};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::features::{FeatureShape, Features, TokenLayout};
 use crate::nn::layers::BatchNormStats;
 use crate::weights::VarBuilder;
@@ -69,6 +69,32 @@ impl TrunkConfig {
             Self::ConvNet(_) => {}
         }
         self
+    }
+
+    /// The same with another drop path (stochastic depth): the probability that its last block leaves a
+    /// sample as it is, in training.
+    ///
+    /// # Errors
+    /// If its blocks have none.
+    pub fn with_drop_path(mut self, p: f64) -> Result<Self> {
+        let has_any = match &mut self {
+            Self::Transformer(t) => {
+                t.drop_path = p;
+                t.convolution.is_none()
+            }
+            Self::Swin(s) => {
+                s.drop_path = p;
+                true
+            }
+            Self::ConvNet(c) => {
+                c.drop_path = p;
+                c.has_drop_path()
+            }
+        };
+        match has_any || p == 0. {
+            true => Ok(self),
+            false => Err(Error::setting("--drop-path", "the blocks of this trunk have none")),
+        }
     }
 }
 

@@ -234,6 +234,12 @@ impl ConvNetConfig {
         self.stages.last().map_or(self.in_channels, |stage| stage.width)
     }
 
+    /// Whether any of the blocks can leave a sample as it is.
+    pub(crate) fn has_drop_path(&self) -> bool {
+        let kinds = self.stages.iter().flat_map(|stage| &stage.kinds).chain([&self.block]);
+        kinds.into_iter().any(|k| matches!(k, BlockKind::Inverted(_) | BlockKind::ConvNext(_)))
+    }
+
     /// The block `j` of a stage whose blocks get `c_in` channels, with so many blocks before the
     /// stage.
     pub(super) fn block(
