@@ -152,14 +152,9 @@ pub(crate) fn seeded<T>(seed: u64, build: impl FnOnce() -> T) -> T {
     build()
 }
 
-/// A recording that sings a text, in 16 bits at 16 kHz: a tone of an eighth of a second for each letter,
-/// silence for a space.
-pub(crate) fn tones(text: &str) -> Input {
-    short_tones(text, 2000)
-}
-
-/// The same with tones of so many samples.
-pub(crate) fn short_tones(text: &str, samples: usize) -> Input {
+/// A recording that sings a text, in 16 bits at 16 kHz: a tone of so many samples for each letter, silence
+/// for a space.
+pub(crate) fn tones(text: &str, samples: usize) -> Input {
     const RATE: usize = 16_000;
     let letter = |letter: char| {
         let pitch = 300. + 400. * f64::from((letter as u32).saturating_sub(96));

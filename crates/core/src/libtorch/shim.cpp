@@ -75,9 +75,12 @@ extern "C" bool crosstune_adamw(
   });
 }
 
-// How exact products of f32 matrices are: `highest`, `high` or `medium`.
+// How exact products of f32 matrices are, and convolutions on GPUs: `highest`, `high` or `medium`.
 extern "C" bool crosstune_matmul_precision(
     const char* precision, char* problem, size_t capacity) noexcept {
-  return guarded(problem, capacity,
-                 [&] { at::globalContext().setFloat32MatmulPrecision(precision); });
+  return guarded(problem, capacity, [&] {
+    at::globalContext().setFloat32MatmulPrecision(precision);
+    // Convolutions on GPUs go by another switch.
+    at::globalContext().setAllowTF32CuDNN(std::strcmp(precision, "highest") != 0);
+  });
 }

@@ -14,7 +14,7 @@ use super::batches::{
 use super::sampler::chunks;
 use super::samples::{Samples, Shared};
 use crate::error::{Error, Result};
-use crate::libtorch::blob;
+use crate::libtorch::{blob, cuda};
 use crate::modality::Modality;
 use crate::nn::{Batch, Classifier, CutPoint};
 
@@ -94,14 +94,18 @@ impl<'s> FeatureCache<'s> {
         };
         let sees_padding = model.encoder().sees_padding();
         let mut store = RowStore::default();
+        let mut room = GpuRoom::on(model.device());
         let mut all = vec![];
         for mode in modes {
             let mut view: Vec<Vec<Stored>> = (0..samples.len()).map(|_| vec![]).collect();
-            load_batches(inputs, &lists, mode, |chosen, prepared| {
+            load_batches(inputs, &lists, mode, model.device(), |chosen, prepared| {
                 let mut made = vec![];
                 for (batch, positions) in prepared.chunks(inputs, batch_size, model.device()) {
-                    let hidden = model.encoder().forward_to(&batch, cut);
-                    let rows = apart(&hidden.to_device(Device::Cpu), sees_padding)?.into_iter();
+                    let mut hidden = model.encoder().forward_to(&batch, cut);
+                    if !room.take(hidden.x.numel() * Kind::Float.elt_size_in_bytes()) {
+                        hidden = hidden.to_device(Device::Cpu);
+                    }
+                    let rows = apart(&hidden, sees_padding)?.into_iter();
                     made.extend(rows.map(|(row, held)| (row, held, positions)));
                 }
                 let PreparedBatch { rows, parts, .. } = prepared;
@@ -207,7 +211,10 @@ fn apart(batch: &Batch, whole: bool) -> Result<Vec<(Tensor, Option<[i64; 2]>)>> 
 
 /// Collates rows: sequences are padded with zeros to the longest, and masked.
 fn together(rows: &[&SourceRow]) -> Batch {
-    let xs: Vec<&Tensor> = rows.iter().map(|row| &row.x).collect();
+    // Some may be on a GPU, where not all had room.
+    let device = rows.iter().map(|row| row.x.device()).find(|device| device.is_cuda());
+    let there = device.unwrap_or(Device::Cpu);
+    let xs: Vec<Tensor> = rows.iter().map(|row| cuda::to_device(&row.x, there)).collect();
     let masked = |lengths: &[i64], positions: i64| {
         let all = Tensor::arange(positions, (Kind::Int64, Device::Cpu));
         Some(all.lt_tensor(&Tensor::from_slice(lengths).unsqueeze(1)))
@@ -225,6 +232,23 @@ fn together(rows: &[&SourceRow]) -> Batch {
     }
     let x = Tensor::pad_sequence(&xs, true, 0., "right");
     Batch { x, attention_mask: masked(&lengths, longest) }
+}
+
+/// What may be kept on a GPU: half of what is free when a cache is begun; none on a CPU.
+struct GpuRoom(usize);
+
+impl GpuRoom {
+    fn on(device: Device) -> Self {
+        Self(cuda::free_memory(device).unwrap_or(0) / 2)
+    }
+
+    /// Takes so many bytes, if they are left.
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        // All later batches go elsewhere, however small.
+        self.0 = left.unwrap_or(0);
+        left.is_some_and(|_| bytes > 0)
+    }
 }
 
 /// A cached row.
@@ -247,6 +271,9 @@ struct RowStore {
 
 impl RowStore {
     fn put(&mut self, row: Tensor, budget: &mut CacheBudget) -> Result<Row> {
+        if row.device() != Device::Cpu {
+            return Ok(Row::Memory(row));
+        }
         let bytes = row.numel() * Kind::Float.elt_size_in_bytes();
         if let Some(left) = budget.memory.checked_sub(bytes) {
             budget.memory = left;

@@ -37,7 +37,7 @@ pub(super) fn score_feed(
     let (config, model) = (model.spec().task_config(), model.classifier());
     let task = config.task;
     let lists = in_order(feed.samples(), batch_size);
-    load_batches(feed, &lists, Mode::Eval, |chosen, prepared| {
+    load_batches(feed, &lists, Mode::Eval, model.device(), |chosen, prepared| {
         if task.is_sequence() {
             let words = |&at: &usize| match &feed.samples().targets()[at] {
                 Target::Tags(tags) => tags.len(),

@@ -101,7 +101,7 @@ impl<'m> Training<'m> {
         }
         let (mut loss, mut correct, mut seen, mut at) = (0., None, 0, 0);
         let purpose = Mode::Train { seed: options.seed, epoch };
-        load_batches(train, &lists, purpose, |chosen, prepared| {
+        load_batches(train, &lists, purpose, model.classifier().device(), |chosen, prepared| {
             let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
             let step = trainer.step_from(&batch, train.cut_point(), &targets)?;
             loss += step.loss * chosen.len() as f64;

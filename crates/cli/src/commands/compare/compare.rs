@@ -102,7 +102,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         threshold: args.threshold,
         version: env!("CARGO_PKG_VERSION").into(),
         made: machine::today(),
-        machine: machine::describe(&args.fit),
+        machine: machine::describe(&args.fit)?,
         arms,
         error_examples,
     };

@@ -153,7 +153,8 @@ impl<'a, M: Modality> Experiment<'a, M> {
     }
 
     fn build(&self, plan: &RecipePlan, drawn: &TrainingSet<M>, seed: u64) -> Result<Built> {
-        self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, self.fit.device.0)
+        let device = self.fit.device()?;
+        self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, device)
     }
 
     /// Trains with the best rate, and tests. `shown`: how many errors to show.

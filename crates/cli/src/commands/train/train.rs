@@ -22,7 +22,7 @@ use super::{
 use crate::{
     args::{HeadArg, LAYOUT, ModalityArgs, refuse_existing, setting},
     output::{
-        format::{percent, score},
+        format::{self, percent, score},
         note, progress, save, say, say_skipped, skipped,
     },
     process,
@@ -69,6 +69,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         (!args.no_feature_cache).then_some(CacheBudget { memory: args.memory.0, folder });
 
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
+    say("device", format::device(args.fit.device()?));
     say_data::<A::Modality>(&data);
     let (mut splits, mut skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
     if args.skip_bad {
@@ -78,7 +79,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     if let Some(coverage) = &coverage {
         say_coverage(&modality, coverage, When::Training);
     }
-    let (plan, device) = (&job.plan, args.fit.device.0);
+    let (plan, device) = (&job.plan, args.fit.device()?);
     let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
     say_model(&model, plan, job.is_fresh(plan), Parameters { trained, frozen });
