@@ -13,6 +13,8 @@ use crosstune_core::{
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::setting::setting;
+
 /// The file in a run folder that says how the labels of its data set were read.
 pub(crate) const LAYOUT: &str = "layout.json";
 
@@ -220,6 +222,14 @@ impl LayoutArgs {
     /// What is predicted for each sample, if that is given.
     pub(crate) fn task(&self) -> Option<Task> {
         self.task.map(Task::from)
+    }
+
+    /// Refuses other symbols than those of a model that has some.
+    pub(crate) fn refuse_symbols(&self) -> Result<()> {
+        match self.symbols {
+            Some(_) => Err(setting("--symbols", "the model has symbols of its own; leave it out")),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn layout<M: Modality>(&self) -> Result<Layout> {

@@ -41,6 +41,7 @@ pub(crate) struct EvaluateArgs {
 }
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
+    args.layout.refuse_symbols()?;
     let layout = args.layout.clone().or_of(&args.source.path)?;
     let asked = args.layout.task();
     let mut layout = Layout { skip_bad: args.skip_bad, ..layout.layout::<M>()? };

@@ -153,9 +153,8 @@ fn located<M: Modality>(
     modality: &M,
     item: &Item,
 ) -> crosstune_core::Result<Answer> {
-    let Scores::Sequences(all) = scores else { return Ok(answer) };
-    let positions = all.get(row).and_then(|one| one.size().first().copied()).unwrap_or(0);
-    let places = modality.places(&item.input, positions as usize);
+    let Scores::Sequences(_) = scores else { return Ok(answer) };
+    let places = modality.places(&item.input, scores.positions(row));
     let bad = |cause| Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }]);
     Ok(answer.located(&places.map_err(bad)?))
 }
