@@ -7,6 +7,7 @@ mod decode;
 mod fit;
 mod modality;
 mod output;
+mod recompute;
 mod samples;
 mod setting;
 mod source;

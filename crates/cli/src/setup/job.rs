@@ -97,6 +97,7 @@ impl<'a> TransferJob<'a> {
         let from = weights.as_ref().map(|weights| (weights, parts));
         let model = Model::new(spec, modality, from, device)?;
         let model = model.with_batch_norm_stats(args.batch_norm.into());
+        let model = args.recompute.apply(model)?;
         if plan.init == WeightInit::Shuffled {
             model.shuffle();
         }

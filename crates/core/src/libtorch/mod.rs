@@ -3,6 +3,7 @@
 mod adamw;
 pub(crate) mod blob;
 pub(crate) mod cuda;
+pub(crate) mod fused;
 mod precision;
 pub(crate) mod shim;
 pub(crate) mod threads;

@@ -7,34 +7,11 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/from_blob.h>
 
-#include <cstring>
-#include <exception>
 #include <vector>
 
-namespace {
+#include "shim.h"
 
-void say(const char* what, char* problem, size_t capacity) {
-  if (capacity > 0) {
-    std::strncpy(problem, what, capacity - 1);
-    problem[capacity - 1] = '\0';
-  }
-}
-
-// Runs `work`; whether it threw nothing.
-template <typename Work>
-bool guarded(char* problem, size_t capacity, const Work& work) noexcept {
-  try {
-    work();
-    return true;
-  } catch (const std::exception& e) {
-    say(e.what(), problem, capacity);
-  } catch (...) {
-    say("an unknown exception", problem, capacity);
-  }
-  return false;
-}
-
-}  // namespace
+using crosstune::guarded;
 
 // A contiguous tensor over `data`, of the element type of `like`. `release(owner)` is called once:
 // when the last tensor over the memory goes, or before this returns null.
