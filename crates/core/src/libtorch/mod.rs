@@ -2,7 +2,9 @@
 
 mod adamw;
 pub(crate) mod blob;
+pub(crate) mod bytes;
 pub(crate) mod cuda;
+pub(crate) mod generator;
 mod precision;
 pub(crate) mod shim;
 pub(crate) mod threads;
