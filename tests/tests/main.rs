@@ -20,6 +20,8 @@ mod hub;
 mod inputs;
 #[cfg(unix)]
 mod kept;
+#[cfg(unix)]
+mod killed;
 mod naming;
 mod numbers;
 mod outside;
@@ -28,6 +30,7 @@ mod rank;
 mod published;
 mod recipes;
 mod reproducible;
+mod resuming;
 mod run_folders;
 mod runs;
 mod said;

@@ -34,11 +34,26 @@ use output::{is_reader_gone, note, printed};
 pub fn run<A: ModalityArgs>() -> ExitCode {
     process::keep_memory();
     process::name_vanished_files();
-    let given = command::<A>().try_get_matches();
-    let cli = match given.and_then(|m| Cli::<A>::from_arg_matches(&m)) {
+    let given = match command::<A>().try_get_matches() {
+        Ok(given) => given,
+        Err(e) => return answered_by_clap::<A>(&e),
+    };
+    let resume = match process::contained(|| train::Resume::asked::<A>(&given, command::<A>)) {
+        Ok(Some(train::Resume::Finished)) => return ExitCode::SUCCESS,
+        Ok(Some(train::Resume::Training(unended))) => Some(unended),
+        Ok(None) => None,
+        Err(e) => return failed(&e),
+    };
+    let options = resume.as_ref().map_or(&given, |unended| &unended.options);
+    let mut cli = match Cli::<A>::from_arg_matches(options) {
         Ok(cli) => cli,
         Err(e) => return answered_by_clap::<A>(&e),
     };
+    if let (Some(unended), Command::Train(args), Some(given)) =
+        (resume, &mut cli.command, given.subcommand_matches("train"))
+    {
+        unended.apply(given, args);
+    }
     match process::contained(|| command_line(cli)) {
         Ok(code) => code,
         Err(e) => failed(&e),
@@ -50,7 +65,7 @@ pub fn command<A: ModalityArgs>() -> clap::Command {
     // The three binaries differ in name and in what their inputs are called.
     let name = format!("crosstune-{}", A::Modality::NAME);
     let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);
-    Cli::<A>::command().name(name).about(about)
+    train::relaxed(Cli::<A>::command().name(name).about(about))
 }
 
 /// Prints help and version to stdout, wrong use to stderr. clap repeats words as they are, and a shell
@@ -92,14 +107,14 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Train(args) => train::train(*args)?,
+        Command::Train(args) => return train::train(*args),
         Command::Check(args) => {
             if check::check(*args)? == check::Verdict::Wrong {
                 // The report has said what.
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Compare(args) => compare::compare(*args)?,
+        Command::Compare(args) => return compare::compare(*args),
         Command::Rank(args) => rank::rank(*args)?,
         Command::Embed(args) => embed::embed(*args)?,
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,

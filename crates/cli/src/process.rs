@@ -1,4 +1,6 @@
-//! This process: how it keeps memory, its age and its peak memory.
+//! This process: how it keeps memory, its age and its peak memory, and how it is told to end.
+
+pub(crate) mod signals;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -78,8 +78,9 @@ pub use task::{
     WordStart,
 };
 pub use train::{
-    AdamW, EpochRecord, FitOptions, FitReport, LrCurve, LrPoint, Mix, Phase, PhaseStart, Progress,
-    Schedule, ScheduleKind, SweepEnd, Trainer, find_lr, fit,
+    AdamW, CheckpointEvery, Checkpoints, EpochRecord, FitOptions, FitReport, LrCurve, LrPoint, Mix,
+    Phase, PhaseStart, Progress, Schedule, ScheduleKind, SweepEnd, Trainer, find_lr, fit,
+    fit_resumable,
 };
 pub use transfer::{
     EmbeddingStats, Overrides, Recipe, RecipePlan, SourceFeatures, WeightInit, init_from_data,

@@ -23,7 +23,7 @@ const CORE: [Row; 19] = [
     ("family", &["error", "files", "weights", "task", "nn", "spec"]),
     ("modality", &["error", "files", "random", "weights", "task", "nn", "data", "spec", "family"]),
     ("model", &["error", "random", "weights", "task", "nn", "spec", "family", "modality"]),
-    ("loader", &["error", "random", "libtorch", "task", "nn", "data", "modality"]),
+    ("loader", &["error", "random", "files", "libtorch", "task", "nn", "data", "modality"]),
     ("run", &["error", "files", "weights", "spec", "modality", "model"]),
     ("predict", &["error", "random", "task", "nn", "spec", "modality", "model", "loader"]),
     (

@@ -1,6 +1,7 @@
 //! Options that several commands share.
 
 mod bytes;
+mod checkpoint;
 mod compute;
 mod data;
 mod decode;
@@ -16,6 +17,7 @@ mod transfer;
 pub use modality::ModalityArgs;
 
 pub(crate) use bytes::Bytes;
+pub(crate) use checkpoint::CheckpointArgs;
 pub(crate) use compute::ComputeArgs;
 pub(crate) use data::{DataArgs, InputArgs, LAYOUT, LayoutArgs};
 pub(crate) use decode::DecodeArgs;

@@ -234,6 +234,12 @@ pub enum Error {
         /// The learning rate of the new parameters.
         lr: f64,
     },
+    /// A training was asked to end, and did so with a checkpoint.
+    #[error("the training was stopped; {} is what it goes on from", shown(checkpoint))]
+    Interrupted {
+        /// The checkpoint's folder.
+        checkpoint: PathBuf,
+    },
     /// Parameters that should have stood still did not: a fault of this program.
     #[error("frozen parameters changed during training; please report this")]
     FrozenChanged,

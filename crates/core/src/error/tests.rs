@@ -65,6 +65,7 @@ fn every(text: &str) -> Vec<Error> {
         Error::DataList { path: path(), problem: problem(), items: vec![problem(), problem()] },
         Error::BadSamples(vec![bad(), bad()]),
         Error::Diverged { step: 1, loss: 1., lr: 1. },
+        Error::Interrupted { checkpoint: path() },
         Error::FrozenChanged,
         Error::Hub { reference: problem(), problem: problem(), source: Some(cause()) },
         Error::Modality { context: problem(), source: cause() },
@@ -94,6 +95,7 @@ fn every(text: &str) -> Vec<Error> {
             | Error::DataList { .. }
             | Error::BadSamples(_)
             | Error::Diverged { .. }
+            | Error::Interrupted { .. }
             | Error::FrozenChanged
             | Error::Hub { .. }
             | Error::Modality { .. }

@@ -2,8 +2,10 @@
 
 mod adamw;
 pub(crate) mod blob;
+pub(crate) mod bytes;
 pub(crate) mod cuda;
 pub(crate) mod fused;
+pub(crate) mod generator;
 mod precision;
 pub(crate) mod shim;
 pub(crate) mod threads;

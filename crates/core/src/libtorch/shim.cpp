@@ -2,11 +2,13 @@
 // work, and lets no exception out.
 
 #include <ATen/Context.h>
+#include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/from_blob.h>
 
+#include <mutex>
 #include <vector>
 
 #include "shim.h"
@@ -59,5 +61,35 @@ extern "C" bool crosstune_matmul_precision(
     at::globalContext().setFloat32MatmulPrecision(precision);
     // Convolutions on GPUs go by another switch.
     at::globalContext().setAllowTF32CuDNN(std::strcmp(precision, "highest") != 0);
+  });
+}
+
+// The generator that all drawing on a device comes from: the CPU's where `cuda` is negative, else that
+// of the GPU with this index.
+static const at::Generator& crosstune_generator(int cuda) {
+  const auto index = static_cast<c10::DeviceIndex>(cuda);
+  return at::globalContext().defaultGenerator(cuda < 0 ? at::Device(at::kCPU)
+                                                       : at::Device(at::kCUDA, index));
+}
+
+// The state of a generator, as bytes on the CPU.
+extern "C" at::Tensor* crosstune_generator_state(
+    int cuda, char* problem, size_t capacity) noexcept {
+  at::Tensor* state = nullptr;
+  guarded(problem, capacity, [&] {
+    at::Generator generator = crosstune_generator(cuda);
+    const std::lock_guard<std::mutex> lock(generator.mutex());
+    state = new at::Tensor(generator.get_state());
+  });
+  return state;
+}
+
+// Lets a generator go on from a state.
+extern "C" bool crosstune_set_generator_state(
+    int cuda, const at::Tensor* state, char* problem, size_t capacity) noexcept {
+  return guarded(problem, capacity, [&] {
+    at::Generator generator = crosstune_generator(cuda);
+    const std::lock_guard<std::mutex> lock(generator.mutex());
+    generator.set_state(*state);
   });
 }

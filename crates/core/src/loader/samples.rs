@@ -7,11 +7,14 @@ use std::sync::{Mutex, PoisonError};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use super::budget::MemoryBudget;
 use crate::data::{Dataset, Input, Item};
 use crate::error::{BadSample, BoxError, Error, Location, Result};
+use crate::files::hexadecimal;
+use crate::libtorch::bytes::each_piece;
 use crate::modality::{Modality, Moments};
 use crate::random::Rng;
 use crate::task::{Target, Task};
@@ -26,6 +29,8 @@ pub struct Samples {
     groups: Vec<Option<String>>,
     /// The number of values in each.
     lengths: Vec<usize>,
+    /// The SHA-256 of each, as it was read.
+    digests: Vec<[u8; 32]>,
     moments: Moments,
     /// Bytes of what may be read before it is needed.
     ahead: usize,
@@ -91,7 +96,7 @@ impl Samples {
     ) -> (Self, Vec<BadSample>) {
         let mut order: Vec<usize> = (0..items.len()).collect();
         order.shuffle(&mut Rng::seed_from_u64(0));
-        let mut held: Vec<Option<Result<(Slot, usize), BoxError>>> =
+        let mut held: Vec<Option<Result<(Slot, usize, [u8; 32]), BoxError>>> =
             items.iter().map(|_| None).collect();
         let mut moments = Moments::default();
         let (mut rest, mut count, mut largest) = (&order[..], 1, 0);
@@ -105,13 +110,13 @@ impl Samples {
                     _ => None,
                 };
                 done();
-                (at, tensor, measured)
+                (at, tensor.and_then(|tensor| Ok((digest(&tensor)?, tensor))), measured)
             };
             // One by one in a fixed order: the sums are the same to the last bit, however many are
             // read at once, and by however many threads.
             for (at, tensor, measured) in now.par_iter().map(read).collect::<Vec<_>>() {
                 measured.iter().for_each(|measured| moments.add(measured));
-                held[at] = Some(tensor.map(|tensor| {
+                held[at] = Some(tensor.map(|(digest, tensor)| {
                     let length = tensor.numel();
                     let bytes = length * tensor.kind().elt_size_in_bytes();
                     largest = bytes.max(largest);
@@ -119,7 +124,7 @@ impl Samples {
                         true => Slot::Memory(Shared(tensor)),
                         false => Slot::Item(items[at].clone()),
                     };
-                    (slot, length)
+                    (slot, length, digest)
                 }));
             }
             // Those so far tell how large the next may be.
@@ -129,8 +134,9 @@ impl Samples {
         let mut bad = vec![];
         for (item, held) in items.iter().zip(held.into_iter().flatten()) {
             match held {
-                Ok((held, length)) => {
+                Ok((held, length, digest)) => {
                     samples.held.push(held);
+                    samples.digests.push(digest);
                     samples.targets.push(item.target.clone());
                     samples.places.push(item.place.clone());
                     samples.groups.push(item.group.clone());
@@ -166,6 +172,7 @@ impl Samples {
         retain(&mut self.places, &keep);
         retain(&mut self.groups, &keep);
         retain(&mut self.lengths, &keep);
+        retain(&mut self.digests, &keep);
     }
 
     /// The class of each that has one, an index into the data set's labels.
@@ -181,6 +188,17 @@ impl Samples {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
+    }
+
+    /// The SHA-256 over all of them and what is to be answered of each, in hexadecimal digits. It does
+    /// not depend on where they are, nor on how many are kept in memory.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (digest, target) in self.digests.iter().zip(&self.targets) {
+            hash.update(digest);
+            hash.update(format!("{target:?}"));
+        }
+        hexadecimal(&hash.finalize())
     }
 
     /// The number of those that are kept in memory.
@@ -269,6 +287,17 @@ impl Samples {
     pub(crate) fn ahead(&self) -> usize {
         self.ahead
     }
+}
+
+/// The SHA-256 of a sample.
+fn digest(tensor: &Tensor) -> Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    hash.update(format!("{:?}{:?}", tensor.kind(), tensor.size()));
+    each_piece(tensor, |bytes| {
+        hash.update(bytes);
+        Ok(())
+    })?;
+    Ok(hash.finalize().into())
 }
 
 /// Keeps those elements that are to be kept.

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::resume::Parts;
 use super::snapshot::Snapshot;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::task::Metrics;
 
@@ -41,6 +42,18 @@ pub enum Progress<'a> {
         /// Why: the disk is full, say.
         error: &'a Error,
     },
+    /// The training goes on from a checkpoint. Nothing of it was told before to this observer.
+    Resumed {
+        /// The epochs that are done.
+        epochs: &'a [EpochRecord],
+        /// Batches that are done in the present one.
+        step: usize,
+    },
+    /// A checkpoint could not be written. The training goes on.
+    Unsaved {
+        /// Why: the disk is full, say.
+        error: &'a Error,
+    },
     /// A step is done.
     Step {
         /// The epoch, counted from 1.
@@ -72,6 +85,10 @@ pub struct FitReport {
     pub seconds: f64,
 }
 
+/// The name of the best epoch in a checkpoint, and what those of its tensors begin with.
+const NAME: &str = "best";
+const PREFIX: &str = "best.";
+
 /// The best epoch so far, with a copy of the tensors that are updated.
 pub(super) struct Best {
     pub(super) epoch: usize,
@@ -88,6 +105,22 @@ impl Best {
 
     pub(super) fn is_worse_than(&self, scored: &Metrics) -> bool {
         (scored.score(), -scored.loss()) > (self.score, -self.loss)
+    }
+
+    /// Adds it to a checkpoint.
+    pub(super) fn save(this: Option<&Self>, to: &mut Parts) -> Result<()> {
+        if let Some(best) = this {
+            best.values.save(PREFIX, to);
+        }
+        to.put(NAME, &this.map(|best| (best.epoch, best.score, best.loss)))
+    }
+
+    /// Takes it from a checkpoint.
+    pub(super) fn load(model: &Model, moving: &[String], from: &Parts) -> Result<Option<Self>> {
+        let Some((epoch, score, loss)) = from.get(NAME)? else { return Ok(None) };
+        let mut values = Snapshot::of(model, moving);
+        values.load(PREFIX, from)?;
+        Ok(Some(Self { epoch, score, loss, values }))
     }
 
     pub(super) fn restore(mut self) {

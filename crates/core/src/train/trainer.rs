@@ -6,9 +6,10 @@ use tch::Tensor;
 
 use super::auto_freeze::AutoFreeze;
 use super::ema::Ema;
-use super::optim::{AdamW, Schedule, clip_factor};
+use super::optim::{AdamW, AdamWState, ParamState, Schedule, clip_factor};
 use super::options::FitOptions;
 use super::phase::Phase;
+use super::resume::{Parts, Resumable};
 use crate::error::{Error, Result};
 use crate::model::{Model, ModelPart, is_running_stat};
 use crate::nn::{Batch, CutPoint, Logits};
@@ -207,6 +208,11 @@ impl<'m> Trainer<'m> {
         if whole { self.flush() } else { Ok(()) }
     }
 
+    /// Whether no batch waits for others to make a step with.
+    pub(super) fn is_between_steps(&self) -> bool {
+        self.pending.is_none()
+    }
+
     /// Makes a step of the accumulated batches, if there are any.
     pub(super) fn flush(&mut self) -> Result<()> {
         let Some(Pending { gradients, samples, .. }) = self.pending.take() else { return Ok(()) };
@@ -236,6 +242,42 @@ impl<'m> Trainer<'m> {
             average.update();
         }
         Ok(())
+    }
+}
+
+/// The names of a trainer's parts in a checkpoint, and what those of its tensors begin with.
+const STEPS: &str = "trainer.steps";
+const OPTIMIZER: &str = "optimizer";
+const MEANS: [&str; 2] = ["optimizer.means.", "optimizer.squares."];
+
+/// Between steps: gradients that wait are not saved.
+impl Resumable for Trainer<'_> {
+    fn save(&self, to: &mut Parts) -> Result<()> {
+        let AdamWState { params, groups } = self.optimizer.state();
+        for (name, ParamState { means, .. }) in &params {
+            for (prefix, mean) in MEANS.iter().zip(means) {
+                to.put_tensor(format!("{prefix}{name}"), mean);
+            }
+        }
+        let steps: BTreeMap<_, _> = params.iter().map(|(name, of)| (name, of.steps)).collect();
+        to.put(OPTIMIZER, &(steps, groups))?;
+        to.put(STEPS, &self.steps)?;
+        self.average.as_ref().map_or(Ok(()), |average| average.save(to))?;
+        self.auto_freeze.as_ref().map_or(Ok(()), |auto_freeze| auto_freeze.save(to))
+    }
+
+    fn load(&mut self, from: &Parts) -> Result<()> {
+        let (steps, groups): (BTreeMap<String, i64>, _) = from.get(OPTIMIZER)?;
+        let param = |(name, steps): (String, i64)| {
+            let mean = |prefix: &str| from.tensor(&format!("{prefix}{name}"));
+            let means = [mean(MEANS[0])?.shallow_clone(), mean(MEANS[1])?.shallow_clone()];
+            Ok((name, ParamState { steps, means }))
+        };
+        let params = steps.into_iter().map(param).collect::<Result<_>>()?;
+        self.optimizer.load_state(AdamWState { params, groups })?;
+        self.steps = from.get(STEPS)?;
+        self.average.as_mut().map_or(Ok(()), |average| average.load(from))?;
+        self.auto_freeze.as_mut().map_or(Ok(()), |auto_freeze| auto_freeze.load(from))
     }
 }
 

@@ -47,6 +47,18 @@ pub(super) fn show_epoch(
     bar.suspend(|| say("epoch", text));
 }
 
+/// Where a training goes on.
+pub(super) fn say_resumed(epochs: usize, batches: usize) {
+    let of = |n: usize, one: &str| format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" });
+    say(
+        "resumed",
+        match batches {
+            0 => format!("after {}", of(epochs, "epoch")),
+            _ => format!("after {} and {} of the next", of(epochs, "epoch"), of(batches, "step")),
+        },
+    );
+}
+
 pub(super) fn describe(source: &Pretrained) -> String {
     let family = source.config();
     let trunk = shape(&family.trunk);

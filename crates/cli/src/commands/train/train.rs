@@ -1,23 +1,25 @@
 //! `train`: from a pretrained model and labelled samples to a run folder.
 
-use std::{mem, time::Instant};
+use std::{mem, path::Path, process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    CacheBudget, Dataset, FitOptions, FitReport, Layout, Modality, Model, Pretrained, Progress,
-    RunWriter, Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr, fit,
-    predict::too_short,
+    CacheBudget, CheckpointEvery, Checkpoints, Dataset, Error, FitOptions, FitReport, Layout,
+    Modality, Model, Pretrained, Progress, RunWriter, Samples, Splits, data::ClassLimit,
+    error::one_line, evaluate, find_lr, fit_resumable, predict::too_short,
 };
+use serde_json::json;
 
 use super::{
     args::TrainArgs,
     log::{
         describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases, say_result,
-        show_epoch,
+        say_resumed, show_epoch,
     },
     lr_plot, plan,
     result::{Cost, Counts, Parameters, RunResult},
+    resume::{Begun, command_line},
 };
 use crate::{
     args::{HeadArg, LAYOUT, ModalityArgs, refuse_existing, setting},
@@ -25,7 +27,7 @@ use crate::{
         format::{self, percent, score},
         note, progress, save, say, say_skipped, skipped,
     },
-    process,
+    process::{self, signals},
     setup::{
         coverage::{When, coverage, say_coverage},
         job::{Built, TransferJob},
@@ -33,8 +35,11 @@ use crate::{
     },
 };
 
-pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
+pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
     process::age(); // If the system does not tell the start, the count begins here.
+    if let Some(threads) = args.threads {
+        tch::set_num_threads(threads);
+    }
     if !(0.0..1.0).contains(&args.validation) {
         let problem = format!("{}: must be at least 0 and below 1", args.validation);
         return Err(setting("--validation", problem));
@@ -63,7 +68,14 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let data = dataset::<A>(&args, &job.source, classes)?;
     // A dry run or a range test creates no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
-    let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
+    let run = out.map(|out| match &args.resume {
+        Some(_) => RunWriter::resume(out, args.overwrite),
+        None => RunWriter::create(out, args.overwrite),
+    });
+    let run = run.transpose()?;
+    if let (Some(run), None) = (&run, &args.resume) {
+        run.note(&Begun::now::<A::Modality>()?)?;
+    }
     let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
     options.cache_budget =
         (!args.no_feature_cache).then_some(CacheBudget { memory: args.memory.0, folder });
@@ -103,7 +115,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
         planned.write(path, args.overwrite)?;
         say("planned", path.display());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     if let Some(path) = &args.find_lr {
         let curve = find_lr(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
@@ -115,12 +127,17 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             format!("the loss falls fastest at {steepest}; a cautious choice is {cautious}"),
         );
         say("plotted", path.display());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let Some(mut run) = run else { return Err(setting("--out", "name the run folder to create")) };
     run.reserve(&model)?;
 
-    let (history, first_batch, step) = fitted(&model, &modality, &splits, &options, &mut run)?;
+    let every = args.checkpoint.checkpoint_every;
+    let fitted = fitted(&model, &modality, &splits, &options, every, &mut run);
+    let (history, first_batch, step) = match fitted {
+        Ok(fitted) => fitted,
+        Err(e) => return unfinished::<A::Modality>(e, run, &args.out.unwrap_or_default()),
+    };
     // A sample may have vanished meanwhile. What was trained is saved all the same.
     let mut failed = None;
     let mut evaluate = |samples: &Samples| {
@@ -175,8 +192,24 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     say("saved", args.out.unwrap_or_default().display());
     match failed {
         Some(e) => Err(e.into()),
-        None => Ok(()),
+        None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Ends a training before its time: what can be gone on with is left, and how is said.
+fn unfinished<M: Modality>(error: Error, run: RunWriter, out: &Path) -> Result<ExitCode> {
+    let code = match (&error, signals::asked()) {
+        (Error::Interrupted { .. }, Some(signal)) => Some(128 + signal as u8),
+        // With the same weights it would come to the same again.
+        (Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. }, _) => {
+            return Err(error.into());
+        }
+        _ if !run.has_checkpoint() => return Err(error.into()),
+        _ => None,
+    };
+    run.leave();
+    say("stopped", format!("go on with: {}", command_line::<M>(out)));
+    code.map_or(Err(error.into()), |code| Ok(ExitCode::from(code)))
 }
 
 /// The data set, its labels in the order of a pretrained head's `classes`.
@@ -242,15 +275,21 @@ fn fitted<M: Modality>(
     modality: &M,
     splits: &Splits,
     options: &FitOptions,
+    every: CheckpointEvery,
     run: &mut RunWriter,
-) -> Result<(FitReport, f64, f64)> {
+) -> Result<(FitReport, f64, f64), Error> {
     let batches = splits.train.len().div_ceil(options.batch_size).saturating_mul(options.epochs);
     let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
     let bar = progress::training(batches.min(most));
     let first_batch = process::age().as_secs_f64();
     let (mut last, mut times, mut cached, mut told) = (Instant::now(), vec![], 0, false);
-    let (train, validation) = (&splits.train, &splits.validation);
-    let history = fit(model, modality, train, validation, options, &mut |p| {
+    let samples = [&splits.train, &splits.validation];
+    let checkpoints = Checkpoints::new(run.checkpoints())
+        .every(every)
+        .conditions(&json!({ "test": splits.test.digest() }))?
+        .stop_when(|| signals::asked().is_some());
+    let watch = (every != CheckpointEvery::Never).then(signals::Watch::begin);
+    let history = fit_resumable(model, modality, samples, options, &checkpoints, &mut |p| {
         match p {
             Progress::Cached { samples } => {
                 cached += samples;
@@ -258,6 +297,15 @@ fn fitted<M: Modality>(
             }
             Progress::Uncached { error } => bar.suspend(|| {
                 note(&format!("warning: {}; features are not cached", one_line(error)));
+            }),
+            Progress::Resumed { epochs, step } => {
+                bar.inc((epochs.len() * splits.train.len().div_ceil(options.batch_size)) as u64);
+                bar.inc(step as u64);
+                bar.suspend(|| say_resumed(epochs.len(), step));
+                epochs.iter().try_for_each(|record| run.metric(record))?;
+            }
+            Progress::Unsaved { error } => bar.suspend(|| {
+                note(&format!("warning: {}; training goes on", one_line(error)));
             }),
             Progress::Step { epoch, loss, accuracy, .. } => {
                 times.push(last.elapsed().as_secs_f64());
@@ -279,6 +327,7 @@ fn fitted<M: Modality>(
         last = Instant::now();
         Ok(())
     });
+    drop(watch);
     bar.finish_and_clear();
     times.sort_by(f64::total_cmp);
     let median = times.get(times.len() / 2).copied().unwrap_or_default();
