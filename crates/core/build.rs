@@ -106,8 +106,8 @@ fn check(version: &Option<String>) -> Result<(), String> {
 /// Compiles what tch's binding lacks, with the flags that torch-sys compiles its own.
 fn compile(include: &Path) -> Result<(), String> {
     const FOLDER: &str = "src/libtorch";
-    const SOURCES: [&str; 3] = ["shim.cpp", "fused.cpp", "kernels.cpp"];
-    for file in SOURCES.iter().chain(&["shim.h", "kernels.h", "kernels.inc"]) {
+    const SOURCES: [&str; 4] = ["shim.cpp", "fused.cpp", "kernels.cpp", "c10d.cpp"];
+    for file in SOURCES.iter().chain(&["shim.h", "kernels.h", "kernels.inc", "gloo.h"]) {
         println!("cargo::rerun-if-changed={FOLDER}/{file}");
     }
     if !include.join("ATen").is_dir() {
@@ -127,9 +127,28 @@ fn compile(include: &Path) -> Result<(), String> {
         .flag_if_supported("-Wno-psabi")
         // A training's loops are no slower in a build for debugging.
         .opt_level(3)
+        .include(include.join("torch/csrc/api/include"))
+        .include(gloo(FOLDER)?)
         .files(SOURCES.map(|file| format!("{FOLDER}/{file}")))
         .try_compile("crosstune_shim")
         .map_err(|error| format!("the C++ files in {FOLDER} do not compile: {error}"))
+}
+
+/// A folder with the headers of Gloo that libtorch's own include, all of them our declarations: see there.
+fn gloo(sources: &str) -> Result<PathBuf, String> {
+    const HEADERS: [&str; 5] =
+        ["algorithm.h", "common/error.h", "context.h", "rendezvous/store.h", "transport/device.h"];
+    let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let ours = Path::new(sources).join("gloo.h").canonicalize();
+    let write = |ours: PathBuf| -> std::io::Result<()> {
+        for header in HEADERS.map(|header| folder.join("gloo").join(header)) {
+            fs::create_dir_all(header.parent().unwrap_or(&folder))?;
+            fs::write(header, format!("#include \"{}\"\n", ours.display()))?;
+        }
+        Ok(())
+    };
+    let written = ours.and_then(write).map_err(|error| format!("{}: {error}", folder.display()));
+    written.map(|()| folder)
 }
 
 /// One argument, as cargo's metadata are single values: the linker takes it apart at the commas.

@@ -8,6 +8,7 @@ mod company;
 mod compare;
 mod configs;
 mod decoding;
+mod distributed;
 mod errors;
 mod every_fixture;
 mod export;

@@ -26,13 +26,15 @@ use crosstune_core::{
 pub use args::ModalityArgs;
 use cli::{Cli, Command};
 use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
-use output::{is_reader_gone, note, printed};
+use output::{is_reader_gone, note, printed, say_error};
+use setup::launch;
 
 /// Parses the command line, runs the command, and returns the exit code: 0, 1 for a failure, 2 for
 /// wrong use. Errors are one line on stderr. An answer that cannot be written to stdout is a failure,
 /// without a line if its reader has gone; what is lost on stderr is none.
 pub fn run<A: ModalityArgs>() -> ExitCode {
     process::keep_memory();
+    process::first_folder();
     process::name_vanished_files();
     let given = match command::<A>().try_get_matches() {
         Ok(given) => given,
@@ -99,15 +101,23 @@ fn said_by_clap(answer: &clap::Error) -> ExitCode {
 /// Says what went wrong.
 fn failed(error: &anyhow::Error) -> ExitCode {
     let known = error.downcast_ref::<Error>();
-    if !known.is_some_and(is_reader_gone) {
-        note(&format!("error: {}", describe(error)));
+    let is_told = known.is_some_and(|known| is_reader_gone(known) || launch::is_told(known));
+    if !is_told {
+        say_error(&describe(error));
     }
-    ExitCode::from(if known.is_some_and(Error::is_usage_error) { 2 } else { 1 })
+    ExitCode::from(match known {
+        Some(Error::PeerLost { .. }) => launch::LOST_OTHERS,
+        Some(known) if known.is_usage_error() => 2,
+        _ => 1,
+    })
 }
 
 fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Train(args) => return train::train(*args),
+        Command::Train(args) => {
+            let launched = launch::launch(args.distributed.processes)?;
+            return launched.map_or_else(|| train::train(*args), Ok);
+        }
         Command::Check(args) => {
             if check::check(*args)? == check::Verdict::Wrong {
                 // The report has said what.

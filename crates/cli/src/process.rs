@@ -1,5 +1,6 @@
 //! This process: how it keeps memory, its age and its peak memory, and how it is told to end.
 
+pub(crate) mod children;
 pub(crate) mod signals;
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -7,6 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::{
     fs,
     panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -200,6 +202,23 @@ mod closed {
         let closed = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } == -1;
         STDOUT.store(closed, Ordering::Relaxed);
     }
+}
+
+/// The working folder that the process began in; it is first asked for before any other is gone to.
+pub(crate) fn first_folder() -> Option<&'static Path> {
+    static FIRST: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FIRST.get_or_init(|| std::env::current_dir().ok()).as_deref()
+}
+
+/// Ends the process at once, with code 1, whatever its threads are waiting for.
+pub(crate) fn leave() -> ! {
+    // SAFETY: nothing of this process is left that could be in a wrong state.
+    #[cfg(unix)]
+    unsafe {
+        libc::_exit(1)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(1)
 }
 
 /// Time since the start of the process, including the loading of libtorch if the system tells.

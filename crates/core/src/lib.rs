@@ -28,6 +28,7 @@ pub mod error;
 pub mod random;
 pub mod files;
 mod libtorch;
+pub mod distributed;
 pub mod task;
 pub mod weights;
 pub mod nn;

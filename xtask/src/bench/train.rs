@@ -2,6 +2,7 @@
 //! and in bf16, and PyTorch's model also through `torch.compile`.
 
 use std::fs;
+use std::mem;
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -116,7 +117,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             say!("  left out: no {} in {}", job.data, options.data.display());
             continue;
         }
-        table(&turns(job, options, &weights, rounds)?);
+        table(&turns(job, options, &weights, rounds)?)?;
     }
     Ok(())
 }
@@ -124,18 +125,20 @@ pub(super) fn run(options: &Options) -> Result<()> {
 /// All arms by turns, so often. One that fails at its first turn is left out, with a line that says why.
 fn turns(job: &Job, options: &Options, weights: &Path, rounds: usize) -> Result<Vec<Turns>> {
     let mut all: Vec<Turns> = ARMS.iter().map(|arm| Turns { arm, costs: vec![] }).collect();
-    for round in 0..rounds {
-        all.retain_mut(|turns| {
+    for _ in 0..rounds {
+        for mut turns in mem::take(&mut all) {
             let cost = match turns.arm.side {
                 Side::Ours => our_run(job, turns.arm, options, weights),
                 Side::PyTorch => peer_run(job, turns.arm, options, weights),
             };
             match cost {
-                Ok(cost) => turns.costs.push(cost),
+                Ok(cost) => {
+                    turns.costs.push(cost);
+                    all.push(turns);
+                }
                 Err(error) => say!("  {} left out: {}", turns.arm.name, last_line(&error)),
             }
-            turns.costs.len() > round
-        });
+        }
     }
     Ok(all)
 }
@@ -146,7 +149,7 @@ fn last_line(error: &anyhow::Error) -> String {
     text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
 }
 
-fn table(all: &[Turns]) {
+fn table(all: &[Turns]) -> Result<()> {
     let figures: [fn(&Cost) -> f64; 3] = [|c| c.first_batch, |c| 1e3 * c.step, |c| c.peak_mib];
     let middle = |turns: &Turns, of| median(&turns.costs, of);
     // Of our arms, the one that PyTorch's of a precision are set against.
@@ -177,6 +180,7 @@ fn table(all: &[Turns]) {
         });
         say!("  {:<16} {}", turns.arm.name, cells.collect::<Vec<_>>().join(" "));
     }
+    Ok(())
 }
 
 fn our_run(job: &Job, arm: &Arm, options: &Options, weights: &Path) -> Result<Cost> {

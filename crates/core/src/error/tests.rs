@@ -67,6 +67,8 @@ fn every(text: &str) -> Vec<Error> {
         Error::Diverged { step: 1, loss: 1., lr: 1. },
         Error::Interrupted { checkpoint: path() },
         Error::FrozenChanged,
+        Error::PeerLost { problem: problem() },
+        Error::Distributed { problem: problem() },
         Error::Hub { reference: problem(), problem: problem(), source: Some(cause()) },
         Error::Modality { context: problem(), source: cause() },
         Error::Memory { what: problem(), needed: "2 MiB".into(), left: "1 MiB".into() },
@@ -97,6 +99,8 @@ fn every(text: &str) -> Vec<Error> {
             | Error::Diverged { .. }
             | Error::Interrupted { .. }
             | Error::FrozenChanged
+            | Error::PeerLost { .. }
+            | Error::Distributed { .. }
             | Error::Hub { .. }
             | Error::Modality { .. }
             | Error::Memory { .. }

@@ -5,6 +5,7 @@ pub(crate) mod blob;
 pub(crate) mod bytes;
 pub(crate) mod cuda;
 pub(crate) mod fused;
+pub(crate) mod c10d;
 pub(crate) mod generator;
 mod precision;
 pub(crate) mod shim;

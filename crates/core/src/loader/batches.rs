@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::budget::at_once;
@@ -178,7 +179,7 @@ impl PreparedBatch {
 }
 
 /// What a row of a batch answers for, where the answer is a sequence: see [`Window`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RowPart {
     pub(crate) cut: [f64; 2],
     pub(crate) words: Vec<WordStart>,

@@ -11,8 +11,10 @@ use tch::{Device, Kind, Tensor};
 use super::batches::{
     BatchSource, Mode, PreparedBatch, RawInputs, RowPart, SourceRow, load_batches,
 };
+use super::exchange::{ComputedRow, exchange};
 use super::sampler::chunks;
 use super::samples::{Samples, Shared};
+use crate::distributed::several;
 use crate::error::{Error, Result};
 use crate::libtorch::{blob, cuda};
 use crate::modality::Modality;
@@ -68,7 +70,7 @@ pub(crate) enum AugmentedViews {
 
 impl<'s> FeatureCache<'s> {
     /// Computes everything once. `budget` is lowered by what is used of it. `done` is called with
-    /// the number of samples after each batch.
+    /// the number of samples after each batch. Several processes compute a part each, and all have all.
     ///
     /// # Errors
     /// If a sample can no longer be read, or the file cannot be written.
@@ -98,7 +100,23 @@ impl<'s> FeatureCache<'s> {
         let mut all = vec![];
         for mode in modes {
             let mut view: Vec<Vec<Stored>> = (0..samples.len()).map(|_| vec![]).collect();
-            load_batches(inputs, &lists, mode, model.device(), |chosen, prepared| {
+            let mut keep = |rows: Vec<ComputedRow>| -> Result<()> {
+                let mut samples: Vec<usize> = rows.iter().map(|row| row.at).collect();
+                samples.dedup();
+                for ComputedRow { at, x, part, held, positions } in rows {
+                    let row = store.put(x, budget)?;
+                    view[at].push(Stored { row, part, held, positions });
+                }
+                done(samples.len())
+            };
+            let (own, rounds) = match several() {
+                None => (lists.clone(), lists.len()),
+                Some(world) => {
+                    let own = lists.iter().skip(world.rank()).step_by(world.size()).cloned();
+                    (own.collect(), lists.len().div_ceil(world.size()))
+                }
+            };
+            load_batches(inputs, &own, mode, model.device(), |chosen, prepared| {
                 let mut made = vec![];
                 for (batch, positions) in prepared.chunks(inputs, batch_size, model.device()) {
                     let mut hidden = model.encoder().forward_to(&batch, cut);
@@ -110,14 +128,26 @@ impl<'s> FeatureCache<'s> {
                 }
                 let PreparedBatch { rows, parts, .. } = prepared;
                 let mut made = made.into_iter().zip(parts);
+                let mut computed = vec![];
                 for (&at, count) in chosen.iter().zip(rows) {
-                    for ((row, held, positions), part) in made.by_ref().take(count as usize) {
-                        let row = store.put(row, budget)?;
-                        view[at].push(Stored { row, part, held, positions });
-                    }
+                    let of = made.by_ref().take(count as usize);
+                    computed.extend(of.map(|((x, held, positions), part)| ComputedRow {
+                        at,
+                        x,
+                        part,
+                        held,
+                        positions,
+                    }));
                 }
-                done(chosen.len())
+                match several() {
+                    None => keep(computed),
+                    Some(world) => keep(exchange(world, &computed)?),
+                }
             })?;
+            // In the last round, there may be nothing left for this process to compute.
+            if let (Some(world), true) = (several(), own.len() < rounds) {
+                keep(exchange(world, &[])?)?;
+            }
             all.push(view);
         }
         let file = store.finish(&budget.folder)?;

@@ -3,6 +3,7 @@
 mod batches;
 mod budget;
 mod cache;
+mod exchange;
 mod sampler;
 pub(crate) mod samples;
 
@@ -13,4 +14,4 @@ pub use samples::{ReadMode, Samples, Splits, refuse_bad};
 
 pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, RowPart, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};
-pub(crate) use sampler::{by_length, chunks, in_order};
+pub(crate) use sampler::{by_length, chunks, in_order, slice};

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::auto_freeze::AutoFreeze;
 use super::cached::CachedFeatures;
+use super::distributed;
 use super::frozen::{FrozenHash, digest};
 use super::options::FitOptions;
 use super::phase::{Phase, PhaseStart};
@@ -15,6 +16,7 @@ use super::record::{FitReport, Progress};
 use super::resume::{Checkpoints, Conditions, Parts, Resumable};
 use super::saver::{Place, Saver};
 use super::training::Training;
+use crate::distributed::several;
 use crate::error::{Error, Result};
 use crate::loader::{RawInputs, Samples};
 use crate::modality::Modality;
@@ -73,6 +75,7 @@ fn fit_from<M: Modality>(
     options.check()?;
     options.check_for(model.spec().task)?;
     let start = Instant::now();
+    distributed::begin(model, inputs.each_ref().map(|inputs| inputs.samples.len()), options)?;
     let moving = moving(model, options)?;
     let frozen_hash = FrozenHash::new(model, &moving)?;
     let mut training = Training::new(model, inputs, options, &moving);
@@ -161,6 +164,7 @@ impl Training<'_> {
                 }
                 done => done?,
             }
+            distributed::check_parameters(model)?;
             let best = self.best.as_ref().map_or(0, |best| best.epoch);
             let unrewarded = self.epochs.len() - best.max(place.begun);
             if self.best.is_some() && options.patience.is_some_and(|p| unrewarded >= p) {
@@ -210,7 +214,8 @@ impl Training<'_> {
             place.cached_for,
             &mut |progress| {
                 observe(progress)?;
-                stopped = saver.is_some_and(Saver::is_stop_asked);
+                // Several processes end together, after a step.
+                stopped = saver.is_some_and(Saver::is_stop_asked) && several().is_none();
                 match stopped {
                     true => Err(Error::Interrupted { checkpoint: PathBuf::new() }),
                     false => Ok(()),

@@ -2,6 +2,7 @@
 
 mod auto_freeze;
 mod cached;
+mod distributed;
 mod ema;
 mod fit;
 mod frozen;

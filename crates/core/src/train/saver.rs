@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::distributed;
 use super::record::Progress;
 use super::resume::{Checkpoints, Conditions, Pace, Parts, Resumable, Turn};
 use super::training::Training;
@@ -53,8 +54,12 @@ impl<'c> Saver<'c> {
     /// # Errors
     /// If it is one of another training.
     pub(super) fn newest(&mut self) -> Result<Option<(Parts, Place)>> {
-        let Some(parts) = self.checkpoints.newest()? else { return Ok(None) };
-        self.conditions.check(&parts)?;
+        let found = || {
+            let parts = self.checkpoints.newest()?;
+            parts.as_ref().map_or(Ok(()), |parts| self.conditions.check(parts))?;
+            Ok(parts)
+        };
+        let Some(parts) = distributed::from_first(found)? else { return Ok(None) };
         self.before = parts.get(SECONDS)?;
         let place = parts.get(PLACE)?;
         Ok(Some((parts, place)))
@@ -104,7 +109,7 @@ impl Training<'_> {
         turn: Turn,
         observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
     ) -> Result<()> {
-        match turn {
+        match distributed::agree_turn(turn)? {
             Turn::GoOn => Ok(()),
             Turn::Stop => self.stop(),
             Turn::Save => {
@@ -134,6 +139,10 @@ impl Training<'_> {
     /// Writes a checkpoint, if any are asked for.
     fn checkpoint(&self) -> Result<Option<std::path::PathBuf>> {
         let Some(saver) = &self.saver else { return Ok(None) };
+        distributed::check_parameters(self.model)?;
+        if !distributed::writes() {
+            return Ok(Some(saver.checkpoints.folder().to_path_buf()));
+        }
         let mut parts = Parts::default();
         saver.conditions.save(&mut parts)?;
         parts.put(PLACE, &saver.place)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 
 use super::auto_freeze::AutoFreeze;
+use super::distributed;
 use super::ema::Ema;
 use super::optim::{AdamW, AdamWState, ParamState, Schedule, clip_factor};
 use super::options::FitOptions;
@@ -22,6 +23,8 @@ pub struct StepOutput {
     pub loss: f64,
     /// Correct predictions; see [`Objective::correct`].
     pub correct: Option<i64>,
+    /// The samples of the batch: of all processes, as above, where several train together.
+    pub samples: i64,
 }
 
 /// The peak rate of a trainable parameter, given those of new and of pretrained parameters; the
@@ -171,7 +174,9 @@ impl<'m> Trainer<'m> {
         let step = StepOutput {
             loss: loss.double_value(&[]),
             correct: self.objective.correct(&logits, targets),
+            samples: targets.len(),
         };
+        let (step, loss) = distributed::agree(step, loss, || self.objective.weight(targets))?;
         if !step.loss.is_finite() {
             let (step, loss) = (self.steps + 1, step.loss);
             return Err(Error::Diverged { step, loss, lr: self.lr });
@@ -180,7 +185,7 @@ impl<'m> Trainer<'m> {
         if self.options.accumulate == 1 {
             self.apply(gradients)?;
         } else {
-            self.collect(gradients, targets.len())?;
+            self.collect(gradients, step.samples)?;
         }
         Ok(step)
     }
@@ -224,6 +229,7 @@ impl<'m> Trainer<'m> {
     }
 
     fn apply(&mut self, mut gradients: Vec<Tensor>) -> Result<()> {
+        distributed::sum_gradients(&mut gradients)?;
         // L2-SP (Li et al. 2018, eq. 2): the gradient of `α/2 · ‖w − w₀‖²`.
         for ((name, value), gradient) in self.optimizer.trained().zip(&mut gradients) {
             if let (Some(start), true) = (self.start.get(name), gradient.defined()) {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::auto_freeze::AutoFreeze;
+use super::distributed::Shares;
 use super::ema::Ema;
 use super::mixup::Mix;
 use super::options::FitOptions;
@@ -109,7 +110,7 @@ impl<'m> Training<'m> {
 
     /// The batches of an epoch.
     pub(super) fn lists(&mut self, train: &Samples) -> Vec<Vec<usize>> {
-        let size = self.options.batch_size;
+        let size = self.options.global_batch_size();
         if self.options.balance == Balance::Sampling {
             self.order = balanced_order(&train.classes(), &mut self.rng);
         } else {
@@ -141,19 +142,21 @@ impl<'m> Training<'m> {
         let steps = lists.len();
         lists.truncate(self.batches_left);
         self.batches_left -= lists.len();
+        let shares = Shares::of(lists);
         if let Some(average) = &mut self.trainer.average {
             average.swap_out();
         }
         let before = self.done.seconds;
-        let left = lists.get(self.done.batches..).unwrap_or_default();
+        let left = shares.lists().get(self.done.batches..).unwrap_or_default();
         let purpose = Mode::Train { seed: options.seed, epoch };
-        load_batches(train, left, purpose, model.classifier().device(), |chosen, prepared| {
+        load_batches(train, left, purpose, model.classifier().device(), |_, prepared| {
+            shares.enter(options.seed, epoch, self.done.batches);
             let (batch, targets) = ready(model, options, prepared, (epoch, self.done.batches))?;
             let step = self.trainer.step_from(&batch, train.cut_point(), &targets)?;
             let done = &mut self.done;
-            done.loss += step.loss * chosen.len() as f64;
+            done.loss += step.loss * step.samples as f64;
             done.correct = step.correct.map(|more| done.correct.unwrap_or(0) + more);
-            done.samples += chosen.len();
+            done.samples += step.samples as usize;
             done.batches += 1;
             done.seconds = before + begun.elapsed().as_secs_f64();
             observe(Progress::Step {

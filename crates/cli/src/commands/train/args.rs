@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{
-    Bytes, CheckpointArgs, DataArgs, FitArgs, LayoutArgs, ModalityArgs, ModalityFlags,
-    TransferArgs, WeightsArgs,
+    Bytes, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs, ModalityArgs,
+    ModalityFlags, TransferArgs, WeightsArgs,
 };
 
 #[derive(Debug, Args)]
@@ -75,6 +75,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     pub(crate) fit: FitArgs,
     #[command(flatten)]
     pub(crate) checkpoint: CheckpointArgs,
+    #[command(flatten)]
+    pub(crate) distributed: DistributedArgs,
     #[command(flatten)]
     pub(crate) modality: ModalityFlags<A>,
 }

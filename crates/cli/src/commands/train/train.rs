@@ -32,11 +32,22 @@ use crate::{
         coverage::{When, coverage, say_coverage},
         job::{Built, TransferJob},
         symbols::with_symbols,
+        together::{Together, together},
     },
 };
 
+/// Trains, alone or as one of several processes.
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
     process::age(); // If the system does not tell the start, the count begins here.
+    let together = together(args.fit.device()?, args.plan.is_some() || args.find_lr.is_some())?;
+    let done = trained(args, &together);
+    if let Err(e) = &done {
+        together.fail(e);
+    }
+    done
+}
+
+fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<ExitCode> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
@@ -52,6 +63,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
     let mut options = job.plan.apply(args.fit.options());
+    options.processes = together.processes();
     options.check()?;
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
@@ -68,30 +80,32 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
     let data = dataset::<A>(&args, &job.source, classes)?;
     // A dry run or a range test creates no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
-    let run = out.map(|out| match &args.resume {
-        Some(_) => RunWriter::resume(out, args.overwrite),
-        None => RunWriter::create(out, args.overwrite),
+    let goes_on = args.resume.is_some() || together.is_restarted();
+    let run = out.filter(|_| together.writes()).map(|out| match goes_on {
+        true => RunWriter::resume(out, args.overwrite),
+        false => RunWriter::create(out, args.overwrite),
     });
     let run = run.transpose()?;
     if let (Some(run), None) = (&run, &args.resume) {
         run.note(&Begun::now::<A::Modality>()?)?;
     }
     let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
-    options.cache_budget =
-        (!args.no_feature_cache).then_some(CacheBudget { memory: args.memory.0, folder });
+    let memory = args.memory.0 / together.on_this_machine();
+    options.cache_budget = (!args.no_feature_cache).then_some(CacheBudget { memory, folder });
 
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
     say("device", format::device(args.fit.device()?));
     say_data::<A::Modality>(&data);
-    let (mut splits, mut skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
-    if args.skip_bad {
+    let (mut splits, mut skipped) = read(&mut modality, &data, memory, args.skip_bad)?;
+    // Several processes must leave out the same.
+    if args.skip_bad && options.processes == 1 {
         splits.skip_lost();
     }
     let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
     if let Some(coverage) = &coverage {
         say_coverage(&modality, coverage, When::Training);
     }
-    let (plan, device) = (&job.plan, args.fit.device()?);
+    let (plan, device) = (&job.plan, together.device());
     let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
     say_model(&model, plan, job.is_fresh(plan), Parameters { trained, frozen });
@@ -129,11 +143,16 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
         say("plotted", path.display());
         return Ok(ExitCode::SUCCESS);
     }
-    let Some(mut run) = run else { return Err(setting("--out", "name the run folder to create")) };
-    run.reserve(&model)?;
+    let mut run = match run {
+        None if together.writes() => {
+            return Err(setting("--out", "name the run folder to create"));
+        }
+        run => run,
+    };
+    run.as_ref().map_or(Ok(()), |run| run.reserve(&model))?;
 
     let every = args.checkpoint.checkpoint_every;
-    let fitted = fitted(&model, &modality, &splits, &options, every, &mut run);
+    let fitted = fitted(&model, &modality, &splits, &options, every, run.as_mut());
     let (history, first_batch, step) = match fitted {
         Ok(fitted) => fitted,
         Err(e) => return unfinished::<A::Modality>(e, run, &args.out.unwrap_or_default()),
@@ -143,12 +162,18 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
     let mut evaluate = |samples: &Samples| {
         let score = || evaluate(&model, &modality, samples, options.batch_size);
         let scored = (!samples.is_empty()).then(score).transpose();
-        scored.unwrap_or_else(|e| {
-            failed = Some(e);
-            None
-        })
+        match scored {
+            // The others wait for this one.
+            Err(e) if options.processes == 1 => {
+                failed = Some(e);
+                Ok(None)
+            }
+            scored => scored,
+        }
     };
-    let (validation, test) = (evaluate(&splits.validation), evaluate(&splits.test));
+    let (validation, test) = (evaluate(&splits.validation)?, evaluate(&splits.test)?);
+    together.leave()?;
+    let Some(mut run) = run else { return Ok(ExitCode::SUCCESS) };
     let lost = splits.lost();
     say_skipped(&lost, A::Modality::SAMPLES);
     skipped.extend(lost);
@@ -197,7 +222,16 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
 }
 
 /// Ends a training before its time: what can be gone on with is left, and how is said.
-fn unfinished<M: Modality>(error: Error, run: RunWriter, out: &Path) -> Result<ExitCode> {
+fn unfinished<M: Modality>(error: Error, run: Option<RunWriter>, out: &Path) -> Result<ExitCode> {
+    let Some(run) = run else {
+        return match error {
+            // The first process says so.
+            Error::Interrupted { .. } => {
+                Ok(ExitCode::from(128 + signals::asked().unwrap_or_default() as u8))
+            }
+            error => Err(error.into()),
+        };
+    };
     let code = match (&error, signals::asked()) {
         (Error::Interrupted { .. }, Some(signal)) => Some(128 + signal as u8),
         // With the same weights it would come to the same again.
@@ -276,15 +310,18 @@ fn fitted<M: Modality>(
     splits: &Splits,
     options: &FitOptions,
     every: CheckpointEvery,
-    run: &mut RunWriter,
+    mut run: Option<&mut RunWriter>,
 ) -> Result<(FitReport, f64, f64), Error> {
-    let batches = splits.train.len().div_ceil(options.batch_size).saturating_mul(options.epochs);
+    let size = options.global_batch_size();
+    let batches = splits.train.len().div_ceil(size).saturating_mul(options.epochs);
     let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
     let bar = progress::training(batches.min(most));
     let first_batch = process::age().as_secs_f64();
     let (mut last, mut times, mut cached, mut told) = (Instant::now(), vec![], 0, false);
     let samples = [&splits.train, &splits.validation];
-    let checkpoints = Checkpoints::new(run.checkpoints())
+    // Only the first of several processes writes.
+    let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.checkpoints());
+    let checkpoints = Checkpoints::new(folder)
         .every(every)
         .conditions(&json!({ "test": splits.test.digest() }))?
         .stop_when(|| signals::asked().is_some());
@@ -299,10 +336,12 @@ fn fitted<M: Modality>(
                 note(&format!("warning: {}; features are not cached", one_line(error)));
             }),
             Progress::Resumed { epochs, step } => {
-                bar.inc((epochs.len() * splits.train.len().div_ceil(options.batch_size)) as u64);
+                bar.inc((epochs.len() * splits.train.len().div_ceil(size)) as u64);
                 bar.inc(step as u64);
                 bar.suspend(|| say_resumed(epochs.len(), step));
-                epochs.iter().try_for_each(|record| run.metric(record))?;
+                if let Some(run) = &mut run {
+                    epochs.iter().try_for_each(|record| run.metric(record))?;
+                }
             }
             Progress::Unsaved { error } => bar.suspend(|| {
                 note(&format!("warning: {}; training goes on", one_line(error)));
@@ -316,7 +355,8 @@ fn fitted<M: Modality>(
             }
             Progress::Epoch(record) => {
                 // It is written again with the model.
-                if let Err(e) = run.metric(record)
+                if let Some(run) = &mut run
+                    && let Err(e) = run.metric(record)
                     && !mem::replace(&mut told, true)
                 {
                     bar.suspend(|| note(&format!("warning: {}; training goes on", one_line(&e))));

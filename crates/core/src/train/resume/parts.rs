@@ -30,9 +30,9 @@ pub(in crate::train) trait Resumable {
 #[derive(Debug, Default)]
 pub(in crate::train) struct Parts {
     /// Where they come from, for messages.
-    pub(super) path: PathBuf,
-    pub(super) values: BTreeMap<String, Value>,
-    pub(super) tensors: BTreeMap<String, Tensor>,
+    pub(in crate::train) path: PathBuf,
+    pub(in crate::train) values: BTreeMap<String, Value>,
+    pub(in crate::train) tensors: BTreeMap<String, Tensor>,
 }
 
 impl Parts {
