@@ -13,5 +13,5 @@ mod claim;
 mod open;
 mod writer;
 
-pub use open::open;
+pub use open::{open, open_in};
 pub use writer::{RESULT, RunWriter};

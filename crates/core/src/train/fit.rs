@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use tch::Kind;
+
 use super::auto_freeze::AutoFreeze;
 use super::cached::CachedFeatures;
 use super::frozen::FrozenHash;
+use super::loss_scaler::LossScaler;
 use super::options::FitOptions;
 use super::phase::{Phase, PhaseStart};
 use super::record::{FitReport, Progress};
@@ -37,7 +40,9 @@ pub fn fit<M: Modality>(
     options.check()?;
     options.check_for(model.spec().task)?;
     let start = Instant::now();
+    model.set_precision(options.precision)?;
     let moving = moving(model, options)?;
+    check_whole(model, &moving)?;
     let frozen_hash = FrozenHash::new(model, &moving)?;
     let inputs = [train, validation].map(|samples| RawInputs { modality, samples });
     let mut training = Training::new(model, &inputs, options, &moving);
@@ -80,6 +85,7 @@ pub fn fit<M: Modality>(
     if let Some(average) = &mut training.trainer.average {
         average.swap_in();
     }
+    let skipped_steps = training.trainer.scaler.as_ref().map_or(0, LossScaler::skipped);
     let (epochs, best) = (training.epochs, training.best);
     let best_epoch = best.as_ref().map_or(epochs.len(), |b| b.epoch);
     if let Some(best) = best {
@@ -87,7 +93,21 @@ pub fn fit<M: Modality>(
     }
     check_numbers(model, options.lr)?;
     let frozen = frozen_hash.check(model)?;
-    Ok(FitReport { epochs, best_epoch, frozen, seconds: start.elapsed().as_secs_f64() })
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(FitReport { epochs, best_epoch, frozen, skipped_steps, seconds })
+}
+
+/// Checks that nothing that trains is kept in fewer digits than an optimizer needs.
+fn check_whole(model: &Model, moving: &[String]) -> Result<()> {
+    let variables = model.store().variables();
+    let is_half = |name: &&String| variables.get(*name).is_some_and(|t| t.kind() != Kind::Float);
+    match moving.iter().find(is_half) {
+        Some(name) => {
+            let problem = format!("`{name}` is kept in bf16 as it was to be frozen; build the model anew");
+            Err(Error::setting("--freeze", problem))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks that a model still consists of numbers.

@@ -5,6 +5,7 @@ mod cached;
 mod ema;
 mod fit;
 mod frozen;
+mod loss_scaler;
 mod lr_finder;
 mod mixup;
 mod optim;

@@ -13,7 +13,7 @@ use crosstune_core::{
 use super::{
     args::TrainArgs,
     log::{
-        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases, say_result,
+        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases, say_precision, say_result, say_rounded,
         show_epoch,
     },
     lr_plot, plan,
@@ -90,6 +90,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     if args.verbose {
         say_names(model.report());
     }
+    say_precision(&model);
     say_phases(&options);
     skipped.extend(leave_out_short(&model, &modality, &mut splits.train, &options, args.skip_bad)?);
     let recipe = args.transfer.recipe;
@@ -171,7 +172,11 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     };
     run.json(LAYOUT, &args.layout)?;
     say_result(&result);
-    run.finish(&model, &modality, &result)?;
+    let source = job.source.source().ok();
+    match &source {
+        Some(source) => say_rounded(run.finish_from(source, &model, &modality, &result)?),
+        None => run.finish(&model, &modality, &result)?,
+    }
     say("saved", args.out.unwrap_or_default().display());
     match failed {
         Some(e) => Err(e.into()),
