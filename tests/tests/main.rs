@@ -20,6 +20,7 @@ mod hub;
 mod inputs;
 #[cfg(unix)]
 mod kept;
+mod mixed;
 mod naming;
 mod numbers;
 mod outside;

@@ -22,7 +22,6 @@ pub(crate) use decode::DecodeArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use modality::ModalityFlags;
 pub(crate) use output::refuse_existing;
-pub(crate) use precision::PrecisionArgs;
 pub(crate) use samples::SampleArgs;
 pub(crate) use setting::setting;
 pub(crate) use source::{ReadArgs, SourceArgs, WeightsArgs};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    Dataset, Input, Layout, LoadParts, MemoryBudget, Modality, Model, Origin, Pretrained,
-    ReadMode, Samples, Task, data::ClassLimit,
+    Dataset, Input, Layout, LoadParts, MemoryBudget, Modality, Model, Origin, Pretrained, ReadMode,
+    Samples, Task, data::ClassLimit,
 };
 
 use super::weights;

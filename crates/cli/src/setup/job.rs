@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Dataset, Device, EmbeddingStats, LoadParts, Modality, Model, ModelOutline, Origin, Precision, Pretrained,
-    RecipePlan, SourceFeatures, Spec, Splits, WeightInit, init_from_data,
+    Dataset, Device, EmbeddingStats, LoadParts, Modality, Model, ModelOutline, Origin, Precision,
+    Pretrained, RecipePlan, SourceFeatures, Spec, Splits, WeightInit, init_from_data,
     transfer::{AlignOptions, AlignReport, align},
 };
 

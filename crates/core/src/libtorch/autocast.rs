@@ -195,7 +195,12 @@ mod tests {
         // What is not in PyTorch's lists stays as it is; losses are f32.
         assert_eq!((&x + 1.).kind(), Kind::Float);
         let classes = Tensor::from_slice(&[0_i64; 4]);
-        assert_eq!(x.matmul(&x).cross_entropy_loss::<Tensor>(&classes, None, tch::Reduction::Mean, -100, 0.).kind(), Kind::Float);
+        assert_eq!(
+            x.matmul(&x)
+                .cross_entropy_loss::<Tensor>(&classes, None, tch::Reduction::Mean, -100, 0.)
+                .kind(),
+            Kind::Float
+        );
         drop(outer);
         assert_eq!(kind(&x), Kind::Float);
     }
@@ -208,7 +213,7 @@ mod tests {
             let guard = Precision::Bf16.autocast(Device::Cpu).unwrap();
             assert_eq!(x.matmul(&w).double_value(&[0, 0]), want);
             drop(guard);
-            tch::no_grad(|| w.shallow_clone().g_mul_scalar_(2.));
+            let _ = tch::no_grad(|| w.shallow_clone().g_mul_scalar_(2.));
         }
     }
 

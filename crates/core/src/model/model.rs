@@ -365,7 +365,8 @@ impl Model {
     /// whole.
     pub fn save(&self, path: &Path) -> Result<()> {
         if let Some(name) = self.rounded.borrow().first() {
-            let problem = format!("bf16: `{name}` is kept in it, and is to be saved from its source");
+            let problem =
+                format!("bf16: `{name}` is kept in it, and is to be saved from its source");
             return Err(Error::setting("--precision", problem));
         }
         write_tensors(self.store.variables(), path)

@@ -103,7 +103,8 @@ fn check_whole(model: &Model, moving: &[String]) -> Result<()> {
     let is_half = |name: &&String| variables.get(*name).is_some_and(|t| t.kind() != Kind::Float);
     match moving.iter().find(is_half) {
         Some(name) => {
-            let problem = format!("`{name}` is kept in bf16 as it was to be frozen; build the model anew");
+            let problem =
+                format!("`{name}` is kept in bf16 as it was to be frozen; build the model anew");
             Err(Error::setting("--freeze", problem))
         }
         None => Ok(()),

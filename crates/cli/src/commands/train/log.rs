@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crosstune_core::{
     CutPoint, Dataset, EpochRecord, FitOptions, Item, LoadReport, Metrics, Modality, Model,
-    Precision, Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig, transfer::AlignReport,
+    Precision, Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig,
+    transfer::AlignReport,
 };
 use indicatif::ProgressBar;
 use tch::{Kind, Tensor};
@@ -238,7 +239,9 @@ pub(super) fn say_result(result: &RunResult) {
     match result.history.skipped_steps {
         0 => {}
         1 => say("skipped", "1 step, whose gradients overflowed in f16"),
-        steps => say("skipped", format!("{} steps, whose gradients overflowed in f16", count(steps))),
+        steps => {
+            say("skipped", format!("{} steps, whose gradients overflowed in f16", count(steps)))
+        }
     }
     say("cost", format!("{}; {best}{}", seconds(result.cost.seconds), memory.unwrap_or_default()));
 }

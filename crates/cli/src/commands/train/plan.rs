@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 use crosstune_core::{
-    Error, FitOptions, Freeze, Modality, Model, Precision, Progress, Reshaped, Samples, Splits, files, fit,
-    train::peak_lr,
+    Error, FitOptions, Freeze, Modality, Model, Precision, Progress, Reshaped, Samples, Splits,
+    files, fit, train::peak_lr,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

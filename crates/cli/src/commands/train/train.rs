@@ -13,8 +13,8 @@ use crosstune_core::{
 use super::{
     args::TrainArgs,
     log::{
-        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases, say_precision, say_result, say_rounded,
-        show_epoch,
+        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases,
+        say_precision, say_result, say_rounded, show_epoch,
     },
     lr_plot, plan,
     result::{Cost, Counts, Parameters, RunResult},
