@@ -23,6 +23,7 @@ mod inputs;
 mod kept;
 #[cfg(unix)]
 mod killed;
+mod mixed;
 mod naming;
 mod numbers;
 mod outside;

@@ -47,7 +47,7 @@ pub mod transfer;
 pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplicates};
 pub use error::{BadSample, BoxError, Error, Location, Result};
 pub use family::{Pretrained, PretrainedConfig, PretrainedHead, SourceOptions, families};
-pub use libtorch::MatmulPrecision;
+pub use libtorch::{MatmulPrecision, Precision};
 pub use loader::{
     Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
 };

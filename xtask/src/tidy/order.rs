@@ -18,17 +18,20 @@ const CORE: [Row; 20] = [
     ("onnx", &["error"]),
     ("task", &["error"]),
     ("weights", &["error", "files", "libtorch"]),
-    ("nn", &["error", "random", "distributed", "onnx", "weights"]),
+    ("nn", &["error", "random", "libtorch", "distributed", "onnx", "weights"]),
     ("data", &["error", "files", "random", "task"]),
     ("spec", &["error", "files", "weights", "task", "nn"]),
     ("family", &["error", "files", "weights", "task", "nn", "spec"]),
     ("modality", &["error", "files", "random", "weights", "task", "nn", "data", "spec", "family"]),
-    ("model", &["error", "random", "weights", "task", "nn", "spec", "family", "modality"]),
+    (
+        "model",
+        &["error", "random", "libtorch", "weights", "task", "nn", "spec", "family", "modality"],
+    ),
     (
         "loader",
         &["error", "random", "files", "libtorch", "distributed", "task", "nn", "data", "modality"],
     ),
-    ("run", &["error", "files", "weights", "spec", "modality", "model"]),
+    ("run", &["error", "files", "libtorch", "weights", "spec", "modality", "model"]),
     (
         "predict",
         &["error", "random", "distributed", "task", "nn", "spec", "modality", "model", "loader"],

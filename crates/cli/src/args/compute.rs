@@ -4,8 +4,9 @@ use std::{num::NonZeroUsize, result::Result as StdResult, str::FromStr};
 
 use anyhow::Result;
 use clap::Args;
-use crosstune_core::{Device, MatmulPrecision};
+use crosstune_core::{Device, MatmulPrecision, Precision};
 
+use super::precision::PrecisionArgs;
 use super::setting::setting;
 
 /// How a model runs without training.
@@ -16,6 +17,19 @@ pub(crate) struct ComputeArgs {
     pub(crate) batch_size: NonZeroUsize,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    precision: PrecisionArgs,
+}
+
+impl ComputeArgs {
+    /// The device, and the precision to compute in.
+    ///
+    /// # Errors
+    /// If the device does not compute in it.
+    pub(crate) fn place(&self) -> Result<(Device, Precision)> {
+        let device = self.device.get()?;
+        Ok((device, self.precision.on(device)?))
+    }
 }
 
 /// Where a model runs.

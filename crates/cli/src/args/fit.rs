@@ -6,7 +6,7 @@ use crosstune_core::{
     Balance, Device, FitOptions, MatmulPrecision, Mix, Order, Overrides, ScheduleKind,
 };
 
-use super::{compute::DeviceArgs, transfer::TransferArgs};
+use super::{compute::DeviceArgs, precision::PrecisionArgs, transfer::TransferArgs};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]
@@ -94,13 +94,15 @@ pub(crate) struct FitArgs {
     #[arg(long, value_enum, value_name = "PRECISION", default_value_t = PrecisionArg::Highest)]
     pub(crate) matmul_precision: PrecisionArg,
     #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
+    #[command(flatten)]
     pub(crate) device: DeviceArgs,
 }
 
 impl FitArgs {
     /// Sets, for the whole process, how libtorch computes. It comes before anything is computed.
     pub(crate) fn apply(&self) -> Result<()> {
-        self.device()?;
+        self.precision.on(self.device()?)?;
         MatmulPrecision::from(self.matmul_precision).apply()?;
         if self.deterministic {
             // What differs from one number of threads to another is how sums are divided among them.
@@ -141,6 +143,7 @@ impl FitArgs {
             balance: self.balance.into(),
             mix: Mix { mixup: self.mixup, cutmix: self.cutmix },
             label_smoothing: self.label_smoothing,
+            precision: self.precision.value(),
             seed: self.seed,
             ..FitOptions::default()
         }

@@ -10,6 +10,7 @@ mod fit;
 mod modality;
 mod output;
 mod recompute;
+mod precision;
 mod samples;
 mod setting;
 mod source;

@@ -56,8 +56,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         );
         Ok(labels)
     };
-    let device = args.compute.device.get()?;
-    let (model, modality) = open::<M>(&args.source, labels, device)?;
+    let (model, modality) = open::<M>(&args.source, labels, &args.compute)?;
     let (labels, task) = (&model.spec().labels, model.spec().task);
     if let Some(asked) = asked.filter(|asked| *asked != task) {
         let problem = format!("this model was trained for {task}, not for {asked}; leave it out");

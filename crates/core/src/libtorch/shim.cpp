@@ -3,8 +3,10 @@
 
 #include <ATen/Context.h>
 #include <ATen/core/Generator.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/from_blob.h>
 
@@ -91,5 +93,50 @@ extern "C" bool crosstune_set_generator_state(
     at::Generator generator = crosstune_generator(cuda);
     const std::lock_guard<std::mutex> lock(generator.mutex());
     generator.set_state(*state);
+  });
+}
+
+// Turns autocast on in this thread for the devices of `of`'s kind, to bf16 or else to f16. What was
+// set before is written to `enabled` and `dtype`, for `crosstune_autocast_leave`.
+extern "C" bool crosstune_autocast_enter(
+    const at::Tensor* of, bool bf16, bool* enabled, int* dtype, char* problem,
+    size_t capacity) noexcept {
+  return guarded(problem, capacity, [&] {
+    const auto device = of->device().type();
+    *enabled = at::autocast::is_autocast_enabled(device);
+    *dtype = static_cast<int>(at::autocast::get_autocast_dtype(device));
+    at::autocast::set_autocast_dtype(device, bf16 ? at::kBFloat16 : at::kHalf);
+    at::autocast::set_autocast_enabled(device, true);
+    at::autocast::increment_nesting();
+  });
+}
+
+// Undoes `crosstune_autocast_enter`. The outermost leaving drops the cast copies of the weights, as
+// they change with the next step: what torch.autocast does at its exit.
+extern "C" bool crosstune_autocast_leave(
+    const at::Tensor* of, bool enabled, int dtype, char* problem, size_t capacity) noexcept {
+  return guarded(problem, capacity, [&] {
+    const auto device = of->device().type();
+    if (at::autocast::decrement_nesting() == 0) {
+      at::autocast::clear_cache();
+    }
+    at::autocast::set_autocast_enabled(device, enabled);
+    at::autocast::set_autocast_dtype(device, static_cast<at::ScalarType>(dtype));
+  });
+}
+
+// Multiplies gradients by `inverse`, a scalar tensor of one element, and sets `found`, of one
+// element, to 1 if one of them is not finite.
+extern "C" bool crosstune_unscale(
+    const at::Tensor* const* gradients, size_t count, const at::Tensor* inverse,
+    const at::Tensor* found, char* problem, size_t capacity) noexcept {
+  return guarded(problem, capacity, [&] {
+    at::NoGradGuard no_grad;
+    std::vector<at::Tensor> all;
+    for (size_t i = 0; i < count; ++i) {
+      all.push_back(*gradients[i]);
+    }
+    at::Tensor flag = *found;
+    at::_amp_foreach_non_finite_check_and_unscale_(all, flag, *inverse);
   });
 }

@@ -16,7 +16,7 @@ use super::sampler::chunks;
 use super::samples::{Samples, Shared};
 use crate::distributed::several;
 use crate::error::{Error, Result};
-use crate::libtorch::{blob, cuda};
+use crate::libtorch::{Precision, blob, cuda};
 use crate::modality::Modality;
 use crate::nn::{Batch, Classifier, CutPoint};
 
@@ -43,6 +43,8 @@ impl Default for CacheBudget {
 pub(crate) struct FeatureCache<'s> {
     samples: &'s Samples,
     cut: CutPoint,
+    /// The type of the activations as they were computed. Rows may be kept in another.
+    computed: Kind,
     /// Whether the trunk sees padding as it sees data.
     sees_padding: bool,
     /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or a feature map
@@ -69,8 +71,9 @@ pub(crate) enum AugmentedViews {
 }
 
 impl<'s> FeatureCache<'s> {
-    /// Computes everything once. `budget` is lowered by what is used of it. `done` is called with
-    /// the number of samples after each batch. Several processes compute a part each, and all have all.
+    /// Computes everything once, and keeps it in bf16 where the model computes in that. `budget` is lowered
+    /// by what is used of it. `done` is called with the number of samples after each batch. Several
+    /// processes compute a part each, and all have all.
     ///
     /// # Errors
     /// If a sample can no longer be read, or the file cannot be written.
@@ -95,9 +98,13 @@ impl<'s> FeatureCache<'s> {
             AugmentedViews::Plain => vec![Mode::Eval],
         };
         let sees_padding = model.encoder().sees_padding();
-        let mut store = RowStore::default();
+        let kind = match model.precision() {
+            Precision::Bf16 => Kind::BFloat16,
+            Precision::F32 | Precision::F16 => Kind::Float,
+        };
+        let mut store = RowStore::new(kind);
         let mut room = GpuRoom::on(model.device());
-        let mut all = vec![];
+        let (mut all, mut computed) = (vec![], Kind::Float);
         for mode in modes {
             let mut view: Vec<Vec<Stored>> = (0..samples.len()).map(|_| vec![]).collect();
             let mut keep = |rows: Vec<ComputedRow>| -> Result<()> {
@@ -119,8 +126,10 @@ impl<'s> FeatureCache<'s> {
             load_batches(inputs, &own, mode, model.device(), |chosen, prepared| {
                 let mut made = vec![];
                 for (batch, positions) in prepared.chunks(inputs, batch_size, model.device()) {
-                    let mut hidden = model.encoder().forward_to(&batch, cut);
-                    if !room.take(hidden.x.numel() * Kind::Float.elt_size_in_bytes()) {
+                    let Batch { x, attention_mask } = model.forward_to(&batch, cut);
+                    computed = x.kind();
+                    let mut hidden = Batch { x: x.to_kind(kind), attention_mask };
+                    if !room.take(hidden.x.numel() * kind.elt_size_in_bytes()) {
                         hidden = hidden.to_device(Device::Cpu);
                     }
                     let rows = apart(&hidden, sees_padding)?.into_iter();
@@ -170,7 +179,7 @@ impl<'s> FeatureCache<'s> {
                 view.into_iter().map(|rows| rows.into_iter().map(&cached).collect()).collect()
             })
             .collect();
-        Ok(Self { samples, cut, sees_padding, views })
+        Ok(Self { samples, cut, computed, sees_padding, views })
     }
 }
 
@@ -210,7 +219,8 @@ impl BatchSource for FeatureCache<'_> {
     }
 
     fn batch(&self, rows: &[&SourceRow]) -> Batch {
-        together(rows)
+        let Batch { x, attention_mask } = together(rows);
+        Batch { x: x.to_kind(self.computed), attention_mask }
     }
 }
 
@@ -292,19 +302,24 @@ enum Row {
 }
 
 /// Stores rows, in memory or in a file.
-#[derive(Default)]
 struct RowStore {
+    /// The type that they are stored in.
+    kind: Kind,
     file: Option<BufWriter<File>>,
     /// Elements in the file.
     written: i64,
 }
 
 impl RowStore {
+    fn new(kind: Kind) -> Self {
+        Self { kind, file: None, written: 0 }
+    }
+
     fn put(&mut self, row: Tensor, budget: &mut CacheBudget) -> Result<Row> {
         if row.device() != Device::Cpu {
             return Ok(Row::Memory(row));
         }
-        let bytes = row.numel() * Kind::Float.elt_size_in_bytes();
+        let bytes = row.numel() * self.kind.elt_size_in_bytes();
         if let Some(left) = budget.memory.checked_sub(bytes) {
             budget.memory = left;
             return Ok(Row::Memory(row));
@@ -322,7 +337,7 @@ impl RowStore {
             Some(file) => file,
             none => none.insert(BufWriter::new(tempfile::tempfile_in(folder)?)),
         };
-        let mut bytes = vec![0; row.numel() * Kind::Float.elt_size_in_bytes()];
+        let mut bytes = vec![0; row.numel() * self.kind.elt_size_in_bytes()];
         row.f_copy_data_u8(&mut bytes, row.numel()).map_err(io::Error::other)?;
         file.write_all(&bytes)
     }
@@ -336,7 +351,7 @@ impl RowStore {
             unsafe { MmapOptions::new().map_copy(&file) }
         };
         let map = map().map_err(Error::io(folder, "map cached features in"))?;
-        blob::tensor(map, &[self.written], Kind::Float)
+        blob::tensor(map, &[self.written], self.kind)
             .map(Some)
             .map_err(|problem| Error::Malformed { path: folder.to_path_buf(), problem })
     }

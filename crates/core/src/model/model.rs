@@ -1,5 +1,7 @@
 //! A whole model: its specification, its parameters in one store, and the classifier they make.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tch::nn::VarStore;
@@ -8,14 +10,19 @@ use tch::{Device, Kind, Tensor};
 use super::part::{ModelOutline, ModelPart, is_running_stat};
 use crate::error::{Error, Result};
 use crate::family::Pretrained;
+use crate::libtorch::Precision;
 use crate::modality::Modality;
 use crate::nn::{BatchNormStats, Classifier, CutPoint, EmbedderConfig, Encoder, Head, Trunk};
 use crate::spec::Spec;
 use crate::task::Task;
 use crate::weights::lora::{self, Adapting};
-use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, fault, write_tensors};
+use crate::weights::{
+    Fresh, Halved, LoadReport, Origin, VarBuilder, WeightSource, fault, write_tensors,
+    write_tensors_as,
+};
 
-/// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32.
+/// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32 but for what it
+/// [keeps in bf16](Self::with_halved).
 #[derive(Debug)]
 pub struct Model {
     store: VarStore,
@@ -23,6 +30,8 @@ pub struct Model {
     spec: Spec,
     report: LoadReport,
     statistics: BatchNormStats,
+    /// What is kept in bf16, and is f32 with more digits in the source.
+    rounded: RefCell<BTreeSet<String>>,
 }
 
 /// Which parts take their parameters from the source.
@@ -49,6 +58,56 @@ impl Model {
         source: Option<(&WeightSource<'_>, LoadParts)>,
         device: Device,
     ) -> Result<Self> {
+        Self::build(spec, modality, source, device, None)
+    }
+
+    /// The same for computing in bf16, with the frozen matrices of the trunk, and of an embedder that is
+    /// loaded, kept in bf16: half their memory, from the first on. `frozen` tells by name which
+    /// parameters never train. [`save_from`](Self::save_from) writes the source's own values.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_halved<M: Modality>(
+        spec: Spec,
+        modality: &M,
+        source: Option<(&WeightSource<'_>, LoadParts)>,
+        device: Device,
+        frozen: &dyn Fn(&str) -> bool,
+    ) -> Result<Self> {
+        let halved = Halved::new(frozen);
+        let model = Self::build(spec, modality, source, device, Some(&halved))?;
+        model.set_precision(Precision::Bf16)?;
+        Ok(Self { rounded: halved.rounded().into(), ..model })
+    }
+
+    /// The same for a model that is not trained, which computes in this precision. In bf16, its matrices
+    /// are kept in that.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and if the device does not compute in it.
+    pub fn for_inference<M: Modality>(
+        spec: Spec,
+        modality: &M,
+        source: Option<(&WeightSource<'_>, LoadParts)>,
+        device: Device,
+        precision: Precision,
+    ) -> Result<Self> {
+        precision.check(device)?;
+        if precision == Precision::Bf16 {
+            return Self::with_halved(spec, modality, source, device, &|_| true);
+        }
+        let model = Self::new(spec, modality, source, device)?;
+        model.set_precision(precision)?;
+        Ok(model)
+    }
+
+    fn build<M: Modality>(
+        spec: Spec,
+        modality: &M,
+        source: Option<(&WeightSource<'_>, LoadParts)>,
+        device: Device,
+        halved: Option<&Halved<'_>>,
+    ) -> Result<Self> {
         if let Some(config) = modality.embedder_config(spec.trunk.accepts()) {
             config.validate()?;
         }
@@ -68,11 +127,13 @@ impl Model {
                 *parts == LoadParts::All || spec.embedder == Origin::Pretrained
             });
             let classes = spec.labels.len();
-            let vb = root.sub("trunk").with_source(body).adapted(adapting.as_ref());
+            let vb = root.sub("trunk").with_source(body).adapted(adapting.as_ref()).halved(halved);
             let trunk = Trunk::new(&vb, &spec.trunk)?;
             // What is new trains in full.
             let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
             let vb = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
+            // What is new may be measured, in f32, before it is used.
+            let vb = vb.halved(halved.filter(|_| embedder.is_some()));
             let encoder = Encoder::join(modality.embedder(vb, trunk.accepts())?, trunk, spec.pool)?;
             let pool = root.sub("trunk").sub("pool");
             let pool = match source {
@@ -96,7 +157,8 @@ impl Model {
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         let built = modality.embedder_config(spec.trunk.accepts());
         let spec = Spec { embedder_config: built.unwrap_or(EmbedderConfig::FromModality), ..spec };
-        Ok(Self { store, classifier, spec, report, statistics: BatchNormStats::default() })
+        let (statistics, rounded) = (BatchNormStats::default(), RefCell::default());
+        Ok(Self { store, classifier, spec, report, statistics, rounded })
     }
 
     /// Shuffles the values within each loaded tensor: a control that keeps the
@@ -112,6 +174,8 @@ impl Model {
             let shuffled = tensor.flatten(0, -1).index_select(0, &order).view_as(&tensor);
             tensor.copy_(&shuffled);
         }
+        // What they are now, no source has.
+        self.rounded.borrow_mut().clear();
     }
 
     /// The whole classifier that a source is, with its own embedder, pool and head: nothing is new.
@@ -125,6 +189,20 @@ impl Model {
         modality: &mut M,
         labels: impl FnOnce(Task, usize) -> Result<Vec<String>>,
         device: Device,
+    ) -> Result<Self> {
+        Self::pretrained_in(source, modality, labels, device, Precision::F32)
+    }
+
+    /// The same, to compute in another precision; see [`for_inference`](Self::for_inference).
+    ///
+    /// # Errors
+    /// As [`pretrained`](Self::pretrained), and if the device does not compute in it.
+    pub fn pretrained_in<M: Modality>(
+        source: &Pretrained,
+        modality: &mut M,
+        labels: impl FnOnce(Task, usize) -> Result<Vec<String>>,
+        device: Device,
+        precision: Precision,
     ) -> Result<Self> {
         let embedder = modality.adopt(source)?;
         let task = source.task()?;
@@ -148,7 +226,9 @@ impl Model {
             vocabulary: source.vocabulary().cloned(),
             ..M::spec(source, embedder, source.labels(labels)?).with_head(head.pool, head.config)
         };
-        Self::new(spec, modality, Some((&source.source()?, LoadParts::All)), device)
+        let weights = source.source()?;
+        let from = Some((&weights, LoadParts::All));
+        Self::for_inference(spec, modality, from, device, precision)
     }
 
     /// The same classifier without adapters: what they add is added to their layers' weights, `W +
@@ -210,6 +290,24 @@ impl Model {
     /// The parameters.
     pub fn store(&self) -> &VarStore {
         &self.store
+    }
+
+    /// The precision in which it computes.
+    pub fn precision(&self) -> Precision {
+        self.classifier.precision()
+    }
+
+    /// Computes in another precision from now on, in training and without.
+    ///
+    /// # Errors
+    /// If the device does not, or if parameters are kept in bf16 and it is another.
+    pub fn set_precision(&self, precision: Precision) -> Result<()> {
+        let is_half = |t: &Tensor| t.kind() == Kind::BFloat16;
+        if precision != Precision::Bf16 && self.store.variables().values().any(is_half) {
+            let problem = format!("{precision}: the model's frozen parts are kept in bf16");
+            return Err(Error::setting("--precision", problem));
+        }
+        self.classifier.set_precision(precision)
     }
 
     /// From batches to logits.
@@ -281,6 +379,34 @@ impl Model {
     /// If a parameter holds something else than finite numbers, or the file cannot be written. A file that stood there before stays until the new one is
     /// whole.
     pub fn save(&self, path: &Path) -> Result<()> {
+        if let Some(name) = self.rounded.borrow().first() {
+            let problem =
+                format!("bf16: `{name}` is kept in it, and is to be saved from its source");
+            return Err(Error::setting("--precision", problem));
+        }
         write_tensors(self.store.variables(), path)
+    }
+
+    /// The same of a model that [keeps parameters in bf16](Self::with_halved): the values of those are
+    /// read from their source again, one tensor after the other, so that no digit is lost and no memory
+    /// needed. What the source no longer has as it was loaded is written as it is kept, in bf16, and
+    /// counted in what is returned: a training is not lost for it.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn save_from(&self, source: &WeightSource<'_>, path: &Path) -> Result<usize> {
+        let (rounded, mut changed) = (self.rounded.borrow(), 0);
+        write_tensors_as(self.store.variables(), path, &mut |name, kept| {
+            if !rounded.contains(name) {
+                return kept.shallow_clone();
+            }
+            let half = kept.to_device(Device::Cpu);
+            let read = source.tensor(name, &kept.size()).ok();
+            read.filter(|value| value.to_kind(Kind::BFloat16).equal(&half)).unwrap_or_else(|| {
+                changed += 1;
+                half
+            })
+        })?;
+        Ok(changed)
     }
 }

@@ -42,7 +42,7 @@ pub fn features<M: Modality>(
     let device = classifier.device();
     load_batches(&source, &lists, Mode::Eval, device, |chosen, prepared| {
         let compute = |batch: &Batch| match stage {
-            FeatureLevel::Embedded => Pool::Mean.forward(&classifier.encoder().embed(batch, false)),
+            FeatureLevel::Embedded => Pool::Mean.forward(&classifier.embed(batch, false)),
             FeatureLevel::Pooled => classifier.features(batch, false),
         };
         let rows = each_chunk(&prepared, &source, batch_size, device, compute);

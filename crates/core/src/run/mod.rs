@@ -14,6 +14,6 @@ mod open;
 mod work;
 mod writer;
 
-pub use open::open;
+pub use open::{open, open_in};
 pub use work::WorkFolder;
 pub use writer::{RESULT, RunWriter, Unfinished, unfinished};

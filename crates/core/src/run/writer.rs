@@ -1,5 +1,6 @@
 //! Writes a run folder.
 
+use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::files::{
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::spec::{LABELS, SPEC, Spec};
-use crate::weights::WEIGHTS;
+use crate::weights::{WEIGHTS, WeightSource};
 
 const METRICS: &str = "metrics.jsonl";
 
@@ -178,7 +179,35 @@ impl RunWriter {
         modality: &M,
         result: &R,
     ) -> Result<()> {
-        let write = |folder: &Path| self.write(folder, model, modality, result);
+        self.finish_by(&|path| model.save(path), model, modality, result)
+    }
+
+    /// The same of a model that keeps what it has of `source` in bf16, and how many tensors could not be
+    /// read from there again; see [`Model::save_from`].
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_from<M: Modality, R: Serialize>(
+        self,
+        source: &WeightSource<'_>,
+        model: &Model,
+        modality: &M,
+        result: &R,
+    ) -> Result<usize> {
+        let changed = Cell::new(0);
+        let save = |path: &Path| Ok(changed.set(model.save_from(source, path)?));
+        self.finish_by(&save, model, modality, result)?;
+        Ok(changed.get())
+    }
+
+    fn finish_by<M: Modality, R: Serialize>(
+        self,
+        save: &dyn Fn(&Path) -> Result<()>,
+        model: &Model,
+        modality: &M,
+        result: &R,
+    ) -> Result<()> {
+        let write = |folder: &Path| self.write(folder, save, model, modality, result);
         let path = self.destination.clone();
         // On the disk before the checkpoints go.
         let written = write(self.folder()).and_then(|()| sync_files(self.folder()));
@@ -219,11 +248,12 @@ impl RunWriter {
     fn write<M: Modality, R: Serialize>(
         &self,
         folder: &Path,
+        save: &dyn Fn(&Path) -> Result<()>,
         model: &Model,
         modality: &M,
         result: &R,
     ) -> Result<()> {
-        model.save(&folder.join(WEIGHTS))?;
+        save(&folder.join(WEIGHTS))?;
         modality.save(folder)?;
         write_json(&folder.join(LABELS), &model.spec().labels)?;
         write_json(&folder.join(RESULT), result)?;

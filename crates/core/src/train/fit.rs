@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::json;
+use tch::Kind;
 
 use super::auto_freeze::AutoFreeze;
 use super::cached::CachedFeatures;
 use super::distributed;
 use super::frozen::{FrozenHash, digest};
+use super::loss_scaler::LossScaler;
 use super::options::FitOptions;
 use super::phase::{Phase, PhaseStart};
 use super::record::{FitReport, Progress};
@@ -75,8 +77,10 @@ fn fit_from<M: Modality>(
     options.check()?;
     options.check_for(model.spec().task)?;
     let start = Instant::now();
+    model.set_precision(options.precision)?;
     distributed::begin(model, inputs.each_ref().map(|inputs| inputs.samples.len()), options)?;
     let moving = moving(model, options)?;
+    check_whole(model, &moving)?;
     let frozen_hash = FrozenHash::new(model, &moving)?;
     let mut training = Training::new(model, inputs, options, &moving);
     let mut saved = None;
@@ -114,6 +118,7 @@ fn fit_from<M: Modality>(
         average.swap_in();
     }
     let before = training.saver.as_ref().map_or(0., Saver::before);
+    let skipped_steps = training.trainer.scaler.as_ref().map_or(0, LossScaler::skipped);
     let (epochs, best) = (training.epochs, training.best);
     let best_epoch = best.as_ref().map_or(epochs.len(), |b| b.epoch);
     if let Some(best) = best {
@@ -122,7 +127,7 @@ fn fit_from<M: Modality>(
     check_numbers(model, options.lr)?;
     let frozen = frozen_hash.check(model)?;
     let seconds = before + start.elapsed().as_secs_f64();
-    Ok(FitReport { epochs, best_epoch, frozen, seconds })
+    Ok(FitReport { epochs, best_epoch, frozen, skipped_steps, seconds })
 }
 
 impl Training<'_> {
@@ -246,6 +251,20 @@ fn conditions<M: Modality>(
     let samples = inputs.each_ref().map(|inputs| inputs.samples);
     let device = model.classifier().device();
     Ok(Conditions::new(model_is, samples, asked, device, checkpoints.caller_conditions()))
+}
+
+/// Checks that nothing that trains is kept in fewer digits than an optimizer needs.
+fn check_whole(model: &Model, moving: &[String]) -> Result<()> {
+    let variables = model.store().variables();
+    let is_half = |name: &&String| variables.get(*name).is_some_and(|t| t.kind() != Kind::Float);
+    match moving.iter().find(is_half) {
+        Some(name) => {
+            let problem =
+                format!("`{name}` is kept in bf16 as it was to be frozen; build the model anew");
+            Err(Error::setting("--freeze", problem))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks that a model still consists of numbers.

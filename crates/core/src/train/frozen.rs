@@ -7,7 +7,7 @@ use crate::files::hexadecimal;
 use crate::libtorch::bytes::each_piece;
 use crate::model::Model;
 
-/// A hash over named tensors.
+/// A hash over named tensors, as they are kept: of what is kept in bf16, over its two bytes.
 #[derive(Debug)]
 pub(super) struct FrozenHash {
     names: Vec<String>,

@@ -83,6 +83,7 @@ pub fn find_lr<M: Modality>(
     let rates = rates(from, to, steps)?;
     options.check()?;
     options.check_for(model.spec().task)?;
+    model.set_precision(options.precision)?;
     if train.is_empty() {
         return Err(Error::setting("--find-lr", "there are no training samples"));
     }

@@ -6,6 +6,7 @@ mod distributed;
 mod ema;
 mod fit;
 mod frozen;
+mod loss_scaler;
 mod lr_finder;
 mod mixup;
 mod optim;

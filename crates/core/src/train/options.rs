@@ -8,6 +8,7 @@ use super::mixup::Mix;
 use super::optim::ScheduleKind;
 use super::phase::Phase;
 use crate::error::{Error, Result};
+use crate::libtorch::Precision;
 use crate::loader::{Balance, CacheBudget, Order};
 #[cfg(doc)]
 use crate::random::seed;
@@ -70,6 +71,9 @@ pub struct FitOptions {
     /// The budget of the feature cache; `None`: frozen layers are computed again in every epoch.
     #[serde(skip)]
     pub cache_budget: Option<CacheBudget>,
+    /// The precision of the forward pass, in training and evaluation, and of cached features.
+    #[serde(default)]
+    pub precision: Precision,
     /// The random seed of new parameters (through [`seed`]), shuffling, augmentation and dropout.
     pub seed: u64,
 }
@@ -100,6 +104,7 @@ impl Default for FitOptions {
             mix: Mix::default(),
             label_smoothing: 0.,
             cache_budget: Some(CacheBudget::default()),
+            precision: Precision::F32,
             seed: 0,
         }
     }

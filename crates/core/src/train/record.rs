@@ -81,6 +81,9 @@ pub struct FitReport {
     /// The SHA-256 over all parameters and statistics that were never updated, in hexadecimal
     /// digits. It was the same before and after.
     pub frozen: String,
+    /// Steps that were skipped as their gradients overflowed: in f16 alone, some of the first.
+    #[serde(default)]
+    pub skipped_steps: usize,
     /// Wall-clock time.
     pub seconds: f64,
 }

@@ -7,6 +7,7 @@ use tch::Tensor;
 use super::auto_freeze::AutoFreeze;
 use super::distributed;
 use super::ema::Ema;
+use super::loss_scaler::LossScaler;
 use super::optim::{AdamW, AdamWState, ParamState, Schedule, clip_factor};
 use super::options::FitOptions;
 use super::phase::Phase;
@@ -59,6 +60,7 @@ pub struct Trainer<'m> {
     /// The initial values of pretrained parameters, where L2-SP needs them.
     start: BTreeMap<String, Tensor>,
     pub(super) average: Option<Ema>,
+    pub(super) scaler: Option<LossScaler>,
     pub(super) auto_freeze: Option<AutoFreeze>,
 }
 
@@ -94,6 +96,7 @@ impl<'m> Trainer<'m> {
             pending: None,
             start,
             average: None,
+            scaler: LossScaler::of(options.precision),
             auto_freeze: None,
         };
         trainer.set_rates(options.lr, options.pretrained_lr);
@@ -162,15 +165,18 @@ impl<'m> Trainer<'m> {
         targets: &Targets,
     ) -> Result<StepOutput> {
         let classifier = self.model.classifier();
+        // The loss, too: it is computed in f32 as PyTorch has it. What goes backward needs no guard.
+        let precision = classifier.autocast();
         // What lies below everything that trains runs as in prediction, without gradients.
         let lowest = self.model.cut_point();
         let Logits { x: logits, attention_mask: mask } = if cut == CutPoint::Inputs && lowest > cut
         {
-            classifier.forward_from(&classifier.encoder().forward_to(batch, lowest), lowest, true)
+            classifier.forward_from(&classifier.forward_to(batch, lowest), lowest, true)
         } else {
             classifier.forward_from(batch, cut, true)
         };
         let loss = self.objective.loss(&logits, mask.as_ref(), targets);
+        drop(precision);
         let step = StepOutput {
             loss: loss.double_value(&[]),
             correct: self.objective.correct(&logits, targets),
@@ -181,7 +187,8 @@ impl<'m> Trainer<'m> {
             let (step, loss) = (self.steps + 1, step.loss);
             return Err(Error::Diverged { step, loss, lr: self.lr });
         }
-        let gradients = self.optimizer.gradients(&loss)?;
+        let scaled = self.scaler.as_ref().map(|scaler| scaler.scale(&loss));
+        let gradients = self.optimizer.gradients(scaled.as_ref().unwrap_or(&loss))?;
         if self.options.accumulate == 1 {
             self.apply(gradients)?;
         } else {
@@ -230,6 +237,13 @@ impl<'m> Trainer<'m> {
 
     fn apply(&mut self, mut gradients: Vec<Tensor>) -> Result<()> {
         distributed::sum_gradients(&mut gradients)?;
+        if let Some(scaler) = &mut self.scaler
+            && !scaler.unscale(&gradients)?
+        {
+            // The schedule goes on, so that it ends where it should.
+            self.steps += 1;
+            return Ok(());
+        }
         // L2-SP (Li et al. 2018, eq. 2): the gradient of `α/2 · ‖w − w₀‖²`.
         for ((name, value), gradient) in self.optimizer.trained().zip(&mut gradients) {
             if let (Some(start), true) = (self.start.get(name), gradient.defined()) {

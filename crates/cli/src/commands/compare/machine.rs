@@ -3,7 +3,7 @@
 use std::{fs, thread, time::SystemTime};
 
 use anyhow::Result;
-use crosstune_core::{Device, MatmulPrecision};
+use crosstune_core::{Device, MatmulPrecision, Precision};
 
 use crate::{args::FitArgs, output::format::device as name};
 
@@ -43,9 +43,13 @@ pub(super) fn describe(fit: &FitArgs) -> Result<String> {
         MatmulPrecision::High => ", matrix products in TF32",
         MatmulPrecision::Medium => ", matrix products in bf16",
     };
+    let autocast = match fit.precision.value() {
+        Precision::F32 => String::new(),
+        precision => format!(", autocast to {precision}"),
+    };
     let threads = if fit.deterministic { ", computing in one thread" } else { "" };
     let s = if cores == 1 { "" } else { "s" };
-    Ok(format!("{cores} core{s}{model}{gpu}{products}{threads}"))
+    Ok(format!("{cores} core{s}{model}{gpu}{products}{autocast}{threads}"))
 }
 
 #[cfg(test)]

@@ -34,8 +34,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     let format = args.output.format()?;
     // As transformers calls them.
     let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
-    let device = args.compute.device.get()?;
-    let (model, modality) = open::<M>(&args.source, unnamed, device)?;
+    let (model, modality) = open::<M>(&args.source, unnamed, &args.compute)?;
     let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?.layout::<M>()?;
     let layout = Layout { pairs: modality.takes_pairs(), skip_bad: args.skip_bad, ..layout };
     let (mut items, mut unusable) = (vec![], vec![]);

@@ -14,8 +14,8 @@ use serde_json::json;
 use super::{
     args::TrainArgs,
     log::{
-        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases, say_result,
-        say_resumed, show_epoch,
+        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases,
+        say_precision, say_result, say_resumed, say_rounded, show_epoch,
     },
     lr_plot, plan,
     result::{Cost, Counts, Parameters, RunResult},
@@ -116,6 +116,7 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     if args.verbose {
         say_names(model.report());
     }
+    say_precision(&model);
     say_phases(&options);
     skipped.extend(leave_out_short(&model, &modality, &mut splits.train, &options, args.skip_bad)?);
     let recipe = args.transfer.recipe;
@@ -213,7 +214,11 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     };
     run.json(LAYOUT, &args.layout)?;
     say_result(&result);
-    run.finish(&model, &modality, &result)?;
+    let source = job.source.source().ok();
+    match &source {
+        Some(source) => say_rounded(run.finish_from(source, &model, &modality, &result)?),
+        None => run.finish(&model, &modality, &result)?,
+    }
     say("saved", args.out.unwrap_or_default().display());
     match failed {
         Some(e) => Err(e.into()),

@@ -146,7 +146,7 @@ pub fn align<M: Modality>(
             let targets: Vec<i64> = chosen.iter().map(|&at| classes[at]).collect();
             drawn.shuffle(&mut rng);
             let some = source.in_memory_subset(&drawn, options.source_samples);
-            let embedded = model.classifier().encoder().embed(&batch, true);
+            let embedded = model.classifier().embed(&batch, true);
             let distance = some.distance(&embedded, &targets, &options.distance)?;
             let value = distance.double_value(&[]);
             if !value.is_finite() {
@@ -191,7 +191,7 @@ impl<M: Modality> Measure<'_, M> {
         load_batches(&feed, &[some], purpose, device, |_, prepared| {
             let batch = prepared.batch.to_device(device);
             let value = tch::no_grad(|| {
-                let embedded = self.model.classifier().encoder().embed(&batch, false);
+                let embedded = self.model.classifier().embed(&batch, false);
                 self.source.distance(&embedded, &targets, &self.options.distance)
             })?;
             distance = value.double_value(&[]);
