@@ -10,7 +10,8 @@ use super::item::{Item, Split};
 use super::layout::Layout;
 use super::unusable::Unusable;
 use super::{
-    folder, group, labels, manifest, mapping, notes, schemes, split, transcripts, vocabulary,
+    folder, group, labels, manifest, mapping, notes, schemes, shard_names, split, transcripts,
+    vocabulary,
 };
 use crate::error::{Error, Result};
 use crate::task::{Target, Task, TaskConfig, Vocabulary};
@@ -46,6 +47,8 @@ impl Dataset {
     ///
     /// - a table (CSV, TSV, JSON Lines, with the feature `parquet` also Parquet) with a column of
     ///   inputs, one of labels, perhaps one named `split`;
+    /// - a tar file in WebDataset's layout;
+    /// - several of these, named with braces or stars: `shard-{000..011}.tar`, `train-*.parquet`;
     /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of
     ///   them as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
     /// - a folder with tables alone, all of them parts of one;
@@ -382,12 +385,22 @@ fn refuse_missing(found: &mut Vec<Found>, all: &mut Gathering<'_>) {
 }
 
 fn gather(path: &Path, all: &mut Gathering<'_>, option: &'static str) -> Result<()> {
+    if let Some(files) = shard_names::expand(path).map_err(|e| match e {
+        Error::Path { path, problem } => {
+            Error::setting(option, format!("{}: {problem}", path.display()))
+        }
+        other => other,
+    })? {
+        return folder::gather_files(&files, all);
+    }
     if !path.exists() {
         return Err(Error::setting(option, format!("{}: no such file or folder", path.display())));
     }
     match (path.is_dir(), all.layout.task) {
-        (true, Task::Transcription) => transcripts::gather(path, all),
-        (true, _) => folder::gather(path, all),
-        (false, _) => manifest::gather(path, all),
+        (true, Task::Transcription) => transcripts::gather(path, all)?,
+        (true, _) => folder::gather(path, all)?,
+        (false, _) => return manifest::gather(path, all),
     }
+    all.refuse_missing_shards();
+    Ok(())
 }

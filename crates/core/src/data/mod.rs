@@ -1,6 +1,7 @@
 //! Data sets as people have them: folders per class, tables, labels in file names.
 
 mod alike;
+mod archive;
 mod columns;
 mod dataset;
 mod duplicates;
@@ -21,10 +22,12 @@ mod marks;
 mod names;
 mod notes;
 mod paths;
-mod schemes;
 mod places;
+mod schemes;
+mod shard_names;
 mod split;
 mod split_names;
+mod stored;
 mod symbols;
 mod system;
 mod table;
@@ -35,6 +38,7 @@ mod transcript_notes;
 mod transcripts;
 mod unusable;
 mod vocabulary;
+mod webdataset;
 
 pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
@@ -44,6 +48,7 @@ pub use inputs::{Gathered, inputs};
 pub use item::{Input, Item, Split};
 pub use layout::{ClassLimit, InputKind, Layout};
 pub use places::{Places, Wording};
+pub use stored::{Stored, Unreadable};
 pub use symbols::Symbols;
 pub use table::TableFormat;
 pub use transcript_notes::RARE;

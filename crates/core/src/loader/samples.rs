@@ -45,7 +45,7 @@ struct Lost {
 #[derive(Debug)]
 enum Slot {
     Memory(Shared),
-    Item(Item),
+    Input(Input),
 }
 
 /// A tensor that many threads may look at.
@@ -89,8 +89,7 @@ impl Samples {
         memory: &mut MemoryBudget,
         done: impl Fn() + Sync,
     ) -> (Self, Vec<BadSample>) {
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        order.shuffle(&mut Rng::seed_from_u64(0));
+        let order = reading_order(items);
         let mut held: Vec<Option<Result<(Slot, usize), BoxError>>> =
             items.iter().map(|_| None).collect();
         let mut moments = Moments::default();
@@ -117,7 +116,7 @@ impl Samples {
                     largest = bytes.max(largest);
                     let slot = match memory.take(bytes) {
                         true => Slot::Memory(Shared(tensor)),
-                        false => Slot::Item(items[at].clone()),
+                        false => Slot::Input(items[at].input.clone()),
                     };
                     (slot, length)
                 }));
@@ -217,8 +216,8 @@ impl Samples {
     ) -> Result<Tensor> {
         match &self.held[at] {
             Slot::Memory(Shared(tensor)) => Ok(tensor.shallow_clone()),
-            Slot::Item(item) => reading.of(modality, &item.input).map_err(|cause| {
-                Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }])
+            Slot::Input(input) => reading.of(modality, input).map_err(|cause| {
+                Error::BadSamples(vec![BadSample { place: self.places[at].clone(), cause }])
             }),
         }
     }
@@ -269,6 +268,23 @@ impl Samples {
     pub(crate) fn ahead(&self) -> usize {
         self.ahead
     }
+}
+
+/// The order in which items are read for the first time: at random, but those of one stretch of a shard
+/// one after the other.
+fn reading_order(items: &[Item]) -> Vec<usize> {
+    let mut stretches: Vec<(usize, usize)> = vec![];
+    let mut last = None;
+    for (at, item) in items.iter().enumerate() {
+        let stretch = item.input.stretch();
+        match stretches.last_mut().filter(|_| stretch.is_some() && stretch == last) {
+            Some((_, end)) => *end = at + 1,
+            None => stretches.push((at, at + 1)),
+        }
+        last = stretch;
+    }
+    stretches.shuffle(&mut Rng::seed_from_u64(0));
+    stretches.into_iter().flat_map(|(from, to)| from..to).collect()
 }
 
 /// Keeps those elements that are to be kept.
