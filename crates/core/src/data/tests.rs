@@ -25,6 +25,8 @@ mod notes_tests;
 #[cfg(feature = "parquet")]
 mod parquet_tests;
 
+mod shard_tests;
+
 mod table_tests;
 
 mod tagging_tests;

@@ -9,7 +9,7 @@ pub(crate) mod samples;
 pub use budget::{DEFAULT_MEMORY, MemoryBudget};
 pub use cache::CacheBudget;
 pub use sampler::{Balance, Order, balanced_order};
-pub use samples::{ReadMode, Samples, Splits, refuse_bad};
+pub use samples::{Beforehand, ReadMode, Samples, Splits, refuse_bad};
 
 pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, RowPart, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use rand::SeedableRng;
@@ -74,6 +75,27 @@ impl ReadMode {
     }
 }
 
+/// How many samples are read before anything is learned of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beforehand {
+    /// All: what cannot be read is known, and everything is measured.
+    All,
+    /// At most so many of each split, from evenly among all, tell how samples are normalised and how long
+    /// they are. Others that cannot be read are found when their turn comes.
+    Some(usize),
+}
+
+impl Beforehand {
+    /// Some of many, from evenly among them; or all.
+    pub fn choose<T>(self, all: impl ExactSizeIterator<Item = T>) -> impl Iterator<Item = T> {
+        let step = match self {
+            Self::All => 1,
+            Self::Some(most) => all.len().div_ceil(most.max(1)).max(1),
+        };
+        all.step_by(step)
+    }
+}
+
 /// The most samples that are read before it is decided which of them are kept.
 const READ_AT_ONCE: usize = 256;
 
@@ -89,7 +111,20 @@ impl Samples {
         memory: &mut MemoryBudget,
         done: impl Fn() + Sync,
     ) -> (Self, Vec<BadSample>) {
-        let order = reading_order(items);
+        Self::read_some(modality, items, reading, Beforehand::All, memory, done)
+    }
+
+    /// The same of those that are read [beforehand](Beforehand). Of the others it is supposed that they
+    /// can be read, and that they are as long as those are on the average.
+    pub(crate) fn read_some<M: Modality>(
+        modality: &M,
+        items: &[Item],
+        reading: ReadMode,
+        beforehand: Beforehand,
+        memory: &mut MemoryBudget,
+        done: impl Fn() + Sync,
+    ) -> (Self, Vec<BadSample>) {
+        let order = reading_order(items, beforehand);
         let mut held: Vec<Option<Result<(Slot, usize), BoxError>>> =
             items.iter().map(|_| None).collect();
         let mut moments = Moments::default();
@@ -126,8 +161,10 @@ impl Samples {
         }
         let mut samples = Self { moments, ahead: memory.ahead(), ..Self::default() };
         let mut bad = vec![];
-        for (item, held) in items.iter().zip(held.into_iter().flatten()) {
-            match held {
+        let lengths = || held.iter().flatten().flatten().map(|(_, length)| *length);
+        let usual = lengths().sum::<usize>() / lengths().count().max(1);
+        for (item, held) in items.iter().zip(held) {
+            match held.unwrap_or_else(|| Ok((Slot::Input(item.input.clone()), usual))) {
                 Ok((held, length)) => {
                     samples.held.push(held);
                     samples.targets.push(item.target.clone());
@@ -270,21 +307,25 @@ impl Samples {
     }
 }
 
-/// The order in which items are read for the first time: at random, but those of one stretch of a shard
-/// one after the other.
-fn reading_order(items: &[Item]) -> Vec<usize> {
-    let mut stretches: Vec<(usize, usize)> = vec![];
+/// Which items are read for the first time, and in which order: at random, but those of one stretch of a
+/// shard one after the other.
+fn reading_order(items: &[Item], beforehand: Beforehand) -> Vec<usize> {
+    let step = match beforehand {
+        Beforehand::All => 1,
+        Beforehand::Some(most) => items.len().div_ceil(most.max(1)).max(1),
+    };
+    let mut stretches: Vec<Range<usize>> = vec![];
     let mut last = None;
-    for (at, item) in items.iter().enumerate() {
+    for (at, item) in items.iter().enumerate().step_by(step) {
         let stretch = item.input.stretch();
         match stretches.last_mut().filter(|_| stretch.is_some() && stretch == last) {
-            Some((_, end)) => *end = at + 1,
-            None => stretches.push((at, at + 1)),
+            Some(one) => one.end = at + 1,
+            None => stretches.push(at..at + 1),
         }
         last = stretch;
     }
     stretches.shuffle(&mut Rng::seed_from_u64(0));
-    stretches.into_iter().flat_map(|(from, to)| from..to).collect()
+    stretches.into_iter().flat_map(|one| one.step_by(step)).collect()
 }
 
 /// Keeps those elements that are to be kept.
@@ -345,9 +386,26 @@ impl Splits {
         memory: usize,
         done: impl Fn() + Sync,
     ) -> Result<(Self, Vec<BadSample>)> {
+        Self::read_some(modality, data, Beforehand::All, memory, done)
+    }
+
+    /// The same with no more read than what is asked for [beforehand](Beforehand).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_some<M: Modality>(
+        modality: &mut M,
+        data: &Dataset,
+        beforehand: Beforehand,
+        memory: usize,
+        done: impl Fn() + Sync,
+    ) -> Result<(Self, Vec<BadSample>)> {
         let mut memory = MemoryBudget::new(memory);
-        modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
-        let mut read = |items, reading| Samples::read(modality, items, reading, &mut memory, &done);
+        let inputs = data.train.iter().map(|item| &item.input);
+        modality.survey(&beforehand.choose(inputs).collect::<Vec<_>>());
+        let mut read = |items, reading| {
+            Samples::read_some(modality, items, reading, beforehand, &mut memory, &done)
+        };
         let (train, mut bad) = read(&data.train, ReadMode::Training);
         let (validation, bad_validation) = read(&data.validation, ReadMode::Inference);
         let (test, bad_test) = read(&data.test, ReadMode::Inference);

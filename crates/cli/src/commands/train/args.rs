@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{
-    Bytes, DataArgs, FitArgs, LayoutArgs, ModalityArgs, ModalityFlags, TransferArgs, WeightsArgs,
+    Bytes, DataArgs, FitArgs, LayoutArgs, ModalityArgs, ModalityFlags, StreamingArgs, TransferArgs,
+    WeightsArgs,
 };
 
 #[derive(Debug, Args)]
@@ -52,6 +53,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// any
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
+    #[command(flatten)]
+    pub(crate) reading: StreamingArgs,
     /// Do not cache the outputs of frozen layers
     #[arg(long, alias = "recompute")]
     pub(crate) no_feature_cache: bool,

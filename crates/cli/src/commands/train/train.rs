@@ -3,11 +3,11 @@
 use std::{mem, time::Instant};
 
 use anyhow::Result;
-use crosstune_core::loader::refuse_bad;
+use crosstune_core::loader::{Beforehand, refuse_bad};
 use crosstune_core::{
-    CacheBudget, Dataset, FitOptions, FitReport, Layout, Modality, Model, Pretrained, Progress,
-    RunWriter, Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr, fit,
-    predict::too_short,
+    CacheBudget, Dataset, FitOptions, FitReport, Input, Layout, Modality, Model, Order, Pretrained,
+    Progress, RunWriter, Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr,
+    fit, predict::too_short,
 };
 
 use super::{
@@ -56,6 +56,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         return Err(setting("--recipe orca", problem));
     }
     modality.set_task(task)?;
+    let beforehand = args.reading.beforehand(task, options.order == Order::ByLength)?;
     let classes = match args.transfer.head {
         HeadArg::Pretrained => job.source.class_names(),
         HeadArg::Fresh => None,
@@ -70,11 +71,13 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
 
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
     say_data::<A::Modality>(&data);
-    let (mut splits, mut skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
+    let memory = args.memory.0;
+    let (mut splits, mut skipped) = read(&mut modality, &data, beforehand, memory, args.skip_bad)?;
     if args.skip_bad {
         splits.skip_lost();
     }
-    let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
+    let inputs: Vec<&Input> = data.items().map(|(_, item)| &item.input).collect();
+    let coverage = coverage(&modality, beforehand.choose(inputs.into_iter()));
     if let Some(coverage) = &coverage {
         say_coverage(&modality, coverage, When::Training);
     }
@@ -205,12 +208,14 @@ fn dataset<A: ModalityArgs>(
 fn read<M: Modality>(
     modality: &mut M,
     data: &Dataset,
+    beforehand: Beforehand,
     memory: usize,
     skip_bad: bool,
 ) -> Result<(Splits, Vec<String>)> {
-    let all = data.train.len() + data.validation.len() + data.test.len();
+    let splits = [&data.train, &data.validation, &data.test];
+    let all = splits.iter().map(|items| beforehand.choose(items.iter()).count()).sum();
     let bar = progress::reading(all, M::SAMPLES);
-    let read = Splits::read(modality, data, memory, || bar.inc(1));
+    let read = Splits::read_some(modality, data, beforehand, memory, || bar.inc(1));
     bar.finish_and_clear();
     let (splits, bad) = read?;
     let bad = refuse_bad(bad, skip_bad, !splits.train.is_empty())?;
