@@ -78,14 +78,10 @@ impl Dataset {
         ignored.retain(|ending, _| {
             !manifest::is_table(&Path::new("_").with_extension(ending), layout)
         });
-        let (mut train, mut validation, mut test) = (vec![], vec![], vec![]);
-        for found in std::mem::take(&mut all.found) {
-            match found.split {
-                None | Some(Split::Train) => train.push(found),
-                Some(Split::Validation) => validation.push(found),
-                Some(Split::Test) => test.push(found),
-            }
-        }
+        // Those to train on stay where they are: they may be many.
+        let mut train = std::mem::take(&mut all.found);
+        let mut of = |split| train.extract_if(.., |one| one.split == Some(split)).collect();
+        let (mut validation, mut test): (Vec<_>, Vec<_>) = (of(Split::Validation), of(Split::Test));
         refuse_missing(&mut train, &mut all);
         schemes::check(&mut train, &mut all, path)?;
         for (split, found) in [(Split::Validation, &mut validation), (Split::Test, &mut test)] {

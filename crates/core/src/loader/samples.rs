@@ -163,6 +163,7 @@ impl Samples {
         let mut bad = vec![];
         let lengths = || held.iter().flatten().flatten().map(|(_, length)| *length);
         let usual = lengths().sum::<usize>() / lengths().count().max(1);
+        samples.reserve(items.len());
         for (item, held) in items.iter().zip(held) {
             match held.unwrap_or_else(|| Ok((Slot::Input(item.input.clone()), usual))) {
                 Ok((held, length)) => {
@@ -176,6 +177,15 @@ impl Samples {
             }
         }
         (samples, bad)
+    }
+
+    /// Makes room, no more than is needed: they may be many.
+    fn reserve(&mut self, more: usize) {
+        self.held.reserve_exact(more);
+        self.targets.reserve_exact(more);
+        self.places.reserve_exact(more);
+        self.groups.reserve_exact(more);
+        self.lengths.reserve_exact(more);
     }
 
     /// What is to be answered of each.

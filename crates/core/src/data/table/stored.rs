@@ -26,18 +26,16 @@ pub(crate) struct StoredCells {
     leaf: usize,
     /// The first row of each row group, and the number of all rows.
     starts: Arc<[u64]>,
-    cursors: Arc<Cursors>,
 }
 
-/// As many columns are kept open at most, each with a page in memory.
-const OPEN: usize = 8;
-
 /// Columns that were read from, each at some row, so that one row after the other is read without
-/// unpacking a page again.
-#[derive(Default)]
-struct Cursors(Mutex<Vec<Cursor>>);
+/// unpacking a page again. Each has a page in memory, which may be of many megabytes: there are as many as
+/// there are threads to read, for all files together.
+static CURSORS: Mutex<Vec<Cursor>> = Mutex::new(vec![]);
 
 struct Cursor {
+    /// The footer of the file.
+    of: Arc<ParquetMetaData>,
     group: usize,
     /// The row of the group that comes next.
     next: usize,
@@ -52,8 +50,7 @@ impl StoredCells {
             let rows = u64::try_from(group.num_rows()).unwrap_or(0);
             starts.push(starts[starts.len() - 1].saturating_add(rows));
         }
-        let (path, cursors) = (path.to_path_buf(), Arc::default());
-        Self { path, size, metadata, leaf, starts: starts.into(), cursors }
+        Self { path: path.to_path_buf(), size, metadata, leaf, starts: starts.into() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -77,7 +74,7 @@ impl StoredCells {
     fn cell(&self, row: u64) -> Result<Arc<[u8]>, String> {
         let group = self.group(row);
         let at = (row - self.starts[group]) as usize;
-        let mut cursor = match self.cursors.take(group, at) {
+        let mut cursor = match self.near(group, at) {
             Some(cursor) => cursor,
             None => self.open(group)?,
         };
@@ -90,9 +87,20 @@ impl StoredCells {
             return Err(format!("its row group {} has fewer rows than it says", group + 1));
         }
         cursor.next = at + 1;
-        self.cursors.put(cursor);
+        keep(cursor);
         let value = values.pop().ok_or("the row has no file")?;
         Ok(value.data().into())
+    }
+
+    /// The cursor that has the least way to go to a row of a group.
+    fn near(&self, group: usize, row: usize) -> Option<Cursor> {
+        let mut all = CURSORS.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_before = |cursor: &Cursor| {
+            Arc::ptr_eq(&cursor.of, &self.metadata) && cursor.group == group && cursor.next <= row
+        };
+        let near = (0..all.len()).filter(|&at| is_before(&all[at]));
+        let nearest = near.max_by_key(|&at| all[at].next)?;
+        Some(all.remove(nearest))
     }
 
     fn open(&self, group: usize) -> Result<Cursor, String> {
@@ -107,27 +115,18 @@ impl StoredCells {
         let pages = SerializedPageReader::new(Arc::new(file), chunk, rows, None)
             .map_err(|e| format!("the column it is in cannot be read ({e})"))?;
         let column = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
-        Ok(Cursor { group, next: 0, column: get_typed_column_reader(column) })
+        let of = self.metadata.clone();
+        Ok(Cursor { of, group, next: 0, column: get_typed_column_reader(column) })
     }
 }
 
-impl Cursors {
-    /// The one that has the least way to go to a row of a group.
-    fn take(&self, group: usize, row: usize) -> Option<Cursor> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let near = (0..all.len()).filter(|&at| all[at].group == group && all[at].next <= row);
-        let nearest = near.max_by_key(|&at| all[at].next)?;
-        Some(all.remove(nearest))
-    }
-
-    /// Keeps one, and closes the one that was not used for longest.
-    fn put(&self, cursor: Cursor) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let closed = if all.len() == OPEN { Some(all.remove(0)) } else { None };
-        all.push(cursor);
-        mem::drop(all);
-        mem::drop(closed);
-    }
+/// Keeps a cursor, and closes the one that was not used for longest.
+fn keep(cursor: Cursor) {
+    let mut all = CURSORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let closed = if all.len() >= rayon::current_num_threads() { Some(all.remove(0)) } else { None };
+    all.push(cursor);
+    mem::drop(all);
+    mem::drop(closed);
 }
 
 /// Without the footer.
