@@ -381,12 +381,7 @@ fn refuse_missing(found: &mut Vec<Found>, all: &mut Gathering<'_>) {
 }
 
 fn gather(path: &Path, all: &mut Gathering<'_>, option: &'static str) -> Result<()> {
-    if let Some(files) = shard_names::expand(path).map_err(|e| match e {
-        Error::Path { path, problem } => {
-            Error::setting(option, format!("{}: {problem}", path.display()))
-        }
-        other => other,
-    })? {
+    if let Some(files) = shard_names::expand(path)? {
         return folder::gather_files(&files, all);
     }
     if !path.exists() {

@@ -5,21 +5,18 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::cells::{self, Cells};
 use super::columns::Columns;
-use super::encoding;
-use super::found::{Found, RawTarget};
+use super::found::Found;
 use super::gathering::{Gathering, Purpose};
 use super::item::{Input, Split};
 use super::layout::{InputKind, Layout};
-use super::lists;
 use super::paths::Paths;
-use super::schemes;
 use super::stored::{Shard, Stored};
 use super::table::{Cell, Fault, Row, START, Table, TableFormat, Wanted};
 use super::tagged;
 use super::webdataset;
 use crate::error::{Error, Location, Result};
-use crate::task::Task;
 
 /// Whether a file in a folder is a table, by its ending; where a format is given, a text may be one,
 /// too.
@@ -159,169 +156,35 @@ fn sample(
              separator in it"
         ));
     }
-    let cells = Cells { cells: &row.cells, names: None };
+    let row = Cells { cells: &row.cells, names: None };
     let input = match (layout.inputs, row.cells.get(columns.input)) {
-        (InputKind::Texts, _) => text(&cells, columns, layout)?,
+        (InputKind::Texts, _) => cells::text(&row, columns, layout)?,
         (InputKind::Files, Some(Cell::File { name, bytes })) => {
             Input::Bytes { name: name.clone().unwrap_or_default(), bytes: bytes.clone() }
         }
-        (InputKind::Files, Some(Cell::Stored { name, row })) => {
+        (InputKind::Files, Some(Cell::Stored { name, row: at })) => {
             let shard = shard.ok_or("the file in the row is in no table")?;
             // Nothing else depends on it.
             let name = name.as_deref().filter(|_| layout.group_pattern.is_some());
-            Input::Stored(Stored::new(shard, *row, 0, name))
+            Input::Stored(Stored::new(shard, *at, 0, name))
         }
         (InputKind::Files, _) => {
-            let file = paths.find(cells.text(columns.input, "path")?);
+            let file = paths.find(row.text(columns.input, "path")?);
             Input::File(
                 file.map_err(|path| format!("names a file that is not there: {}", path.display()))?,
             )
         }
     };
-    let label = label(&cells, columns, layout, &input)?;
+    let label = cells::label(&row, columns, layout, &input)?;
     let split = match columns.split {
         None => None,
         Some(at) => {
-            let name = cells.text(at, "split")?;
+            let name = row.text(at, "split")?;
             Some(Split::named(name).ok_or_else(|| {
                 format!("the split is {name:?}, expected train, validation or test")
             })?)
         }
     };
-    let group = columns.group.map(|at| cells.text(at, "group").map(str::to_string)).transpose()?;
+    let group = columns.group.map(|at| row.text(at, "group").map(str::to_string)).transpose()?;
     Ok(Found { input, place, label, split, group })
-}
-
-/// The cells of a row, or of what is read as one.
-pub(super) struct Cells<'a> {
-    pub(super) cells: &'a [Cell],
-    /// What each is called, where they are in no columns.
-    pub(super) names: Option<&'a [String]>,
-}
-
-impl Cells<'_> {
-    /// Where one is, for messages.
-    fn place(&self, at: usize) -> String {
-        match self.names {
-            Some(names) => names.get(at).cloned().unwrap_or_default(),
-            None => format!("column {}", at + 1),
-        }
-    }
-
-    fn none(&self, at: usize, what: &str) -> String {
-        match self.names {
-            Some(_) => format!("there is no {what} in {}", self.place(at)),
-            None => format!("the row has no {what} in column {} of {}", at + 1, self.cells.len()),
-        }
-    }
-
-    /// A text that is not blank.
-    fn text(&self, at: usize, what: &str) -> Result<&str, String> {
-        let other =
-            |found: &str| Err(format!("the {what} in {} is {found}, not a text", self.place(at)));
-        match self.cells.get(at) {
-            Some(Cell::Text(text)) if !text.trim().is_empty() => Ok(text.trim()),
-            Some(Cell::Text(_) | Cell::Missing) | None => Err(self.none(at, what)),
-            Some(Cell::File { .. } | Cell::Stored { .. }) => other("a file"),
-            Some(Cell::List(_)) => other("a list"),
-            Some(Cell::Other(found)) => other(found),
-        }
-    }
-
-    fn sentence(&self, at: usize, what: &str) -> Result<String, String> {
-        match self.cells.get(at) {
-            // Some writers do not mark their texts as such.
-            Some(Cell::File { name: None, bytes }) => {
-                let text = encoding::decode(bytes);
-                text.map(str::to_string).map_err(|e| format!("the {what}: {e}"))
-            }
-            _ => self.text(at, what).map(str::to_string),
-        }
-    }
-
-    fn list(&self, at: usize) -> Option<Vec<String>> {
-        match self.cells.get(at) {
-            Some(Cell::List(labels)) => Some(labels.clone()),
-            Some(Cell::Text(text)) => lists::read(text),
-            _ => None,
-        }
-    }
-}
-
-/// The text in a row, the two of a pair, or its words.
-pub(super) fn text(cells: &Cells<'_>, columns: &Columns, layout: &Layout) -> Result<Input, String> {
-    if layout.task == Task::Tagging {
-        return match cells.list(columns.input) {
-            Some(words) if words.is_empty() => {
-                Err(format!("the list of words in {} is empty", cells.place(columns.input)))
-            }
-            Some(words) => Ok(Input::Words(words)),
-            None => {
-                let text = cells.sentence(columns.input, "text")?;
-                Ok(schemes::input(text, !columns.labels.is_empty()))
-            }
-        };
-    }
-    let text = cells.sentence(columns.input, "text")?;
-    Ok(match columns.pair {
-        None => Input::Text(text),
-        Some(pair) => Input::Pair([text, cells.sentence(pair, "second text")?]),
-    })
-}
-
-/// The target in a row, of the input that is in it.
-pub(super) fn label(
-    cells: &Cells<'_>,
-    columns: &Columns,
-    layout: &Layout,
-    input: &Input,
-) -> Result<RawTarget, String> {
-    let blank = |at: usize| match cells.cells.get(at) {
-        Some(Cell::Text(text)) => text.trim().is_empty(),
-        Some(Cell::Missing) => true,
-        // Where rows are lines, one that ends early is broken; where they are objects, it has no
-        // such key.
-        None => columns.most.is_none(),
-        Some(_) => false,
-    };
-    Ok(match (layout.task, &columns.labels[..]) {
-        (_, []) => RawTarget::Missing(String::new()),
-        (Task::SingleLabel, &[at, ..]) => match cells.list(at) {
-            Some(_) => {
-                return Err(format!(
-                    "the label in {} is a list, not a text; --task multi-label takes lists",
-                    cells.place(at)
-                ));
-            }
-            None if blank(at) || cells.cells.len() <= at => {
-                RawTarget::Missing(cells.none(at, "label"))
-            }
-            None => RawTarget::of(cells.text(at, "label")?, layout),
-        },
-        (Task::Transcription, &[at, ..]) if blank(at) => RawTarget::Missing(cells.none(at, "text")),
-        (Task::Transcription, &[at, ..]) => RawTarget::Text(cells.sentence(at, "text")?),
-        (Task::Tagging, &[at, ..]) if blank(at) => {
-            RawTarget::Missing(cells.none(at, "list of labels"))
-        }
-        (Task::Tagging, &[at, ..]) => {
-            let labels = cells
-                .list(at)
-                .map_or_else(|| cells.text(at, "list of labels").map(schemes::split), Ok);
-            schemes::labelled(input, labels?)?
-        }
-        (Task::MultiLabel, &[at]) => match cells.list(at) {
-            Some(labels) => RawTarget::Labels(labels),
-            _ if blank(at) => RawTarget::Labels(vec![]),
-            _ => RawTarget::of(cells.text(at, "label")?, layout),
-        },
-        (_, labels) => {
-            let what = layout.task.answer();
-            let text = |&at: &usize| match blank(at) {
-                true => Ok(String::new()),
-                false => cells.text(at, what).map(str::to_string),
-            };
-            let cells = labels.iter().map(text).collect::<Result<_, String>>()?;
-            RawTarget::Cells { columns: columns.label_names.clone(), cells }
-        }
-    })
 }

@@ -2,6 +2,7 @@
 
 mod alike;
 mod archive;
+mod cells;
 mod columns;
 mod dataset;
 mod duplicates;
@@ -19,6 +20,7 @@ mod lists;
 mod manifest;
 mod mapping;
 mod marks;
+mod members;
 mod names;
 mod notes;
 mod paths;

@@ -22,6 +22,8 @@ mod stored;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "parquet")]
+mod values;
 
 pub(crate) use conll::{ConllLayout, Sentence};
 pub(crate) use format::START;
