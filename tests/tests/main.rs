@@ -37,6 +37,7 @@ mod run_folders;
 mod runs;
 mod said;
 mod sequences;
+mod shards;
 #[cfg(target_os = "linux")]
 mod streams;
 mod support;

@@ -22,7 +22,8 @@ pub(crate) const LAYOUT: &str = "layout.json";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// Labelled samples: a folder per class (optionally below train/ and test/), or a table (CSV,
-    /// TSV, JSON Lines or Parquet), or a folder of tables; to transcribe, also a folder as
+    /// TSV, JSON Lines or Parquet), or a folder of tables, or tar files in WebDataset's layout, also
+    /// several in quotes: 'shard-{000..011}.tar', 'train-*.parquet'; to transcribe, also a folder as
     /// LibriSpeech's or Common Voice's, or with a .txt beside each sample
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,

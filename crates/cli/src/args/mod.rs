@@ -14,6 +14,7 @@ mod precision;
 mod samples;
 mod setting;
 mod source;
+mod streaming;
 mod transfer;
 
 pub use modality::ModalityArgs;
@@ -30,4 +31,5 @@ pub(crate) use output::refuse_existing;
 pub(crate) use samples::SampleArgs;
 pub(crate) use setting::setting;
 pub(crate) use source::{ReadArgs, SourceArgs, WeightsArgs};
+pub(crate) use streaming::StreamingArgs;
 pub(crate) use transfer::{HeadArg, TransferArgs};

@@ -141,6 +141,11 @@ fn texts(input: &Input) -> Cow<'_, [String]> {
         Input::Pair(pair) => pair.into(),
         Input::Words(words) => vec![words.join(" ")].into(),
         Input::File(_) | Input::Bytes { .. } => vec![].into(),
+        // One that cannot be read has no answer, either.
+        Input::Stored(_) => match input.loaded() {
+            Ok(loaded) => texts(&loaded).into_owned().into(),
+            Err(_) => vec![].into(),
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::args::{
     Bytes, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs, ModalityArgs,
-    ModalityFlags, TransferArgs, WeightsArgs,
+    ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
 };
 
 #[derive(Debug, Args)]
@@ -60,6 +60,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// any
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
+    #[command(flatten)]
+    pub(crate) reading: StreamingArgs,
     /// Do not cache the outputs of frozen layers
     #[arg(long, alias = "recompute")]
     pub(crate) no_feature_cache: bool,

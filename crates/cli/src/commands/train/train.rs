@@ -3,11 +3,11 @@
 use std::{mem, path::Path, process::ExitCode, time::Instant};
 
 use anyhow::Result;
-use crosstune_core::loader::refuse_bad;
+use crosstune_core::loader::{Beforehand, refuse_bad};
 use crosstune_core::{
-    CacheBudget, CheckpointEvery, Checkpoints, Dataset, Error, FitOptions, FitReport, Layout,
-    Modality, Model, Pretrained, Progress, RunWriter, Samples, Splits, data::ClassLimit,
-    error::one_line, evaluate, find_lr, fit_resumable, predict::too_short,
+    CacheBudget, CheckpointEvery, Checkpoints, Dataset, Error, FitOptions, FitReport, Input,
+    Layout, Modality, Model, Order, Pretrained, Progress, RunWriter, Samples, Splits,
+    data::ClassLimit, error::one_line, evaluate, find_lr, fit_resumable, predict::too_short,
 };
 use serde_json::json;
 
@@ -73,6 +73,7 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
         return Err(setting("--recipe orca", problem));
     }
     modality.set_task(task)?;
+    let beforehand = args.reading.beforehand(task, options.order == Order::ByLength)?;
     let classes = match args.transfer.head {
         HeadArg::Pretrained => job.source.class_names(),
         HeadArg::Fresh => None,
@@ -96,12 +97,13 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
     say("device", format::device(args.fit.device()?));
     say_data::<A::Modality>(&data);
-    let (mut splits, mut skipped) = read(&mut modality, &data, memory, args.skip_bad)?;
+    let (mut splits, mut skipped) = read(&mut modality, &data, beforehand, memory, args.skip_bad)?;
     // Several processes must leave out the same.
     if args.skip_bad && options.processes == 1 {
         splits.skip_lost();
     }
-    let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
+    let inputs: Vec<&Input> = data.items().map(|(_, item)| &item.input).collect();
+    let coverage = coverage(&modality, beforehand.choose(inputs.into_iter()));
     if let Some(coverage) = &coverage {
         say_coverage(&modality, coverage, When::Training);
     }
@@ -278,12 +280,14 @@ fn dataset<A: ModalityArgs>(
 fn read<M: Modality>(
     modality: &mut M,
     data: &Dataset,
+    beforehand: Beforehand,
     memory: usize,
     skip_bad: bool,
 ) -> Result<(Splits, Vec<String>)> {
-    let all = data.train.len() + data.validation.len() + data.test.len();
+    let splits = [&data.train, &data.validation, &data.test];
+    let all = splits.iter().map(|items| beforehand.choose(items.iter()).count()).sum();
     let bar = progress::reading(all, M::SAMPLES);
-    let read = Splits::read(modality, data, memory, || bar.inc(1));
+    let read = Splits::read_some(modality, data, beforehand, memory, || bar.inc(1));
     bar.finish_and_clear();
     let (splits, bad) = read?;
     let bad = refuse_bad(bad, skip_bad, !splits.train.is_empty())?;
