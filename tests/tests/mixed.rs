@@ -21,7 +21,7 @@ const LOSS_WITHIN: f64 = 1e-2;
 const WITHIN: f64 = 2e-2;
 
 fn expected(folder: &str) -> HashMap<String, Tensor> {
-    let path = root().join(folder).join("autocast.safetensors");
+    let path = root().join(folder).join("expected.safetensors");
     Tensor::read_safetensors(path).unwrap().into_iter().collect()
 }
 
@@ -46,7 +46,7 @@ fn losses(model: &Model, batch: &Batch, labels: &Tensor, precision: Precision) -
     let mut trainer = Trainer::new(model, &options, 6);
     let targets: Vec<i64> = labels.try_into().unwrap();
     let targets: Vec<Target> = targets.into_iter().map(|at| Target::Class(at as usize)).collect();
-    let targets = Targets::stack(&targets);
+    let targets = Targets::stack(&targets).to_device(batch.x.device());
     (0..6).map(|_| trainer.step(batch, &targets).unwrap().loss).collect()
 }
 
@@ -160,4 +160,36 @@ fn f16_is_for_gpus() {
     let refused = Precision::F16.check(Device::Cpu).unwrap_err().to_string();
     assert!(refused.contains("take bf16"), "{refused}");
     assert!(Precision::F16.check(Device::Cuda(0)).is_ok());
+}
+
+/// Where there is a GPU: both precisions train on it as f32 does, and what is frozen is kept in half.
+#[test]
+fn a_gpu_computes_in_both() {
+    if !tch::Cuda::is_available() {
+        return;
+    }
+    let device = Device::Cuda(0);
+    let expected = expected("crates/image/tests/fixtures/tiny-vit-autocast");
+    let path = root().join("crates/image/tests/fixtures/tiny-vit");
+    let source = Pretrained::open(path).unwrap().with_dropout(0.).unwrap();
+    let build = |precision| {
+        let (unnamed, mut pictures) = (|_, _| panic!("published"), ImageSettings::default());
+        Model::pretrained_in(&source, &mut pictures, unnamed, device, precision).unwrap()
+    };
+    let x = expected["pixels"].to_device(device);
+    let batch = Batch { x, attention_mask: None };
+    let labels = &expected["labels"];
+    let plain = losses(&build(Precision::F32), &batch, labels, Precision::F32);
+    for precision in [Precision::Bf16, Precision::F16] {
+        let got = losses(&build(Precision::F32), &batch, labels, precision);
+        let near = |(got, want): (&f64, &f64)| (got / want - 1.).abs() < LOSS_WITHIN;
+        assert!(got.iter().zip(&plain).all(near), "{precision}: {got:?} {plain:?}");
+        let model = build(precision);
+        let logits = tch::no_grad(|| model.classifier().forward(&batch, false));
+        alike(
+            &logits.to_device(Device::Cpu).to_kind(Kind::BFloat16),
+            &expected["logits"],
+            "logits",
+        );
+    }
 }

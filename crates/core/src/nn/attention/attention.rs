@@ -137,9 +137,19 @@ fn attend(
     let mut scores = (q * scale).matmul(&k.transpose(-2, -1)) + bias;
     if let Some(mask) = mask {
         // Not infinity, of which the softmax of a fully masked position would make NaN.
-        scores = scores.masked_fill(&mask.logical_not(), f64::from(f32::MIN));
+        scores = scores.masked_fill(&mask.logical_not(), least(scores.kind()));
     }
     dropout(&scores.softmax(-1, Kind::Float), p, true).matmul(v)
+}
+
+/// The least finite number of a type.
+fn least(kind: Kind) -> f64 {
+    match kind {
+        Kind::Half => -65504.,
+        // All but the last 16 bits of the least f32.
+        Kind::BFloat16 => f32::from_bits(f32::MIN.to_bits() & 0xffff_0000).into(),
+        _ => f32::MIN.into(),
+    }
 }
 
 #[cfg(test)]
