@@ -103,16 +103,22 @@ impl Kills {
             let folder = tempfile::tempdir().unwrap();
             let out = folder.path().join("run");
             let mut process = spawned(&mut begun(which, &out, "2steps"));
-            let in_a_checkpoint = chance.next() < 0.4;
-            // A process takes a while to begin.
-            thread::sleep(usual.mul_f64(0.2 + 0.8 * chance.next()));
-            let begun_at = Instant::now();
-            while in_a_checkpoint
-                && !has(&checkpoints(&out), ".checkpoint-")
-                && process.try_wait().unwrap().is_none()
-                && begun_at.elapsed() < 10 * usual
-            {
-                std::hint::spin_loop();
+            let (before, in_a_checkpoint) = (chance.next() < 0.2, chance.next() < 0.4);
+            let mut wait_for = |prefix: &str| {
+                let begun_at = Instant::now();
+                while !has(&checkpoints(&out), prefix)
+                    && process.try_wait().unwrap().is_none()
+                    && begun_at.elapsed() < 10 * usual
+                {
+                    thread::yield_now();
+                }
+            };
+            if !before {
+                wait_for("checkpoint-");
+            }
+            thread::sleep(usual.mul_f64(0.7 * chance.next()));
+            if in_a_checkpoint {
+                wait_for(".checkpoint-");
             }
             process.kill().unwrap();
             process.wait().unwrap();

@@ -33,7 +33,7 @@ impl Conditions {
         device: Device,
         caller: Value,
     ) -> Self {
-        let split = |s: &Samples| json!({ "samples": s.len(), "contents": s.digest() });
+        let split = |s: &Samples| json!({ "samples": s.len(), "sha256": s.digest() });
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             model,
