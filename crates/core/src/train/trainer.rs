@@ -267,6 +267,7 @@ impl<'m> Trainer<'m> {
 
 /// The names of a trainer's parts in a checkpoint, and what those of its tensors begin with.
 const STEPS: &str = "trainer.steps";
+const SCALER: &str = "trainer.loss_scaler";
 const OPTIMIZER: &str = "optimizer";
 const MEANS: [&str; 2] = ["optimizer.means.", "optimizer.squares."];
 
@@ -282,6 +283,7 @@ impl Resumable for Trainer<'_> {
         let steps: BTreeMap<_, _> = params.iter().map(|(name, of)| (name, of.steps)).collect();
         to.put(OPTIMIZER, &(steps, groups))?;
         to.put(STEPS, &self.steps)?;
+        to.put(SCALER, &self.scaler)?;
         self.average.as_ref().map_or(Ok(()), |average| average.save(to))?;
         self.auto_freeze.as_ref().map_or(Ok(()), |auto_freeze| auto_freeze.save(to))
     }
@@ -296,6 +298,7 @@ impl Resumable for Trainer<'_> {
         let params = steps.into_iter().map(param).collect::<Result<_>>()?;
         self.optimizer.load_state(AdamWState { params, groups })?;
         self.steps = from.get(STEPS)?;
+        self.scaler = from.get(SCALER)?;
         self.average.as_mut().map_or(Ok(()), |average| average.load(from))?;
         self.auto_freeze.as_mut().map_or(Ok(()), |auto_freeze| auto_freeze.load(from))
     }
