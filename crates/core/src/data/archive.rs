@@ -74,6 +74,10 @@ pub(super) fn members(
         let name = named(name);
         last = name.clone().ok();
         each(Member { name, at, length, problem }, &mut entry);
+        if !is_whole {
+            // Nothing is behind it.
+            return Ok(());
+        }
     }
     match any {
         true => Ok(()),

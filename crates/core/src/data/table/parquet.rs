@@ -141,7 +141,7 @@ impl Reader {
         stored: Option<usize>,
         each: Each<'_>,
     ) -> Result<(), Fault> {
-        guarded(|| self.bound(wanted))?;
+        let broken_pages = guarded(|| self.bound(wanted))?;
         let columns: Vec<usize> =
             (0..self.fields().len()).filter(|&column| wanted.has(column)).collect();
         let (mut before, mut spent) = (0u64, 0u64);
@@ -159,7 +159,10 @@ impl Reader {
                 }
                 spent <= self.budget
             };
-            let read = guarded(|| self.read(number, before, &columns, stored, &mut told));
+            let read = match broken_pages.get(number).cloned().flatten() {
+                Some(fault) => Err(fault),
+                None => guarded(|| self.read(number, before, &columns, stored, &mut told)),
+            };
             if spent > self.budget {
                 return Err(self.blown_up(before + done, "so far the rows fill"));
             }
@@ -270,30 +273,33 @@ impl Reader {
         named.ok().map(Arc::new)
     }
 
-    /// Refuses pages that would fill the memory, before they are unpacked.
-    fn bound(&self, wanted: Wanted<'_>) -> Result<(), Fault> {
+    /// Refuses pages that would fill the memory, before they are unpacked. Returns, for each row group,
+    /// what is wrong with the headers of its pages.
+    fn bound(&self, wanted: Wanted<'_>) -> Result<Vec<Option<Fault>>, Fault> {
         let metadata = self.file.metadata();
         let columns = metadata.file_metadata().schema_descr();
-        for group in metadata.row_groups() {
+        let mut broken = vec![None; metadata.num_row_groups()];
+        for (group, broken) in metadata.row_groups().iter().zip(&mut broken) {
             let mut sum = 0u64;
             for (at, chunk) in group.columns().iter().enumerate() {
                 if !wanted.has(columns.get_column_root_idx(at)) {
                     continue;
                 }
                 let (start, len) = chunk.byte_range();
-                let unpacked = pages::unpacked(&self.own, start, len).map_err(|e| {
-                    Fault::new(
-                        None,
-                        format!("not a Parquet file that can be read ({e}); write it anew"),
-                    )
-                })?;
-                sum = sum.saturating_add(unpacked);
+                match pages::unpacked(&self.own, start, len) {
+                    Ok(unpacked) => sum = sum.saturating_add(unpacked),
+                    Err(e) => {
+                        let problem =
+                            format!("not a Parquet file that can be read ({e}); write it anew");
+                        *broken = Some(Fault::new(None, problem));
+                    }
+                }
             }
             if sum > self.budget {
                 return Err(self.blown_up(None, "its pages would fill more than"));
             }
         }
-        Ok(())
+        Ok(broken)
     }
 
     fn blown_up(&self, row: impl Into<Option<u64>>, what: &str) -> Fault {
