@@ -9,6 +9,6 @@ mod world;
 
 pub use environment::{Environment, Launcher};
 pub use host::Host;
-pub(crate) use kinds::{kind_name, kind_of};
-
 pub use world::{World, join, several, world};
+
+pub(crate) use kinds::{kind_name, kind_of};

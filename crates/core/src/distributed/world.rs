@@ -85,9 +85,11 @@ impl World {
         gone: impl FnOnce(Error) + Send + 'static,
     ) -> Result<Self> {
         let Environment { rank, size, ref address, port, agent_store, .. } = environment;
-        let server = match rank == 0 && !agent_store {
-            true => Server::Here(size),
-            false => Server::Elsewhere,
+        let server = match (agent_store, rank) {
+            // The launcher knows who comes.
+            (true, _) => Server::Elsewhere(0),
+            (false, 0) => Server::Here(size),
+            (false, _) => Server::Elsewhere(size),
         };
         let place = format!("{address}:{port}");
         let opened = Store::open(address, port, server, MEETING);
@@ -280,7 +282,7 @@ impl World {
         self.heartbeat.stop();
         // Whoever ends while another still listens to it may cut off its last words.
         let left = |rank| format!("left/{rank}");
-        let _ = self.store.set(&left(self.rank()), b"");
+        let _ = self.store.set(&left(self.rank()), b"left");
         for rank in 0..self.size() {
             let _ = self.store.get(&left(rank), NAMING);
         }
@@ -376,10 +378,11 @@ fn unmet(place: &str, server: Server, problem: &str) -> Error {
         _ if problem.contains("EADDRINUSE") => {
             format!("port {place} is taken: set MASTER_PORT to another, the same for all processes")
         }
-        Server::Here(size) => {
-            format!("not all {size} processes came to {place} in {seconds} s: {}", plain(problem))
+        _ if problem.contains("clients joined") => {
+            format!("not all processes came to {place} in {seconds} s: {}", plain(problem))
         }
-        Server::Elsewhere => format!(
+        Server::Here(_) => format!("no store can be served at {place}: {}", plain(problem)),
+        Server::Elsewhere(_) => format!(
             "nobody answers at {place} (MASTER_ADDR and MASTER_PORT): is rank 0 there? {}",
             plain(problem)
         ),

@@ -121,13 +121,14 @@ unsafe impl Send for Store {}
 // SAFETY: likewise.
 unsafe impl Sync for Store {}
 
-/// Who serves a [`Store`].
+/// Who serves a [`Store`], and how many processes wait for each other there, this one among them; 0: nobody
+/// waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
-    /// This process; it waits until so many processes have come, itself among them, if not for 0.
+    /// This process.
     Here(usize),
     /// Another one.
-    Elsewhere,
+    Elsewhere(usize),
 }
 
 impl Store {
@@ -148,7 +149,7 @@ impl Store {
         let (host, mut port) = (text(host)?, port);
         let (serves, world) = match server {
             Server::Here(world) => (true, world),
-            Server::Elsewhere => (false, 0),
+            Server::Elsewhere(world) => (false, world),
         };
         let open = |problem, capacity| {
             // SAFETY: the host is a C string and the port a number; no exception leaves the function.
@@ -199,6 +200,10 @@ impl Store {
     /// Waits for a key, at most so long, and returns its value.
     pub(crate) fn get(&self, key: &str, timeout: Duration) -> Result<Vec<u8>, String> {
         extern "C" fn take(to: *mut c_void, data: *const u8, length: usize) {
+            // Of nothing, there may be no address.
+            if length == 0 {
+                return;
+            }
             // SAFETY: `to` is the vector below; the bytes are as many as is said.
             unsafe { (*to.cast::<Vec<u8>>()).extend(slice::from_raw_parts(data, length)) };
         }
