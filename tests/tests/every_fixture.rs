@@ -27,8 +27,8 @@ const CLOSED: [&str; 2] = ["tiny-timm-vit-bare", "tiny-whisper-weighted"];
 /// Logits before and after a round trip.
 const WITHIN: f64 = 1e-5;
 
-/// Logits in bf16 beside f32.
-const BF16_WITHIN: f64 = 0.05;
+/// Logits in bf16 beside f32: a network with random batch norms multiplies what was rounded.
+const BF16_WITHIN: f64 = 0.1;
 
 /// Models that are exported must come to at least so many.
 const EXPORTED: usize = 5;
