@@ -35,6 +35,7 @@ use setup::launch;
 pub fn run<A: ModalityArgs>() -> ExitCode {
     process::keep_memory();
     process::first_folder();
+    process::keep_few_kernels(A::Modality::NAME);
     process::name_vanished_files();
     let given = match command::<A>().try_get_matches() {
         Ok(given) => given,

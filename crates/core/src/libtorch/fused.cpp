@@ -338,6 +338,7 @@ struct Recompute : torch::autograd::Node {
       : part(std::move(part)), x(x.detach()), needs(x.requires_grad()), state(std::move(state)) {}
 
   variable_list apply(variable_list&& gradients) override {
+    if (!gradients[0].defined()) return variable_list(num_outputs());
     const State now(x.device());
     state.restore();
     Tensor input = x.detach().requires_grad_(needs), y;

@@ -135,11 +135,11 @@ fn maybe(tensor: Option<&Tensor>) -> *const c_void {
 
 /// The tensor that a call makes.
 fn new(make: impl FnOnce(*mut c_char, usize) -> *mut c_void) -> Tensor {
-    match shim::call(make, |made| !made.is_null()) {
-        // SAFETY: the pointer is a new `at::Tensor` that nobody else will delete.
-        Ok(made) => unsafe { Tensor::from_ptr(made.cast()) },
-        Err(problem) => panic!("{problem}"),
-    }
+    let made = shim::call(make, |made| !made.is_null());
+    // As tch's own operations do.
+    let made = made.expect("libtorch takes operands of these shapes");
+    // SAFETY: the pointer is a new `at::Tensor` that nobody else will delete.
+    unsafe { Tensor::from_ptr(made.cast()) }
 }
 
 #[cfg(test)]

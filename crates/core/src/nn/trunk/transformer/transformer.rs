@@ -22,7 +22,7 @@ pub struct Transformer {
     config: TransformerConfig,
     layout: TokenLayout,
     positions: RelativePositions,
-    /// Those with parameters of their own.
+    /// Those with parameters of their own. One that is computed again lives for as long as its graph.
     blocks: Vec<Arc<Layer>>,
     norm: Option<Norm>,
     /// Whether the backward pass computes the blocks again.
@@ -40,6 +40,8 @@ impl Transformer {
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
+    // No two threads use a block at a time; that the last to let go of it may be another is all it takes.
+    #[allow(clippy::arc_with_non_send_sync)]
     pub fn new(vb: &VarBuilder<'_>, config: TransformerConfig) -> Result<Self> {
         config.validate()?;
         let (tensors, values) = config.least();
@@ -47,7 +49,6 @@ impl Transformer {
         let shape = config.attention_config().shape();
         let positions = RelativePositions::new(&vb.sub("shared"), config.positions, shape)?;
         let blocks = (0..config.distinct())
-            // One that is computed again lives for as long as its graph.
             .map(|i| Ok(Arc::new(Layer::new(&vb.sub("blocks").sub(i), &config, i)?)))
             .collect::<Result<_>>()?;
         let norm = match (config.final_norm, config.norm_placement) {
@@ -102,6 +103,8 @@ impl Transformer {
 
     /// The same; `each` is shown every hidden state `[B, T, D]` on the way: what goes in, and what each
     /// block makes.
+    // No two threads use a block's context at a time; that the last to let go of it may be another is all it takes.
+    #[allow(clippy::arc_with_non_send_sync)]
     pub(crate) fn forward_each(
         &self,
         sequence: &Sequence,
@@ -168,6 +171,8 @@ impl Transformer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use tch::nn::VarStore;
     use tch::{Device, Kind};
 
@@ -206,6 +211,29 @@ mod tests {
             assert_eq!(changed(norm, AttentionKind::Bidirectional, Some(&mask))[..3], before[..3]);
             assert_eq!(changed(norm, AttentionKind::Causal, Some(&mask))[..3], before[..3]);
         }
+    }
+
+    #[test]
+    fn blocks_that_are_computed_again_have_the_same_gradients() {
+        let config = TransformerConfig {
+            dropout: 0.3,
+            ..config(NormPlacement::Post, AttentionKind::Bidirectional)
+        };
+        tch::manual_seed(1);
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let transformer = Transformer::new(&VarBuilder::root(&store, &fresh), config).unwrap();
+        let leaves: BTreeMap<_, _> = store.variables().into_iter().collect();
+        let x = Tensor::randn([2, 5, 16], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let gradients = || {
+            tch::manual_seed(2);
+            let sequence = Sequence { x: x.shallow_clone(), attention_mask: None };
+            let y = transformer.forward(&sequence, true).x;
+            let of: Vec<&Tensor> = leaves.values().chain([&x]).collect();
+            Tensor::run_backward(&[y.square().sum(Kind::Float)], &of, false, false)
+        };
+        let kept = gradients();
+        assert!(transformer.recompute_activations());
+        assert!(gradients().iter().zip(&kept).all(|(again, kept)| again.equal(kept)));
     }
 
     #[test]
