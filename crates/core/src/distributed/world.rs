@@ -1,7 +1,5 @@
 //! All processes of a training, as one of them sees them.
 
-use std::fs;
-use std::net::UdpSocket;
 use std::process;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,20 +8,16 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, Tensor};
 
+use super::address::{hostname, local_address};
 use super::environment::Environment;
 use super::heartbeat::{Heartbeat, LOST};
+use super::words::{MEETING, NAMING, distributed, failed, lost, named, plain, store_gone, unmet};
 use crate::error::{Error, Result};
 use crate::libtorch::c10d::{ProcessGroup, Server, Store};
-
-/// How long processes wait for each other at the beginning: PyTorch's own.
-const MEETING: Duration = Duration::from_secs(300);
 
 /// How long a collective waits for the slowest: PyTorch's own. Who is lost is found sooner, by the
 /// [`Heartbeat`].
 const COLLECTIVE: Duration = Duration::from_secs(30 * 60);
-
-/// How long it takes, at most, to find out who has gone.
-const NAMING: Duration = Duration::from_secs(6);
 
 /// The largest piece of what is sent at a time, in bytes, as in PyTorch's `DistributedDataParallel`.
 const BUCKET: usize = 25 << 20;
@@ -346,90 +340,9 @@ fn first_bucket(tensors: &[&mut Tensor]) -> usize {
     tensors.iter().take_while(fits).count().max(1)
 }
 
-fn failed(rank: usize) -> String {
-    format!("failed/{rank}")
-}
-
-/// A rank, with where it is.
-fn named(store: &Store, rank: usize) -> String {
-    let key = format!("who/{rank}");
-    match store.has(&key).and_then(|has| if has { store.get(&key, NAMING) } else { Ok(vec![]) }) {
-        Ok(who) if !who.is_empty() => format!("rank {rank} ({})", String::from_utf8_lossy(&who)),
-        _ => format!("rank {rank}"),
-    }
-}
-
-fn distributed(problem: impl Into<String>) -> Error {
-    Error::Distributed { problem: problem.into() }
-}
-
-fn lost(problem: String) -> Error {
-    Error::PeerLost { problem }
-}
-
-fn store_gone(place: &str) -> Error {
-    lost(format!("the store at {place} has gone, and with it the process that served it"))
-}
-
-/// Why there is no store.
-fn unmet(place: &str, server: Server, problem: &str) -> Error {
-    let seconds = MEETING.as_secs();
-    distributed(match server {
-        _ if problem.contains("EADDRINUSE") => {
-            format!("port {place} is taken: set MASTER_PORT to another, the same for all processes")
-        }
-        _ if problem.contains("clients joined") => {
-            format!("not all processes came to {place} in {seconds} s: {}", plain(problem))
-        }
-        Server::Here(_) => format!("no store can be served at {place}: {}", plain(problem)),
-        Server::Elsewhere(_) => format!(
-            "nobody answers at {place} (MASTER_ADDR and MASTER_PORT): is rank 0 there? {}",
-            plain(problem)
-        ),
-    })
-}
-
-/// What c10d and Gloo say, without the place in their sources.
-fn plain(problem: &str) -> &str {
-    let said = match problem.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-        Some((_, said)) => said,
-        None => problem,
-    };
-    said.split_once(". This may indicate").map_or(said, |(said, _)| said)
-}
-
-fn hostname() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "this machine".into(),
-        name => name.into(),
-    }
-}
-
-/// This process's address on the way to the store: the interface by which the others reach it. `None`: it
-/// is one that only this machine knows, though others are to come.
-fn local_address(environment: &Environment) -> Option<String> {
-    let Environment { address, port, size, local_size, .. } = environment;
-    let host = address.trim_matches(['[', ']']);
-    let any = if host.contains(':') { "[::]:0" } else { "0.0.0.0:0" };
-    let socket = UdpSocket::bind(any).ok()?;
-    // Nothing is sent: the system only chooses the way.
-    socket.connect((host, *port)).ok()?;
-    let own = socket.local_addr().ok()?.ip();
-    (!own.is_loopback() || size == local_size).then(|| own.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_c10d_says_is_put_plainly() {
-        let said = "[../third_party/gloo/gloo/transport/tcp/pair.cc:538] Connection closed by peer \
-                    [127.0.0.1]:4321. This may indicate a remote failure";
-        assert_eq!(plain(said), "Connection closed by peer [127.0.0.1]:4321");
-        assert_eq!(plain("it is so"), "it is so");
-    }
 
     #[test]
     fn buckets_are_full_but_not_more() {
