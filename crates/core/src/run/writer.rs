@@ -195,7 +195,10 @@ impl RunWriter {
         result: &R,
     ) -> Result<usize> {
         let changed = Cell::new(0);
-        let save = |path: &Path| Ok(changed.set(model.save_from(source, path)?));
+        let save = |path: &Path| -> Result<()> {
+            changed.set(model.save_from(source, path)?);
+            Ok(())
+        };
         self.finish_by(&save, model, modality, result)?;
         Ok(changed.get())
     }
