@@ -16,8 +16,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::frozen::digest;
 use super::options::FitOptions;
+use super::record::StepOutput;
 use super::resume::{Parts, Turn};
-use super::trainer::StepOutput;
 use crate::distributed::{World, kind_name, kind_of, several, world};
 use crate::error::{Error, Result};
 use crate::loader::slice;

@@ -25,6 +25,6 @@ pub use mixup::Mix;
 pub use optim::{AdamW, AdamWState, ParamState, Schedule, ScheduleKind, clip_factor};
 pub use options::FitOptions;
 pub use phase::{Phase, PhaseStart};
-pub use record::{EpochRecord, FitReport, Progress};
+pub use record::{EpochRecord, FitReport, Progress, StepOutput};
 pub use resume::{CheckpointEvery, Checkpoints};
-pub use trainer::{StepOutput, Trainer, peak_lr};
+pub use trainer::{Trainer, peak_lr};

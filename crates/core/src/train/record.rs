@@ -71,6 +71,17 @@ pub enum Progress<'a> {
     Epoch(&'a EpochRecord),
 }
 
+/// The result of a step.
+#[derive(Debug, Clone, Copy)]
+pub struct StepOutput {
+    /// The mean loss of the batch; see [`Objective::loss`](crate::task::Objective::loss).
+    pub loss: f64,
+    /// Correct predictions; see [`Objective::correct`](crate::task::Objective::correct).
+    pub correct: Option<i64>,
+    /// The samples of the batch: of all processes, as above, where several train together.
+    pub samples: i64,
+}
+
 /// The result of a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitReport {

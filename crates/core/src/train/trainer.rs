@@ -11,22 +11,12 @@ use super::loss_scaler::LossScaler;
 use super::optim::{AdamW, AdamWState, ParamState, Schedule, clip_factor};
 use super::options::FitOptions;
 use super::phase::Phase;
+use super::record::StepOutput;
 use super::resume::{Parts, Resumable};
 use crate::error::{Error, Result};
 use crate::model::{Model, ModelPart, is_running_stat};
 use crate::nn::{Batch, CutPoint, Logits};
 use crate::task::{Objective, Targets};
-
-/// The result of a step.
-#[derive(Debug, Clone, Copy)]
-pub struct StepOutput {
-    /// The mean loss of the batch; see [`Objective::loss`].
-    pub loss: f64,
-    /// Correct predictions; see [`Objective::correct`].
-    pub correct: Option<i64>,
-    /// The samples of the batch: of all processes, as above, where several train together.
-    pub samples: i64,
-}
 
 /// The peak rate of a trainable parameter, given those of new and of pretrained parameters; the
 /// latter decays per part from the top (Howard and Ruder 2018, §3.2).
