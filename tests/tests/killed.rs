@@ -175,6 +175,8 @@ fn ten_killed_trainings_end_with_the_same_bits() {
 /// --nocapture killed_as_often_as_asked`
 #[test]
 #[ignore = "it takes minutes; CROSSTUNE_KILLS says how many"]
+// Its figures are what it is run for.
+#[allow(clippy::print_stdout)]
 fn killed_as_often_as_asked() {
     let count = std::env::var("CROSSTUNE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
     let seed = std::env::var("CROSSTUNE_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(2);

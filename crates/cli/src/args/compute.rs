@@ -36,8 +36,8 @@ impl ComputeArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DeviceArgs {
     /// Device: cpu, cuda, cuda:N, or auto: the first GPU, if there is one
-    #[arg(long = "device", value_name = "DEVICE", default_value = "auto")]
-    asked: DeviceArg,
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceArg,
 }
 
 impl DeviceArgs {
@@ -46,7 +46,7 @@ impl DeviceArgs {
     /// # Errors
     /// If libtorch cannot compute on it as exactly as on a CPU.
     pub(crate) fn get(&self) -> Result<Device> {
-        let device = match self.asked {
+        let device = match self.device {
             DeviceArg::Auto => Device::cuda_if_available(),
             DeviceArg::Given(device) => device,
         };
@@ -62,7 +62,7 @@ impl DeviceArgs {
     /// # Errors
     /// If another was asked for.
     pub(crate) fn deterministic(&self) -> Result<Device> {
-        match self.asked {
+        match self.device {
             DeviceArg::Auto | DeviceArg::Given(Device::Cpu) => Ok(Device::Cpu),
             DeviceArg::Given(_) => {
                 let problem = "it holds on a CPU only; leave it out, or take --device cpu";

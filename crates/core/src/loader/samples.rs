@@ -130,8 +130,7 @@ impl Samples {
         done: impl Fn() + Sync,
     ) -> (Self, Vec<BadSample>) {
         let order = reading_order(items, beforehand);
-        let mut held: Vec<Option<Result<(Slot, usize, [u8; 32]), BoxError>>> =
-            items.iter().map(|_| None).collect();
+        let mut held: Vec<Option<FirstRead>> = items.iter().map(|_| None).collect();
         let mut moments = Moments::default();
         let (mut rest, mut count, mut largest) = (&order[..], 1, 0);
         while !rest.is_empty() {
@@ -336,6 +335,9 @@ impl Samples {
         self.ahead
     }
 }
+
+/// What comes of reading a sample for the first time: where it is kept, its length and its SHA-256.
+type FirstRead = Result<(Slot, usize, [u8; 32]), BoxError>;
 
 /// The SHA-256 of a sample.
 fn digest(tensor: &Tensor) -> Result<[u8; 32]> {

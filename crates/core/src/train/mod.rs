@@ -15,6 +15,7 @@ mod phase;
 mod record;
 mod resume;
 mod saver;
+mod saving;
 mod snapshot;
 mod trainer;
 mod training;

@@ -1,14 +1,13 @@
 //! Checkpoints of a training under way.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::distributed;
-use super::record::Progress;
 use super::resume::{Checkpoints, Conditions, Pace, Parts, Resumable, Turn};
-use super::training::Training;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Freeze;
 
 /// Where in its phases a training is.
@@ -74,80 +73,37 @@ impl<'c> Saver<'c> {
     pub(super) fn is_stop_asked(&self) -> bool {
         self.checkpoints.is_stop_asked()
     }
-}
 
-impl Training<'_> {
-    /// After a batch: writes a checkpoint if it is time for one.
+    /// What a step leads to.
+    pub(super) fn after_step(&mut self) -> Turn {
+        self.pace.step(self.checkpoints)
+    }
+
+    /// What an epoch leads to.
+    pub(super) fn after_epoch(&mut self) -> Turn {
+        self.pace.epoch(self.checkpoints)
+    }
+
+    /// Counts anew towards the next checkpoint.
+    pub(super) fn count_anew(&mut self) {
+        self.pace = Pace::new();
+    }
+
+    /// Where the checkpoints are.
+    pub(super) fn folder(&self) -> &Path {
+        self.checkpoints.folder()
+    }
+
+    /// Writes a checkpoint of `training`.
     ///
     /// # Errors
-    /// [`Error::Interrupted`], if the training is to end.
-    pub(super) fn after_step(
-        &mut self,
-        observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
-    ) -> Result<()> {
-        match &mut self.saver {
-            Some(saver) if self.trainer.is_between_steps() => {
-                let turn = saver.pace.step(saver.checkpoints);
-                self.take(turn, observe)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The same after an epoch, at the place of the next one.
-    pub(super) fn after_epoch(
-        &mut self,
-        observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let Some(saver) = &mut self.saver else { return Ok(()) };
-        let turn = saver.pace.epoch(saver.checkpoints);
-        self.take(turn, observe)
-    }
-
-    fn take(
-        &mut self,
-        turn: Turn,
-        observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
-    ) -> Result<()> {
-        match distributed::agree_turn(turn)? {
-            Turn::GoOn => Ok(()),
-            Turn::Stop => self.stop(),
-            Turn::Save => {
-                let saved = self.checkpoint();
-                if let Some(saver) = &mut self.saver {
-                    saver.pace = Pace::new();
-                }
-                match saved {
-                    Err(error @ Error::Io { .. }) => observe(Progress::Unsaved { error: &error }),
-                    saved => saved.map(drop),
-                }
-            }
-        }
-    }
-
-    /// Ends with a checkpoint.
-    ///
-    /// # Errors
-    /// In any case: [`Error::Interrupted`], or why no checkpoint can be written.
-    pub(super) fn stop(&self) -> Result<()> {
-        match self.checkpoint()? {
-            Some(checkpoint) => Err(Error::Interrupted { checkpoint }),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes a checkpoint, if any are asked for.
-    fn checkpoint(&self) -> Result<Option<std::path::PathBuf>> {
-        let Some(saver) = &self.saver else { return Ok(None) };
-        distributed::check_parameters(self.model)?;
-        if !distributed::writes() {
-            return Ok(Some(saver.checkpoints.folder().to_path_buf()));
-        }
+    /// If it cannot be written.
+    pub(super) fn write(&self, training: &impl Resumable) -> Result<PathBuf> {
         let mut parts = Parts::default();
-        saver.conditions.save(&mut parts)?;
-        parts.put(PLACE, &saver.place)?;
-        parts.put(SECONDS, &(saver.before + saver.begun.elapsed().as_secs_f64()))?;
-        self.save(&mut parts)?;
-        saver.checkpoints.write(&parts).map(Some)
+        self.conditions.save(&mut parts)?;
+        parts.put(PLACE, &self.place)?;
+        parts.put(SECONDS, &(self.before + self.begun.elapsed().as_secs_f64()))?;
+        training.save(&mut parts)?;
+        self.checkpoints.write(&parts)
     }
 }

@@ -74,12 +74,15 @@ pub(crate) fn write_new_tensors(
     whole(path, |partial| write_tensors(tensors, partial))
 }
 
+/// What is written of a tensor, by its name.
+type Written<'f> = RefCell<&'f mut dyn FnMut(&str, &Tensor) -> Tensor>;
+
 /// A tensor as safetensors takes it, whose bytes are made when they are written.
 struct Stored<'w, 'f> {
     name: String,
     shape: Vec<usize>,
     tensor: Tensor,
-    written: &'w RefCell<&'f mut dyn FnMut(&str, &Tensor) -> Tensor>,
+    written: &'w Written<'f>,
     /// The first failure: the library asks for bytes, and takes no error.
     failed: &'w RefCell<Option<Error>>,
 }

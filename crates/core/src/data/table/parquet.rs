@@ -193,8 +193,7 @@ impl Reader {
         let row = |at: u64, read: &dyn Fn(&mut [Cell]) -> Result<(), String>| {
             let mut cells = vec![Cell::Missing; self.fields().len()];
             let line = before + at + 1;
-            let done = read(&mut cells).map_err(|problem| Fault::new(line, problem))?;
-            let () = done;
+            read(&mut cells).map_err(|problem| Fault::new(line, problem))?;
             if let Some(column) = stored {
                 let whole = std::mem::replace(&mut cells[column], Cell::Missing);
                 cells[column] = match whole {

@@ -203,7 +203,7 @@ fn what_is_wrong_is_said_with_shard_and_member() {
         ("up", tail(raw(b"../3.png", 0)), &["s.tar: ", "\"../3.png\"", "leads out"]),
         ("no UTF-8", tail(raw(b"\xFF3.png", 0)), &["s.tar: ", "not UTF-8"]),
         ("link", link, &["s.tar/3.png", "is a link"]),
-        ("no label", with(&[("3.png", CAT)]), &["s.tar/3.png", "no label", "cls, label"]),
+        ("no label", with(&[("3.png", CAT)]), &["s.tar/3.png", "has no class", "cls, label"]),
         ("no input", with(&[("3.cls", b"0")]), &["s.tar/3", "none of the pictures", "only .cls"]),
         ("two", with(&[("3.png", CAT), ("3.jpg", DOG)]), &["several pictures", "--input-column"]),
         ("twice", with(&[("3.png", CAT), ("3.png", DOG)]), &["two members 3.png"]),

@@ -139,7 +139,11 @@ fn dropout_adds_in_the_same_pass() {
         let y = dropout(&x, Some(&add), 0.25);
         let noise = gradients(&y, &y.ones_like(), &[&x, &add]);
         assert!(noise[1].equal(&y.ones_like()));
-        assert!(off(&y, &(&add + &x * &noise[0])) < 5e-3);
+        // What is added was not rounded on the way, and the factor is.
+        let exact = |t: &Tensor| t.to_kind(Kind::Float);
+        let want = exact(&add) + exact(&x) * exact(&noise[0]);
+        let within = if kind == Kind::Float { 1e-5 } else { 0.04 };
+        assert!(off(&exact(&y), &want) < within);
         let dropped = noise[0].eq(0.).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
         assert!((dropped - 0.25).abs() < 0.03);
     }

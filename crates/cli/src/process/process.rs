@@ -1,7 +1,4 @@
-//! This process: how it keeps memory, its age and its peak memory, and how it is told to end.
-
-pub(crate) mod children;
-pub(crate) mod signals;
+//! This process: how it keeps memory, its age and its peak memory, and how it ends.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use std::alloc::{GlobalAlloc, Layout, System};
