@@ -86,17 +86,18 @@ fn batches_that_cannot_be_divided_are_what_they_were() {
     }
 }
 
-/// Their statistics are those of the whole batch.
+/// Their statistics are those of the whole batch. After one step: Adam goes by the signs of gradients, and
+/// where one is nearly zero, rounding decides the next.
 #[test]
 fn batch_norms_see_the_whole_batch() {
     let folder = tempfile::tempdir().unwrap();
-    let weights = root().join("crates/image/tests/fixtures/tiny-resnet-cifar");
-    let options = "--limit-per-class 5 --epochs 2 --batch-norm updating --lr 1e-3";
+    let weights = root().join("crates/image/tests/fixtures/tiny-resnet-cifar/resnet.th");
+    let options = "--limit-per-class 5 --max-steps 1 --batch-norm updating --lr 1e-3";
     let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
     trained("image", &weights, &one, 1, &format!("{options} --batch-size 6")).ok();
     trained("image", &weights, &two, 2, &format!("{options} --batch-size 3")).ok();
     let off = difference(&one, &two);
-    assert!(off < 1e-4, "{off}");
+    assert!(off < 1e-5, "{off}");
 }
 
 /// Begins a long training in two processes, kills the second one when the first checkpoint is there, and

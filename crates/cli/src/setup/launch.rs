@@ -28,6 +28,9 @@ pub(crate) fn is_told(error: &Error) -> bool {
     matches!(error, Error::PeerLost { .. }) && is_launched()
 }
 
+/// The most processes for each core: more are a mistake, and take the machine's memory.
+const MOST_PER_CORE: usize = 4;
+
 /// How often the processes are looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -51,6 +54,12 @@ pub(crate) fn launch(processes: Option<NonZeroUsize>) -> Result<Option<ExitCode>
     };
     if size == 1 {
         return Ok(None);
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let most = MOST_PER_CORE * cores;
+    if size > most {
+        let problem = format!("{size}: must be at most {most}, on {cores} cores");
+        return Err(setting("--processes", problem));
     }
     let host = Host::new()?;
     children::listen();
