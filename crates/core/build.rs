@@ -1,5 +1,5 @@
 //! Finds libtorch in the first second of a build, and tells the linker where it lies, so that
-//! what is built runs from anywhere with no environment variable. Builds the one C++ file of this
+//! what is built runs from anywhere with no environment variable. Builds the C++ files of this
 //! crate.
 //!
 //! The one linker argument goes to this crate's own tests and, as the metadata `link_arg`, to the
@@ -105,8 +105,11 @@ fn check(version: &Option<String>) -> Result<(), String> {
 
 /// Compiles what tch's binding lacks, with the flags that torch-sys compiles its own.
 fn compile(include: &Path) -> Result<(), String> {
-    const SOURCE: &str = "src/libtorch/shim.cpp";
-    println!("cargo::rerun-if-changed={SOURCE}");
+    const FOLDER: &str = "src/libtorch";
+    const SOURCES: [&str; 4] = ["shim.cpp", "fused.cpp", "kernels.cpp", "c10d.cpp"];
+    for file in SOURCES.iter().chain(&["shim.h", "kernels.h", "kernels.inc", "gloo.h"]) {
+        println!("cargo::rerun-if-changed={FOLDER}/{file}");
+    }
     if !include.join("ATen").is_dir() {
         return Err(format!(
             "no libtorch headers in {}: run `cargo xtask setup` (and unset LIBTORCH_INCLUDE)",
@@ -120,9 +123,32 @@ fn compile(include: &Path) -> Result<(), String> {
         .warnings(false)
         .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
         .include(include)
-        .file(SOURCE)
+        // Our vectors stay within a file.
+        .flag_if_supported("-Wno-psabi")
+        // A training's loops are no slower in a build for debugging.
+        .opt_level(3)
+        .include(include.join("torch/csrc/api/include"))
+        .include(gloo(FOLDER)?)
+        .files(SOURCES.map(|file| format!("{FOLDER}/{file}")))
         .try_compile("crosstune_shim")
-        .map_err(|error| format!("{SOURCE} does not compile: {error}"))
+        .map_err(|error| format!("the C++ files in {FOLDER} do not compile: {error}"))
+}
+
+/// A folder with the headers of Gloo that libtorch's own include, all of them our declarations: see there.
+fn gloo(sources: &str) -> Result<PathBuf, String> {
+    const HEADERS: [&str; 5] =
+        ["algorithm.h", "common/error.h", "context.h", "rendezvous/store.h", "transport/device.h"];
+    let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let ours = Path::new(sources).join("gloo.h").canonicalize();
+    let write = |ours: PathBuf| -> std::io::Result<()> {
+        for header in HEADERS.map(|header| folder.join("gloo").join(header)) {
+            fs::create_dir_all(header.parent().unwrap_or(&folder))?;
+            fs::write(header, format!("#include \"{}\"\n", ours.display()))?;
+        }
+        Ok(())
+    };
+    let written = ours.and_then(write).map_err(|error| format!("{}: {error}", folder.display()));
+    written.map(|()| folder)
 }
 
 /// One argument, as cargo's metadata are single values: the linker takes it apart at the commas.

@@ -116,4 +116,6 @@ fn texts_are_decoded_and_measured() {
     assert!(refused.contains("lm.arpa:2: expected \"ngram 1=\""), "{refused}");
     let refused = evaluate("test.tsv", &["--word-bonus", "1"]).error(2);
     assert!(refused.starts_with("--word-bonus: only a beam search has one"), "{refused}");
+    let refused = evaluate("test.tsv", &["--symbols", "symbols.txt"]).error(2);
+    assert!(refused.starts_with("--symbols: the model has symbols of its own"), "{refused}");
 }

@@ -10,13 +10,14 @@ use std::{
 
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::{
-    Batch, Device, FitOptions, Input, Item, LoadParts, Location, MemoryBudget, Modality, Model,
-    Origin, Pool, Pretrained, ReadMode, RunWriter, Samples, Target, export, families, fit, run,
+    Batch, Checkpoint, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MemoryBudget,
+    Modality, Model, Origin, Pool, Precision, Pretrained, ReadMode, RunWriter, Samples, Spec,
+    Target, export, families, fit, run,
 };
 use crosstune_image::{ImageOptions, ImageSettings};
 use crosstune_text::{TextSettings, Units};
 use serde_json::Value;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::support::{root, seeded};
 
@@ -25,6 +26,9 @@ const CLOSED: [&str; 2] = ["tiny-timm-vit-bare", "tiny-whisper-weighted"];
 
 /// Logits before and after a round trip.
 const WITHIN: f64 = 1e-5;
+
+/// Logits in bf16 beside f32: a network with random batch norms multiplies what was rounded.
+const BF16_WITHIN: f64 = 0.1;
 
 /// Models that are exported must come to at least so many.
 const EXPORTED: usize = 5;
@@ -140,6 +144,10 @@ fn goes<M: Modality>(
     }
     let weights = source.source().unwrap();
     let from = Some((&weights, LoadParts::Body));
+    let windows = |item: &Item| modality.windows(&modality.read(&item.input).unwrap());
+    let samples: Vec<Tensor> = items.iter().flat_map(windows).map(|window| window.x).collect();
+    let batch = modality.batch(&samples.iter().collect::<Vec<_>>());
+    in_bf16(&source, spec.clone(), &modality, &train, &batch, &shown);
     let model = seeded(1, || Model::new(spec, &modality, from, Device::Cpu));
     let model = model.unwrap_or_else(|e| panic!("{shown}: {e}"));
     let options = FitOptions {
@@ -155,9 +163,6 @@ fn goes<M: Modality>(
     assert!(losses.iter().all(|loss| loss.is_finite()), "{shown}: {losses:?}");
     assert!(losses[1..].iter().any(|loss| *loss < losses[0]), "{shown}: {losses:?}");
 
-    let windows = |item: &Item| modality.windows(&modality.read(&item.input).unwrap());
-    let samples: Vec<Tensor> = items.iter().flat_map(windows).map(|window| window.x).collect();
-    let batch = modality.batch(&samples.iter().collect::<Vec<_>>());
     let want = logits(&model, &batch);
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("run");
@@ -185,6 +190,58 @@ fn goes<M: Modality>(
     let again = again.unwrap_or_else(|e| panic!("{shown}, exported: {e}"));
     same(&want, &logits(&again, &batch), &format!("{shown}, exported"));
     true
+}
+
+/// Logits of frozen weights that are kept in bf16 beside those of f32, as a share of the largest where
+/// that is above 1; a head trains on them, all of a model trains in bf16, and what was frozen is saved as
+/// the source has it.
+fn in_bf16<M: Modality>(
+    source: &Pretrained,
+    spec: Spec,
+    modality: &M,
+    train: &Samples,
+    batch: &Batch,
+    shown: &str,
+) {
+    let (weights, none) = (source.source().unwrap(), Samples::default());
+    let from = Some((&weights, LoadParts::Body));
+    let build = |halved: bool| {
+        let spec = spec.clone();
+        seeded(1, || match halved {
+            true => Model::with_halved(spec, modality, from, Device::Cpu, &|_| true),
+            false => Model::new(spec, modality, from, Device::Cpu),
+        })
+        .unwrap_or_else(|e| panic!("{shown}, in bf16: {e}"))
+    };
+    let (whole, half) = (build(false), build(true));
+    let (want, got) = (logits(&whole, batch), logits(&half, batch));
+    let far = (&want - got).abs().max() / want.abs().max().clamp_min(1.);
+    let far = far.double_value(&[]);
+    assert!(far < BF16_WITHIN, "{shown}, in bf16: off by {far:e}");
+
+    let frozen: Freeze = "not head".parse().unwrap();
+    let options = FitOptions {
+        epochs: 2,
+        batch_size: 6,
+        precision: Precision::Bf16,
+        ..FitOptions::default()
+    };
+    for (model, freeze) in [(&half, frozen), (&whole, Freeze::nothing())] {
+        freeze.apply(model.store(), model.outline()).unwrap();
+        // What is new is not frozen by a complement, and is not halved either.
+        let fitted = fit(model, modality, train, &none, &options, &mut |_| Ok(()));
+        let epochs = fitted.unwrap_or_else(|e| panic!("{shown}, in bf16: {e}")).epochs;
+        assert!(epochs.iter().all(|epoch| epoch.train_loss.is_finite()), "{shown}, in bf16");
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    assert_eq!(half.save_from(&weights, file.path()).unwrap(), 0, "{shown}");
+    let saved = Checkpoint::open(file.path()).unwrap();
+    for (name, value) in build(false).store().variables() {
+        let kept = &half.store().variables()[&name];
+        if kept.kind() == Kind::BFloat16 && !half.report().is_fresh(&name) {
+            assert!(saved.tensor(&name).unwrap().equal(&value), "{shown}: {name}");
+        }
+    }
 }
 
 fn logits(model: &Model, batch: &Batch) -> Tensor {

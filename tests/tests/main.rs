@@ -8,6 +8,7 @@ mod company;
 mod compare;
 mod configs;
 mod decoding;
+mod distributed;
 mod errors;
 mod every_fixture;
 mod export;
@@ -20,6 +21,9 @@ mod hub;
 mod inputs;
 #[cfg(unix)]
 mod kept;
+#[cfg(unix)]
+mod killed;
+mod mixed;
 mod naming;
 mod numbers;
 mod outside;
@@ -28,10 +32,12 @@ mod rank;
 mod published;
 mod recipes;
 mod reproducible;
+mod resuming;
 mod run_folders;
 mod runs;
 mod said;
 mod sequences;
+mod shards;
 #[cfg(target_os = "linux")]
 mod streams;
 mod support;

@@ -1,7 +1,7 @@
 //! What a training depends on: its options, and nothing else. Not on the memory, nor on the threads that
 //! read; with --deterministic, not on those that compute.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use crosstune_audio::AudioSettings;
 use crosstune_core::{
@@ -16,37 +16,7 @@ use proptest::{
 };
 use serde_json::Value;
 
-use crate::support::{names, ran, root, seeded, tiny_bert, training};
-
-/// What a run folder holds but the time, the memory and the threads that it took.
-fn outcome(run: &Path) -> Vec<(String, Vec<u8>)> {
-    fn without_cost(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|name, _| name != "cost" && name != "seconds");
-                fields.values_mut().for_each(without_cost);
-            }
-            Value::Array(items) => items.iter_mut().for_each(without_cost),
-            _ => {}
-        }
-    }
-    let contents = |name: &String| {
-        let bytes = fs::read(run.join(name)).unwrap();
-        let json = |bytes: &[u8]| {
-            let mut value = serde_json::from_slice(bytes).unwrap();
-            without_cost(&mut value);
-            value.to_string()
-        };
-        match Path::new(name).extension().and_then(|ending| ending.to_str()) {
-            Some("json") => json(&bytes).into_bytes(),
-            Some("jsonl") => {
-                bytes.split_inclusive(|&b| b == b'\n').map(json).collect::<String>().into_bytes()
-            }
-            _ => bytes,
-        }
-    };
-    names(run).iter().map(|name| (name.clone(), contents(name))).collect()
-}
+use crate::support::{difference, outcome, ran, root, seeded, tiny_bert, training};
 
 /// A short training, with the variables set, and what comes of it.
 fn trained(
@@ -63,16 +33,6 @@ fn trained(
     let mut command = training(&weights, modality, &run, &[&short[..], &more].concat());
     ran(command.envs(variables.iter().copied())).ok();
     outcome(&run)
-}
-
-/// The first file that differs.
-fn difference<'a>(
-    a: &'a [(String, Vec<u8>)],
-    b: &'a [(String, Vec<u8>)],
-) -> Option<(&'a str, &'a str)> {
-    let pair = a.iter().zip(b).find(|(a, b)| a != b);
-    let lengths = (a.len() != b.len()).then_some(("files", "files"));
-    lengths.or(pair.map(|((a, _), (b, _))| (a.as_str(), b.as_str())))
 }
 
 #[test]

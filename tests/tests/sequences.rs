@@ -14,7 +14,7 @@ use crosstune_text::{TextSettings, Units};
 use serde_json::Value;
 use tch::{CModule, Kind, Tensor};
 
-use crate::support::{line, root, seeded, short_tones};
+use crate::support::{line, root, seeded, tones};
 
 /// Correct ones differ by a few 1e-6: libtorch chooses its kernels by the size of a batch.
 const WITHIN: f64 = 1e-5;
@@ -324,7 +324,7 @@ fn prepared_again<M: Modality>(of: &Prepared<M>) -> Prepared<M> {
 fn heard(source: &str) -> Prepared<AudioSettings> {
     // What AST takes at once is short.
     let samples = if source.ends_with("ast") { 1000 } else { 2000 };
-    let sung = |text: &str| short_tones(text, samples);
+    let sung = |text: &str| tones(text, samples);
     prepared(source, AudioSettings::new(AudioOptions::default()).unwrap(), transcribed(sung))
 }
 

@@ -10,6 +10,7 @@ use std::{
 
 use crosstune_core::Input;
 use font8x8::UnicodeFonts;
+use serde_json::Value;
 
 /// What a command came to.
 pub(crate) struct Ran {
@@ -100,6 +101,48 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// Takes out of a value what another run of the same differs in: times, memory, threads.
+pub(crate) fn without_cost(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| name != "cost" && name != "seconds");
+            fields.values_mut().for_each(without_cost);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_cost),
+        _ => {}
+    }
+}
+
+/// What a run folder holds but the time, the memory and the threads that it took.
+pub(crate) fn outcome(run: &Path) -> Vec<(String, Vec<u8>)> {
+    let contents = |name: &String| {
+        let bytes = fs::read(run.join(name)).unwrap();
+        let json = |bytes: &[u8]| {
+            let mut value = serde_json::from_slice(bytes).unwrap();
+            without_cost(&mut value);
+            value.to_string()
+        };
+        match Path::new(name).extension().and_then(|ending| ending.to_str()) {
+            Some("json") => json(&bytes).into_bytes(),
+            Some("jsonl") => {
+                bytes.split_inclusive(|&b| b == b'\n').map(json).collect::<String>().into_bytes()
+            }
+            _ => bytes,
+        }
+    };
+    names(run).iter().map(|name| (name.clone(), contents(name))).collect()
+}
+
+/// The first file that differs.
+pub(crate) fn difference<'a>(
+    a: &'a [(String, Vec<u8>)],
+    b: &'a [(String, Vec<u8>)],
+) -> Option<(&'a str, &'a str)> {
+    let pair = a.iter().zip(b).find(|(a, b)| a != b);
+    let lengths = (a.len() != b.len()).then_some(("files", "files"));
+    lengths.or(pair.map(|((a, _), (b, _))| (a.as_str(), b.as_str())))
+}
+
 /// A BERT of width 32 with random weights, as transformers saves it.
 pub(crate) fn tiny_bert() -> PathBuf {
     root().join("crates/text/tests/fixtures/tiny-bert")
@@ -152,14 +195,9 @@ pub(crate) fn seeded<T>(seed: u64, build: impl FnOnce() -> T) -> T {
     build()
 }
 
-/// A recording that sings a text, in 16 bits at 16 kHz: a tone of an eighth of a second for each letter,
-/// silence for a space.
-pub(crate) fn tones(text: &str) -> Input {
-    short_tones(text, 2000)
-}
-
-/// The same with tones of so many samples.
-pub(crate) fn short_tones(text: &str, samples: usize) -> Input {
+/// A recording that sings a text, in 16 bits at 16 kHz: a tone of so many samples for each letter, silence
+/// for a space.
+pub(crate) fn tones(text: &str, samples: usize) -> Input {
     const RATE: usize = 16_000;
     let letter = |letter: char| {
         let pitch = 300. + 400. * f64::from((letter as u32).saturating_sub(96));

@@ -43,6 +43,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("tagging.py", vec![]),
         ("text_tagging.py", vec![]),
         ("lp_ft.py", vec![]),
+        ("autocast.py", vec![]),
         ("transcription.py", vec![]),
     ];
     for (script, args) in scripts {

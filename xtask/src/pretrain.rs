@@ -14,7 +14,9 @@ use crate::{paths, process, setup};
 const USAGE: &str = "usage: cargo xtask pretrain --data FOLDER [--only image|audio|text] [--ship]
   FOLDER holds images/cifar10, photos/clothing, speech/fsdd and text/sst2, as far as they are used
   --ship: train the models that ship with the project again, in crates/core/pretrained; else they are
-  trained on more data, whose terms are for research alone, and are in runs/pretrained";
+  trained on more data, whose terms are for research alone, and are in runs/pretrained
+  A model that is in runs/pretrained or runs/shipped is not trained again: delete its folder to have it
+  so; one whose training was stopped goes on";
 
 /// One source model.
 struct Source {
@@ -123,7 +125,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     build::binaries(Profile::Release)?;
     for source in SOURCES.iter().filter(|s| options.only.as_deref().is_none_or(|o| o == s.modality))
     {
-        let trained = paths::runs().join("pretrained").join(source.modality);
+        let folder = if options.ship { "shipped" } else { "pretrained" };
+        let trained = paths::runs().join(folder).join(source.modality);
         let result = train(source, &options, &trained)?;
         let (what, accuracy) = (source.modality, accuracy(&result)?);
         say!("{what}: {:.1} % of the test set right; {}", 100. * accuracy, trained.display());
@@ -153,7 +156,7 @@ fn parse(args: &[String]) -> Result<Options> {
     Ok(Options { data: data.with_context(|| format!("--data is missing\n{USAGE}"))?, only, ship })
 }
 
-/// Trains with the binary, as a person would, and reads the `result.json`.
+/// Trains with the binary, as a person would, unless that is done, and reads the `result.json`.
 fn train(source: &Source, options: &Options, out: &Path) -> Result<Value> {
     let data = match (options.ship, &source.shipped.data) {
         (true, Place::Here(place)) => paths::root().join(place),
@@ -169,12 +172,21 @@ fn train(source: &Source, options: &Options, out: &Path) -> Result<Value> {
         _ => &SYMBOLS[..],
     });
     binary.args(if options.ship { source.shipped.options } else { source.options });
-    binary.arg("--out").arg(out).arg("--overwrite");
-    process::wait_briefly(&mut binary);
-    process::run(&mut binary)?;
+    // One that was stopped goes on, if it was begun with the same options.
+    binary.arg(if is_unfinished(out) { "--resume" } else { "--out" }).arg(out);
     let path = out.join("result.json");
+    if !path.is_file() {
+        process::wait_briefly(&mut binary);
+        process::run(&mut binary)?;
+    }
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
+/// Whether a training whose run folder is `out` was begun and is not done.
+fn is_unfinished(out: &Path) -> bool {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!(".{name}.partial")).join("training.json").is_file()
 }
 
 /// The accuracy on the test split.

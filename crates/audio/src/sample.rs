@@ -228,6 +228,7 @@ pub(crate) fn open(input: &Input) -> Result<Recording, BoxError> {
     match input {
         Input::File(path) => Ok(Recording::open(path)?),
         Input::Bytes { bytes, .. } => Ok(Recording::from_bytes(bytes.clone())?),
+        Input::Stored(_) => open(&*input.loaded()?),
         Input::Text(_) | Input::Pair(_) | Input::Words(_) => {
             Err("a text, where the path of a recording is expected".into())
         }

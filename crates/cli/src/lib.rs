@@ -26,19 +26,37 @@ use crosstune_core::{
 pub use args::ModalityArgs;
 use cli::{Cli, Command};
 use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
-use output::{is_reader_gone, note, printed};
+use output::{is_reader_gone, note, printed, say_error};
+use setup::launch;
 
 /// Parses the command line, runs the command, and returns the exit code: 0, 1 for a failure, 2 for
 /// wrong use. Errors are one line on stderr. An answer that cannot be written to stdout is a failure,
 /// without a line if its reader has gone; what is lost on stderr is none.
 pub fn run<A: ModalityArgs>() -> ExitCode {
     process::keep_memory();
+    process::first_folder();
+    process::keep_few_kernels(A::Modality::NAME);
     process::name_vanished_files();
-    let given = command::<A>().try_get_matches();
-    let cli = match given.and_then(|m| Cli::<A>::from_arg_matches(&m)) {
+    let given = match command::<A>().try_get_matches() {
+        Ok(given) => given,
+        Err(e) => return answered_by_clap::<A>(&e),
+    };
+    let resume = match process::contained(|| train::Resume::asked::<A>(&given, command::<A>)) {
+        Ok(Some(train::Resume::Finished)) => return ExitCode::SUCCESS,
+        Ok(Some(train::Resume::Training(unended))) => Some(unended),
+        Ok(None) => None,
+        Err(e) => return failed(&e),
+    };
+    let options = resume.as_ref().map_or(&given, |unended| &unended.options);
+    let mut cli = match Cli::<A>::from_arg_matches(options) {
         Ok(cli) => cli,
         Err(e) => return answered_by_clap::<A>(&e),
     };
+    if let (Some(unended), Command::Train(args), Some(given)) =
+        (resume, &mut cli.command, given.subcommand_matches("train"))
+    {
+        unended.apply(given, args);
+    }
     match process::contained(|| command_line(cli)) {
         Ok(code) => code,
         Err(e) => failed(&e),
@@ -50,7 +68,7 @@ pub fn command<A: ModalityArgs>() -> clap::Command {
     // The three binaries differ in name and in what their inputs are called.
     let name = format!("crosstune-{}", A::Modality::NAME);
     let about = format!("Fine-tune a pretrained model on {}", A::Modality::SAMPLES);
-    Cli::<A>::command().name(name).about(about)
+    train::relaxed(Cli::<A>::command().name(name).about(about))
 }
 
 /// Prints help and version to stdout, wrong use to stderr. clap repeats words as they are, and a shell
@@ -84,22 +102,30 @@ fn said_by_clap(answer: &clap::Error) -> ExitCode {
 /// Says what went wrong.
 fn failed(error: &anyhow::Error) -> ExitCode {
     let known = error.downcast_ref::<Error>();
-    if !known.is_some_and(is_reader_gone) {
-        note(&format!("error: {}", describe(error)));
+    let is_told = known.is_some_and(|known| is_reader_gone(known) || launch::is_told(known));
+    if !is_told {
+        say_error(&describe(error));
     }
-    ExitCode::from(if known.is_some_and(Error::is_usage_error) { 2 } else { 1 })
+    ExitCode::from(match known {
+        Some(Error::PeerLost { .. }) => launch::LOST_OTHERS,
+        Some(known) if known.is_usage_error() => 2,
+        _ => 1,
+    })
 }
 
 fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Train(args) => train::train(*args)?,
+        Command::Train(args) => {
+            let launched = launch::launch(args.distributed.processes)?;
+            return launched.map_or_else(|| train::train(*args), Ok);
+        }
         Command::Check(args) => {
             if check::check(*args)? == check::Verdict::Wrong {
                 // The report has said what.
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Compare(args) => compare::compare(*args)?,
+        Command::Compare(args) => return compare::compare(*args),
         Command::Rank(args) => rank::rank(*args)?,
         Command::Embed(args) => embed::embed(*args)?,
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,

@@ -28,6 +28,7 @@ pub mod error;
 pub mod random;
 pub mod files;
 mod libtorch;
+pub mod distributed;
 pub mod task;
 pub mod weights;
 pub mod nn;
@@ -46,7 +47,7 @@ pub mod transfer;
 pub use data::{Dataset, Duplicate, Input, InputKind, Item, Layout, Split, duplicates};
 pub use error::{BadSample, BoxError, Error, Location, Result};
 pub use family::{Pretrained, PretrainedConfig, PretrainedHead, SourceOptions, families};
-pub use libtorch::MatmulPrecision;
+pub use libtorch::{MatmulPrecision, Precision};
 pub use loader::{
     Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
 };
@@ -78,8 +79,9 @@ pub use task::{
     WordStart,
 };
 pub use train::{
-    AdamW, EpochRecord, FitOptions, FitReport, LrCurve, LrPoint, Mix, Phase, PhaseStart, Progress,
-    Schedule, ScheduleKind, SweepEnd, Trainer, find_lr, fit,
+    AdamW, CheckpointEvery, Checkpoints, EpochRecord, FitOptions, FitReport, LrCurve, LrPoint, Mix,
+    Phase, PhaseStart, Progress, Schedule, ScheduleKind, SweepEnd, Trainer, find_lr, fit,
+    fit_resumable,
 };
 pub use transfer::{
     EmbeddingStats, Overrides, Recipe, RecipePlan, SourceFeatures, WeightInit, init_from_data,

@@ -182,7 +182,8 @@ pub trait Modality:
     /// # Errors
     /// As [`read`](Self::read).
     fn preview(&self, input: &Input) -> Result<Preview, BoxError> {
-        Ok(match input {
+        Ok(match &*input.loaded()? {
+            Input::Stored(_) => Preview::Text(String::new()),
             Input::File(path) => Preview::Text(path.display().to_string()),
             Input::Bytes { name, .. } => Preview::Text(name.clone()),
             Input::Text(text) => Preview::Text(text.clone()),

@@ -137,6 +137,7 @@ impl ImageSettings {
         match input {
             Input::File(path) => Picture::open(path, channels, self.background),
             Input::Bytes { bytes, .. } => Picture::decode(bytes, channels, self.background),
+            Input::Stored(_) => self.colours(&*input.loaded()?, channels),
             Input::Text(_) | Input::Pair(_) | Input::Words(_) => Err(PictureError::Text),
         }
     }
@@ -320,6 +321,7 @@ fn header(input: &Input) -> Result<Header, PictureError> {
     match input {
         Input::File(path) => Header::open(path),
         Input::Bytes { bytes, .. } => Header::decode(bytes),
+        Input::Stored(_) => header(&*input.loaded()?),
         Input::Text(_) | Input::Pair(_) | Input::Words(_) => Err(PictureError::Text),
     }
 }

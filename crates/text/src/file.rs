@@ -2,7 +2,10 @@
 
 use std::{fs::File, io, io::Read, path::Path};
 
-use crosstune_core::data::encoding::{self, NotText};
+use crosstune_core::data::{
+    Unreadable,
+    encoding::{self, NotText},
+};
 
 /// Why a text cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +17,9 @@ pub enum TextError {
     /// The file is in another encoding, or no text at all.
     #[error(transparent)]
     Encoding(#[from] NotText),
+    /// The text lies within a larger file, and cannot be had from there.
+    #[error(transparent)]
+    Stored(#[from] Unreadable),
     /// The text is longer than any that a model reads.
     #[error("longer than {} MiB, which is a book rather than a sentence: split it", LONGEST >> 20)]
     Long,

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N]
+const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N] [--job image|audio|text]
   FOLDER, for all but load, holds images/cifar10, photos/clothing, speech/fsdd and text/sst2; what is
   not there is left out.
+  --job is one of train's; else all are run.
   PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
 
 /// A part of the benchmark.
@@ -27,10 +28,12 @@ pub(super) struct Options {
     /// How often each side has its turn; each part has a number of its own.
     pub(super) rounds: Option<usize>,
     pub(super) steps: usize,
+    /// The training to run; else all.
+    pub(super) job: Option<String>,
 }
 
 pub(super) fn parse(args: &[String]) -> Result<Options> {
-    let (mut only, mut data, mut rounds) = (None, None, None);
+    let (mut only, mut data, mut rounds, mut job) = (None, None, None, None);
     let (mut python, mut steps) = ("python3".to_owned(), 40);
     let mut args = args.iter();
     while let Some(option) = args.next() {
@@ -40,6 +43,10 @@ pub(super) fn parse(args: &[String]) -> Result<Options> {
             "--data" => data = Some(PathBuf::from(value)),
             "--python" => python = value.clone(),
             "--rounds" => rounds = Some(value.parse::<usize>().context("--rounds")?.max(1)),
+            "--job" if ["image", "audio", "text"].contains(&value.as_str()) => {
+                job = Some(value.clone());
+            }
+            "--job" => bail!("there is no job `{value}`\n{USAGE}"),
             "--steps" => steps = value.parse().context("--steps")?,
             _ => bail!("there is no option {option}\n{USAGE}"),
         }
@@ -56,7 +63,7 @@ pub(super) fn parse(args: &[String]) -> Result<Options> {
     if data.is_none() && *parts != [Part::Load] {
         bail!("all but load needs --data\n{USAGE}");
     }
-    Ok(Options { parts, data: data.unwrap_or_default(), python, rounds, steps: steps.max(2) })
+    Ok(Options { parts, data: data.unwrap_or_default(), python, rounds, steps: steps.max(2), job })
 }
 
 #[cfg(test)]
@@ -74,5 +81,6 @@ mod tests {
         assert!(parse("--only image").is_err());
         assert!(parse("--only lunch --data d").is_err());
         assert!(parse("--data d --speed 9").is_err());
+        assert!(parse("--data d --job lunch").is_err());
     }
 }

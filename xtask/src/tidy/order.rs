@@ -9,23 +9,33 @@ use super::source::Crate;
 type Row = (&'static str, &'static [&'static str]);
 
 /// The rooms of `crates/core`, in order. A room that is still to come has its row already.
-const CORE: [Row; 19] = [
+const CORE: [Row; 20] = [
     ("error", &[]),
     ("random", &[]),
     ("files", &["error"]),
     ("libtorch", &["error"]),
+    ("distributed", &["error", "libtorch"]),
     ("onnx", &["error"]),
     ("task", &["error"]),
     ("weights", &["error", "files", "libtorch"]),
-    ("nn", &["error", "random", "onnx", "weights"]),
+    ("nn", &["error", "random", "libtorch", "distributed", "onnx", "weights"]),
     ("data", &["error", "files", "random", "task"]),
     ("spec", &["error", "files", "weights", "task", "nn"]),
     ("family", &["error", "files", "weights", "task", "nn", "spec"]),
     ("modality", &["error", "files", "random", "weights", "task", "nn", "data", "spec", "family"]),
-    ("model", &["error", "random", "weights", "task", "nn", "spec", "family", "modality"]),
-    ("loader", &["error", "random", "libtorch", "task", "nn", "data", "modality"]),
-    ("run", &["error", "files", "weights", "spec", "modality", "model"]),
-    ("predict", &["error", "random", "task", "nn", "spec", "modality", "model", "loader"]),
+    (
+        "model",
+        &["error", "random", "libtorch", "weights", "task", "nn", "spec", "family", "modality"],
+    ),
+    (
+        "loader",
+        &["error", "random", "files", "libtorch", "distributed", "task", "nn", "data", "modality"],
+    ),
+    ("run", &["error", "files", "libtorch", "weights", "spec", "modality", "model"]),
+    (
+        "predict",
+        &["error", "random", "distributed", "task", "nn", "spec", "modality", "model", "loader"],
+    ),
     (
         "export",
         &["error", "files", "onnx", "weights", "task", "nn", "spec", "family", "modality", "model"],
@@ -33,8 +43,18 @@ const CORE: [Row; 19] = [
     (
         "train",
         &[
-            "error", "files", "random", "libtorch", "weights", "task", "nn", "modality", "model",
-            "loader", "predict",
+            "error",
+            "files",
+            "random",
+            "libtorch",
+            "distributed",
+            "weights",
+            "task",
+            "nn",
+            "modality",
+            "model",
+            "loader",
+            "predict",
         ],
     ),
     (

@@ -1,8 +1,13 @@
 //! How and where a model runs.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, result::Result as StdResult, str::FromStr};
 
+use anyhow::Result;
 use clap::Args;
+use crosstune_core::{Device, MatmulPrecision, Precision};
+
+use super::precision::PrecisionArgs;
+use super::setting::setting;
 
 /// How a model runs without training.
 #[derive(Debug, Args)]
@@ -10,29 +15,85 @@ pub(crate) struct ComputeArgs {
     /// Samples per batch
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) batch_size: NonZeroUsize,
-    /// Device: cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: DeviceArg,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    precision: PrecisionArgs,
+}
+
+impl ComputeArgs {
+    /// The device, and the precision to compute in.
+    ///
+    /// # Errors
+    /// If the device does not compute in it.
+    pub(crate) fn place(&self) -> Result<(Device, Precision)> {
+        let device = self.device.get()?;
+        Ok((device, self.precision.on(device)?))
+    }
+}
+
+/// Where a model runs.
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
+    /// Device: cpu, cuda, cuda:N, or auto: the first GPU, if there is one
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceArg,
+}
+
+impl DeviceArgs {
+    /// The device.
+    ///
+    /// # Errors
+    /// If libtorch cannot compute on it as exactly as on a CPU.
+    pub(crate) fn get(&self) -> Result<Device> {
+        let device = match self.device {
+            DeviceArg::Auto => Device::cuda_if_available(),
+            DeviceArg::Given(device) => device,
+        };
+        if device.is_cuda() {
+            // Else the convolutions of a GPU round their inputs to 11 bits.
+            MatmulPrecision::default().apply()?;
+        }
+        Ok(device)
+    }
+
+    /// The device of a computation that is the same with any number of threads: a CPU.
+    ///
+    /// # Errors
+    /// If another was asked for.
+    pub(crate) fn deterministic(&self) -> Result<Device> {
+        match self.device {
+            DeviceArg::Auto | DeviceArg::Given(Device::Cpu) => Ok(Device::Cpu),
+            DeviceArg::Given(_) => {
+                let problem = "it holds on a CPU only; leave it out, or take --device cpu";
+                Err(setting("--deterministic", problem))
+            }
+        }
+    }
 }
 
 /// A device that is there.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct DeviceArg(pub(crate) tch::Device);
+enum DeviceArg {
+    Auto,
+    Given(Device),
+}
 
-impl std::str::FromStr for DeviceArg {
+impl FromStr for DeviceArg {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> StdResult<Self, String> {
         let index = match text {
-            "cpu" => return Ok(Self(tch::Device::Cpu)),
+            "auto" => return Ok(Self::Auto),
+            "cpu" => return Ok(Self::Given(Device::Cpu)),
             "cuda" => Some(0),
             _ => text.strip_prefix("cuda:").and_then(|n| n.parse().ok()),
         };
-        let index = index.ok_or("expected cpu, cuda or cuda:N")?;
+        let index = index.ok_or("expected auto, cpu, cuda or cuda:N")?;
         match tch::Cuda::device_count() {
             0 => Err("this libtorch sees no CUDA device; `cargo xtask doctor` says why".into()),
             n if index >= n as usize => Err(format!("there are {n} CUDA devices, counted from 0")),
-            _ => Ok(Self(tch::Device::Cuda(index))),
+            _ => Ok(Self::Given(Device::Cuda(index))),
         }
     }
 }

@@ -13,6 +13,8 @@ use crosstune_core::{
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::setting::setting;
+
 /// The file in a run folder that says how the labels of its data set were read.
 pub(crate) const LAYOUT: &str = "layout.json";
 
@@ -20,7 +22,8 @@ pub(crate) const LAYOUT: &str = "layout.json";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// Labelled samples: a folder per class (optionally below train/ and test/), or a table (CSV,
-    /// TSV, JSON Lines or Parquet), or a folder of tables; to transcribe, also a folder as
+    /// TSV, JSON Lines or Parquet), or a folder of tables, or tar files in WebDataset's layout, also
+    /// several in quotes: 'shard-{000..011}.tar', 'train-*.parquet'; to transcribe, also a folder as
     /// LibriSpeech's or Common Voice's, or with a .txt beside each sample
     #[arg(long, value_name = "PATH")]
     pub(crate) data: PathBuf,
@@ -220,6 +223,14 @@ impl LayoutArgs {
     /// What is predicted for each sample, if that is given.
     pub(crate) fn task(&self) -> Option<Task> {
         self.task.map(Task::from)
+    }
+
+    /// Refuses other symbols than those of a model that has some.
+    pub(crate) fn refuse_symbols(&self) -> Result<()> {
+        match self.symbols {
+            Some(_) => Err(setting("--symbols", "the model has symbols of its own; leave it out")),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn layout<M: Modality>(&self) -> Result<Layout> {

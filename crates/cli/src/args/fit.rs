@@ -6,7 +6,7 @@ use crosstune_core::{
     Balance, Device, FitOptions, MatmulPrecision, Mix, Order, Overrides, ScheduleKind,
 };
 
-use super::{compute::DeviceArg, setting::setting, transfer::TransferArgs};
+use super::{compute::DeviceArgs, precision::PrecisionArgs, transfer::TransferArgs};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]
@@ -93,24 +93,30 @@ pub(crate) struct FitArgs {
     /// CPU with AVX-512 BF16
     #[arg(long, value_enum, value_name = "PRECISION", default_value_t = PrecisionArg::Highest)]
     pub(crate) matmul_precision: PrecisionArg,
-    /// Device: cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: DeviceArg,
+    #[command(flatten)]
+    pub(crate) precision: PrecisionArgs,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
 }
 
 impl FitArgs {
     /// Sets, for the whole process, how libtorch computes. It comes before anything is computed.
     pub(crate) fn apply(&self) -> Result<()> {
+        self.precision.on(self.device()?)?;
         MatmulPrecision::from(self.matmul_precision).apply()?;
         if self.deterministic {
-            if self.device.0 != Device::Cpu {
-                let problem = "it holds on a CPU only; leave it out, or take --device cpu";
-                return Err(setting("--deterministic", problem));
-            }
             // What differs from one number of threads to another is how sums are divided among them.
             tch::set_num_threads(1);
         }
         Ok(())
+    }
+
+    /// Where the model trains.
+    pub(crate) fn device(&self) -> Result<Device> {
+        match self.deterministic {
+            true => self.device.deterministic(),
+            false => self.device.get(),
+        }
     }
 
     /// The options, except for what a recipe decides.
@@ -137,6 +143,7 @@ impl FitArgs {
             balance: self.balance.into(),
             mix: Mix { mixup: self.mixup, cutmix: self.cutmix },
             label_smoothing: self.label_smoothing,
+            precision: self.precision.value(),
             seed: self.seed,
             ..FitOptions::default()
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use crosstune_core::{BatchNormStats, Freeze, Lora, Pool, Recipe, Task, WeightInit};
 
-use super::setting::setting;
+use super::{recompute::RecomputeArgs, setting::setting};
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Transfer")]
@@ -26,6 +26,8 @@ pub(crate) struct TransferArgs {
     /// Whether batch-norm running statistics are updated
     #[arg(long, alias = "statistics", value_enum, default_value_t = BatchNormArg::FollowFreeze)]
     pub(crate) batch_norm: BatchNormArg,
+    #[command(flatten)]
+    pub(crate) recompute: RecomputeArgs,
     /// Pooling of the trunk's output [default: mean; not at all with --task transcribe and tag, which
     /// take weighted-layers at every position, too]
     #[arg(long, value_enum)]

@@ -106,7 +106,7 @@ fn older_spellings_mean_the_same_and_are_not_shown() {
             "--hold-to",
             "new:",
             "kept:",
-            "--recompute",
+            "--recompute\n",
             "nothing:",
             "--gradient-accumulation",
         ] {

@@ -48,7 +48,7 @@ pub(crate) fn embed<A: ModalityArgs>(args: EmbedArgs<A>) -> Result<()> {
         return Err(Error::Path { path: weights, problem }.into());
     }
     let read = candidates::read(of.modality.clone(), &data, args.samples.skip_bad)?;
-    let model = of.model(&read.modality, &data, args.compute.device.0)?;
+    let model = of.model(&read.modality, &data, &args.compute)?;
     let size = args.compute.batch_size.get();
     let features = features(&model, &read.modality, &read.inference, FeatureLevel::Embedded, size)?;
     SourceFeatures::labelled(&features, &read.inference.classes()).save(&args.out)?;

@@ -41,6 +41,7 @@ pub(crate) struct EvaluateArgs {
 }
 
 pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
+    args.layout.refuse_symbols()?;
     let layout = args.layout.clone().or_of(&args.source.path)?;
     let asked = args.layout.task();
     let mut layout = Layout { skip_bad: args.skip_bad, ..layout.layout::<M>()? };
@@ -55,8 +56,7 @@ pub(crate) fn evaluate<M: Modality>(args: &EvaluateArgs) -> Result<()> {
         );
         Ok(labels)
     };
-    let device = args.compute.device.0;
-    let (model, modality) = open::<M>(&args.source, labels, device)?;
+    let (model, modality) = open::<M>(&args.source, labels, &args.compute)?;
     let (labels, task) = (&model.spec().labels, model.spec().task);
     if let Some(asked) = asked.filter(|asked| *asked != task) {
         let problem = format!("this model was trained for {task}, not for {asked}; leave it out");

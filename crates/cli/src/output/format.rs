@@ -1,7 +1,19 @@
 //! Numbers and models for people to read.
 
-use crosstune_core::{TrunkConfig, error::printable};
+use crosstune_core::{Device, TrunkConfig, error::printable};
 pub(crate) use crosstune_report::words::count;
+
+/// Where a model computes: `cpu, 2 threads`, `cuda:0`.
+pub(crate) fn device(device: Device) -> String {
+    match device {
+        Device::Cpu => {
+            let threads = tch::get_num_threads();
+            format!("cpu, {threads} thread{}", if threads == 1 { "" } else { "s" })
+        }
+        Device::Cuda(index) => format!("cuda:{index}"),
+        other => format!("{other:?}"),
+    }
+}
 
 /// `81.2 %`.
 pub(crate) fn percent(fraction: f64) -> String {

@@ -10,6 +10,7 @@ pub(crate) mod sheet;
 
 pub(crate) use delimited::Delimited;
 pub(crate) use print::{
-    is_reader_gone, json, note, print, print_json, printed, say, say_ignored, say_skipped, skipped,
+    is_reader_gone, json, note, print, print_json, printed, say, say_error, say_ignored,
+    say_skipped, skipped, speak_as,
 };
 pub(crate) use save::save;

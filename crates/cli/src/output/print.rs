@@ -6,6 +6,7 @@ use std::{
     fmt::Display,
     io::{self, Write},
     path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use crosstune_core::{
@@ -25,8 +26,33 @@ pub(crate) fn say(name: &str, text: impl Display) {
     note(&line(name, text));
 }
 
+/// Which of the processes that train together this is; all but the first say nothing but errors.
+static RANK: AtomicUsize = AtomicUsize::new(0);
+
+/// Speaks as one of several processes from now on.
+pub(crate) fn speak_as(rank: usize) {
+    RANK.store(rank, Ordering::Relaxed);
+}
+
+/// Whether this process is heard.
+pub(crate) fn speaks() -> bool {
+    RANK.load(Ordering::Relaxed) == 0
+}
+
+/// What went wrong, from whichever process.
+pub(crate) fn say_error(text: &str) {
+    let line = match RANK.load(Ordering::Relaxed) {
+        0 => format!("error: {text}"),
+        rank => format!("error: rank {rank}: {text}"),
+    };
+    let _ = writeln!(io::stderr(), "{}", lines(&line));
+}
+
 /// Lines on stderr. They may vanish: no training ends because nobody listens.
 pub(crate) fn note(text: &str) {
+    if !speaks() {
+        return;
+    }
     let _ = writeln!(io::stderr(), "{}", lines(text));
 }
 

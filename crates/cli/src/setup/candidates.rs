@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use crosstune_core::loader::refuse_bad;
 use crosstune_core::{
-    Dataset, Device, Input, Layout, LoadParts, MemoryBudget, Modality, Model, Origin, Pretrained,
-    ReadMode, Samples, Task, data::ClassLimit,
+    Dataset, Input, Layout, LoadParts, MemoryBudget, Modality, Model, Origin, Pretrained, ReadMode,
+    Samples, Task, data::ClassLimit,
 };
 
 use super::weights;
 use crate::{
-    args::{LayoutArgs, ReadArgs, SampleArgs, setting},
+    args::{ComputeArgs, LayoutArgs, ReadArgs, SampleArgs, setting},
     output::{progress, say, skipped},
 };
 
@@ -41,12 +41,18 @@ impl<M: Modality> Candidate<M> {
     }
 
     /// The model, for inputs as `modality` prepares them, with a new head.
-    pub(crate) fn model(&self, modality: &M, data: &Dataset, device: Device) -> Result<Model> {
+    pub(crate) fn model(
+        &self,
+        modality: &M,
+        data: &Dataset,
+        compute: &ComputeArgs,
+    ) -> Result<Model> {
         let spec = M::spec(&self.source, self.embedder, data.labels.clone())
             .for_task(data.task, &[])?
             .with_vocabulary(data.vocabulary.clone());
         let source = self.source.source()?;
-        Ok(Model::new(spec, modality, Some((&source, LoadParts::Body)), device)?)
+        let (from, (device, precision)) = (Some((&source, LoadParts::Body)), compute.place()?);
+        Ok(Model::for_inference(spec, modality, from, device, precision)?)
     }
 }
 

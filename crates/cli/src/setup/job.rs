@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use crosstune_core::{
-    Dataset, Device, EmbeddingStats, LoadParts, Modality, Model, ModelOutline, Origin, Pretrained,
-    RecipePlan, SourceFeatures, Spec, Splits, WeightInit, init_from_data,
+    Dataset, Device, EmbeddingStats, LoadParts, Modality, Model, ModelOutline, Origin, Precision,
+    Pretrained, RecipePlan, SourceFeatures, Spec, Splits, WeightInit, init_from_data,
     transfer::{AlignOptions, AlignReport, align},
 };
 
@@ -19,6 +19,7 @@ pub(crate) struct TransferJob<'a> {
     pub(crate) source: Pretrained,
     pub(crate) outline: ModelOutline,
     pub(crate) plan: RecipePlan,
+    precision: Precision,
     stats: OnceCell<Option<EmbeddingStats>>,
 }
 
@@ -53,7 +54,8 @@ impl<'a> TransferJob<'a> {
             let problem = "only the recipe orca aligns; add --recipe orca";
             return Err(setting("--align", problem));
         }
-        Ok(Self { args, source, outline, plan, stats: OnceCell::new() })
+        let precision = fit.precision.value();
+        Ok(Self { args, source, outline, plan, precision, stats: OnceCell::new() })
     }
 
     /// The model for a task, initialised from its training samples, with the first phase's
@@ -95,8 +97,16 @@ impl<'a> TransferJob<'a> {
             HeadArg::Pretrained => LoadParts::BodyAndHead,
         };
         let from = weights.as_ref().map(|weights| (weights, parts));
-        let model = Model::new(spec, modality, from, device)?;
+        let model = match self.precision {
+            Precision::Bf16 => {
+                let frozen = |name: &str| plan.never_trains(name, *outline);
+                Model::with_halved(spec, modality, from, device, &frozen)?
+            }
+            _ => Model::new(spec, modality, from, device)?,
+        };
+        model.set_precision(self.precision)?;
         let model = model.with_batch_norm_stats(args.batch_norm.into());
+        let model = args.recompute.apply(model)?;
         if plan.init == WeightInit::Shuffled {
             model.shuffle();
         }

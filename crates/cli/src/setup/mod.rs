@@ -3,6 +3,8 @@
 pub(crate) mod candidates;
 pub(crate) mod coverage;
 pub(crate) mod job;
+pub(crate) mod launch;
 pub(crate) mod open;
 pub(crate) mod symbols;
+pub(crate) mod together;
 pub(crate) mod weights;

@@ -1,19 +1,20 @@
 //! A whole model to evaluate or to predict with: tuned, or as published.
 
 use anyhow::Result;
-use crosstune_core::{Device, Error, Modality, Model, Spec, Task, run};
+use crosstune_core::{Error, Modality, Model, Spec, Task, run};
 
 use super::weights;
-use crate::args::{SourceArgs, setting};
+use crate::args::{ComputeArgs, SourceArgs, setting};
 
 /// Opens a run folder or else pretrained weights with a head for inputs of this modality. `labels`
 /// gives the names of their classes, whose number it is told, if those are not published.
 pub(crate) fn open<M: Modality>(
     source: &SourceArgs,
     labels: impl FnOnce(Task, usize) -> crosstune_core::Result<Vec<String>>,
-    device: Device,
+    compute: &ComputeArgs,
 ) -> Result<(Model, M)> {
     let SourceArgs { path, read } = source;
+    let (device, precision) = compute.place()?;
     if Spec::is_at(path) {
         let given =
             [("--weights-key", read.weights_key.is_some()), ("--base", read.base.is_some())];
@@ -23,7 +24,7 @@ pub(crate) fn open<M: Modality>(
                 "a run folder has one model, and needs no base; leave it out",
             ));
         }
-        return Ok(run::open(path, device)?);
+        return Ok(run::open_in(path, device, precision)?);
     }
     let local = weights::local(path)?;
     if !local.exists() {
@@ -33,6 +34,6 @@ pub(crate) fn open<M: Modality>(
     }
     let source = weights::open(&local, read)?;
     let mut modality = M::default();
-    let model = Model::pretrained(&source, &mut modality, labels, device)?;
+    let model = Model::pretrained_in(&source, &mut modality, labels, device, precision)?;
     Ok((model, modality))
 }

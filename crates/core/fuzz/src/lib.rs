@@ -44,7 +44,7 @@ mod data {
         let Ok(table) = Table::open(file, format, LONGEST) else { return };
         let mut last = 0;
         // What follows a row that cannot be read is read.
-        let _ = table.rows(Wanted::All, &mut |row| {
+        let _ = table.rows(Wanted::All, None, &mut |row| {
             let line = row.map_or_else(|fault| fault.line, |row| Some(row.line));
             assert!(line > Some(last), "rows come in order");
             last = line.unwrap_or_default();

@@ -10,7 +10,8 @@ use super::item::{Item, Split};
 use super::layout::Layout;
 use super::unusable::Unusable;
 use super::{
-    folder, group, labels, manifest, mapping, notes, schemes, split, transcripts, vocabulary,
+    folder, group, labels, manifest, mapping, notes, schemes, shard_names, split, transcripts,
+    vocabulary,
 };
 use crate::error::{Error, Result};
 use crate::task::{Target, Task, TaskConfig, Vocabulary};
@@ -46,6 +47,8 @@ impl Dataset {
     ///
     /// - a table (CSV, TSV, JSON Lines, with the feature `parquet` also Parquet) with a column of
     ///   inputs, one of labels, perhaps one named `split`;
+    /// - a tar file in WebDataset's layout;
+    /// - several of these, named with braces or stars: `shard-{000..011}.tar`, `train-*.parquet`;
     /// - a folder with `train.tsv` and perhaps `validation.tsv` and `test.tsv`, or with parts of
     ///   them as Hugging Face's `datasets` names them, `data/train-00000-of-00001.parquet`;
     /// - a folder with tables alone, all of them parts of one;
@@ -75,14 +78,10 @@ impl Dataset {
         ignored.retain(|ending, _| {
             !manifest::is_table(&Path::new("_").with_extension(ending), layout)
         });
-        let (mut train, mut validation, mut test) = (vec![], vec![], vec![]);
-        for found in std::mem::take(&mut all.found) {
-            match found.split {
-                None | Some(Split::Train) => train.push(found),
-                Some(Split::Validation) => validation.push(found),
-                Some(Split::Test) => test.push(found),
-            }
-        }
+        // Those to train on stay where they are: they may be many.
+        let mut train = std::mem::take(&mut all.found);
+        let mut of = |split| train.extract_if(.., |one| one.split == Some(split)).collect();
+        let (mut validation, mut test): (Vec<_>, Vec<_>) = (of(Split::Validation), of(Split::Test));
         refuse_missing(&mut train, &mut all);
         schemes::check(&mut train, &mut all, path)?;
         for (split, found) in [(Split::Validation, &mut validation), (Split::Test, &mut test)] {
@@ -382,12 +381,17 @@ fn refuse_missing(found: &mut Vec<Found>, all: &mut Gathering<'_>) {
 }
 
 fn gather(path: &Path, all: &mut Gathering<'_>, option: &'static str) -> Result<()> {
+    if let Some(files) = shard_names::expand(path)? {
+        return folder::gather_files(&files, all);
+    }
     if !path.exists() {
         return Err(Error::setting(option, format!("{}: no such file or folder", path.display())));
     }
     match (path.is_dir(), all.layout.task) {
-        (true, Task::Transcription) => transcripts::gather(path, all),
-        (true, _) => folder::gather(path, all),
-        (false, _) => manifest::gather(path, all),
+        (true, Task::Transcription) => transcripts::gather(path, all)?,
+        (true, _) => folder::gather(path, all)?,
+        (false, _) => return manifest::gather(path, all),
     }
+    all.refuse_missing_shards();
+    Ok(())
 }

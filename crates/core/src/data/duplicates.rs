@@ -55,7 +55,8 @@ pub fn duplicates(data: &Dataset) -> Vec<Duplicate> {
 /// A hash of an input's contents, different for different contents.
 fn hash(input: &Input) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
-    match input {
+    match &*input.loaded().map_err(io::Error::other)? {
+        Input::Stored(_) => {}
         Input::File(path) => {
             let (mut file, mut piece) = (File::open(path)?, vec![0; 1 << 16]);
             loop {

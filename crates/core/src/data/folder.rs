@@ -16,6 +16,7 @@ use super::manifest;
 use super::split_names::splits;
 use super::system::is_hidden;
 use super::tagged;
+use super::webdataset;
 use crate::error::{Error, Location, Result};
 use crate::task::Task;
 
@@ -53,6 +54,26 @@ pub(super) fn gather(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
     for (split, part) in parts {
         all.part = Some(split);
         read(&part, all)?;
+    }
+    all.part = None;
+    Ok(())
+}
+
+/// Everything that some tables hold: they are splits, if they are named so, else parts of one.
+pub(super) fn gather_files(files: &[PathBuf], all: &mut Gathering<'_>) -> Result<()> {
+    let (there, absent): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.is_file());
+    for file in absent {
+        all.refuse(at(file), "no such file");
+    }
+    let stem = |file: &Path| file.file_stem().and_then(OsStr::to_str).map(str::to_string);
+    let stems: Vec<_> = there.iter().map(|file| stem(file)).collect();
+    let named = stems.iter().map(Option::as_deref).zip(&there).collect();
+    let Some(parts) = splits::<&&PathBuf>(named) else {
+        return there.into_iter().try_for_each(|file| manifest::gather(file, all));
+    };
+    for (split, part) in parts {
+        all.part = Some(split);
+        manifest::gather(part, all)?;
     }
     all.part = None;
     Ok(())
@@ -134,6 +155,12 @@ fn by_class(root: &Path, all: &mut Gathering<'_>) -> Result<()> {
         return Err(data(root, problem.into()));
     }
     if classes.is_empty() {
+        let files = self::children(root)?;
+        if let Some((file, problem)) =
+            files.iter().find_map(|file| Some((file, webdataset::compressed(file)?)))
+        {
+            return Err(data(file, problem));
+        }
         return Err(data(
             root,
             format!(

@@ -10,6 +10,7 @@ use super::item::Split;
 use super::labels;
 use super::layout::Layout;
 use super::mapping;
+use super::shard_names;
 use super::split;
 use super::unusable::Unusable;
 use crate::error::{Error, Location, Result};
@@ -135,6 +136,17 @@ impl<'a> Gathering<'a> {
     /// Takes what cannot be used.
     pub(super) fn refuse(&mut self, place: Location, problem: impl Into<String>) {
         self.bad.push(Unusable { place, problem: problem.into() });
+    }
+
+    /// Refuses the shards that the names of those that were read tell of, and that are not there.
+    pub(super) fn refuse_missing_shards(&mut self) {
+        for path in shard_names::missing(self.tables.iter()) {
+            let place = Location { path: path.into(), line: None };
+            self.refuse(
+                place,
+                "the shard is missing: the names of the others tell of it; fetch it",
+            );
+        }
     }
 
     /// What cannot be used, in order, if that is to be left out.

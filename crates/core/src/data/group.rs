@@ -16,6 +16,7 @@ pub(super) fn by_pattern(found: &mut [Found], pattern: &Regex) -> Result<()> {
         let name = match &one.input {
             Input::File(path) => path.file_name().and_then(|name| name.to_str()),
             Input::Bytes { name, .. } => Some(name.as_str()),
+            Input::Stored(stored) => Some(stored.name().unwrap_or_default()),
             Input::Text(_) | Input::Pair(_) | Input::Words(_) => {
                 let problem = "texts have no file names; give --group-column";
                 return Err(Error::setting(GROUP_PATTERN, problem));

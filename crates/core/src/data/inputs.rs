@@ -11,9 +11,11 @@ use super::gathering::{Gathering, Purpose};
 use super::item::{Input, Item};
 use super::layout::{InputKind, Layout};
 use super::manifest;
+use super::shard_names;
 use super::table::Lines;
 use super::tagged;
 use super::unusable::Unusable;
+use super::webdataset;
 use crate::error::{Error, Location, Result};
 use crate::task::Target;
 
@@ -34,6 +36,7 @@ pub struct Gathered {
 ///
 /// - a table, as [`Dataset::open`](super::Dataset::open) reads it, with or without labels: an input
 ///   for each row;
+/// - a tar file in WebDataset's layout, or several of these or of tables, named with braces or stars;
 /// - a folder: its tables, or else all samples below it;
 /// - a text, where inputs are texts: each line that is not blank, or with [`Layout::pairs`] the two
 ///   sentences in it that a tab separates;
@@ -45,12 +48,20 @@ pub struct Gathered {
 /// If there is nothing there, a table cannot be read, or an input cannot be used.
 pub fn inputs(path: &Path, layout: &Layout) -> Result<Gathered> {
     let mut all = Gathering::new(layout, Purpose::Unlabelled);
-    if !path.exists() {
+    let shards = shard_names::expand(path)?;
+    if !path.exists() && shards.is_none() {
         let problem = "no such file or folder".into();
         return Err(Error::Path { path: path.to_path_buf(), problem });
     }
-    if path.is_dir() {
+    if let Some(shards) = shards {
+        folder::gather_files(&shards, &mut all)?;
+    } else if path.is_dir() {
         folder::inputs(path, &mut all)?;
+        all.refuse_missing_shards();
+    } else if layout.format.is_none() && webdataset::is_tar(path) {
+        webdataset::gather(path, &mut all)?;
+    } else if let Some(problem) = webdataset::compressed(path) {
+        return Err(Error::Path { path: path.to_path_buf(), problem });
     } else if tagged::is_conll(path, layout, Purpose::Unlabelled)? {
         tagged::gather(path, &mut all)?;
     } else if manifest::format(path, layout)?.is_some() {

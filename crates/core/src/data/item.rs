@@ -1,9 +1,11 @@
 //! Inputs with their targets, and splits.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::stored::{Contents, Stored, Unreadable};
 use crate::error::Location;
 use crate::task::Target;
 
@@ -46,6 +48,32 @@ pub enum Input {
     Pair([String; 2]),
     /// The words of a text, each of which is labelled.
     Words(Vec<String>),
+    /// What lies within a larger file and is read when it is needed: see [`loaded`](Self::loaded).
+    Stored(Stored),
+}
+
+impl Input {
+    /// The input itself, which is no [`Input::Stored`].
+    ///
+    /// # Errors
+    /// If what lies within a larger file cannot be read.
+    pub fn loaded(&self) -> Result<Cow<'_, Self>, Unreadable> {
+        let Self::Stored(stored) = self else { return Ok(Cow::Borrowed(self)) };
+        Ok(Cow::Owned(match stored.read()? {
+            Contents::File(bytes) => {
+                Self::Bytes { name: stored.name().unwrap_or_default().into(), bytes }
+            }
+            Contents::Text(text) => Self::Text(text),
+        }))
+    }
+
+    /// A part of a file in which it is best read after those before it; `None`: it is by itself.
+    pub(crate) fn stretch(&self) -> Option<[usize; 2]> {
+        match self {
+            Self::Stored(stored) => stored.stretch(),
+            _ => None,
+        }
+    }
 }
 
 /// Without the bytes of files.
@@ -59,6 +87,7 @@ impl fmt::Debug for Input {
             Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
             Self::Pair(pair) => f.debug_tuple("Pair").field(pair).finish(),
             Self::Words(words) => f.debug_tuple("Words").field(words).finish(),
+            Self::Stored(stored) => stored.fmt(f),
         }
     }
 }

@@ -60,20 +60,19 @@ pub(super) fn items(
 ) -> Result<Vec<Item>> {
     let task = config.task;
     let encoder = config.vocabulary.map(|vocabulary| vocabulary.encoder(config.labels));
-    let (mut items, mut wrong) = (Vec::with_capacity(found.len()), vec![]);
-    for found in found {
-        match target(config, encoder.as_ref(), &found.label) {
-            Ok(target) => items.push(Item {
-                input: found.input,
-                place: found.place,
-                target,
-                group: found.group,
-            }),
-            Err(problems) => {
-                wrong.extend(problems.into_iter().map(|problem| (found.place.clone(), problem)));
+    let mut wrong = vec![];
+    // In the same memory: they may be many.
+    let items =
+        found.into_iter().filter_map(|Found { input, place, label, group, .. }| {
+            match target(config, encoder.as_ref(), &label) {
+                Ok(target) => Some(Item { input, place, target, group }),
+                Err(problems) => {
+                    wrong.extend(problems.into_iter().map(|problem| (place.clone(), problem)));
+                    None
+                }
             }
-        }
-    }
+        });
+    let items: Vec<Item> = items.collect();
     if let Some(bad) = bad {
         bad.extend(wrong.into_iter().map(|(place, problem)| Unusable { place, problem }));
         return Ok(items);

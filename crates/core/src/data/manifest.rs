@@ -5,25 +5,25 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::cells::{self, Cells};
 use super::columns::Columns;
-use super::encoding;
-use super::found::{Found, RawTarget};
+use super::found::Found;
 use super::gathering::{Gathering, Purpose};
 use super::item::{Input, Split};
 use super::layout::{InputKind, Layout};
-use super::lists;
 use super::paths::Paths;
-use super::schemes;
+use super::stored::{Shard, Stored};
 use super::table::{Cell, Fault, Row, START, Table, TableFormat, Wanted};
 use super::tagged;
+use super::webdataset;
 use crate::error::{Error, Location, Result};
-use crate::task::Task;
 
 /// Whether a file in a folder is a table, by its ending; where a format is given, a text may be one,
 /// too.
 pub(super) fn is_table(path: &Path, layout: &Layout) -> bool {
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
     TableFormat::of_ending(path).is_some()
+        || ending == "tar"
         || tagged::is_named(path, layout)
         || (layout.format.is_some() && (ending == "txt" || ending == "json"))
 }
@@ -48,6 +48,12 @@ pub(super) fn format(path: &Path, layout: &Layout) -> Result<Option<TableFormat>
 
 /// Everything that a table holds.
 pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
+    if all.layout.format.is_none() && webdataset::is_tar(path) {
+        return webdataset::gather(path, all);
+    }
+    if let Some(problem) = webdataset::compressed(path) {
+        return Err(Error::Data { path: path.to_path_buf(), problem });
+    }
     if tagged::is_conll(path, all.layout, all.purpose)? {
         return tagged::gather(path, all);
     }
@@ -72,6 +78,8 @@ pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
     let table = Table::open(file, format, layout.longest_line).map_err(faulty)?;
     let labelled = all.purpose == Purpose::Labelled;
     let columns = Columns::of(path, &table, layout, labelled)?;
+    let shard = shard(path, &table, &columns, layout);
+    let stored = shard.is_some().then_some(columns.input);
     let mut paths = Paths::of(path, layout.extensions);
     let mut behind = !columns.header;
     let mut rows = 0u64;
@@ -87,12 +95,12 @@ pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
         };
         rows += 1;
         let place = place(Some(row.line));
-        match sample(row, &columns, &mut paths, layout, place.clone()) {
+        match sample(row, &columns, &mut paths, layout, shard.as_ref(), place.clone()) {
             Ok(found) => all.add(found),
             Err(problem) => all.refuse(place, problem),
         }
     };
-    table.rows(Wanted::Columns(&columns.used()), &mut each).map_err(faulty)?;
+    table.rows(Wanted::Columns(&columns.used()), stored, &mut each).map_err(faulty)?;
     if rows == 0 {
         return Err(data("the table has a header but no rows".into()));
     }
@@ -119,12 +127,24 @@ pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A table whose inputs are files in it, which are read when they are needed.
+fn shard(path: &Path, table: &Table, columns: &Columns, layout: &Layout) -> Option<Arc<Shard>> {
+    #[cfg(feature = "parquet")]
+    if layout.inputs == InputKind::Files {
+        let cells = table.stored(path, columns.input)?;
+        return Some(Arc::new(Shard::Parquet(cells)));
+    }
+    let _ = (path, table, columns, layout);
+    None
+}
+
 /// The sample in a row, or what is wrong with it.
 fn sample(
     row: Row,
     columns: &Columns,
     paths: &mut Paths<'_>,
     layout: &Layout,
+    shard: Option<&Arc<Shard>>,
     place: Location,
 ) -> Result<Found, String> {
     let width = row.cells.len();
@@ -136,111 +156,35 @@ fn sample(
              separator in it"
         ));
     }
-    let none =
-        |at: usize, what: &str| format!("the row has no {what} in column {} of {width}", at + 1);
-    let cell = |at: usize, what: &str| match row.cells.get(at) {
-        Some(Cell::Text(text)) if !text.trim().is_empty() => Ok(text.trim()),
-        Some(Cell::Text(_) | Cell::Missing) | None => Err(none(at, what)),
-        Some(Cell::File { .. }) => {
-            Err(format!("the {what} in column {} is a file, not a text", at + 1))
-        }
-        Some(Cell::List(_)) => {
-            Err(format!("the {what} in column {} is a list, not a text", at + 1))
-        }
-        Some(Cell::Other(found)) => {
-            Err(format!("the {what} in column {} is {found}, not a text", at + 1))
-        }
-    };
-    let sentence = |at: usize, what: &str| match row.cells.get(at) {
-        // Some writers do not mark their texts as such.
-        Some(Cell::File { name: None, bytes }) => {
-            let text = encoding::decode(bytes);
-            text.map(str::to_string).map_err(|e| format!("the {what}: {e}"))
-        }
-        _ => cell(at, what).map(str::to_string),
-    };
-    let list = |at: usize| match row.cells.get(at) {
-        Some(Cell::List(labels)) => Some(labels.clone()),
-        Some(Cell::Text(text)) => lists::read(text),
-        _ => None,
-    };
+    let row = Cells { cells: &row.cells, names: None };
     let input = match (layout.inputs, row.cells.get(columns.input)) {
-        (InputKind::Texts, _) if layout.task == Task::Tagging => match list(columns.input) {
-            Some(words) if words.is_empty() => {
-                return Err(format!("the list of words in column {} is empty", columns.input + 1));
-            }
-            Some(words) => Input::Words(words),
-            None => schemes::input(sentence(columns.input, "text")?, !columns.labels.is_empty()),
-        },
+        (InputKind::Texts, _) => cells::text(&row, columns, layout)?,
         (InputKind::Files, Some(Cell::File { name, bytes })) => {
             Input::Bytes { name: name.clone().unwrap_or_default(), bytes: bytes.clone() }
         }
+        (InputKind::Files, Some(Cell::Stored { name, row: at })) => {
+            let shard = shard.ok_or("the file in the row is in no table")?;
+            // Nothing else depends on it.
+            let name = name.as_deref().filter(|_| layout.group_pattern.is_some());
+            Input::Stored(Stored::new(shard, *at, 0, name))
+        }
         (InputKind::Files, _) => {
-            let file = paths.find(cell(columns.input, "path")?);
+            let file = paths.find(row.text(columns.input, "path")?);
             Input::File(
                 file.map_err(|path| format!("names a file that is not there: {}", path.display()))?,
             )
         }
-        (InputKind::Texts, _) => {
-            let text = sentence(columns.input, "text")?;
-            match columns.pair {
-                None => Input::Text(text),
-                Some(pair) => Input::Pair([text, sentence(pair, "second text")?]),
-            }
-        }
     };
-    let blank = |at: usize| match row.cells.get(at) {
-        Some(Cell::Text(text)) => text.trim().is_empty(),
-        Some(Cell::Missing) => true,
-        // Where rows are lines, one that ends early is broken; where they are objects, it has no
-        // such key.
-        None => columns.most.is_none(),
-        Some(_) => false,
-    };
-    let label = match (layout.task, &columns.labels[..]) {
-        (_, []) => RawTarget::Missing(String::new()),
-        (Task::SingleLabel, &[at, ..]) => match list(at) {
-            Some(_) => {
-                return Err(format!(
-                    "the label in column {} is a list, not a text; --task multi-label takes lists",
-                    at + 1
-                ));
-            }
-            None if blank(at) || row.cells.len() <= at => RawTarget::Missing(none(at, "label")),
-            None => RawTarget::of(cell(at, "label")?, layout),
-        },
-        (Task::Transcription, &[at, ..]) if blank(at) => RawTarget::Missing(none(at, "text")),
-        (Task::Transcription, &[at, ..]) => RawTarget::Text(sentence(at, "text")?),
-        (Task::Tagging, &[at, ..]) if blank(at) => RawTarget::Missing(none(at, "list of labels")),
-        (Task::Tagging, &[at, ..]) => {
-            let labels =
-                list(at).map_or_else(|| cell(at, "list of labels").map(schemes::split), Ok);
-            schemes::labelled(&input, labels?)?
-        }
-        (Task::MultiLabel, &[at]) => match list(at) {
-            Some(labels) => RawTarget::Labels(labels),
-            _ if blank(at) => RawTarget::Labels(vec![]),
-            _ => RawTarget::of(cell(at, "label")?, layout),
-        },
-        (_, labels) => {
-            let what = layout.task.answer();
-            let text = |&at: &usize| match blank(at) {
-                true => Ok(String::new()),
-                false => cell(at, what).map(str::to_string),
-            };
-            let cells = labels.iter().map(text).collect::<Result<_, String>>()?;
-            RawTarget::Cells { columns: columns.label_names.clone(), cells }
-        }
-    };
+    let label = cells::label(&row, columns, layout, &input)?;
     let split = match columns.split {
         None => None,
         Some(at) => {
-            let name = cell(at, "split")?;
+            let name = row.text(at, "split")?;
             Some(Split::named(name).ok_or_else(|| {
                 format!("the split is {name:?}, expected train, validation or test")
             })?)
         }
     };
-    let group = columns.group.map(|at| cell(at, "group").map(str::to_string)).transpose()?;
+    let group = columns.group.map(|at| row.text(at, "group").map(str::to_string)).transpose()?;
     Ok(Found { input, place, label, split, group })
 }

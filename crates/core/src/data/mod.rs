@@ -1,6 +1,8 @@
 //! Data sets as people have them: folders per class, tables, labels in file names.
 
 mod alike;
+mod archive;
+mod cells;
 mod columns;
 mod dataset;
 mod duplicates;
@@ -18,13 +20,16 @@ mod lists;
 mod manifest;
 mod mapping;
 mod marks;
+mod members;
 mod names;
 mod notes;
 mod paths;
-mod schemes;
 mod places;
+mod schemes;
+mod shard_names;
 mod split;
 mod split_names;
+mod stored;
 mod symbols;
 mod system;
 mod table;
@@ -35,6 +40,7 @@ mod transcript_notes;
 mod transcripts;
 mod unusable;
 mod vocabulary;
+mod webdataset;
 
 pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
@@ -44,6 +50,7 @@ pub use inputs::{Gathered, inputs};
 pub use item::{Input, Item, Split};
 pub use layout::{ClassLimit, InputKind, Layout};
 pub use places::{Places, Wording};
+pub use stored::{Stored, Unreadable};
 pub use symbols::Symbols;
 pub use table::TableFormat;
 pub use transcript_notes::RARE;

@@ -131,7 +131,8 @@ fn unread(
     items: &[(Split, &Item)],
 ) -> Option<String> {
     let mut read: HashSet<PathBuf> = tables.iter().map(|table| plain(table)).collect();
-    for (_, item) in items {
+    // What lies in a shard is in one of the tables.
+    for (_, item) in items.iter().filter(|(_, item)| !matches!(item.input, Input::Stored(_))) {
         read.insert(plain(&item.place.path));
         if let Input::File(path) = &item.input {
             read.insert(plain(path));

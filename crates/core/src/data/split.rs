@@ -176,10 +176,8 @@ fn by_class(items: &[Item], seed: u64) -> Vec<Vec<usize>> {
 
 /// Removes and returns the marked items; both keep the order of the items.
 pub(super) fn partition(items: &mut Vec<Item>, marked: &[bool]) -> Vec<Item> {
-    let (out, kept): (Vec<_>, Vec<_>) =
-        items.drain(..).zip(marked).partition(|(_, marked)| **marked);
-    *items = kept.into_iter().map(|(item, _)| item).collect();
-    out.into_iter().map(|(item, _)| item).collect()
+    let mut marked = marked.iter();
+    items.extract_if(.., |_| marked.next().copied().unwrap_or(false)).collect()
 }
 
 #[cfg(test)]

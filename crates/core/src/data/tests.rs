@@ -25,6 +25,8 @@ mod notes_tests;
 #[cfg(feature = "parquet")]
 mod parquet_tests;
 
+mod shard_tests;
+
 mod table_tests;
 
 mod tagging_tests;
@@ -68,12 +70,13 @@ fn patterns(label: &str, test: Option<&str>) -> Layout {
 
 /// `label:name` of every item, for comparison.
 fn shown(items: &[Item], labels: &[String]) -> Vec<String> {
-    let name = |item: &Item| match &item.input {
+    let name = |item: &Item| match &*item.input.loaded().unwrap() {
         Input::File(path) => path.file_name().unwrap().to_string_lossy().into_owned(),
         Input::Bytes { name, .. } => name.clone(),
         Input::Text(text) => text.clone(),
         Input::Pair(pair) => pair.join("|"),
         Input::Words(words) => words.join(" "),
+        Input::Stored(_) => unreachable!("it is loaded"),
     };
     items.iter().map(|i| format!("{}:{}", i.target.named(labels), name(i))).collect()
 }

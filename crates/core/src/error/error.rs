@@ -234,9 +234,27 @@ pub enum Error {
         /// The learning rate of the new parameters.
         lr: f64,
     },
+    /// A training was asked to end, and did so with a checkpoint.
+    #[error("the training was stopped; {} is what it goes on from", shown(checkpoint))]
+    Interrupted {
+        /// The checkpoint's folder.
+        checkpoint: PathBuf,
+    },
     /// Parameters that should have stood still did not: a fault of this program.
     #[error("frozen parameters changed during training; please report this")]
     FrozenChanged,
+    /// Another of the processes that train together has gone.
+    #[error("{}", printable(problem))]
+    PeerLost {
+        /// Which one, where that is known, and why.
+        problem: String,
+    },
+    /// Processes that train together could not go on together.
+    #[error("{}", printable(problem))]
+    Distributed {
+        /// What went wrong, and in which process.
+        problem: String,
+    },
     /// A model on a hub could not be had.
     #[error("{}: {}", printable(reference), printable(problem))]
     Hub {

@@ -65,7 +65,10 @@ fn every(text: &str) -> Vec<Error> {
         Error::DataList { path: path(), problem: problem(), items: vec![problem(), problem()] },
         Error::BadSamples(vec![bad(), bad()]),
         Error::Diverged { step: 1, loss: 1., lr: 1. },
+        Error::Interrupted { checkpoint: path() },
         Error::FrozenChanged,
+        Error::PeerLost { problem: problem() },
+        Error::Distributed { problem: problem() },
         Error::Hub { reference: problem(), problem: problem(), source: Some(cause()) },
         Error::Modality { context: problem(), source: cause() },
         Error::Memory { what: problem(), needed: "2 MiB".into(), left: "1 MiB".into() },
@@ -94,7 +97,10 @@ fn every(text: &str) -> Vec<Error> {
             | Error::DataList { .. }
             | Error::BadSamples(_)
             | Error::Diverged { .. }
+            | Error::Interrupted { .. }
             | Error::FrozenChanged
+            | Error::PeerLost { .. }
+            | Error::Distributed { .. }
             | Error::Hub { .. }
             | Error::Modality { .. }
             | Error::Memory { .. }

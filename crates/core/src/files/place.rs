@@ -218,6 +218,34 @@ pub fn write_new(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
     put(&made, path)
 }
 
+/// Puts the files of a folder on the disk, and their names.
+///
+/// # Errors
+/// If the system cannot.
+pub(crate) fn sync_files(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
+        let path = entry.map_err(Error::io(folder, "read"))?.path();
+        if path.is_file() {
+            let synced = fs::File::open(&path).and_then(|file| file.sync_all());
+            synced.map_err(Error::io(path, "write"))?;
+        }
+    }
+    sync_folder(folder)
+}
+
+/// Puts the names in a folder on the disk: what was renamed there stays so if the power fails.
+///
+/// # Errors
+/// If the system cannot.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    // Only there is a folder a file that can be opened.
+    #[cfg(unix)]
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::io(folder, "write to"))?;
+    Ok(())
+}
+
 /// `folder/name` to `folder/.name.partial`.
 pub(crate) fn partial(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{Error, Result};
 
 /// Whether something has this name, be it a link that leads nowhere. What is there is opened, or
@@ -62,6 +64,21 @@ pub(crate) fn bytes(number: u64) -> String {
     format!("{size:.1} {}", units[unit])
 }
 
+/// The SHA-256 of a file, in hexadecimal digits.
+///
+/// # Errors
+/// If it is no regular file, or cannot be read.
+pub fn digest(path: &Path) -> Result<String> {
+    let (mut file, mut hash) = (open(path)?, Sha256::new());
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut piece).map_err(Error::io(path, "read"))? {
+            0 => return Ok(hexadecimal(&hash.finalize())),
+            read => hash.update(&piece[..read]),
+        }
+    }
+}
+
 /// A digest in hexadecimal.
 pub(crate) fn hexadecimal(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -79,6 +96,7 @@ mod tests {
         fs::write(&path, "[1, 2]").map_err(Error::io(&path, "write"))?;
         assert_eq!(read(&path, 6)?, b"[1, 2]");
         assert_eq!(read_json::<[u8; 2]>(&path)?, [1, 2]);
+        assert!(digest(&path)?.starts_with("3a316d6d"), "{}", digest(&path)?);
         let error = read(&path, 5).unwrap_err().to_string();
         assert!(
             error.ends_with("a.json: is larger than 0.0 KiB, the most that such a file can be")

@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::budget::at_once;
@@ -163,6 +164,11 @@ impl PreparedBatch {
         })
     }
 
+    /// The same in memory that `device` copies from by itself, if it is a GPU. Windows are collated later.
+    fn pinned(self, device: Device) -> Self {
+        Self { batch: self.batch.pinned(device), ..self }
+    }
+
     /// How many bytes its tensors have.
     fn bytes(&self) -> usize {
         let Batch { x, attention_mask } = &self.batch;
@@ -173,7 +179,7 @@ impl PreparedBatch {
 }
 
 /// What a row of a batch answers for, where the answer is a sequence: see [`Window`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RowPart {
     pub(crate) cut: [f64; 2],
     pub(crate) words: Vec<WordStart>,
@@ -181,8 +187,9 @@ pub(crate) struct RowPart {
 
 /// Makes a batch of each list of indices and hands them to `consume` in that order, with the indices
 /// of the samples in it: those of the list, but those that [were lost](Samples::skip_lost). Loading,
-/// augmentation and collation run in background threads. The result depends on the arguments alone,
-/// not on the number of threads.
+/// augmentation and collation run in background threads, which leave it in memory that `device` copies
+/// from by itself, if it is a GPU. The result depends on the arguments alone, not on the number of
+/// threads.
 ///
 /// # Errors
 /// If a sample that is not in memory can no longer be read, or the first error of `consume`.
@@ -190,6 +197,7 @@ pub(crate) fn load_batches(
     source: &dyn BatchSource,
     lists: &[Vec<usize>],
     mode: Mode,
+    device: Device,
     mut consume: impl FnMut(&[usize], PreparedBatch) -> Result<()>,
 ) -> Result<()> {
     if source.cut_point() > CutPoint::Inputs {
@@ -204,7 +212,8 @@ pub(crate) fn load_batches(
     // what any thread set last. So this one asks before the other sets it, and resets it for later
     // threads.
     let threads = tch::get_num_threads();
-    let first = prepare(source, list, mode)?;
+    let prepare = |list: &[usize]| Ok(prepare(source, list, mode)?.pinned(device));
+    let first = prepare(list)?;
     let ahead = ahead(source.samples(), lists, &first);
     let done = thread::scope(|scope| {
         // One is in hand while it waits for room.
@@ -213,7 +222,7 @@ pub(crate) fn load_batches(
             // One: the device's own operations need the others.
             tch::set_num_threads(1);
             for list in rest {
-                let prepared = prepare(source, list, mode);
+                let prepared: Result<_> = prepare(list);
                 let failed = prepared.is_err();
                 // The receiver is gone where `consume` failed.
                 if send.send(prepared).is_err() || failed {

@@ -11,10 +11,12 @@ use tch::{Device, Kind, Tensor};
 use super::batches::{
     BatchSource, Mode, PreparedBatch, RawInputs, RowPart, SourceRow, load_batches,
 };
+use super::exchange::{ComputedRow, exchange};
 use super::sampler::chunks;
 use super::samples::{Samples, Shared};
+use crate::distributed::several;
 use crate::error::{Error, Result};
-use crate::libtorch::blob;
+use crate::libtorch::{Precision, blob, cuda};
 use crate::modality::Modality;
 use crate::nn::{Batch, Classifier, CutPoint};
 
@@ -41,6 +43,8 @@ impl Default for CacheBudget {
 pub(crate) struct FeatureCache<'s> {
     samples: &'s Samples,
     cut: CutPoint,
+    /// The type of the activations as they were computed. Rows may be kept in another.
+    computed: Kind,
     /// Whether the trunk sees padding as it sees data.
     sees_padding: bool,
     /// By view, sample and window. A row is a vector `[D]`, a sequence `[T, D]` or a feature map
@@ -67,8 +71,9 @@ pub(crate) enum AugmentedViews {
 }
 
 impl<'s> FeatureCache<'s> {
-    /// Computes everything once. `budget` is lowered by what is used of it. `done` is called with
-    /// the number of samples after each batch.
+    /// Computes everything once, and keeps it in bf16 where the model computes in that. `budget` is lowered
+    /// by what is used of it. `done` is called with the number of samples after each batch. Several
+    /// processes compute a part each, and all have all.
     ///
     /// # Errors
     /// If a sample can no longer be read, or the file cannot be written.
@@ -93,27 +98,65 @@ impl<'s> FeatureCache<'s> {
             AugmentedViews::Plain => vec![Mode::Eval],
         };
         let sees_padding = model.encoder().sees_padding();
-        let mut store = RowStore::default();
-        let mut all = vec![];
+        let kind = match model.precision() {
+            Precision::Bf16 => Kind::BFloat16,
+            Precision::F32 | Precision::F16 => Kind::Float,
+        };
+        let mut store = RowStore::new(kind);
+        let mut room = GpuRoom::on(model.device());
+        let (mut all, mut computed) = (vec![], Kind::Float);
         for mode in modes {
             let mut view: Vec<Vec<Stored>> = (0..samples.len()).map(|_| vec![]).collect();
-            load_batches(inputs, &lists, mode, |chosen, prepared| {
+            let mut keep = |rows: Vec<ComputedRow>| -> Result<()> {
+                let mut samples: Vec<usize> = rows.iter().map(|row| row.at).collect();
+                samples.dedup();
+                for ComputedRow { at, x, part, held, positions } in rows {
+                    let row = store.put(x, budget)?;
+                    view[at].push(Stored { row, part, held, positions });
+                }
+                done(samples.len())
+            };
+            let (own, rounds) = match several() {
+                None => (lists.clone(), lists.len()),
+                Some(world) => {
+                    let own = lists.iter().skip(world.rank()).step_by(world.size()).cloned();
+                    (own.collect(), lists.len().div_ceil(world.size()))
+                }
+            };
+            load_batches(inputs, &own, mode, model.device(), |chosen, prepared| {
                 let mut made = vec![];
                 for (batch, positions) in prepared.chunks(inputs, batch_size, model.device()) {
-                    let hidden = model.encoder().forward_to(&batch, cut);
-                    let rows = apart(&hidden.to_device(Device::Cpu), sees_padding)?.into_iter();
+                    let Batch { x, attention_mask } = model.forward_to(&batch, cut);
+                    computed = x.kind();
+                    let mut hidden = Batch { x: x.to_kind(kind), attention_mask };
+                    if !room.take(hidden.x.numel() * kind.elt_size_in_bytes()) {
+                        hidden = hidden.to_device(Device::Cpu);
+                    }
+                    let rows = apart(&hidden, sees_padding)?.into_iter();
                     made.extend(rows.map(|(row, held)| (row, held, positions)));
                 }
                 let PreparedBatch { rows, parts, .. } = prepared;
                 let mut made = made.into_iter().zip(parts);
+                let mut computed = vec![];
                 for (&at, count) in chosen.iter().zip(rows) {
-                    for ((row, held, positions), part) in made.by_ref().take(count as usize) {
-                        let row = store.put(row, budget)?;
-                        view[at].push(Stored { row, part, held, positions });
-                    }
+                    let of = made.by_ref().take(count as usize);
+                    computed.extend(of.map(|((x, held, positions), part)| ComputedRow {
+                        at,
+                        x,
+                        part,
+                        held,
+                        positions,
+                    }));
                 }
-                done(chosen.len())
+                match several() {
+                    None => keep(computed),
+                    Some(world) => keep(exchange(world, &computed)?),
+                }
             })?;
+            // In the last round, there may be nothing left for this process to compute.
+            if let (Some(world), true) = (several(), own.len() < rounds) {
+                keep(exchange(world, &[])?)?;
+            }
             all.push(view);
         }
         let file = store.finish(&budget.folder)?;
@@ -136,7 +179,7 @@ impl<'s> FeatureCache<'s> {
                 view.into_iter().map(|rows| rows.into_iter().map(&cached).collect()).collect()
             })
             .collect();
-        Ok(Self { samples, cut, sees_padding, views })
+        Ok(Self { samples, cut, computed, sees_padding, views })
     }
 }
 
@@ -176,7 +219,8 @@ impl BatchSource for FeatureCache<'_> {
     }
 
     fn batch(&self, rows: &[&SourceRow]) -> Batch {
-        together(rows)
+        let Batch { x, attention_mask } = together(rows);
+        Batch { x: x.to_kind(self.computed), attention_mask }
     }
 }
 
@@ -207,7 +251,10 @@ fn apart(batch: &Batch, whole: bool) -> Result<Vec<(Tensor, Option<[i64; 2]>)>> 
 
 /// Collates rows: sequences are padded with zeros to the longest, and masked.
 fn together(rows: &[&SourceRow]) -> Batch {
-    let xs: Vec<&Tensor> = rows.iter().map(|row| &row.x).collect();
+    // Some may be on a GPU, where not all had room.
+    let device = rows.iter().map(|row| row.x.device()).find(|device| device.is_cuda());
+    let there = device.unwrap_or(Device::Cpu);
+    let xs: Vec<Tensor> = rows.iter().map(|row| cuda::to_device(&row.x, there)).collect();
     let masked = |lengths: &[i64], positions: i64| {
         let all = Tensor::arange(positions, (Kind::Int64, Device::Cpu));
         Some(all.lt_tensor(&Tensor::from_slice(lengths).unsqueeze(1)))
@@ -227,6 +274,23 @@ fn together(rows: &[&SourceRow]) -> Batch {
     Batch { x, attention_mask: masked(&lengths, longest) }
 }
 
+/// What may be kept on a GPU: half of what is free when a cache is begun; none on a CPU.
+struct GpuRoom(usize);
+
+impl GpuRoom {
+    fn on(device: Device) -> Self {
+        Self(cuda::free_memory(device).unwrap_or(0) / 2)
+    }
+
+    /// Takes so many bytes, if they are left.
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        // All later batches go elsewhere, however small.
+        self.0 = left.unwrap_or(0);
+        left.is_some_and(|_| bytes > 0)
+    }
+}
+
 /// A cached row.
 enum Row {
     Memory(Tensor),
@@ -238,16 +302,24 @@ enum Row {
 }
 
 /// Stores rows, in memory or in a file.
-#[derive(Default)]
 struct RowStore {
+    /// The type that they are stored in.
+    kind: Kind,
     file: Option<BufWriter<File>>,
     /// Elements in the file.
     written: i64,
 }
 
 impl RowStore {
+    fn new(kind: Kind) -> Self {
+        Self { kind, file: None, written: 0 }
+    }
+
     fn put(&mut self, row: Tensor, budget: &mut CacheBudget) -> Result<Row> {
-        let bytes = row.numel() * Kind::Float.elt_size_in_bytes();
+        if row.device() != Device::Cpu {
+            return Ok(Row::Memory(row));
+        }
+        let bytes = row.numel() * self.kind.elt_size_in_bytes();
         if let Some(left) = budget.memory.checked_sub(bytes) {
             budget.memory = left;
             return Ok(Row::Memory(row));
@@ -265,7 +337,7 @@ impl RowStore {
             Some(file) => file,
             none => none.insert(BufWriter::new(tempfile::tempfile_in(folder)?)),
         };
-        let mut bytes = vec![0; row.numel() * Kind::Float.elt_size_in_bytes()];
+        let mut bytes = vec![0; row.numel() * self.kind.elt_size_in_bytes()];
         row.f_copy_data_u8(&mut bytes, row.numel()).map_err(io::Error::other)?;
         file.write_all(&bytes)
     }
@@ -279,7 +351,7 @@ impl RowStore {
             unsafe { MmapOptions::new().map_copy(&file) }
         };
         let map = map().map_err(Error::io(folder, "map cached features in"))?;
-        blob::tensor(map, &[self.written], Kind::Float)
+        blob::tensor(map, &[self.written], self.kind)
             .map(Some)
             .map_err(|problem| Error::Malformed { path: folder.to_path_buf(), problem })
     }

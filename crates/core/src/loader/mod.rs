@@ -3,14 +3,17 @@
 mod batches;
 mod budget;
 mod cache;
+mod exchange;
 mod sampler;
 pub(crate) mod samples;
+mod splits;
 
 pub use budget::{DEFAULT_MEMORY, MemoryBudget};
 pub use cache::CacheBudget;
 pub use sampler::{Balance, Order, balanced_order};
-pub use samples::{ReadMode, Samples, Splits, refuse_bad};
+pub use samples::{Beforehand, ReadMode, Samples, refuse_bad};
+pub use splits::Splits;
 
 pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, RowPart, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};
-pub(crate) use sampler::{by_length, chunks, in_order};
+pub(crate) use sampler::{by_length, chunks, in_order, slice};

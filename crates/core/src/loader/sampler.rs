@@ -13,6 +13,13 @@ pub(crate) fn chunks(order: &[usize], size: usize) -> Vec<Vec<usize>> {
     order.chunks(size.max(1)).map(<[_]>::to_vec).collect()
 }
 
+/// The part of a list that is the `rank`-th of so many processes': as long as any other's, or one longer,
+/// and all parts in a row are the list.
+pub(crate) fn slice(list: &[usize], [rank, size]: [usize; 2]) -> &[usize] {
+    let from = |rank: usize| rank * list.len() / size.max(1);
+    &list[from(rank)..from(rank + 1)]
+}
+
 /// All samples in order, `size` to a batch: fewer where they are so long that a batch of them would not
 /// fit into memory.
 pub(crate) fn in_order(samples: &Samples, size: usize) -> Vec<Vec<usize>> {
@@ -111,6 +118,14 @@ pub enum Balance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slices_in_a_row_are_the_list() {
+        let list: Vec<usize> = (0..7).collect();
+        assert_eq!([0, 1].map(|rank| slice(&list, [rank, 2])), [&list[..3], &list[3..]]);
+        let all: Vec<usize> = (0..9).flat_map(|rank| slice(&list, [rank, 9]).to_vec()).collect();
+        assert_eq!(all, list);
+    }
 
     #[test]
     fn long_samples_are_few_to_a_batch() {

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use super::budget::MemoryBudget;
-use crate::data::{Dataset, Input, Item};
+use crate::data::{Input, Item};
 use crate::error::{BadSample, BoxError, Error, Location, Result};
+use crate::files::hexadecimal;
+use crate::libtorch::bytes::each_piece;
 use crate::modality::{Modality, Moments};
 use crate::random::Rng;
-use crate::task::{Target, Task};
+use crate::task::Target;
 
 /// Samples with their targets. Those for which there is room are kept in memory; the others are read
 /// again whenever they are needed. Which ones those are changes nothing but the time it takes.
@@ -26,6 +30,8 @@ pub struct Samples {
     groups: Vec<Option<String>>,
     /// The number of values in each.
     lengths: Vec<usize>,
+    /// The SHA-256 of each, as it was read.
+    digests: Vec<[u8; 32]>,
     moments: Moments,
     /// Bytes of what may be read before it is needed.
     ahead: usize,
@@ -45,7 +51,7 @@ struct Lost {
 #[derive(Debug)]
 enum Slot {
     Memory(Shared),
-    Item(Item),
+    Input(Input),
 }
 
 /// A tensor that many threads may look at.
@@ -74,6 +80,27 @@ impl ReadMode {
     }
 }
 
+/// How many samples are read before anything is learned of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beforehand {
+    /// All: what cannot be read is known, and everything is measured.
+    All,
+    /// At most so many of each split, from evenly among all, tell how samples are normalised and how long
+    /// they are. Others that cannot be read are found when their turn comes.
+    Some(usize),
+}
+
+impl Beforehand {
+    /// Some of many, from evenly among them; or all.
+    pub fn choose<T>(self, all: impl ExactSizeIterator<Item = T>) -> impl Iterator<Item = T> {
+        let step = match self {
+            Self::All => 1,
+            Self::Some(most) => all.len().div_ceil(most.max(1)).max(1),
+        };
+        all.step_by(step)
+    }
+}
+
 /// The most samples that are read before it is decided which of them are kept.
 const READ_AT_ONCE: usize = 256;
 
@@ -89,10 +116,21 @@ impl Samples {
         memory: &mut MemoryBudget,
         done: impl Fn() + Sync,
     ) -> (Self, Vec<BadSample>) {
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        order.shuffle(&mut Rng::seed_from_u64(0));
-        let mut held: Vec<Option<Result<(Slot, usize), BoxError>>> =
-            items.iter().map(|_| None).collect();
+        Self::read_some(modality, items, reading, Beforehand::All, memory, done)
+    }
+
+    /// The same of those that are read [beforehand](Beforehand). Of the others it is supposed that they
+    /// can be read, and that they are as long as those are on the average.
+    pub(crate) fn read_some<M: Modality>(
+        modality: &M,
+        items: &[Item],
+        reading: ReadMode,
+        beforehand: Beforehand,
+        memory: &mut MemoryBudget,
+        done: impl Fn() + Sync,
+    ) -> (Self, Vec<BadSample>) {
+        let order = reading_order(items, beforehand);
+        let mut held: Vec<Option<FirstRead>> = items.iter().map(|_| None).collect();
         let mut moments = Moments::default();
         let (mut rest, mut count, mut largest) = (&order[..], 1, 0);
         while !rest.is_empty() {
@@ -105,21 +143,21 @@ impl Samples {
                     _ => None,
                 };
                 done();
-                (at, tensor, measured)
+                (at, tensor.and_then(|tensor| Ok((digest(&tensor)?, tensor))), measured)
             };
             // One by one in a fixed order: the sums are the same to the last bit, however many are
             // read at once, and by however many threads.
             for (at, tensor, measured) in now.par_iter().map(read).collect::<Vec<_>>() {
                 measured.iter().for_each(|measured| moments.add(measured));
-                held[at] = Some(tensor.map(|tensor| {
+                held[at] = Some(tensor.map(|(digest, tensor)| {
                     let length = tensor.numel();
                     let bytes = length * tensor.kind().elt_size_in_bytes();
                     largest = bytes.max(largest);
                     let slot = match memory.take(bytes) {
                         true => Slot::Memory(Shared(tensor)),
-                        false => Slot::Item(items[at].clone()),
+                        false => Slot::Input(items[at].input.clone()),
                     };
-                    (slot, length)
+                    (slot, length, digest)
                 }));
             }
             // Those so far tell how large the next may be.
@@ -127,10 +165,15 @@ impl Samples {
         }
         let mut samples = Self { moments, ahead: memory.ahead(), ..Self::default() };
         let mut bad = vec![];
-        for (item, held) in items.iter().zip(held.into_iter().flatten()) {
-            match held {
-                Ok((held, length)) => {
+        let lengths = || held.iter().flatten().flatten().map(|(_, length, _)| *length);
+        let usual = lengths().sum::<usize>() / lengths().count().max(1);
+        samples.reserve(items.len());
+        for (item, held) in items.iter().zip(held) {
+            let unread = || Ok((Slot::Input(item.input.clone()), usual, place_digest(item)));
+            match held.unwrap_or_else(unread) {
+                Ok((held, length, digest)) => {
                     samples.held.push(held);
+                    samples.digests.push(digest);
                     samples.targets.push(item.target.clone());
                     samples.places.push(item.place.clone());
                     samples.groups.push(item.group.clone());
@@ -140,6 +183,16 @@ impl Samples {
             }
         }
         (samples, bad)
+    }
+
+    /// Makes room, no more than is needed: they may be many.
+    fn reserve(&mut self, more: usize) {
+        self.held.reserve_exact(more);
+        self.digests.reserve_exact(more);
+        self.targets.reserve_exact(more);
+        self.places.reserve_exact(more);
+        self.groups.reserve_exact(more);
+        self.lengths.reserve_exact(more);
     }
 
     /// What is to be answered of each.
@@ -166,6 +219,7 @@ impl Samples {
         retain(&mut self.places, &keep);
         retain(&mut self.groups, &keep);
         retain(&mut self.lengths, &keep);
+        retain(&mut self.digests, &keep);
     }
 
     /// The class of each that has one, an index into the data set's labels.
@@ -181,6 +235,17 @@ impl Samples {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
+    }
+
+    /// The SHA-256 over all of them and what is to be answered of each, in hexadecimal digits. It does
+    /// not depend on where they are, nor on how many are kept in memory.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (digest, target) in self.digests.iter().zip(&self.targets) {
+            hash.update(digest);
+            hash.update(format!("{target:?}"));
+        }
+        hexadecimal(&hash.finalize())
     }
 
     /// The number of those that are kept in memory.
@@ -217,8 +282,8 @@ impl Samples {
     ) -> Result<Tensor> {
         match &self.held[at] {
             Slot::Memory(Shared(tensor)) => Ok(tensor.shallow_clone()),
-            Slot::Item(item) => reading.of(modality, &item.input).map_err(|cause| {
-                Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }])
+            Slot::Input(input) => reading.of(modality, input).map_err(|cause| {
+                Error::BadSamples(vec![BadSample { place: self.places[at].clone(), cause }])
             }),
         }
     }
@@ -271,6 +336,46 @@ impl Samples {
     }
 }
 
+/// What comes of reading a sample for the first time: where it is kept, its length and its SHA-256.
+type FirstRead = Result<(Slot, usize, [u8; 32]), BoxError>;
+
+/// The SHA-256 of a sample.
+fn digest(tensor: &Tensor) -> Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    hash.update(format!("{:?}{:?}", tensor.kind(), tensor.size()));
+    each_piece(tensor, |bytes| {
+        hash.update(bytes);
+        Ok(())
+    })?;
+    Ok(hash.finalize().into())
+}
+
+/// The SHA-256 of where a sample is, in place of that of one that was not read.
+fn place_digest(item: &Item) -> [u8; 32] {
+    Sha256::digest(item.place.verbatim()).into()
+}
+
+/// Which items are read for the first time, and in which order: at random, but those of one stretch of a
+/// shard one after the other.
+fn reading_order(items: &[Item], beforehand: Beforehand) -> Vec<usize> {
+    let step = match beforehand {
+        Beforehand::All => 1,
+        Beforehand::Some(most) => items.len().div_ceil(most.max(1)).max(1),
+    };
+    let mut stretches: Vec<Range<usize>> = vec![];
+    let mut last = None;
+    for (at, item) in items.iter().enumerate().step_by(step) {
+        let stretch = item.input.stretch();
+        match stretches.last_mut().filter(|_| stretch.is_some() && stretch == last) {
+            Some(one) => one.end = at + 1,
+            None => stretches.push(at..at + 1),
+        }
+        last = stretch;
+    }
+    stretches.shuffle(&mut Rng::seed_from_u64(0));
+    stretches.into_iter().flat_map(|one| one.step_by(step)).collect()
+}
+
 /// Keeps those elements that are to be kept.
 fn retain<T>(all: &mut Vec<T>, keep: &[bool]) {
     let mut keep = keep.iter();
@@ -290,69 +395,5 @@ pub fn refuse_bad(
     match bad.is_empty() || (skip_bad && others_left) {
         true => Ok(bad),
         false => Err(Error::BadSamples(bad)),
-    }
-}
-
-/// The samples of a data set, prepared by settings that fit its training split.
-#[derive(Debug)]
-pub struct Splits {
-    /// What to learn from.
-    pub train: Samples,
-    /// What to choose by.
-    pub validation: Samples,
-    /// What to report.
-    pub test: Samples,
-}
-
-impl Splits {
-    /// As [`Samples::skip_lost`], of all.
-    pub fn skip_lost(&mut self) {
-        let all = [&mut self.train, &mut self.validation, &mut self.test];
-        all.into_iter().for_each(Samples::skip_lost);
-    }
-
-    /// As [`Samples::lost`], of all.
-    pub fn lost(&self) -> Vec<String> {
-        [&self.train, &self.validation, &self.test].map(Samples::lost).concat()
-    }
-
-    /// Lets the settings look at the training inputs, reads all splits, and measures the training
-    /// samples: all that has to happen before a model is built. Returns what could not be read
-    /// beside what could. `memory` bounds the bytes of samples in memory ([`MemoryBudget`]), and
-    /// changes nothing else. `done` is told of each item, from any thread.
-    ///
-    /// # Errors
-    /// If a class, a label or a value has no training sample that can be read.
-    pub fn read<M: Modality>(
-        modality: &mut M,
-        data: &Dataset,
-        memory: usize,
-        done: impl Fn() + Sync,
-    ) -> Result<(Self, Vec<BadSample>)> {
-        let mut memory = MemoryBudget::new(memory);
-        modality.survey(&data.train.iter().map(|i| &i.input).collect::<Vec<_>>());
-        let mut read = |items, reading| Samples::read(modality, items, reading, &mut memory, &done);
-        let (train, mut bad) = read(&data.train, ReadMode::Training);
-        let (validation, bad_validation) = read(&data.validation, ReadMode::Inference);
-        let (test, bad_test) = read(&data.test, ReadMode::Inference);
-        bad.extend(bad_validation.into_iter().chain(bad_test));
-        let asked = if data.task == Task::Transcription { 0 } else { data.labels.len() };
-        let empty = (0..asked).find(|&c| !train.targets().iter().any(|t| t.has(c)));
-        if let Some(class) = empty {
-            // The reasons say more than the class does.
-            return Err(match bad.is_empty() {
-                false => Error::BadSamples(bad),
-                true => Error::Data {
-                    path: data.path.clone(),
-                    problem: format!(
-                        "the {} {:?} has no training samples left; lower --validation",
-                        data.task.answer(),
-                        data.labels[class]
-                    ),
-                },
-            });
-        }
-        modality.fit_normalization(train.moments());
-        Ok((Self { train, validation, test }, bad))
     }
 }

@@ -1,6 +1,7 @@
 //! A whole model: its parameters in one store, the part that each is in, and which of them train.
 
 mod freeze;
+mod mixed;
 pub(crate) mod model;
 mod part;
 mod trainable;

@@ -1,5 +1,7 @@
 //! A whole model: its specification, its parameters in one store, and the classifier they make.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tch::nn::VarStore;
@@ -8,21 +10,27 @@ use tch::{Device, Kind, Tensor};
 use super::part::{ModelOutline, ModelPart, is_running_stat};
 use crate::error::{Error, Result};
 use crate::family::Pretrained;
+use crate::libtorch::Precision;
 use crate::modality::Modality;
 use crate::nn::{BatchNormStats, Classifier, CutPoint, EmbedderConfig, Encoder, Head, Trunk};
 use crate::spec::Spec;
 use crate::task::Task;
 use crate::weights::lora::{self, Adapting};
-use crate::weights::{Fresh, LoadReport, Origin, VarBuilder, WeightSource, fault, write_tensors};
+use crate::weights::{
+    Fresh, Halved, LoadReport, Origin, VarBuilder, WeightSource, fault, write_tensors,
+};
 
-/// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32.
+/// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32 but for what it
+/// [keeps in bf16](Self::with_halved).
 #[derive(Debug)]
 pub struct Model {
-    store: VarStore,
-    classifier: Classifier,
+    pub(super) store: VarStore,
+    pub(super) classifier: Classifier,
     spec: Spec,
     report: LoadReport,
     statistics: BatchNormStats,
+    /// What is kept in bf16, and is f32 with more digits in the source.
+    pub(super) rounded: RefCell<BTreeSet<String>>,
 }
 
 /// Which parts take their parameters from the source.
@@ -49,6 +57,16 @@ impl Model {
         source: Option<(&WeightSource<'_>, LoadParts)>,
         device: Device,
     ) -> Result<Self> {
+        Self::build(spec, modality, source, device, None)
+    }
+
+    pub(super) fn build<M: Modality>(
+        spec: Spec,
+        modality: &M,
+        source: Option<(&WeightSource<'_>, LoadParts)>,
+        device: Device,
+        halved: Option<&Halved<'_>>,
+    ) -> Result<Self> {
         if let Some(config) = modality.embedder_config(spec.trunk.accepts()) {
             config.validate()?;
         }
@@ -68,11 +86,13 @@ impl Model {
                 *parts == LoadParts::All || spec.embedder == Origin::Pretrained
             });
             let classes = spec.labels.len();
-            let vb = root.sub("trunk").with_source(body).adapted(adapting.as_ref());
+            let vb = root.sub("trunk").with_source(body).adapted(adapting.as_ref()).halved(halved);
             let trunk = Trunk::new(&vb, &spec.trunk)?;
             // What is new trains in full.
             let pretrained = adapting.as_ref().filter(|_| spec.embedder == Origin::Pretrained);
             let vb = root.sub("embed").with_source(embedder.map(|(s, _)| s)).adapted(pretrained);
+            // What is new may be measured, in f32, before it is used.
+            let vb = vb.halved(halved.filter(|_| embedder.is_some()));
             let encoder = Encoder::join(modality.embedder(vb, trunk.accepts())?, trunk, spec.pool)?;
             let pool = root.sub("trunk").sub("pool");
             let pool = match source {
@@ -96,7 +116,8 @@ impl Model {
         let report = LoadReport::new(source.map(|(s, _)| s), &fresh);
         let built = modality.embedder_config(spec.trunk.accepts());
         let spec = Spec { embedder_config: built.unwrap_or(EmbedderConfig::FromModality), ..spec };
-        Ok(Self { store, classifier, spec, report, statistics: BatchNormStats::default() })
+        let (statistics, rounded) = (BatchNormStats::default(), RefCell::default());
+        Ok(Self { store, classifier, spec, report, statistics, rounded })
     }
 
     /// Shuffles the values within each loaded tensor: a control that keeps the
@@ -112,6 +133,8 @@ impl Model {
             let shuffled = tensor.flatten(0, -1).index_select(0, &order).view_as(&tensor);
             tensor.copy_(&shuffled);
         }
+        // What they are now, no source has.
+        self.rounded.borrow_mut().clear();
     }
 
     /// The whole classifier that a source is, with its own embedder, pool and head: nothing is new.
@@ -125,6 +148,20 @@ impl Model {
         modality: &mut M,
         labels: impl FnOnce(Task, usize) -> Result<Vec<String>>,
         device: Device,
+    ) -> Result<Self> {
+        Self::pretrained_in(source, modality, labels, device, Precision::F32)
+    }
+
+    /// The same, to compute in another precision; see [`for_inference`](Self::for_inference).
+    ///
+    /// # Errors
+    /// As [`pretrained`](Self::pretrained), and if the device does not compute in it.
+    pub fn pretrained_in<M: Modality>(
+        source: &Pretrained,
+        modality: &mut M,
+        labels: impl FnOnce(Task, usize) -> Result<Vec<String>>,
+        device: Device,
+        precision: Precision,
     ) -> Result<Self> {
         let embedder = modality.adopt(source)?;
         let task = source.task()?;
@@ -148,7 +185,9 @@ impl Model {
             vocabulary: source.vocabulary().cloned(),
             ..M::spec(source, embedder, source.labels(labels)?).with_head(head.pool, head.config)
         };
-        Self::new(spec, modality, Some((&source.source()?, LoadParts::All)), device)
+        let weights = source.source()?;
+        let from = Some((&weights, LoadParts::All));
+        Self::for_inference(spec, modality, from, device, precision)
     }
 
     /// The same classifier without adapters: what they add is added to their layers' weights, `W +
@@ -185,6 +224,21 @@ impl Model {
     pub fn with_batch_norm_stats(self, statistics: BatchNormStats) -> Self {
         self.classifier.encoder().set_batch_norm_stats(statistics);
         Self { statistics, ..self }
+    }
+
+    /// The same model, whose training keeps what goes into each block of a transformer alone, and computes
+    /// the block again for its backward pass (gradient checkpointing, Chen et al. 2016): much less memory,
+    /// a third more to compute, and the same gradients to the last bit.
+    ///
+    /// # Errors
+    /// If its trunk is none, or a conformer, whose batch norms would see each batch twice.
+    pub fn with_recomputed_activations(self) -> Result<Self> {
+        if self.classifier.encoder().recompute_activations() {
+            return Ok(self);
+        }
+        let problem =
+            "only the blocks of a transformer without batch norms are computed again; leave it out";
+        Err(Error::setting("--recompute-activations", problem))
     }
 
     /// What it was built from.
@@ -266,6 +320,11 @@ impl Model {
     /// If a parameter holds something else than finite numbers, or the file cannot be written. A file that stood there before stays until the new one is
     /// whole.
     pub fn save(&self, path: &Path) -> Result<()> {
+        if let Some(name) = self.rounded.borrow().first() {
+            let problem =
+                format!("bf16: `{name}` is kept in it, and is to be saved from its source");
+            return Err(Error::setting("--precision", problem));
+        }
         write_tensors(self.store.variables(), path)
     }
 }

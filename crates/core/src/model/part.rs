@@ -1,5 +1,7 @@
 //! The part of a model that a parameter is in, by its name.
 
+use serde::{Deserialize, Serialize};
+
 use crate::weights::Origin;
 
 /// What parameter names alone do not say about a model.
@@ -12,7 +14,7 @@ pub struct ModelOutline {
 }
 
 /// The part that a parameter is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum ModelPart {
     Embedder,
     /// The trunk's part with this index; a final norm has the index after the last part's.

@@ -126,6 +126,11 @@ impl Encoder {
         self.trunk.set_batch_norm_stats(statistics);
     }
 
+    /// See [`Trunk::recompute_activations`].
+    pub(crate) fn recompute_activations(&self) -> bool {
+        self.trunk.recompute_activations()
+    }
+
     /// The trunk's output.
     pub fn trunk_output(&self, batch: &Batch, train: bool) -> Features {
         self.trunk.forward(&self.embed(batch, train), train)

@@ -5,6 +5,7 @@ use std::fmt;
 use tch::{Device, Tensor};
 
 use crate::error::{Error, Result};
+use crate::libtorch::cuda;
 
 /// Inputs of one modality, ready for its embedder.
 #[derive(Debug)]
@@ -29,8 +30,16 @@ impl Batch {
     /// The same batch on a device; free where it is there already.
     pub fn to_device(&self, device: Device) -> Self {
         Self {
-            x: self.x.to_device(device),
-            attention_mask: self.attention_mask.as_ref().map(|k| k.to_device(device)),
+            x: cuda::to_device(&self.x, device),
+            attention_mask: self.attention_mask.as_ref().map(|k| cuda::to_device(k, device)),
+        }
+    }
+
+    /// The same in memory that `device` copies from by itself, if it is a GPU.
+    pub(crate) fn pinned(self, device: Device) -> Self {
+        Self {
+            x: cuda::pinned(self.x, device),
+            attention_mask: self.attention_mask.map(|mask| cuda::pinned(mask, device)),
         }
     }
 }

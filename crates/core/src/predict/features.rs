@@ -38,13 +38,13 @@ pub fn features<M: Modality>(
     let lists = in_order(samples, batch_size);
     let source = RawInputs { modality, samples };
     let mut all = vec![];
-    load_batches(&source, &lists, Mode::Eval, |chosen, prepared| {
-        let classifier = model.classifier();
+    let classifier = model.classifier();
+    let device = classifier.device();
+    load_batches(&source, &lists, Mode::Eval, device, |chosen, prepared| {
         let compute = |batch: &Batch| match stage {
-            FeatureLevel::Embedded => Pool::Mean.forward(&classifier.encoder().embed(batch, false)),
+            FeatureLevel::Embedded => Pool::Mean.forward(&classifier.embed(batch, false)),
             FeatureLevel::Pooled => classifier.features(batch, false),
         };
-        let device = model.classifier().device();
         let rows = each_chunk(&prepared, &source, batch_size, device, compute);
         let rows = rows.to_kind(Kind::Double);
         let mean = |part: &Tensor| part.mean_dim([0].as_slice(), false, None);
@@ -86,7 +86,7 @@ pub fn position_features<M: Modality>(
     let lists = in_order(samples, batch_size);
     let source = RawInputs { modality, samples };
     let (mut all, mut targets, mut of) = (vec![], vec![], vec![]);
-    load_batches(&source, &lists, Mode::Eval, |chosen, prepared| {
+    load_batches(&source, &lists, Mode::Eval, classifier.device(), |chosen, prepared| {
         let compute = |batch: &Batch| classifier.features_at_positions(batch);
         let all_rows = at_positions(classifier, &prepared, &source, batch_size, compute)?;
         let mut rows = all_rows.into_iter().zip(&prepared.parts);

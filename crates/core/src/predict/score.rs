@@ -32,12 +32,22 @@ pub(super) fn score_feed(
     model: &Model,
     feed: &dyn BatchSource,
     batch_size: usize,
+    consume: impl FnMut(&[usize], &Scores) -> Result<()>,
+) -> Result<()> {
+    score_lists(model, feed, &in_order(feed.samples(), batch_size), batch_size, consume)
+}
+
+/// The same of some samples, in batches.
+pub(super) fn score_lists(
+    model: &Model,
+    feed: &dyn BatchSource,
+    lists: &[Vec<usize>],
+    batch_size: usize,
     mut consume: impl FnMut(&[usize], &Scores) -> Result<()>,
 ) -> Result<()> {
     let (config, model) = (model.spec().task_config(), model.classifier());
     let task = config.task;
-    let lists = in_order(feed.samples(), batch_size);
-    load_batches(feed, &lists, Mode::Eval, |chosen, prepared| {
+    load_batches(feed, lists, Mode::Eval, model.device(), |chosen, prepared| {
         if task.is_sequence() {
             let words = |&at: &usize| match &feed.samples().targets()[at] {
                 Target::Tags(tags) => tags.len(),

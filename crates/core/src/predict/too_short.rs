@@ -80,10 +80,16 @@ pub fn too_short<M: Modality>(
             // One by one: in a batch, what pads a sample may count as positions.
             let unknown = list.iter().filter(|at| !found.contains_key(*at));
             let unknown: Vec<Vec<usize>> = unknown.map(|at| vec![*at]).collect();
-            load_batches(&inputs, &unknown, mode, |chosen, prepared| {
-                found.extend(chosen.iter().copied().zip(positions(model, &prepared)?));
-                Ok(())
-            })?;
+            load_batches(
+                &inputs,
+                &unknown,
+                mode,
+                model.classifier().device(),
+                |chosen, prepared| {
+                    found.extend(chosen.iter().copied().zip(positions(model, &prepared)?));
+                    Ok(())
+                },
+            )?;
             let has_room = |at: &usize| {
                 // A sample that was left out as it can no longer be read is in nobody's way.
                 found.get(at).is_none_or(|there| needed(*at) + 2 + there / 20 <= *there)

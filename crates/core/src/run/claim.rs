@@ -15,15 +15,29 @@ use crate::error::{Error, Result};
 const WRITER: &str = ".crosstune-writer";
 
 /// What is being made, in the folder.
-const MADE: &str = "run";
+pub(super) const MADE: &str = "run";
+
+/// The folder, in the folder, of the checkpoints that a training can go on from.
+const CHECKPOINTS: &str = "checkpoints";
 
 /// How often, and after how long, a folder that another process is just making or removing is looked
 /// at again.
 const TRIES: usize = 20;
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// What becomes of what a dead process has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It is cleared, unless a training can go on from it: then the claim is refused.
+    Respected,
+    /// It is cleared.
+    Cleared,
+    /// All but what was being made stays.
+    Kept,
+}
+
 /// A folder of this process alone, with an empty folder in it. It goes when it is dropped; if the
-/// process is killed, the next that claims it clears it.
+/// process is killed, the next that claims it finds what it left.
 #[derive(Debug)]
 pub(super) struct Claim {
     folder: PathBuf,
@@ -37,10 +51,18 @@ impl Claim {
     ///
     /// # Errors
     /// If another process has claimed it, if it is somebody else's, or if it cannot be made.
-    pub(super) fn new(folder: PathBuf, destination: &Path) -> Result<Self> {
+    pub(super) fn new(folder: PathBuf, destination: &Path, left: Left) -> Result<Self> {
         let lock = lock(&folder, destination)?;
+        if left == Left::Respected && has_checkpoint(&folder) {
+            let shown = destination.display();
+            let problem = format!(
+                "{shown} is an unfinished training whose process has ended; go on with --resume \
+                 {shown}, or replace it with --overwrite"
+            );
+            return Err(Error::setting("--out", problem));
+        }
         let new = Self { made: folder.join(MADE), folder, _lock: lock };
-        clear(&new.folder)?;
+        clear(&new.folder, left)?;
         let told = fs::write(new.folder.join(WRITER), format!("{}\n", process::id()));
         told.map_err(Error::io(&new.folder, "write to"))?;
         fs::create_dir(&new.made).map_err(Error::io(&new.made, "create"))?;
@@ -50,6 +72,26 @@ impl Claim {
     /// The folder in the making.
     pub(super) fn made(&self) -> &Path {
         &self.made
+    }
+
+    /// The folder of the checkpoints; it may not be there.
+    pub(super) fn checkpoints(&self) -> PathBuf {
+        self.folder.join(CHECKPOINTS)
+    }
+
+    /// Whether a training can go on from a checkpoint in it.
+    pub(super) fn has_checkpoint(&self) -> bool {
+        has_checkpoint(&self.folder)
+    }
+
+    /// The folder that was claimed.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Leaves everything where it is, as if this process had died.
+    pub(super) fn leave(mut self) {
+        self.folder = PathBuf::new();
     }
 
     /// Leaves what was made where it is, for nobody to clear.
@@ -67,7 +109,7 @@ impl Drop for Claim {
         }
         // A failure to remove it is not what went wrong; the next process tries again. The file that
         // says whose it is goes last.
-        let _ = clear(&self.folder);
+        let _ = clear(&self.folder, Left::Cleared);
         let _ = fs::remove_file(self.folder.join(WRITER));
         let _ = fs::remove_dir(&self.folder);
     }
@@ -134,11 +176,19 @@ fn is_at(file: &File, path: &Path) -> bool {
     same().unwrap_or(false)
 }
 
-/// Removes what is in a folder, but for [`WRITER`].
-fn clear(folder: &Path) -> Result<()> {
+/// Whether what a process has left can be gone on from.
+fn has_checkpoint(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder.join(CHECKPOINTS)) else { return false };
+    // What is half-written has a dot before its name.
+    entries.flatten().any(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+}
+
+/// Removes what is in a folder, but for [`WRITER`] and what is to stay.
+fn clear(folder: &Path, left: Left) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
         let entry = entry.map_err(Error::io(folder, "read"))?;
-        if entry.file_name() == WRITER {
+        let stays = left == Left::Kept && entry.file_name() != MADE;
+        if stays || entry.file_name() == WRITER {
             continue;
         }
         let path = entry.path();
@@ -156,7 +206,7 @@ mod tests {
     use super::*;
 
     fn refused(folder: &Path) -> String {
-        match Claim::new(folder.to_path_buf(), Path::new("run")) {
+        match Claim::new(folder.to_path_buf(), Path::new("run"), Left::Respected) {
             Ok(_) => panic!("it was claimed"),
             Err(e) => e.to_string(),
         }
@@ -166,7 +216,7 @@ mod tests {
     fn one_at_a_time() {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join(".run.partial");
-        let first = Claim::new(folder.clone(), Path::new("run")).unwrap();
+        let first = Claim::new(folder.clone(), Path::new("run"), Left::Respected).unwrap();
         fs::write(first.made().join("a"), "a").unwrap();
         let said = refused(&folder);
         let holder =
@@ -175,7 +225,7 @@ mod tests {
         assert!(first.made().join("a").is_file());
         drop(first);
         assert!(!folder.exists());
-        Claim::new(folder, Path::new("run")).unwrap();
+        Claim::new(folder, Path::new("run"), Left::Respected).unwrap();
     }
 
     #[test]
@@ -184,7 +234,7 @@ mod tests {
         let folder = place.path().join(".run.partial");
         for _ in 0..50 {
             let claims: Vec<_> = thread::scope(|scope| {
-                let claim = || Claim::new(folder.clone(), Path::new("run"));
+                let claim = || Claim::new(folder.clone(), Path::new("run"), Left::Respected);
                 let all: Vec<_> = (0..4).map(|_| scope.spawn(claim)).collect();
                 all.into_iter().map(|one| one.join().unwrap()).collect()
             });
@@ -203,12 +253,35 @@ mod tests {
         assert_eq!(fs::read_to_string(folder.join("run/deep/file")).unwrap(), "left");
         // As a process leaves it that is killed.
         fs::write(folder.join(WRITER), "1\n").unwrap();
-        let claim = Claim::new(folder.clone(), Path::new("run")).unwrap();
+        let claim = Claim::new(folder.clone(), Path::new("run"), Left::Respected).unwrap();
         assert_eq!(fs::read_dir(claim.made()).unwrap().count(), 0);
         assert!(!folder.join("run/deep").exists());
         drop(claim);
         fs::write(&folder, "a file").unwrap();
         assert!(refused(&folder).contains("is in the way"));
         assert_eq!(fs::read_to_string(&folder).unwrap(), "a file");
+    }
+
+    #[test]
+    fn what_can_be_gone_on_from_is_kept_refused_or_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join(".run.partial");
+        let claimed = |left| Claim::new(folder.clone(), Path::new("run"), left);
+        let first = claimed(Left::Respected).unwrap();
+        fs::create_dir(first.checkpoints()).unwrap();
+        fs::create_dir(first.checkpoints().join(".checkpoint-1.partial")).unwrap();
+        assert!(!first.has_checkpoint(), "it is half-written");
+        fs::create_dir(first.checkpoints().join("checkpoint-1")).unwrap();
+        fs::write(first.made().join("a"), "a").unwrap();
+        first.leave();
+        let said = refused(&folder);
+        assert!(said.contains("--resume run") && said.contains("--overwrite"), "{said}");
+        let second = claimed(Left::Kept).unwrap();
+        assert!(second.has_checkpoint() && !second.made().join("a").exists());
+        second.leave();
+        let third = claimed(Left::Cleared).unwrap();
+        assert!(!third.has_checkpoint());
+        drop(third);
+        assert!(!folder.exists());
     }
 }

@@ -11,7 +11,9 @@
 
 mod claim;
 mod open;
+mod work;
 mod writer;
 
-pub use open::open;
-pub use writer::{RESULT, RunWriter};
+pub use open::{open, open_in};
+pub use work::WorkFolder;
+pub use writer::{RESULT, RunWriter, Unfinished, unfinished};

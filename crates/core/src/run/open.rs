@@ -7,6 +7,7 @@ use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::files::is_there;
+use crate::libtorch::Precision;
 use crate::modality::{Modality, PREPROCESSING};
 use crate::model::{LoadParts, Model};
 use crate::spec::{SPEC, Spec};
@@ -19,17 +20,33 @@ use crate::weights::{Checkpoint, WEIGHTS, WeightSource};
 /// If it is not a run folder, of another modality, if a file is missing or broken, or if the weights
 /// are not exactly those of the model that the specification describes.
 pub fn open<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
+    open_in(folder, device, Precision::F32)
+}
+
+/// The same, to compute in another precision; see [`Model::for_inference`].
+///
+/// # Errors
+/// As [`open`], and if the device does not compute in it.
+pub fn open_in<M: Modality>(
+    folder: &Path,
+    device: Device,
+    precision: Precision,
+) -> Result<(Model, M)> {
     loop {
         // Held open, so that no other folder can have its number.
         let before = Handle::from_path(folder).ok();
-        let opened = open_once(folder, device);
+        let opened = open_once(folder, device, precision);
         if before == Handle::from_path(folder).ok() {
             return opened;
         }
     }
 }
 
-fn open_once<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
+fn open_once<M: Modality>(
+    folder: &Path,
+    device: Device,
+    precision: Precision,
+) -> Result<(Model, M)> {
     let spec = Spec::read(folder)?;
     if spec.modality != M::NAME {
         return Err(Error::Path {
@@ -59,7 +76,8 @@ fn open_once<M: Modality>(folder: &Path, device: Device) -> Result<(Model, M)> {
     }
     let checkpoint = Checkpoint::open(weights)?;
     let source = WeightSource::ours(&checkpoint);
-    let model = Model::new(spec, &modality, Some((&source, LoadParts::All)), device)?;
+    let from = Some((&source, LoadParts::All));
+    let model = Model::for_inference(spec, &modality, from, device, precision)?;
     let others = checkpoint.skipped().map(|(name, _)| name);
     if let Some(name) = model.report().unused.iter().map(String::as_str).chain(others).next() {
         return Err(Error::Malformed {

@@ -1,29 +1,39 @@
 //! Writes a run folder.
 
+use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::{env, iter};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tch::Kind;
 
-use super::claim::Claim;
+use super::claim::{Claim, Left, MADE};
 use crate::error::{Error, Result, one_line};
-use crate::files::{exchange, free_space, move_aside, move_new, parent, partial, write_json};
+use crate::files::{
+    exchange, free_space, is_there, move_aside, move_new, parent, partial, read_json, sync_files,
+    sync_folder, write_json,
+};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::spec::{LABELS, SPEC, Spec};
-use crate::weights::WEIGHTS;
+use crate::weights::{WEIGHTS, WeightSource};
 
 const METRICS: &str = "metrics.jsonl";
 
 /// The file with the options and results of the training.
 pub const RESULT: &str = "result.json";
 
+/// What the caller noted of a training, beside its checkpoints.
+const TRAINING: &str = "training.json";
+
 /// A run folder in the making. It is written next to its destination, in `.NAME.partial`, and moved
-/// there when it is complete. Dropped before that, it leaves nothing.
+/// there when it is complete. Dropped before that, it leaves nothing, unless it is [left](Self::leave).
+///
+/// If the process dies, or leaves it, another one can [go on](Self::resume) with its checkpoints.
 ///
 /// No other process writes it meanwhile, and what comes to its destination meanwhile stays.
 #[derive(Debug)]
@@ -41,10 +51,22 @@ impl RunWriter {
     /// Begins a run folder whose destination is `folder`.
     ///
     /// # Errors
-    /// If something is there already and is not to be replaced, if another process is writing it, or
-    /// if no folder can be made there.
+    /// If something is there already and is not to be replaced (be it an unfinished training that can
+    /// be gone on with), if another process is writing it, or if no folder can be made there.
     pub fn create(folder: impl Into<PathBuf>, replace: bool) -> Result<Self> {
-        let destination = folder.into();
+        Self::claimed(folder.into(), replace, if replace { Left::Cleared } else { Left::Respected })
+    }
+
+    /// Goes on with a run folder that another process has left unfinished: its
+    /// [checkpoints](Self::checkpoints) are there.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn resume(folder: impl Into<PathBuf>, replace: bool) -> Result<Self> {
+        Self::claimed(folder.into(), replace, Left::Kept)
+    }
+
+    fn claimed(destination: PathBuf, replace: bool, left: Left) -> Result<Self> {
         if destination.file_name().is_none() {
             let problem = format!("{}: expected the path of a new folder", destination.display());
             return Err(Error::setting("--out", problem));
@@ -52,15 +74,45 @@ impl RunWriter {
         refuse(&destination, replace)?;
         let parent = parent(&destination);
         fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
-        let claim = Claim::new(partial(&destination), &destination)?;
+        let claim = Claim::new(partial(&destination), &destination, left)?;
         // Once more: whoever wrote here may just have finished.
-        refuse(&destination, replace)?;
+        if let Err(taken) = refuse(&destination, replace) {
+            if left == Left::Kept {
+                claim.leave();
+            }
+            return Err(taken);
+        }
         Ok(Self { destination, replace, claim, metrics: String::new(), files: vec![] })
     }
 
     /// The folder while it is written.
     pub fn folder(&self) -> &Path {
         self.claim.made()
+    }
+
+    /// Where the training's checkpoints belong; see [`Checkpoints`](crate::Checkpoints). They go when
+    /// the run is finished.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.claim.checkpoints()
+    }
+
+    /// Whether there is a checkpoint, whole or not.
+    pub fn has_checkpoint(&self) -> bool {
+        self.claim.has_checkpoint()
+    }
+
+    /// Notes what another process will need to go on with the training; [`unfinished`] reads it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn note<T: Serialize>(&self, training: &T) -> Result<()> {
+        write_json(&self.claim.folder().join(TRAINING), training)?;
+        sync_folder(self.claim.folder())
+    }
+
+    /// Ends without a run folder, and leaves the training where it can be gone on with.
+    pub fn leave(self) {
+        self.claim.leave();
     }
 
     /// Asks, before a training, whether the disk has space for the model.
@@ -127,11 +179,44 @@ impl RunWriter {
         modality: &M,
         result: &R,
     ) -> Result<()> {
-        let write = |folder: &Path| self.write(folder, model, modality, result);
+        self.finish_by(&|path| model.save(path), model, modality, result)
+    }
+
+    /// The same of a model that keeps what it has of `source` in bf16, and how many tensors could not be
+    /// read from there again; see [`Model::save_from`].
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_from<M: Modality, R: Serialize>(
+        self,
+        source: &WeightSource<'_>,
+        model: &Model,
+        modality: &M,
+        result: &R,
+    ) -> Result<usize> {
+        let changed = Cell::new(0);
+        let save = |path: &Path| -> Result<()> {
+            changed.set(model.save_from(source, path)?);
+            Ok(())
+        };
+        self.finish_by(&save, model, modality, result)?;
+        Ok(changed.get())
+    }
+
+    fn finish_by<M: Modality, R: Serialize>(
+        self,
+        save: &dyn Fn(&Path) -> Result<()>,
+        model: &Model,
+        modality: &M,
+        result: &R,
+    ) -> Result<()> {
+        let write = |folder: &Path| self.write(folder, save, model, modality, result);
         let path = self.destination.clone();
-        let (problem, is_whole) = match write(self.folder()) {
+        // On the disk before the checkpoints go.
+        let written = write(self.folder()).and_then(|()| sync_files(self.folder()));
+        let (problem, is_whole) = match written {
             Ok(()) => match self.place() {
-                Ok(()) => return Ok(()),
+                Ok(()) => return sync_folder(parent(&self.destination)),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                     ("appeared during the training, and is left as it is".to_string(), true)
                 }
@@ -166,11 +251,12 @@ impl RunWriter {
     fn write<M: Modality, R: Serialize>(
         &self,
         folder: &Path,
+        save: &dyn Fn(&Path) -> Result<()>,
         model: &Model,
         modality: &M,
         result: &R,
     ) -> Result<()> {
-        model.save(&folder.join(WEIGHTS))?;
+        save(&folder.join(WEIGHTS))?;
         modality.save(folder)?;
         write_json(&folder.join(LABELS), &model.spec().labels)?;
         write_json(&folder.join(RESULT), result)?;
@@ -182,6 +268,34 @@ impl RunWriter {
         }
         write_json(&folder.join(SPEC), model.spec())
     }
+}
+
+/// What a person finds at a place where a training was begun.
+#[derive(Debug)]
+pub enum Unfinished<T> {
+    /// A training that can be gone on with, with what was [noted](RunWriter::note) of it.
+    Training(T),
+    /// One that is done.
+    Finished,
+    /// No training.
+    Nothing,
+}
+
+/// Looks for an unfinished training whose destination is `folder`. Another process may be at it.
+///
+/// # Errors
+/// If what was noted of it cannot be read.
+pub fn unfinished<T: DeserializeOwned>(folder: &Path) -> Result<Unfinished<T>> {
+    let Some(_) = folder.file_name() else { return Ok(Unfinished::Nothing) };
+    let partial = partial(folder);
+    let noted = partial.join(TRAINING);
+    // A process that dies just after the run has come to its place leaves its notes.
+    let is_moved = !partial.join(MADE).exists();
+    Ok(match is_there(&noted) {
+        _ if is_moved && Spec::is_at(folder) => Unfinished::Finished,
+        true => Unfinished::Training(read_json(&noted)?),
+        false => Unfinished::Nothing,
+    })
 }
 
 /// Refuses a destination that is taken, unless it is a run folder that is to be replaced.

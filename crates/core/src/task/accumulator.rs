@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::config::TaskConfig;
 use super::ctc::Decoder;
+use super::judged::{Answers, Exact, Judged, rows_of};
 use super::loss::Objective;
 use super::metrics::{
     ClassificationMetrics, Confusion, Metrics, MultiLabelMetrics, RegressionMetrics,
@@ -68,70 +69,120 @@ impl<'s> MetricAccumulator<'s> {
         targets: impl Iterator<Item = &'t Target> + Clone,
         groups: impl Iterator<Item = Option<&'t str>>,
     ) -> Result<()> {
+        let judged = self.judge(scores, targets.clone())?;
+        self.take(judged, targets, groups);
+        Ok(())
+    }
+
+    /// What is to be added of the scores of some samples.
+    pub(crate) fn judge<'t>(
+        &self,
+        scores: &Scores,
+        targets: impl Iterator<Item = &'t Target> + Clone,
+    ) -> Result<Judged> {
         let answers = match (scores, self.config.vocabulary) {
             (Scores::Rows(answers), _) => answers,
             (Scores::Sequences(all), Some(vocabulary)) => {
-                return self.texts(all, targets.zip(groups), vocabulary);
+                return self.texts(all, targets, vocabulary);
             }
             (Scores::Sequences(all), None) => {
-                return all
-                    .iter()
-                    .zip(targets)
-                    .try_for_each(|(one, target)| self.tags(one, target));
+                let (mut judged, mut found) = (Judged::default(), vec![]);
+                for (one, target) in all.iter().zip(targets) {
+                    found.extend(self.tags(one, target, &mut judged)?);
+                }
+                return Ok(Judged { answers: Answers::Tags(found), ..judged });
             }
         };
-        let stacked = Targets::stack(targets.clone());
+        let stacked = Targets::stack(targets);
         let rows = answers.size()[0];
-        self.samples += rows as usize;
         let loss = self.objective.loss(answers, None, &stacked).double_value(&[]);
-        self.loss += loss * rows as f64;
-        match self.config.task {
+        let answers = match self.config.task {
             Task::SingleLabel => {
                 let answers = Vec::<i64>::try_from(answers.argmax(-1, false))?;
+                Answers::Classes(answers.into_iter().map(|class| class as usize).collect())
+            }
+            Task::MultiLabel => rows_of(&answers.to_kind(Kind::Double).sigmoid())?,
+            Task::Regression => rows_of(&self.config.in_units(answers))?,
+            Task::Transcription | Task::Tagging => Answers::Classes(vec![]),
+        };
+        let losses = vec![Exact(loss * rows as f64)];
+        Ok(Judged { samples: rows as usize, losses, unanswered: 0, answers })
+    }
+
+    /// Adds what [was judged](Self::judge) of some samples.
+    pub(crate) fn take<'t>(
+        &mut self,
+        judged: Judged,
+        targets: impl Iterator<Item = &'t Target>,
+        groups: impl Iterator<Item = Option<&'t str>>,
+    ) {
+        self.samples += judged.samples;
+        self.unanswered += judged.unanswered;
+        // One by one: a sum of sums would be another.
+        judged.losses.iter().for_each(|loss| self.loss += loss.0);
+        match judged.answers {
+            Answers::Classes(answers) => {
                 for (truth, answer) in targets.zip(answers) {
-                    let truth = truth.class().unwrap_or(0);
-                    self.confusion.add(truth, answer as usize);
+                    self.confusion.add(truth.class().unwrap_or(0), answer);
                 }
             }
-            Task::MultiLabel => self.keep(&answers.to_kind(Kind::Double).sigmoid(), targets)?,
-            Task::Regression => {
-                self.keep(&self.config.in_units(answers), targets)?;
+            Answers::Rows(rows) => {
+                self.answers.extend(rows.into_iter().map(|row| row.iter().map(|x| x.0).collect()));
+                self.truth.extend(targets.cloned());
             }
-            Task::Transcription | Task::Tagging => {}
+            Answers::Texts(heard) => {
+                let Some(vocabulary) = self.config.vocabulary else { return };
+                let said = targets.zip(groups).filter_map(|(target, group)| match target {
+                    Target::Text { text, .. } => Some((vocabulary.case.apply(text), group)),
+                    _ => None,
+                });
+                self.texts.extend(said.zip(heard).map(|((said, group), hypothesis)| Utterance {
+                    reference: said.split_whitespace().collect::<Vec<_>>().join(" "),
+                    hypothesis,
+                    group: group.map(str::to_string),
+                }));
+            }
+            Answers::Tags(found) => {
+                let truth = targets.filter_map(|target| match target {
+                    Target::Tags(tags) => Some(tags.clone()),
+                    _ => None,
+                });
+                self.tags.extend(truth.zip(found).map(|(truth, found)| [truth, found]));
+            }
         }
-        Ok(())
     }
 
-    /// Adds the scores of some samples, each `[positions, symbols]`.
+    /// Of the scores of some samples, each `[positions, symbols]`.
     fn texts<'t>(
-        &mut self,
+        &self,
         scores: &[Tensor],
-        targets: impl Iterator<Item = (&'t Target, Option<&'t str>)>,
+        targets: impl Iterator<Item = &'t Target>,
         vocabulary: &Vocabulary,
-    ) -> Result<()> {
+    ) -> Result<Judged> {
         let symbols = self.config.labels;
         let heard = self.decoder.decode(scores, vocabulary, symbols)?;
-        for ((scores, heard), (target, group)) in scores.iter().zip(heard).zip(targets) {
-            let Target::Text { text, .. } = target else { continue };
-            self.samples += 1;
+        let (mut judged, mut texts) = (Judged::default(), vec![]);
+        for ((scores, heard), target) in scores.iter().zip(heard).zip(targets) {
+            let Target::Text { .. } = target else { continue };
+            judged.samples += 1;
             let stacked = Targets::stack([target]);
             let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
-            self.loss += loss.double_value(&[]);
-            let said = vocabulary.case.apply(text);
+            judged.losses.push(Exact(loss.double_value(&[])));
             let heard: Vec<usize> = heard.iter().map(|emission| emission.symbol).collect();
-            self.texts.push(Utterance {
-                reference: said.split_whitespace().collect::<Vec<_>>().join(" "),
-                hypothesis: vocabulary.decode(&heard, symbols),
-                group: group.map(str::to_string),
-            });
+            texts.push(vocabulary.decode(&heard, symbols));
         }
-        Ok(())
+        Ok(Judged { answers: Answers::Texts(texts), ..judged })
     }
 
-    /// Adds the scores of one sample, `[words, labels]`.
-    fn tags(&mut self, scores: &Tensor, target: &Target) -> Result<()> {
-        let Target::Tags(tags) = target else { return Ok(()) };
-        self.samples += 1;
+    /// Of the scores of one sample, `[words, labels]`; returns the labels that a model gives it.
+    fn tags(
+        &self,
+        scores: &Tensor,
+        target: &Target,
+        judged: &mut Judged,
+    ) -> Result<Option<Vec<usize>>> {
+        let Target::Tags(tags) = target else { return Ok(None) };
+        judged.samples += 1;
         let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
         let silent = Vec::<bool>::try_from(are_unanswered(scores))?;
         let counts = |at: usize| silent.get(at) == Some(&false);
@@ -142,25 +193,14 @@ impl<'s> MetricAccumulator<'s> {
         let stacked = Targets::from(Tensor::from_slice(&truth).unsqueeze(0));
         if answered > 0 {
             let loss = self.objective.loss(&scores.unsqueeze(0), None, &stacked);
-            self.loss += loss.double_value(&[]) * answered as f64;
+            judged.losses.push(Exact(loss.double_value(&[]) * answered as f64));
         }
-        self.unanswered += tags.len() - answered;
+        judged.unanswered += tags.len() - answered;
         // What a model says nothing of is in no span.
         let outside = self.config.labels.iter().position(|label| label == OUTSIDE).unwrap_or(0);
         let mut found: Vec<usize> = best.into_iter().map(|tag| tag as usize).collect();
         found.resize(tags.len(), outside);
-        self.tags.push([tags.clone(), found]);
-        Ok(())
-    }
-
-    fn keep<'t>(
-        &mut self,
-        answers: &Tensor,
-        targets: impl Iterator<Item = &'t Target>,
-    ) -> Result<()> {
-        self.answers.extend(Vec::<Vec<f64>>::try_from(answers.contiguous())?);
-        self.truth.extend(targets.cloned());
-        Ok(())
+        Ok(Some(found))
     }
 
     pub(crate) fn finish(self) -> Metrics {

@@ -87,6 +87,18 @@ impl Objective {
         }
     }
 
+    /// What the mean loss of a batch is the mean over: its samples; their classes' weights; or its words
+    /// that count. The mean over several batches is that of theirs, weighted by this.
+    pub(crate) fn weight(&self, targets: &Targets) -> f64 {
+        match (self.task, &self.weights) {
+            (Task::SingleLabel, Some(weights)) if targets.x.dim() == 1 => {
+                weights.index_select(0, &targets.x).sum(Kind::Double).double_value(&[])
+            }
+            (Task::Tagging, _) => targets.x.ne(IGNORED).sum(Kind::Double).double_value(&[]),
+            _ => targets.len() as f64,
+        }
+    }
+
     /// The number of correct predictions: the most likely class is the target, or its largest part;
     /// or all labels are correct. `None` for values and sequences.
     pub fn correct(&self, logits: &Tensor, targets: &Targets) -> Option<i64> {

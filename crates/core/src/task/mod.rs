@@ -4,6 +4,7 @@ mod accumulator;
 pub mod class_weights;
 mod config;
 pub mod ctc;
+mod judged;
 mod loss;
 mod metrics;
 mod numbers;
@@ -34,5 +35,6 @@ pub use task::Task;
 pub use vocabulary::{BLANK, DELIMITER, Encoder, LetterCase, UNKNOWN, Vocabulary};
 
 pub(crate) use accumulator::MetricAccumulator;
+pub(crate) use judged::Judged;
 pub(crate) use loss::at_words;
 pub(crate) use unanswered::unanswered;

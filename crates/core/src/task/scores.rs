@@ -13,3 +13,15 @@ pub enum Scores {
     /// every word, `[W, labels]`.
     Sequences(Vec<Tensor>),
 }
+
+impl Scores {
+    /// How many positions or words one of the samples has; 0 where it has an answer as a whole. With it,
+    /// [`Modality::places`](crate::modality::Modality::places) tells where they are.
+    pub fn positions(&self, row: usize) -> usize {
+        let of = |all: &Vec<Tensor>| all.get(row).and_then(|one| one.size().first().copied());
+        match self {
+            Self::Rows(_) => 0,
+            Self::Sequences(all) => of(all).unwrap_or(0) as usize,
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The targets of a batch, stacked.
 
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::target::Target;
@@ -122,7 +123,7 @@ impl From<Tensor> for Targets {
 }
 
 /// A word of a sample, and where in its input it begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WordStart {
     /// Which word of the sample it is, counted from 0.
     pub word: usize,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
+use super::resume::{Parts, Resumable};
+use crate::error::Result;
 use crate::model::ModelPart;
 
 /// Watches how the gradient norm of each part changes from one interval to the next.
@@ -72,6 +74,30 @@ impl AutoFreeze {
                 ModelPart::Head => None,
             })
             .last()
+    }
+}
+
+/// Its name in a checkpoint, and what those of its tensors begin with.
+const NAME: &str = "auto_freeze";
+const PREFIX: &str = "auto_freeze.";
+
+impl Resumable for AutoFreeze {
+    fn save(&self, to: &mut Parts) -> Result<()> {
+        for (name, sum) in &self.sums {
+            to.put_tensor(format!("{PREFIX}{name}"), sum);
+        }
+        // As bits: a norm may be infinite, which JSON cannot say.
+        let before: Vec<_> =
+            self.before.iter().map(|(part, norm)| (*part, norm.to_bits())).collect();
+        to.put(NAME, &before)
+    }
+
+    fn load(&mut self, from: &Parts) -> Result<()> {
+        let before: Vec<(ModelPart, u64)> = from.get(NAME)?;
+        self.before = before.into_iter().map(|(part, bits)| (part, f64::from_bits(bits))).collect();
+        let sums = from.tensors_below(PREFIX);
+        self.sums = sums.map(|(name, sum)| (name.to_owned(), sum.copy())).collect();
+        Ok(())
     }
 }
 

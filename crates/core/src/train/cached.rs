@@ -5,6 +5,7 @@ use std::path::Path;
 use super::mixup::Mix;
 use super::options::FitOptions;
 use super::record::Progress;
+use crate::distributed::several;
 use crate::error::{Error, Result};
 use crate::loader::{AugmentedViews, BatchSource, FeatureCache, RawInputs};
 use crate::modality::Modality;
@@ -41,7 +42,7 @@ impl<'s> CachedFeatures<'s> {
             match FeatureCache::new(model.classifier(), inputs, cut, views, size, &mut budget, done)
             {
                 // The disk that it goes to may be full. Without it a training is slower, not worse.
-                Err(error) if is_of(&error, &budget.folder) => {
+                Err(error) if is_of(&error, &budget.folder) && several().is_none() => {
                     observe(Progress::Uncached { error: &error })?;
                     Ok(None)
                 }

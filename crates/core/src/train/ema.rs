@@ -1,6 +1,8 @@
 //! The exponential moving average of the parameters.
 
+use super::resume::{Parts, Resumable};
 use super::snapshot::Snapshot;
+use crate::error::Result;
 use crate::model::Model;
 
 /// The exponential moving average of the trainable parameters (Polyak and Juditsky 1992; as in
@@ -51,5 +53,21 @@ impl Ema {
     fn swap(&mut self) {
         self.inside = !self.inside;
         self.values.swap();
+    }
+}
+
+/// Its name in a checkpoint, and what those of its tensors begin with.
+const NAME: &str = "ema";
+const PREFIX: &str = "ema.";
+
+impl Resumable for Ema {
+    fn save(&self, to: &mut Parts) -> Result<()> {
+        self.values.save(PREFIX, to);
+        to.put(NAME, &(self.steps, self.inside))
+    }
+
+    fn load(&mut self, from: &Parts) -> Result<()> {
+        (self.steps, self.inside) = from.get(NAME)?;
+        self.values.load(PREFIX, from)
     }
 }

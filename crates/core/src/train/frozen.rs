@@ -1,13 +1,13 @@
 //! The proof that frozen tensors do not change.
 
 use sha2::{Digest, Sha256};
-use tch::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::files::hexadecimal;
+use crate::libtorch::bytes::each_piece;
 use crate::model::Model;
 
-/// A hash over named tensors.
+/// A hash over named tensors, as they are kept: of what is kept in bf16, over its two bytes.
 #[derive(Debug)]
 pub(super) struct FrozenHash {
     names: Vec<String>,
@@ -24,6 +24,11 @@ impl FrozenHash {
         Ok(Self { names, digest })
     }
 
+    /// The hash as it was at first.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// Compares with the present values, and returns the hash.
     ///
     /// # Errors
@@ -36,29 +41,18 @@ impl FrozenHash {
     }
 }
 
-fn digest(model: &Model, names: &[String]) -> Result<String> {
+/// The SHA-256 over the values of tensors, in hexadecimal digits.
+pub(super) fn digest(model: &Model, names: &[String]) -> Result<String> {
     let variables = model.store().variables();
     let mut hash = Sha256::new();
     for name in names {
         hash.update(name.as_bytes());
         if let Some(tensor) = variables.get(name) {
-            update(&mut hash, tensor)?;
+            each_piece(tensor, |bytes| {
+                hash.update(bytes);
+                Ok(())
+            })?;
         }
     }
     Ok(hexadecimal(&hash.finalize()))
-}
-
-fn update(hash: &mut Sha256, tensor: &Tensor) -> Result<()> {
-    let tensor = tensor.detach().to_device(Device::Cpu).contiguous();
-    let size = tensor.kind().elt_size_in_bytes();
-    // In pieces: a copy of the largest table would cost memory.
-    const PIECE: i64 = 1 << 16;
-    let flat = tensor.view(-1);
-    let mut bytes = vec![0; PIECE as usize * size];
-    for piece in flat.split(PIECE, 0) {
-        let bytes = &mut bytes[..piece.numel() * size];
-        piece.f_copy_data_u8(bytes, piece.numel())?;
-        hash.update(bytes);
-    }
-    Ok(())
 }

@@ -83,6 +83,7 @@ pub fn find_lr<M: Modality>(
     let rates = rates(from, to, steps)?;
     options.check()?;
     options.check_for(model.spec().task)?;
+    model.set_precision(options.precision)?;
     if train.is_empty() {
         return Err(Error::setting("--find-lr", "there are no training samples"));
     }
@@ -148,7 +149,7 @@ impl Training<'_> {
     ) -> Result<()> {
         let (model, trainer, options, mut at) = (self.model, &mut self.trainer, self.options, 0);
         let mode = Mode::Train { seed: options.seed, epoch };
-        load_batches(train, lists, mode, |chosen, prepared| {
+        load_batches(train, lists, mode, model.classifier().device(), |chosen, prepared| {
             let (batch, targets) = ready(model, options, prepared, (epoch, at))?;
             at += 1;
             trainer.set_rate(sweep.rate());

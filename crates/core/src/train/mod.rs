@@ -2,24 +2,30 @@
 
 mod auto_freeze;
 mod cached;
+mod distributed;
 mod ema;
 mod fit;
 mod frozen;
+mod loss_scaler;
 mod lr_finder;
 mod mixup;
 mod optim;
 mod options;
 mod phase;
 mod record;
+mod resume;
+mod saver;
+mod saving;
 mod snapshot;
 mod trainer;
 mod training;
 
-pub use fit::fit;
+pub use fit::{fit, fit_resumable};
 pub use lr_finder::{LrCurve, LrPoint, SweepEnd, find_lr};
 pub use mixup::Mix;
-pub use optim::{AdamW, Schedule, ScheduleKind, clip_factor};
+pub use optim::{AdamW, AdamWState, ParamState, Schedule, ScheduleKind, clip_factor};
 pub use options::FitOptions;
 pub use phase::{Phase, PhaseStart};
-pub use record::{EpochRecord, FitReport, Progress};
-pub use trainer::{StepOutput, Trainer, peak_lr};
+pub use record::{EpochRecord, FitReport, Progress, StepOutput};
+pub use resume::{CheckpointEvery, Checkpoints};
+pub use trainer::{Trainer, peak_lr};

@@ -8,6 +8,7 @@ use super::mixup::Mix;
 use super::optim::ScheduleKind;
 use super::phase::Phase;
 use crate::error::{Error, Result};
+use crate::libtorch::Precision;
 use crate::loader::{Balance, CacheBudget, Order};
 #[cfg(doc)]
 use crate::random::seed;
@@ -19,8 +20,11 @@ use crate::task::Task;
 pub struct FitOptions {
     /// Passes over the training samples.
     pub epochs: usize,
-    /// Samples in a step.
+    /// Samples in a step, of one process.
     pub batch_size: usize,
+    /// Processes that train together: see [`distributed`](crate::distributed).
+    #[serde(default = "one")]
+    pub processes: usize,
     /// The peak learning rate of new parameters.
     pub lr: f64,
     /// The peak learning rate of pretrained parameters.
@@ -67,6 +71,9 @@ pub struct FitOptions {
     /// The budget of the feature cache; `None`: frozen layers are computed again in every epoch.
     #[serde(skip)]
     pub cache_budget: Option<CacheBudget>,
+    /// The precision of the forward pass, in training and evaluation, and of cached features.
+    #[serde(default)]
+    pub precision: Precision,
     /// The random seed of new parameters (through [`seed`]), shuffling, augmentation and dropout.
     pub seed: u64,
 }
@@ -76,6 +83,7 @@ impl Default for FitOptions {
         Self {
             epochs: 10,
             batch_size: 16,
+            processes: 1,
             lr: 3e-3,
             pretrained_lr: 1e-4,
             warmup: 0.1,
@@ -96,15 +104,21 @@ impl Default for FitOptions {
             mix: Mix::default(),
             label_smoothing: 0.,
             cache_budget: Some(CacheBudget::default()),
+            precision: Precision::F32,
             seed: 0,
         }
     }
 }
 
 impl FitOptions {
+    /// Samples in a step, of all processes together.
+    pub fn global_batch_size(&self) -> usize {
+        self.batch_size.max(1).saturating_mul(self.processes.max(1))
+    }
+
     /// The number of steps of a training on this many samples, if nothing stops it early.
     pub fn steps(&self, samples: usize) -> usize {
-        let batches = samples.div_ceil(self.batch_size.max(1));
+        let batches = samples.div_ceil(self.global_batch_size());
         let all = batches.div_ceil(self.accumulate.max(1)).saturating_mul(self.epochs);
         self.max_steps.map_or(all, |max| max.min(all))
     }
@@ -189,6 +203,10 @@ impl FitOptions {
             None => Ok(()),
         }
     }
+}
+
+fn one() -> usize {
+    1
 }
 
 const AT_LEAST_0: &str = "must be at least 0";

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::resume::Parts;
 use super::snapshot::Snapshot;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::task::Metrics;
 
@@ -41,6 +42,18 @@ pub enum Progress<'a> {
         /// Why: the disk is full, say.
         error: &'a Error,
     },
+    /// The training goes on from a checkpoint. Nothing of it was told before to this observer.
+    Resumed {
+        /// The epochs that are done.
+        epochs: &'a [EpochRecord],
+        /// Batches that are done in the present one.
+        step: usize,
+    },
+    /// A checkpoint could not be written. The training goes on.
+    Unsaved {
+        /// Why: the disk is full, say.
+        error: &'a Error,
+    },
     /// A step is done.
     Step {
         /// The epoch, counted from 1.
@@ -58,6 +71,17 @@ pub enum Progress<'a> {
     Epoch(&'a EpochRecord),
 }
 
+/// The result of a step.
+#[derive(Debug, Clone, Copy)]
+pub struct StepOutput {
+    /// The mean loss of the batch; see [`Objective::loss`](crate::task::Objective::loss).
+    pub loss: f64,
+    /// Correct predictions; see [`Objective::correct`](crate::task::Objective::correct).
+    pub correct: Option<i64>,
+    /// The samples of the batch: of all processes, as above, where several train together.
+    pub samples: i64,
+}
+
 /// The result of a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitReport {
@@ -68,9 +92,16 @@ pub struct FitReport {
     /// The SHA-256 over all parameters and statistics that were never updated, in hexadecimal
     /// digits. It was the same before and after.
     pub frozen: String,
+    /// Steps that were skipped as their gradients overflowed: in f16 alone, some of the first.
+    #[serde(default)]
+    pub skipped_steps: usize,
     /// Wall-clock time.
     pub seconds: f64,
 }
+
+/// The name of the best epoch in a checkpoint, and what those of its tensors begin with.
+const NAME: &str = "best";
+const PREFIX: &str = "best.";
 
 /// The best epoch so far, with a copy of the tensors that are updated.
 pub(super) struct Best {
@@ -88,6 +119,22 @@ impl Best {
 
     pub(super) fn is_worse_than(&self, scored: &Metrics) -> bool {
         (scored.score(), -scored.loss()) > (self.score, -self.loss)
+    }
+
+    /// Adds it to a checkpoint.
+    pub(super) fn save(this: Option<&Self>, to: &mut Parts) -> Result<()> {
+        if let Some(best) = this {
+            best.values.save(PREFIX, to);
+        }
+        to.put(NAME, &this.map(|best| (best.epoch, best.score, best.loss)))
+    }
+
+    /// Takes it from a checkpoint.
+    pub(super) fn load(model: &Model, moving: &[String], from: &Parts) -> Result<Option<Self>> {
+        let Some((epoch, score, loss)) = from.get(NAME)? else { return Ok(None) };
+        let mut values = Snapshot::of(model, moving);
+        values.load(PREFIX, from)?;
+        Ok(Some(Self { epoch, score, loss, values }))
     }
 
     pub(super) fn restore(mut self) {

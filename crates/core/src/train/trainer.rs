@@ -5,23 +5,18 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 
 use super::auto_freeze::AutoFreeze;
+use super::distributed;
 use super::ema::Ema;
-use super::optim::{AdamW, Schedule, clip_factor};
+use super::loss_scaler::LossScaler;
+use super::optim::{AdamW, AdamWState, ParamState, Schedule, clip_factor};
 use super::options::FitOptions;
 use super::phase::Phase;
+use super::record::StepOutput;
+use super::resume::{Parts, Resumable};
 use crate::error::{Error, Result};
 use crate::model::{Model, ModelPart, is_running_stat};
 use crate::nn::{Batch, CutPoint, Logits};
 use crate::task::{Objective, Targets};
-
-/// The result of a step.
-#[derive(Debug, Clone, Copy)]
-pub struct StepOutput {
-    /// The mean loss of the batch; see [`Objective::loss`].
-    pub loss: f64,
-    /// Correct predictions; see [`Objective::correct`].
-    pub correct: Option<i64>,
-}
 
 /// The peak rate of a trainable parameter, given those of new and of pretrained parameters; the
 /// latter decays per part from the top (Howard and Ruder 2018, §3.2).
@@ -55,6 +50,7 @@ pub struct Trainer<'m> {
     /// The initial values of pretrained parameters, where L2-SP needs them.
     start: BTreeMap<String, Tensor>,
     pub(super) average: Option<Ema>,
+    pub(super) scaler: Option<LossScaler>,
     pub(super) auto_freeze: Option<AutoFreeze>,
 }
 
@@ -90,6 +86,7 @@ impl<'m> Trainer<'m> {
             pending: None,
             start,
             average: None,
+            scaler: LossScaler::of(options.precision),
             auto_freeze: None,
         };
         trainer.set_rates(options.lr, options.pretrained_lr);
@@ -158,28 +155,34 @@ impl<'m> Trainer<'m> {
         targets: &Targets,
     ) -> Result<StepOutput> {
         let classifier = self.model.classifier();
+        // The loss, too: it is computed in f32 as PyTorch has it. What goes backward needs no guard.
+        let precision = classifier.autocast();
         // What lies below everything that trains runs as in prediction, without gradients.
         let lowest = self.model.cut_point();
         let Logits { x: logits, attention_mask: mask } = if cut == CutPoint::Inputs && lowest > cut
         {
-            classifier.forward_from(&classifier.encoder().forward_to(batch, lowest), lowest, true)
+            classifier.forward_from(&classifier.forward_to(batch, lowest), lowest, true)
         } else {
             classifier.forward_from(batch, cut, true)
         };
         let loss = self.objective.loss(&logits, mask.as_ref(), targets);
+        drop(precision);
         let step = StepOutput {
             loss: loss.double_value(&[]),
             correct: self.objective.correct(&logits, targets),
+            samples: targets.len(),
         };
+        let (step, loss) = distributed::agree(step, loss, || self.objective.weight(targets))?;
         if !step.loss.is_finite() {
             let (step, loss) = (self.steps + 1, step.loss);
             return Err(Error::Diverged { step, loss, lr: self.lr });
         }
-        let gradients = self.optimizer.gradients(&loss)?;
+        let scaled = self.scaler.as_ref().map(|scaler| scaler.scale(&loss));
+        let gradients = self.optimizer.gradients(scaled.as_ref().unwrap_or(&loss))?;
         if self.options.accumulate == 1 {
             self.apply(gradients)?;
         } else {
-            self.collect(gradients, targets.len())?;
+            self.collect(gradients, step.samples)?;
         }
         Ok(step)
     }
@@ -207,6 +210,11 @@ impl<'m> Trainer<'m> {
         if whole { self.flush() } else { Ok(()) }
     }
 
+    /// Whether no batch waits for others to make a step with.
+    pub(super) fn is_between_steps(&self) -> bool {
+        self.pending.is_none()
+    }
+
     /// Makes a step of the accumulated batches, if there are any.
     pub(super) fn flush(&mut self) -> Result<()> {
         let Some(Pending { gradients, samples, .. }) = self.pending.take() else { return Ok(()) };
@@ -218,6 +226,14 @@ impl<'m> Trainer<'m> {
     }
 
     fn apply(&mut self, mut gradients: Vec<Tensor>) -> Result<()> {
+        distributed::sum_gradients(&mut gradients)?;
+        if let Some(scaler) = &mut self.scaler
+            && !scaler.unscale(&gradients)?
+        {
+            // The schedule goes on, so that it ends where it should.
+            self.steps += 1;
+            return Ok(());
+        }
         // L2-SP (Li et al. 2018, eq. 2): the gradient of `α/2 · ‖w − w₀‖²`.
         for ((name, value), gradient) in self.optimizer.trained().zip(&mut gradients) {
             if let (Some(start), true) = (self.start.get(name), gradient.defined()) {
@@ -236,6 +252,45 @@ impl<'m> Trainer<'m> {
             average.update();
         }
         Ok(())
+    }
+}
+
+/// The names of a trainer's parts in a checkpoint, and what those of its tensors begin with.
+const STEPS: &str = "trainer.steps";
+const SCALER: &str = "trainer.loss_scaler";
+const OPTIMIZER: &str = "optimizer";
+const MEANS: [&str; 2] = ["optimizer.means.", "optimizer.squares."];
+
+/// Between steps: gradients that wait are not saved.
+impl Resumable for Trainer<'_> {
+    fn save(&self, to: &mut Parts) -> Result<()> {
+        let AdamWState { params, groups } = self.optimizer.state();
+        for (name, ParamState { means, .. }) in &params {
+            for (prefix, mean) in MEANS.iter().zip(means) {
+                to.put_tensor(format!("{prefix}{name}"), mean);
+            }
+        }
+        let steps: BTreeMap<_, _> = params.iter().map(|(name, of)| (name, of.steps)).collect();
+        to.put(OPTIMIZER, &(steps, groups))?;
+        to.put(STEPS, &self.steps)?;
+        to.put(SCALER, &self.scaler)?;
+        self.average.as_ref().map_or(Ok(()), |average| average.save(to))?;
+        self.auto_freeze.as_ref().map_or(Ok(()), |auto_freeze| auto_freeze.save(to))
+    }
+
+    fn load(&mut self, from: &Parts) -> Result<()> {
+        let (steps, groups): (BTreeMap<String, i64>, _) = from.get(OPTIMIZER)?;
+        let param = |(name, steps): (String, i64)| {
+            let mean = |prefix: &str| from.tensor(&format!("{prefix}{name}"));
+            let means = [mean(MEANS[0])?.shallow_clone(), mean(MEANS[1])?.shallow_clone()];
+            Ok((name, ParamState { steps, means }))
+        };
+        let params = steps.into_iter().map(param).collect::<Result<_>>()?;
+        self.optimizer.load_state(AdamWState { params, groups })?;
+        self.steps = from.get(STEPS)?;
+        self.scaler = from.get(SCALER)?;
+        self.average.as_mut().map_or(Ok(()), |average| average.load(from))?;
+        self.auto_freeze.as_mut().map_or(Ok(()), |auto_freeze| auto_freeze.load(from))
     }
 }
 

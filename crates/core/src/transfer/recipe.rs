@@ -231,6 +231,12 @@ impl Recipe {
 }
 
 impl RecipePlan {
+    /// Whether a parameter of this name stands still in every phase, or in the one there is.
+    pub fn never_trains(&self, name: &str, outline: ModelOutline) -> bool {
+        let mut sets = [&self.freeze].into_iter().chain(self.phases.iter().map(|p| &p.freeze));
+        !sets.any(|freeze| freeze.trains(name, outline))
+    }
+
     /// Sets the options that the plan decides.
     pub fn apply(&self, options: FitOptions) -> FitOptions {
         FitOptions {

@@ -3,6 +3,7 @@
 use tch::nn::Init;
 use tch::{Device, Tensor, nn};
 
+use super::halved::Halved;
 use super::lora::Adapting;
 use super::report::Fresh;
 use super::source::{Names, Reshape, WeightSource};
@@ -16,6 +17,7 @@ pub struct VarBuilder<'a> {
     on_missing: OnMissing,
     fresh: &'a Fresh,
     adapting: Option<&'a Adapting<'a>>,
+    halved: Option<&'a Halved<'a>>,
 }
 
 /// What happens to a parameter that the source lacks or has in another shape.
@@ -37,6 +39,7 @@ impl<'a> VarBuilder<'a> {
             on_missing: OnMissing::Error,
             fresh,
             adapting: None,
+            halved: None,
         }
     }
 
@@ -54,6 +57,11 @@ impl<'a> VarBuilder<'a> {
     /// The same path, whose linear layers get adapters where `adapting` says so.
     pub(crate) fn adapted(&self, adapting: Option<&'a Adapting<'a>>) -> Self {
         Self { adapting, ..self.clone() }
+    }
+
+    /// The same path, below which parameters are kept in bf16 where `halved` says so.
+    pub(crate) fn halved(&self, halved: Option<&'a Halved<'a>>) -> Self {
+        Self { halved, ..self.clone() }
     }
 
     /// The adapters that linear layers get.
@@ -88,7 +96,8 @@ impl<'a> VarBuilder<'a> {
         self.source
     }
 
-    /// The parameter `leaf` of this module, from the source or else from `init`; f32.
+    /// The parameter `leaf` of this module, from the source or else from `init`; f32, but for what a
+    /// model [keeps in bf16](crate::model::Model::with_halved).
     ///
     /// # Errors
     /// If the name is in use, or if the source lacks the tensor or has it in another shape.
@@ -178,13 +187,19 @@ impl<'a> VarBuilder<'a> {
             }
             Some(fetched) => Some(fetched?),
         };
+        let is_loaded = loaded.is_some();
         let value = match loaded {
             Some(loaded) => loaded,
             None => {
                 self.take_room(&name, shape)?;
-                self.fresh.add(name);
+                self.fresh.add(name.clone());
                 value()
             }
+        };
+        let value = match self.halved {
+            // What was resized cannot be read again by its name alone.
+            Some(halved) if trains && reshape.is_none() => halved.keep(&name, value, is_loaded),
+            _ => value,
         };
         Ok(self.path.add(leaf, value.to_device(self.device()), trains))
     }

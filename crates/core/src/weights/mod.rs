@@ -4,6 +4,7 @@ pub mod adapter;
 mod builder;
 pub mod checkpoint;
 mod finite;
+mod halved;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod key_map;
@@ -35,6 +36,7 @@ pub use transform::TensorTransform;
 
 pub(crate) use checkpoint::quote;
 pub(crate) use finite::fault;
+pub(crate) use halved::Halved;
 pub(crate) use key_map::{absent, joined, same, transformed};
 pub(crate) use names::nearest;
-pub(crate) use write::{write_new_tensors, write_tensors};
+pub(crate) use write::{write_new_tensors, write_tensors, write_tensors_as};

@@ -1,6 +1,7 @@
 //! Writes named tensors to a file.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -21,10 +22,25 @@ pub(crate) fn write_tensors(
     tensors: impl IntoIterator<Item = (String, Tensor)>,
     path: &Path,
 ) -> Result<()> {
+    write_tensors_as(tensors, path, &mut |_, tensor| tensor.shallow_clone())
+}
+
+/// The same, where the values of a tensor are those of what `written` makes of it, alike in shape.
+/// That is asked for one tensor after the other, so that there is never more than one such copy.
+pub(crate) fn write_tensors_as(
+    tensors: impl IntoIterator<Item = (String, Tensor)>,
+    path: &Path,
+    written: &mut dyn FnMut(&str, &Tensor) -> Tensor,
+) -> Result<()> {
+    let (failed, written) = (RefCell::new(None), RefCell::new(written));
+    let (failed, written) = (&failed, &written);
     let tensors: Vec<_> = tensors
         .into_iter()
         .map(|(name, tensor)| match fault(&tensor)? {
-            None => Ok((name, Stored::new(&tensor)?)),
+            None => {
+                let shape = tensor.size().iter().map(|&n| n as usize).collect();
+                Ok((name.clone(), Stored { name, shape, tensor, written, failed }))
+            }
             Some(found) => {
                 let path = path.to_path_buf();
                 let then = "it was not written: the training diverged, so lower --lr";
@@ -38,7 +54,11 @@ pub(crate) fn write_tensors(
         // The library replaces it by a file that its owner alone can read.
         let rights = File::create(partial).and_then(|file| file.metadata());
         let rights = rights.map_err(Error::io(path, "write"))?.permissions();
-        safetensors::serialize_to_file(tensors, metadata, partial).map_err(|e| match e {
+        let made = safetensors::serialize_to_file(tensors, metadata, partial);
+        if let Some(failed) = failed.take() {
+            return Err(failed);
+        }
+        made.map_err(|e| match e {
             SafeTensorError::IoError(e) => Error::io(path, "write")(e),
             e => Error::Malformed { path: path.to_path_buf(), problem: e.to_string() },
         })?;
@@ -54,37 +74,53 @@ pub(crate) fn write_new_tensors(
     whole(path, |partial| write_tensors(tensors, partial))
 }
 
-/// A tensor's bytes as safetensors takes them.
-struct Stored {
-    dtype: Dtype,
+/// What is written of a tensor, by its name.
+type Written<'f> = RefCell<&'f mut dyn FnMut(&str, &Tensor) -> Tensor>;
+
+/// A tensor as safetensors takes it, whose bytes are made when they are written.
+struct Stored<'w, 'f> {
+    name: String,
     shape: Vec<usize>,
-    bytes: Vec<u8>,
+    tensor: Tensor,
+    written: &'w Written<'f>,
+    /// The first failure: the library asks for bytes, and takes no error.
+    failed: &'w RefCell<Option<Error>>,
 }
 
-impl Stored {
-    fn new(tensor: &Tensor) -> Result<Self> {
-        let (dtype, kind) = match tensor.kind() {
-            Kind::Int64 => (Dtype::I64, Kind::Int64),
-            _ => (Dtype::F32, Kind::Float),
-        };
-        let tensor = tensor.detach().to_device(Device::Cpu).to_kind(kind).contiguous();
-        let mut bytes = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
-        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
-        Ok(Self { dtype, shape: tensor.size().iter().map(|&n| n as usize).collect(), bytes })
+impl Stored<'_, '_> {
+    fn kind(&self) -> Kind {
+        if self.tensor.kind() == Kind::Int64 { Kind::Int64 } else { Kind::Float }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>> {
+        let tensor = (self.written.borrow_mut())(&self.name, &self.tensor.detach());
+        let tensor = tensor.to_device(Device::Cpu).to_kind(self.kind()).contiguous();
+        let mut bytes = vec![0; self.data_len()];
+        tensor.f_copy_data_u8(&mut bytes, self.tensor.numel())?;
+        Ok(bytes)
     }
 }
 
-impl View for Stored {
+impl View for Stored<'_, '_> {
     fn dtype(&self) -> Dtype {
-        self.dtype
+        if self.kind() == Kind::Int64 { Dtype::I64 } else { Dtype::F32 }
     }
     fn shape(&self) -> &[usize] {
         &self.shape
     }
     fn data(&self) -> Cow<'_, [u8]> {
-        (&self.bytes).into()
+        if self.failed.borrow().is_some() {
+            return Cow::Borrowed(&[]);
+        }
+        self.bytes().map_or_else(
+            |error| {
+                self.failed.replace(Some(error));
+                Cow::Borrowed(&[][..])
+            },
+            Cow::Owned,
+        )
     }
     fn data_len(&self) -> usize {
-        self.bytes.len()
+        self.tensor.numel() * self.kind().elt_size_in_bytes()
     }
 }

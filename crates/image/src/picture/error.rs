@@ -2,7 +2,7 @@
 
 use std::{error::Error, io};
 
-use crosstune_core::BoxError;
+use crosstune_core::{BoxError, data::Unreadable};
 use image::{ImageError, ImageFormat};
 
 use super::limits::{MAX_FILE, MAX_PIXELS};
@@ -14,6 +14,9 @@ pub enum PictureError {
     /// The file could not be read.
     #[error("cannot read the file")]
     Io(#[from] io::Error),
+    /// The picture lies within a larger file, and cannot be had from there.
+    #[error(transparent)]
+    Stored(#[from] Unreadable),
     /// A device, a pipe or a folder, which may have no end.
     #[error("not a regular file")]
     Special,

@@ -151,6 +151,10 @@ pub(super) fn texts(input: &Input) -> Result<Vec<Cow<'_, str>>, TextError> {
         Input::Words(words) => vec![words.join(" ").into()],
         Input::Bytes { bytes, .. } => vec![file::decode(bytes)?.into()],
         Input::File(path) => vec![file::decode(&file::read(path)?)?.to_string().into()],
+        Input::Stored(_) => {
+            let loaded = input.loaded()?;
+            texts(&loaded)?.into_iter().map(|text| text.into_owned().into()).collect()
+        }
     })
 }
 

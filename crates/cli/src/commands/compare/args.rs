@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum, value_parser};
 use crosstune_report::ArmKind;
 
 use crate::args::{
-    Bytes, DataArgs, FitArgs, LayoutArgs, ModalityArgs, ModalityFlags, TransferArgs, WeightsArgs,
+    Bytes, CheckpointArgs, DataArgs, FitArgs, LayoutArgs, ModalityArgs, ModalityFlags,
+    TransferArgs, WeightsArgs,
 };
 
 #[derive(Debug, Args)]
@@ -15,10 +16,11 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     pub(crate) source: WeightsArgs,
     #[command(flatten)]
     pub(crate) samples: DataArgs,
-    /// Folder to write report.html, report.md and report.json to
+    /// Folder to write report.html, report.md and report.json to. If a comparison with the same
+    /// options was stopped before it had written them, it goes on where it was
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Replace a report that is in the folder
+    /// Replace a report that is in the folder, finished or not
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Sizes of the training set: samples of each class (for transcribe and tag: in all) or `all`,
@@ -61,6 +63,8 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) fit: FitArgs,
+    #[command(flatten)]
+    pub(crate) checkpoint: CheckpointArgs,
     #[command(flatten)]
     pub(crate) modality: ModalityFlags<A>,
 }

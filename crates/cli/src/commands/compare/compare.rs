@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use crosstune_core::{Dataset, Error, Freeze, Modality, Pretrained, error::one_line};
@@ -12,6 +13,7 @@ use crosstune_report::{
 use super::{
     args::{CompareArgs, Control},
     figures, machine,
+    progress::Progressing,
     trial::{self, Experiment},
 };
 use crate::{
@@ -20,10 +22,11 @@ use crate::{
         format::{count, percent},
         say,
     },
+    process::signals,
     setup::{job::TransferJob, symbols::with_symbols},
 };
 
-pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
+pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<ExitCode> {
     check(&args)?;
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
@@ -45,41 +48,14 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         budgets.push(Budget { size: samples, epochs });
     }
     prepare(&args.out, args.overwrite)?;
-
-    let mut arms: Vec<Arm> =
-        kinds.iter().map(|&kind| Arm { kind, trials: vec![], runs: vec![] }).collect();
-    let mut error_examples = vec![];
-    for (number, (size, budget)) in args.per_class.iter().zip(&budgets).enumerate() {
-        let &Budget { size: samples, epochs } = budget;
-        let subset = experiment.subset(size.per_class, 0)?;
-        say("size", format!("{} {}, {epochs} epochs", count(samples), A::Modality::SAMPLES));
-
-        let held = experiment.held_out(subset, args.held_out)?;
-        for arm in &mut arms {
-            let trials = experiment.trials(arm.kind, &held, samples, &args.rates, epochs)?;
-            let tried: Vec<_> =
-                trials.iter().map(|t| format!("{:e}: {}", t.lr, percent(t.held_out))).collect();
-            say("rates", format!("{}: held-out {} {}", arm.kind, metric.name, tried.join(", ")));
-            arm.trials.extend(trials);
-        }
-        for seed in 0..args.seeds {
-            let drawn = experiment.drawn(size.per_class, seed)?;
-            for arm in &mut arms {
-                let best =
-                    trial::best(&arm.trials, samples, &metric).context("no rate was tried")?;
-                let last = number + 1 == args.per_class.len() && seed == 0;
-                let shown = if last && arm.kind == ArmKind::Transfer { args.errors } else { 0 };
-                let (run, wrong) = experiment.run(arm.kind, &drawn, best, seed, epochs, shown)?;
-                let value = percent(run.value);
-                say("run", format!("{}, seed {seed}: {} {value}", arm.kind, metric.name));
-                arm.runs.push(run);
-                error_examples.extend(wrong.into_iter().map(|e: ErrorExample| {
-                    let place = below(&args.samples.data, &e.place).into();
-                    ErrorExample { place, ..e }
-                }));
-            }
-        }
-    }
+    let progress = Progressing::claim(&args, &job.source)?;
+    let watch = signals::Watch::begin();
+    let measured = measured(&args, &experiment, &kinds, &budgets, &metric, &progress);
+    drop(watch);
+    let (arms, error_examples) = match measured {
+        Ok(measured) => measured,
+        Err(e) => return unfinished(e, progress),
+    };
 
     let family = job.source.config();
     let comparison = Comparison {
@@ -102,7 +78,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
         threshold: args.threshold,
         version: env!("CARGO_PKG_VERSION").into(),
         made: machine::today(),
-        machine: machine::describe(&args.fit),
+        machine: machine::describe(&args.fit)?,
         arms,
         error_examples,
     };
@@ -110,8 +86,75 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<()> {
     for comparison in matrix.comparisons() {
         say_summary(&Summary::of(comparison), &comparison.metric);
     }
-    say("saved", save(&matrix, &args.out, args.overwrite)?.display());
-    Ok(())
+    match save(&matrix, &args.out, args.overwrite) {
+        Ok(page) => say("saved", page.display()),
+        Err(e) => {
+            progress.leave();
+            return Err(e);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ends a comparison before its time: what is done stays.
+fn unfinished(error: anyhow::Error, progress: Progressing) -> Result<ExitCode> {
+    if progress.leave_if_worth_it() {
+        say("stopped", "what is done is kept; go on with the same command");
+    }
+    match (error.downcast_ref(), signals::asked()) {
+        (Some(Error::Interrupted { .. }), Some(signal)) => Ok(ExitCode::from(128 + signal as u8)),
+        _ => Err(error),
+    }
+}
+
+/// The trials and runs of all arms, and the errors to show.
+fn measured<A: ModalityArgs>(
+    args: &CompareArgs<A>,
+    experiment: &Experiment<'_, A::Modality>,
+    kinds: &[ArmKind],
+    budgets: &[Budget],
+    metric: &Metric,
+    progress: &Progressing,
+) -> Result<(Vec<Arm>, Vec<ErrorExample>)> {
+    let mut arms: Vec<Arm> =
+        kinds.iter().map(|&kind| Arm { kind, trials: vec![], runs: vec![] }).collect();
+    let mut error_examples = vec![];
+    for (number, (size, budget)) in args.per_class.iter().zip(budgets).enumerate() {
+        let &Budget { size: samples, epochs } = budget;
+        let subset = experiment.subset(size.per_class, 0)?;
+        say("size", format!("{} {}, {epochs} epochs", count(samples), A::Modality::SAMPLES));
+
+        let held = experiment.held_out(subset, args.held_out)?;
+        for arm in &mut arms {
+            let rates = &args.rates;
+            let trials = experiment.trials(arm.kind, &held, samples, rates, epochs, progress)?;
+            let tried: Vec<_> =
+                trials.iter().map(|t| format!("{:e}: {}", t.lr, percent(t.held_out))).collect();
+            say("rates", format!("{}: held-out {} {}", arm.kind, metric.name, tried.join(", ")));
+            arm.trials.extend(trials);
+        }
+        for seed in 0..args.seeds {
+            let drawn = experiment.drawn(size.per_class, seed)?;
+            for arm in &mut arms {
+                let best =
+                    trial::best(&arm.trials, samples, metric).context("no rate was tried")?;
+                let last = number + 1 == args.per_class.len() && seed == 0;
+                let shown = if last && arm.kind == ArmKind::Transfer { args.errors } else { 0 };
+                let budget = (seed, epochs);
+                let (run, wrong) =
+                    experiment.run(arm.kind, &drawn, best, budget, shown, progress)?;
+                let value = percent(run.value);
+                say("run", format!("{}, seed {seed}: {} {value}", arm.kind, metric.name));
+                arm.runs.push(run);
+                error_examples.extend(wrong.into_iter().map(|e: ErrorExample| {
+                    let place = below(&args.samples.data, &e.place).into();
+                    ErrorExample { place, ..e }
+                }));
+            }
+        }
+    }
+
+    Ok((arms, error_examples))
 }
 
 /// The answer, printed last.

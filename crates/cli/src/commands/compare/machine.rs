@@ -2,9 +2,10 @@
 
 use std::{fs, thread, time::SystemTime};
 
-use crosstune_core::{Device, MatmulPrecision};
+use anyhow::Result;
+use crosstune_core::{Device, MatmulPrecision, Precision};
 
-use crate::args::FitArgs;
+use crate::{args::FitArgs, output::format::device as name};
 
 /// The day, in UTC: `2026-11-24`.
 pub(super) fn today() -> String {
@@ -27,20 +28,28 @@ fn date(days: i64) -> String {
 
 /// The hardware, as far as the system tells, and how it computed:
 /// `2 cores, Xeon …, matrix products in bf16, computing in one thread`.
-pub(super) fn describe(fit: &FitArgs) -> String {
-    let device = fit.device.0;
+///
+/// # Errors
+/// As the device.
+pub(super) fn describe(fit: &FitArgs) -> Result<String> {
+    let device = fit.device()?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = cpus.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": "));
-    let name = name.map(|(_, name)| format!(", {name}")).unwrap_or_default();
-    let gpu = if device == Device::Cpu { String::new() } else { format!(", {device:?}") };
+    let model = cpus.lines().find_map(|l| l.strip_prefix("model name")?.split_once(": "));
+    let model = model.map(|(_, model)| format!(", {model}")).unwrap_or_default();
+    let gpu = if device == Device::Cpu { String::new() } else { format!(", {}", name(device)) };
     let products = match fit.matmul_precision.into() {
         MatmulPrecision::Highest => "",
         MatmulPrecision::High => ", matrix products in TF32",
         MatmulPrecision::Medium => ", matrix products in bf16",
     };
+    let autocast = match fit.precision.value() {
+        Precision::F32 => String::new(),
+        precision => format!(", autocast to {precision}"),
+    };
     let threads = if fit.deterministic { ", computing in one thread" } else { "" };
-    format!("{cores} core{}{name}{gpu}{products}{threads}", if cores == 1 { "" } else { "s" })
+    let s = if cores == 1 { "" } else { "s" };
+    Ok(format!("{cores} core{s}{model}{gpu}{products}{autocast}{threads}"))
 }
 
 #[cfg(test)]

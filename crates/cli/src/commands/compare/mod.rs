@@ -7,6 +7,7 @@ mod compare;
 mod error_examples;
 mod figures;
 mod machine;
+mod progress;
 mod sentences;
 mod trial;
 

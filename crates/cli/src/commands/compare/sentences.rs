@@ -67,6 +67,7 @@ fn words(input: &Input) -> Vec<String> {
     match input {
         Input::Words(words) => words.clone(),
         Input::Text(text) => text.split_whitespace().map(str::to_string).collect(),
+        Input::Stored(_) => input.loaded().map(|loaded| words(&loaded)).unwrap_or_default(),
         Input::Pair(_) | Input::File(_) | Input::Bytes { .. } => vec![],
     }
 }

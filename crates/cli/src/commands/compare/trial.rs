@@ -2,13 +2,14 @@
 
 use anyhow::{Context, Result};
 use crosstune_core::{
-    CacheBudget, Dataset, Error, FitOptions, Modality, Overrides, Progress, Recipe, RecipePlan,
-    Samples, Splits, WeightInit, evaluate, fit,
+    CacheBudget, Checkpoints, Dataset, Error, FitOptions, Modality, Overrides, Progress, Recipe,
+    RecipePlan, Samples, Splits, WeightInit, evaluate, fit_resumable,
 };
 use crosstune_report::{ArmKind, ErrorExample, Metric, Point, Run, Trial};
 
 use super::error_examples::{self, Wrong};
 use super::figures::Figures;
+use super::progress::Progressing;
 use super::sentences::{self, Answered};
 use crate::{
     args::FitArgs,
@@ -125,14 +126,17 @@ impl<'a, M: Modality> Experiment<'a, M> {
         size: usize,
         rates: &[f64],
         epochs: usize,
+        progress: &Progressing,
     ) -> Result<Vec<Trial>> {
-        let one = |&lr: &f64| {
+        let one = |&lr: &f64, name: &str| {
             let plan = self.plan(kind, lr, epochs)?;
             let options = self.options(&plan, 0, epochs);
             let Built { model, .. } = self.build(&plan, held, 0)?;
             let TrainingSet { modality, splits, .. } = held;
             let none = Samples::default();
-            let trained = fit(&model, modality, &splits.train, &none, &options, &mut |_| Ok(()));
+            let (samples, checkpoints) = ([&splits.train, &none], progress.checkpoints(name)?);
+            let nobody = &mut |_: Progress<'_>| Ok(());
+            let trained = fit_resumable(&model, modality, samples, &options, &checkpoints, nobody);
             let measured = trained
                 .and_then(|_| evaluate(&model, modality, &splits.validation, options.batch_size));
             let task = self.data.task;
@@ -149,22 +153,43 @@ impl<'a, M: Modality> Experiment<'a, M> {
             };
             Ok(Trial { size, lr, pretrained_lr: plan.pretrained_lr, held_out })
         };
-        rates.iter().map(one).collect()
+        let kept = |lr: &f64| {
+            let name = format!("trial-{kind:?}-{size}-{lr:e}");
+            progress.done(&name, &held.splits, || one(lr, &name))
+        };
+        rates.iter().map(kept).collect()
     }
 
     fn build(&self, plan: &RecipePlan, drawn: &TrainingSet<M>, seed: u64) -> Result<Built> {
-        self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, self.fit.device.0)
+        let device = self.fit.device()?;
+        self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, device)
     }
 
-    /// Trains with the best rate, and tests. `shown`: how many errors to show.
+    /// Trains with the best rate, and tests, unless that is done. `shown`: how many errors to show.
     pub(super) fn run(
         &self,
         kind: ArmKind,
         drawn: &TrainingSet<M>,
         rate: &Trial,
-        seed: u64,
-        epochs: usize,
+        (seed, epochs): (u64, usize),
         shown: usize,
+        progress: &Progressing,
+    ) -> Result<(Run, Vec<ErrorExample>)> {
+        let name = format!("run-{kind:?}-{}-{seed}", drawn.splits.train.len());
+        progress.done(&name, &drawn.splits, || {
+            let checkpoints = progress.checkpoints(&name)?;
+            self.tested(kind, drawn, rate, (seed, epochs), shown, (progress, &checkpoints))
+        })
+    }
+
+    fn tested(
+        &self,
+        kind: ArmKind,
+        drawn: &TrainingSet<M>,
+        rate: &Trial,
+        (seed, epochs): (u64, usize),
+        shown: usize,
+        (progress, checkpoints): (&Progressing, &Checkpoints<'_>),
     ) -> Result<(Run, Vec<ErrorExample>)> {
         let plan = self.plan(kind, rate.lr, epochs)?;
         let options = self.options(&plan, seed, epochs);
@@ -172,17 +197,24 @@ impl<'a, M: Modality> Experiment<'a, M> {
         let TrainingSet { data, modality, splits } = drawn;
         let test = || evaluate(&model, modality, &splits.test, options.batch_size);
         let mut curve = vec![Point { epoch: 0, seconds: 0., value: test()?.primary_metric() }];
+        progress.keep_curve(&curve)?;
         let (mut last, mut seconds) = (None, 0.);
         let every = epochs.div_ceil(self.points);
         let nothing = Samples::default();
-        fit(&model, modality, &splits.train, &nothing, &options, &mut |progress| {
-            if let Progress::Epoch(record) = progress {
+        let samples = [&splits.train, &nothing];
+        fit_resumable(&model, modality, samples, &options, checkpoints, &mut |told| {
+            if let Progress::Resumed { epochs, .. } = told {
+                seconds = epochs.iter().map(|record| record.seconds).sum();
+                curve = progress.curve(epochs);
+            }
+            if let Progress::Epoch(record) = told {
                 let epoch = record.epoch;
                 seconds += record.seconds;
                 if epoch == 1 || epoch == epochs || epoch % every == 0 {
                     let tested = test()?;
                     curve.push(Point { epoch, seconds, value: tested.primary_metric() });
                     last = Some(tested);
+                    progress.keep_curve(&curve)?;
                 }
             }
             Ok(())

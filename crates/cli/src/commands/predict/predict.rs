@@ -34,8 +34,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     let format = args.output.format()?;
     // As transformers calls them.
     let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
-    let device = args.compute.device.0;
-    let (model, modality) = open::<M>(&args.source, unnamed, device)?;
+    let (model, modality) = open::<M>(&args.source, unnamed, &args.compute)?;
     let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?.layout::<M>()?;
     let layout = Layout { pairs: modality.takes_pairs(), skip_bad: args.skip_bad, ..layout };
     let (mut items, mut unusable) = (vec![], vec![]);
@@ -142,6 +141,11 @@ fn texts(input: &Input) -> Cow<'_, [String]> {
         Input::Pair(pair) => pair.into(),
         Input::Words(words) => vec![words.join(" ")].into(),
         Input::File(_) | Input::Bytes { .. } => vec![].into(),
+        // One that cannot be read has no answer, either.
+        Input::Stored(_) => match input.loaded() {
+            Ok(loaded) => texts(&loaded).into_owned().into(),
+            Err(_) => vec![].into(),
+        },
     }
 }
 
@@ -153,9 +157,8 @@ fn located<M: Modality>(
     modality: &M,
     item: &Item,
 ) -> crosstune_core::Result<Answer> {
-    let Scores::Sequences(all) = scores else { return Ok(answer) };
-    let positions = all.get(row).and_then(|one| one.size().first().copied()).unwrap_or(0);
-    let places = modality.places(&item.input, positions as usize);
+    let Scores::Sequences(_) = scores else { return Ok(answer) };
+    let places = modality.places(&item.input, scores.positions(row));
     let bad = |cause| Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }]);
     Ok(answer.located(&places.map_err(bad)?))
 }

@@ -185,7 +185,7 @@ fn measure<A: ModalityArgs>(
     let (mut logmes, mut probes, mut of_samples, mut chance) = (vec![], vec![], vec![], 0.);
     for seed in 0..seeds {
         crosstune_core::seed(args.samples.seed.wrapping_add(seed));
-        let model = of.model(&read.modality, data, args.compute.device.0)?;
+        let model = of.model(&read.modality, data, &args.compute)?;
         init_from_data(&model, &read.modality, &read.training, stats.as_ref())?;
         let told = Told::of(&model, data, read, args.compute.batch_size.get())?;
         if told.features.isfinite().all().int64_value(&[]) == 0 {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{
-    Bytes, DataArgs, FitArgs, LayoutArgs, ModalityArgs, ModalityFlags, TransferArgs, WeightsArgs,
+    Bytes, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs, ModalityArgs,
+    ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
 };
 
 #[derive(Debug, Args)]
@@ -15,8 +16,15 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     #[command(flatten)]
     pub(crate) samples: DataArgs,
     /// Run folder to create
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["plan", "find_lr"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["plan", "find_lr", "resume"])]
     pub(crate) out: Option<PathBuf>,
+    /// Go on with an unfinished training, the DIR of its --out, as if it had never been stopped. Its
+    /// options need not be given again
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "find_lr", "overwrite"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// The number of threads that the training to go on with was computed in
+    #[arg(skip)]
+    pub(crate) threads: Option<i32>,
     /// Dry run: write where each tensor comes from, its learning rates and the estimated cost as
     /// TOML, and exit
     #[arg(long, value_name = "FILE")]
@@ -52,6 +60,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     /// any
     #[arg(long, value_name = "BYTES", default_value = "4G")]
     pub(crate) memory: Bytes,
+    #[command(flatten)]
+    pub(crate) reading: StreamingArgs,
     /// Do not cache the outputs of frozen layers
     #[arg(long, alias = "recompute")]
     pub(crate) no_feature_cache: bool,
@@ -65,6 +75,10 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) fit: FitArgs,
+    #[command(flatten)]
+    pub(crate) checkpoint: CheckpointArgs,
+    #[command(flatten)]
+    pub(crate) distributed: DistributedArgs,
     #[command(flatten)]
     pub(crate) modality: ModalityFlags<A>,
 }

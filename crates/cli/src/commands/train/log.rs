@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use crosstune_core::{
     CutPoint, Dataset, EpochRecord, FitOptions, Item, LoadReport, Metrics, Modality, Model,
-    Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig, transfer::AlignReport,
+    Precision, Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig,
+    transfer::AlignReport,
 };
 use indicatif::ProgressBar;
+use tch::{Kind, Tensor};
 
 use super::result::{Parameters, RunResult};
 use crate::output::{
     format::{count, files, percent, score, seconds, shape},
     metrics::{primary, summary},
-    say,
+    note, say,
 };
 
 /// How many names a line lists of what is beside a model's weights; `inspect` lists all.
@@ -45,6 +47,18 @@ pub(super) fn show_epoch(
         seconds(record.seconds),
     );
     bar.suspend(|| say("epoch", text));
+}
+
+/// Where a training goes on.
+pub(super) fn say_resumed(epochs: usize, batches: usize) {
+    let of = |n: usize, one: &str| format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" });
+    say(
+        "resumed",
+        match batches {
+            0 => format!("after {}", of(epochs, "epoch")),
+            _ => format!("after {} and {} of the next", of(epochs, "epoch"), of(batches, "step")),
+        },
+    );
 }
 
 pub(super) fn describe(source: &Pretrained) -> String {
@@ -121,6 +135,32 @@ pub(super) fn say_model(model: &Model, plan: &RecipePlan, is_fresh: bool, n: Par
     let (all, freeze) = (count(n.trained + n.frozen), &plan.freeze);
     let at_first = if plan.phases.is_empty() { "" } else { " at first" };
     say("trains", format!("{} of {all} parameters{at_first} (frozen: {freeze})", count(n.trained)));
+}
+
+/// The precision, if it is not f32, and what is kept in it.
+pub(super) fn say_precision(model: &Model) {
+    let precision = model.precision();
+    if precision == Precision::F32 {
+        return;
+    }
+    let variables = model.store().variables();
+    let is_half = |t: &&Tensor| t.kind() == Kind::BFloat16;
+    let kept: usize = variables.values().filter(is_half).map(Tensor::numel).sum();
+    let kept = match kept {
+        0 => String::new(),
+        kept => format!(", and {} frozen parameters kept in it", count(kept)),
+    };
+    say("precision", format!("autocast to {precision}{kept}"));
+}
+
+/// Tensors that were not saved as their source has them.
+pub(super) fn say_rounded(changed: usize) {
+    if changed > 0 {
+        note(&format!(
+            "warning: the weights changed on disk during the training; {changed} frozen tensors were \
+             saved as they were kept, in bf16"
+        ));
+    }
 }
 
 pub(super) fn say_aligned(report: &AlignReport) {
@@ -208,5 +248,12 @@ pub(super) fn say_result(result: &RunResult) {
     let memory = result.cost.peak_memory_mib.map(|m| format!(", peak memory {m:.0} MiB"));
     let best = result.history.best_epoch;
     let best = format!("best epoch {best} of {}", result.history.epochs.len());
+    match result.history.skipped_steps {
+        0 => {}
+        1 => say("skipped", "1 step, whose gradients overflowed in f16"),
+        steps => {
+            say("skipped", format!("{} steps, whose gradients overflowed in f16", count(steps)))
+        }
+    }
     say("cost", format!("{}; {best}{}", seconds(result.cost.seconds), memory.unwrap_or_default()));
 }

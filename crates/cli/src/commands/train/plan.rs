@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 use crosstune_core::{
-    Error, FitOptions, Freeze, Modality, Model, Progress, Reshaped, Samples, Splits, files, fit,
-    train::peak_lr,
+    Error, FitOptions, Freeze, Modality, Model, Precision, Progress, Reshaped, Samples, Splits,
+    files, fit, train::peak_lr,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -26,6 +26,9 @@ pub(super) struct TrainPlan {
     /// Whether it is computed in one thread.
     #[serde(default)]
     deterministic: bool,
+    /// The precision of the forward pass.
+    #[serde(default)]
+    precision: Precision,
     /// The symbols of a transcription, which the data decide.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     symbols: Vec<String>,
@@ -120,6 +123,7 @@ impl TrainPlan {
             recipe: recipe.into(),
             batch_size: options.batch_size,
             deterministic,
+            precision: options.precision,
             symbols: match model.spec().vocabulary {
                 Some(_) => model.spec().labels.clone(),
                 None => vec![],
@@ -219,6 +223,9 @@ impl TrainPlan {
         }
         if self.deterministic != now.deterministic {
             return Some(said("deterministic", &self.deterministic, &now.deterministic));
+        }
+        if self.precision != now.precision {
+            return Some(said("precision", &self.precision, &now.precision));
         }
         if self.phases != now.phases {
             return Some(said("phases", &self.phases, &now.phases));

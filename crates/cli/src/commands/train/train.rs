@@ -1,40 +1,56 @@
 //! `train`: from a pretrained model and labelled samples to a run folder.
 
-use std::{mem, time::Instant};
+use std::{mem, path::Path, process::ExitCode, time::Instant};
 
 use anyhow::Result;
-use crosstune_core::loader::refuse_bad;
+use crosstune_core::loader::{Beforehand, refuse_bad};
 use crosstune_core::{
-    CacheBudget, Dataset, FitOptions, FitReport, Layout, Modality, Model, Pretrained, Progress,
-    RunWriter, Samples, Splits, data::ClassLimit, error::one_line, evaluate, find_lr, fit,
-    predict::too_short,
+    CacheBudget, CheckpointEvery, Checkpoints, Dataset, Error, FitOptions, FitReport, Input,
+    Layout, Modality, Model, Order, Pretrained, Progress, RunWriter, Samples, Splits,
+    data::ClassLimit, error::one_line, evaluate, find_lr, fit_resumable, predict::too_short,
 };
+use serde_json::json;
 
 use super::{
     args::TrainArgs,
     log::{
-        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases, say_result,
-        show_epoch,
+        describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases,
+        say_precision, say_result, say_resumed, say_rounded, show_epoch,
     },
     lr_plot, plan,
     result::{Cost, Counts, Parameters, RunResult},
+    resume::{Begun, command_line},
 };
 use crate::{
     args::{HeadArg, LAYOUT, ModalityArgs, refuse_existing, setting},
     output::{
-        format::{percent, score},
+        format::{self, percent, score},
         note, progress, save, say, say_skipped, skipped,
     },
-    process,
+    process::{self, signals},
     setup::{
         coverage::{When, coverage, say_coverage},
         job::{Built, TransferJob},
         symbols::with_symbols,
+        together::{Together, together},
     },
 };
 
-pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
+/// Trains, alone or as one of several processes.
+pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
     process::age(); // If the system does not tell the start, the count begins here.
+    let together = together(args.fit.device()?, args.plan.is_some() || args.find_lr.is_some())?;
+    let done = trained(args, &together);
+    if let Err(e) = &done {
+        together.fail(e);
+    }
+    done
+}
+
+fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<ExitCode> {
+    if let Some(threads) = args.threads {
+        tch::set_num_threads(threads);
+    }
     if !(0.0..1.0).contains(&args.validation) {
         let problem = format!("{}: must be at least 0 and below 1", args.validation);
         return Err(setting("--validation", problem));
@@ -47,6 +63,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
     let mut options = job.plan.apply(args.fit.options());
+    options.processes = together.processes();
     options.check()?;
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
@@ -56,6 +73,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         return Err(setting("--recipe orca", problem));
     }
     modality.set_task(task)?;
+    let beforehand = args.reading.beforehand(task, options.order == Order::ByLength)?;
     let classes = match args.transfer.head {
         HeadArg::Pretrained => job.source.class_names(),
         HeadArg::Fresh => None,
@@ -63,22 +81,33 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     let data = dataset::<A>(&args, &job.source, classes)?;
     // A dry run or a range test creates no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
-    let run = out.map(|out| RunWriter::create(out, args.overwrite)).transpose()?;
+    let goes_on = args.resume.is_some() || together.is_restarted();
+    let run = out.filter(|_| together.writes()).map(|out| match goes_on {
+        true => RunWriter::resume(out, args.overwrite),
+        false => RunWriter::create(out, args.overwrite),
+    });
+    let run = run.transpose()?;
+    if let (Some(run), None) = (&run, &args.resume) {
+        run.note(&Begun::now::<A::Modality>()?)?;
+    }
     let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.folder().to_path_buf());
-    options.cache_budget =
-        (!args.no_feature_cache).then_some(CacheBudget { memory: args.memory.0, folder });
+    let memory = args.memory.0 / together.on_this_machine();
+    options.cache_budget = (!args.no_feature_cache).then_some(CacheBudget { memory, folder });
 
     say("source", format!("{}, {}", args.source.weights.display(), describe(&job.source)));
+    say("device", format::device(args.fit.device()?));
     say_data::<A::Modality>(&data);
-    let (mut splits, mut skipped) = read(&mut modality, &data, args.memory.0, args.skip_bad)?;
-    if args.skip_bad {
+    let (mut splits, mut skipped) = read(&mut modality, &data, beforehand, memory, args.skip_bad)?;
+    // Several processes must leave out the same.
+    if args.skip_bad && options.processes == 1 {
         splits.skip_lost();
     }
-    let coverage = coverage(&modality, data.items().map(|(_, item)| &item.input));
+    let inputs: Vec<&Input> = data.items().map(|(_, item)| &item.input).collect();
+    let coverage = coverage(&modality, beforehand.choose(inputs.into_iter()));
     if let Some(coverage) = &coverage {
         say_coverage(&modality, coverage, When::Training);
     }
-    let (plan, device) = (&job.plan, args.fit.device.0);
+    let (plan, device) = (&job.plan, together.device());
     let built = job.model(plan, &modality, &data, &splits, options.seed, device)?;
     let Built { model, trained, frozen, aligned } = built;
     say_model(&model, plan, job.is_fresh(plan), Parameters { trained, frozen });
@@ -89,6 +118,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     if args.verbose {
         say_names(model.report());
     }
+    say_precision(&model);
     say_phases(&options);
     skipped.extend(leave_out_short(&model, &modality, &mut splits.train, &options, args.skip_bad)?);
     let recipe = args.transfer.recipe;
@@ -102,7 +132,7 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
         let planned = planned.with_estimate(&model, &modality, &splits, &options)?;
         planned.write(path, args.overwrite)?;
         say("planned", path.display());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     if let Some(path) = &args.find_lr {
         let curve = find_lr(&model, &modality, &splits.train, &options, 1e-6, 1., 100)?;
@@ -114,23 +144,39 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
             format!("the loss falls fastest at {steepest}; a cautious choice is {cautious}"),
         );
         say("plotted", path.display());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
-    let Some(mut run) = run else { return Err(setting("--out", "name the run folder to create")) };
-    run.reserve(&model)?;
+    let mut run = match run {
+        None if together.writes() => {
+            return Err(setting("--out", "name the run folder to create"));
+        }
+        run => run,
+    };
+    run.as_ref().map_or(Ok(()), |run| run.reserve(&model))?;
 
-    let (history, first_batch, step) = fitted(&model, &modality, &splits, &options, &mut run)?;
+    let every = args.checkpoint.checkpoint_every;
+    let fitted = fitted(&model, &modality, &splits, &options, every, run.as_mut());
+    let (history, first_batch, step) = match fitted {
+        Ok(fitted) => fitted,
+        Err(e) => return unfinished::<A::Modality>(e, run, &args.out.unwrap_or_default()),
+    };
     // A sample may have vanished meanwhile. What was trained is saved all the same.
     let mut failed = None;
     let mut evaluate = |samples: &Samples| {
         let score = || evaluate(&model, &modality, samples, options.batch_size);
         let scored = (!samples.is_empty()).then(score).transpose();
-        scored.unwrap_or_else(|e| {
-            failed = Some(e);
-            None
-        })
+        match scored {
+            // The others wait for this one.
+            Err(e) if options.processes == 1 => {
+                failed = Some(e);
+                Ok(None)
+            }
+            scored => scored,
+        }
     };
-    let (validation, test) = (evaluate(&splits.validation), evaluate(&splits.test));
+    let (validation, test) = (evaluate(&splits.validation)?, evaluate(&splits.test)?);
+    together.leave()?;
+    let Some(mut run) = run else { return Ok(ExitCode::SUCCESS) };
     let lost = splits.lost();
     say_skipped(&lost, A::Modality::SAMPLES);
     skipped.extend(lost);
@@ -170,12 +216,41 @@ pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<()> {
     };
     run.json(LAYOUT, &args.layout)?;
     say_result(&result);
-    run.finish(&model, &modality, &result)?;
+    let source = job.source.source().ok();
+    match &source {
+        Some(source) => say_rounded(run.finish_from(source, &model, &modality, &result)?),
+        None => run.finish(&model, &modality, &result)?,
+    }
     say("saved", args.out.unwrap_or_default().display());
     match failed {
         Some(e) => Err(e.into()),
-        None => Ok(()),
+        None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Ends a training before its time: what can be gone on with is left, and how is said.
+fn unfinished<M: Modality>(error: Error, run: Option<RunWriter>, out: &Path) -> Result<ExitCode> {
+    let Some(run) = run else {
+        return match error {
+            // The first process says so.
+            Error::Interrupted { .. } => {
+                Ok(ExitCode::from(128 + signals::asked().unwrap_or_default() as u8))
+            }
+            error => Err(error.into()),
+        };
+    };
+    let code = match (&error, signals::asked()) {
+        (Error::Interrupted { .. }, Some(signal)) => Some(128 + signal as u8),
+        // With the same weights it would come to the same again.
+        (Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. }, _) => {
+            return Err(error.into());
+        }
+        _ if !run.has_checkpoint() => return Err(error.into()),
+        _ => None,
+    };
+    run.leave();
+    say("stopped", format!("go on with: {}", command_line::<M>(out)));
+    code.map_or(Err(error.into()), |code| Ok(ExitCode::from(code)))
 }
 
 /// The data set, its labels in the order of a pretrained head's `classes`.
@@ -205,12 +280,14 @@ fn dataset<A: ModalityArgs>(
 fn read<M: Modality>(
     modality: &mut M,
     data: &Dataset,
+    beforehand: Beforehand,
     memory: usize,
     skip_bad: bool,
 ) -> Result<(Splits, Vec<String>)> {
-    let all = data.train.len() + data.validation.len() + data.test.len();
+    let splits = [&data.train, &data.validation, &data.test];
+    let all = splits.iter().map(|items| beforehand.choose(items.iter()).count()).sum();
     let bar = progress::reading(all, M::SAMPLES);
-    let read = Splits::read(modality, data, memory, || bar.inc(1));
+    let read = Splits::read_some(modality, data, beforehand, memory, || bar.inc(1));
     bar.finish_and_clear();
     let (splits, bad) = read?;
     let bad = refuse_bad(bad, skip_bad, !splits.train.is_empty())?;
@@ -241,15 +318,24 @@ fn fitted<M: Modality>(
     modality: &M,
     splits: &Splits,
     options: &FitOptions,
-    run: &mut RunWriter,
-) -> Result<(FitReport, f64, f64)> {
-    let batches = splits.train.len().div_ceil(options.batch_size).saturating_mul(options.epochs);
+    every: CheckpointEvery,
+    mut run: Option<&mut RunWriter>,
+) -> Result<(FitReport, f64, f64), Error> {
+    let size = options.global_batch_size();
+    let batches = splits.train.len().div_ceil(size).saturating_mul(options.epochs);
     let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
     let bar = progress::training(batches.min(most));
     let first_batch = process::age().as_secs_f64();
     let (mut last, mut times, mut cached, mut told) = (Instant::now(), vec![], 0, false);
-    let (train, validation) = (&splits.train, &splits.validation);
-    let history = fit(model, modality, train, validation, options, &mut |p| {
+    let samples = [&splits.train, &splits.validation];
+    // Only the first of several processes writes.
+    let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.checkpoints());
+    let checkpoints = Checkpoints::new(folder)
+        .every(every)
+        .conditions(&json!({ "test": splits.test.digest() }))?
+        .stop_when(|| signals::asked().is_some());
+    let watch = (every != CheckpointEvery::Never).then(signals::Watch::begin);
+    let history = fit_resumable(model, modality, samples, options, &checkpoints, &mut |p| {
         match p {
             Progress::Cached { samples } => {
                 cached += samples;
@@ -257,6 +343,17 @@ fn fitted<M: Modality>(
             }
             Progress::Uncached { error } => bar.suspend(|| {
                 note(&format!("warning: {}; features are not cached", one_line(error)));
+            }),
+            Progress::Resumed { epochs, step } => {
+                bar.inc((epochs.len() * splits.train.len().div_ceil(size)) as u64);
+                bar.inc(step as u64);
+                bar.suspend(|| say_resumed(epochs.len(), step));
+                if let Some(run) = &mut run {
+                    epochs.iter().try_for_each(|record| run.metric(record))?;
+                }
+            }
+            Progress::Unsaved { error } => bar.suspend(|| {
+                note(&format!("warning: {}; training goes on", one_line(error)));
             }),
             Progress::Step { epoch, loss, accuracy, .. } => {
                 times.push(last.elapsed().as_secs_f64());
@@ -267,7 +364,8 @@ fn fitted<M: Modality>(
             }
             Progress::Epoch(record) => {
                 // It is written again with the model.
-                if let Err(e) = run.metric(record)
+                if let Some(run) = &mut run
+                    && let Err(e) = run.metric(record)
                     && !mem::replace(&mut told, true)
                 {
                     bar.suspend(|| note(&format!("warning: {}; training goes on", one_line(&e))));
@@ -278,6 +376,7 @@ fn fitted<M: Modality>(
         last = Instant::now();
         Ok(())
     });
+    drop(watch);
     bar.finish_and_clear();
     times.sort_by(f64::total_cmp);
     let median = times.get(times.len() / 2).copied().unwrap_or_default();

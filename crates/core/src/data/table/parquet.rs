@@ -2,20 +2,22 @@
 //! file's metadata, and files as structs `{bytes, path}`.
 
 use std::fs::File;
-use std::panic;
-use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 
-use parquet::basic::Compression;
+use parquet::basic::{Compression, ConvertedType, LogicalType, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::{Field, Row as Fields};
-use parquet::schema::types::Type;
-use serde_json::Value;
+use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::record::Field;
+use parquet::record::reader::TreeBuilder;
+use parquet::schema::types::{SchemaDescriptor, Type};
 
+use super::guarded::guarded;
 use super::pages;
 use super::row::{Cell, Each, Fault, Row, Wanted};
+use super::stored::StoredCells;
+use super::values::{classes, features, file, integer};
 
 /// A file whose footer has been read.
 pub(super) struct Reader {
@@ -32,6 +34,12 @@ pub(super) struct Reader {
 const BLOW_UP: u64 = 256;
 
 const AT_LEAST: u64 = 256 << 20;
+
+/// Rows are decoded so many at a time.
+const ROWS: usize = 1024;
+
+/// The same where there are files in them.
+const FILES: usize = 16;
 
 /// What a cell takes besides its contents, in bytes.
 const CELL: u64 = 64;
@@ -94,68 +102,203 @@ impl Reader {
         self.file.metadata().file_metadata().schema().get_fields()
     }
 
-    /// Reads all rows, with the wanted cells only.
-    pub(super) fn rows(&self, wanted: Wanted<'_>, each: Each<'_>) -> Result<(), Fault> {
-        guarded(|| self.read(wanted, each))
+    /// The column at `column` as one of files that are read when they are needed, if it is one.
+    pub(super) fn stored(&self, path: &Path, column: usize) -> Option<StoredCells> {
+        let size = self.own.metadata().ok()?.len();
+        Some(StoredCells::new(
+            path,
+            size,
+            Arc::new(self.file.metadata().clone()),
+            self.leaf(column)?,
+        ))
     }
 
-    fn read(&self, wanted: Wanted<'_>, each: Each<'_>) -> Result<(), Fault> {
-        self.bound(wanted)?;
+    /// Where a column's bytes are among those without structure, if they are in no list.
+    fn leaf(&self, column: usize) -> Option<usize> {
+        let columns = self.file.metadata().file_metadata().schema_descr();
+        let is_file = self.fields().get(column)?.is_group();
+        let mut leaves = (0..columns.num_columns()).filter(|&leaf| {
+            let of = columns.column(leaf);
+            columns.get_column_root_idx(leaf) == column
+                && of.physical_type() == Physical::BYTE_ARRAY
+                && of.max_rep_level() == 0
+                && match is_file {
+                    true => of.path().parts().len() == 2 && of.name() == "bytes",
+                    false => {
+                        !matches!(of.converted_type(), ConvertedType::UTF8 | ConvertedType::JSON)
+                            && !matches!(of.logical_type_ref(), Some(LogicalType::String))
+                    }
+                }
+        });
+        leaves.next()
+    }
+
+    /// Reads all rows, with the wanted cells only. The files of the column `stored` are only told of, as
+    /// [`Cell::Stored`].
+    pub(super) fn rows(
+        &self,
+        wanted: Wanted<'_>,
+        stored: Option<usize>,
+        each: Each<'_>,
+    ) -> Result<(), Fault> {
+        let broken_pages = guarded(|| self.bound(wanted))?;
         let columns: Vec<usize> =
             (0..self.fields().len()).filter(|&column| wanted.has(column)).collect();
-        let fields = columns.iter().map(|&column| self.fields()[column].clone()).collect();
-        let name = self.file.metadata().file_metadata().schema().name();
-        let projection = Type::group_type_builder(name)
-            .with_fields(fields)
-            .build()
-            .map_err(|e| broken(None, &e))?;
-        let mut spent = 0;
-        for (number, row) in
-            (1..).zip(self.file.get_row_iter(Some(projection)).map_err(|e| broken(None, &e))?)
-        {
-            let row = row.map_err(|e| broken(number, &e))?;
-            let mut cells = vec![Cell::Missing; self.fields().len()];
-            let read =
-                columns.iter().zip(row.get_column_iter()).try_for_each(|(&column, (_, field))| {
-                    cells[column] = self.cell(column, field)?;
-                    Ok::<_, String>(())
-                });
-            spent += cells.iter().map(size).sum::<u64>();
+        let (mut before, mut spent) = (0u64, 0u64);
+        for (number, group) in self.file.metadata().row_groups().iter().enumerate() {
+            let rows = u64::try_from(group.num_rows()).unwrap_or(0);
+            let mut done = 0;
+            let mut told = |row: Result<Row, Fault>| {
+                done += 1;
+                if let Ok(Row { cells, .. }) = &row {
+                    spent += cells.iter().map(size).sum::<u64>();
+                }
+                // What is too much is not kept.
+                if spent <= self.budget {
+                    each(row);
+                }
+                spent <= self.budget
+            };
+            let read = match broken_pages.get(number).cloned().flatten() {
+                Some(fault) => Err(fault),
+                None => guarded(|| self.read(number, before, &columns, stored, &mut told)),
+            };
             if spent > self.budget {
-                return Err(self.blown_up(number, "so far the rows fill"));
+                return Err(self.blown_up(before + done, "so far the rows fill"));
             }
-            each(match read {
-                Ok(()) => Ok(Row { line: number, cells }),
-                Err(problem) => Err(Fault::new(number, problem)),
-            });
+            if let Err(Fault { problem, .. }) = read {
+                let (from, to) = (before + done + 1, before.saturating_add(rows));
+                let problem = format!("row group {} (to row {to}): {problem}", number + 1);
+                each(Err(Fault::new(from, problem)));
+            }
+            before = before.saturating_add(rows);
         }
         Ok(())
     }
 
-    /// Refuses pages that would fill the memory, before they are unpacked.
-    fn bound(&self, wanted: Wanted<'_>) -> Result<(), Fault> {
+    /// Reads a row group, as long as `each` goes on. `before` is the number of rows before it.
+    fn read(
+        &self,
+        number: usize,
+        before: u64,
+        columns: &[usize],
+        stored: Option<usize>,
+        each: &mut dyn FnMut(Result<Row, Fault>) -> bool,
+    ) -> Result<(), Fault> {
+        let group = self.file.get_row_group(number).map_err(|e| broken(None, &e))?;
+        // Without their bytes, if there are any in each row; else one has to look.
+        let apart = stored.filter(|&column| self.has_all(&*group, column));
+        let fields: Vec<_> = columns.iter().map(|&at| self.projected(at, apart)).collect();
+        let present = || columns.iter().zip(&fields).filter(|(_, field)| field.is_some());
+        let row = |at: u64, read: &dyn Fn(&mut [Cell]) -> Result<(), String>| {
+            let mut cells = vec![Cell::Missing; self.fields().len()];
+            let line = before + at + 1;
+            read(&mut cells).map_err(|problem| Fault::new(line, problem))?;
+            if let Some(column) = stored {
+                let whole = std::mem::replace(&mut cells[column], Cell::Missing);
+                cells[column] = match whole {
+                    Cell::File { name, .. } => Cell::Stored { name, row: before + at },
+                    Cell::Missing if apart.is_some() => {
+                        Cell::Stored { name: None, row: before + at }
+                    }
+                    Cell::Text(name) if apart.is_some() => {
+                        Cell::Stored { name: Some(name), row: before + at }
+                    }
+                    other => other,
+                };
+            }
+            Ok(Row { line, cells })
+        };
+        if present().next().is_none() {
+            let rows = u64::try_from(group.metadata().num_rows()).unwrap_or(0);
+            for at in 0..rows {
+                if !each(row(at, &|_| Ok(()))) {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let name = self.file.metadata().file_metadata().schema().name();
+        let projection = Type::group_type_builder(name)
+            .with_fields(fields.iter().flatten().cloned().collect())
+            .build()
+            .map_err(|e| broken(None, &e))?;
+        let descriptor = Arc::new(SchemaDescriptor::new(Arc::new(projection)));
+        let at_once = if stored.is_some() && apart.is_none() { FILES } else { ROWS };
+        let rows = TreeBuilder::new()
+            .with_batch_size(at_once)
+            .as_iter(descriptor, &*group)
+            .map_err(|e| broken(None, &e))?;
+        for (at, fields) in (0..).zip(rows) {
+            let fields = fields.map_err(|e| broken(None, &e))?;
+            let read = |cells: &mut [Cell]| {
+                present().zip(fields.get_column_iter()).try_for_each(
+                    |((&column, _), (_, field))| {
+                        cells[column] = self.cell(column, field)?;
+                        Ok(())
+                    },
+                )
+            };
+            if !each(row(at, &read)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each row of a group has bytes in a column, by its statistics.
+    fn has_all(&self, group: &dyn RowGroupReader, column: usize) -> bool {
+        let Some(leaf) = self.leaf(column) else { return false };
+        let chunk = group.metadata().column(leaf);
+        let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
+        nulls == Some(0) || chunk.column_descr().max_def_level() == 0
+    }
+
+    /// A column as it is read: of one whose files are `apart`, their names alone, if it has some.
+    fn projected(&self, column: usize, apart: Option<usize>) -> Option<Arc<Type>> {
+        let field = self.fields()[column].clone();
+        if apart != Some(column) {
+            return Some(field);
+        }
+        if !field.is_group() {
+            return None;
+        }
+        let name = field.get_fields().iter().find(|part| part.name() == "path")?.clone();
+        let info = field.get_basic_info();
+        let named = Type::group_type_builder(field.name())
+            .with_repetition(info.repetition())
+            .with_fields(vec![name])
+            .build();
+        named.ok().map(Arc::new)
+    }
+
+    /// Refuses pages that would fill the memory, before they are unpacked. Returns, for each row group,
+    /// what is wrong with the headers of its pages.
+    fn bound(&self, wanted: Wanted<'_>) -> Result<Vec<Option<Fault>>, Fault> {
         let metadata = self.file.metadata();
         let columns = metadata.file_metadata().schema_descr();
-        for group in metadata.row_groups() {
+        let mut broken = vec![None; metadata.num_row_groups()];
+        for (group, broken) in metadata.row_groups().iter().zip(&mut broken) {
             let mut sum = 0u64;
             for (at, chunk) in group.columns().iter().enumerate() {
                 if !wanted.has(columns.get_column_root_idx(at)) {
                     continue;
                 }
                 let (start, len) = chunk.byte_range();
-                let unpacked = pages::unpacked(&self.own, start, len).map_err(|e| {
-                    Fault::new(
-                        None,
-                        format!("not a Parquet file that can be read ({e}); write it anew"),
-                    )
-                })?;
-                sum = sum.saturating_add(unpacked);
+                match pages::unpacked(&self.own, start, len) {
+                    Ok(unpacked) => sum = sum.saturating_add(unpacked),
+                    Err(e) => {
+                        let problem =
+                            format!("not a Parquet file that can be read ({e}); write it anew");
+                        *broken = Some(Fault::new(None, problem));
+                    }
+                }
             }
             if sum > self.budget {
                 return Err(self.blown_up(None, "its pages would fill more than"));
             }
         }
-        Ok(())
+        Ok(broken)
     }
 
     fn blown_up(&self, row: impl Into<Option<u64>>, what: &str) -> Fault {
@@ -226,75 +369,14 @@ fn lies_within(chunk: &ColumnChunkMetaData, size: u64) -> bool {
         && end.and_then(|end| u64::try_from(end).ok()).is_some_and(|end| end <= size)
 }
 
-/// Turns panics of the library on damaged files into errors.
-fn guarded<T>(read: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Fault::new(None, "not a Parquet file that can be read (damaged); write it anew"))
-    })
-}
-
-fn integer(field: &Field) -> Option<i64> {
-    match *field {
-        Field::Byte(n) => Some(n.into()),
-        Field::Short(n) => Some(n.into()),
-        Field::Int(n) => Some(n.into()),
-        Field::Long(n) => Some(n),
-        Field::UByte(n) => Some(n.into()),
-        Field::UShort(n) => Some(n.into()),
-        Field::UInt(n) => Some(n.into()),
-        Field::ULong(n) => i64::try_from(n).ok(),
-        _ => None,
-    }
-}
-
-/// `datasets` stores pictures and recordings as `{bytes, path}`: where the table has the bytes, the
-/// path is only a name.
-fn file(fields: &Fields) -> Cell {
-    let (mut bytes, mut path) = (None, None);
-    for (key, value) in fields.get_column_iter() {
-        match (key.as_str(), value) {
-            ("bytes", Field::Bytes(value)) => bytes = Some(value.data().into()),
-            ("path", Field::Str(value)) => path = Some(value.clone()),
-            ("bytes" | "path", Field::Null) => {}
-            _ => return Cell::Other("a struct other than {bytes, path}"),
-        }
-    }
-    match (bytes, path) {
-        (Some(bytes), name) => Cell::File { name, bytes },
-        (None, Some(path)) => Cell::Text(path),
-        (None, None) => Cell::Missing,
-    }
-}
-
 fn size(cell: &Cell) -> u64 {
     CELL + match cell {
         Cell::Text(text) => text.len() as u64,
         Cell::File { bytes, .. } => bytes.len() as u64,
+        Cell::Stored { name, .. } => name.as_ref().map_or(0, |name| name.len() as u64),
         Cell::List(texts) => texts.iter().map(|text| CELL + text.len() as u64).sum(),
         Cell::Missing | Cell::Other(_) => 0,
     }
-}
-
-/// What `datasets` says about the columns, null if there is nothing.
-fn features(file: &SerializedFileReader<File>) -> Result<Value, Fault> {
-    let said = file.metadata().file_metadata().key_value_metadata();
-    let said = said.into_iter().flatten().find(|pair| pair.key == "huggingface");
-    let Some(text) = said.and_then(|pair| pair.value.as_deref()) else { return Ok(Value::Null) };
-    let mut said: Value = serde_json::from_str(text)
-        .map_err(|e| Fault::new(None, format!("its metadata `huggingface` are not JSON ({e})")))?;
-    Ok(said["info"]["features"].take())
-}
-
-/// The names of a column's classes: `{"_type": "ClassLabel", "names": […]}`, or that in a list:
-/// `{"_type": "List", "feature": …}`, formerly `[…]`.
-fn classes(features: &Value, column: &str) -> Option<Vec<String>> {
-    let feature = features.get(column)?;
-    let feature = feature.get("feature").or_else(|| feature.get(0)).unwrap_or(feature);
-    if feature["_type"] != "ClassLabel" {
-        return None;
-    }
-    let names = feature["names"].as_array()?.iter();
-    names.map(|name| name.as_str().map(str::to_string)).collect()
 }
 
 fn broken(row: impl Into<Option<u64>>, error: &ParquetError) -> Fault {

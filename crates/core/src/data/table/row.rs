@@ -24,6 +24,14 @@ pub(crate) enum Cell {
         name: Option<String>,
         bytes: Arc<[u8]>,
     },
+    /// A file in the table that is read when it is needed.
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "Parquet alone holds files"))]
+    Stored {
+        /// Its name.
+        name: Option<String>,
+        /// The row, counted from 0.
+        row: u64,
+    },
     /// Several texts, numbers or truth values.
     List(Vec<String>),
     /// A value without use here, and what it is called: `an object`.

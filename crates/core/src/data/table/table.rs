@@ -1,6 +1,8 @@
 //! A table of any format, opened.
 
 use std::fs::File;
+#[cfg(feature = "parquet")]
+use std::path::Path;
 
 use super::detect::{dialect, rewound};
 use super::dialect::Dialect;
@@ -9,6 +11,8 @@ use super::lines::Lines;
 #[cfg(feature = "parquet")]
 use super::parquet;
 use super::row::{Each, Fault, Row, Wanted};
+#[cfg(feature = "parquet")]
+use super::stored::StoredCells;
 use super::{delimited, json};
 
 /// A table whose column names are known, if it has any.
@@ -67,12 +71,30 @@ impl Table {
         Ok(Self { names, files, head, remark, body, longest })
     }
 
+    /// The files of a column of the table at `path`, to be read when they are needed; `None`: there are
+    /// none in it.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn stored(&self, path: &Path, column: usize) -> Option<StoredCells> {
+        match &self.body {
+            Body::Parquet(reader) => reader.stored(path, column),
+            Body::Delimited(..) | Body::JsonLines(..) => None,
+        }
+    }
+
     /// Reads all rows, one by one, and tells `each` of it, or of what is wrong with a row alone. Cells
-    /// that are not wanted may be missing.
+    /// that are not wanted may be missing. Of the files in the column `stored`, it is only told where they
+    /// are: they are read when they are [needed](Self::stored).
     ///
     /// # Errors
     /// If nothing that follows can be read.
-    pub(crate) fn rows(&self, wanted: Wanted<'_>, each: Each<'_>) -> Result<(), Fault> {
+    pub(crate) fn rows(
+        &self,
+        wanted: Wanted<'_>,
+        stored: Option<usize>,
+        each: Each<'_>,
+    ) -> Result<(), Fault> {
+        #[cfg(not(feature = "parquet"))]
+        let _ = stored;
         let lines = |file| Ok::<_, Fault>(Lines::new(rewound(file)?, self.longest));
         match &self.body {
             Body::Delimited(file, dialect) => {
@@ -80,7 +102,7 @@ impl Table {
             }
             Body::JsonLines(file, keys) => json::read(&mut lines(file)?, keys, wanted, each),
             #[cfg(feature = "parquet")]
-            Body::Parquet(reader) => reader.rows(wanted, each),
+            Body::Parquet(reader) => reader.rows(wanted, stored, each),
         }
     }
 }

@@ -53,7 +53,7 @@ fn found(file: &str, format: TableFormat) -> (Vec<Vec<String>>, Option<&'static 
     opened.rewind().unwrap();
     let table = Table::open(opened, format, LONGEST).unwrap();
     let mut rows = vec![];
-    table.rows(Wanted::All, &mut |row| rows.push(texts(row.unwrap()))).unwrap();
+    table.rows(Wanted::All, None, &mut |row| rows.push(texts(row.unwrap()))).unwrap();
     (rows, table.remark)
 }
 
@@ -200,7 +200,7 @@ proptest! {
         opened.write_all(&bytes).unwrap();
         if let Ok(table) = Table::open(opened, format, 50) {
             let mut last = 0;
-            let _ = table.rows(Wanted::All, &mut |row| {
+            let _ = table.rows(Wanted::All, None, &mut |row| {
                 let line = row.map_or_else(|fault| fault.line, |row| Some(row.line)).unwrap();
                 assert!(line > last);
                 last = line;

@@ -3,8 +3,12 @@
 
 use std::path::PathBuf;
 
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use rand::seq::SliceRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use regex::Regex;
 
 use super::*;
 use crate::data::dataset::Dataset;
@@ -39,12 +43,87 @@ fn a_repository_of_the_hub() {
 #[test]
 fn a_table_holds_files() {
     let mut data = Dataset::open(fixture("files.parquet"), &pictures()).unwrap();
-    assert_eq!(shown(&data.train, &data.labels), ["cat:a.png", "dog:", "dog:again.png"]);
-    let Input::Bytes { bytes, .. } = &data.train[1].input else { panic!("not bytes") };
-    assert_eq!(&**bytes, b"\x89PNG second");
+    assert_eq!(shown(&data.train, &data.labels), ["cat:", "dog:", "dog:"]);
+    assert!(matches!(data.train[1].input, Input::Stored(_)), "read when it is needed");
+    assert_eq!(contents(&data.train[1]), b"\x89PNG second");
+    let layout = Layout { group_pattern: Some(Regex::new("^.").unwrap()), ..pictures() };
+    let message = Dataset::open(fixture("files.parquet"), &layout).unwrap_err().to_string();
+    assert!(message.contains(".parquet:2: \"\" has no group"), "names are known: {message}");
     data.test = data.train.split_off(2);
     let [duplicate] = &duplicates(&data)[..] else { panic!("not one duplicate") };
     assert!(duplicate.across_splits() && duplicate.labels_differ());
+}
+
+/// The contents of a file in a table.
+fn contents(item: &Item) -> Vec<u8> {
+    match &*item.input.loaded().unwrap() {
+        Input::Bytes { bytes, .. } => bytes.to_vec(),
+        other => panic!("no file: {other:?}"),
+    }
+}
+
+/// What the script writes into row `at`, counted from 0.
+fn written(at: usize) -> Vec<u8> {
+    format!("picture {at} ").repeat(1 + at % 90).into_bytes()
+}
+
+#[test]
+fn files_are_read_in_any_order() {
+    let path = fixture("stored.parquet");
+    let data = Dataset::open(&path, &pictures()).unwrap();
+    assert_eq!(data.train.len(), 120);
+    let mut order: Vec<usize> = (0..120).collect();
+    for at in &order {
+        assert_eq!(contents(&data.train[*at]), written(*at), "one after the other");
+    }
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(3));
+    order.par_iter().for_each(|at| assert_eq!(contents(&data.train[*at]), written(*at)));
+    let target = |at: usize| data.train[at].target.class();
+    assert!((0..120).all(|at| target(at) == Some(at % 3)));
+    let stretches: Vec<_> = data.train.iter().map(|item| item.input.stretch().unwrap()).collect();
+    assert!(stretches.is_sorted() && stretches[49] == stretches[0] && stretches[50] > stretches[0]);
+}
+
+#[test]
+fn a_row_without_a_file_is_told() {
+    let path = fixture("holes.parquet");
+    let message = Dataset::open(&path, &pictures()).unwrap_err().to_string();
+    assert!(message.contains("holes.parquet:3: names a file that is not there"), "{message}");
+    let layout = Layout { skip_bad: true, ..pictures() };
+    let data = Dataset::open(&path, &layout).unwrap();
+    assert_eq!((data.train.len(), data.bad.len()), (5, 1));
+    let rows: Vec<_> = data.train.iter().map(contents).collect();
+    assert_eq!(rows, [0, 1, 3, 4, 5].map(written));
+}
+
+#[test]
+fn a_broken_row_group_is_left_out() {
+    let whole = fs::read(fixture("stored.parquet")).unwrap();
+    let reader =
+        SerializedFileReader::new(fs::File::open(fixture("stored.parquet")).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.parquet");
+    let broken = |leaf: usize, at: usize| {
+        let (start, _) = reader.metadata().row_group(1).column(leaf).byte_range();
+        let mut broken = whole.clone();
+        broken[start as usize + at..][..12].fill(0xFF);
+        fs::write(&path, broken).unwrap();
+        let layout = Layout { skip_bad: true, ..pictures() };
+        Dataset::open(&path, &layout)
+    };
+    // Its labels: nothing can be known of its rows.
+    let labels = broken(2, 30).unwrap();
+    assert_eq!(labels.train.len(), 70, "{:?}", labels.bad);
+    assert_eq!(labels.bad.len(), 1);
+    let said = labels.bad[0].to_string();
+    assert!(said.contains(".parquet:51: row group 2 (to row 100): "), "{said}");
+    // Its files: found when they are read.
+    let files = broken(0, 60).unwrap();
+    assert_eq!((files.train.len(), files.bad.len()), (120, 0));
+    let readable = |item: &Item| item.input.loaded().is_ok_and(|_| true);
+    assert!(files.train[..50].iter().chain(&files.train[100..]).all(readable));
+    let error = files.train[50].input.loaded().unwrap_err().to_string();
+    assert!(error.contains("cannot be read") && !error.contains('\n'), "{error}");
 }
 
 #[test]
@@ -111,7 +190,8 @@ fn said(contents: &[u8]) -> Option<String> {
     fs::write(&path, contents).unwrap();
     let message = Dataset::open(&path, &texts()).err()?.to_string();
     assert!(message.starts_with(&path.display().to_string()), "{message}");
-    assert!(!message.contains('\n'), "{message:?} has several lines");
+    // At most a line for each of its row groups.
+    assert!(message.lines().count() <= 4, "{message:?} has several lines");
     Some(message)
 }
 
@@ -180,13 +260,10 @@ fn recordings_with_their_texts() {
     // The files themselves, not the names that they had elsewhere.
     let layout = Layout { skip_bad: true, ..recordings() };
     let data = Dataset::open(&path, &layout).unwrap();
-    assert_eq!(shown(&data.train, &data.labels), ["ONE TWO:a.flac", "TWO:b.flac"]);
+    assert_eq!(shown(&data.train, &data.labels), ["ONE TWO:", "TWO:"]);
     assert!(data.notes[0].starts_with("a column speaker_id tells who speaks"), "{:?}", data.notes);
     let layout = Layout { group_column: Some("speaker_id".into()), ..layout };
     assert_eq!(Dataset::open(&path, &layout).unwrap().train[1].group.as_deref(), Some("20"));
     let asked = inputs(&path, &recordings()).unwrap().items;
-    assert!(
-        asked.len() == 3
-            && matches!(&asked[2].input, Input::Bytes { name, .. } if name == "c.flac")
-    );
+    assert!(asked.len() == 3 && contents(&asked[2]) == b"fLaC c");
 }

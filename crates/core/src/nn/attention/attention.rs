@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::config::{AttentionConfig, QkNorm};
 use super::mask::causal_mask;
 use crate::error::Result;
+use crate::libtorch::fused::{self, AttentionInputs};
 use crate::nn::layers::{Linear, Norm, SubNorm, dropout};
 use crate::nn::position::{PositionContext, RelativeScores, Scored};
 use crate::weights::VarBuilder;
@@ -96,14 +97,20 @@ impl Attention {
         let scored = Scored { x, q, k, layers, scale, dropout: p, train };
         let bias = self.relative.forward(scored, &context.positions);
         let causal = context.causal && context.mask.is_none();
-        let plain = bias.is_none() && !(p > 0. && x.device() == Device::Cpu);
-        let y = if plain {
-            let (mask, scale) = (context.mask.as_ref(), Some(scale));
-            Tensor::scaled_dot_product_attention(q, k, &v, mask, p, causal, scale, false)
-        } else {
-            let causal = causal.then(|| causal_mask(t, x.device()));
-            let mask = context.mask.as_ref().or(causal.as_ref());
-            attend(q, k, &v, (bias.as_ref(), mask), scale, p)
+        let mask = context.mask.as_ref();
+        let y = match bias {
+            None if is_fused(&v) => {
+                fused::attention(AttentionInputs { q, k, v: &v, mask, causal, scale }, p)
+            }
+            None => {
+                let scale = Some(scale);
+                Tensor::scaled_dot_product_attention(q, k, &v, mask, p, causal, scale, false)
+            }
+            Some(bias) => {
+                let causal = causal.then(|| causal_mask(t, x.device()));
+                let mask = mask.or(causal.as_ref());
+                attend(q, k, &v, (&bias, mask), scale, p)
+            }
         };
         let y = y.transpose(1, 2).reshape([-1, t, heads * head_width]);
         let y = self.sub_norm.as_ref().map(|norm| norm.forward(&y)).unwrap_or(y);
@@ -111,26 +118,38 @@ impl Attention {
     }
 }
 
+/// Whether there is one pass for attention without a bias.
+fn is_fused(x: &Tensor) -> bool {
+    x.device() == Device::Cpu && matches!(x.kind(), Kind::Float | Kind::BFloat16)
+}
+
 /// What libtorch's `scaled_dot_product_attention` computes of `[B, heads, T, W]`, with a bias of the
-/// scores and dropout `p` of the weights: on a CPU it has no fused kernel for those, and makes many
-/// passes that this saves.
+/// scores and dropout `p` of the weights: it has no fused kernel for those, and makes many passes that
+/// this saves.
 fn attend(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
-    (bias, mask): (Option<&Tensor>, Option<&Tensor>),
+    (bias, mask): (&Tensor, Option<&Tensor>),
     scale: f64,
     p: f64,
 ) -> Tensor {
-    let mut scores = (q * scale).matmul(&k.transpose(-2, -1));
-    if let Some(bias) = bias {
-        scores += bias;
-    }
+    let mut scores = (q * scale).matmul(&k.transpose(-2, -1)) + bias;
     if let Some(mask) = mask {
         // Not infinity, of which the softmax of a fully masked position would make NaN.
-        scores = scores.masked_fill(&mask.logical_not(), f64::from(f32::MIN));
+        scores = scores.masked_fill(&mask.logical_not(), least(scores.kind()));
     }
     dropout(&scores.softmax(-1, Kind::Float), p, true).matmul(v)
+}
+
+/// The least finite number of a type.
+fn least(kind: Kind) -> f64 {
+    match kind {
+        Kind::Half => -65504.,
+        // All but the last 16 bits of the least f32.
+        Kind::BFloat16 => f32::from_bits(f32::MIN.to_bits() & 0xffff_0000).into(),
+        _ => f32::MIN.into(),
+    }
 }
 
 #[cfg(test)]
@@ -145,9 +164,10 @@ mod tests {
             Tensor::from_slice(&[true, true, true, true, true, true, true, false, false, false])
                 .view([2, 1, 1, 5]);
         let lower = causal_mask(5, Device::Cpu);
+        let none = Tensor::zeros([1], (Kind::Float, Device::Cpu));
         for mask in [None, Some(&mask), Some(&lower)] {
             // A `p` so small that it drops nothing.
-            let ours = attend(&q, &k, &v, (None, mask), 0.5, 1e-9);
+            let ours = attend(&q, &k, &v, (&none, mask), 0.5, 1e-9);
             let theirs =
                 Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0., false, None, false);
             assert!((ours - theirs).abs().max().double_value(&[]) < 1e-5);
@@ -159,8 +179,10 @@ mod tests {
         let x = Tensor::ones([1, 1, 2, 4], (Kind::Float, Device::Cpu));
         let nowhere = Tensor::zeros([1, 1, 1, 2], (Kind::Bool, Device::Cpu));
         assert!(
-            bool::try_from(attend(&x, &x, &x, (None, Some(&nowhere)), 0.5, 0.1).isfinite().all())
-                .unwrap()
+            bool::try_from(
+                attend(&x, &x, &x, (&x.narrow(3, 0, 1), Some(&nowhere)), 0.5, 0.1).isfinite().all()
+            )
+            .unwrap()
         );
     }
 }

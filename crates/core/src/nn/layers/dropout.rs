@@ -1,23 +1,34 @@
 //! Dropout (Srivastava et al. 2014).
 
-use rand::{Rng as _, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
 use tch::{Device, Kind, Tensor};
+
+use crate::libtorch::fused;
 
 /// In training, `x` with each element zeroed with probability `p` and the others divided by
 /// `1 - p`; else `x`. Seeded by libtorch's generator.
 ///
 /// On a CPU, libtorch draws 64 random bits for each element, in one thread (except on Intel's): an
-/// eighth of a step of BERT. Here 16 bits decide, from a generator that is several times as fast;
-/// `p` is exact to 1/131072.
+/// eighth of a step of BERT. Here 16 bits decide, which are a function of a seed and the element's
+/// place: nothing is kept for the backward pass, and all threads work. `p` is exact to 1/131072.
 pub fn dropout(x: &Tensor, p: f64, train: bool) -> Tensor {
-    if !train || p <= 0. {
-        return x.shallow_clone();
+    match (train && p > 0., is_fused(x)) {
+        (false, _) => x.shallow_clone(),
+        (true, true) => fused::dropout(x, None, p),
+        (true, false) => x.dropout(p, true),
     }
-    if x.device() != Device::Cpu {
-        return x.dropout(p, true);
+}
+
+/// `x` plus what [`dropout`] leaves of `y`, of the same shape.
+pub(crate) fn add_dropout(x: &Tensor, y: &Tensor, p: f64, train: bool) -> Tensor {
+    if train && p > 0. && is_fused(y) && x.kind() == y.kind() && x.size() == y.size() {
+        return fused::dropout(y, Some(x), p);
     }
-    x * noise(&x.size(), p).to_kind(x.kind())
+    x + dropout(y, p, train)
+}
+
+/// Whether there is one pass for it.
+fn is_fused(x: &Tensor) -> bool {
+    x.device() == Device::Cpu && matches!(x.kind(), Kind::Float | Kind::BFloat16)
 }
 
 /// In training, whole samples of a residual branch `[B, …]` zeroed with probability `p` and the
@@ -27,34 +38,9 @@ pub(crate) fn drop_path(x: Tensor, p: f64, train: bool) -> Tensor {
         return x;
     }
     let shape: Vec<i64> = (0..x.dim()).map(|i| if i == 0 { x.size()[0] } else { 1 }).collect();
-    let kept = noise(&shape, p).to_device(x.device()).to_kind(x.kind());
+    let kept = dropout(&Tensor::ones(shape, (Kind::Float, Device::Cpu)), p, true);
+    let kept = kept.to_device(x.device()).to_kind(x.kind());
     x * kept
-}
-
-/// Zeros, with probability `p`, else numbers such that the mean is 1.
-fn noise(shape: &[i64], p: f64) -> Tensor {
-    let words = random_words(shape);
-    let dropped = (p * WORDS).round().min(WORDS - 1.);
-    let dropped_words = words.lt(i64::from(i16::MIN) + dropped as i64);
-    Tensor::where_scalar(&dropped_words, 0., WORDS / (WORDS - dropped))
-}
-
-/// How many values an `i16` has.
-const WORDS: f64 = 65536.;
-
-/// Uniformly distributed over all of `i16`.
-fn random_words(shape: &[i64]) -> Tensor {
-    let seed = Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]);
-    let words = Tensor::zeros(shape, (Kind::Int16, Device::Cpu));
-    if words.numel() > 0 {
-        // SAFETY: a new CPU tensor has no other owner and is contiguous, two bytes for each
-        // element, all of them zero, and has memory where it has elements. Any bits are a value.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(words.data_ptr().cast::<u8>(), 2 * words.numel())
-        };
-        Xoshiro256PlusPlus::seed_from_u64(seed as u64).fill_bytes(bytes);
-    }
-    words
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use tch::nn::Init;
 
 use super::lora::Adapter;
 use crate::error::Result;
+use crate::libtorch::fused;
 use crate::weights::VarBuilder;
 
 /// Whether a layer adds a bias.
@@ -79,7 +80,7 @@ impl Linear {
 
     /// The same; `train` turns on an adapter's dropout.
     pub fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
-        let y = x.linear(&self.weight, self.bias.as_ref());
+        let y = fused::linear(x, &self.weight, self.bias.as_ref());
         match &self.adapter {
             None => y,
             Some(adapter) => y + adapter.forward(x, train),

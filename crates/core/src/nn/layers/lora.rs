@@ -5,6 +5,7 @@ use tch::nn::Init;
 
 use super::dropout::dropout;
 use crate::error::{Error, Result};
+use crate::libtorch::fused;
 use crate::weights::VarBuilder;
 use crate::weights::lora::{A, B};
 
@@ -51,8 +52,8 @@ impl Adapter {
 
     /// `[…, d_in]` to what is added to the layer's output, `[…, d_out]`.
     pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        let low = dropout(x, self.dropout, train).linear(&self.a, None::<&Tensor>);
-        (low * self.scale).linear(&self.b, None::<&Tensor>)
+        let low = fused::linear(&dropout(x, self.dropout, train), &self.a, None);
+        fused::linear(&(low * self.scale), &self.b, None)
     }
 }
 

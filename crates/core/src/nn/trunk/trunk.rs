@@ -170,6 +170,15 @@ impl Trunk {
         }
     }
 
+    /// In training, keeps what goes into each block alone, and computes the block again for its backward
+    /// pass. Whether this trunk can: a transformer.
+    pub(crate) fn recompute_activations(&self) -> bool {
+        match self {
+            Self::Transformer(t) => t.recompute_activations(),
+            Self::Swin(_) | Self::ConvNet(_) => false,
+        }
+    }
+
     /// The number of hidden states that enter a part or lie below it; `None`: it has none of one shape.
     pub(crate) fn states_to(&self, part: usize) -> Option<i64> {
         match self {

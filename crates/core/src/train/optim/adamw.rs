@@ -1,9 +1,11 @@
 //! AdamW.
 
+use std::collections::BTreeMap;
+
 use tch::Tensor;
 use tch::nn::VarStore;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::libtorch::{Moved, Step, fused_adamw};
 
 /// AdamW (Loshchilov and Hutter 2019) by PyTorch's fused kernel, which passes over the memory once.
@@ -33,6 +35,24 @@ struct Param {
     rate: f64,
     /// Weight decay, zero for vectors.
     decay: f64,
+}
+
+/// What the next steps of an [`AdamW`] depend on, beside parameters, rates and gradients.
+#[derive(Debug, Default)]
+pub struct AdamWState {
+    /// Of each parameter that has made a step, by name.
+    pub params: BTreeMap<String, ParamState>,
+    /// The trainable parameters that step together, as indices into [`AdamW::trained`].
+    pub groups: Vec<Vec<usize>>,
+}
+
+/// What the next step of one parameter depends on.
+#[derive(Debug)]
+pub struct ParamState {
+    /// The number of its steps.
+    pub steps: i64,
+    /// The running means of its gradients and of their squares, of its shape.
+    pub means: [Tensor; 2],
 }
 
 impl AdamW {
@@ -78,6 +98,51 @@ impl AdamW {
             (param.means, param.steps) = (None, 0);
         }
         self.refresh_groups();
+    }
+
+    /// The state, with the optimizer's own tensors: the next step changes them.
+    pub fn state(&self) -> AdamWState {
+        let state = |p: &Param| {
+            let means = p.means.as_ref()?.each_ref().map(Tensor::shallow_clone);
+            Some((p.name.clone(), ParamState { steps: p.steps, means }))
+        };
+        let params = self.params.iter().filter_map(state).collect();
+        AdamWState { params, groups: self.groups.clone() }
+    }
+
+    /// Goes on from a copy of a state, with the parameters that are trainable now.
+    ///
+    /// # Errors
+    /// If it is that of another model.
+    pub fn load_state(&mut self, mut state: AdamWState) -> Result<()> {
+        let wrong = |problem| Err(Error::setting("the state of the optimizer", problem));
+        self.reset_state();
+        for param in &mut self.params {
+            let Some(ParamState { steps, means }) = state.params.remove(&param.name) else {
+                continue;
+            };
+            if means.iter().any(|mean| mean.size() != param.value.size()) {
+                let shape = param.value.size();
+                return wrong(format!("`{}`: expected the shape {shape:?}", param.name));
+            }
+            let new = means.map(|mean| {
+                let mut own = param.value.zeros_like();
+                tch::no_grad(|| own.copy_(&mean));
+                own
+            });
+            (param.means, param.steps) = (Some(new), steps);
+        }
+        if let Some(name) = state.params.keys().next() {
+            return wrong(format!("it has `{name}`, which does not train here"));
+        }
+        self.refresh_groups();
+        // What stepped together goes on to, even if one of it had no gradient at some step.
+        let mut grouped: Vec<usize> = state.groups.concat();
+        grouped.sort_unstable();
+        if grouped.iter().copied().eq(0..self.trained.len()) {
+            self.groups = state.groups;
+        }
+        Ok(())
     }
 
     /// Updates which of the parameters are trainable.
@@ -186,6 +251,32 @@ mod tests {
             Tensor::from_slice(&[0.698_911_25f32, -1.694_944_6, 0.203_712_4, 0.]).view([2, 2]);
         let off = (&w - want).abs().max().double_value(&[]);
         assert!(off < 1e-6, "off by {off}: {w}");
+    }
+
+    #[test]
+    fn it_goes_on_from_its_state() {
+        let built = |values: &[f32]| {
+            let store = nn::VarStore::new(Device::Cpu);
+            let w = store.root().add("w", Tensor::from_slice(values), true);
+            let adam = AdamW::new(&store, |_| 0.01, |_| 1.);
+            (w, adam)
+        };
+        let gradients = [[1f32, -2.], [0.5, 3.]].map(|g| [Tensor::from_slice(&g)]);
+        let (w, mut adam) = built(&[1., 2.]);
+        adam.step(&gradients[0], 1., 0.1).unwrap();
+        let (v, mut other) = built(&<Vec<f32>>::try_from(&w).unwrap());
+        other.load_state(adam.state()).unwrap();
+        assert_eq!(other.state().params["w"].steps, 1);
+        for (adam, gradient) in [(&mut adam, &gradients[1]), (&mut other, &gradients[1])] {
+            adam.step(gradient, 1., 0.1).unwrap();
+        }
+        assert!(w.equal(&v), "{w} {v}");
+        let (_, mut shorter) = built(&[1.]);
+        let said = shorter.load_state(adam.state()).unwrap_err().to_string();
+        assert!(said.contains("`w`: expected the shape [1]"), "{said}");
+        let nothing = nn::VarStore::new(Device::Cpu);
+        let said = AdamW::new(&nothing, |_| 0., |_| 1.).load_state(adam.state()).unwrap_err();
+        assert!(said.to_string().contains("it has `w`, which does not train"), "{said}");
     }
 
     #[test]

@@ -140,12 +140,13 @@ pub fn align<M: Modality>(
         let lists: Vec<_> = chunks(&order, options.batch_size);
         let (mut sum, mut count) = (0., 0.);
         let purpose = Mode::Train { seed: options.seed, epoch };
-        load_batches(&feed, &lists, purpose, |chosen, prepared| {
-            let batch = prepared.batch.to_device(model.classifier().device());
+        let device = model.classifier().device();
+        load_batches(&feed, &lists, purpose, device, |chosen, prepared| {
+            let batch = prepared.batch.to_device(device);
             let targets: Vec<i64> = chosen.iter().map(|&at| classes[at]).collect();
             drawn.shuffle(&mut rng);
             let some = source.in_memory_subset(&drawn, options.source_samples);
-            let embedded = model.classifier().encoder().embed(&batch, true);
+            let embedded = model.classifier().embed(&batch, true);
             let distance = some.distance(&embedded, &targets, &options.distance)?;
             let value = distance.double_value(&[]);
             if !value.is_finite() {
@@ -186,10 +187,11 @@ impl<M: Modality> Measure<'_, M> {
         let purpose = Mode::Train { seed: self.options.seed, epoch: 0 };
         let feed = RawInputs { modality: self.modality, samples: self.train };
         let mut distance = 0.;
-        load_batches(&feed, &[some], purpose, |_, prepared| {
-            let batch = prepared.batch.to_device(self.model.classifier().device());
+        let device = self.model.classifier().device();
+        load_batches(&feed, &[some], purpose, device, |_, prepared| {
+            let batch = prepared.batch.to_device(device);
             let value = tch::no_grad(|| {
-                let embedded = self.model.classifier().encoder().embed(&batch, false);
+                let embedded = self.model.classifier().embed(&batch, false);
                 self.source.distance(&embedded, &targets, &self.options.distance)
             })?;
             distance = value.double_value(&[]);

@@ -8,7 +8,7 @@ use super::input_conv::InputConv;
 use super::mlp::Mlp;
 use crate::error::Result;
 use crate::nn::attention::{Attention, AttentionContext};
-use crate::nn::layers::dropout::{drop_path, dropout};
+use crate::nn::layers::dropout::{add_dropout, drop_path, dropout};
 use crate::nn::layers::{Norm, NormPlacement};
 use crate::weights::VarBuilder;
 
@@ -66,12 +66,14 @@ impl Branch {
             None => f(x),
         };
         let y = self.after.as_ref().map(|norm| norm.forward(&y)).unwrap_or(y);
-        let y = dropout(&y, self.dropout, train);
-        let y = match &self.scale {
-            Some(scale) => y * scale,
-            None => y,
+        let sum = match &self.scale {
+            None if !train || self.drop_path == 0. => add_dropout(x, &y, self.dropout, train),
+            None => x + drop_path(dropout(&y, self.dropout, train), self.drop_path, train),
+            Some(scale) => {
+                let y = dropout(&y, self.dropout, train) * scale;
+                x + drop_path(y, self.drop_path, train)
+            }
         };
-        let sum = x + drop_path(y, self.drop_path, train);
         self.sum.as_ref().map(|norm| norm.forward(&sum)).unwrap_or(sum)
     }
 }

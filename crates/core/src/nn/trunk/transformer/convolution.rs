@@ -6,6 +6,7 @@ use tch::nn::Init;
 use super::config::TransformerConfig;
 use super::convolution_config::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
 use crate::error::Result;
+use crate::libtorch::fused;
 use crate::nn::layers::{Activation, BatchNorm2d, BatchNormStats, Norm};
 use crate::weights::VarBuilder;
 
@@ -69,8 +70,7 @@ impl Convolution {
     /// `x [B, T, D]` to the same shape. What `mask`, `[B, T]`, says is padding counts as what lies
     /// beyond the sequence: zeros.
     pub(super) fn forward(&self, x: &Tensor, mask: Option<&Tensor>, train: bool) -> Tensor {
-        let point =
-            |x: &Tensor, weight: &Tensor| x.linear(&weight.squeeze_dim(-1), None::<&Tensor>);
+        let point = |x: &Tensor, weight: &Tensor| fused::linear(x, &weight.squeeze_dim(-1), None);
         let x = point(&self.norm.forward(x), &self.up).glu(-1);
         let x = match mask {
             Some(mask) => x * mask.unsqueeze(-1),

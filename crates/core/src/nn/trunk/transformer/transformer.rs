@@ -1,12 +1,15 @@
 //! The one transformer (Vaswani et al. 2017) that serves every family of checkpoints.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tch::Tensor;
 
 use super::config::{FinalNorm, TransformerConfig};
 use super::layer::Layer;
 use crate::error::Result;
+use crate::libtorch::fused;
 use crate::nn::attention::{AttentionContext, AttentionKind, causal_mask, local_mask};
 use crate::nn::features::{Sequence, TokenLayout};
 use crate::nn::layers::{BatchNormStats, Norm, NormPlacement};
@@ -19,9 +22,11 @@ pub struct Transformer {
     config: TransformerConfig,
     layout: TokenLayout,
     positions: RelativePositions,
-    /// Those with parameters of their own.
-    blocks: Vec<Layer>,
+    /// Those with parameters of their own. One that is computed again lives for as long as its graph.
+    blocks: Vec<Arc<Layer>>,
     norm: Option<Norm>,
+    /// Whether the backward pass computes the blocks again.
+    recomputes: Cell<bool>,
 }
 
 impl Transformer {
@@ -35,6 +40,8 @@ impl Transformer {
     ///
     /// # Errors
     /// If the configuration contradicts itself, or the source of `vb` lacks a tensor.
+    // No two threads use a block at a time; that the last to let go of it may be another is all it takes.
+    #[allow(clippy::arc_with_non_send_sync)]
     pub fn new(vb: &VarBuilder<'_>, config: TransformerConfig) -> Result<Self> {
         config.validate()?;
         let (tensors, values) = config.least();
@@ -42,7 +49,7 @@ impl Transformer {
         let shape = config.attention_config().shape();
         let positions = RelativePositions::new(&vb.sub("shared"), config.positions, shape)?;
         let blocks = (0..config.distinct())
-            .map(|i| Layer::new(&vb.sub("blocks").sub(i), &config, i))
+            .map(|i| Ok(Arc::new(Layer::new(&vb.sub("blocks").sub(i), &config, i)?)))
             .collect::<Result<_>>()?;
         let norm = match (config.final_norm, config.norm_placement) {
             (FinalNorm::Without, _) | (_, NormPlacement::Post) => None,
@@ -50,7 +57,8 @@ impl Transformer {
                 Some(Norm::new(&vb.sub("norm"), config.norm_kind, config.width, config.eps)?)
             }
         };
-        Ok(Self { config, layout: TokenLayout::default(), positions, blocks, norm })
+        let (layout, recomputes) = (TokenLayout::default(), Cell::new(false));
+        Ok(Self { config, layout, positions, blocks, norm, recomputes })
     }
 
     /// What it was built from.
@@ -66,6 +74,15 @@ impl Transformer {
     /// Decides whether batch-norm running statistics are updated, where there are any.
     pub fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         self.blocks.iter().for_each(|block| block.set_batch_norm_stats(statistics));
+    }
+
+    /// In training, keeps what goes into each block alone, and computes the block again for its backward
+    /// pass (gradient checkpointing, Chen et al. 2016): the gradients are the same to the last bit.
+    /// Whether the blocks are such that this can be: not those of conformers, whose batch norms would see
+    /// a batch twice.
+    pub fn recompute_activations(&self) -> bool {
+        self.recomputes.set(self.config.convolution.is_none());
+        self.recomputes.get()
     }
 
     /// The number of hidden states that enter this part or lie below it.
@@ -86,6 +103,8 @@ impl Transformer {
 
     /// The same; `each` is shown every hidden state `[B, T, D]` on the way: what goes in, and what each
     /// block makes.
+    // No two threads use a block's context at a time; that the last to let go of it may be another is all it takes.
+    #[allow(clippy::arc_with_non_send_sync)]
     pub(crate) fn forward_each(
         &self,
         sequence: &Sequence,
@@ -94,9 +113,9 @@ impl Transformer {
         each: &mut dyn FnMut(&Tensor),
     ) -> Sequence {
         let Sequence { x, attention_mask } = sequence;
-        let everywhere = self.context(sequence, None);
+        let everywhere = Arc::new(self.context(sequence, None));
         let local = self.config.local.as_ref();
-        let near = local.map(|local| self.context(sequence, Some(local.reach)));
+        let near = local.map(|local| Arc::new(self.context(sequence, Some(local.reach))));
         let context = |index: usize| match (&near, local) {
             (Some(near), Some(local)) if local.blocks.contains(&index) => near,
             _ => &everywhere,
@@ -107,7 +126,13 @@ impl Transformer {
         for part in parts.start.min(count)..parts.end.min(count) {
             for index in part * repeats..(part + 1) * repeats {
                 let dropout = self.config.dropout;
-                x = self.blocks[part].forward(&x, context(index), dropout, train);
+                let (block, context) = (&self.blocks[part], context(index));
+                x = if train && self.recomputes.get() {
+                    let (block, context) = (Arc::clone(block), Arc::clone(context));
+                    fused::recompute(&x, move |x| block.forward(x, &context, dropout, true))
+                } else {
+                    block.forward(&x, context, dropout, train)
+                };
                 each(&x);
             }
         }
@@ -146,6 +171,8 @@ impl Transformer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use tch::nn::VarStore;
     use tch::{Device, Kind};
 
@@ -184,6 +211,29 @@ mod tests {
             assert_eq!(changed(norm, AttentionKind::Bidirectional, Some(&mask))[..3], before[..3]);
             assert_eq!(changed(norm, AttentionKind::Causal, Some(&mask))[..3], before[..3]);
         }
+    }
+
+    #[test]
+    fn blocks_that_are_computed_again_have_the_same_gradients() {
+        let config = TransformerConfig {
+            dropout: 0.3,
+            ..config(NormPlacement::Post, AttentionKind::Bidirectional)
+        };
+        tch::manual_seed(1);
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let transformer = Transformer::new(&VarBuilder::root(&store, &fresh), config).unwrap();
+        let leaves: BTreeMap<_, _> = store.variables().into_iter().collect();
+        let x = Tensor::randn([2, 5, 16], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let gradients = || {
+            tch::manual_seed(2);
+            let sequence = Sequence { x: x.shallow_clone(), attention_mask: None };
+            let y = transformer.forward(&sequence, true).x;
+            let of: Vec<&Tensor> = leaves.values().chain([&x]).collect();
+            Tensor::run_backward(&[y.square().sum(Kind::Float)], &of, false, false)
+        };
+        let kept = gradients();
+        assert!(transformer.recompute_activations());
+        assert!(gradients().iter().zip(&kept).all(|(again, kept)| again.equal(kept)));
     }
 
     #[test]

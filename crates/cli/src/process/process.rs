@@ -1,10 +1,11 @@
-//! This process: how it keeps memory, its age and its peak memory.
+//! This process: how it keeps memory, its age and its peak memory, and how it ends.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::{
     fs,
     panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -21,6 +22,17 @@ pub(crate) fn keep_memory() {
     unsafe {
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
+    }
+}
+
+/// Lets oneDNN keep fewer of the kernels that it compiles, one for each shape: of sentences and recordings,
+/// which come in many lengths, its usual 1,024 take some 300 MiB. To compile those of a step again takes 2 %
+/// of it. Pictures have one size.
+pub(crate) fn keep_few_kernels(modality: &str) {
+    const CAPACITY: &str = "ONEDNN_PRIMITIVE_CACHE_CAPACITY";
+    if modality != "image" && std::env::var_os(CAPACITY).is_none() {
+        // SAFETY: it is called before there are threads.
+        unsafe { std::env::set_var(CAPACITY, "64") };
     }
 }
 
@@ -198,6 +210,23 @@ mod closed {
         let closed = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } == -1;
         STDOUT.store(closed, Ordering::Relaxed);
     }
+}
+
+/// The working folder that the process began in; it is first asked for before any other is gone to.
+pub(crate) fn first_folder() -> Option<&'static Path> {
+    static FIRST: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FIRST.get_or_init(|| std::env::current_dir().ok()).as_deref()
+}
+
+/// Ends the process at once, with code 1, whatever its threads are waiting for.
+pub(crate) fn leave() -> ! {
+    // SAFETY: nothing of this process is left that could be in a wrong state.
+    #[cfg(unix)]
+    unsafe {
+        libc::_exit(1)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(1)
 }
 
 /// Time since the start of the process, including the loading of libtorch if the system tells.

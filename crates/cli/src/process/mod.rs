@@ -1,0 +1,11 @@
+//! This process, the signals that it is told by, and those that it starts.
+
+pub(crate) mod children;
+#[allow(clippy::module_inception)]
+mod process;
+pub(crate) mod signals;
+
+pub(crate) use process::{
+    age, began_without_stdout, contained, first_folder, keep_few_kernels, keep_memory, leave,
+    name_vanished_files, peak_memory_mib,
+};

@@ -1,0 +1,194 @@
+//! The part of one process in a training of several (PyTorch's `DistributedDataParallel`): it computes a
+//! slice of each batch, and does all else as the others do, with sums over all of them. Alone, it computes
+//! whole batches, and nothing here does anything.
+//!
+//! Every step, the losses are weighed before gradients are computed: each process's is a part of the mean
+//! over the whole batch, and gradients are sums of the parts', also those that come through batch norms'
+//! statistics. Each process's dropout draws by itself, from what the seed, the rank and the number of the
+//! batch decide, and not from what was drawn before.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rand::Rng;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use super::frozen::digest;
+use super::options::FitOptions;
+use super::record::StepOutput;
+use super::resume::{Parts, Turn};
+use crate::distributed::{World, kind_name, kind_of, several, world};
+use crate::error::{Error, Result};
+use crate::loader::slice;
+use crate::model::Model;
+use crate::random;
+
+/// The batches of an epoch, as this process has them.
+pub(super) struct Shares {
+    lists: Vec<Vec<usize>>,
+    /// Of each, whether nothing of it is this process's.
+    absent: Vec<bool>,
+}
+
+impl Shares {
+    /// Its slices of the batches of all. Where one is empty, the process computes a sample that does not
+    /// count: so all take part in all that is summed.
+    pub(super) fn of(lists: Vec<Vec<usize>>) -> Self {
+        match world() {
+            None => Self { absent: vec![], lists },
+            Some(world) => Self::slices(&lists, [world.rank(), world.size()]),
+        }
+    }
+
+    fn slices(lists: &[Vec<usize>], place: [usize; 2]) -> Self {
+        let of = |list: &Vec<usize>| match slice(list, place) {
+            [] => (list[..1].to_vec(), true),
+            some => (some.to_vec(), false),
+        };
+        let (lists, absent) = lists.iter().map(of).unzip();
+        Self { lists, absent }
+    }
+
+    pub(super) fn lists(&self) -> &[Vec<usize>] {
+        &self.lists
+    }
+
+    /// Begins with a batch of an epoch.
+    pub(super) fn enter(&self, seed: u64, epoch: usize, number: usize) {
+        if let Some(world) = several() {
+            world.set_absent(self.absent[number]);
+            // Apart from the streams that augment samples.
+            let stream = seed ^ (world.rank() as u64 + 1).rotate_left(48);
+            random::seed(random::rng(stream, epoch, number).next_u64());
+        }
+    }
+}
+
+/// Begins a training: all have the same samples and options, and the first one's parameters.
+pub(super) fn begin(model: &Model, samples: [usize; 2], options: &FitOptions) -> Result<()> {
+    let size = world().map_or(1, World::size);
+    if options.processes != size {
+        let problem = format!("{} are set, but {size} train together", options.processes);
+        return Err(Error::setting("--processes", problem));
+    }
+    let Some(world) = world() else { return Ok(()) };
+    let [train, validation] = samples;
+    let said = format!("{train} training and {validation} validation samples");
+    world.check_same(&said, "the processes do not see the same data")?;
+    let options = serde_json::to_string(options).unwrap_or_default();
+    world.check_same(&options, "the processes do not have the same options")?;
+    let mut all: BTreeMap<String, Tensor> = model.store().variables().into_iter().collect();
+    world.broadcast(&mut all.values_mut().collect::<Vec<_>>())
+}
+
+/// What all processes make of their parts of a batch: the outcome of the whole, and this one's part of its
+/// mean loss, which `weight` weighs.
+pub(super) fn agree(
+    step: StepOutput,
+    loss: Tensor,
+    weight: impl FnOnce() -> f64,
+) -> Result<(StepOutput, Tensor)> {
+    let Some(world) = world() else { return Ok((step, loss)) };
+    let (weight, samples, correct) = match world.is_absent() {
+        true => (0., 0, 0),
+        false => (weight(), step.samples, step.correct.unwrap_or(0)),
+    };
+    let sums = world.sum(&[weight, weight * step.loss, samples as f64, correct as f64])?;
+    // A batch of sentences without a word that counts has no weight.
+    let whole = sums[0].max(f64::MIN_POSITIVE);
+    let step = StepOutput {
+        loss: sums[1] / whole,
+        correct: step.correct.map(|_| sums[3] as i64),
+        samples: sums[2] as i64,
+    };
+    Ok((step, loss * (weight / whole)))
+}
+
+/// Replaces the gradients by their sums over all processes.
+pub(super) fn sum_gradients(gradients: &mut [Tensor]) -> Result<()> {
+    let Some(world) = world() else { return Ok(()) };
+    // Which parameters a loss depends on, the model decides: it is the same for all.
+    for kind in [Kind::Float, Kind::BFloat16, Kind::Half] {
+        let alike = gradients.iter_mut().filter(|g| g.defined() && g.kind() == kind);
+        world.sum_all(&mut alike.collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+/// Checks that all processes have the same parameters and statistics, to the last bit.
+///
+/// # Errors
+/// If they have not: the sums of one have gone another way.
+pub(super) fn check_parameters(model: &Model) -> Result<()> {
+    let Some(world) = several() else { return Ok(()) };
+    let mut names: Vec<String> = model.store().variables().into_keys().collect();
+    names.sort();
+    let problem = "the parameters of the processes have come apart: do all machines have the same \
+                   processors and libtorch?";
+    world.check_same(&digest(model, &names)?, problem)
+}
+
+/// Whether this process writes.
+pub(super) fn writes() -> bool {
+    world().is_none_or(World::is_first)
+}
+
+/// What all do after a step: what the first would, and if one is asked to end, they end.
+pub(super) fn agree_turn(turn: Turn) -> Result<Turn> {
+    let Some(world) = several() else { return Ok(turn) };
+    let is = |wanted| f64::from(u8::from(turn == wanted));
+    let save = if world.is_first() { is(Turn::Save) } else { 0. };
+    let sums = world.sum(&[is(Turn::Stop), save])?;
+    Ok(match (sums[0] > 0., sums[1] > 0.) {
+        (true, _) => Turn::Stop,
+        (_, true) => Turn::Save,
+        _ => Turn::GoOn,
+    })
+}
+
+/// The checkpoint that the first process has found, in all of them: their machines need not share a disk.
+pub(super) fn from_first(find: impl FnOnce() -> Result<Option<Parts>>) -> Result<Option<Parts>> {
+    let Some(world) = several() else { return find() };
+    let found = if world.is_first() { find()? } else { None };
+    let contents = found.as_ref().map(|parts| {
+        let tensors = parts.tensors.iter();
+        let tensors = tensors.map(|(name, x)| (name.clone(), kind_name(x), x.size()));
+        (parts.path.clone(), parts.values.clone(), tensors.collect::<Vec<_>>())
+    });
+    let unread = |e: serde_json::Error| Error::Distributed {
+        problem: format!("the first process's checkpoint cannot be read: {e}"),
+    };
+    let said =
+        if world.is_first() { serde_json::to_vec(&contents).map_err(unread)? } else { vec![] };
+    let said = world.gather(&said)?;
+    let Some((path, values, shapes)): Contents =
+        serde_json::from_slice(&said[0]).map_err(unread)?
+    else {
+        return Ok(None);
+    };
+    let mut tensors = found.map(|parts| parts.tensors).unwrap_or_default();
+    for (name, kind, shape) in shapes {
+        let kind = kind_of(&kind);
+        let new = || Tensor::zeros(&*shape, (kind, Device::Cpu));
+        world.broadcast(&mut [tensors.entry(name).or_insert_with(new)])?;
+    }
+    Ok(Some(Parts { path, values, tensors }))
+}
+
+/// A checkpoint's path, values and tensors, the latter by name, kind and shape.
+type Contents = Option<(PathBuf, BTreeMap<String, Value>, Vec<(String, String, Vec<i64>)>)>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_process_has_something_to_compute() {
+        let lists = vec![vec![4, 1, 3, 0], vec![2]];
+        let shares = [0, 1].map(|rank| Shares::slices(&lists, [rank, 2]));
+        assert_eq!(shares[0].lists(), [vec![4, 1], vec![2]]);
+        assert_eq!(shares[1].lists(), [vec![3, 0], vec![2]]);
+        assert_eq!(shares.map(|shares| shares.absent), [[false, true], [false, false]]);
+    }
+}
