@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crosstune_core::{
-    CacheBudget, DEFAULT_MEMORY, Dataset, FitOptions, FitReport, Freeze, LoadParts, Modality,
-    Model, Phase, PhaseStart, Pretrained, Samples, Splits, SweepEnd, find_lr, fit,
+    CacheBudget, DEFAULT_MEMORY, FitOptions, FitReport, Freeze, Model, Phase, PhaseStart, Samples,
+    Splits, SweepEnd, find_lr, fit,
 };
 use crosstune_text::TextSettings;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use crate::support::{root, seeded, tiny_bert, train};
+use crate::support::{tiny_sentences, train};
 
 /// A model of sentences before and after a training.
 struct Tuned {
@@ -46,18 +46,7 @@ fn tuned_without(held_out: f64, freeze: &str, options: &FitOptions) -> Tuned {
 
 /// A tiny BERT with a fresh head and some sentences, of which a share is held out.
 fn ready(held_out: f64, freeze: &str) -> (Model, TextSettings, Splits) {
-    let source = Pretrained::open(tiny_bert()).unwrap().with_dropout(0.).unwrap();
-    let data = root().join("crates/text/samples/digits");
-    let mut data = Dataset::open(data, &TextSettings::layout()).unwrap();
-    data.limit_per_class(6, 0).unwrap();
-    data.hold_out(held_out, 0).unwrap();
-    let mut sentences = TextSettings::default();
-    let embedder = sentences.adopt(&source).unwrap();
-    let (splits, _) = Splits::read(&mut sentences, &data, DEFAULT_MEMORY, || ()).unwrap();
-    let spec = TextSettings::spec(&source, embedder, data.labels);
-    let key_map = source.source().unwrap();
-    let source = Some((&key_map, LoadParts::Body));
-    let model = seeded(3, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
+    let (model, sentences, splits) = tiny_sentences(6, held_out, 3);
     freeze.parse::<Freeze>().unwrap().apply(model.store(), model.outline()).unwrap();
     (model, sentences, splits)
 }

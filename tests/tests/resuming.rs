@@ -3,31 +3,17 @@
 use std::{cell::Cell, collections::BTreeMap, path::Path};
 
 use crosstune_core::{
-    Balance, CheckpointEvery, Checkpoints, DEFAULT_MEMORY, Dataset, Device, Error, FitOptions,
-    FitReport, LoadParts, Mix, Modality, Model, Order, Phase, PhaseStart, Pretrained, Progress,
-    Splits, fit, fit_resumable,
+    Balance, CheckpointEvery, Checkpoints, Error, FitOptions, FitReport, Mix, Model, Order, Phase,
+    PhaseStart, Progress, Splits, fit, fit_resumable,
 };
 use crosstune_text::TextSettings;
 use tch::Tensor;
 
-use crate::support::{root, seeded, tiny_bert};
+use crate::support::tiny_sentences;
 
-/// A tiny BERT and some sentences, the same at each call.
+/// What drops out would be decided by libtorch's one generator, which other tests draw from, too.
 fn ready(seed: u64) -> (Model, TextSettings, Splits) {
-    // What drops out is decided by libtorch's one generator, which other tests draw from, too.
-    let source = Pretrained::open(tiny_bert()).unwrap().with_dropout(0.).unwrap();
-    let data = root().join("crates/text/samples/digits");
-    let mut data = Dataset::open(data, &TextSettings::layout()).unwrap();
-    data.limit_per_class(4, 0).unwrap();
-    data.hold_out(0.25, 0).unwrap();
-    let mut sentences = TextSettings::default();
-    let embedder = sentences.adopt(&source).unwrap();
-    let (splits, _) = Splits::read(&mut sentences, &data, DEFAULT_MEMORY, || ()).unwrap();
-    let spec = TextSettings::spec(&source, embedder, data.labels);
-    let key_map = source.source().unwrap();
-    let source = Some((&key_map, LoadParts::Body));
-    let model = seeded(seed, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
-    (model, sentences, splits)
+    tiny_sentences(4, 0.25, seed)
 }
 
 fn options(epochs: usize) -> FitOptions {

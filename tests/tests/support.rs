@@ -8,7 +8,10 @@ use std::{
     sync::OnceLock,
 };
 
-use crosstune_core::Input;
+use crosstune_core::{
+    DEFAULT_MEMORY, Dataset, Device, Input, LoadParts, Modality, Model, Pretrained, Splits,
+};
+use crosstune_text::TextSettings;
 use font8x8::UnicodeFonts;
 use serde_json::Value;
 
@@ -193,6 +196,28 @@ pub(crate) fn seeded<T>(seed: u64, build: impl FnOnce() -> T) -> T {
     let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     crosstune_core::seed(seed);
     build()
+}
+
+/// A tiny BERT without dropout and with a fresh head, and so many sentences of each class, of which a share
+/// is held out: the same at each call.
+pub(crate) fn tiny_sentences(
+    per_class: usize,
+    held_out: f64,
+    seed: u64,
+) -> (Model, TextSettings, Splits) {
+    let source = Pretrained::open(tiny_bert()).unwrap().with_dropout(0.).unwrap();
+    let data = root().join("crates/text/samples/digits");
+    let mut data = Dataset::open(data, &TextSettings::layout()).unwrap();
+    data.limit_per_class(per_class, 0).unwrap();
+    data.hold_out(held_out, 0).unwrap();
+    let mut sentences = TextSettings::default();
+    let embedder = sentences.adopt(&source).unwrap();
+    let (splits, _) = Splits::read(&mut sentences, &data, DEFAULT_MEMORY, || ()).unwrap();
+    let spec = TextSettings::spec(&source, embedder, data.labels);
+    let key_map = source.source().unwrap();
+    let source = Some((&key_map, LoadParts::Body));
+    let model = seeded(seed, || Model::new(spec, &sentences, source, Device::Cpu).unwrap());
+    (model, sentences, splits)
 }
 
 /// A recording that sings a text, in 16 bits at 16 kHz: a tone of so many samples for each letter, silence

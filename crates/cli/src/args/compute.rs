@@ -22,12 +22,14 @@ pub(crate) struct ComputeArgs {
 }
 
 impl ComputeArgs {
-    /// The device, and the precision to compute in.
+    /// The device, and the precision to compute in. From here on, products and convolutions are exact.
     ///
     /// # Errors
     /// If the device does not compute in it.
     pub(crate) fn place(&self) -> Result<(Device, Precision)> {
-        let device = self.device.get()?;
+        let device = self.device.get();
+        // Else the convolutions of a GPU round their inputs to 11 bits.
+        MatmulPrecision::default().apply()?;
         Ok((device, self.precision.on(device)?))
     }
 }
@@ -42,19 +44,11 @@ pub(crate) struct DeviceArgs {
 
 impl DeviceArgs {
     /// The device.
-    ///
-    /// # Errors
-    /// If libtorch cannot compute on it as exactly as on a CPU.
-    pub(crate) fn get(&self) -> Result<Device> {
-        let device = match self.device {
+    pub(crate) fn get(&self) -> Device {
+        match self.device {
             DeviceArg::Auto => Device::cuda_if_available(),
             DeviceArg::Given(device) => device,
-        };
-        if device.is_cuda() {
-            // Else the convolutions of a GPU round their inputs to 11 bits.
-            MatmulPrecision::default().apply()?;
         }
-        Ok(device)
     }
 
     /// The device of a computation that is the same with any number of threads: a CPU.

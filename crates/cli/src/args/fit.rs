@@ -115,7 +115,7 @@ impl FitArgs {
     pub(crate) fn device(&self) -> Result<Device> {
         match self.deterministic {
             true => self.device.deterministic(),
-            false => self.device.get(),
+            false => Ok(self.device.get()),
         }
     }
 
