@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use crosstune_core::{
     CacheBudget, Checkpoints, Dataset, Error, FitOptions, Modality, Overrides, Progress, Recipe,
-    RecipePlan, Samples, Splits, WeightInit, evaluate, fit_resumable,
+    RecipePlan, Samples, Splits, WeightInit, evaluate, fit_resumable, loader::refuse_bad,
+    predict::too_short,
 };
 use crosstune_report::{ArmKind, ErrorExample, Metric, Point, Run, Trial};
 
@@ -161,8 +162,14 @@ impl<'a, M: Modality> Experiment<'a, M> {
     }
 
     fn build(&self, plan: &RecipePlan, drawn: &TrainingSet<M>, seed: u64) -> Result<Built> {
-        let device = self.fit.device()?;
-        self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, device)
+        let (device, train) = (self.fit.device()?, &drawn.splits.train);
+        let built =
+            self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, device)?;
+        let at_once = self.fit.options().batch_size;
+        let short = too_short(&built.model, &drawn.modality, train, at_once, seed)?;
+        // All arms learn of the same samples, and how many positions there are is the same for all.
+        refuse_bad(short.iter().map(|one| one.bad(train)).collect(), false, true)?;
+        Ok(built)
     }
 
     /// Trains with the best rate, and tests, unless that is done. `shown`: how many errors to show.
