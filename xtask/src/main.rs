@@ -9,6 +9,7 @@ mod browser;
 mod build;
 mod cache;
 mod demo;
+mod dist;
 mod doctor;
 mod fixtures;
 mod libtorch;
@@ -36,6 +37,7 @@ Usage: cargo xtask <TASK>
 Tasks:
   setup [--cuda]  Put libtorch in place, for the CPU or for NVIDIA GPUs too
   demo            Let a text model learn digits: spoken, handwritten and in words
+  dist            Make an archive and a wheel that need no compiler: [--out FOLDER] [--try]
   doctor          Say what is there, what is missing and what to do about it
   test [ARGS]     Set up what is missing and run every test; ARGS go to `cargo test`
   bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
@@ -86,6 +88,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "browser" => no_arguments(task, rest).and_then(|()| browser::run()),
         "fixtures" => fixtures::run(rest),
+        "dist" => dist::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
         "pretrain" => pretrain::run(rest),
         "matrix" => matrix::run(rest),

@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::{
     args::ModalityArgs,
     commands::{
-        check::CheckArgs, compare::CompareArgs, embed::EmbedArgs, evaluate::EvaluateArgs,
-        export::ExportArgs, inspect::InspectArgs, predict::PredictArgs, rank::RankArgs,
-        train::TrainArgs,
+        check::CheckArgs, compare::CompareArgs, completions::CompletionsArgs, embed::EmbedArgs,
+        evaluate::EvaluateArgs, export::ExportArgs, inspect::InspectArgs, man::ManArgs,
+        plot::PlotArgs, predict::PredictArgs, rank::RankArgs, train::TrainArgs,
     },
 };
 
@@ -38,6 +38,12 @@ pub(crate) enum Command<A: ModalityArgs> {
     Inspect(InspectArgs),
     /// Export a tuned model for other programs
     Export(ExportArgs),
+    /// Draw the curves of finished trainings, several in one picture
+    Plot(PlotArgs),
+    /// Print what a shell needs to complete commands and options
+    Completions(CompletionsArgs),
+    /// Write manual pages
+    Man(ManArgs),
 }
 
 #[cfg(test)]

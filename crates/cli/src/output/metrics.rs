@@ -1,5 +1,7 @@
 //! Metrics for people to read.
 
+use std::collections::BTreeMap;
+
 use crosstune_core::{
     Metrics, Task,
     error::printable,
@@ -17,6 +19,15 @@ pub(crate) fn primary(task: Task, primary_metric: f64) -> String {
         Task::Regression => score(primary_metric),
         _ => percent(primary_metric),
     }
+}
+
+/// The figures that metrics consist of, by name; what is of classes, labels or groups is left out.
+pub(crate) fn figures(e: &Metrics) -> BTreeMap<String, f64> {
+    let value = serde_json::to_value(e).unwrap_or_default();
+    let numbers = value.as_object().into_iter().flatten();
+    let numbers =
+        numbers.filter(|(name, _)| !["samples", "repaired", "unanswered"].contains(&name.as_str()));
+    numbers.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
 }
 
 /// All metrics in a line.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::watch::WatchArgs;
 use crate::args::{
     Bytes, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs, ModalityArgs,
     ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
@@ -69,6 +70,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
     #[command(flatten)]
     pub(crate) transfer: TransferArgs,
     #[command(flatten)]
