@@ -43,4 +43,5 @@ mod streams;
 mod support;
 mod targets;
 mod train;
+mod tunings;
 mod weights;
