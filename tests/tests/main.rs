@@ -37,6 +37,8 @@ mod run_folders;
 mod runs;
 mod said;
 mod sequences;
+#[cfg(unix)]
+mod serve;
 mod shards;
 #[cfg(target_os = "linux")]
 mod streams;
@@ -44,4 +46,5 @@ mod support;
 mod targets;
 mod train;
 mod watched;
+mod tunings;
 mod weights;

@@ -52,7 +52,7 @@ pub use loader::{
     Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
 };
 pub use modality::{Modality, Moments, Places, Preview, Window};
-pub use model::{Freeze, LoadParts, Model, ModelOutline};
+pub use model::{Freeze, LoadParts, Model, ModelOutline, Tunings};
 pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
     BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig,
@@ -90,7 +90,8 @@ pub use transfer::{
 pub use weights::hub;
 pub use weights::{
     Adapter, Checkpoint, Entry, Format, Fresh, KeyMap, LoadReport, Lora, Naming, Origin,
-    Resampling, Reshaped, TensorTransform, VarBuilder, WeightSource, adapter, checkpoint,
+    Resampling, Reshaped, SharedTensors, TensorTransform, VarBuilder, WeightSource, adapter,
+    checkpoint,
 };
 
 /// Where tensors are stored, from tch.

@@ -292,6 +292,12 @@ pub trait Modality:
         }
     }
 
+    /// Takes what is large and the same in the settings of another run from those, to have it in memory
+    /// once: a tokenizer.
+    fn share(&mut self, other: &Self) {
+        let _ = other;
+    }
+
     /// Saves the settings into a run folder.
     fn save(&self, folder: &Path) -> Result<()> {
         files::write_json(&folder.join(PREPROCESSING), self)

@@ -11,4 +11,5 @@ pub(crate) mod man;
 pub(crate) mod plot;
 pub(crate) mod predict;
 pub(crate) mod rank;
+pub(crate) mod serve;
 pub(crate) mod train;

@@ -1,5 +1,6 @@
 //! Modules: each a config, a struct, `new`, `forward`, and a test against the reference.
 
+mod activations;
 mod attention;
 mod attention_pool;
 mod classifier;
@@ -47,4 +48,5 @@ pub use trunk::{
     TrunkConfig, WindowPadding,
 };
 
+pub(crate) use activations::Activations;
 pub(crate) use features::masked_mean;

@@ -43,7 +43,7 @@ impl ReadingOrder {
 }
 
 /// Where the positions of a trunk's output are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Reading {
     /// Of a sequence.
     pub(super) layout: TokenLayout,

@@ -14,6 +14,6 @@ mod open;
 mod work;
 mod writer;
 
-pub use open::{open, open_in};
+pub use open::{open, open_in, open_shared};
 pub use work::WorkFolder;
 pub use writer::{RESULT, RunWriter, Unfinished, unfinished};

@@ -358,6 +358,14 @@ impl Modality for TextSettings {
         self.sentences == Sentences::Pair
     }
 
+    fn share(&mut self, other: &Self) {
+        if let (Reader::Tokens { tokenizer, .. }, Some(theirs)) =
+            (&mut self.reader, other.tokenizer())
+        {
+            tokenizer.share(theirs);
+        }
+    }
+
     /// Beside the settings, the tokenizer.
     fn save(&self, folder: &Path) -> Result<()> {
         if let Some(tokenizer) = self.tokenizer() {

@@ -41,7 +41,14 @@ pub(crate) struct AttentionContext {
 impl Attention {
     pub(crate) fn new(vb: &VarBuilder<'_>, config: AttentionConfig) -> Result<Self> {
         let AttentionConfig { width, heads, kv_heads, head_width, biases, .. } = config;
-        let linear = |name, d_in, d_out, bias| Linear::normal(&vb.sub(name), d_in, d_out, bias);
+        let linear = |name, d_in, d_out, bias| {
+            // Those of queries and keys may project vectors of positions, too, which are of no row.
+            let vb = match config.positions.are_projected_as_states() && matches!(name, "q" | "k") {
+                true => &vb.without_rows(),
+                false => vb,
+            };
+            Linear::normal(&vb.sub(name), d_in, d_out, bias)
+        };
         let norm = |name, width| Norm::new(&vb.sub(name), config.norm, width, config.eps);
         Ok(Self {
             q: linear("q", width, heads * head_width, biases.q)?,

@@ -129,7 +129,7 @@ impl DistanceTable {
     /// `relative.weight [2 · span, D]` and, with a norm, `norm_relative.{weight,bias}`, below `vb`.
     pub(crate) fn new(vb: &VarBuilder<'_>, config: DisentangledConfig, width: i64) -> Result<Self> {
         let normal = Init::Randn { mean: 0., stdev: 0.02 };
-        let norm = |eps| LayerNorm::new(&vb.sub("norm_relative"), width, eps);
+        let norm = |eps| LayerNorm::new(&vb.without_rows().sub("norm_relative"), width, eps);
         Ok(Self {
             config,
             weight: vb.sub("relative").param("weight", &[2 * config.span, width], normal)?,
@@ -164,6 +164,7 @@ impl Disentangled {
         shape: HeadShape,
     ) -> Result<Self> {
         let HeadShape { width, heads, head_width } = shape;
+        let vb = vb.without_rows();
         let own = config.projections == PositionProjections::Own;
         let linear = |name, needed| match own && needed {
             true => Linear::normal(&vb.sub(name), width, heads * head_width, Bias::With).map(Some),

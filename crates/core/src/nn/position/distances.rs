@@ -104,7 +104,12 @@ impl SinusoidScores {
         let bias = |name| vb.param(name, &[heads, head_width], Init::Const(0.));
         let d_out = heads * head_width;
         Ok(Self {
-            project: Linear::normal(&vb.sub("position"), width, d_out, Bias::Without)?,
+            project: Linear::normal(
+                &vb.without_rows().sub("position"),
+                width,
+                d_out,
+                Bias::Without,
+            )?,
             content: bias("content_bias")?,
             position: bias("position_bias")?,
             shape,

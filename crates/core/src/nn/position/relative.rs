@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::buckets::{BucketBias, BucketConfig};
-use super::disentangled::{DisentangledConfig, DistanceTable, Distances};
+use super::disentangled::{DisentangledConfig, DistanceTable, Distances, PositionProjections};
 use super::distances::{DistanceConfig, sinusoids};
 use super::grid::{GridBias, GridBiasConfig, GridPairs, GridTables};
 use super::rotary::{Rotary, RotaryConfig};
@@ -50,6 +50,13 @@ impl PositionConfig {
             Self::Disentangled(config) => config.problem(),
             Self::Grid(config) => config.problem(),
         }
+    }
+
+    /// Whether the layers that make queries and keys of hidden states make them of vectors of distances,
+    /// too.
+    pub(crate) fn are_projected_as_states(&self) -> bool {
+        let Self::Disentangled(config) = self else { return false };
+        config.projections == PositionProjections::Shared
     }
 }
 

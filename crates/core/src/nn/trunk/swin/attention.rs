@@ -69,7 +69,7 @@ impl WindowAttention {
         let (width, shape) = (c.channels(stage), c.stages[stage]);
         let (heads, side) = (shape.heads, shape.window);
         let project = |name, bias| Linear::normal(&vb.sub(name), width, width, bias);
-        let position = vb.sub("position");
+        let position = vb.without_rows().sub("position");
         let (similarity, bias, key_bias) = match c.version {
             SwinVersion::V1 => {
                 let init = Init::Randn { mean: 0., stdev: 0.02 };
