@@ -37,6 +37,8 @@ mod run_folders;
 mod runs;
 mod said;
 mod sequences;
+#[cfg(unix)]
+mod serve;
 mod shards;
 #[cfg(target_os = "linux")]
 mod streams;

@@ -7,6 +7,7 @@ use crate::{
     commands::{
         check::CheckArgs, compare::CompareArgs, embed::EmbedArgs, evaluate::EvaluateArgs,
         export::ExportArgs, inspect::InspectArgs, predict::PredictArgs, rank::RankArgs,
+        serve::ServeArgs,
         train::TrainArgs,
     },
 };
@@ -34,6 +35,8 @@ pub(crate) enum Command<A: ModalityArgs> {
     Evaluate(Box<EvaluateArgs>),
     /// Predict labels or values for files, with a tuned model or a pretrained one with a head
     Predict(Box<PredictArgs>),
+    /// Answer requests over HTTP, with tuned models or pretrained ones with a head
+    Serve(Box<ServeArgs>),
     /// Show what a checkpoint or a run folder holds
     Inspect(InspectArgs),
     /// Export a tuned model for other programs

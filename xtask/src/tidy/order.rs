@@ -34,7 +34,18 @@ const CORE: [Row; 20] = [
     ("run", &["error", "files", "libtorch", "weights", "spec", "modality", "model"]),
     (
         "predict",
-        &["error", "random", "distributed", "task", "nn", "spec", "modality", "model", "loader"],
+        &[
+            "error",
+            "random",
+            "distributed",
+            "task",
+            "nn",
+            "data",
+            "spec",
+            "modality",
+            "model",
+            "loader",
+        ],
     ),
     (
         "export",

@@ -27,11 +27,34 @@ impl ComputeArgs {
     /// # Errors
     /// If the device does not compute in it.
     pub(crate) fn place(&self) -> Result<(Device, Precision)> {
-        let device = self.device.get();
-        // Else the convolutions of a GPU round their inputs to 11 bits.
-        MatmulPrecision::default().apply()?;
-        Ok((device, self.precision.on(device)?))
+        place(&self.device, self.precision)
     }
+}
+
+/// The same where batches are not of one size.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    precision: PrecisionArgs,
+}
+
+impl PlaceArgs {
+    /// As [`ComputeArgs::place`].
+    ///
+    /// # Errors
+    /// If the device does not compute in it.
+    pub(crate) fn place(&self) -> Result<(Device, Precision)> {
+        place(&self.device, self.precision)
+    }
+}
+
+fn place(device: &DeviceArgs, precision: PrecisionArgs) -> Result<(Device, Precision)> {
+    let device = device.get();
+    // Else the convolutions of a GPU round their inputs to 11 bits.
+    MatmulPrecision::default().apply()?;
+    Ok((device, precision.on(device)?))
 }
 
 /// Where a model runs.

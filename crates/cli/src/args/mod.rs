@@ -21,7 +21,7 @@ pub use modality::ModalityArgs;
 
 pub(crate) use bytes::Bytes;
 pub(crate) use checkpoint::CheckpointArgs;
-pub(crate) use compute::ComputeArgs;
+pub(crate) use compute::{ComputeArgs, PlaceArgs};
 pub(crate) use data::{DataArgs, InputArgs, LAYOUT, LayoutArgs};
 pub(crate) use decode::DecodeArgs;
 pub(crate) use distributed::DistributedArgs;

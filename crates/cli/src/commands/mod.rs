@@ -8,4 +8,5 @@ pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod predict;
 pub(crate) mod rank;
+pub(crate) mod serve;
 pub(crate) mod train;

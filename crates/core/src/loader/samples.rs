@@ -185,6 +185,20 @@ impl Samples {
         (samples, bad)
     }
 
+    /// Samples that [were read](Modality::read) already, all of them in memory.
+    pub(crate) fn of_read<'i>(read: impl Iterator<Item = (&'i Item, Tensor)>) -> Self {
+        let mut samples = Self::default();
+        for (item, sample) in read {
+            samples.lengths.push(sample.numel());
+            samples.held.push(Slot::Memory(Shared(sample)));
+            samples.digests.push(place_digest(item));
+            samples.targets.push(item.target.clone());
+            samples.places.push(item.place.clone());
+            samples.groups.push(item.group.clone());
+        }
+        samples
+    }
+
     /// Makes room, no more than is needed: they may be many.
     fn reserve(&mut self, more: usize) {
         self.held.reserve_exact(more);

@@ -1,6 +1,7 @@
 //! A model's answers, without training.
 
 mod answer;
+mod asked;
 mod evaluate;
 mod features;
 mod rows;
@@ -8,7 +9,10 @@ mod score;
 mod sequences;
 mod too_short;
 
-pub use answer::{Answer, Entity, SpokenWord, Transcript, answers, answers_with};
+pub use answer::{
+    Answer, AnswerLine, Entity, SpokenWord, Transcript, answers, answers_with, located, sigmoid,
+};
+pub use asked::{AnsweringModel, Asked, Said};
 pub use evaluate::{evaluate, evaluate_with};
 pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;

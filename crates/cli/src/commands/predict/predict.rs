@@ -1,20 +1,18 @@
 //! `predict`: labels or values for files.
 
-use std::{borrow::Cow, collections::HashSet, slice};
+use std::collections::HashSet;
 
 use anyhow::Result;
-use crosstune_core::data::Extent;
 use crosstune_core::error::printable;
-use crosstune_core::predict::{Answer, answers_with, score};
+use crosstune_core::predict::{AnswerLine, answers_with, located, score};
 use crosstune_core::{
-    BadSample, Error, Input, Item, Layout, MemoryBudget, Modality, ReadMode, Samples, Scores, Spec,
-    Task, data, loader::refuse_bad,
+    Error, Layout, MemoryBudget, Modality, ReadMode, Samples, Scores, Spec, Task, data,
+    loader::refuse_bad,
 };
-use serde_json::{Value, json};
 
 use super::args::{AnswerFormat, PredictArgs};
 use super::lines;
-use super::table::{Table, sigmoid};
+use super::table::Table;
 use crate::{
     args::LayoutArgs,
     output::{self, Delimited, print, save, say, say_ignored, say_skipped, skipped},
@@ -73,7 +71,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         task: model.spec().task,
         labels,
         top: args.top,
-        texts: items.iter().map(|item| texts(&item.input).len()).max().unwrap_or(0),
+        texts: items.iter().map(|item| item.input.texts().len()).max().unwrap_or(0),
         times: args.times,
         sigmoid: scores,
     });
@@ -92,8 +90,10 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         let rows = answers_with(model.spec().task_config(), found, &decoder)?;
         for (row, (answer, &at)) in rows.into_iter().zip(chosen).enumerate() {
             let item = &items[at];
-            let answer = located(answer, found, row, &modality, item)?;
-            let texts = texts(&item.input);
+            let positions =
+                matches!(found, Scores::Sequences(_)).then(|| found.positions(row));
+            let answer = located(answer, positions, &modality, item)?;
+            let texts = item.input.texts();
             let text = (!texts.is_empty()).then(|| texts.join("\t"));
             if let Some(table) = &table {
                 put(table.rows(&item.place.verbatim(), &texts, &answer, text.as_deref()))?;
@@ -110,19 +110,16 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                 put(format!("{input}\t{answer}\n"))?;
                 continue;
             }
-            let mut line = json!({"input": item.place.verbatim(), "text": text});
-            if let Value::Object(said) = answer.json(labels, args.top, text.as_deref()) {
-                said.into_iter().for_each(|(name, value)| line[name] = value);
+            let line = AnswerLine {
+                item,
+                answer: &answer,
+                labels,
+                top: args.top,
+                sigmoid: scores,
+                extent: extents[at],
+                unit: M::EXTENT,
             }
-            if let (Answer::Values(values), true) = (&answer, scores) {
-                line["values"][0]["sigmoid"] = json!(sigmoid(values[0]));
-            }
-            // What a model has not taken, its answer does not depend on.
-            if let Some(Extent { whole, taken, .. }) =
-                extents[at].filter(|extent| extent.taken < extent.whole)
-            {
-                line["cut"] = json!({"unit": M::EXTENT, "whole": whole, "taken": taken});
-            }
+            .json();
             put(output::json(&line.to_string()) + "\n")?;
         }
         Ok(())
@@ -132,33 +129,4 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         say("saved", out.display());
     }
     Ok(())
-}
-
-/// The texts of an input; none of a file.
-fn texts(input: &Input) -> Cow<'_, [String]> {
-    match input {
-        Input::Text(text) => slice::from_ref(text).into(),
-        Input::Pair(pair) => pair.into(),
-        Input::Words(words) => vec![words.join(" ")].into(),
-        Input::File(_) | Input::Bytes { .. } => vec![].into(),
-        // One that cannot be read has no answer, either.
-        Input::Stored(_) => match input.loaded() {
-            Ok(loaded) => texts(&loaded).into_owned().into(),
-            Err(_) => vec![].into(),
-        },
-    }
-}
-
-/// An answer with its places in the input.
-fn located<M: Modality>(
-    answer: Answer,
-    scores: &Scores,
-    row: usize,
-    modality: &M,
-    item: &Item,
-) -> crosstune_core::Result<Answer> {
-    let Scores::Sequences(_) = scores else { return Ok(answer) };
-    let places = modality.places(&item.input, scores.positions(row));
-    let bad = |cause| Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }]);
-    Ok(answer.located(&places.map_err(bad)?))
 }

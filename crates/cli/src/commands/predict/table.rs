@@ -1,7 +1,7 @@
 //! Answers as rows of a table.
 
 use crosstune_core::Task;
-use crosstune_core::predict::Answer;
+use crosstune_core::predict::{Answer, sigmoid};
 
 use crate::output::Delimited;
 
@@ -89,8 +89,8 @@ impl Table<'_> {
                 row([applying.join(BETWEEN_LABELS)].into_iter().chain(probabilities).collect())
             }
             Answer::Values(values) => {
-                let sigmoid = values.first().filter(|_| self.sigmoid);
-                let sigmoid = sigmoid.copied().map(self::sigmoid);
+                let first = values.first().filter(|_| self.sigmoid);
+                let sigmoid = first.copied().map(sigmoid);
                 row(values.iter().copied().chain(sigmoid).map(|x| x.to_string()).collect())
             }
             Answer::Transcript(heard) if self.times => {
@@ -126,10 +126,6 @@ fn numbered(name: &str, at: usize) -> String {
 /// Probabilities are computed in f32.
 fn probability(p: f64) -> String {
     (p as f32).to_string()
-}
-
-pub(super) fn sigmoid(x: f64) -> f64 {
-    1. / (1. + (-x).exp())
 }
 
 #[cfg(test)]

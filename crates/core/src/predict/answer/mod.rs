@@ -4,8 +4,10 @@
 mod answer;
 mod entities;
 mod json;
+mod line;
 mod transcript;
 
 pub use answer::{Answer, answers, answers_with};
 pub use entities::Entity;
+pub use line::{AnswerLine, located, sigmoid};
 pub use transcript::{SpokenWord, Transcript};

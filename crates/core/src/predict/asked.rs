@@ -1,0 +1,127 @@
+//! Inputs as they come, one by one, as a server is asked about them: each is read by itself, those that
+//! wait are answered together, and many threads may do so.
+
+use std::fmt;
+
+use tch::Tensor;
+
+use super::answer::{Answer, AnswerLine, answers_with, located};
+use super::score::score;
+use crate::data::{Extent, Item};
+use crate::error::{BadSample, Result};
+use crate::loader::Samples;
+use crate::modality::Modality;
+use crate::model::Model;
+use crate::spec::Spec;
+use crate::task::Scores;
+use crate::task::ctc::Decoder;
+
+/// An input that was read.
+#[derive(Debug)]
+pub struct Asked {
+    item: Item,
+    sample: Tensor,
+    extent: Option<Extent>,
+}
+
+/// What a model says of one.
+#[derive(Debug)]
+pub struct Said {
+    answer: Answer,
+    /// At how many positions, or words; `None`: of the whole.
+    positions: Option<usize>,
+}
+
+impl Asked {
+    /// Reads an input.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read<M: Modality>(modality: &M, item: Item) -> Result<Self, BadSample> {
+        match modality.read(&item.input) {
+            Ok(sample) => {
+                let extent = modality.extent(&item.input).ok().flatten();
+                Ok(Self { item, sample, extent })
+            }
+            Err(cause) => Err(BadSample { place: item.place, cause }),
+        }
+    }
+
+    /// The number of values in it. Those of about the same length are best answered together, as little
+    /// is padded.
+    pub fn length(&self) -> usize {
+        self.sample.numel()
+    }
+
+    /// The answer with the input, as `predict --json` has it. `top` and `sigmoid` as in
+    /// [`AnswerLine`].
+    ///
+    /// # Errors
+    /// If the places of the answer cannot be found in the input.
+    pub fn line<M: Modality>(
+        &self,
+        modality: &M,
+        said: Said,
+        labels: &[String],
+        top: usize,
+        sigmoid: bool,
+    ) -> Result<serde_json::Value> {
+        let Self { item, extent, .. } = self;
+        let answer = &located(said.answer, said.positions, modality, item)?;
+        let unit = M::EXTENT;
+        Ok(AnswerLine { item, answer, labels, top, sigmoid, extent: *extent, unit }.json())
+    }
+}
+
+/// A model that only answers, and does so for many threads at once.
+pub struct AnsweringModel(Model);
+
+// SAFETY: nothing that can be reached from here changes it. Its parameters are read alone, under
+// `no_grad`, and libtorch counts references to them atomically; its cells (the precision, what batch
+// norms do in training) are read, and set by methods of `Model` only, which nobody else has.
+unsafe impl Sync for AnsweringModel {}
+
+impl AnsweringModel {
+    /// From now on, it only answers.
+    pub fn new(model: Model) -> Self {
+        Self(model)
+    }
+
+    /// What it was built from.
+    pub fn spec(&self) -> &Spec {
+        self.0.spec()
+    }
+
+    /// What it says of each, with `at_once` rows in a batch. As everywhere, the answer for an input is the
+    /// one that it has alone, to within what kernels for other sizes of batches round otherwise (some
+    /// 1e-6).
+    ///
+    /// # Errors
+    /// If the answer to one is no number, or libtorch refuses.
+    pub fn answer<M: Modality>(
+        &self,
+        modality: &M,
+        asked: &[&Asked],
+        at_once: usize,
+        decoder: &Decoder,
+    ) -> Result<Vec<Said>> {
+        let read = asked.iter().map(|asked| (&asked.item, asked.sample.shallow_clone()));
+        let (samples, config) = (Samples::of_read(read), self.0.spec().task_config());
+        let mut all = Vec::with_capacity(asked.len());
+        score(&self.0, modality, &samples, at_once, |_, scores| {
+            let answers = answers_with(config, scores, decoder)?.into_iter().enumerate();
+            all.extend(answers.map(|(row, answer)| {
+                let sequence = matches!(scores, Scores::Sequences(_));
+                Said { answer, positions: sequence.then(|| scores.positions(row)) }
+            }));
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
+impl fmt::Debug for AnsweringModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AnsweringModel").field(self.spec()).finish()
+    }
+}

@@ -1,0 +1,61 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crosstune_core::Modality;
+use tokio::sync::Semaphore;
+
+use crate::event::{Event, Tell};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::queue::Queue;
+use crate::served::Served;
+
+/// What all requests share.
+pub(crate) struct App<M: Modality> {
+    pub(crate) models: Vec<Served<M>>,
+    pub(crate) queue: Arc<Queue<M>>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Room for the bodies of all requests together, in [`BLOCK`]s.
+    pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) options: Options,
+    tell: Box<Tell>,
+    draining: AtomicBool,
+}
+
+/// The bytes of a permit for a body.
+pub(crate) const BLOCK: usize = 1 << 12;
+
+impl<M: Modality> App<M> {
+    pub(crate) fn new(models: Vec<Served<M>>, options: Options, tell: Box<Tell>) -> Self {
+        let blocks = options.max_body.get().div_ceil(BLOCK).saturating_mul(Options::BODIES);
+        Self {
+            models,
+            queue: Arc::new(Queue::new(&options)),
+            metrics: Arc::new(Metrics::new()),
+            bodies: Arc::new(Semaphore::new(blocks.min(Semaphore::MAX_PERMITS))),
+            options,
+            tell,
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        (self.tell)(event);
+    }
+
+    /// Whether it was asked to end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// The model of this name.
+    pub(crate) fn model(&self, name: &str) -> Option<&Served<M>> {
+        self.models.iter().find(|served| &*served.current().name == name)
+    }
+}
