@@ -10,7 +10,9 @@ const COLOURS = 8;
 /** What an answer says in a few words, to be read out and compared. */
 export function summary(answer) {
   if (answer.transcript) return answer.transcript.text;
-  if (answer.entities) return answer.entities.map(e => `${e.word ?? ''} ${e.entity_group}`.trim()).join(', ') || 'nothing';
+  if (answer.entities) {
+    return answer.entities.map(e => `${e.word ?? ''} ${e.entity_group}`.trim()).join(', ') || 'nothing';
+  }
   if (answer.values) return answer.values.map(v => `${v.name} ${number(v.value)}`).join(', ');
   return answer.labels?.[0]?.label ?? 'nothing';
 }
@@ -27,17 +29,22 @@ function kinds(labels) {
   return [...new Set(labels.map(label => label.replace(/^[BIESLU]-/, '')))].filter(kind => kind !== 'O');
 }
 
-/** An answer as an element. `part(start, end, whether)` is told when seconds of the sound are pointed at or chosen. */
+/**
+ * An answer as an element. `part` is told of the seconds of a word, and of what becomes of it: it is
+ * `on` while it is pointed at, then `off`, and `play` where it is chosen.
+ */
 export function render(answer, model, given, part) {
   const drawn = answer.transcript ? transcript(answer.transcript, part)
     : answer.entities ? entities(answer, model, given)
     : answer.values ? values(answer.values)
     : labels(answer.labels, model.task);
-  const cut = answer.cut;
-  const note = cut
-    ? element('p', { class: 'soft' }, `The model takes ${amount(cut.taken)} of the ${amount(cut.whole)} ${cut.unit} that are there.`)
-    : null;
-  return element('div', { class: 'drawn' }, drawn, note);
+  return element('div', { class: 'drawn' }, drawn, answer.cut ? cut(answer.cut) : null);
+}
+
+/** What of the input a model has not taken. */
+function cut({ taken, whole, unit }) {
+  const note = `The model takes ${amount(taken)} of the ${amount(whole)} ${unit} that are there.`;
+  return element('p', { class: 'soft' }, note);
 }
 
 function amount(value) {
@@ -84,8 +91,10 @@ function transcript({ text, words }, part) {
   if (!words.some(word => word.start !== undefined)) return element('p', { class: 'said' }, foreign(text));
   const spoken = ({ word, start, end, probability }) => {
     if (start === undefined) return element('li', {}, foreign(word));
-    const button = element('button', { type: 'button', 'data-start': start, 'data-end': end }, foreign(word),
-      element('small', {}, `${start.toFixed(2)} to ${end.toFixed(2)} s`), element('small', {}, percent(probability)));
+    const button = element('button', { type: 'button', 'data-start': start, 'data-end': end },
+      foreign(word),
+      element('small', {}, `${start.toFixed(2)} to ${end.toFixed(2)} s`),
+      element('small', {}, percent(probability)));
     const point = whether => part(start, end, whether);
     button.onmouseenter = button.onfocus = () => point('on');
     button.onmouseleave = button.onblur = () => point('off');

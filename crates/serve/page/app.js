@@ -93,7 +93,8 @@ async function askAll(entry) {
   entry.answers.classList.toggle('two', asked.length > 1);
   const said = await Promise.all(asked.map((model, at) => ask(entry, model, columns[at])));
   // Numbers are hardly ever the same, and different tasks never.
-  const comparable = asked.length > 1 && asked.every(({ task }) => task === asked[0].task && task !== 'regression');
+  const { task } = asked[0];
+  const comparable = asked.length > 1 && task === asked[1].task && task !== 'regression';
   if (!comparable || said.includes(null) || !columns[0].isConnected) return;
   entry.verdict.textContent = said[0] === said[1] ? 'The same answer' : 'Different answers';
 }
@@ -101,7 +102,8 @@ async function askAll(entry) {
 /** A new entry, at the top. */
 async function add(input, name) {
   const drawn = element('div', { class: 'given' });
-  const remove = element('button', { type: 'button', class: 'quiet', 'aria-label': `Remove ${name}` }, 'Remove');
+  const remove = element('button', { type: 'button', class: 'quiet', 'aria-label': `Remove ${name}` },
+    'Remove');
   const entry = {
     input, name,
     verdict: element('span', { class: 'verdict' }),
@@ -153,7 +155,7 @@ function arrange() {
   const [model] = chosen();
   const other = $('second').value;
   const others = models.filter(one => one !== model && alike(one, model));
-  $('second').replaceChildren(new Option('no other', ''), ...others.map(one => new Option(one.name, one.name)));
+  $('second').replaceChildren(new Option('no other', ''), ...others.map(({ name }) => new Option(name, name)));
   if (others.some(one => one.name === other)) $('second').value = other;
   $('second').disabled = others.length === 0;
 
@@ -162,7 +164,8 @@ function arrange() {
   const files = model.modality !== 'text';
   $('input').hidden = false;
   $('ask').textContent = pairs ? 'Write two sentences' : words.title;
-  $('about').replaceChildren(...chosen().map(one => element('li', {}, foreign(one.name), `: ${describe(one)}`)));
+  const about = one => element('li', {}, foreign(one.name), `: ${describe(one)}`);
+  $('about').replaceChildren(...chosen().map(about));
   $('files').hidden = !files;
   $('text').hidden = files;
   $('choose').textContent = words.choose ?? '';

@@ -10,13 +10,18 @@ const LARGEST = 640;
 /** The largest sound file that is drawn, in bytes: decoded, it may be 30 times as large. */
 const LARGEST_SOUND = 16 << 20;
 
+/** Stands for a file that is not drawn. */
+function undrawn(how) {
+  return element('p', { class: 'soft' }, `The browser ${how} draw this file; the model may read it all the same.`);
+}
+
 /** A picture. The browser may not know a format that the server does. */
 export async function picture(file) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    return element('p', { class: 'soft' }, 'The browser cannot draw this file; the model may read it all the same.');
+    return undrawn('cannot');
   }
   const [width, height] = [bitmap.width, bitmap.height];
   const scale = Math.min(1, LARGEST / Math.max(width, height));
@@ -35,7 +40,7 @@ export function text(given) {
   return element('div', {}, ...[given].flat().map(one => element('blockquote', { dir: 'auto' }, one)));
 }
 
-/** A sound: its spectrogram with an axis of time, and a button. `part` marks seconds of it, and plays them. */
+/** A sound: its spectrogram with an axis of time, and a button. `part` marks seconds of it, or plays them. */
 export async function sound(file) {
   let buffer = null;
   try {
@@ -44,21 +49,21 @@ export async function sound(file) {
     // A format that it does not know: nothing is drawn.
   }
   if (!buffer) {
-    const note = `The browser ${file.size > LARGEST_SOUND ? 'does not' : 'cannot'} draw this file; the model may read it all the same.`;
-    return { drawn: element('p', { class: 'soft' }, note), part: () => {} };
+    return { drawn: undrawn(file.size > LARGEST_SOUND ? 'does not' : 'cannot'), part: () => {} };
   }
-  const seconds = buffer.duration;
+  const [seconds, highest] = [buffer.duration, buffer.sampleRate / 2000];
   const canvas = element('canvas', {
     role: 'img', class: 'spectrogram',
-    'aria-label': `Spectrogram of ${file.name}: ${seconds.toFixed(2)} seconds, 0 to ${buffer.sampleRate / 2000} kHz`,
+    'aria-label': `Spectrogram of ${file.name}: ${seconds.toFixed(2)} seconds, 0 to ${highest} kHz`,
   });
   draw(canvas, spectrogram(mono(buffer), buffer.sampleRate));
   const region = element('span', { class: 'region', hidden: true });
-  const axis = element('div', { class: 'axis', 'aria-hidden': 'true' }, ...ticks(seconds).map(({ at, text }) => {
-    const tick = element('span', {}, text);
-    tick.style.left = `${100 * at / seconds}%`;
-    return tick;
-  }));
+  const tick = ({ at, text }) => {
+    const drawn = element('span', {}, text);
+    drawn.style.left = `${100 * at / seconds}%`;
+    return drawn;
+  };
+  const axis = element('div', { class: 'axis', 'aria-hidden': 'true' }, ...ticks(seconds).map(tick));
   const part = (start, end, what) => {
     const [from, to] = [start, end].map(at => 100 * Math.min(Math.max(at / seconds, 0), 1));
     region.style.left = `${from}%`;
@@ -71,7 +76,7 @@ export async function sound(file) {
   const drawn = element('figure', {},
     element('div', { class: 'plot' }, canvas, region), axis,
     element('figcaption', {}, button,
-      element('span', { class: 'soft' }, `${seconds.toFixed(2)} s, mel bands to ${buffer.sampleRate / 2000} kHz`)));
+      element('span', { class: 'soft' }, `${seconds.toFixed(2)} s, mel bands to ${highest} kHz`)));
   return { drawn, part };
 }
 

@@ -6,8 +6,9 @@ export const LONGEST = 120;
 /** The rate that a WAV or FLAC file names, in Hz; of others none. */
 function rateOf(bytes) {
   const view = new DataView(bytes);
-  const tag = at => (at + 4 <= bytes.byteLength ? String.fromCharCode(...new Uint8Array(bytes, at, 4)) : '');
-  if (tag(0) === 'fLaC' && bytes.byteLength > 21) return view.getUint32(18) >>> 12;
+  const tag = at => String.fromCharCode(...new Uint8Array(bytes, at, 4));
+  if (bytes.byteLength < 24) return null;
+  if (tag(0) === 'fLaC') return view.getUint32(18) >>> 12;
   if (tag(0) !== 'RIFF') return null;
   // Chunks of RIFF: four letters, a length, and a byte more where that is odd.
   for (let at = 12; at + 16 <= bytes.byteLength;) {
@@ -36,13 +37,16 @@ export async function decode(blob) {
 export function mono(buffer) {
   const channels = Array.from({ length: buffer.numberOfChannels }, (_, at) => buffer.getChannelData(at));
   if (channels.length === 1) return channels[0];
-  return channels[0].map((_, at) => channels.reduce((sum, channel) => sum + channel[at], 0) / channels.length);
+  const sum = at => channels.reduce((sum, channel) => sum + channel[at], 0);
+  return channels[0].map((_, at) => sum(at) / channels.length);
 }
 
 /** Samples between -1 and 1 as a WAV file of 16 bits, one channel. */
 export function wav(samples, rate) {
   const view = new DataView(new ArrayBuffer(44 + samples.length * 2));
-  const letters = (at, text) => [...text].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
+  const letters = (at, text) => {
+    for (let i = 0; i < text.length; i++) view.setUint8(at + i, text.charCodeAt(i));
+  };
   letters(0, 'RIFF');
   view.setUint32(4, 36 + samples.length * 2, true);
   letters(8, 'WAVEfmt ');

@@ -63,7 +63,7 @@ export function spectrogram(samples, rate) {
   const hop = Math.max(Math.round(rate * 0.01), Math.ceil(samples.length / COLUMNS));
   const size = Math.max(1024, 2 ** Math.ceil(Math.log2(width)));
   const filters = triangles(size, rate);
-  const hann = Float64Array.from({ length: width }, (_, i) => 0.5 - 0.5 * Math.cos(2 * Math.PI * i / width));
+  const hann = Float64Array.from({ length: width }, (_, i) => (1 - Math.cos(2 * Math.PI * i / width)) / 2);
   const re = new Float64Array(size), im = new Float64Array(size);
   const columns = Array.from({ length: Math.max(1, Math.ceil(samples.length / hop)) }, (_, column) => {
     re.fill(0);
@@ -73,8 +73,8 @@ export function spectrogram(samples, rate) {
     for (let i = 0; i < width; i++) re[i] = (samples[from + i] ?? 0) * hann[i];
     fft(re, im);
     return filters.map(({ first, weights }) => {
-      const power = weights.reduce((sum, w, at) => sum + w * (re[first + at] ** 2 + im[first + at] ** 2), 1e-10);
-      return 10 * Math.log10(power);
+      const power = bin => re[bin] ** 2 + im[bin] ** 2;
+      return 10 * Math.log10(weights.reduce((sum, w, at) => sum + w * power(first + at), 1e-10));
     });
   });
   const loudest = columns.reduce((most, column) => Math.max(most, ...column), -Infinity);
@@ -91,7 +91,7 @@ export function draw(canvas, columns) {
     const place = (1 + value / RANGE) * (RAMP.length - 1);
     const low = Math.min(Math.floor(place), RAMP.length - 2);
     const at = ((BANDS - 1 - band) * columns.length + x) * 4;
-    for (let i = 0; i < 3; i++) image.data[at + i] = RAMP[low][i] + (place - low) * (RAMP[low + 1][i] - RAMP[low][i]);
+    RAMP[low].forEach((from, i) => { image.data[at + i] = from + (place - low) * (RAMP[low + 1][i] - from); });
     image.data[at + 3] = 255;
   }));
   context.putImageData(image, 0, 0);
