@@ -47,7 +47,7 @@ Tasks:
   matrix          Measure all nine directions beside their controls and write one report:
                   [--data FOLDER] [--seeds N] [--only SOURCE-TARGET] [--out FOLDER]
   report          Show comparisons together: FILE.json... --out FOLDER [--overwrite]
-  browser         Fetch a headless Chromium, which tests of the report use, and print where it lies
+  browser         Fetch a headless Chromium, which tests of pages use, and print where it lies
   weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies
   help            Print this
 

@@ -7,5 +7,6 @@ mod client;
 mod clients;
 mod fuzz;
 mod limits;
+mod page;
 mod replacing;
 mod server;
