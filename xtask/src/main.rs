@@ -14,6 +14,7 @@ mod fixtures;
 mod libtorch;
 mod matrix;
 mod minilm;
+mod onnx;
 mod paths;
 mod pip;
 mod pretrain;
@@ -40,6 +41,7 @@ Tasks:
   test [ARGS]     Set up what is missing and run every test; ARGS go to `cargo test`
   bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
   fixtures        Make the tests' expected values again: [--python PYTHON]
+  onnx            Compare exported models with onnxruntime: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
   pretrain        Train small source models: --data FOLDER [--only image|audio|text] [--ship]
   matrix          Measure all nine directions beside their controls and write one report:
@@ -86,6 +88,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "browser" => no_arguments(task, rest).and_then(|()| browser::run()),
         "fixtures" => fixtures::run(rest),
+        "onnx" => onnx::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
         "pretrain" => pretrain::run(rest),
         "matrix" => matrix::run(rest),

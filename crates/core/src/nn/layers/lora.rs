@@ -6,6 +6,8 @@ use tch::nn::Init;
 use super::dropout::dropout;
 use crate::error::{Error, Result};
 use crate::libtorch::fused;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 use crate::weights::lora::{A, B};
 
@@ -54,6 +56,12 @@ impl Adapter {
     pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         let low = fused::linear(&dropout(x, self.dropout, train), &self.a, None);
         fused::linear(&(low * self.scale), &self.b, None)
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let low = x.matmul(&e.transposed(&self.a));
+        (low * self.scale).matmul(&e.transposed(&self.b))
     }
 }
 

@@ -5,6 +5,8 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// Layer normalisation over the last dimension (Ba et al. 2016).
@@ -28,6 +30,11 @@ impl LayerNorm {
     /// `[…, width]` to the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        x.layer_norm(&e.parameter(&self.weight), Some(&e.parameter(&self.bias)), self.eps)
     }
 }
 
@@ -90,6 +97,19 @@ impl Norm {
             }
             NormKind::RmsNorm => x.rms_norm(width, Some(&self.weight), self.eps),
             NormKind::RmsNormPlusOne => x.rms_norm(width, Some(&(&self.weight + 1.)), self.eps),
+        }
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let weight = e.parameter(&self.weight);
+        match self.kind {
+            NormKind::LayerNorm | NormKind::LayerNormUnbiased => {
+                let bias = self.bias.as_ref().map(|bias| e.parameter(bias));
+                x.layer_norm(&weight, bias.as_ref(), self.eps)
+            }
+            NormKind::RmsNorm => x.rms_norm(self.eps) * weight,
+            NormKind::RmsNormPlusOne => x.rms_norm(self.eps) * (weight + 1.),
         }
     }
 }
