@@ -34,7 +34,7 @@ const BF16_WITHIN: f64 = 0.1;
 const EXPORTED: usize = 5;
 
 /// All fixtures of all crates: a folder in Hugging Face layout, or each file that is a model.
-fn sources() -> Vec<PathBuf> {
+pub(crate) fn sources() -> Vec<PathBuf> {
     let folders = ["audio", "image", "text"].into_iter().flat_map(|modality| {
         let fixtures = root().join(format!("crates/{modality}/tests/fixtures"));
         fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path())
@@ -76,7 +76,12 @@ fn noise(seed: u64, count: usize) -> Vec<u8> {
 
 /// Half a second of noise, which is louder in one class.
 fn recording(class: usize, seed: u64) -> Input {
-    let samples = noise(seed, 8000).into_iter();
+    recorded(class, seed, 8000)
+}
+
+/// The same of so many samples, at 16 kHz.
+pub(crate) fn recorded(class: usize, seed: u64, count: usize) -> Input {
+    let samples = noise(seed, count).into_iter();
     let samples = samples.map(|x| (i16::from(x) - 128) * [8, 128][class]);
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     let number = |n: usize| (n as u32).to_le_bytes();
@@ -90,7 +95,7 @@ fn recording(class: usize, seed: u64) -> Input {
 }
 
 /// A picture of noise, which is brighter in one class.
-fn picture(class: usize, seed: u64) -> Input {
+pub(crate) fn picture(class: usize, seed: u64) -> Input {
     const SIDE: usize = 32;
     let mut bmp = b"BM".to_vec();
     let bytes = 3 * SIDE * SIDE;
@@ -284,7 +289,7 @@ fn all<M: Modality>(settings: impl Fn(&Path) -> M, input: impl Fn(usize, u64) ->
     sources.iter().filter(|path| goes(path, || settings(path), &input)).count()
 }
 
-fn is_of(path: &Path, modality: &str) -> bool {
+pub(crate) fn is_of(path: &Path, modality: &str) -> bool {
     path.starts_with(root().join("crates").join(modality))
 }
 
@@ -323,7 +328,7 @@ fn on_sentences() {
 }
 
 /// A folder as it is, if it has a tokenizer; else a copy with one of as many tokens as its model knows.
-fn with_tokenizer(path: &Path, to: &Path) -> Option<PathBuf> {
+pub(crate) fn with_tokenizer(path: &Path, to: &Path) -> Option<PathBuf> {
     let files = ["tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model"];
     if files.iter().any(|file| path.join(file).exists()) {
         return Some(path.to_path_buf());

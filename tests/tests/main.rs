@@ -26,6 +26,7 @@ mod killed;
 mod mixed;
 mod naming;
 mod numbers;
+mod onnx;
 mod outside;
 mod pipeline;
 mod rank;

@@ -15,6 +15,7 @@ mod fixtures;
 mod libtorch;
 mod matrix;
 mod minilm;
+mod onnx;
 mod paths;
 mod pip;
 mod pretrain;
@@ -42,6 +43,7 @@ Tasks:
   test [ARGS]     Set up what is missing and run every test; ARGS go to `cargo test`
   bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
   fixtures        Make the tests' expected values again: [--python PYTHON]
+  onnx            Compare exported models with onnxruntime: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
   pretrain        Train small source models: --data FOLDER [--only image|audio|text] [--ship]
   matrix          Measure all nine directions beside their controls and write one report:
@@ -89,6 +91,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "browser" => no_arguments(task, rest).and_then(|()| browser::run()),
         "fixtures" => fixtures::run(rest),
         "dist" => dist::run(rest),
+        "onnx" => onnx::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
         "pretrain" => pretrain::run(rest),
         "matrix" => matrix::run(rest),

@@ -29,6 +29,7 @@ pub mod random;
 pub mod files;
 mod libtorch;
 pub mod distributed;
+pub mod onnx;
 pub mod task;
 pub mod weights;
 pub mod nn;

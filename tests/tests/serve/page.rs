@@ -191,7 +191,8 @@ fn tone_of(wav: &[u8], frequency: f64) -> (f64, f64) {
     assert_eq!((&wav[..4], &wav[8..16]), (&b"RIFF"[..], &b"WAVEfmt "[..]));
     assert_eq!(wav[20..24], [1, 0, 1, 0], "PCM, one channel");
     let rate = f64::from(u32::from_le_bytes(wav[24..28].try_into().unwrap()));
-    let whole = wav[44..].chunks_exact(2).map(|two| f64::from(i16::from_le_bytes([two[0], two[1]])));
+    let whole =
+        wav[44..].chunks_exact(2).map(|two| f64::from(i16::from_le_bytes([two[0], two[1]])));
     let whole: Vec<_> = whole.collect();
     let part = &whole[whole.len() / 10..];
     let (mut cos, mut sin, mut power) = (0., 0., 0.);
@@ -342,7 +343,9 @@ fn sentences_have_labels_numbers_and_marked_words() -> Result {
     let texts = expected["texts"].as_array().ok_or("no texts")?.iter().filter_map(Value::as_str);
     let found = texts.zip(expected["entities"].as_array().ok_or("no entities")?);
     let (text, _) = found
-        .filter(|(text, entities)| entities.as_array().is_some_and(|e| !e.is_empty()) && text.is_ascii())
+        .filter(|(text, entities)| {
+            entities.as_array().is_some_and(|e| !e.is_empty()) && text.is_ascii()
+        })
         .max_by_key(|(text, _)| text.len())
         .ok_or("no text has an entity")?;
     let text = &format!("\u{1f600} {text}");
@@ -411,7 +414,10 @@ fn a_token_is_asked_for_and_kept_nowhere() -> Result {
     page.open(&format!("http://{}/", server.address))?;
     page.until("document.activeElement.id === 'secret'")?;
     audit(&mut page, "token")?;
-    for (token, then) in [("wrong", "!document.querySelector('#fault').hidden"), ("open-sesame", "!document.querySelector('#input').hidden")] {
+    for (token, then) in [
+        ("wrong", "!document.querySelector('#fault').hidden"),
+        ("open-sesame", "!document.querySelector('#input').hidden"),
+    ] {
         page.write(token)?;
         page.press("Enter", 13)?;
         page.until(then)?;

@@ -37,15 +37,15 @@ pub enum CutPoint {
 /// From a batch to one vector per sample, or to one of each hidden state.
 #[derive(Debug)]
 pub struct Encoder {
-    embedder: Box<dyn Embedder>,
-    trunk: Trunk,
-    pool: Pool,
+    pub(super) embedder: Box<dyn Embedder>,
+    pub(super) trunk: Trunk,
+    pub(super) pool: Pool,
     /// The parameters of the pool, if it has any.
-    attention: Option<AttentionPool>,
+    pub(super) attention: Option<AttentionPool>,
     /// Tokens before the patches of a picture.
-    prefix: i64,
+    pub(super) prefix: i64,
     /// Where the positions of the trunk's output are.
-    reading: Reading,
+    pub(super) reading: Reading,
     /// The parts of the trunk, without a final norm.
     depth: usize,
 }

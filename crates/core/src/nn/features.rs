@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::libtorch::cuda;
+use crate::onnx::Value;
 
 /// Inputs of one modality, ready for its embedder.
 #[derive(Debug)]
@@ -132,6 +133,14 @@ pub(crate) fn masked_mean(x: &Tensor, mask: Option<&Tensor>, dim: i64) -> Tensor
     let mask = mask.unsqueeze(-1).to_kind(x.kind());
     let count = mask.sum_dim_intlist(over.as_slice(), false, None).clamp_min(1);
     (x * mask).sum_dim_intlist(over.as_slice(), false, None) / count
+}
+
+/// The same in a graph.
+pub(super) fn masked_mean_onnx(x: &Value, mask: Option<&Value>, dim: i64) -> Value {
+    let Some(mask) = mask else { return x.mean(&[dim], false) };
+    let mask = mask.unsqueeze(&[-1]).to(x.element());
+    let count = mask.sum(&[dim], false).clamp_min(1.);
+    (x * mask).sum(&[dim], false) / count
 }
 
 /// What the positions of a sequence are. An embedder knows it, and tells the trunk once.

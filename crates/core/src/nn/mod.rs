@@ -7,6 +7,8 @@ mod classifier;
 pub(crate) mod defaults;
 pub(crate) mod embed;
 mod encoder;
+mod encoder_onnx;
+mod exporter;
 mod features;
 mod head;
 mod layer_mix;
@@ -26,6 +28,7 @@ pub use embed::{
     WaveformPositions,
 };
 pub use encoder::{CutPoint, Encoder};
+pub use exporter::{Exporter, GraphEmbedding, GraphFeatures, GraphMap, GraphSequence};
 pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
 pub use head::{Dense, DenseNorm, Head, HeadConfig};
 pub use layers::{

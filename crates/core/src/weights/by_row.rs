@@ -46,6 +46,14 @@ impl RowParam {
         }
     }
 
+    /// The one that a model by itself has, as it is exported.
+    pub fn only(&self) -> &Tensor {
+        match self {
+            Self::Same(value) => value,
+            Self::ByRow(_) => unreachable!("what is exported is one model, not several tunings"),
+        }
+    }
+
     /// Its value where all rows of `x [rows, …]` have the same, or else that of each row, with dimensions
     /// of 1 behind the rows: a vector `[D]` as `[rows, 1, …, D]`, which broadcasts to `x`.
     pub fn of(&self, x: &Tensor) -> Tensor {

@@ -7,6 +7,8 @@ use tch::nn::Init;
 use super::lora::Adapter;
 use crate::error::Result;
 use crate::libtorch::fused;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::{RowParam, VarBuilder};
 
 /// Whether a layer adds a bias.
@@ -89,6 +91,29 @@ impl Linear {
             None => y,
             Some(adapter) => y + adapter.forward(x, train),
         }
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let y = x.matmul(&e.transposed(&self.weight));
+        let y = match &self.bias {
+            Some(bias) => y + e.parameter(bias.only()),
+            None => y,
+        };
+        match &self.adapter {
+            None => y,
+            Some(adapter) => y + adapter.onnx(e, x),
+        }
+    }
+
+    /// The length of what it takes, `d_in`.
+    pub fn inputs(&self) -> i64 {
+        self.weight.size()[1]
+    }
+
+    /// The length of what it makes, `d_out`.
+    pub(crate) fn outputs(&self) -> i64 {
+        self.weight.size()[0]
     }
 }
 

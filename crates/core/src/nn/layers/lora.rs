@@ -6,6 +6,8 @@ use tch::nn::Init;
 use super::dropout::dropout;
 use crate::error::{Error, Result};
 use crate::libtorch::fused;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::lora::{A, B};
 use crate::weights::{ByRow, VarBuilder};
 
@@ -71,6 +73,15 @@ impl Adapter {
                 added.view(shape.as_slice())
             }
         }
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let Self::Same { a, b, scale, .. } = self else {
+            unreachable!("what is exported is one model, not several tunings")
+        };
+        let low = x.matmul(&e.transposed(a));
+        (low * *scale).matmul(&e.transposed(b))
     }
 }
 

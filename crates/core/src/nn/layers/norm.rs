@@ -5,6 +5,8 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::{RowParam, VarBuilder};
 
 /// Layer normalisation over the last dimension (Ba et al. 2016).
@@ -20,6 +22,11 @@ impl LayerNorm {
     /// `[…, width]` to the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         self.0.forward(x)
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        self.0.onnx(e, x)
     }
 }
 
@@ -106,6 +113,19 @@ impl Norm {
             NormKind::RmsNormPlusOne => {
                 x.rms_norm(width, weight.map(|weight| weight + 1.).as_ref(), self.eps)
             }
+        }
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let weight = e.parameter(self.weight.only());
+        match self.kind {
+            NormKind::LayerNorm | NormKind::LayerNormUnbiased => {
+                let bias = self.bias.as_ref().map(|bias| e.parameter(bias.only()));
+                x.layer_norm(&weight, bias.as_ref(), self.eps)
+            }
+            NormKind::RmsNorm => x.rms_norm(self.eps) * weight,
+            NormKind::RmsNormPlusOne => x.rms_norm(self.eps) * (weight + 1.),
         }
     }
 }
