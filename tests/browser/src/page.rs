@@ -77,7 +77,8 @@ impl Page {
             }
         });
         let (session, origin, events) = (None, String::new(), Vec::new());
-        let mut page = Self { browser, input, output, session, origin, sent: 0, events, _home: home };
+        let mut page =
+            Self { browser, input, output, session, origin, sent: 0, events, _home: home };
         let target = page.call("Target.createTarget", json!({"url": "about:blank"}))?;
         let attach = json!({"targetId": target["targetId"], "flatten": true});
         let attached = page.call("Target.attachToTarget", attach)?;
