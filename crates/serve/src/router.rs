@@ -64,9 +64,7 @@ async fn model<M: Modality>(
     let name = name.map(|Path(name)| name).unwrap_or_default();
     match app.model(&name) {
         Some(served) => json_response(StatusCode::OK, &served.current().description()),
-        None => {
-            Refusal::new(StatusCode::NOT_FOUND, format!("no model {name:?}")).into_response()
-        }
+        None => Refusal::new(StatusCode::NOT_FOUND, format!("no model {name:?}")).into_response(),
     }
 }
 
@@ -76,15 +74,21 @@ async fn metrics<M: Modality>(State(app): State<Arc<App<M>>>) -> Response {
     (headers, app.metrics.text(app.queue.length())).into_response()
 }
 
+/// Leaves the body of a request that is not answered.
+async fn refuse(request: Request) {
+    let (head, body) = request.into_parts();
+    body::discard(&head.headers, body).await;
+}
+
 async fn nowhere(request: Request) -> Response {
     let problem = format!("nothing is at {:?}; /openapi.json tells what is", request.uri().path());
-    body::discard(request.into_body()).await;
+    refuse(request).await;
     Refusal::new(StatusCode::NOT_FOUND, problem).into_response()
 }
 
 async fn not_so(request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_string());
-    body::discard(request.into_body()).await;
+    refuse(request).await;
     let problem = format!("{path} cannot be asked with {method}; /openapi.json tells how");
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, problem).into_response()
 }
@@ -103,7 +107,7 @@ async fn authorised<M: Modality>(
     if is_right {
         return next.run(request).await;
     }
-    body::discard(request.into_body()).await;
+    refuse(request).await;
     let problem = "this server wants the header Authorization: Bearer TOKEN, with its own token";
     Refusal::new(StatusCode::UNAUTHORIZED, problem).into_response()
 }
@@ -123,7 +127,7 @@ async fn known_host<M: Modality>(
         Some(host) if guarded && !is_local(host) => {
             let problem = "the request is for a host of another name; ask http://localhost or the \
                            address itself, or give the server a --token-file";
-            body::discard(request.into_body()).await;
+            refuse(request).await;
             Refusal::new(StatusCode::MISDIRECTED_REQUEST, problem).into_response()
         }
         _ => next.run(request).await,
@@ -193,11 +197,13 @@ mod tests {
 
     #[test]
     fn local_hosts_are_addresses_and_localhost() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:80", "[::1]", "a.localhost"]
+        for host in
+            ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:80", "[::1]", "a.localhost"]
         {
             assert!(is_local(host), "{host}");
         }
-        for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "", "127.0.0.1.x"]
+        for host in
+            ["evil.example", "evil.example:8080", "localhost.evil.example", "", "127.0.0.1.x"]
         {
             assert!(!is_local(host), "{host}");
         }

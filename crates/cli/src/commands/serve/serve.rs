@@ -11,6 +11,7 @@ use super::args::ServeArgs;
 use crate::{
     args::{DecodeArgs, ReadArgs, SourceArgs},
     output::{format::count, note, say, say_error},
+    process,
     setup::open::open_at,
 };
 
@@ -23,7 +24,8 @@ pub(crate) fn serve<M: Modality>(args: ServeArgs) -> Result<ExitCode> {
     let ended = answer_requests(models, open, options, Box::new(tell))?;
     Ok(match ended {
         Ended::Drained => ExitCode::SUCCESS,
-        Ended::AtOnce(signal) => ExitCode::from(128 + signal as u8),
+        // What is computed meanwhile has to be left where it is.
+        Ended::AtOnce(signal) => process::leave(128 + signal as u8),
     })
 }
 
@@ -40,11 +42,16 @@ fn opened<M: Modality>(
     let spec = model.spec();
     let decoder = decode.decoder(spec.task_config())?;
     // As `predict` has it.
-    let sigmoid =
-        spec.task == Task::Regression && spec.labels.len() == 1 && !Spec::is_at(path);
+    let sigmoid = spec.task == Task::Regression && spec.labels.len() == 1 && !Spec::is_at(path);
     say(
         "model",
-        format!("{}: {}, {}, {} labels", path.display(), spec.family, spec.task, count(spec.labels.len())),
+        format!(
+            "{}: {}, {}, {} labels",
+            path.display(),
+            spec.family,
+            spec.task,
+            count(spec.labels.len())
+        ),
     );
     Ok(Opened { model, modality, decoder, sigmoid })
 }
@@ -61,10 +68,9 @@ fn tell(event: &Event<'_>) {
         Event::Listening(address) => {
             say("listening", format!("http://{address}; Ctrl-C or SIGTERM ends it"));
         }
-        Event::Exposed(address) => say(
-            "warning",
-            format!("anyone who reaches {address} may ask: give it a --token-file"),
-        ),
+        Event::Exposed(address) => {
+            say("warning", format!("anyone who reaches {address} may ask: give it a --token-file"))
+        }
         Event::Replaced { model, version } => {
             say("replaced", format!("{model}, version {version}"));
         }
