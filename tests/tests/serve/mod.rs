@@ -7,6 +7,7 @@ mod client;
 mod clients;
 mod fuzz;
 mod limits;
+mod opened;
 mod page;
 mod replacing;
 mod server;
