@@ -45,6 +45,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("lp_ft.py", vec![]),
         ("autocast.py", vec![]),
         ("transcription.py", vec![]),
+        ("calibration.py", vec![]),
     ];
     for (script, args) in scripts {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);

@@ -5,6 +5,7 @@ mod evaluate;
 mod features;
 mod rows;
 mod score;
+mod scored;
 mod sequences;
 mod too_short;
 
@@ -12,6 +13,7 @@ pub use answer::{Answer, Entity, SpokenWord, Transcript, answers, answers_with};
 pub use evaluate::{evaluate, evaluate_with};
 pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;
+pub use scored::{ScoredSamples, scored};
 pub use too_short::{TooShort, too_short};
 
 pub(crate) use evaluate::evaluate_feed;
