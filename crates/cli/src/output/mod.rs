@@ -5,6 +5,7 @@ pub(crate) mod format;
 pub(crate) mod metrics;
 mod print;
 pub(crate) mod progress;
+pub(crate) mod reliability;
 mod save;
 pub(crate) mod sheet;
 

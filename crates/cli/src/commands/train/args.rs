@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{
-    Bytes, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs, ModalityArgs,
-    ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
+    Bytes, CalibrateArgs, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs,
+    ModalityArgs, ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
 };
 
 #[derive(Debug, Args)]
@@ -75,6 +75,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) fit: FitArgs,
+    #[command(flatten)]
+    pub(crate) calibrate: CalibrateArgs,
     #[command(flatten)]
     pub(crate) checkpoint: CheckpointArgs,
     #[command(flatten)]

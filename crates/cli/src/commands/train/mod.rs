@@ -1,6 +1,7 @@
 //! `train`.
 
 mod args;
+mod calibrate;
 mod log;
 mod lr_plot;
 mod plan;

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::{
     args::TrainArgs,
+    calibrate::{or_later, say_calibration, validated},
     log::{
         describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases,
         say_precision, say_result, say_resumed, say_rounded, show_epoch,
@@ -68,6 +69,7 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
     args.transfer.pool(task)?;
+    let methods = args.calibrate.methods(task)?;
     if job.plan.align && task.is_sequence() {
         let problem = format!("it aligns classes, which {task} does not have; take another recipe");
         return Err(setting("--recipe orca", problem));
@@ -162,19 +164,13 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     };
     // A sample may have vanished meanwhile. What was trained is saved all the same.
     let mut failed = None;
-    let mut evaluate = |samples: &Samples| {
-        let score = || evaluate(&model, &modality, samples, options.batch_size);
-        let scored = (!samples.is_empty()).then(score).transpose();
-        match scored {
-            // The others wait for this one.
-            Err(e) if options.processes == 1 => {
-                failed = Some(e);
-                Ok(None)
-            }
-            scored => scored,
-        }
-    };
-    let (validation, test) = (evaluate(&splits.validation)?, evaluate(&splits.test)?);
+    let (size, processes) = (options.batch_size, options.processes);
+    let validation = validated(&model, &modality, &splits.validation, size, methods);
+    let (calibration, validation) = or_later(validation, processes, &mut failed)?;
+    let model = model.with_calibration(calibration);
+    let test = || evaluate(&model, &modality, &splits.test, size);
+    let test = (!splits.test.is_empty()).then(test).transpose();
+    let test = or_later(test, processes, &mut failed)?;
     together.leave()?;
     let Some(mut run) = run else { return Ok(ExitCode::SUCCESS) };
     let lost = splits.lost();
@@ -216,6 +212,8 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     };
     run.json(LAYOUT, &args.layout)?;
     say_result(&result);
+    let config = model.spec().task_config();
+    say_calibration(config, methods.0, result.validation.as_ref(), result.test.as_ref());
     let source = job.source.source().ok();
     match &source {
         Some(source) => say_rounded(run.finish_from(source, &model, &modality, &result)?),
