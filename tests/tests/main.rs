@@ -3,6 +3,7 @@
 mod adapters;
 mod answers;
 mod bounded;
+mod calibrated;
 mod check;
 mod company;
 mod compare;

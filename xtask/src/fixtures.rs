@@ -46,6 +46,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("autocast.py", vec![]),
         ("transcription.py", vec![]),
         ("event_files.py", vec![]),
+        ("calibration.py", vec![]),
     ];
     for (script, args) in scripts {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);

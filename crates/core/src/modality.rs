@@ -289,6 +289,7 @@ pub trait Modality:
             labels,
             scales: vec![],
             vocabulary: None,
+            calibration: None,
         }
     }
 

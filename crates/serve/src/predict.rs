@@ -162,8 +162,8 @@ async fn line<M: Modality>(
     top: usize,
 ) -> Result<Value, Refusal> {
     let make = move |version: &Version<M>, asked: Asked, said: Said| {
-        let labels = &version.model.spec().labels;
-        let line = asked.line(&version.modality, said, labels, top, version.sigmoid);
+        let config = version.model.spec().task_config();
+        let line = asked.line(&version.modality, said, config, top, version.sigmoid);
         line.map_err(|e| refusal(&e))
     };
     if !version.model.spec().task.is_sequence() {

@@ -97,6 +97,12 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
             }
         }
     }
+    if let Some(temperature) =
+        model.spec().calibration.as_ref().and_then(|fitted| fitted.temperature)
+    {
+        // What others make of logits is theirs.
+        say("calibrated", format!("no: divide the logits by the temperature {temperature:.4}"));
+    }
     say("saved", args.out.display());
     Ok(())
 }

@@ -198,19 +198,24 @@ fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> Strin
 
 fn of_labels(e: &MultiLabelMetrics, samples: &str) -> String {
     let width = width(e.labels.iter().map(|l| &l.label));
+    // Where none was fitted, it is 0.5.
+    let told = e.labels.iter().any(|l| l.threshold != 0.5);
+    let threshold = |text: String| if told { format!("  {text:>9}") } else { String::new() };
     let mut text = format!(
-        "{:<width$}  {samples:>10}  precision  recall      F1  average precision\n",
-        "label"
+        "{:<width$}  {samples:>10}  precision  recall      F1  average precision{}\n",
+        "label",
+        threshold("threshold".into())
     );
     for l in &e.labels {
         text += &format!(
-            "{:<width$}  {:>10}  {:>9}  {:>6}  {:>6}  {:>17}\n",
+            "{:<width$}  {:>10}  {:>9}  {:>6}  {:>6}  {:>17}{}\n",
             printable(&l.label),
             count(l.support),
             percent(l.precision),
             percent(l.recall),
             percent(l.f1),
             l.average_precision.map_or("–".into(), percent),
+            threshold(percent(l.threshold)),
         );
     }
     text

@@ -8,6 +8,7 @@ mod lines;
 pub(crate) mod metrics;
 mod print;
 pub(crate) mod progress;
+pub(crate) mod reliability;
 mod save;
 pub(crate) mod sheet;
 

@@ -14,7 +14,7 @@ use crate::libtorch::Precision;
 use crate::modality::Modality;
 use crate::nn::{BatchNormStats, Classifier, CutPoint, EmbedderConfig, Encoder, Head, Trunk};
 use crate::spec::Spec;
-use crate::task::Task;
+use crate::task::{Calibration, Task};
 use crate::weights::lora::{self, Adapting};
 use crate::weights::{
     Fresh, Halved, LoadReport, Origin, SharedTensors, VarBuilder, WeightSource, fault,
@@ -234,6 +234,12 @@ impl Model {
     pub fn with_batch_norm_stats(self, statistics: BatchNormStats) -> Self {
         self.classifier.encoder().set_batch_norm_stats(statistics);
         Self { statistics, ..self }
+    }
+
+    /// The same model, whose probabilities are corrected by what was fitted on samples that it was not
+    /// trained on; `None`: they are its own.
+    pub fn with_calibration(self, calibration: Option<Calibration>) -> Self {
+        Self { spec: Spec { calibration, ..self.spec }, ..self }
     }
 
     /// The same model, whose training keeps what goes into each block of a transformer alone, and computes

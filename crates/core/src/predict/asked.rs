@@ -13,7 +13,7 @@ use crate::loader::Samples;
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::spec::Spec;
-use crate::task::Scores;
+use crate::task::{Scores, TaskConfig};
 use crate::task::ctc::Decoder;
 
 /// An input that was read.
@@ -62,14 +62,14 @@ impl Asked {
         &self,
         modality: &M,
         said: Said,
-        labels: &[String],
+        config: TaskConfig<'_>,
         top: usize,
         sigmoid: bool,
     ) -> Result<serde_json::Value> {
         let Self { item, extent, .. } = self;
         let answer = &located(said.answer, said.positions, modality, item)?;
         let unit = M::EXTENT;
-        Ok(AnswerLine { item, answer, labels, top, sigmoid, extent: *extent, unit }.json())
+        Ok(AnswerLine { item, answer, config, sets: None, top, sigmoid, extent: *extent, unit }.json())
     }
 }
 

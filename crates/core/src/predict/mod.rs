@@ -6,6 +6,7 @@ mod evaluate;
 mod features;
 mod rows;
 mod score;
+mod scored;
 mod sequences;
 mod too_short;
 
@@ -16,6 +17,7 @@ pub use asked::{AnsweringModel, Asked, Said};
 pub use evaluate::{evaluate, evaluate_with};
 pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;
+pub use scored::{ScoredSamples, scored};
 pub use too_short::{TooShort, too_short};
 
 pub(crate) use evaluate::evaluate_feed;

@@ -9,7 +9,9 @@ mod escape;
 #[allow(clippy::module_inception)]
 mod html;
 mod overview;
+mod reliability;
 mod sentence;
 mod tables;
 
 pub use html::html;
+pub use reliability::reliability_svg;

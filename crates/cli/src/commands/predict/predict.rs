@@ -33,6 +33,8 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     // As transformers calls them.
     let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
     let (model, modality) = open::<M>(&args.source, unnamed, &args.compute)?;
+    let (model, sets) = args.certainty.apply(model)?;
+    let config = model.spec().task_config();
     let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?.layout::<M>()?;
     let layout = Layout { pairs: modality.takes_pairs(), skip_bad: args.skip_bad, ..layout };
     let (mut items, mut unusable) = (vec![], vec![]);
@@ -60,7 +62,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         && labels.len() == 1
         && !Spec::is_at(&args.source.path);
     let size = args.compute.batch_size.get();
-    let decoder = args.decode.decoder(model.spec().task_config())?;
+    let decoder = args.decode.decoder(config)?;
     let delimited = match format {
         Some(AnswerFormat::Csv) => Some(Delimited::Commas),
         Some(AnswerFormat::Tsv) => Some(Delimited::Tabs),
@@ -68,9 +70,9 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     };
     let table = delimited.map(|form| Table {
         form,
-        task: model.spec().task,
-        labels,
+        config,
         top: args.top,
+        sets,
         texts: items.iter().map(|item| item.input.texts().len()).max().unwrap_or(0),
         times: args.times,
         sigmoid: scores,
@@ -87,7 +89,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         put(table.head())?;
     }
     score(&model, &modality, &samples, size, |chosen, found| {
-        let rows = answers_with(model.spec().task_config(), found, &decoder)?;
+        let rows = answers_with(config, found, &decoder)?;
         for (row, (answer, &at)) in rows.into_iter().zip(chosen).enumerate() {
             let item = &items[at];
             let positions = matches!(found, Scores::Sequences(_)).then(|| found.positions(row));
@@ -105,14 +107,21 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                     true => item.place.to_string(),
                     false => cells.join("\t"),
                 };
-                let answer = lines::line(&answer, labels, args.top, args.times, text.as_deref());
+                let answer = lines::line(
+                    &answer,
+                    config,
+                    (args.top, sets.as_ref()),
+                    args.times,
+                    text.as_deref(),
+                );
                 put(format!("{input}\t{answer}\n"))?;
                 continue;
             }
             let line = AnswerLine {
                 item,
                 answer: &answer,
-                labels,
+                config,
+                sets: sets.as_ref(),
                 top: args.top,
                 sigmoid: scores,
                 extent: extents[at],

@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::watch::WatchArgs;
 use crate::args::{
-    Bytes, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs, ModalityArgs,
-    ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
+    Bytes, CalibrateArgs, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs,
+    ModalityArgs, ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
 };
 
 #[derive(Debug, Args)]
@@ -78,6 +78,8 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) fit: FitArgs,
+    #[command(flatten)]
+    pub(crate) calibrate: CalibrateArgs,
     #[command(flatten)]
     pub(crate) checkpoint: CheckpointArgs,
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod board;
+mod calibrate;
 mod fitted;
 mod histogram;
 mod log;

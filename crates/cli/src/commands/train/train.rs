@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{
     args::TrainArgs,
+    calibrate::{or_later, say_calibration, validated},
     fitted::{Fitted, fitted},
     log::{
         describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases,
@@ -65,6 +66,7 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
     args.transfer.pool(task)?;
+    let methods = args.calibrate.methods(task)?;
     if job.plan.align && task.is_sequence() {
         let problem = format!("it aligns classes, which {task} does not have; take another recipe");
         return Err(setting("--recipe orca", problem));
@@ -167,19 +169,13 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     };
     // A sample may have vanished meanwhile. What was trained is saved all the same.
     let mut failed = None;
-    let mut evaluate = |samples: &Samples| {
-        let score = || evaluate(&model, &modality, samples, options.batch_size);
-        let scored = (!samples.is_empty()).then(score).transpose();
-        match scored {
-            // The others wait for this one.
-            Err(e) if options.processes == 1 => {
-                failed = Some(e);
-                Ok(None)
-            }
-            scored => scored,
-        }
-    };
-    let (validation, test) = (evaluate(&splits.validation)?, evaluate(&splits.test)?);
+    let (size, processes) = (options.batch_size, options.processes);
+    let validation = validated(&model, &modality, &splits.validation, size, methods);
+    let (calibration, validation) = or_later(validation, processes, &mut failed)?;
+    let model = model.with_calibration(calibration);
+    let test = || evaluate(&model, &modality, &splits.test, size);
+    let test = (!splits.test.is_empty()).then(test).transpose();
+    let test = or_later(test, processes, &mut failed)?;
     together.leave()?;
     if let Some(board) = &mut board {
         let shown = match splits.validation.is_empty() {
@@ -228,6 +224,8 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     };
     run.json(LAYOUT, &args.layout)?;
     say_result(&result);
+    let config = model.spec().task_config();
+    say_calibration(config, methods.0, result.validation.as_ref(), result.test.as_ref());
     let source = job.source.source().ok();
     match &source {
         Some(source) => say_rounded(run.finish_from(source, &model, &modality, &result)?),

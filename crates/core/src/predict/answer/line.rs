@@ -7,6 +7,7 @@ use super::answer::Answer;
 use crate::data::{Extent, Item};
 use crate::error::{BadSample, Error, Result};
 use crate::modality::Modality;
+use crate::task::{PredictionSets, TaskConfig};
 
 /// An answer with the input that it is of.
 #[derive(Debug)]
@@ -15,8 +16,10 @@ pub struct AnswerLine<'a> {
     pub item: &'a Item,
     /// The answer, with its [places](located).
     pub answer: &'a Answer,
-    /// The model's labels.
-    pub labels: &'a [String],
+    /// What the model answers.
+    pub config: TaskConfig<'a>,
+    /// The sets of classes that are asked for.
+    pub sets: Option<&'a PredictionSets>,
     /// How many classes are told.
     pub top: usize,
     /// Whether the sigmoid of the first value is told, too, as of a cross-encoder's.
@@ -28,16 +31,17 @@ pub struct AnswerLine<'a> {
 }
 
 impl AnswerLine<'_> {
-    /// An object: `input` and `text`, what [`Answer::json`] tells, and `cut` (`unit`, `whole`, `taken`)
+    /// An object: `input` and `text`, what [`Answer::json`] and [`Answer::decided`] tell, and `cut` (`unit`, `whole`, `taken`)
     /// where the model has not taken all of the input.
     pub fn json(&self) -> Value {
-        let Self { item, answer, labels, top, extent, unit, .. } = *self;
+        let Self { item, answer, config, sets, top, extent, unit, .. } = *self;
         let texts = item.input.texts();
         let text = (!texts.is_empty()).then(|| texts.join("\t"));
         let mut line = json!({"input": item.place.verbatim(), "text": text});
-        if let Value::Object(said) = answer.json(labels, top, text.as_deref()) {
+        if let Value::Object(said) = answer.json(config.labels, top, text.as_deref()) {
             said.into_iter().for_each(|(name, value)| line[name] = value);
         }
+        answer.decided(config, sets).into_iter().for_each(|(name, value)| line[name] = value);
         if let (Answer::Values(values), true) = (answer, self.sigmoid) {
             line["values"][0]["sigmoid"] = json!(sigmoid(values[0]));
         }
@@ -79,6 +83,7 @@ mod tests {
     use super::*;
     use crate::data::Input;
     use crate::error::Location;
+    use crate::task::Task;
 
     #[test]
     fn a_line_tells_the_input_the_answer_and_what_was_cut() {
@@ -87,10 +92,18 @@ mod tests {
         let labels = ["similar".to_string()];
         let extent = Some(Extent { whole: 9., taken: 8., at_once: 8. });
         let answer = Answer::Values(vec![0.]);
+        let config = TaskConfig {
+            task: Task::Regression,
+            labels: &labels,
+            vocabulary: None,
+            scales: &[],
+            calibration: None,
+        };
         let line = AnswerLine {
             item: &item,
             answer: &answer,
-            labels: &labels,
+            config,
+            sets: None,
             top: 3,
             sigmoid: true,
             extent,

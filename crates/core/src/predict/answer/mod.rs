@@ -2,6 +2,7 @@
 
 // The file of the one type is called as its folder is.
 mod answer;
+mod decided;
 mod entities;
 mod json;
 mod line;
