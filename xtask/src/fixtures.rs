@@ -44,6 +44,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("text_tagging.py", vec![]),
         ("lp_ft.py", vec![]),
         ("autocast.py", vec![]),
+        ("explaining.py", vec![]),
         ("transcription.py", vec![]),
     ];
     for (script, args) in scripts {

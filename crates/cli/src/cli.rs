@@ -6,8 +6,8 @@ use crate::{
     args::ModalityArgs,
     commands::{
         check::CheckArgs, compare::CompareArgs, embed::EmbedArgs, evaluate::EvaluateArgs,
-        export::ExportArgs, inspect::InspectArgs, predict::PredictArgs, rank::RankArgs,
-        train::TrainArgs,
+        explain::ExplainArgs, export::ExportArgs, inspect::InspectArgs, predict::PredictArgs,
+        rank::RankArgs, train::TrainArgs,
     },
 };
 
@@ -34,6 +34,8 @@ pub(crate) enum Command<A: ModalityArgs> {
     Evaluate(Box<EvaluateArgs>),
     /// Predict labels or values for files, with a tuned model or a pretrained one with a head
     Predict(Box<PredictArgs>),
+    /// Explain answers by the parts of files that they are due to: words, pixels, sounds
+    Explain(Box<ExplainArgs>),
     /// Show what a checkpoint or a run folder holds
     Inspect(InspectArgs),
     /// Export a tuned model for other programs

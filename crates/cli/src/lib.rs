@@ -25,7 +25,7 @@ use crosstune_core::{
 
 pub use args::ModalityArgs;
 use cli::{Cli, Command};
-use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
+use commands::{check, compare, embed, evaluate, explain, export, inspect, predict, rank, train};
 use output::{is_reader_gone, note, printed, say_error};
 use setup::launch;
 
@@ -130,6 +130,7 @@ fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
         Command::Embed(args) => embed::embed(*args)?,
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,
         Command::Predict(args) => predict::predict::<A::Modality>(&args)?,
+        Command::Explain(args) => explain::explain::<A::Modality>(&args)?,
         Command::Inspect(args) => inspect::inspect(&args)?,
         Command::Export(args) => export::export::<A::Modality>(&args)?,
     }

@@ -1,7 +1,9 @@
 //! What is printed and drawn.
 
 mod delimited;
+pub(crate) mod drawing;
 pub(crate) mod format;
+mod heat;
 pub(crate) mod metrics;
 mod print;
 pub(crate) mod progress;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod evaluate;
+mod explain;
 mod features;
 mod rows;
 mod score;
@@ -10,6 +11,10 @@ mod too_short;
 
 pub use answer::{Answer, Entity, SpokenWord, Transcript, answers, answers_with};
 pub use evaluate::{evaluate, evaluate_with};
+pub use explain::{
+    Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, Question, explain,
+    questions,
+};
 pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;
 pub use too_short::{TooShort, too_short};

@@ -255,16 +255,18 @@ impl<'a, M: Modality> Experiment<'a, M> {
             }
             most => error_examples::worst(&model, modality, &data.test, &splits.test, most)?,
         };
-        let example = |Wrong { place, truth, answers, sentence, media }| ErrorExample {
-            arm: kind,
-            size,
-            seed,
-            place,
-            truth,
-            answers,
-            sentence,
-            media,
-        };
+        let example =
+            |Wrong { place, truth, answers, sentence, media, explanation }| ErrorExample {
+                arm: kind,
+                size,
+                seed,
+                place,
+                truth,
+                answers,
+                sentence,
+                media,
+                explanation,
+            };
         Ok((run, wrong.into_iter().map(example).collect()))
     }
 }
