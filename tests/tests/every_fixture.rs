@@ -9,6 +9,7 @@ use std::{
 };
 
 use crosstune_audio::{AudioOptions, AudioSettings};
+use crosstune_core::predict::{ExplainMethod, ExplainOptions, Question, explain};
 use crosstune_core::{
     Batch, Checkpoint, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MemoryBudget,
     Modality, Model, Origin, Pool, Precision, Pretrained, ReadMode, RunWriter, Samples, Spec,
@@ -29,6 +30,9 @@ const WITHIN: f64 = 1e-5;
 
 /// Logits in bf16 beside f32: a network with random batch norms multiplies what was rounded.
 const BF16_WITHIN: f64 = 0.1;
+
+/// How far the parts of an input may be from what they should add up to, as a share of that.
+const TOLERANCE: f64 = 0.01;
 
 /// Models that are exported must come to at least so many.
 const EXPORTED: usize = 5;
@@ -155,6 +159,7 @@ fn goes<M: Modality>(
     in_bf16(&source, spec.clone(), &modality, &train, &batch, &shown);
     let model = seeded(1, || Model::new(spec, &modality, from, Device::Cpu));
     let model = model.unwrap_or_else(|e| panic!("{shown}: {e}"));
+    is_explained(&model, &modality, &items[0].input, &shown);
     let options = FitOptions {
         epochs: 4,
         batch_size: 6,
@@ -195,6 +200,27 @@ fn goes<M: Modality>(
     let again = again.unwrap_or_else(|e| panic!("{shown}, exported: {e}"));
     same(&want, &logits(&again, &batch), &format!("{shown}, exported"));
     true
+}
+
+/// The axiom of completeness: what the parts of an input add comes to what the answer differs by from that
+/// of the baseline, and no parameter has a gradient afterwards.
+fn is_explained<M: Modality>(model: &Model, modality: &M, input: &Input, shown: &str) {
+    let asked = Question::Label(1);
+    let options = ExplainOptions {
+        method: ExplainMethod::IntegratedGradients { steps: 12, tolerance: TOLERANCE },
+        ..ExplainOptions::default()
+    };
+    let of = explain(model, modality, input, &asked, &options);
+    let of = of.unwrap_or_else(|e| panic!("{shown}, explained: {e}"));
+    let difference = of.score - of.baseline_score.unwrap();
+    let sum = of.attributions.values().iter().sum::<f64>() + of.rest;
+    let bound = TOLERANCE * difference.abs() + 2e-5 * (of.score.abs() + 1.);
+    assert!(of.converged, "{shown}: {} of {difference} after {} steps", of.residual, of.steps);
+    assert!((sum - difference).abs() <= bound, "{shown}: {sum}, not {difference}");
+    assert!((sum - difference - of.residual).abs() < 1e-9, "{shown}");
+    assert!(of.attributions.values().iter().any(|value| value.abs() > 1e-9), "{shown}");
+    let none = model.store().variables().values().all(|value| !value.grad().defined());
+    assert!(none, "{shown}: gradients are left");
 }
 
 /// Logits of frozen weights that are kept in bf16 beside those of f32, as a share of the largest where

@@ -12,6 +12,7 @@ mod decoding;
 mod distributed;
 mod errors;
 mod every_fixture;
+mod explaining;
 mod export;
 mod feature_maps;
 mod fitting;

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("text_tagging.py", vec![]),
         ("lp_ft.py", vec![]),
         ("autocast.py", vec![]),
+        ("explaining.py", vec![]),
         ("transcription.py", vec![]),
         ("event_files.py", vec![]),
         ("calibration.py", vec![]),

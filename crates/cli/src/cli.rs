@@ -6,8 +6,9 @@ use crate::{
     args::ModalityArgs,
     commands::{
         check::CheckArgs, compare::CompareArgs, completions::CompletionsArgs, embed::EmbedArgs,
-        evaluate::EvaluateArgs, export::ExportArgs, inspect::InspectArgs, man::ManArgs,
-        plot::PlotArgs, predict::PredictArgs, rank::RankArgs, serve::ServeArgs, train::TrainArgs,
+        evaluate::EvaluateArgs, explain::ExplainArgs, export::ExportArgs, inspect::InspectArgs,
+        man::ManArgs, plot::PlotArgs, predict::PredictArgs, rank::RankArgs, serve::ServeArgs,
+        train::TrainArgs,
     },
 };
 
@@ -36,6 +37,8 @@ pub(crate) enum Command<A: ModalityArgs> {
     Predict(Box<PredictArgs>),
     /// Answer requests over HTTP, with tuned models or pretrained ones with a head
     Serve(Box<ServeArgs>),
+    /// Explain answers by the parts of files that they are due to: words, pixels, sounds
+    Explain(Box<ExplainArgs>),
     /// Show what a checkpoint or a run folder holds
     Inspect(InspectArgs),
     /// Export a tuned model for other programs

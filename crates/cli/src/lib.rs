@@ -26,8 +26,8 @@ use crosstune_core::{
 pub use args::ModalityArgs;
 use cli::{Cli, Command};
 use commands::{
-    check, compare, completions, embed, evaluate, export, inspect, man, plot, predict, rank, serve,
-    train,
+    check, compare, completions, embed, evaluate, explain, export, inspect, man, plot, predict,
+    rank, serve, train,
 };
 use output::{is_reader_gone, note, printed, say_error, speak_for_machines};
 use setup::launch;
@@ -135,6 +135,7 @@ fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,
         Command::Predict(args) => predict::predict::<A::Modality>(&args)?,
         Command::Serve(args) => return serve::serve::<A::Modality>(*args),
+        Command::Explain(args) => explain::explain::<A::Modality>(&args)?,
         Command::Inspect(args) => inspect::inspect(&args)?,
         Command::Export(args) => export::export::<A::Modality>(&args)?,
         Command::Plot(args) => plot::plot(&args)?,

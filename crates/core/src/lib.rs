@@ -36,6 +36,7 @@ pub mod nn;
 pub mod data;
 pub mod spec;
 pub mod family;
+pub mod units;
 pub mod modality;
 pub mod model;
 pub mod loader;
@@ -87,6 +88,7 @@ pub use train::{
 pub use transfer::{
     EmbeddingStats, Overrides, Recipe, RecipePlan, SourceFeatures, WeightInit, init_from_data,
 };
+pub use units::{Baseline, Pixels, Surface, Units};
 #[cfg(feature = "hub")]
 pub use weights::hub;
 pub use weights::{

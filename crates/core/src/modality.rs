@@ -16,6 +16,7 @@ use crate::nn::{Batch, Embedder, EmbedderConfig, FeatureShape, HeadConfig, Pool}
 use crate::random::Rng;
 use crate::spec::{FORMAT, Spec};
 use crate::task::{Task, WordStart};
+use crate::units::Units;
 use crate::weights::{Origin, VarBuilder};
 
 /// The settings of one modality: how a raw input becomes a sample, and samples a batch. It has no
@@ -199,6 +200,11 @@ pub trait Modality:
     fn preview_audio(&self, input: &Input) -> Result<Option<Vec<u8>>, BoxError> {
         let _ = input;
         Ok(None)
+    }
+
+    /// What of an input explains an answer; `None`: nothing is known of it.
+    fn units(&self) -> Option<&dyn Units> {
+        None
     }
 
     /// What [`fit_normalization`](Self::fit_normalization) has to know of one training sample, as

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    blob::Blob, confusion::Confusion, metric::Metric, reliability::Calibration, sentence::Sentence,
+    blob::Blob, confusion::Confusion, explanation::Drawing, metric::Metric,
+    reliability::Calibration, sentence::Sentence,
 };
 
 /// One source on one target: the transfer and its controls.
@@ -226,6 +227,9 @@ pub struct ErrorExample {
     pub sentence: Option<Sentence>,
     /// The sample itself.
     pub media: Media,
+    /// What its first answer is due to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Drawing>,
 }
 
 /// A class and how sure the model was of it.

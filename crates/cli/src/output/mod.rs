@@ -3,8 +3,10 @@
 pub(crate) mod confusion;
 mod delimited;
 pub(crate) mod events;
+pub(crate) mod drawing;
 pub(crate) mod format;
 mod lines;
+mod heat;
 pub(crate) mod metrics;
 mod print;
 pub(crate) mod progress;

@@ -217,6 +217,17 @@ pub(crate) fn png(out: &mut dyn Write, width: u32, height: u32, rgb: &[u8]) -> i
     writer.write_image_data(rgb).map_err(io::Error::other)
 }
 
+/// A letter of 8 × 8 pixels: a byte for each row from the top, its lowest bit on the left. One that is not
+/// known is a question mark.
+pub(super) fn glyph(letter: char) -> [u8; 8] {
+    let drawn = font8x8::BASIC_FONTS
+        .get(letter)
+        .or_else(|| font8x8::LATIN_FONTS.get(letter))
+        .or_else(|| font8x8::GREEK_FONTS.get(letter))
+        .or_else(|| font8x8::BASIC_FONTS.get('?'));
+    drawn.unwrap_or_default()
+}
+
 /// A white canvas.
 pub(super) struct Canvas {
     pub(super) width: usize,
@@ -256,13 +267,8 @@ impl Canvas {
     ) {
         let ink = [if is_white { 255 } else { 0 }; 3];
         for (at, letter) in text.chars().enumerate() {
-            let drawn = font8x8::BASIC_FONTS
-                .get(letter)
-                .or_else(|| font8x8::LATIN_FONTS.get(letter))
-                .or_else(|| font8x8::GREEK_FONTS.get(letter))
-                .or_else(|| font8x8::BASIC_FONTS.get('?'));
             let pixel = |row: &u8, x: usize| if row >> x & 1 == 1 { ink } else { ground };
-            let rows = drawn.unwrap_or_default();
+            let rows = glyph(letter);
             let rgb: Vec<u8> =
                 rows.iter().flat_map(|row| (0..8).flat_map(move |x| pixel(row, x))).collect();
             self.place(left + 8 * at, top, 8, &rgb);

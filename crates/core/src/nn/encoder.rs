@@ -127,6 +127,12 @@ impl Encoder {
         self.embedder.embed(batch, train)
     }
 
+    /// Numbers at the positions of the embedder's output as a grid, and the sum of those that have no place
+    /// in it: see [`Reading::grid`].
+    pub(crate) fn grid(&self, x: &Tensor) -> (Tensor, Tensor) {
+        self.reading.grid(x)
+    }
+
     /// Initialises the embedder's new parameters from a batch; see [`Embedder::init_from_data`].
     pub fn init_from_data(&self, batch: &Batch) {
         self.embedder.init_from_data(batch);

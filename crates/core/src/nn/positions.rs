@@ -100,6 +100,31 @@ impl Reading {
         }
     }
 
+    /// Numbers at the positions of features, `[B, T]` or `[B, H, W]`, as a grid `[B, rows, columns]` whose
+    /// columns are from left to right, or one moment after the other; and the sum of those that have no
+    /// place in it, `[B]`.
+    pub(super) fn grid(self, x: &Tensor) -> (Tensor, Tensor) {
+        let none = || Tensor::zeros([x.size()[0]], (x.kind(), x.device()));
+        if x.dim() == 2 {
+            let TokenLayout::Grid { prefix, rows, columns } = self.layout else {
+                return (x.unsqueeze(1), none());
+            };
+            let patches = x.narrow(1, prefix, rows * columns);
+            let all = |x: &Tensor| x.sum_dim_intlist([1].as_slice(), false, None);
+            return (patches.unflatten(1, [rows, columns]), all(x) - all(&patches));
+        }
+        let grid = match self.order {
+            ReadingOrder::Columns => x.shallow_clone(),
+            ReadingOrder::Rows => x.transpose(1, 2),
+            // Each piece has all rows, and goes on where the one above it ends.
+            ReadingOrder::Pieces(pieces) if x.size()[1] % pieces == 0 => {
+                x.unflatten(1, [pieces, -1]).transpose(1, 2).flatten(2, 3)
+            }
+            ReadingOrder::Pieces(_) => x.shallow_clone(),
+        };
+        (grid, none())
+    }
+
     /// Which positions answer for data, of features that see their padding and were made of what `mask`,
     /// `[B, T]`, tells the data of.
     pub(super) fn follow(self, mask: Option<Tensor>, features: &Features) -> Option<Tensor> {
@@ -207,6 +232,24 @@ mod tests {
         assert_eq!(values(&x), [2.5, 3.5, 4.5]);
         let mask = Vec::<bool>::try_from(attention_mask.unwrap().view(-1)).unwrap();
         assert_eq!(mask, [true, true, false]);
+    }
+
+    #[test]
+    fn numbers_lie_where_their_positions_are() {
+        let numbers = |n: i64| Tensor::arange(n, (Kind::Float, Device::Cpu));
+        let reading = |layout, order| Reading { layout, order };
+        let grid = TokenLayout::Grid { prefix: 2, rows: 2, columns: 3 };
+        let (x, rest) = reading(grid, ReadingOrder::Columns).grid(&numbers(8).view([1, 8]));
+        assert_eq!((x.size(), values(&x)), (vec![1, 2, 3], vec![2., 3., 4., 5., 6., 7.]));
+        assert_eq!(values(&rest), [1.]);
+        let map = |order| {
+            let (x, rest) = reading(TokenLayout::Sequence, order).grid(&numbers(8).view([1, 4, 2]));
+            assert_eq!(values(&rest), [0.]);
+            (x.size()[1], values(&x))
+        };
+        assert_eq!(map(ReadingOrder::Columns).0, 4);
+        assert_eq!(map(ReadingOrder::Rows), (2, vec![0., 2., 4., 6., 1., 3., 5., 7.]));
+        assert_eq!(map(ReadingOrder::Pieces(2)), (2, vec![0., 1., 4., 5., 2., 3., 6., 7.]));
     }
 
     #[test]

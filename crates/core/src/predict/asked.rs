@@ -13,8 +13,8 @@ use crate::loader::Samples;
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::spec::Spec;
-use crate::task::{Scores, TaskConfig};
 use crate::task::ctc::Decoder;
+use crate::task::{Scores, TaskConfig};
 
 /// An input that was read.
 #[derive(Debug)]
@@ -69,7 +69,8 @@ impl Asked {
         let Self { item, extent, .. } = self;
         let answer = &located(said.answer, said.positions, modality, item)?;
         let unit = M::EXTENT;
-        Ok(AnswerLine { item, answer, config, sets: None, top, sigmoid, extent: *extent, unit }.json())
+        Ok(AnswerLine { item, answer, config, sets: None, top, sigmoid, extent: *extent, unit }
+            .json())
     }
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod asked;
 mod evaluate;
+mod explain;
 mod features;
 mod rows;
 mod score;
@@ -15,6 +16,10 @@ pub use answer::{
 };
 pub use asked::{AnsweringModel, Asked, Said};
 pub use evaluate::{evaluate, evaluate_with};
+pub use explain::{
+    Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, Question, explain,
+    questions,
+};
 pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;
 pub use scored::{ScoredSamples, scored};

@@ -4,8 +4,8 @@
 pub(crate) mod sequences;
 
 use crosstune_report::{
-    Answer, Arm, ArmKind, Bin, Budget, Calibration, Comparison, ErrorExample, Matrix, Media, Point,
-    Reliability, Run, Source, Target, Trial,
+    Answer, Arm, ArmKind, Bin, Budget, Calibration, Comparison, Drawing, ErrorExample, Mark,
+    Matrix, Media, Point, Reliability, Run, Source, Target, Trial,
 };
 
 /// The sizes of training set and their epochs.
@@ -219,7 +219,22 @@ fn example(modality: &str, at: usize, classes: usize, chance: &mut Chance) -> Er
         truth: Some(truth),
         answers,
         sentence: None,
+        explanation: (at == 0).then(|| explanation(&media)),
         media,
+    }
+}
+
+/// What its answer is due to.
+fn explanation(media: &Media) -> Drawing {
+    let mark = |text: &str, value: f64| Mark { text: text.into(), value: Some(value) };
+    match media {
+        Media::Text(text) => {
+            let words = text.split_inclusive(' ').enumerate();
+            Drawing::Words(words.map(|(at, word)| mark(word, (at as f64).sin())).collect())
+        }
+        Media::Picture { png } | Media::Sound { spectrogram_png: png, .. } => {
+            Drawing::Heat { png: png.clone(), spots: vec![mark("here", 1.25), mark("there", -0.5)] }
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use crosstune_core::{
     CacheBudget, Checkpoints, Dataset, Error, FitOptions, Modality, Model, Overrides, Progress,
-    Recipe, RecipePlan, Samples, Splits, Task, WeightInit, evaluate, fit_resumable, loader::refuse_bad,
+    Recipe, RecipePlan, Samples, Splits, Task, WeightInit, evaluate, fit_resumable,
+    loader::refuse_bad,
     predict::{scored, too_short},
     task::{Calibration, CalibrationMethod, ThresholdMethod},
 };
@@ -265,16 +266,18 @@ impl<'a, M: Modality> Experiment<'a, M> {
             }
             most => error_examples::worst(&model, modality, &data.test, &splits.test, most)?,
         };
-        let example = |Wrong { place, truth, answers, sentence, media }| ErrorExample {
-            arm: kind,
-            size,
-            seed,
-            place,
-            truth,
-            answers,
-            sentence,
-            media,
-        };
+        let example =
+            |Wrong { place, truth, answers, sentence, media, explanation }| ErrorExample {
+                arm: kind,
+                size,
+                seed,
+                place,
+                truth,
+                answers,
+                sentence,
+                media,
+                explanation,
+            };
         Ok((run, wrong.into_iter().map(example).collect()))
     }
 }
