@@ -41,9 +41,14 @@ pub(crate) async fn predict<M: Modality>(
         return Refusal::new(StatusCode::NOT_FOUND, problem).into_response();
     };
     let mut counted = Counted::new(&app.metrics, &version.name);
-    let answered =
-        async { answer(&app, &version, asked_top(query.as_deref())?, &headers, body).await };
-    let response = answered.await.unwrap_or_else(Refusal::into_response);
+    let answered = match asked_top(query.as_deref()) {
+        Ok(top) => answer(&app, &version, top, &headers, body).await,
+        Err(refusal) => {
+            body::discard(&headers, body).await;
+            Err(refusal)
+        }
+    };
+    let response = answered.unwrap_or_else(Refusal::into_response);
     counted.status = response.status().as_u16();
     response
 }
