@@ -37,7 +37,7 @@ export function render(answer, model, given, part) {
   const drawn = answer.transcript ? transcript(answer.transcript, part)
     : answer.entities ? entities(answer, model, given)
     : answer.values ? values(answer.values)
-    : labels(answer.labels, model.task);
+    : labels(answer, model.task);
   return element('div', { class: 'drawn' }, drawn, answer.cut ? cut(answer.cut) : null);
 }
 
@@ -56,13 +56,17 @@ function number(value) {
   return String(Number(value.toPrecision(4)));
 }
 
-/** Classes or labels as bars. */
-function labels(all, task) {
+/**
+ * Classes or labels as bars. A model may tell which of several labels apply, by thresholds of its own,
+ * and a set in which the class is with a certain probability.
+ */
+function labels({ labels: all, applying, set }, task) {
   const several = task === 'multi_label_classification';
   const row = ({ label, probability }, at) => {
     const bar = element('span', { class: 'bar', 'aria-hidden': 'true' }, element('span'));
     bar.firstChild.style.width = `${100 * probability}%`;
-    const chosen = several ? probability >= 0.5 : at === 0;
+    const applies = applying ? applying.includes(label) : probability > 0.5;
+    const chosen = several ? applies : at === 0;
     const name = element('span', {}, foreign(label || '(no name)'));
     // Of several labels, those that apply; of classes, the order tells.
     if (several && chosen) name.append(element('span', { class: 'hidden' }, ' applies'));
@@ -70,10 +74,14 @@ function labels(all, task) {
   };
   const rows = all.map(row);
   const list = part => element('ol', { class: 'bars' }, ...part);
-  if (rows.length <= SHOWN) return list(rows);
   const rest = rows.slice(SHOWN);
-  return element('div', {}, list(rows.slice(0, SHOWN)),
-    element('details', {}, element('summary', {}, `${rest.length} more`), list(rest)));
+  const more = rest.length
+    ? element('details', {}, element('summary', {}, `${rest.length} more`), list(rest))
+    : null;
+  const within = set
+    ? element('p', { class: 'soft' }, `${amount(100 * set.level)} % set: `, foreign(set.labels.join(', ') || 'no class'))
+    : null;
+  return element('div', {}, list(rows.slice(0, SHOWN)), more, within);
 }
 
 /** Numbers with their names. */
