@@ -196,7 +196,7 @@ fn each_answers_as_it_does_alone() {
     let off = furthest(&opened, &together, &sentences());
     assert!(off < WITHIN, "off by {off:e}");
 
-    let (once, each) = together.bytes();
+    let (once, each) = together.bytes(&(0..opened.len()).collect::<Vec<_>>());
     let size = |at: usize| -> usize {
         let values = opened[at].0.store().variables().into_values();
         values.map(|value| 4 * value.numel()).sum()

@@ -38,6 +38,7 @@ const CORE: [Row; 20] = [
             "error",
             "random",
             "distributed",
+            "weights",
             "task",
             "nn",
             "data",

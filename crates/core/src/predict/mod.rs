@@ -7,6 +7,7 @@ mod features;
 mod rows;
 mod score;
 mod sequences;
+mod together;
 mod too_short;
 
 pub use answer::{
@@ -16,6 +17,7 @@ pub use asked::{AnsweringModel, Asked, Said};
 pub use evaluate::{evaluate, evaluate_with};
 pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;
+pub use together::{AnsweringTunings, Question};
 pub use too_short::{TooShort, too_short};
 
 pub(crate) use evaluate::evaluate_feed;

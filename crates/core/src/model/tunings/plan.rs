@@ -103,8 +103,7 @@ impl<'m, M: Modality> Tuning<'m, M> {
 /// together from there on. `first` is the place of the first.
 fn shared<M: Modality>(tunings: &[Tuning<'_, M>], first: usize, from: usize) -> Result<Vec<Stretch>> {
     let (mut stretches, mut place) = (vec![], first);
-    let part = |tuning: &Tuning<'_, M>, at: usize| tuning.parts.get(at).map(|part| part.clone());
-    for alike in tunings.chunk_by(|a, b| part(a, from) == part(b, from)) {
+    for alike in tunings.chunk_by(|a, b| a.parts.get(from) == b.parts.get(from)) {
         let [one, others @ ..] = alike else { continue };
         let to = (from..one.parts.len())
             .take_while(|&at| others.iter().all(|other| other.parts[at] == one.parts[at]))
