@@ -7,8 +7,7 @@ use crate::{
     commands::{
         check::CheckArgs, compare::CompareArgs, embed::EmbedArgs, evaluate::EvaluateArgs,
         export::ExportArgs, inspect::InspectArgs, predict::PredictArgs, rank::RankArgs,
-        serve::ServeArgs,
-        train::TrainArgs,
+        serve::ServeArgs, train::TrainArgs,
     },
 };
 

@@ -37,8 +37,7 @@ pub(crate) async fn read(
     let read = collect(body, most, room);
     match timeout(time, read).await {
         Err(_) => {
-            let problem =
-                format!("the body has not arrived within {} seconds", time.as_secs_f64());
+            let problem = format!("the body has not arrived within {} seconds", time.as_secs_f64());
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, problem))
         }
         Ok(Ok(read)) => Ok(read),

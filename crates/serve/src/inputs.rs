@@ -85,11 +85,7 @@ fn one<M: Modality>(version: &Version<M>, name: &str, body: Bytes) -> Result<Ask
     Ok(Asking { items: file(version, name, body)?, top: None })
 }
 
-fn file<M: Modality>(
-    version: &Version<M>,
-    name: &str,
-    body: Bytes,
-) -> Result<Vec<Item>, Refusal> {
+fn file<M: Modality>(version: &Version<M>, name: &str, body: Bytes) -> Result<Vec<Item>, Refusal> {
     if M::INPUTS == InputKind::Texts {
         let layout = Layout { pairs: version.modality.takes_pairs(), ..M::layout() };
         let lines = text_lines(Path::new(name), &body, &layout);

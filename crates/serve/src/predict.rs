@@ -41,9 +41,8 @@ pub(crate) async fn predict<M: Modality>(
         return Refusal::new(StatusCode::NOT_FOUND, problem).into_response();
     };
     let mut counted = Counted::new(&app.metrics, &version.name);
-    let answered = async {
-        answer(&app, &version, asked_top(query.as_deref())?, &headers, body).await
-    };
+    let answered =
+        async { answer(&app, &version, asked_top(query.as_deref())?, &headers, body).await };
     let response = answered.await.unwrap_or_else(Refusal::into_response);
     counted.status = response.status().as_u16();
     response
@@ -71,8 +70,7 @@ async fn answer<M: Modality>(
         body::discard(body).await;
         return Err(Refusal::queue_full());
     }
-    let body =
-        body::read(body, options.max_body.get(), options.timeout, &app.bodies).await?;
+    let body = body::read(body, options.max_body.get(), options.timeout, &app.bodies).await?;
     let Asking { items, top: said } = inputs::find(version, headers, body.bytes.clone()).await?;
     let top = said.or(top).unwrap_or(options.top).get();
     let room = app.queue.admit(items.len())?;
@@ -160,7 +158,7 @@ async fn line<M: Modality>(
     said: Said,
     top: usize,
 ) -> Result<Value, Refusal> {
-    let make = |version: &Version<M>, asked: Asked, said: Said| {
+    let make = move |version: &Version<M>, asked: Asked, said: Said| {
         let labels = &version.model.spec().labels;
         let line = asked.line(&version.modality, said, labels, top, version.sigmoid);
         line.map_err(|e| refusal(&e))

@@ -94,7 +94,8 @@ struct Stamp(Vec<(OsString, u64, u64, Option<SystemTime>)>);
 impl Stamp {
     /// Of a file, or of all files in a folder. What is not there has none.
     fn of(path: &Path) -> Self {
-        let one = |name, about: Metadata| (name, number(&about), about.len(), about.modified().ok());
+        let one =
+            |name, about: Metadata| (name, number(&about), about.len(), about.modified().ok());
         let mut files = vec![];
         if let Ok(about) = fs::metadata(path)
             && about.is_file()

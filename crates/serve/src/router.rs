@@ -64,9 +64,7 @@ async fn model<M: Modality>(
     let name = name.map(|Path(name)| name).unwrap_or_default();
     match app.model(&name) {
         Some(served) => json_response(StatusCode::OK, &served.current().description()),
-        None => {
-            Refusal::new(StatusCode::NOT_FOUND, format!("no model {name:?}")).into_response()
-        }
+        None => Refusal::new(StatusCode::NOT_FOUND, format!("no model {name:?}")).into_response(),
     }
 }
 
@@ -193,11 +191,13 @@ mod tests {
 
     #[test]
     fn local_hosts_are_addresses_and_localhost() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:80", "[::1]", "a.localhost"]
+        for host in
+            ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:80", "[::1]", "a.localhost"]
         {
             assert!(is_local(host), "{host}");
         }
-        for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "", "127.0.0.1.x"]
+        for host in
+            ["evil.example", "evil.example:8080", "localhost.evil.example", "", "127.0.0.1.x"]
         {
             assert!(!is_local(host), "{host}");
         }

@@ -143,6 +143,8 @@ mod tests {
     #[test]
     fn names_need_no_escapes() {
         assert!(["read", "v1.2", "7_a-b~"].iter().all(|name| Named::is_plain(name)));
-        assert!(["", ".", "..", "a/b", "a b", "é", "-x", "%41"].iter().all(|n| !Named::is_plain(n)));
+        assert!(
+            ["", ".", "..", "a/b", "a b", "é", "-x", "%41"].iter().all(|n| !Named::is_plain(n))
+        );
     }
 }

@@ -32,7 +32,8 @@ fn of_files_alone_in_forms_and_among_many() {
             }
         }
         // All in one form, by their names.
-        let names: Vec<_> = files.iter().map(|f| f.file_name().unwrap().to_str().unwrap()).collect();
+        let names: Vec<_> =
+            files.iter().map(|f| f.file_name().unwrap().to_str().unwrap()).collect();
         let parts: Vec<_> = names.iter().zip(&bytes).map(|(n, b)| (*n, b.as_slice())).collect();
         let (media, body) = form(&parts);
         let got = connection.predict(modality, &media, &body).predictions();
@@ -81,7 +82,8 @@ fn of_texts_in_all_forms() {
     }
     // As a file is read by `predict`, line by line.
     let body = format!("\n{}\r\n\n", texts.join("\r\n"));
-    let got = connection.predict("text", "text/plain; charset=utf-8", body.as_bytes()).predictions();
+    let got =
+        connection.predict("text", "text/plain; charset=utf-8", body.as_bytes()).predictions();
     check(&wanted, &got);
     assert_eq!(got[0]["input"], "body:2");
     let (media, body) = form(&[("texts.txt", texts.join("\n").as_bytes())]);
@@ -125,8 +127,7 @@ fn of_sequences_pairs_and_published_models() {
     let similar = predicted("text", &pairs, &[file]);
     let server = Server::start(
         "text",
-        &[format!("tags={}", tags.display()), format!("pairs={}", pairs.display())]
-            .map(Into::into),
+        &[format!("tags={}", tags.display()), format!("pairs={}", pairs.display())].map(Into::into),
     );
     let mut connection = server.connect();
     check(&wanted, &connection.texts("tags", &json!(lines)).predictions());
@@ -138,7 +139,10 @@ fn of_sequences_pairs_and_published_models() {
         check(&similar, &connection.texts("pairs", &json!(both)).predictions());
         connection.texts("pairs", &json!("one")).refused(422);
     } else {
-        check(&similar, &connection.texts("pairs", &json!(table.lines().collect::<Vec<_>>())).predictions());
+        check(
+            &similar,
+            &connection.texts("pairs", &json!(table.lines().collect::<Vec<_>>())).predictions(),
+        );
     }
     let models = connection.get("/v1/models").json();
     let named: Vec<_> = models["models"].as_array().unwrap().iter().map(|m| &m["name"]).collect();

@@ -12,7 +12,8 @@ use crate::support::{crosstune, words};
 fn of_texts() {
     let server = Server::start("text", &words![run("text")]);
     let mut connection = server.connect();
-    let mut json_body = |body: &str| connection.predict("text", "application/json", body.as_bytes());
+    let mut json_body =
+        |body: &str| connection.predict("text", "application/json", body.as_bytes());
     assert!(json_body("{\"inputs\": [\"a\"").refused(400).contains("EOF"));
     assert!(json_body("\u{0}").refused(400).contains("JSON"));
     assert!(json_body("{\"inputs\": []}").refused(400).contains("no input"));

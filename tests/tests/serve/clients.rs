@@ -86,9 +86,12 @@ fn ten_thousand_wrong_ones_disturb_nobody() {
     assert!(!server.said().contains("panicked"), "{}", server.said());
 }
 
+/// The inputs of a request that takes a while.
+const LONG: usize = 200;
+
 /// A request that takes a while: a batch of one for each of many texts.
 fn long() -> Vec<u8> {
-    let texts: Vec<String> = sentences(600).iter().map(|text| text.repeat(20)).collect();
+    let texts: Vec<String> = sentences(LONG).iter().map(|text| text.repeat(20)).collect();
     let body = json!({"inputs": texts}).to_string();
     let head = format!(
         "POST /v1/models/text/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: \
@@ -100,17 +103,20 @@ fn long() -> Vec<u8> {
 
 #[test]
 fn who_has_gone_leaves_the_queue() {
-    let server = Server::start("text", &words![run("text"), "--max-batch", "1", "--workers", "1"]);
+    let server = Server::start(
+        "text",
+        &words![run("text"), "--max-batch", "1", "--workers", "1", "--timeout", "110"],
+    );
     let mut gone = TcpStream::connect(server.address).unwrap();
     gone.write_all(&long()).unwrap();
-    wait("it waits", || server.metric("crosstune_queue_length") == 600.);
+    wait("it waits", || server.metric("crosstune_queue_length") == LONG as f64);
     let before = server.metric("crosstune_batch_size_count{model=\"text\"}");
     drop(gone);
     let since = Instant::now();
     wait("it is gone", || server.metric("crosstune_queue_length") == 0.);
     assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
     let after = server.metric("crosstune_batch_size_count{model=\"text\"}");
-    assert!(after < 600., "{before} and {after} were answered for nobody");
+    assert!(after < LONG as f64, "{before} and {after} were answered for nobody");
     let of = "{model=\"text\",status=\"499\"}";
     assert_eq!(server.metric(&format!("crosstune_requests_total{of}")), 1.);
 }
@@ -134,7 +140,7 @@ fn who_does_not_read_holds_nothing() {
 #[test]
 fn what_was_taken_is_answered_before_the_end() {
     for signal in [2, 15] {
-        let words = words![run("text"), "--max-batch", "1", "--workers", "1"];
+        let words = words![run("text"), "--max-batch", "1", "--workers", "1", "--timeout", "110"];
         let mut server = Server::start("text", &words);
         let address = server.address;
         let mut connection = server.connect();
@@ -144,7 +150,7 @@ fn what_was_taken_is_answered_before_the_end() {
         server.signal(signal);
         wait("it takes no more", || TcpStream::connect(address).is_err());
         let answer = connection.read().expect("an answer");
-        assert_eq!(answer.predictions().len(), 600);
+        assert_eq!(answer.predictions().len(), LONG);
         assert_eq!(answer.header("connection"), Some("close"));
         assert!(idle.read().is_none(), "what has asked nothing is closed");
         assert_eq!(server.end(), 0, "{}", server.said());
@@ -154,7 +160,7 @@ fn what_was_taken_is_answered_before_the_end() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    let words = words![run("text"), "--max-batch", "1", "--workers", "1"];
+    let words = words![run("text"), "--max-batch", "1", "--workers", "1", "--timeout", "110"];
     let mut server = Server::start("text", &words);
     let mut connection = server.connect();
     connection.write(&long()).unwrap();

@@ -156,7 +156,8 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
         }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len()
-                && a.iter().all(|(name, a)| name == "input" || b.get(name).is_some_and(|b| same(a, b)))
+                && a.iter()
+                    .all(|(name, a)| name == "input" || b.get(name).is_some_and(|b| same(a, b)))
         }
         (a, b) => a == b,
     }

@@ -167,9 +167,13 @@ mod tests {
                         }
                         let mut body = [0; 1];
                         stream.read_exact(&mut body)?;
-                        let said = r#"{"predictions":[{"labels":[{"label":"a","probability":0.5}]}]}"#;
+                        let said =
+                            r#"{"predictions":[{"labels":[{"label":"a","probability":0.5}]}]}"#;
                         let status = if at % 3 == 2 { 503 } else { 200 };
-                        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", said.len());
+                        let head = format!(
+                            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n",
+                            said.len()
+                        );
                         stream.get_mut().write_all([head.as_str(), said].concat().as_bytes())?;
                     }
                     Ok(())

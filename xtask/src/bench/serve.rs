@@ -139,7 +139,13 @@ fn measure(job: &Job, options: &Options) -> Result<()> {
     let questions = questions(job, &run, options)?;
     say!(
         "{:<22} {:>10} {:>8} {:>8} {:>9} {:>7} {:>7}",
-        job.name, "a second", "p50, ms", "p99, ms", "peak, MiB", "lost", "wrong"
+        job.name,
+        "a second",
+        "p50, ms",
+        "p99, ms",
+        "peak, MiB",
+        "lost",
+        "wrong"
     );
     let mut ours = None;
     for (name, queue) in [("ours", None), ("FastAPI, queue", Some(32)), ("FastAPI", Some(1))] {

@@ -85,9 +85,11 @@ pub struct AnsweringModel(Arc<Model>);
 
 // SAFETY: nothing that can be reached from here changes it. Its parameters are read alone, under
 // `no_grad`, and libtorch counts references to them atomically; its cells (the precision, what batch
-// norms do in training) are read, and set by methods of `Model` only, which nobody else has.
+// norms do in training) are read, and set by methods of `Model` only, which nobody has any more.
 unsafe impl Sync for AnsweringModel {}
-// SAFETY: as before.
+
+// SAFETY: what keeps a model from being sent is that its layers are shared, with the graph of a training
+// step that computes them again. Their references are counted atomically, and whoever has one reads.
 unsafe impl Send for AnsweringModel {}
 
 impl AnsweringModel {

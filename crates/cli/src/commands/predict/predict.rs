@@ -90,8 +90,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         let rows = answers_with(model.spec().task_config(), found, &decoder)?;
         for (row, (answer, &at)) in rows.into_iter().zip(chosen).enumerate() {
             let item = &items[at];
-            let positions =
-                matches!(found, Scores::Sequences(_)).then(|| found.positions(row));
+            let positions = matches!(found, Scores::Sequences(_)).then(|| found.positions(row));
             let answer = located(answer, positions, &modality, item)?;
             let texts = item.input.texts();
             let text = (!texts.is_empty()).then(|| texts.join("\t"));

@@ -42,11 +42,16 @@ fn opened<M: Modality>(
     let spec = model.spec();
     let decoder = decode.decoder(spec.task_config())?;
     // As `predict` has it.
-    let sigmoid =
-        spec.task == Task::Regression && spec.labels.len() == 1 && !Spec::is_at(path);
+    let sigmoid = spec.task == Task::Regression && spec.labels.len() == 1 && !Spec::is_at(path);
     say(
         "model",
-        format!("{}: {}, {}, {} labels", path.display(), spec.family, spec.task, count(spec.labels.len())),
+        format!(
+            "{}: {}, {}, {} labels",
+            path.display(),
+            spec.family,
+            spec.task,
+            count(spec.labels.len())
+        ),
     );
     Ok(Opened { model, modality, decoder, sigmoid })
 }
@@ -63,10 +68,9 @@ fn tell(event: &Event<'_>) {
         Event::Listening(address) => {
             say("listening", format!("http://{address}; Ctrl-C or SIGTERM ends it"));
         }
-        Event::Exposed(address) => say(
-            "warning",
-            format!("anyone who reaches {address} may ask: give it a --token-file"),
-        ),
+        Event::Exposed(address) => {
+            say("warning", format!("anyone who reaches {address} may ask: give it a --token-file"))
+        }
         Event::Sharing { models, parts, bytes, alone } => {
             let mib = |bytes: &usize| *bytes as f64 / f64::from(1 << 20);
             let (once, each) = (mib(bytes), mib(alone));
