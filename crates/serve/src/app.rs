@@ -32,11 +32,7 @@ pub(crate) const BLOCK: usize = 1 << 12;
 impl<M: Modality> App<M> {
     /// # Errors
     /// If what the models have in common cannot be built.
-    pub(crate) fn new(
-        models: Vec<Served<M>>,
-        options: Options,
-        tell: Box<Tell>,
-    ) -> Result<Self> {
+    pub(crate) fn new(models: Vec<Served<M>>, options: Options, tell: Box<Tell>) -> Result<Self> {
         let together = Together::of(&models)?;
         together.tell(&*tell);
         let blocks = options.max_body.get().div_ceil(BLOCK).saturating_mul(Options::BODIES);

@@ -31,8 +31,9 @@ pub(crate) fn answer<M: Modality>(jobs: &[Job<M>]) -> Vec<Result<Said, Refusal>>
             let asked: Vec<&Asked> = jobs.iter().map(|job| &job.asked).collect();
             together(&first.version, &asked)
         }
-        false => contained(|| first.together.answer(jobs))
-            .and_then(|said| said.map_err(|e| refusal(&e))),
+        false => {
+            contained(|| first.together.answer(jobs)).and_then(|said| said.map_err(|e| refusal(&e)))
+        }
     };
     match said {
         Ok(said) if said.len() == jobs.len() => said.into_iter().map(Ok).collect(),

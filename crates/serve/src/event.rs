@@ -16,7 +16,7 @@ pub enum Event<'e> {
     Sharing {
         /// Their names.
         models: &'e [&'e str],
-        /// Through how many parts of the trunk; a final norm counts as one.
+        /// Through how many parts of the trunk: blocks or stages.
         parts: usize,
         /// The bytes of their parameters.
         bytes: usize,

@@ -9,7 +9,11 @@
 
 #![allow(clippy::print_stdout)]
 
-use std::{env, fs, path::PathBuf, time::Instant};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use crosstune_core::{
     BoxError, Device, Input, Item, Location, Modality, Precision, SharedTensors,
@@ -20,7 +24,7 @@ use crosstune_core::{
 use crosstune_text::TextSettings;
 
 const ROWS: usize = 32;
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 15;
 
 fn main() -> Result<(), BoxError> {
     let mut args = env::args_os().skip(1).map(PathBuf::from);
@@ -39,13 +43,13 @@ fn main() -> Result<(), BoxError> {
     let (once, alone) = together.tunings().bytes(&all);
     println!("parameters  {:.1} MiB, and {:.1} MiB without sharing", mib(once), mib(alone));
     for (models, parts) in together.tunings().shared() {
-        println!("together    {} models go through {parts} parts", models.len());
+        println!("together    {} models go through {parts} blocks", models.len());
     }
 
     // Of about the same length together, as a server has it.
     let mut lines: Vec<&str> = texts.lines().filter(|line| !line.trim().is_empty()).collect();
     lines.sort_by_key(|line| line.len());
-    let place = Location { path: "sentences".as_ref(), line: None };
+    let place = Location { path: Path::new("sentences").into(), line: None };
     let read = |line: &&str| {
         let item = Item::new(Input::Text((*line).into()), place.clone());
         Asked::read(&opened[0].1, item).map_err(|bad| bad.to_string())

@@ -9,3 +9,4 @@ mod fuzz;
 mod limits;
 mod replacing;
 mod server;
+mod tunings;

@@ -1,9 +1,7 @@
 //! A whole model to evaluate or to predict with: tuned, or as published.
 
 use anyhow::Result;
-use crosstune_core::{
-    Device, Error, Modality, Model, Precision, SharedTensors, Spec, Task, run,
-};
+use crosstune_core::{Device, Error, Modality, Model, Precision, SharedTensors, Spec, Task, run};
 
 use super::weights;
 use crate::args::{ComputeArgs, SourceArgs, setting};

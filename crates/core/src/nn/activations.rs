@@ -20,10 +20,12 @@ impl Activations {
         let narrow = |x: &Tensor| x.narrow(0, from, count);
         Self {
             features: match &self.features {
-                Features::Sequence(Sequence { x, attention_mask }) => Features::Sequence(Sequence {
-                    x: narrow(x),
-                    attention_mask: attention_mask.as_ref().map(narrow),
-                }),
+                Features::Sequence(Sequence { x, attention_mask }) => {
+                    Features::Sequence(Sequence {
+                        x: narrow(x),
+                        attention_mask: attention_mask.as_ref().map(narrow),
+                    })
+                }
                 Features::FeatureMap(x) => Features::FeatureMap(narrow(x)),
             },
             mask: self.mask.as_ref().map(narrow),

@@ -276,7 +276,12 @@ impl Encoder {
     /// Through some parts of the trunk. Where every hidden state is pooled, those that enter a block
     /// or leave the last are added to the states: `[B, D]` each, or `[B, T, D]` where positions are
     /// left.
-    pub(crate) fn through(&self, parts: Range<usize>, entering: Activations, train: bool) -> Activations {
+    pub(crate) fn through(
+        &self,
+        parts: Range<usize>,
+        entering: Activations,
+        train: bool,
+    ) -> Activations {
         let Activations { features, mask, mut states } = entering;
         match &features {
             Features::Sequence(sequence) if self.layers().is_some() => {

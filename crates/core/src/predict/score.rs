@@ -5,9 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::rows::{check_finite, per_sample};
 use super::sequences::sequences;
 use crate::error::Result;
-use crate::loader::{
-    BatchSource, Mode, PreparedBatch, RawInputs, Samples, in_order, load_batches,
-};
+use crate::loader::{BatchSource, Mode, PreparedBatch, RawInputs, Samples, in_order, load_batches};
 use crate::modality::Modality;
 use crate::model::{Model, Passed};
 use crate::task::{Scores, Target, Task, TaskConfig};

@@ -126,9 +126,9 @@ impl AnsweringTunings {
 
     /// What the models make of the rows of their parts: of some of each at a time.
     fn pass<M: Modality>(&self, parts: &[Part<'_, M>], at_once: usize) -> Vec<Vec<Passed>> {
-        let chunks = parts.iter().map(|part| {
-            part.prepared.chunks(&part.inputs, at_once, self.device(part.model))
-        });
+        let chunks = parts
+            .iter()
+            .map(|part| part.prepared.chunks(&part.inputs, at_once, self.device(part.model)));
         let mut chunks: Vec<_> = chunks.collect();
         let mut passed: Vec<Vec<Passed>> = parts.iter().map(|_| vec![]).collect();
         loop {

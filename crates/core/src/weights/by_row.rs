@@ -79,7 +79,9 @@ impl ByRow {
     pub(crate) fn of(&self, x: &Tensor) -> Tensor {
         let rows = ROWS.with_borrow(|rows| rows.as_ref().map(Tensor::shallow_clone));
         let Some(rows) = rows else {
-            unreachable!("a pass through several tunings has a guard that tells whose rows they are")
+            unreachable!(
+                "a pass through several tunings has a guard that tells whose rows they are"
+            )
         };
         let each = x.size()[0] / rows.size()[0].max(1);
         let rows = if each > 1 { rows.repeat_interleave_self_int(each, 0, None) } else { rows };

@@ -77,7 +77,7 @@ fn tell(event: &Event<'_>) {
             say(
                 "sharing",
                 format!(
-                    "{} are tunings of one base, and go through {parts} parts of it together: \
+                    "{} are tunings of one base, and go through its first {parts} blocks together: \
                      {once:.1} MiB of parameters instead of {each:.1} MiB",
                     models.join(", ")
                 ),

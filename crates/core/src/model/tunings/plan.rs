@@ -32,9 +32,7 @@ struct Tuning<'m, M> {
 ///
 /// # Errors
 /// If an encoder of several cannot be built.
-pub(super) fn plan<M: Modality>(
-    models: &[(Arc<Model>, &M)],
-) -> Result<(Vec<usize>, Vec<Stretch>)> {
+pub(super) fn plan<M: Modality>(models: &[(Arc<Model>, &M)]) -> Result<(Vec<usize>, Vec<Stretch>)> {
     let mut classes: Vec<Vec<usize>> = vec![];
     for (index, model) in models.iter().enumerate() {
         match classes.iter_mut().find(|class| are_alike(&models[class[0]].0, &model.0)) {
@@ -75,8 +73,7 @@ impl<'m, M: Modality> Tuning<'m, M> {
         let depth = spec.trunk.depth();
         let mut all: BTreeMap<ModelPart, Parameters> = BTreeMap::new();
         for (name, value) in of.0.store().variables() {
-            // A pool is none of the trunk's parts: it follows them.
-            if by_row.contains(&name) || name.starts_with("trunk.pool.") {
+            if by_row.contains(&name) {
                 continue;
             }
             let name = match &spec.lora {
@@ -91,17 +88,19 @@ impl<'m, M: Modality> Tuning<'m, M> {
             parameters.sort();
             parameters
         };
-        // What enters the final norm is one of the states that a pool over layers needs.
-        let last = if of.0.classifier().encoder().layers().is_some() { depth } else { depth + 1 };
         let embedder = of_part(ModelPart::Embedder);
-        let parts = (0..last).map(|part| of_part(ModelPart::Trunk(part))).collect();
+        let parts = (0..depth).map(|part| of_part(ModelPart::Trunk(part))).collect();
         Self { model, of, embedder, parts }
     }
 }
 
 /// The stretches that several of these tunings, which have all parts below `from` in common, go through
 /// together from there on. `first` is the place of the first.
-fn shared<M: Modality>(tunings: &[Tuning<'_, M>], first: usize, from: usize) -> Result<Vec<Stretch>> {
+fn shared<M: Modality>(
+    tunings: &[Tuning<'_, M>],
+    first: usize,
+    from: usize,
+) -> Result<Vec<Stretch>> {
     let (mut stretches, mut place) = (vec![], first);
     for alike in tunings.chunk_by(|a, b| a.parts.get(from) == b.parts.get(from)) {
         let [one, others @ ..] = alike else { continue };

@@ -60,7 +60,7 @@ impl Tunings {
     }
 
     /// The models that go through something together, as indices, and through how many parts of their
-    /// trunk all of them do; a final norm counts as one.
+    /// trunk all of them do, as [`TrunkConfig::depth`](crate::nn::TrunkConfig::depth) counts them.
     pub fn shared(&self) -> impl Iterator<Item = (&[usize], usize)> {
         self.stretches.iter().map(|all| (&self.order[all.tunings.clone()], all.parts.len()))
     }
@@ -99,7 +99,8 @@ impl Tunings {
         for segments in segments.chunk_by(|a, b| with(a) == with(b)) {
             let first = with(&segments[0]).map(|at| &self.stretches[at]);
             let entered = first.filter(|_| are_several(segments));
-            let entered = entered.and_then(|first| Some((first, self.enter(first, segments, asked)?)));
+            let entered =
+                entered.and_then(|first| Some((first, self.enter(first, segments, asked)?)));
             match entered {
                 Some((first, (entering, positions))) => {
                     let _precision = self.model(&segments[0]).classifier().autocast();
@@ -109,7 +110,8 @@ impl Tunings {
                 }
                 None => {
                     for segment in segments {
-                        let (model, batch) = (self.model(segment).classifier(), asked[segment.asked].1);
+                        let (model, batch) =
+                            (self.model(segment).classifier(), asked[segment.asked].1);
                         let logits = model.forward_from(batch, CutPoint::Inputs, false);
                         let positions = batch.positions();
                         passed[segment.asked] = Some(Passed { logits, positions });

@@ -6,8 +6,8 @@ use tch::nn::Init;
 use super::dropout::dropout;
 use crate::error::{Error, Result};
 use crate::libtorch::fused;
-use crate::weights::{ByRow, VarBuilder};
 use crate::weights::lora::{A, B};
+use crate::weights::{ByRow, VarBuilder};
 
 /// Ranks that are allowed in any layer, also in the small ones of a model to try things with.
 const USUAL_RANKS: i64 = 64;
