@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -24,6 +24,7 @@ pub(crate) struct Read {
 /// # Errors
 /// If it is longer than `most` bytes, does not arrive in time, ends early, or if there is no room for it.
 pub(crate) async fn read(
+    headers: &HeaderMap,
     body: Body,
     most: usize,
     time: Duration,
@@ -31,7 +32,7 @@ pub(crate) async fn read(
 ) -> Result<Read, Refusal> {
     let large = || Refusal::large(format!("the body is larger than {most} bytes"));
     if body.size_hint().lower() > most as u64 {
-        discard(body).await;
+        discard(headers, body).await;
         return Err(large());
     }
     let read = collect(body, most, room);
@@ -43,7 +44,7 @@ pub(crate) async fn read(
         Ok(Ok(read)) => Ok(read),
         Ok(Err((refusal, rest))) => {
             if let Some(rest) = rest {
-                discard(rest).await;
+                discard(headers, rest).await;
             }
             Err(refusal.unwrap_or_else(large))
         }
@@ -93,10 +94,14 @@ async fn collect(mut body: Body, most: usize, room: &Arc<Semaphore>) -> Result<R
     Ok(Read { bytes: bytes.into(), _room: held })
 }
 
-/// Reads some of a body that is not wanted: a client that is still writing would else not see why.
-pub(crate) async fn discard(mut body: Body) {
+/// Reads some of a body that is not wanted: a client that is still writing would else not see why. One that
+/// waits until it is asked for the body is not asked.
+pub(crate) async fn discard(headers: &HeaderMap, mut body: Body) {
     const MOST: usize = 4 << 20;
     const TIME: Duration = Duration::from_secs(1);
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
     let read = async {
         let mut length = 0;
         while let Some(Ok(frame)) = body.frame().await {

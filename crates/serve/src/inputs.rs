@@ -165,20 +165,20 @@ fn json<M: Modality>(version: &Version<M>, body: &[u8]) -> Result<Asking, Refusa
 }
 
 /// The input of a model that takes pairs, or labels words.
-fn input_of(input: Text, pairs: bool, words: bool) -> Result<Input, &'static str> {
+fn input_of(input: Text, pairs: bool, takes_words: bool) -> Result<Input, &'static str> {
     match input {
         Text::Whole(_) if pairs => {
             Err("the model was trained on pairs: give two texts, [\"a\", \"b\"]")
         }
         Text::Whole(text) if text.trim().is_empty() => Err("the text is empty"),
         Text::Whole(text) => Ok(Input::Text(text)),
-        Text::Parts(parts) if pairs => match <[String; 2]>::try_from(parts) {
+        Text::Parts(words) if takes_words && words.is_empty() => Err("there are no words in it"),
+        Text::Parts(words) if takes_words => Ok(Input::Words(words)),
+        // As in a table with two columns of texts, whatever the model was trained on.
+        Text::Parts(parts) => match <[String; 2]>::try_from(parts) {
             Ok(pair) => Ok(Input::Pair(pair)),
-            Err(_) => Err("the model was trained on pairs: give two texts, [\"a\", \"b\"]"),
+            Err(_) => Err("expected a text, or a list of the two of a pair"),
         },
-        Text::Parts(parts) if words && !parts.is_empty() => Ok(Input::Words(parts)),
-        Text::Parts(_) if words => Err("there are no words in it"),
-        Text::Parts(_) => Err("the model takes one text: give it as one, not in a list"),
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
             (r#"{"input": "a"}"#, "unknown field `input`"),
             (r#"{"inputs": "a", "top": 0}"#, "nonzero"),
             (r#"{"inputs": "#, "EOF"),
-            (r#"{"inputs": [["a", "b"]]}"#, "takes one text"),
+            (r#"{"inputs": [["a", "b", "c"]]}"#, "two of a pair"),
             (r#"{"inputs": " "}"#, "empty"),
         ] {
             assert!(texts(body).unwrap_err().contains(problem), "{body}: {:?}", texts(body));
@@ -220,7 +220,11 @@ mod tests {
             let parts = Text::Parts(parts.iter().map(ToString::to_string).collect());
             input_of(parts, pairs, words)
         };
-        assert_eq!(of(&["a", "b"], true, false), Ok(Input::Pair(["a".into(), "b".into()])));
+        let pair = Ok(Input::Pair(["a".into(), "b".into()]));
+        assert_eq!(
+            (of(&["a", "b"], true, false), of(&["a", "b"], false, false)),
+            (pair.clone(), pair)
+        );
         assert_eq!(of(&["a", "b"], false, true), Ok(Input::Words(vec!["a".into(), "b".into()])));
         assert!(of(&["a"], true, false).is_err() && of(&[], false, true).is_err());
         assert!(input_of(Text::Whole("a".into()), true, false).is_err());

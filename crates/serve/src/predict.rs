@@ -35,15 +35,20 @@ pub(crate) async fn predict<M: Modality>(
 ) -> Response {
     let name = name.map(|Path(name)| name).unwrap_or_default();
     let Some(version) = app.model(&name).map(|served| served.current()) else {
-        body::discard(body).await;
+        body::discard(&headers, body).await;
         let known: Vec<_> = app.models.iter().map(|m| m.current().name.to_string()).collect();
         let problem = format!("no model {name:?}; there are: {}", known.join(", "));
         return Refusal::new(StatusCode::NOT_FOUND, problem).into_response();
     };
     let mut counted = Counted::new(&app.metrics, &version.name);
-    let answered =
-        async { answer(&app, &version, asked_top(query.as_deref())?, &headers, body).await };
-    let response = answered.await.unwrap_or_else(Refusal::into_response);
+    let answered = match asked_top(query.as_deref()) {
+        Ok(top) => answer(&app, &version, top, &headers, body).await,
+        Err(refusal) => {
+            body::discard(&headers, body).await;
+            Err(refusal)
+        }
+    };
+    let response = answered.unwrap_or_else(Refusal::into_response);
     counted.status = response.status().as_u16();
     response
 }
@@ -67,10 +72,11 @@ async fn answer<M: Modality>(
 ) -> Result<Response, Refusal> {
     let options = &app.options;
     if app.queue.length() >= options.max_queue.get() {
-        body::discard(body).await;
+        body::discard(headers, body).await;
         return Err(Refusal::queue_full());
     }
-    let body = body::read(body, options.max_body.get(), options.timeout, &app.bodies).await?;
+    let body =
+        body::read(headers, body, options.max_body.get(), options.timeout, &app.bodies).await?;
     let Asking { items, top: said } = inputs::find(version, headers, body.bytes.clone()).await?;
     let top = said.or(top).unwrap_or(options.top).get();
     let room = app.queue.admit(items.len())?;

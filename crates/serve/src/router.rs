@@ -74,15 +74,21 @@ async fn metrics<M: Modality>(State(app): State<Arc<App<M>>>) -> Response {
     (headers, app.metrics.text(app.queue.length())).into_response()
 }
 
+/// Leaves the body of a request that is not answered.
+async fn refuse(request: Request) {
+    let (head, body) = request.into_parts();
+    body::discard(&head.headers, body).await;
+}
+
 async fn nowhere(request: Request) -> Response {
     let problem = format!("nothing is at {:?}; /openapi.json tells what is", request.uri().path());
-    body::discard(request.into_body()).await;
+    refuse(request).await;
     Refusal::new(StatusCode::NOT_FOUND, problem).into_response()
 }
 
 async fn not_so(request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_string());
-    body::discard(request.into_body()).await;
+    refuse(request).await;
     let problem = format!("{path} cannot be asked with {method}; /openapi.json tells how");
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, problem).into_response()
 }
@@ -101,7 +107,7 @@ async fn authorised<M: Modality>(
     if is_right {
         return next.run(request).await;
     }
-    body::discard(request.into_body()).await;
+    refuse(request).await;
     let problem = "this server wants the header Authorization: Bearer TOKEN, with its own token";
     Refusal::new(StatusCode::UNAUTHORIZED, problem).into_response()
 }
@@ -121,7 +127,7 @@ async fn known_host<M: Modality>(
         Some(host) if guarded && !is_local(host) => {
             let problem = "the request is for a host of another name; ask http://localhost or the \
                            address itself, or give the server a --token-file";
-            body::discard(request.into_body()).await;
+            refuse(request).await;
             Refusal::new(StatusCode::MISDIRECTED_REQUEST, problem).into_response()
         }
         _ => next.run(request).await,

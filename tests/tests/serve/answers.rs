@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::form;
 use super::server::{Server, files, predicted, run, same, sentences};
-use crate::support::{root, words};
+use crate::support::{crosstune, root, words};
 
 fn check(wanted: &[Value], got: &[Value]) {
     assert_eq!(wanted.len(), got.len());
@@ -123,27 +123,25 @@ fn of_sequences_pairs_and_published_models() {
     let wanted = predicted("text", &tags, &[file]);
     let pairs = fixture("text/tests/fixtures/tiny-bert-pairs");
     let table = fs::read_to_string(pairs.join("pairs.tsv")).unwrap();
-    let file = texts("pairs.txt", &table.lines().collect::<Vec<_>>());
-    let similar = predicted("text", &pairs, &[file]);
+    let header = std::iter::once("sentence1\tsentence2");
+    let file = texts("pairs.tsv", &header.chain(table.lines()).collect::<Vec<_>>());
+    let columns = ["--input-column", "sentence1", "--pair-column", "sentence2", "--json"];
+    let line: Vec<_> =
+        words!["predict", pairs, file].into_iter().chain(columns.map(Into::into)).collect();
+    let said = crosstune("text", &line).ok();
+    let similar: Vec<Value> =
+        said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let server = Server::start(
         "text",
         &[format!("tags={}", tags.display()), format!("pairs={}", pairs.display())].map(Into::into),
     );
     let mut connection = server.connect();
     check(&wanted, &connection.texts("tags", &json!(lines)).predictions());
-    let words = json!([["He", "lives", "in", "Zürich"]]);
-    let got = connection.texts("tags", &words).predictions();
+    let four = json!([["He", "lives", "in", "Zürich"]]);
+    let got = connection.texts("tags", &four).predictions();
     assert!(got[0]["entities"].is_array() && got[0]["text"] == "He lives in Zürich", "{got:?}");
-    if connection.get("/v1/models/pairs").json()["pairs"] == true {
-        let both: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
-        check(&similar, &connection.texts("pairs", &json!(both)).predictions());
-        connection.texts("pairs", &json!("one")).refused(422);
-    } else {
-        check(
-            &similar,
-            &connection.texts("pairs", &json!(table.lines().collect::<Vec<_>>())).predictions(),
-        );
-    }
+    let both: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+    check(&similar, &connection.texts("pairs", &json!(both)).predictions());
     let models = connection.get("/v1/models").json();
     let named: Vec<_> = models["models"].as_array().unwrap().iter().map(|m| &m["name"]).collect();
     assert_eq!(named, ["tags", "pairs"]);

@@ -21,7 +21,7 @@ fn of_texts() {
     assert!(json_body("{\"inputs\": {}}").refused(400).contains("expected a text"));
     assert!(json_body(&"[".repeat(100_000)).refused(400).contains("JSON"));
     assert!(json_body("{\"inputs\": \"\"}").refused(422).contains("empty"));
-    assert!(json_body("{\"inputs\": [[\"a\", \"b\"]]}").refused(422).contains("one text"));
+    assert!(json_body("{\"inputs\": [[\"a\", \"b\", \"c\"]]}").refused(422).contains("of a pair"));
     let many = json!({"inputs": vec!["a"; 2000]}).to_string();
     assert!(json_body(&many).refused(413).contains("1024 are the most"));
 

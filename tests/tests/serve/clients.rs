@@ -177,7 +177,9 @@ fn requests_are_told_if_that_is_wanted() {
     let server = Server::start("text", &words![run("text"), "--log", "requests"]);
     let mut connection = server.connect();
     connection.texts("text", &json!("one")).predictions();
-    connection.get("/nowhere\u{7f}%1b[2J");
+    assert_eq!(connection.get("/nowhere%1b[2J").status, 404);
+    // What is no path is not even a request.
+    assert_eq!(server.connect().get("/nowhere\u{7f}").status, 400);
     connection.get("/nowhere");
     wait("it says so", || server.said().contains("/nowhere 404"));
     let said = server.said();

@@ -85,7 +85,7 @@ fn without_a_request_lost() {
         assert!(!same(&old, &new), "another model has other answers: {new}");
         let answers = answers.into_inner().unwrap();
         assert!(answers.iter().all(|got| same(got, &old) || same(got, &new)));
-        assert!(answers.len() > 10, "{}", answers.len());
+        assert!(answers.len() >= 4, "{}", answers.len());
         let about = server.connect().get("/v1/models/digits").json();
         assert_eq!(about["version"], 2);
         // Nothing that has gone is opened again, either.

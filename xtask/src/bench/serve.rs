@@ -171,7 +171,7 @@ fn measure(job: &Job, options: &Options) -> Result<()> {
         ask(server.address, &questions, 20 * CONNECTIONS, CONNECTIONS, within);
         let load = ask(server.address, &questions, REQUESTS, CONNECTIONS, within);
         let peak = server.peak()?;
-        row(name, &load, peak, ours);
+        row(name, &load, peak, ours)?;
         ours = ours.or(Some((load.rate(), peak)));
         // The next one begins on a quiet computer.
         drop(server);
@@ -180,7 +180,7 @@ fn measure(job: &Job, options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn row(name: &str, load: &Load, peak: f64, ours: Option<(f64, f64)>) {
+fn row(name: &str, load: &Load, peak: f64, ours: Option<(f64, f64)>) -> Result<()> {
     let ratio = ours.map(|(rate, memory)| {
         format!("  {:.2} times the speed, {:.2} of the memory", rate / load.rate(), memory / peak)
     });
@@ -193,6 +193,7 @@ fn row(name: &str, load: &Load, peak: f64, ours: Option<(f64, f64)>) {
         load.wrong,
         ratio.unwrap_or_default()
     );
+    Ok(())
 }
 
 /// A model that was trained for a few steps, once.

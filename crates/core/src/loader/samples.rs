@@ -395,19 +395,3 @@ fn retain<T>(all: &mut Vec<T>, keep: &[bool]) {
     let mut keep = keep.iter();
     all.retain(|_| keep.next().copied().unwrap_or(true));
 }
-
-/// Those samples that could not be read, where they are to be skipped and others are left; else an
-/// error that names them all.
-///
-/// # Errors
-/// [`Error::BadSamples`].
-pub fn refuse_bad(
-    bad: Vec<BadSample>,
-    skip_bad: bool,
-    others_left: bool,
-) -> Result<Vec<BadSample>> {
-    match bad.is_empty() || (skip_bad && others_left) {
-        true => Ok(bad),
-        false => Err(Error::BadSamples(bad)),
-    }
-}

@@ -11,6 +11,7 @@ use super::args::ServeArgs;
 use crate::{
     args::{DecodeArgs, ReadArgs, SourceArgs},
     output::{format::count, note, say, say_error},
+    process,
     setup::open::open_at,
 };
 
@@ -25,7 +26,8 @@ pub(crate) fn serve<M: Modality>(args: ServeArgs) -> Result<ExitCode> {
     let ended = answer_requests(models, open, options, Box::new(tell))?;
     Ok(match ended {
         Ended::Drained => ExitCode::SUCCESS,
-        Ended::AtOnce(signal) => ExitCode::from(128 + signal as u8),
+        // What is computed meanwhile has to be left where it is.
+        Ended::AtOnce(signal) => process::leave(128 + signal as u8),
     })
 }
 

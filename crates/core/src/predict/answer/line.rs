@@ -1,6 +1,7 @@
 //! An answer with the input that it is of, for programs: what `predict --json` prints a line of, and
 //! what a server answers.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
@@ -34,7 +35,7 @@ impl AnswerLine<'_> {
         let Self { item, answer, labels, top, extent, unit, .. } = *self;
         let texts = item.input.texts();
         let text = (!texts.is_empty()).then(|| texts.join("\t"));
-        let mut line = json!({"input": item.place.verbatim(), "text": text});
+        let mut line = json!(Told { input: item.place.verbatim(), text: text.as_deref() });
         if let Value::Object(said) = answer.json(labels, top, text.as_deref()) {
             said.into_iter().for_each(|(name, value)| line[name] = value);
         }
@@ -49,6 +50,13 @@ impl AnswerLine<'_> {
         }
         line
     }
+}
+
+/// What was asked.
+#[derive(Serialize)]
+struct Told<'a> {
+    input: String,
+    text: Option<&'a str>,
 }
 
 /// An answer at so many positions or words with its places in the input; `None`: it is one of the whole.
