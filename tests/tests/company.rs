@@ -268,21 +268,29 @@ fn of_sentences() {
     }
 }
 
-#[test]
-fn of_sentences_in_tokens() {
+/// A text model that is published without a tokenizer, with that of a BERT.
+pub(crate) fn with_tokenizer(source: &str) -> tempfile::TempDir {
     let bert = fs::read(fixture("text/tiny-bert/tokenizer.json")).unwrap();
     let mut tokenizer: serde_json::Value = serde_json::from_slice(&bert).unwrap();
     let words = tokenizer["model"]["vocab"].as_object_mut().unwrap();
-    // The others have 60 tokens.
-    words.retain(|_, id| id.as_u64().unwrap() < 60);
+    let config = fs::read(fixture(&format!("text/{source}/config.json"))).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    let known = config["vocab_size"].as_u64().unwrap();
+    words.retain(|_, id| id.as_u64().unwrap() < known);
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        let from = fixture(&format!("text/{source}")).join(file);
+        fs::copy(from, folder.path().join(file)).unwrap();
+    }
     let tokenizer = serde_json::to_vec(&tokenizer).unwrap();
+    fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
+    folder
+}
+
+#[test]
+fn of_sentences_in_tokens() {
     for source in ["tiny-distilbert", "tiny-gpt2", "tiny-roberta", "tiny-bert-classifier"] {
-        let folder = tempfile::tempdir().unwrap();
-        for file in ["config.json", "model.safetensors"] {
-            let from = fixture(&format!("text/{source}")).join(file);
-            fs::copy(from, folder.path().join(file)).unwrap();
-        }
-        fs::write(folder.path().join("tokenizer.json"), &tokenizer).unwrap();
+        let folder = with_tokenizer(source);
         holds(folder.path(), TextSettings::new(None), &texts().prop_map(Input::Text));
     }
 }

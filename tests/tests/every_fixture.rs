@@ -9,7 +9,7 @@ use std::{
 };
 
 use crosstune_audio::{AudioOptions, AudioSettings};
-use crosstune_core::predict::{ExplainMethod, ExplainOptions, Question, explain};
+use crosstune_core::predict::{ExplainMethod, ExplainOptions, ExplainTarget, explain};
 use crosstune_core::{
     Batch, Checkpoint, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MemoryBudget,
     Modality, Model, Origin, Pool, Precision, Pretrained, ReadMode, RunWriter, Samples, Spec,
@@ -205,7 +205,7 @@ fn goes<M: Modality>(
 /// The axiom of completeness: what the parts of an input add comes to what the answer differs by from that
 /// of the baseline, and no parameter has a gradient afterwards.
 fn is_explained<M: Modality>(model: &Model, modality: &M, input: &Input, shown: &str) {
-    let asked = Question::Label(1);
+    let asked = ExplainTarget::Label(1);
     let options = ExplainOptions {
         method: ExplainMethod::IntegratedGradients { steps: 12, tolerance: TOLERANCE },
         ..ExplainOptions::default()

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crosstune_audio::{AudioOptions, AudioSettings};
 use crosstune_core::predict::{
-    Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, Question, explain,
+    Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, ExplainTarget, explain,
 };
 use crosstune_core::{
     Baseline, Batch, CutPoint, Device, FinalNorm, Input, Modality, Model, Origin, Pool, Pretrained,
@@ -70,7 +70,7 @@ fn check<M: Modality>(
     expected: &dyn Fn(&str) -> Tensor,
 ) -> Explanation {
     let class = expected("class").int64_value(&[0]) as usize;
-    let question = Question::Label(class);
+    let question = ExplainTarget::Label(class);
     let of = explain(model, modality, input, &question, &gradients()).unwrap();
     assert_eq!((of.steps, of.converged), (50, true));
     near(&[of.score], &expected("score"), "the score");
@@ -174,7 +174,7 @@ fn of_a_linear_model_every_part_is_exact() {
     let input = bmp(&pixels);
     let method = ExplainMethod::IntegratedGradients { steps: 1, tolerance: 1e-3 };
     let options = ExplainOptions { method, ..ExplainOptions::default() };
-    let of = explain(&model, &settings, &input, &Question::Value(0), &options).unwrap();
+    let of = explain(&model, &settings, &input, &ExplainTarget::Value(0), &options).unwrap();
     assert_eq!((of.steps, of.converged), (1, true));
 
     let sample = settings.read(&input).unwrap();
@@ -204,7 +204,7 @@ fn windows_are_computed_apart_and_give_the_same() {
     assert!(windows > 4, "{windows}");
     let of = |batch_size: usize| {
         let options = ExplainOptions { batch_size, ..gradients() };
-        explain(&model, &settings, &input, &Question::Label(0), &options).unwrap()
+        explain(&model, &settings, &input, &ExplainTarget::Label(0), &options).unwrap()
     };
     let (few, all) = (of(3), of(1000));
     let Attributions::Map { columns, values, .. } = &all.attributions else { panic!("no map") };

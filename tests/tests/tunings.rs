@@ -14,7 +14,7 @@ use crosstune_text::TextSettings;
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 
-use crate::company::{fixture, pictures, recordings, some};
+use crate::company::{fixture, pictures, recordings, some, with_tokenizer};
 use crate::support::seeded;
 
 /// As of any company.
@@ -197,12 +197,12 @@ fn each_answers_as_it_does_alone() {
     let off = furthest(&opened, &together, &sentences());
     assert!(off < WITHIN, "off by {off:e}");
 
-    let (once, each) = together.bytes();
+    let (once, each) = together.bytes(&(0..opened.len()).collect::<Vec<_>>());
     let size = |at: usize| -> usize {
         let values = opened[at].0.store().variables().into_values();
         values.map(|value| 4 * value.numel()).sum()
     };
-    assert_eq!(each, (0..opened.len()).map(size).sum());
+    assert_eq!(each, (0..opened.len()).map(size).sum::<usize>());
     // The base, another base, half of the blocks of a third, and little else.
     let base = size(4);
     assert!(once > 2 * base && once < 3 * base, "{once} bytes where one has {base}");
@@ -214,42 +214,43 @@ fn of_every_kind_of_trunk() {
     let text = ["tiny-bert", "tiny-albert", "tiny-deberta-v3", "tiny-gpt2", "tiny-llama"];
     let more = ["tiny-gemma3", "tiny-modernbert", "tiny-mpnet", "tiny-xlm-roberta-xl"];
     for name in text.into_iter().chain(more) {
-        holds(&format!("text/{name}"), &TextSettings::new(Some(32)), &sentences());
+        holds(with_tokenizer(name).path(), &TextSettings::new(None), &sentences());
     }
     let inputs = some(&pictures(), 17);
     let image = ["tiny-vit", "tiny-dinov2", "tiny-timm-qk-norm", "tiny-swin", "tiny-swinv2"];
     let more = ["tiny-beit", "tiny-convnext-hf", "tiny-resnet-hf-basic", "tiny-siglip"];
     for name in image.into_iter().chain(more) {
-        holds(&format!("image/{name}"), &ImageSettings::default(), &inputs);
+        holds(&fixture(&format!("image/{name}")), &ImageSettings::default(), &inputs);
     }
     let inputs = some(&recordings(), 17);
     let audio = ["tiny-ast", "tiny-wav2vec2", "tiny-wavlm", "tiny-wav2vec2-conformer"];
     for name in audio.into_iter().chain(["tiny-wav2vec2-bert", "tiny-whisper", "tiny-clap"]) {
-        holds(&format!("audio/{name}"), &AudioSettings::default(), &inputs);
+        holds(&fixture(&format!("audio/{name}")), &AudioSettings::default(), &inputs);
     }
     // New embedders, one for each, ahead of one trunk.
-    holds("text/tiny-bert", &ImageSettings::default(), &some(&pictures(), 17));
-    holds("text/tiny-bert", &AudioSettings::default(), &inputs);
-    holds("image/tiny-vit", &TextSettings::new(Some(32)), &sentences());
+    holds(&fixture("text/tiny-bert"), &ImageSettings::default(), &some(&pictures(), 17));
+    holds(&fixture("text/tiny-bert"), &AudioSettings::default(), &inputs);
+    holds(&fixture("image/tiny-vit"), &TextSettings::new(Some(32)), &sentences());
 }
 
-fn holds<M: Modality>(path: &str, settings: &M, inputs: &[Input]) {
+fn holds<M: Modality>(path: &Path, settings: &M, inputs: &[Input]) {
     let mut settings = settings.clone();
-    let source = Pretrained::open(fixture(path)).unwrap();
+    let source = Pretrained::open(path).unwrap();
     settings.adopt(&source).unwrap();
     settings.survey(&inputs.iter().collect::<Vec<_>>());
     let mut tunings =
         vec![Tuning::changing(biases), Tuning::changing(norms), Tuning::probe(3), Tuning::probe(4)];
     // A network of convolutions may have no linear layer.
-    if !path.contains("resnet") {
+    let name = source.config().name.clone();
+    if !name.contains("resnet") {
         tunings.extend([Tuning::lora(2, &["*"]), Tuning::lora(3, &["*"])]);
     }
-    let opened = opened(&fixture(path), &settings, &tunings);
+    let opened = opened(path, &settings, &tunings);
     let together = together(&opened);
     let off = furthest(&opened, &together, inputs);
-    assert!(off < WITHIN, "{path} of {}: off by {off:e}, {:?}", M::SAMPLES, shared(&together));
+    assert!(off < WITHIN, "{name} of {}: off by {off:e}, {:?}", M::SAMPLES, shared(&together));
     let all = shared(&together);
-    assert!(!all.is_empty(), "{path} of {}: probes have all in common", M::SAMPLES);
+    assert!(!all.is_empty(), "{name} of {}: probes have all in common", M::SAMPLES);
     let part = |name: &str| opened[2].0.store().variables()[name].data_ptr();
     let first = opened[2].0.store().variables().into_keys().find(|name| name.ends_with("weight"));
     let first = first.filter(|name| name.starts_with("trunk.blocks")).unwrap_or_default();

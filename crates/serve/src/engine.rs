@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::Arc;
 
 use crosstune_core::error::{one_line, out_of_memory};
 use crosstune_core::predict::{Asked, Said};
@@ -11,8 +12,13 @@ use crate::job::Job;
 use crate::refusal::Refusal;
 use crate::served::Version;
 
-/// Whether two inputs may be in one batch.
-pub(crate) fn go_together<M>(a: &Job<M>, b: &Job<M>) -> bool {
+/// Whether two inputs may be in one batch: those of one model, or of tunings of one base.
+pub(crate) fn go_together<M: Modality>(a: &Job<M>, b: &Job<M>) -> bool {
+    have_one_model(a, b)
+        || (Arc::ptr_eq(&a.together, &b.together) && a.together.joins(&a.version, &b.version))
+}
+
+fn have_one_model<M>(a: &Job<M>, b: &Job<M>) -> bool {
     ptr::eq(&*a.version, &*b.version)
 }
 
@@ -20,11 +26,19 @@ pub(crate) fn go_together<M>(a: &Job<M>, b: &Job<M>) -> bool {
 /// asked about alone, so that what is wrong with one is nobody else's matter.
 pub(crate) fn answer<M: Modality>(jobs: &[Job<M>]) -> Vec<Result<Said, Refusal>> {
     let Some(first) = jobs.first() else { return vec![] };
-    let asked: Vec<&Asked> = jobs.iter().map(|job| &job.asked).collect();
-    match together(&first.version, &asked) {
+    let said = match jobs.iter().all(|job| have_one_model(first, job)) {
+        true => {
+            let asked: Vec<&Asked> = jobs.iter().map(|job| &job.asked).collect();
+            together(&first.version, &asked)
+        }
+        false => {
+            contained(|| first.together.answer(jobs)).and_then(|said| said.map_err(|e| refusal(&e)))
+        }
+    };
+    match said {
         Ok(said) if said.len() == jobs.len() => said.into_iter().map(Ok).collect(),
         Err(refusal) if jobs.len() == 1 => vec![Err(refusal)],
-        _ => asked.iter().map(|asked| alone(&first.version, asked)).collect(),
+        _ => jobs.iter().map(|job| alone(&job.version, &job.asked)).collect(),
     }
 }
 

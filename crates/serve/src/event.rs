@@ -11,6 +11,18 @@ pub enum Event<'e> {
     Listening(SocketAddr),
     /// Anyone who reaches this address may ask it: it is no loopback address, and there is no token.
     Exposed(SocketAddr),
+    /// These models are tunings of one base: it is in memory once, and inputs of all of them pass it
+    /// together.
+    Sharing {
+        /// Their names.
+        models: &'e [&'e str],
+        /// Through how many parts of the trunk: blocks or stages.
+        parts: usize,
+        /// The bytes of their parameters.
+        bytes: usize,
+        /// What they would be without the others.
+        alone: usize,
+    },
     /// A model was opened anew, and answers from now on.
     Replaced {
         /// Its name.

@@ -41,6 +41,7 @@ mod router;
 mod served;
 mod server;
 mod signals;
+mod together;
 mod token;
 mod worker;
 

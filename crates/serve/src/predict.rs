@@ -129,7 +129,10 @@ fn read<M: Modality>(
         Asked::read(&version.modality, item).map_err(|bad| Refusal::input(bad.to_string()))
     });
     match asked.and_then(|asked| asked) {
-        Ok(asked) => app.queue.push(Job { version, asked, arrived: Instant::now(), reply }),
+        Ok(asked) => {
+            let (together, arrived) = (app.together(), Instant::now());
+            app.queue.push(Job { version, together, asked, arrived, reply });
+        }
         // Whoever asked may have gone.
         Err(refusal) => drop(reply.send(Err(refusal))),
     }

@@ -71,7 +71,12 @@ fn keep<M: Modality>(app: &App<M>, open: &Open<M>, asked: &mpsc::Receiver<()>) {
 }
 
 fn replace<M: Modality>(app: &App<M>, served: &Served<M>, open: &Open<M>) {
-    let opened = contained(|| served.reopen(open).map_err(|e| one_line(&e)));
+    let reopen = || {
+        let version = served.reopen(&app.models, open)?;
+        app.rejoin()?;
+        Ok(version)
+    };
+    let opened = contained(|| reopen().map_err(|e: Error| one_line(&e)));
     let opened = opened.unwrap_or_else(|refusal| Err(refusal.message));
     let current = served.current();
     let name = &*current.name;

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crosstune_core::predict::AnsweringModel;
 use crosstune_core::task::ctc::Decoder;
-use crosstune_core::{InputKind, Modality, Model, Result, Spec, Task};
+use crosstune_core::{InputKind, Modality, Model, Result, SharedTensors, Spec, Task};
 use serde_json::{Value, json};
 
 /// A model by the name that requests have for it.
@@ -38,8 +38,8 @@ pub struct Opened<M> {
     pub sigmoid: bool,
 }
 
-/// Opens what a [`Named`] names.
-pub(crate) type Open<M> = dyn Fn(&Path) -> Result<Opened<M>> + Send + Sync;
+/// Opens what a [`Named`] names, which has in memory what others have not.
+pub(crate) type Open<M> = dyn Fn(&Path, &SharedTensors) -> Result<Opened<M>> + Send + Sync;
 
 /// A model as it was opened once.
 #[derive(Debug)]
@@ -54,8 +54,10 @@ pub(crate) struct Version<M> {
 }
 
 impl<M: Modality> Version<M> {
-    fn new(name: Arc<str>, opened: Opened<M>, number: u64) -> Self {
-        let Opened { model, modality, decoder, sigmoid } = opened;
+    /// With `others`, it shares what else is the same.
+    fn new(name: Arc<str>, opened: Opened<M>, number: u64, others: &[Served<M>]) -> Self {
+        let Opened { model, mut modality, decoder, sigmoid } = opened;
+        others.iter().for_each(|other| modality.share(&other.current().modality));
         Self { name, model: AnsweringModel::new(model), modality, decoder, sigmoid, number }
     }
 
@@ -99,14 +101,17 @@ pub(crate) struct Served<M> {
 }
 
 impl<M: Modality> Served<M> {
-    /// Opens it for the first time.
+    /// Opens all for the first time, one after the other: what several have in common is in memory once.
     ///
     /// # Errors
     /// Those of `open`.
-    pub(crate) fn open(named: Named, open: &Open<M>) -> Result<Self> {
-        let Named { name, path } = named;
-        let version = Version::new(name.into(), open(&path)?, 1);
-        Ok(Self { path, current: RwLock::new(Arc::new(version)) })
+    pub(crate) fn open(models: Vec<Named>, open: &Open<M>) -> Result<Vec<Self>> {
+        let (shared, mut opened) = (SharedTensors::default(), vec![]);
+        for Named { name, path } in models {
+            let version = Version::new(name.into(), open(&path, &shared)?, 1, &opened);
+            opened.push(Self { path, current: RwLock::new(Arc::new(version)) });
+        }
+        Ok(opened)
     }
 
     /// The model that answers now.
@@ -115,15 +120,17 @@ impl<M: Modality> Served<M> {
     }
 
     /// Opens it anew, beside the one that answers meanwhile, and replaces that. Requests that were read
-    /// for the old one are answered by it.
+    /// for the old one are answered by it. What it has in common with those of `all` stays in memory once.
     ///
     /// # Errors
     /// Those of `open`: the old one goes on.
-    pub(crate) fn reopen(&self, open: &Open<M>) -> Result<u64> {
-        let opened = open(&self.path)?;
+    pub(crate) fn reopen(&self, all: &[Self], open: &Open<M>) -> Result<u64> {
+        let shared = SharedTensors::default();
+        all.iter().try_for_each(|one| one.current().model.lend(&shared))?;
+        let opened = open(&self.path, &shared)?;
         let old = self.current();
         let number = old.number + 1;
-        let version = Arc::new(Version::new(old.name.clone(), opened, number));
+        let version = Arc::new(Version::new(old.name.clone(), opened, number, all));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = version;
         Ok(number)
     }

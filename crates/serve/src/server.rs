@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crosstune_core::{Error, Modality, Result};
+use crosstune_core::{Error, Modality, Result, SharedTensors};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
@@ -37,15 +37,14 @@ pub enum Ended {
 /// had.
 pub fn serve<M: Modality>(
     models: Vec<Named>,
-    open: impl Fn(&std::path::Path) -> Result<Opened<M>> + Send + Sync + 'static,
+    open: impl Fn(&std::path::Path, &SharedTensors) -> Result<Opened<M>> + Send + Sync + 'static,
     options: Options,
     tell: Box<Tell>,
 ) -> Result<Ended> {
     check(&models)?;
     let open: Arc<Open<M>> = Arc::new(open);
-    let models = models.into_iter().map(|named| Served::open(named, &*open));
-    let models = models.collect::<Result<Vec<_>>>()?;
-    let app = Arc::new(App::new(models, options, tell));
+    let models = Served::open(models, &*open)?;
+    let app = Arc::new(App::new(models, options, tell)?);
     // They hand on; what takes time has threads of its own.
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(Error::io("a thread", "start"))?;

@@ -1,5 +1,6 @@
 //! The threads that compute.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -37,9 +38,11 @@ pub(crate) fn start<M: Modality>(
 
 fn work<M: Modality>(queue: &Queue<M>, metrics: &Metrics) {
     while let Some(jobs) = queue.take() {
-        if let Some(first) = jobs.first() {
-            metrics.batch(&first.version.name, jobs.len());
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for job in &jobs {
+            *counts.entry(&job.version.name).or_default() += 1;
         }
+        counts.into_iter().for_each(|(model, inputs)| metrics.batch(model, inputs));
         let said = engine::answer(&jobs);
         for (Job { asked, reply, .. }, said) in jobs.into_iter().zip(said) {
             // Whoever asked may have gone.

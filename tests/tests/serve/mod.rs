@@ -11,3 +11,4 @@ mod opened;
 mod page;
 mod replacing;
 mod server;
+mod tunings;

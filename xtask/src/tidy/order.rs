@@ -42,6 +42,7 @@ const CORE: [Row; 21] = [
             "error",
             "random",
             "distributed",
+            "weights",
             "task",
             "nn",
             "data",

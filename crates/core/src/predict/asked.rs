@@ -2,6 +2,7 @@
 //! wait are answered together, and many threads may do so.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tch::Tensor;
 
@@ -15,6 +16,7 @@ use crate::model::Model;
 use crate::spec::Spec;
 use crate::task::ctc::Decoder;
 use crate::task::{Scores, TaskConfig};
+use crate::weights::SharedTensors;
 
 /// An input that was read.
 #[derive(Debug)]
@@ -47,6 +49,11 @@ impl Asked {
         }
     }
 
+    /// What it is, and as it was read.
+    pub(super) fn item(&self) -> (&Item, Tensor) {
+        (&self.item, self.sample.shallow_clone())
+    }
+
     /// The number of values in it. Those of about the same length are best answered together, as little
     /// is padded.
     pub fn length(&self) -> usize {
@@ -75,7 +82,7 @@ impl Asked {
 }
 
 /// A model that only answers, and does so for many threads at once.
-pub struct AnsweringModel(Model);
+pub struct AnsweringModel(Arc<Model>);
 
 // SAFETY: nothing that can be reached from here changes it. Its parameters are read alone, under
 // `no_grad`, and libtorch counts references to them atomically; its cells (the precision, what batch
@@ -88,8 +95,24 @@ unsafe impl Send for AnsweringModel {}
 
 impl AnsweringModel {
     /// From now on, it only answers.
+    // This type is what the model is not.
+    #[allow(clippy::arc_with_non_send_sync)]
     pub fn new(model: Model) -> Self {
-        Self(model)
+        Self(Arc::new(model))
+    }
+
+    /// The model, for those that answer together with it.
+    pub(super) fn model(&self) -> Arc<Model> {
+        self.0.clone()
+    }
+
+    /// Lets others that are [opened](crate::run::open_shared) have its parameters.
+    ///
+    /// # Errors
+    /// If libtorch cannot compare them.
+    pub fn lend(&self, shared: &SharedTensors) -> Result<()> {
+        let mut values = self.0.store().variables().into_values();
+        values.try_for_each(|value| shared.shared(value).map(drop))
     }
 
     /// What it was built from.
@@ -110,19 +133,32 @@ impl AnsweringModel {
         at_once: usize,
         decoder: &Decoder,
     ) -> Result<Vec<Said>> {
-        let read = asked.iter().map(|asked| (&asked.item, asked.sample.shallow_clone()));
-        let (samples, config) = (Samples::of_read(read), self.0.spec().task_config());
+        let samples = Samples::of_read(asked.iter().map(|asked| asked.item()));
+        let config = self.0.spec().task_config();
         let mut all = Vec::with_capacity(asked.len());
         score(&self.0, modality, &samples, at_once, |_, scores| {
-            let answers = answers_with(config, scores, decoder)?.into_iter().enumerate();
-            all.extend(answers.map(|(row, answer)| {
-                let sequence = matches!(scores, Scores::Sequences(_));
-                Said { answer, positions: sequence.then(|| scores.positions(row)) }
-            }));
+            all.extend(said(config, scores, decoder)?);
             Ok(())
         })?;
         Ok(all)
     }
+}
+
+/// What a model says of samples, by its scores.
+///
+/// # Errors
+/// If the scores are not those of the task.
+pub(super) fn said(
+    config: TaskConfig<'_>,
+    scores: &Scores,
+    decoder: &Decoder,
+) -> Result<Vec<Said>> {
+    let answers = answers_with(config, scores, decoder)?.into_iter().enumerate();
+    let said = |(row, answer)| {
+        let sequence = matches!(scores, Scores::Sequences(_));
+        Said { answer, positions: sequence.then(|| scores.positions(row)) }
+    };
+    Ok(answers.map(said).collect())
 }
 
 impl fmt::Debug for AnsweringModel {

@@ -9,6 +9,7 @@ mod rows;
 mod score;
 mod scored;
 mod sequences;
+mod together;
 mod too_short;
 
 pub use answer::{
@@ -17,12 +18,13 @@ pub use answer::{
 pub use asked::{AnsweringModel, Asked, Said};
 pub use evaluate::{evaluate, evaluate_with};
 pub use explain::{
-    Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, Question, explain,
+    Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, ExplainTarget, explain,
     questions,
 };
 pub use features::{FeatureLevel, PositionFeatures, features, position_features};
 pub use score::score;
 pub use scored::{ScoredSamples, scored};
+pub use together::{AnsweringTunings, Question};
 pub use too_short::{TooShort, too_short};
 
 pub(crate) use evaluate::evaluate_feed;

@@ -26,7 +26,7 @@ impl SharedTensors {
     pub(crate) fn shared(&self, value: Tensor) -> Result<Tensor> {
         let bytes = bytes(&value)?;
         let first = bytes.narrow(0, 0, bytes.size()[0].min(FIRST * width(&value)));
-        let key = (value.kind(), value.size(), Vec::try_from(first)?);
+        let key = (value.kind(), value.size(), Vec::<u8>::try_from(first)?);
         let mut all = self.0.borrow_mut();
         let alike = all.entry(key).or_default();
         for other in alike.iter() {

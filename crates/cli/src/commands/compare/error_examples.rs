@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use crosstune_core::error::one_line;
-use crosstune_core::predict::{self, ExplainOptions, Question, explain, score};
+use crosstune_core::predict::{self, ExplainOptions, ExplainTarget, explain, score};
 use crosstune_core::{Input, Item, Modality, Model, Preview, Samples};
 use crosstune_report::{Answer, Drawing, Media, Sentence};
 
@@ -55,7 +55,7 @@ pub(super) fn worst<M: Modality>(
     let show = |(at, answers): (usize, Vec<Answer>)| {
         let (item, truth) = (&items[at], Some(classes[at] as usize));
         let (place, media) = (item.place.to_string(), media(modality, &item.input)?);
-        let question = Question::Label(answers[0].class);
+        let question = ExplainTarget::Label(answers[0].class);
         let of = explain(model, modality, &item.input, &question, &ExplainOptions::default());
         let explanation = match of {
             Ok(of) => Some(drawing::drawing(&of, true)?),

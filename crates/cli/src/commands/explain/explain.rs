@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::Result;
 use crosstune_core::error::printable;
 use crosstune_core::predict::{
-    Attributions, Explanation, Question, answers, explain as explained_by, questions, score,
+    Attributions, Explanation, ExplainTarget, answers, explain as explained_by, questions, score,
 };
 use crosstune_core::{
     BadSample, Error, Input, Item, Layout, MemoryBudget, Modality, Model, Preview, ReadMode,
@@ -27,7 +27,7 @@ use crate::{
 struct Asked<'i> {
     item: &'i Item,
     answer: String,
-    question: Question,
+    question: ExplainTarget,
     /// The words that labels are of.
     words: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! What is said of an explanation.
 
 use crosstune_core::error::printable;
-use crosstune_core::predict::{Answer, ExplainMethod, Explanation, Occluder, Question};
+use crosstune_core::predict::{Answer, ExplainMethod, Explanation, Occluder, ExplainTarget};
 use crosstune_core::{Baseline, Spec};
 use crosstune_report::{Drawing, Mark};
 
@@ -34,19 +34,19 @@ pub(super) fn said(answer: &Answer, labels: &[String], text: Option<&str>) -> St
 
 /// What is explained: `why positive`. `words` are those that labels are of.
 pub(super) fn why(
-    question: &Question,
+    question: &ExplainTarget,
     spec: &Spec,
     words: &[String],
     word: Option<usize>,
 ) -> String {
     let label = |at: &usize| spec.labels.get(*at).map_or("", String::as_str);
     match question {
-        Question::Label(at) | Question::Value(at) => format!("why {}", label(at)),
-        Question::Tag { word, label: at } => {
+        ExplainTarget::Label(at) | ExplainTarget::Value(at) => format!("why {}", label(at)),
+        ExplainTarget::Tag { word, label: at } => {
             let written = words.get(*word).map_or(String::new(), |word| format!(" “{word}”"));
             format!("why {} for word {}{written}", label(at), word + 1)
         }
-        Question::Symbols(_) => match word {
+        ExplainTarget::Symbols(_) => match word {
             Some(word) => format!("why word {}", word + 1),
             None => "why this text".into(),
         },
@@ -54,11 +54,11 @@ pub(super) fn why(
 }
 
 /// What the numbers are.
-pub(super) fn unit(question: &Question, spec: &Spec) -> String {
+pub(super) fn unit(question: &ExplainTarget, spec: &Spec) -> String {
     match question {
-        Question::Label(_) | Question::Tag { .. } => "log-odds".into(),
-        Question::Value(at) => spec.labels.get(*at).cloned().unwrap_or_default(),
-        Question::Symbols(_) => "log-probability".into(),
+        ExplainTarget::Label(_) | ExplainTarget::Tag { .. } => "log-odds".into(),
+        ExplainTarget::Value(at) => spec.labels.get(*at).cloned().unwrap_or_default(),
+        ExplainTarget::Symbols(_) => "log-probability".into(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 use crosstune_core::error::printable;
-use crosstune_core::{Device, Error, Modality, Precision, Spec, Task};
+use crosstune_core::{Device, Error, Modality, Precision, SharedTensors, Spec, Task};
 use crosstune_serve::{Ended, Event, Opened, serve as answer_requests};
 
 use super::args::ServeArgs;
@@ -20,7 +20,9 @@ pub(crate) fn serve<M: Modality>(args: ServeArgs) -> Result<ExitCode> {
     let place = args.place.place()?;
     let options = args.options::<M>(place.0)?;
     let ServeArgs { read, decode, .. } = args;
-    let open = move |path: &Path| opened::<M>(path, &read, &decode, place).map_err(known);
+    let open = move |path: &Path, shared: &SharedTensors| {
+        opened::<M>(path, (&read, &decode), place, shared).map_err(known)
+    };
     let ended = answer_requests(models, open, options, Box::new(tell))?;
     Ok(match ended {
         Ended::Drained => ExitCode::SUCCESS,
@@ -31,14 +33,14 @@ pub(crate) fn serve<M: Modality>(args: ServeArgs) -> Result<ExitCode> {
 
 fn opened<M: Modality>(
     path: &Path,
-    read: &ReadArgs,
-    decode: &DecodeArgs,
+    (read, decode): (&ReadArgs, &DecodeArgs),
     place: (Device, Precision),
+    shared: &SharedTensors,
 ) -> Result<Opened<M>> {
     let source = SourceArgs { path: path.to_path_buf(), read: read.clone() };
     // As transformers calls them.
     let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
-    let (model, modality) = open_at::<M>(&source, unnamed, place)?;
+    let (model, modality) = open_at::<M>(&source, unnamed, place, Some(shared))?;
     let spec = model.spec();
     let decoder = decode.decoder(spec.task_config())?;
     // As `predict` has it.
@@ -70,6 +72,18 @@ fn tell(event: &Event<'_>) {
         }
         Event::Exposed(address) => {
             say("warning", format!("anyone who reaches {address} may ask: give it a --token-file"))
+        }
+        Event::Sharing { models, parts, bytes, alone } => {
+            let mib = |bytes: &usize| *bytes as f64 / f64::from(1 << 20);
+            let (once, each) = (mib(bytes), mib(alone));
+            say(
+                "sharing",
+                format!(
+                    "{} are tunings of one base, and go through its first {parts} blocks together: \
+                     {once:.1} MiB of parameters instead of {each:.1} MiB",
+                    models.join(", ")
+                ),
+            );
         }
         Event::Replaced { model, version } => {
             say("replaced", format!("{model}, version {version}"));

@@ -73,8 +73,7 @@ impl<'m, M: Modality> Tuning<'m, M> {
         let depth = spec.trunk.depth();
         let mut all: BTreeMap<ModelPart, Parameters> = BTreeMap::new();
         for (name, value) in of.0.store().variables() {
-            // A pool is none of the trunk's parts: it follows them.
-            if by_row.contains(&name) || name.starts_with("trunk.pool.") {
+            if by_row.contains(&name) {
                 continue;
             }
             let name = match &spec.lora {
@@ -89,10 +88,8 @@ impl<'m, M: Modality> Tuning<'m, M> {
             parameters.sort();
             parameters
         };
-        // What enters the final norm is one of the states that a pool over layers needs.
-        let last = if of.0.classifier().encoder().layers().is_some() { depth } else { depth + 1 };
         let embedder = of_part(ModelPart::Embedder);
-        let parts = (0..last).map(|part| of_part(ModelPart::Trunk(part))).collect();
+        let parts = (0..depth).map(|part| of_part(ModelPart::Trunk(part))).collect();
         Self { model, of, embedder, parts }
     }
 }
@@ -105,8 +102,7 @@ fn shared<M: Modality>(
     from: usize,
 ) -> Result<Vec<Stretch>> {
     let (mut stretches, mut place) = (vec![], first);
-    let part = |tuning: &Tuning<'_, M>, at: usize| tuning.parts.get(at).map(|part| part.clone());
-    for alike in tunings.chunk_by(|a, b| part(a, from) == part(b, from)) {
+    for alike in tunings.chunk_by(|a, b| a.parts.get(from) == b.parts.get(from)) {
         let [one, others @ ..] = alike else { continue };
         let to = (from..one.parts.len())
             .take_while(|&at| others.iter().all(|other| other.parts[at] == one.parts[at]))

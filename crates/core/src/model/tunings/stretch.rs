@@ -12,8 +12,8 @@ use crate::weights::RowGuard;
 pub(super) struct Stretch {
     /// Which tunings, by their [places](super::tunings::Tunings).
     pub(super) tunings: Range<usize>,
-    /// Which parts, as [`TrunkConfig::depth`](crate::nn::TrunkConfig::depth) counts them; a final norm is
-    /// one more.
+    /// Which parts, as [`TrunkConfig::depth`](crate::nn::TrunkConfig::depth) counts them. A final norm is
+    /// each tuning's own.
     pub(super) parts: Range<usize>,
     /// An encoder with the parameters of all of them: by row, where they differ.
     pub(super) encoder: Encoder,

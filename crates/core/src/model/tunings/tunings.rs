@@ -60,17 +60,17 @@ impl Tunings {
     }
 
     /// The models that go through something together, as indices, and through how many parts of their
-    /// trunk all of them do; a final norm counts as one.
+    /// trunk all of them do, as [`TrunkConfig::depth`](crate::nn::TrunkConfig::depth) counts them.
     pub fn shared(&self) -> impl Iterator<Item = (&[usize], usize)> {
         self.stretches.iter().map(|all| (&self.order[all.tunings.clone()], all.parts.len()))
     }
 
-    /// The bytes of all parameters, those that several models have in common counted once; and with
-    /// each of them counted for each model.
-    pub fn bytes(&self) -> (usize, usize) {
-        let values = self.models.iter().flat_map(|model| model.store().variables().into_values());
+    /// The bytes of the parameters of some of them, those that several have in common counted once; and
+    /// with each of those counted for each model.
+    pub fn bytes(&self, models: &[usize]) -> (usize, usize) {
+        let values = models.iter().flat_map(|&model| self.models[model].store().variables());
         let (mut seen, mut once, mut each) = (BTreeSet::new(), 0, 0);
-        for value in values {
+        for (_, value) in values {
             let bytes = value.numel() * value.kind().elt_size_in_bytes();
             each += bytes;
             once += if seen.insert(value.data_ptr() as usize) { bytes } else { 0 };

@@ -6,7 +6,7 @@ use super::explanation::{ExplainMethod, ExplainOptions, Explanation};
 use super::integrated_gradients::Path;
 use super::map::to_surface;
 use super::occlusion::Covered;
-use super::question::Question;
+use super::question::ExplainTarget;
 use super::scorer::Scorer;
 use crate::data::Input;
 use crate::error::{BoxError, Error, Result};
@@ -15,7 +15,7 @@ use crate::model::Model;
 use crate::nn::{Batch, CutPoint};
 use crate::units::{Baseline, Units};
 
-/// Which parts of an input the answer to a [`Question`] is due to. Nothing of the model changes, and none
+/// Which parts of an input the answer to a [`ExplainTarget`] is due to. Nothing of the model changes, and none
 /// of its parameters is given a gradient.
 ///
 /// # Errors
@@ -25,7 +25,7 @@ pub fn explain<M: Modality>(
     model: &Model,
     modality: &M,
     input: &Input,
-    question: &Question,
+    question: &ExplainTarget,
     options: &ExplainOptions,
 ) -> Result<Explanation> {
     let failed = |source: BoxError| Error::Modality {
@@ -38,7 +38,7 @@ pub fn explain<M: Modality>(
     let baseline = chosen(units, options)?;
     let sample = modality.read(input).map_err(failed)?;
     let mut windows = modality.windows(&sample);
-    if let Question::Tag { word, .. } = question {
+    if let ExplainTarget::Tag { word, .. } = question {
         // One window answers for a word.
         windows.retain(|window| window.words.iter().any(|start| start.word == *word));
         if windows.is_empty() {
@@ -160,10 +160,10 @@ fn lengths(
     model: &Model,
     windows: &[Window],
     batch: &Batch,
-    question: &Question,
+    question: &ExplainTarget,
     options: &ExplainOptions,
 ) -> Result<Vec<i64>> {
-    if !matches!(question, Question::Symbols(_)) {
+    if !matches!(question, ExplainTarget::Symbols(_)) {
         return Ok(vec![0; windows.len()]);
     }
     let mut lengths = vec![];

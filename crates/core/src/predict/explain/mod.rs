@@ -11,4 +11,4 @@ mod scorer;
 
 pub use explain::explain;
 pub use explanation::{Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder};
-pub use question::{Question, questions};
+pub use question::{ExplainTarget, questions};

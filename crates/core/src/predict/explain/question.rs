@@ -9,7 +9,7 @@ use crate::task::{OUTSIDE, Scores, Task, TaskConfig};
 
 /// What of a model's answer to an input is explained. Each is one number, the score.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question {
+pub enum ExplainTarget {
     /// Why this class, or this label: the logarithm of its odds, ln p / (1 − p). Between two classes that
     /// is the difference of their logits, and of a label its logit. It tells apart what the logit of a
     /// class alone does not: all logits may grow together, and nothing changes.
@@ -42,25 +42,25 @@ pub fn questions(
     row: usize,
     target: Option<usize>,
     word: Option<usize>,
-) -> Result<Vec<Question>> {
+) -> Result<Vec<ExplainTarget>> {
     let whole = |option| {
         Err(Error::setting(option, "there is one answer for the whole input; leave it out"))
     };
     match scores {
         Scores::Rows(_) if word.is_some() => whole("--word"),
         Scores::Rows(all) => match (config.task, target) {
-            (Task::Regression, Some(at)) => Ok(vec![Question::Value(at)]),
-            (Task::Regression, None) if config.labels.len() == 1 => Ok(vec![Question::Value(0)]),
+            (Task::Regression, Some(at)) => Ok(vec![ExplainTarget::Value(at)]),
+            (Task::Regression, None) if config.labels.len() == 1 => Ok(vec![ExplainTarget::Value(0)]),
             (Task::Regression, None) => {
                 let names = config.labels.join(", ");
                 let problem =
                     format!("the model answers with several values; choose one of {names}");
                 Err(Error::setting("--target", problem))
             }
-            (_, Some(at)) => Ok(vec![Question::Label(at)]),
+            (_, Some(at)) => Ok(vec![ExplainTarget::Label(at)]),
             (_, None) => {
                 let best = all.f_get(row as i64)?.f_argmax(-1, false)?.f_int64_value(&[])?;
-                Ok(vec![Question::Label(best as usize)])
+                Ok(vec![ExplainTarget::Label(best as usize)])
             }
         },
         Scores::Sequences(all) => {
@@ -83,7 +83,7 @@ fn tags(
     logs: &Tensor,
     target: Option<usize>,
     word: Option<usize>,
-) -> Result<Vec<Question>> {
+) -> Result<Vec<ExplainTarget>> {
     let best = Vec::<i64>::try_from(logs.f_argmax(-1, false)?)?;
     let best: Vec<usize> = best.into_iter().map(|label| label as usize).collect();
     let words: Vec<usize> = match (word, target) {
@@ -99,12 +99,12 @@ fn tags(
             (0..best.len()).filter(|word| !outside(word)).collect()
         }
     };
-    let tag = |word: usize| Question::Tag { word, label: target.unwrap_or(best[word]) };
+    let tag = |word: usize| ExplainTarget::Tag { word, label: target.unwrap_or(best[word]) };
     Ok(words.into_iter().map(tag).collect())
 }
 
 /// The most probable symbols of `[positions, symbols]`, without blanks.
-fn symbols(config: TaskConfig<'_>, logs: &Tensor, word: Option<usize>) -> Result<Vec<Question>> {
+fn symbols(config: TaskConfig<'_>, logs: &Tensor, word: Option<usize>) -> Result<Vec<ExplainTarget>> {
     let blank = config.vocabulary.map_or(0, |vocabulary| vocabulary.blank);
     let within = match word {
         None => 0..usize::MAX,
@@ -122,7 +122,7 @@ fn symbols(config: TaskConfig<'_>, logs: &Tensor, word: Option<usize>) -> Result
         let positions = (emitted.start..emitted.end).filter(|at| within.contains(at));
         all.extend(positions.map(|at| (at, emitted.symbol)));
     }
-    Ok(if all.is_empty() { vec![] } else { vec![Question::Symbols(all)] })
+    Ok(if all.is_empty() { vec![] } else { vec![ExplainTarget::Symbols(all)] })
 }
 
 /// A word, if there are so many.
@@ -154,13 +154,13 @@ mod tests {
             };
             questions(config(task, &labels), &scores, 0, target, word)
         };
-        assert_eq!(asked(Task::SingleLabel, None, None).unwrap(), [Question::Label(1)]);
-        assert_eq!(asked(Task::MultiLabel, Some(2), None).unwrap(), [Question::Label(2)]);
-        assert_eq!(asked(Task::Regression, Some(2), None).unwrap(), [Question::Value(2)]);
+        assert_eq!(asked(Task::SingleLabel, None, None).unwrap(), [ExplainTarget::Label(1)]);
+        assert_eq!(asked(Task::MultiLabel, Some(2), None).unwrap(), [ExplainTarget::Label(2)]);
+        assert_eq!(asked(Task::Regression, Some(2), None).unwrap(), [ExplainTarget::Value(2)]);
         let several = asked(Task::Regression, None, None).unwrap_err().to_string();
         assert!(several.contains("--target") && several.contains("B-LOC"), "{several}");
         assert!(asked(Task::SingleLabel, None, Some(0)).is_err());
-        let tag = |word, label| Question::Tag { word, label };
+        let tag = |word, label| ExplainTarget::Tag { word, label };
         assert_eq!(asked(Task::Tagging, None, None).unwrap(), [tag(1, 0)], "the first is outside");
         assert_eq!(asked(Task::Tagging, None, Some(0)).unwrap(), [tag(0, 1)]);
         assert_eq!(asked(Task::Tagging, Some(2), None).unwrap(), [tag(0, 2)]);
@@ -183,8 +183,8 @@ mod tests {
         let scores = Scores::Sequences(vec![logs]);
         let asked = |word| questions(config, &scores, 0, None, word);
         let all = vec![(0, 2), (1, 2), (3, 1), (4, 3)];
-        assert_eq!(asked(None).unwrap(), [Question::Symbols(all)]);
-        assert_eq!(asked(Some(1)).unwrap(), [Question::Symbols(vec![(4, 3)])]);
+        assert_eq!(asked(None).unwrap(), [ExplainTarget::Symbols(all)]);
+        assert_eq!(asked(Some(1)).unwrap(), [ExplainTarget::Symbols(vec![(4, 3)])]);
         assert!(asked(Some(2)).is_err());
         assert!(questions(config, &scores, 0, Some(1), None).is_err());
         let silent = Scores::Sequences(vec![Tensor::from_slice2(&[[0f32, -9., -9., -9.]])]);

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::question::Question;
+use super::question::ExplainTarget;
 use crate::error::{Error, Result};
 use crate::modality::Window;
 use crate::task::{Task, TaskConfig, WordPositions, at_words};
@@ -11,7 +11,7 @@ use crate::task::{Task, TaskConfig, WordPositions, at_words};
 #[derive(Debug)]
 pub(super) struct Scorer<'a> {
     config: TaskConfig<'a>,
-    question: &'a Question,
+    question: &'a ExplainTarget,
     /// How many rows the input has in a batch.
     rows: i64,
     at: At,
@@ -33,20 +33,20 @@ impl<'a> Scorer<'a> {
     /// positions answer, and `of` how many the inputs have.
     pub(super) fn new(
         config: TaskConfig<'a>,
-        question: &'a Question,
+        question: &'a ExplainTarget,
         windows: &[Window],
         lengths: &[i64],
         of: i64,
     ) -> Result<Self> {
         let at = match question {
-            Question::Label(_) | Question::Value(_) => At::Whole,
-            Question::Tag { word, .. } => {
+            ExplainTarget::Label(_) | ExplainTarget::Value(_) => At::Whole,
+            ExplainTarget::Tag { word, .. } => {
                 let starts = windows.iter().flat_map(|window| &window.words);
                 let start = starts.filter(|start| start.word == *word).map(|start| start.position);
                 let start = start.take(1).collect::<Vec<_>>();
                 At::Word(WordPositions { starts: Tensor::from_slice(&start).unsqueeze(0), of })
             }
-            Question::Symbols(asked) => {
+            ExplainTarget::Symbols(asked) => {
                 // As the answers of windows are joined.
                 let kept: Vec<(i64, i64)> = (0..)
                     .zip(windows)
@@ -77,15 +77,15 @@ impl<'a> Scorer<'a> {
     pub(super) fn score(&self, logits: &Tensor) -> Tensor {
         let logits = logits.to_kind(Kind::Float).unflatten(0, [-1, self.rows]);
         match (self.question, &self.at) {
-            (Question::Label(label), _) if self.config.task == Task::MultiLabel => {
+            (ExplainTarget::Label(label), _) if self.config.task == Task::MultiLabel => {
                 mean_logit(&logits.select(-1, *label as i64))
             }
-            (Question::Label(class), _) => log_odds(&mean_of_classes(logits), *class as i64),
-            (Question::Value(at), _) => {
+            (ExplainTarget::Label(class), _) => log_odds(&mean_of_classes(logits), *class as i64),
+            (ExplainTarget::Value(at), _) => {
                 let values = logits.mean_dim([1].as_slice(), false, Kind::Float);
                 self.config.in_units(&values).select(1, *at as i64)
             }
-            (Question::Tag { label, .. }, At::Word(words)) => {
+            (ExplainTarget::Tag { label, .. }, At::Word(words)) => {
                 let x = logits.select(1, 0);
                 let starts = words.starts.to_device(x.device()).expand([x.size()[0], 1], false);
                 let words = WordPositions { starts, of: words.of };
@@ -147,7 +147,7 @@ mod tests {
             .collect()
     }
 
-    fn scored(task: Task, question: &Question, windows: &[Window], logits: &Tensor) -> Vec<f64> {
+    fn scored(task: Task, question: &ExplainTarget, windows: &[Window], logits: &Tensor) -> Vec<f64> {
         let labels = ["a", "b", "c"].map(String::from);
         let scales = [TargetScale { mean: 5., std: 2. }];
         let config = TaskConfig { task, labels: &labels, vocabulary: None, scales: &scales };
@@ -167,17 +167,17 @@ mod tests {
         let p = Tensor::from_slice2(&[[0.7f32, 0.2, 0.1], [0.5, 0.1, 0.4]]);
         let logits = p.log() + 3.;
         let (one, two) = (windows(1), windows(2));
-        let class = Question::Label(0);
+        let class = ExplainTarget::Label(0);
         near(&scored(Task::SingleLabel, &class, &one, &logits), &[odds(0.7), odds(0.5)]);
         near(&scored(Task::SingleLabel, &class, &two, &logits), &[odds(0.6)]);
         let logits = p.logit(None::<f64>);
         near(
-            &scored(Task::MultiLabel, &Question::Label(2), &one, &logits),
+            &scored(Task::MultiLabel, &ExplainTarget::Label(2), &one, &logits),
             &[odds(0.1), odds(0.4)],
         );
-        near(&scored(Task::MultiLabel, &Question::Label(2), &two, &logits), &[odds(0.25)]);
+        near(&scored(Task::MultiLabel, &ExplainTarget::Label(2), &two, &logits), &[odds(0.25)]);
         let values = Tensor::from_slice2(&[[1f32], [3.]]);
-        near(&scored(Task::Regression, &Question::Value(0), &two, &values), &[9.]);
+        near(&scored(Task::Regression, &ExplainTarget::Value(0), &two, &values), &[9.]);
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         of_word[0].words = vec![WordStart { word: 7, position: 3 }];
         // Two positions of four: the word is at the second.
         let logits = Tensor::from_slice(&[0f32, 0., 0., 0.5, 0.25, 0.25]).view([1, 2, 3]).log();
-        let tag = Question::Tag { word: 7, label: 1 };
+        let tag = ExplainTarget::Tag { word: 7, label: 1 };
         near(&scored(Task::Tagging, &tag, &of_word, &logits), &[(1f64 / 3.).ln()]);
         // The first answers for its first position, the second for its last.
         let mut parts = windows(2);
@@ -194,7 +194,7 @@ mod tests {
         parts[1].cut = [0.5, 0.];
         let logits =
             Tensor::from_slice(&[0.5f32, 0.5, 0.9, 0.1, 0.9, 0.1, 0.2, 0.8]).log().view([2, 2, 2]);
-        let heard = Question::Symbols(vec![(0, 0), (1, 1)]);
+        let heard = ExplainTarget::Symbols(vec![(0, 0), (1, 1)]);
         near(&scored(Task::Transcription, &heard, &parts, &logits), &[0.4f64.ln()]);
     }
 }
