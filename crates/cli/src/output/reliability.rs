@@ -78,13 +78,13 @@ pub(crate) fn reported(of: &CalibrationMetrics) -> Calibration {
 /// A bar as long as the accuracy, with a mark at the confidence.
 fn bar(bin: &ReliabilityBin) -> String {
     let at = |fraction: f64| (fraction * WIDTH as f64).round() as usize;
-    let (filled, mark) = (at(bin.accuracy), at(bin.confidence));
+    let (filled, mark) = (at(bin.accuracy), at(bin.confidence).min(WIDTH - 1));
     let cell = |at: usize| match (at == mark, at < filled) {
         (true, _) => '|',
         (false, true) => '█',
         (false, false) => '·',
     };
-    (0..=WIDTH).map(cell).collect()
+    (0..WIDTH).map(cell).collect()
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(lines[1], "the model's own          6.1 %  50.0 %  0.2000  0.3000");
         assert_eq!(lines[2], "at temperature 1.312     2.0 %  50.0 %  0.2000  0.3000");
         assert_eq!(lines.len(), 8, "{text}");
-        assert!(lines[5].ends_with("██████████████████|████████████·"), "{text}");
-        assert!(lines[6].ends_with("██████████·················|···"), "{text}");
+        assert!(lines[5].ends_with("  ██████████████████|███████████"), "{text}");
+        assert!(lines[6].ends_with("  ██████████·················|··"), "{text}");
     }
 }

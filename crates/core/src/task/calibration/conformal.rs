@@ -64,7 +64,7 @@ impl ConformalScores {
         // (n + 1) · 0.55 is 11.000000000000002 for 19.
         let rank = ((n + 1) as f64 * level - 1e-9).ceil() as usize;
         if rank > n {
-            let needed = (level / (1. - level) - 1e-9).ceil();
+            let needed = (level / (1. - level) - 1e-6).ceil();
             let most = (100. * n as f64 / (n + 1) as f64).floor() / 100.;
             let problem = format!(
                 "{level}: the validation split had {n} samples, and this level needs at least {needed}; \
