@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crosstune_audio::{AudioOptions, AudioSettings};
+use crosstune_audio::{AudioOptions, AudioSettings, Long};
 use crosstune_core::predict::{
     Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, ExplainTarget, explain,
 };
@@ -142,7 +142,8 @@ fn wav(samples: &Tensor) -> Input {
 
 #[test]
 fn moments_as_captum_has_them() {
-    let mut settings = AudioSettings::new(AudioOptions::default()).unwrap();
+    let options = AudioOptions { long: Some(Long::Cut), ..AudioOptions::default() };
+    let mut settings = AudioSettings::new(options).unwrap();
     let (model, expected) = fixture("audio/tests/fixtures/tiny-ast", &mut settings);
     let input = wav(&expected("samples"));
     let by = Occluder::Exact { size: [6, 4], stride: [4, 3] };
@@ -193,11 +194,8 @@ fn of_a_linear_model_every_part_is_exact() {
 fn windows_are_computed_apart_and_give_the_same() {
     let samples = Tensor::randint_low(-9000, 9000, [16_000], (Kind::Int16, Device::Cpu));
     let input = wav(&samples);
-    let options = AudioOptions {
-        frames: Some(24),
-        long: Some(crosstune_audio::Long::Windows),
-        ..AudioOptions::default()
-    };
+    let options =
+        AudioOptions { frames: Some(24), long: Some(Long::Windows), ..AudioOptions::default() };
     let mut settings = AudioSettings::new(options).unwrap();
     let (model, _) = fixture("audio/tests/fixtures/tiny-ast", &mut settings);
     let windows = settings.windows(&settings.read(&input).unwrap()).len();
