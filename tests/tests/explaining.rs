@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crosstune_audio::{AudioOptions, AudioSettings, Long};
 use crosstune_core::predict::{
-    Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, ExplainTarget, explain,
+    Attributions, ExplainMethod, ExplainOptions, ExplainTarget, Explanation, Occluder, explain,
 };
 use crosstune_core::{
     Baseline, Batch, CutPoint, Device, FinalNorm, Input, Modality, Model, Origin, Pool, Pretrained,

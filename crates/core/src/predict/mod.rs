@@ -18,7 +18,7 @@ pub use answer::{
 pub use asked::{AnsweringModel, Asked, Said};
 pub use evaluate::{evaluate, evaluate_with};
 pub use explain::{
-    Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder, ExplainTarget, explain,
+    Attributions, ExplainMethod, ExplainOptions, ExplainTarget, Explanation, Occluder, explain,
     questions,
 };
 pub use features::{FeatureLevel, PositionFeatures, features, position_features};

@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::Result;
 use crosstune_core::error::printable;
 use crosstune_core::predict::{
-    Attributions, Explanation, ExplainTarget, answers, explain as explained_by, questions, score,
+    Attributions, ExplainTarget, Explanation, answers, explain as explained_by, questions, score,
 };
 use crosstune_core::{
     BadSample, Error, Input, Item, Layout, MemoryBudget, Modality, Model, Preview, ReadMode,

@@ -1,7 +1,7 @@
 //! What is said of an explanation.
 
 use crosstune_core::error::printable;
-use crosstune_core::predict::{Answer, ExplainMethod, Explanation, Occluder, ExplainTarget};
+use crosstune_core::predict::{Answer, ExplainMethod, ExplainTarget, Explanation, Occluder};
 use crosstune_core::{Baseline, Spec};
 use crosstune_report::{Drawing, Mark};
 

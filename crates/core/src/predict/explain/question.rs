@@ -50,7 +50,9 @@ pub fn questions(
         Scores::Rows(_) if word.is_some() => whole("--word"),
         Scores::Rows(all) => match (config.task, target) {
             (Task::Regression, Some(at)) => Ok(vec![ExplainTarget::Value(at)]),
-            (Task::Regression, None) if config.labels.len() == 1 => Ok(vec![ExplainTarget::Value(0)]),
+            (Task::Regression, None) if config.labels.len() == 1 => {
+                Ok(vec![ExplainTarget::Value(0)])
+            }
             (Task::Regression, None) => {
                 let names = config.labels.join(", ");
                 let problem =
@@ -104,7 +106,11 @@ fn tags(
 }
 
 /// The most probable symbols of `[positions, symbols]`, without blanks.
-fn symbols(config: TaskConfig<'_>, logs: &Tensor, word: Option<usize>) -> Result<Vec<ExplainTarget>> {
+fn symbols(
+    config: TaskConfig<'_>,
+    logs: &Tensor,
+    word: Option<usize>,
+) -> Result<Vec<ExplainTarget>> {
     let blank = config.vocabulary.map_or(0, |vocabulary| vocabulary.blank);
     let within = match word {
         None => 0..usize::MAX,

@@ -147,7 +147,12 @@ mod tests {
             .collect()
     }
 
-    fn scored(task: Task, question: &ExplainTarget, windows: &[Window], logits: &Tensor) -> Vec<f64> {
+    fn scored(
+        task: Task,
+        question: &ExplainTarget,
+        windows: &[Window],
+        logits: &Tensor,
+    ) -> Vec<f64> {
         let labels = ["a", "b", "c"].map(String::from);
         let scales = [TargetScale { mean: 5., std: 2. }];
         let config = TaskConfig { task, labels: &labels, vocabulary: None, scales: &scales };
