@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::server::{Server, predicted, run, same, sentences, wait};
+use super::server::{Server, SetAtEnd, predicted, run, same, sentences, wait};
 use crate::support::words;
 
 #[test]
@@ -59,6 +59,7 @@ fn ten_thousand_wrong_ones_disturb_nobody() {
     ];
     let done = std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| {
+        let ended = SetAtEnd(&done);
         let right = scope.spawn(|| {
             let mut connection = server.connect();
             let mut count = 0;
@@ -79,7 +80,7 @@ fn ten_thousand_wrong_ones_disturb_nobody() {
         });
         let senders: Vec<_> = senders.collect();
         senders.into_iter().for_each(|sender| sender.join().unwrap());
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(ended);
         right.join().unwrap();
     });
     assert_eq!(server.connect().get("/health").status, 200);
