@@ -23,7 +23,7 @@ use tch::{Kind, Tensor};
 
 use crate::{
     every_fixture::{is_of, picture, recorded, sources, with_tokenizer},
-    support::{crosstune, root, seeded, train, words},
+    support::{Ran, crosstune, root, seeded, train, words},
 };
 
 /// What a model that is exported is asked: two lengths, in an order that pads.
@@ -302,7 +302,8 @@ fn a_run_becomes_a_file_or_a_folder() {
     };
 
     let file = folder.path().join("model.onnx");
-    let said = export(&file, &[]).ok();
+    let Ran { code, stderr: said, .. } = export(&file, &[]);
+    assert_eq!(code, 0, "{said}");
     for line in ["input_ids int64 [batch, sequence]", "token_type_ids int64 [batch, sequence]"] {
         assert!(said.contains(line), "{said}");
     }
