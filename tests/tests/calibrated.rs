@@ -174,7 +174,8 @@ fn nature(split: &str, rows: usize, from: usize) -> String {
     let row = |i: usize| {
         let i = i + from;
         let (sea, fox) = (i.is_multiple_of(2), i.is_multiple_of(5));
-        let word = |at: usize| match (at, sea && i % 7 != 0, fox && i % 9 != 0) {
+        let word = |at: usize| match (at, sea && !i.is_multiple_of(7), fox && !i.is_multiple_of(9))
+        {
             (1, true, _) => "sea",
             (3, _, true) => "fox",
             _ => words[(i / 3 + at * (i % 5 + 1)) % 6],

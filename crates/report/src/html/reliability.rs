@@ -119,7 +119,7 @@ fn curve(svg: &mut String, axes: &Axes, class: &str, of: &Reliability) {
     let all = of.bins.iter().map(|bin| bin.forecasts).sum::<usize>().max(1);
     let bins: Vec<_> = of.bins.iter().filter(|bin| bin.forecasts > 0).collect();
     let at = |bin: &&crate::reliability::Bin| (axes.x(bin.confidence), axes.y(bin.accuracy));
-    let line = bins.iter().map(|bin| at(bin)).map(|(x, y)| format!("{x:.1} {y:.1}"));
+    let line = bins.iter().map(at).map(|(x, y)| format!("{x:.1} {y:.1}"));
     let line = line.collect::<Vec<_>>().join("L");
     let _ = write!(svg, "<g class=\"{class}\">");
     if !line.is_empty() {
