@@ -68,7 +68,7 @@ impl Path<'_> {
         let bound = (tolerance * (last - first).abs()).max(least);
         let mut pieces = vec![self.piece([0., 1.], [first, last], &rule)?];
         let mut taken = rule.len();
-        let off = |pieces: &[Piece]| pieces.iter().map(|piece| piece.residual.abs()).sum::<f64>();
+        let off = |pieces: &[Piece]| pieces.iter().map(|piece| piece.residual).sum::<f64>().abs();
         while off(&pieces) > bound && pieces.len() < Self::PIECES {
             let worst = (0..pieces.len())
                 .max_by(|&a, &b| pieces[a].residual.abs().total_cmp(&pieces[b].residual.abs()));
