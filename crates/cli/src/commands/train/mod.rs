@@ -2,6 +2,7 @@
 
 mod args;
 mod board;
+mod board_plan;
 mod fitted;
 mod histogram;
 mod log;
