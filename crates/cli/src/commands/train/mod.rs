@@ -2,6 +2,7 @@
 
 mod args;
 mod board;
+mod board_plan;
 mod calibrate;
 mod fitted;
 mod histogram;

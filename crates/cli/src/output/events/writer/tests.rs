@@ -5,11 +5,28 @@ use std::fs;
 
 use serde_json::json;
 
-use super::super::record::tests::read;
 use super::*;
+use crate::output::events::record::masked;
 
 /// What `xtask/scripts/fixtures/event_files.py` writes, by TensorBoard's own protocol buffers.
 const FIXTURE: &[u8] = include_bytes!("../../../../tests/fixtures/tensorboard/events");
+
+/// The data of all records of a file, whose checksums must hold.
+fn read(mut file: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = vec![];
+    while !file.is_empty() {
+        let (length, rest) = file.split_at(8);
+        let size = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+        let (checksum, rest) = rest.split_at(4);
+        assert_eq!(checksum, masked(length).to_le_bytes());
+        let (data, rest) = rest.split_at(size);
+        let (checksum, rest) = rest.split_at(4);
+        assert_eq!(checksum, masked(data).to_le_bytes());
+        records.push(data.to_vec());
+        file = rest;
+    }
+    records
+}
 
 /// The same by our own.
 fn written(folder: &Path, purge: Option<i64>) -> Vec<u8> {
