@@ -32,7 +32,11 @@ pub(crate) fn answer<M: Modality>(jobs: &[Job<M>]) -> Vec<Result<Said, Refusal>>
             together(&first.version, &asked)
         }
         false => {
-            contained(|| first.together.answer(jobs)).and_then(|said| said.map_err(|e| refusal(&e)))
+            let together = &first.together;
+            let questions =
+                jobs.iter().filter_map(|job| together.question(&job.version, &job.asked));
+            let questions: Vec<_> = questions.collect();
+            contained(|| together.answer(&questions)).and_then(|said| said.map_err(|e| refusal(&e)))
         }
     };
     match said {

@@ -3,11 +3,10 @@
 use std::ptr;
 use std::sync::Arc;
 
-use crosstune_core::predict::{AnsweringTunings, Question, Said};
+use crosstune_core::predict::{AnsweringTunings, Asked, Question, Said};
 use crosstune_core::{Modality, Result};
 
 use crate::event::Event;
-use crate::job::Job;
 use crate::served::{Served, Version};
 
 /// The models that answer now. Those that are tunings of one base share batches.
@@ -39,17 +38,22 @@ impl<M: Modality> Together<M> {
         places.is_some_and(|(a, b)| self.tunings.go_together(a, b))
     }
 
-    /// The answers to inputs that [go together](Self::joins).
+    /// An input for one of the models. `None`: it was replaced.
+    pub(crate) fn question<'a>(
+        &self,
+        version: &'a Version<M>,
+        asked: &'a Asked,
+    ) -> Option<Question<'a, M>> {
+        let (modality, decoder) = (&version.modality, &version.decoder);
+        Some(Question { model: self.place(version)?, modality, decoder, asked })
+    }
+
+    /// The answers to inputs for models that are [joined](Self::joins).
     ///
     /// # Errors
     /// If there is none to one of them.
-    pub(crate) fn answer(&self, jobs: &[Job<M>]) -> Result<Vec<Said>> {
-        let questions = jobs.iter().filter_map(|job| {
-            let (model, version) = (self.place(&job.version)?, &job.version);
-            let (modality, decoder) = (&version.modality, &version.decoder);
-            Some(Question { model, modality, decoder, asked: &job.asked })
-        });
-        self.tunings.answer(&questions.collect::<Vec<_>>(), jobs.len())
+    pub(crate) fn answer(&self, questions: &[Question<'_, M>]) -> Result<Vec<Said>> {
+        self.tunings.answer(questions, questions.len())
     }
 
     /// Tells which models share what.
