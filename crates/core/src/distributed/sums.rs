@@ -46,7 +46,7 @@ impl World {
     fn used_rows(&self, tall: &[&mut Tensor]) -> Result<Vec<Tensor>> {
         // What is not a number is not zero, either.
         let used = |tensor: &&mut Tensor| {
-            let largest = tensor.linalg_vector_norm(f64::INFINITY, [1].as_slice(), false, None);
+            let largest = tensor.norm_scalaropt_dim(f64::INFINITY, [1].as_slice(), false);
             largest.ne(0.).to_kind(Kind::Int)
         };
         let used: Vec<_> = tall.iter().map(used).collect();

@@ -77,6 +77,6 @@ mod tests {
         }
         let [plus, minus] = [0f32, -0.].map(|zero| all.shared(values(zero)).unwrap());
         assert_ne!(plus.data_ptr(), minus.data_ptr(), "equal numbers, but not the same");
-        assert_eq!(all.shared(Tensor::from(3f32)).unwrap().size(), []);
+        assert_eq!(all.shared(Tensor::from(3f32)).unwrap().size(), [0_i64; 0]);
     }
 }

@@ -146,7 +146,7 @@ mod tests {
     use crate::task::Vocabulary;
 
     fn config(task: Task, labels: &[String]) -> TaskConfig<'_> {
-        TaskConfig { task, labels, vocabulary: None, scales: &[] }
+        TaskConfig { task, labels, vocabulary: None, scales: &[], calibration: None }
     }
 
     #[test]
