@@ -301,9 +301,7 @@ pub trait Modality:
 
     /// Takes what is large and the same in the settings of another run from those, to have it in memory
     /// once: a tokenizer.
-    fn share(&mut self, other: &Self) {
-        let _ = other;
-    }
+    fn share(&mut self, _other: &Self) {}
 
     /// Saves the settings into a run folder.
     fn save(&self, folder: &Path) -> Result<()> {
