@@ -83,12 +83,17 @@ fn metadata<M: Modality>(spec: &Spec, modality: &M) -> Result<Vec<(String, Strin
         context: "cannot write the preprocessing".into(),
         source: error.into(),
     })?;
+    // The logits of the graph are the model's own.
+    let fitted = spec.calibration.as_ref();
+    let thresholds = fitted.map(|of| &of.thresholds).filter(|all| !all.is_empty());
     let all = [
         ("modality", json!(spec.modality)),
         ("family", json!(spec.family)),
         ("task", json!(spec.task)),
         ("labels", json!(spec.labels)),
         ("vocabulary", json!(spec.vocabulary)),
+        ("temperature", json!(fitted.and_then(|of| of.temperature))),
+        ("thresholds", json!(thresholds)),
         ("preprocessing", preprocessing),
     ];
     let all = all.into_iter().filter(|(_, value)| !value.is_null());
