@@ -197,7 +197,7 @@ fn the_curves_of_finished_runs_are_drawn() {
     assert!(plotted(&folder.path().join("curves.png")).error(2).contains(".svg or .html"));
     let none = folder.path().join("none");
     let error = crosstune("text", &words!["plot", none, "--out", folder.path().join("x.svg")]);
-    assert!(error.error(1).contains("not a run folder"));
+    assert!(error.error(2).contains("not a run folder"));
 }
 
 #[test]

@@ -7,6 +7,9 @@ use tokenizers::{Decoder, EncodeInput, Encoding, InputSequence, Model, ModelWrap
 
 use super::tokenizer::{Tokenizer, contained};
 
+/// Where a token is: in which of the texts, and which of its characters.
+pub(crate) type InText = (usize, Range<usize>);
+
 /// A text in pieces, however long, without special tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
@@ -46,10 +49,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn places(
-        &self,
-        texts: &[&str],
-    ) -> Result<Vec<Option<(usize, Range<usize>)>>, BoxError> {
+    pub(crate) fn places(&self, texts: &[&str]) -> Result<Vec<Option<InText>>, BoxError> {
         self.check_growth(texts.iter().map(|text| text.len()).sum())?;
         let encoding = contained(|| match texts {
             [first, second] => self.inner().encode_char_offsets((*first, *second), true),

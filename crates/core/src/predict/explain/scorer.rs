@@ -155,7 +155,13 @@ mod tests {
     ) -> Vec<f64> {
         let labels = ["a", "b", "c"].map(String::from);
         let scales = [TargetScale { mean: 5., std: 2. }];
-        let config = TaskConfig { task, labels: &labels, vocabulary: None, scales: &scales, calibration: None };
+        let config = TaskConfig {
+            task,
+            labels: &labels,
+            vocabulary: None,
+            scales: &scales,
+            calibration: None,
+        };
         let lengths = vec![2; windows.len()];
         let scorer = Scorer::new(config, question, windows, &lengths, 4).unwrap();
         Vec::try_from(scorer.score(logits).to_kind(Kind::Double)).unwrap()
