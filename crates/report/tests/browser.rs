@@ -58,7 +58,10 @@ fn nine_directions_are_readable_in_every_width_and_theme() -> Result {
         let count = |selector: &str| format!("document.querySelectorAll('{selector}').length");
         assert_eq!(page.evaluate(&count(".overview tbody .cell"))?, json!(9));
         // Four arms in four charts of nine comparisons.
-        assert_eq!(page.evaluate(&count(".chart .line"))?, json!(144));
+        let of_arms = ".chart :not(.before):not(.after) > .line";
+        assert_eq!(page.evaluate(&count(of_arms))?, json!(144));
+        // And diagrams of reliability.
+        assert_ne!(page.evaluate(&count(".chart .before .line"))?, json!(0));
         assert_eq!(page.evaluate(&count(".error audio"))?, json!(18));
         assert_eq!(page.evaluate(&count(".error blockquote"))?, json!(18));
         Ok(())
