@@ -153,6 +153,10 @@ fn gloo(sources: &str) -> Result<PathBuf, String> {
 
 /// One argument, as cargo's metadata are single values: the linker takes it apart at the commas.
 fn link_arg(lib: &Path) -> Result<String, String> {
+    // What is handed on finds libtorch beside itself: see `cargo xtask dist`.
+    if let Some(rpath) = variable("CROSSTUNE_RPATH") {
+        return Ok(format!("-Wl,-rpath,{rpath}"));
+    }
     // Resolved, so that a binary survives its clone's `.libtorch` link.
     let lib = lib.canonicalize().map_err(|error| format!("{}: {error}", lib.display()))?;
     let dir = lib.display();

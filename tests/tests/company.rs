@@ -29,7 +29,7 @@ const WITHIN: f64 = 1e-5;
 /// How often each model is asked.
 const CASES: u32 = 6;
 
-fn fixture(path: &str) -> PathBuf {
+pub(crate) fn fixture(path: &str) -> PathBuf {
     let (modality, name) = path.split_once('/').unwrap();
     root().join(format!("crates/{modality}/tests/fixtures/{name}"))
 }
@@ -69,7 +69,7 @@ fn runner() -> TestRunner {
 }
 
 /// So many inputs, always the same.
-fn some(input: &impl Strategy<Value = Input>, count: usize) -> Vec<Input> {
+pub(crate) fn some(input: &impl Strategy<Value = Input>, count: usize) -> Vec<Input> {
     proptest::collection::vec(input, count).new_tree(&mut runner()).unwrap().current()
 }
 
@@ -131,7 +131,7 @@ fn holds<M: Modality>(path: &Path, settings: M, input: &impl Strategy<Value = In
 }
 
 /// Recordings of noise of at most 0.6 s, in 16 bits at 16 kHz.
-fn recordings() -> impl Strategy<Value = Input> {
+pub(crate) fn recordings() -> impl Strategy<Value = Input> {
     let length = prop_oneof![1..500usize, 500..10_000usize];
     (length, any::<u64>(), 1..30_000i64).prop_map(|(length, seed, loudness)| {
         let samples = noise(seed).map(|x| (x % loudness) as i16).take(length);
@@ -149,7 +149,7 @@ fn recordings() -> impl Strategy<Value = Input> {
 }
 
 /// Pictures of noise of many sizes, as BMP.
-fn pictures() -> impl Strategy<Value = Input> {
+pub(crate) fn pictures() -> impl Strategy<Value = Input> {
     (1..60usize, 1..60usize, any::<u64>()).prop_map(|(width, height, seed)| {
         let row = (3 * width).next_multiple_of(4);
         let mut bmp = b"BM".to_vec();
@@ -268,21 +268,29 @@ fn of_sentences() {
     }
 }
 
-#[test]
-fn of_sentences_in_tokens() {
+/// A text model that is published without a tokenizer, with that of a BERT.
+pub(crate) fn with_tokenizer(source: &str) -> tempfile::TempDir {
     let bert = fs::read(fixture("text/tiny-bert/tokenizer.json")).unwrap();
     let mut tokenizer: serde_json::Value = serde_json::from_slice(&bert).unwrap();
     let words = tokenizer["model"]["vocab"].as_object_mut().unwrap();
-    // The others have 60 tokens.
-    words.retain(|_, id| id.as_u64().unwrap() < 60);
+    let config = fs::read(fixture(&format!("text/{source}/config.json"))).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    let known = config["vocab_size"].as_u64().unwrap();
+    words.retain(|_, id| id.as_u64().unwrap() < known);
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        let from = fixture(&format!("text/{source}")).join(file);
+        fs::copy(from, folder.path().join(file)).unwrap();
+    }
     let tokenizer = serde_json::to_vec(&tokenizer).unwrap();
+    fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
+    folder
+}
+
+#[test]
+fn of_sentences_in_tokens() {
     for source in ["tiny-distilbert", "tiny-gpt2", "tiny-roberta", "tiny-bert-classifier"] {
-        let folder = tempfile::tempdir().unwrap();
-        for file in ["config.json", "model.safetensors"] {
-            let from = fixture(&format!("text/{source}")).join(file);
-            fs::copy(from, folder.path().join(file)).unwrap();
-        }
-        fs::write(folder.path().join("tokenizer.json"), &tokenizer).unwrap();
+        let folder = with_tokenizer(source);
         holds(folder.path(), TextSettings::new(None), &texts().prop_map(Input::Text));
     }
 }

@@ -66,6 +66,29 @@ fn texts_are_decoded_and_measured() {
         "{error}"
     );
     assert!(!folder.join("run").exists());
+    let weights = root().join("crates/audio/tests/fixtures/tiny-wav2vec2");
+    let compared = crosstune(
+        "audio",
+        &words![
+            "compare",
+            "--task",
+            "transcribe",
+            "--weights",
+            weights,
+            "--data",
+            folder.join("bad.tsv"),
+            "--eval-data",
+            folder.join("test.tsv"),
+            "--text-column",
+            "text",
+            "--out",
+            folder.join("compared"),
+            "--epochs",
+            "1"
+        ],
+    );
+    let error = compared.error(1);
+    assert!(error.contains("bad.tsv:42: too short for its text"), "{error}");
     train(folder, "bad.tsv", &["--skip-bad"]).ok();
     let result = fs::read_to_string(folder.join("run/result.json")).unwrap();
     let result: Value = serde_json::from_str(&result).unwrap();

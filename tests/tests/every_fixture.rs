@@ -9,6 +9,7 @@ use std::{
 };
 
 use crosstune_audio::{AudioOptions, AudioSettings};
+use crosstune_core::predict::{ExplainMethod, ExplainOptions, ExplainTarget, explain};
 use crosstune_core::{
     Batch, Checkpoint, Device, FitOptions, Freeze, Input, Item, LoadParts, Location, MemoryBudget,
     Modality, Model, Origin, Pool, Precision, Pretrained, ReadMode, RunWriter, Samples, Spec,
@@ -30,11 +31,14 @@ const WITHIN: f64 = 1e-5;
 /// Logits in bf16 beside f32: a network with random batch norms multiplies what was rounded.
 const BF16_WITHIN: f64 = 0.1;
 
+/// How far the parts of an input may be from what they should add up to, as a share of that.
+const TOLERANCE: f64 = 0.01;
+
 /// Models that are exported must come to at least so many.
 const EXPORTED: usize = 5;
 
 /// All fixtures of all crates: a folder in Hugging Face layout, or each file that is a model.
-fn sources() -> Vec<PathBuf> {
+pub(crate) fn sources() -> Vec<PathBuf> {
     let folders = ["audio", "image", "text"].into_iter().flat_map(|modality| {
         let fixtures = root().join(format!("crates/{modality}/tests/fixtures"));
         fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path())
@@ -76,7 +80,12 @@ fn noise(seed: u64, count: usize) -> Vec<u8> {
 
 /// Half a second of noise, which is louder in one class.
 fn recording(class: usize, seed: u64) -> Input {
-    let samples = noise(seed, 8000).into_iter();
+    recorded(class, seed, 8000)
+}
+
+/// The same of so many samples, at 16 kHz.
+pub(crate) fn recorded(class: usize, seed: u64, count: usize) -> Input {
+    let samples = noise(seed, count).into_iter();
     let samples = samples.map(|x| (i16::from(x) - 128) * [8, 128][class]);
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     let number = |n: usize| (n as u32).to_le_bytes();
@@ -90,7 +99,7 @@ fn recording(class: usize, seed: u64) -> Input {
 }
 
 /// A picture of noise, which is brighter in one class.
-fn picture(class: usize, seed: u64) -> Input {
+pub(crate) fn picture(class: usize, seed: u64) -> Input {
     const SIDE: usize = 32;
     let mut bmp = b"BM".to_vec();
     let bytes = 3 * SIDE * SIDE;
@@ -150,6 +159,7 @@ fn goes<M: Modality>(
     in_bf16(&source, spec.clone(), &modality, &train, &batch, &shown);
     let model = seeded(1, || Model::new(spec, &modality, from, Device::Cpu));
     let model = model.unwrap_or_else(|e| panic!("{shown}: {e}"));
+    is_explained(&model, &modality, &items[0].input, &shown);
     let options = FitOptions {
         epochs: 4,
         batch_size: 6,
@@ -190,6 +200,27 @@ fn goes<M: Modality>(
     let again = again.unwrap_or_else(|e| panic!("{shown}, exported: {e}"));
     same(&want, &logits(&again, &batch), &format!("{shown}, exported"));
     true
+}
+
+/// The axiom of completeness: what the parts of an input add comes to what the answer differs by from that
+/// of the baseline, and no parameter has a gradient afterwards.
+fn is_explained<M: Modality>(model: &Model, modality: &M, input: &Input, shown: &str) {
+    let asked = ExplainTarget::Label(1);
+    let options = ExplainOptions {
+        method: ExplainMethod::IntegratedGradients { steps: 12, tolerance: TOLERANCE },
+        ..ExplainOptions::default()
+    };
+    let of = explain(model, modality, input, &asked, &options);
+    let of = of.unwrap_or_else(|e| panic!("{shown}, explained: {e}"));
+    let difference = of.score - of.baseline_score.unwrap();
+    let sum = of.attributions.values().iter().sum::<f64>() + of.rest;
+    let bound = TOLERANCE * difference.abs() + 2e-5 * (of.score.abs() + 1.);
+    assert!(of.converged, "{shown}: {} of {difference} after {} steps", of.residual, of.steps);
+    assert!((sum - difference).abs() <= bound, "{shown}: {sum}, not {difference}");
+    assert!((sum - difference - of.residual).abs() < 1e-9, "{shown}");
+    assert!(of.attributions.values().iter().any(|value| value.abs() > 1e-9), "{shown}");
+    let none = model.store().variables().values().all(|value| !value.grad().defined());
+    assert!(none, "{shown}: gradients are left");
 }
 
 /// Logits of frozen weights that are kept in bf16 beside those of f32, as a share of the largest where
@@ -284,7 +315,7 @@ fn all<M: Modality>(settings: impl Fn(&Path) -> M, input: impl Fn(usize, u64) ->
     sources.iter().filter(|path| goes(path, || settings(path), &input)).count()
 }
 
-fn is_of(path: &Path, modality: &str) -> bool {
+pub(crate) fn is_of(path: &Path, modality: &str) -> bool {
     path.starts_with(root().join("crates").join(modality))
 }
 
@@ -323,7 +354,7 @@ fn on_sentences() {
 }
 
 /// A folder as it is, if it has a tokenizer; else a copy with one of as many tokens as its model knows.
-fn with_tokenizer(path: &Path, to: &Path) -> Option<PathBuf> {
+pub(crate) fn with_tokenizer(path: &Path, to: &Path) -> Option<PathBuf> {
     let files = ["tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model"];
     if files.iter().any(|file| path.join(file).exists()) {
         return Some(path.to_path_buf());

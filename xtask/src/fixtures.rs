@@ -44,7 +44,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         ("text_tagging.py", vec![]),
         ("lp_ft.py", vec![]),
         ("autocast.py", vec![]),
+        ("explaining.py", vec![]),
         ("transcription.py", vec![]),
+        ("event_files.py", vec![]),
+        ("calibration.py", vec![]),
     ];
     for (script, args) in scripts {
         let path = paths::root().join("xtask/scripts/fixtures").join(script);

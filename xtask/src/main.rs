@@ -9,11 +9,13 @@ mod browser;
 mod build;
 mod cache;
 mod demo;
+mod dist;
 mod doctor;
 mod fixtures;
 mod libtorch;
 mod matrix;
 mod minilm;
+mod onnx;
 mod paths;
 mod pip;
 mod pretrain;
@@ -36,16 +38,18 @@ Usage: cargo xtask <TASK>
 Tasks:
   setup [--cuda]  Put libtorch in place, for the CPU or for NVIDIA GPUs too
   demo            Let a text model learn digits: spoken, handwritten and in words
+  dist            Make an archive and a wheel that need no compiler: [--out FOLDER] [--try]
   doctor          Say what is there, what is missing and what to do about it
   test [ARGS]     Set up what is missing and run every test; ARGS go to `cargo test`
   bench           Compare with PyTorch: --data FOLDER [--only load|train] [--python PYTHON]
   fixtures        Make the tests' expected values again: [--python PYTHON]
+  onnx            Compare exported models with onnxruntime: [--python PYTHON]
   tidy            Check the workspace's own rules: headers, file length, dependencies, paths
   pretrain        Train small source models: --data FOLDER [--only image|audio|text] [--ship]
   matrix          Measure all nine directions beside their controls and write one report:
                   [--data FOLDER] [--seeds N] [--only SOURCE-TARGET] [--out FOLDER]
   report          Show comparisons together: FILE.json... --out FOLDER [--overwrite]
-  browser         Fetch a headless Chromium, which tests of the report use, and print where it lies
+  browser         Fetch a headless Chromium, which tests of pages use, and print where it lies
   weights         Fetch the text checkpoint all-MiniLM-L6-v2 and print where it lies
   help            Print this
 
@@ -86,6 +90,8 @@ fn dispatch(args: &[String]) -> Result<()> {
         "bench" => bench::run(rest),
         "browser" => no_arguments(task, rest).and_then(|()| browser::run()),
         "fixtures" => fixtures::run(rest),
+        "dist" => dist::run(rest),
+        "onnx" => onnx::run(rest),
         "doctor" => no_arguments(task, rest).and_then(|()| doctor::run()),
         "pretrain" => pretrain::run(rest),
         "matrix" => matrix::run(rest),

@@ -66,10 +66,7 @@ fn prepare(kind: Kind) -> Result<Libtorch> {
         }
     }
     let home = match kind {
-        Kind::Cpu => {
-            let name = format!("libtorch-{VERSION}-cpu");
-            cache::fetch(&name, &wheels::select(&["cpu"])?, place_cpu, finish_cpu)?
-        }
+        Kind::Cpu => cpu()?,
         Kind::Cuda => {
             let name = format!("libtorch-{VERSION}-cuda");
             let wheels = wheels::select(&["cpu", "cuda"])?;
@@ -84,6 +81,33 @@ fn prepare(kind: Kind) -> Result<Libtorch> {
         let home = home.display();
         format!("{home} has no lib/libtorch_cpu: remove it and run `cargo xtask setup` again")
     })
+}
+
+/// The cache's libtorch for the CPU, whatever a build here uses.
+pub(crate) fn cpu() -> Result<PathBuf> {
+    let name = format!("libtorch-{VERSION}-cpu");
+    cache::fetch(&name, &wheels::select(&["cpu"])?, place_cpu, finish_cpu)
+}
+
+/// The folder with what Python knows of the packages that libtorch comes from, and their licences: each
+/// package's `.dist-info`. A libtorch that was set up before these were kept has them fetched.
+pub(crate) fn packages(libtorch: &Path) -> Result<PathBuf> {
+    let own = libtorch.join(PACKAGES);
+    if own.is_dir() {
+        return Ok(own);
+    }
+    let place = |name: &str| place_package(name).map(|place| Path::new(PACKAGES).join(place));
+    let name = format!("libtorch-{VERSION}-packages");
+    Ok(cache::fetch(&name, &wheels::select(&["cpu"])?, place, |_| Ok(()))?.join(PACKAGES))
+}
+
+/// The name of that folder.
+const PACKAGES: &str = "packages";
+
+/// Where a file of the wheels goes in it.
+fn place_package(name: &str) -> Option<PathBuf> {
+    let (folder, _) = name.split_once('/')?;
+    (folder.ends_with(".dist-info") || name == "torch/version.py").then(|| PathBuf::from(name))
 }
 
 /// Where a file of the wheels goes in a libtorch for the CPU. All libraries go to one folder,
@@ -104,6 +128,9 @@ fn place_cpu(name: &str) -> Option<PathBuf> {
     ];
     if let Some(rest) = name.strip_prefix("torch/include/") {
         return Some(Path::new("include").join(rest));
+    }
+    if let Some(place) = place_package(name) {
+        return Some(Path::new(PACKAGES).join(place));
     }
     let file = name
         .strip_prefix("torch/lib/")
@@ -195,6 +222,11 @@ mod tests {
             ("torch/lib/libc10.dylib", Some("lib/libc10.dylib")),
             ("torch/lib/libgomp.so.1", Some("lib/libgomp.so.1")),
             ("torch/lib/libnvpl_blas_core.so.0", Some("lib/libnvpl_blas_core.so.0")),
+            (
+                "torch-2.11.0.dist-info/licenses/LICENSE",
+                Some("packages/torch-2.11.0.dist-info/licenses/LICENSE"),
+            ),
+            ("torch/version.py", Some("packages/torch/version.py")),
             ("nvidia/cu13/lib/libcudart.so.13", Some("lib/libcudart.so.13")),
             ("nvidia/cu13/lib/libcupti.so.13", Some("lib/libcupti.so.13")),
         ];

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     let mut test = process::cargo();
     test.arg("test").args(whole).args(args);
-    // The tests of the report look for one themselves, but not in the cache.
+    // Tests of pages look for one themselves, but not in the cache.
     if let Some(chromium) = browser::find() {
         test.env("CHROME", chromium);
     }

@@ -44,6 +44,7 @@ mod augment;
 #[cfg(feature = "cli")]
 mod cli;
 mod embed;
+mod explaining;
 mod extent;
 mod features;
 mod long;

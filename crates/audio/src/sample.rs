@@ -140,6 +140,23 @@ impl Hearing<'_> {
         self.options.long() != Long::Cut || self.options.trim_db.is_some()
     }
 
+    /// Where each of so many windows of a recording begins, in samples of what is heard of it.
+    pub(crate) fn starts(&self, input: &Input, windows: usize) -> Result<Vec<usize>, BoxError> {
+        if windows <= 1 {
+            return Ok(vec![0]);
+        }
+        let samples = self.whole(input)?.len();
+        if let Some(strides) = &self.strides {
+            return Ok(strides
+                .windows(samples)
+                .into_iter()
+                .map(|(heard, _)| heard.start)
+                .collect());
+        }
+        let length = samples.min(self.window());
+        Ok(self.options.long().starts(samples, length, self.hop()))
+    }
+
     /// All samples of a recording, at the rate of the front end and trimmed as the settings say.
     pub(crate) fn whole(&self, input: &Input) -> Result<Vec<f32>, BoxError> {
         self.samples(input, Long::Windows)

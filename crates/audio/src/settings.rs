@@ -126,7 +126,7 @@ impl AudioSettings {
     }
 
     /// How recordings become samples.
-    fn hearing(&self) -> Hearing<'_> {
+    pub(crate) fn hearing(&self) -> Hearing<'_> {
         let Self { options, front_end, scale, .. } = self;
         let (scale, strides, room) = (scale.as_ref(), self.strides(), self.room());
         Hearing { options, front_end, scale, strides, room }
@@ -246,6 +246,10 @@ impl Modality for AudioSettings {
 
     fn preview_audio(&self, input: &Input) -> Result<Option<Vec<u8>>, BoxError> {
         clip(open(input)?).map(Some)
+    }
+
+    fn units(&self) -> Option<&dyn crosstune_core::Units> {
+        Some(self)
     }
 
     fn moments(&self, sample: &Tensor) -> Option<Moments> {

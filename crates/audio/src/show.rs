@@ -2,7 +2,7 @@
 
 use std::{f64::consts::PI, io::Cursor};
 
-use crosstune_core::{BoxError, Preview};
+use crosstune_core::{BoxError, Pixels, Preview};
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::{
@@ -26,13 +26,19 @@ pub(crate) fn spectrogram(recording: Recording) -> Result<Preview, BoxError> {
     let rate = recording.sample_rate();
     // More would be an error to read, and too long to look at.
     let samples = recording.read(LONGEST as usize)?;
+    let Pixels { width, height, rgb } = of_samples(&samples, rate)?;
+    Ok(Preview::Picture { width, height, rgb })
+}
+
+/// The same of samples.
+pub(crate) fn of_samples(samples: &[f32], rate: u32) -> Result<Pixels, BoxError> {
     let columns = (samples.len() * 100 / rate as usize).clamp(1, WIDTH);
     let hop = samples.len().div_ceil(columns).max(1);
     // Long transforms, so that no low band is narrower than the distance of two bins.
     let window = (rate as usize / 40).max(2);
     let fft = (8 * window).next_power_of_two();
     let mel = LogMel::new(MelConfig { fft, ..MelConfig::new(rate, window, hop, HEIGHT) })?;
-    let mel = mel.compute(&samples);
+    let mel = mel.compute(samples);
     let columns = columns.min(mel.len() / HEIGHT);
     let loudest = mel.iter().copied().fold(f32::MIN, f32::max);
     let mut rgb = Vec::with_capacity(3 * columns * HEIGHT);
@@ -42,7 +48,25 @@ pub(crate) fn spectrogram(recording: Recording) -> Result<Preview, BoxError> {
             rgb.extend(colour(f64::from(1. - quieter / RANGE)));
         }
     }
-    Ok(Preview::Picture { width: columns as u32, height: HEIGHT as u32, rgb })
+    Ok(Pixels { width: columns as u32, height: HEIGHT as u32, rgb })
+}
+
+/// Draws frames, `bands` numbers each: brighter where they are larger, from the fifth of a hundred parts of
+/// them up.
+pub(crate) fn of_frames(frames: &[f32], bands: usize) -> Pixels {
+    let mut sorted: Vec<f32> = frames.iter().copied().filter(|x| x.is_finite()).collect();
+    sorted.sort_by(f32::total_cmp);
+    let low = sorted.get(sorted.len() / 20).copied().unwrap_or(0.);
+    let range = (sorted.last().copied().unwrap_or(1.) - low).max(f32::EPSILON);
+    let columns = frames.len() / bands.max(1);
+    let mut rgb = Vec::with_capacity(3 * columns * bands);
+    for band in (0..bands).rev() {
+        for column in 0..columns {
+            let value = frames[column * bands + band];
+            rgb.extend(colour(f64::from((value - low) / range)));
+        }
+    }
+    Pixels { width: columns as u32, height: bands as u32, rgb }
 }
 
 /// The most of a recording that is played, in seconds.

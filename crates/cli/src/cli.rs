@@ -5,8 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::{
     args::ModalityArgs,
     commands::{
-        check::CheckArgs, compare::CompareArgs, embed::EmbedArgs, evaluate::EvaluateArgs,
-        export::ExportArgs, inspect::InspectArgs, predict::PredictArgs, rank::RankArgs,
+        check::CheckArgs, compare::CompareArgs, completions::CompletionsArgs, embed::EmbedArgs,
+        evaluate::EvaluateArgs, explain::ExplainArgs, export::ExportArgs, inspect::InspectArgs,
+        man::ManArgs, plot::PlotArgs, predict::PredictArgs, rank::RankArgs, serve::ServeArgs,
         train::TrainArgs,
     },
 };
@@ -34,10 +35,20 @@ pub(crate) enum Command<A: ModalityArgs> {
     Evaluate(Box<EvaluateArgs>),
     /// Predict labels or values for files, with a tuned model or a pretrained one with a head
     Predict(Box<PredictArgs>),
+    /// Answer requests over HTTP, with tuned models or pretrained ones with a head
+    Serve(Box<ServeArgs>),
+    /// Explain answers by the parts of files that they are due to: words, pixels, sounds
+    Explain(Box<ExplainArgs>),
     /// Show what a checkpoint or a run folder holds
     Inspect(InspectArgs),
     /// Export a tuned model for other programs
     Export(ExportArgs),
+    /// Draw the curves of finished trainings, several in one picture
+    Plot(PlotArgs),
+    /// Print what a shell needs to complete commands and options
+    Completions(CompletionsArgs),
+    /// Write manual pages
+    Man(ManArgs),
 }
 
 #[cfg(test)]

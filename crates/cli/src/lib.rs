@@ -25,8 +25,11 @@ use crosstune_core::{
 
 pub use args::ModalityArgs;
 use cli::{Cli, Command};
-use commands::{check, compare, embed, evaluate, export, inspect, predict, rank, train};
-use output::{is_reader_gone, note, printed, say_error};
+use commands::{
+    check, compare, completions, embed, evaluate, explain, export, inspect, man, plot, predict,
+    rank, serve, train,
+};
+use output::{is_reader_gone, note, printed, say_error, speak_for_machines};
 use setup::launch;
 
 /// Parses the command line, runs the command, and returns the exit code: 0, 1 for a failure, 2 for
@@ -116,6 +119,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Train(args) => {
+            speak_for_machines(args.watch.log_format == train::LogFormat::Json);
             let launched = launch::launch(args.distributed.processes)?;
             return launched.map_or_else(|| train::train(*args), Ok);
         }
@@ -130,8 +134,13 @@ fn command_line<A: ModalityArgs>(cli: Cli<A>) -> anyhow::Result<ExitCode> {
         Command::Embed(args) => embed::embed(*args)?,
         Command::Evaluate(args) => evaluate::evaluate::<A::Modality>(&args)?,
         Command::Predict(args) => predict::predict::<A::Modality>(&args)?,
+        Command::Serve(args) => return serve::serve::<A::Modality>(*args),
+        Command::Explain(args) => explain::explain::<A::Modality>(&args)?,
         Command::Inspect(args) => inspect::inspect(&args)?,
         Command::Export(args) => export::export::<A::Modality>(&args)?,
+        Command::Plot(args) => plot::plot(&args)?,
+        Command::Completions(args) => completions::completions(&args, &mut command::<A>())?,
+        Command::Man(args) => man::man(&args, command::<A>())?,
     }
     Ok(ExitCode::SUCCESS)
 }

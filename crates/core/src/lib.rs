@@ -29,12 +29,14 @@ pub mod random;
 pub mod files;
 mod libtorch;
 pub mod distributed;
+pub mod onnx;
 pub mod task;
 pub mod weights;
 pub mod nn;
 pub mod data;
 pub mod spec;
 pub mod family;
+pub mod units;
 pub mod modality;
 pub mod model;
 pub mod loader;
@@ -52,7 +54,7 @@ pub use loader::{
     Balance, CacheBudget, DEFAULT_MEMORY, MemoryBudget, Order, ReadMode, Samples, Splits,
 };
 pub use modality::{Modality, Moments, Places, Preview, Window};
-pub use model::{Freeze, LoadParts, Model, ModelOutline};
+pub use model::{Freeze, LoadParts, Model, ModelOutline, Tunings};
 pub use nn::{
     Activation, AttentionBiases, AttentionKind, Batch, BatchNormStats, Before, Bias, BlockKind,
     BucketConfig, ClassTokens, Classifier, ConvNet, ConvNetConfig, ConvNextConfig,
@@ -86,11 +88,13 @@ pub use train::{
 pub use transfer::{
     EmbeddingStats, Overrides, Recipe, RecipePlan, SourceFeatures, WeightInit, init_from_data,
 };
+pub use units::{Baseline, Pixels, Surface, Units};
 #[cfg(feature = "hub")]
 pub use weights::hub;
 pub use weights::{
     Adapter, Checkpoint, Entry, Format, Fresh, KeyMap, LoadReport, Lora, Naming, Origin,
-    Resampling, Reshaped, TensorTransform, VarBuilder, WeightSource, adapter, checkpoint,
+    Resampling, Reshaped, SharedTensors, TensorTransform, VarBuilder, WeightSource, adapter,
+    checkpoint,
 };
 
 /// Where tensors are stored, from tch.

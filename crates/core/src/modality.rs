@@ -16,6 +16,7 @@ use crate::nn::{Batch, Embedder, EmbedderConfig, FeatureShape, HeadConfig, Pool}
 use crate::random::Rng;
 use crate::spec::{FORMAT, Spec};
 use crate::task::{Task, WordStart};
+use crate::units::Units;
 use crate::weights::{Origin, VarBuilder};
 
 /// The settings of one modality: how a raw input becomes a sample, and samples a batch. It has no
@@ -201,6 +202,11 @@ pub trait Modality:
         Ok(None)
     }
 
+    /// What of an input explains an answer; `None`: nothing is known of it.
+    fn units(&self) -> Option<&dyn Units> {
+        None
+    }
+
     /// What [`fit_normalization`](Self::fit_normalization) has to know of one training sample, as
     /// [`read_for_training`](Self::read_for_training) returned it; `None`: nothing, as the
     /// normalisation is given. May run on any thread.
@@ -289,8 +295,13 @@ pub trait Modality:
             labels,
             scales: vec![],
             vocabulary: None,
+            calibration: None,
         }
     }
+
+    /// Takes what is large and the same in the settings of another run from those, to have it in memory
+    /// once: a tokenizer.
+    fn share(&mut self, _other: &Self) {}
 
     /// Saves the settings into a run folder.
     fn save(&self, folder: &Path) -> Result<()> {

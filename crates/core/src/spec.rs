@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::files::{is_there, read_json_within};
+use crate::files::{is_there, read_json, read_json_within};
 use crate::nn::{EmbedderConfig, HeadConfig, Pool, TrunkConfig};
-use crate::task::{Target, TargetScale, Task, TaskConfig, Vocabulary};
+use crate::task::{Calibration, Target, TargetScale, Task, TaskConfig, Vocabulary};
 use crate::weights::{Lora, Origin};
 
 /// All that a model's architecture depends on, besides the modality's settings.
@@ -47,6 +47,9 @@ pub struct Spec {
     /// What the symbols of a transcription mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<Vocabulary>,
+    /// What was fitted on the validation split. It stands in a file of its own, `calibration.json`.
+    #[serde(skip)]
+    pub calibration: Option<Calibration>,
 }
 
 impl Spec {
@@ -82,6 +85,7 @@ impl Spec {
             labels: &self.labels,
             scales: &self.scales,
             vocabulary: self.vocabulary.as_ref(),
+            calibration: self.calibration.as_ref(),
         }
     }
 
@@ -90,11 +94,12 @@ impl Spec {
         is_there(&folder.join(SPEC))
     }
 
-    /// Reads the specification of a run folder, and the list of its labels that stands beside it.
+    /// Reads the specification of a run folder, and what stands beside it: the list of its labels, and
+    /// its calibration, if it has one.
     ///
     /// # Errors
     /// If it is not a run folder, or one of a later format; if a field is missing, unknown or cannot
-    /// be; or if the two lists of labels differ.
+    /// be; if the two lists of labels differ; or if the calibration is none of this model.
     pub fn read(folder: &Path) -> Result<Self> {
         if !Self::is_at(folder) {
             return Err(Error::Path {
@@ -136,7 +141,12 @@ impl Spec {
             );
             return Err(Error::Malformed { path: beside, problem });
         }
-        Ok(Self { format: FORMAT, ..spec })
+        let beside = folder.join(CALIBRATION);
+        let refused = |e: Error| Error::Malformed { path: beside.clone(), problem: e.to_string() };
+        let calibration = is_there(&beside).then(|| read_json(&beside)).transpose()?;
+        let check = |fitted: &Calibration| fitted.validate(spec.task, labels.len());
+        calibration.as_ref().map_or(Ok(()), check).map_err(refused)?;
+        Ok(Self { format: FORMAT, calibration, ..spec })
     }
 
     /// Checks all numbers and labels.
@@ -202,6 +212,10 @@ const MOST_SPEC: u64 = 256 << 20;
 
 /// The file in a run folder that lists the labels, for other programs.
 pub(crate) const LABELS: &str = "labels.json";
+
+/// The file in a run folder that holds a calibration. One without it is not calibrated; programs that
+/// do not know it read the rest.
+pub(crate) const CALIBRATION: &str = "calibration.json";
 
 /// The version that [`Spec::format`] has now. Format 1 has other names for some fields and choices;
 /// it is read as well.

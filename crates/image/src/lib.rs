@@ -23,6 +23,7 @@ pub mod geometry;
 pub mod options;
 pub mod picture;
 mod documented;
+mod explaining;
 mod published;
 pub mod resample;
 mod resize;

@@ -256,6 +256,10 @@ impl Modality for ImageSettings {
         Ok(Preview::Picture { width, height, rgb: picture.samples })
     }
 
+    fn units(&self) -> Option<&dyn crosstune_core::Units> {
+        Some(self)
+    }
+
     fn moments(&self, sample: &Tensor) -> Option<Moments> {
         let measured = !self.embedder_source.is_pretrained();
         measured.then(|| Normalization::moments(self.geometry.channels, sample))

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{blob::Blob, confusion::Confusion, metric::Metric, sentence::Sentence};
+use crate::{
+    blob::Blob, confusion::Confusion, explanation::Drawing, metric::Metric,
+    reliability::Calibration, sentence::Sentence,
+};
 
 /// One source on one target: the transfer and its controls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,6 +144,9 @@ pub struct Trial {
     /// The metric on the held-out samples.
     #[serde(alias = "held-out-accuracy")]
     pub held_out: f64,
+    /// The temperature that fits its logits on those samples, where they are of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
 }
 
 /// One training and its test.
@@ -167,6 +173,9 @@ pub struct Run {
     /// The samples of the test set by true and predicted class, where each has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Confusion>,
+    /// How far its probabilities can be trusted, where they are of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// Of each sample of the test set what it adds above and below the line, where the metric is the
     /// quotient of two sums: wrong words and words, say. From these come the intervals of one seed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -218,6 +227,9 @@ pub struct ErrorExample {
     pub sentence: Option<Sentence>,
     /// The sample itself.
     pub media: Media,
+    /// What its first answer is due to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Drawing>,
 }
 
 /// A class and how sure the model was of it.

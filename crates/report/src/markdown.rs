@@ -9,6 +9,7 @@ use crate::{
     matrix::Matrix,
     method,
     rates::Rates,
+    reliability::Calibration,
     stats::Estimate,
     summary::{AtSize, Overall, Summary},
     words::{self, count, percent, points, points_span, span},
@@ -142,7 +143,7 @@ fn comparison(c: &Comparison, summary: &Summary) -> String {
     text += &format!("### {}\n\n", Plain(&c.metric.title()));
     text += &values(c, summary);
     text += &over_all(summary);
-    text
+    text + &reliability(c, summary)
 }
 
 fn values(c: &Comparison, summary: &Summary) -> String {
@@ -225,6 +226,24 @@ fn overall_row(overall: &Overall) -> Vec<String> {
         words::reach(overall.examples, |x| count(x.round() as usize)),
         words::reach(overall.seconds, words::duration),
     ]
+}
+
+/// How far the probabilities of the arms can be trusted on the largest size, if that was measured.
+fn reliability(c: &Comparison, summary: &Summary) -> String {
+    let Some(at) = summary.largest() else { return String::new() };
+    let row = |arm: &Arm| {
+        let runs = arm.of_size(at.size);
+        let runs: Vec<_> = runs.iter().filter_map(|run| run.calibration.as_ref()).collect();
+        let cells = words::calibration(&Calibration::pooled(&runs)?);
+        Some([words::arm(arm.kind).to_owned()].into_iter().chain(cells).collect::<Vec<_>>())
+    };
+    let mut rows: Vec<_> = c.arms.iter().filter_map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let heads = ["arm"].into_iter().chain(words::CALIBRATION);
+    rows.insert(0, heads.map(str::to_owned).collect());
+    format!("### Reliability, {} {}\n\n{}", count(at.size), Plain(&c.target.samples), table(&rows))
 }
 
 fn method_part() -> String {

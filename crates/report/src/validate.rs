@@ -6,6 +6,7 @@ use crate::{
     blob::Blob,
     comparison::{ArmKind, Comparison, ErrorExample, Media, Run},
     error::{Error, Result},
+    reliability::Reliability,
 };
 
 /// The most classes.
@@ -91,6 +92,15 @@ fn run(c: &Comparison, run: &Run) -> Check {
     amount("loss", run.loss)?;
     amount("seconds", run.seconds)?;
     confusion(c, run)?;
+    if let Some(of) = &run.calibration {
+        for of in [Some(&of.uncalibrated), of.calibrated.as_ref()].into_iter().flatten() {
+            reliability(c, of)?;
+        }
+        let temperature = of.temperature.unwrap_or(1.);
+        check(temperature.is_finite() && temperature > 0., || {
+            format!("temperature is {temperature}, but a number above 0 is wanted")
+        })?;
+    }
     for point in &run.curve {
         value(c, "value in curve", point.value)?;
         amount("seconds in curve", point.seconds)?;
@@ -127,6 +137,20 @@ fn confusion(c: &Comparison, run: &Run) -> Check {
     let accuracy = right as f64 / samples as f64;
     check((accuracy - run.value).abs() < ROUNDING, || {
         format!("value is {}, but {accuracy} by the confusion", run.value)
+    })
+}
+
+fn reliability(c: &Comparison, of: &Reliability) -> Check {
+    fraction("ece", of.ece)?;
+    amount("brier", of.brier)?;
+    amount("nll", of.nll)?;
+    for bin in &of.bins {
+        fraction("confidence of a bin", bin.confidence)?;
+        fraction("accuracy of a bin", bin.accuracy)?;
+    }
+    let forecasts = of.bins.iter().map(|bin| bin.forecasts).sum::<usize>();
+    check(forecasts == c.test_samples, || {
+        format!("bins count {forecasts} samples, but test-samples is {}", c.test_samples)
     })
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     comparison::{ArmKind, Comparison},
     curve::Reach,
+    reliability::{Calibration, Reliability},
     stats::{Estimate, Over, Verdict},
     summary::{Against, AtSize, Summary},
 };
@@ -129,6 +130,23 @@ pub(crate) fn labels(c: &Comparison) -> &'static str {
         (false, true) => "symbols",
         (false, false) => "labels of words",
     }
+}
+
+/// The heads of what [`calibration`] says.
+pub(crate) const CALIBRATION: [&str; 4] = ["ECE, %", "Brier", "NLL, nats", "temperature"];
+
+/// An arm's figures, before and after calibration: `6.1 → 2.0`.
+pub(crate) fn calibration(of: &Calibration) -> [String; 4] {
+    let both = |say: &dyn Fn(&Reliability) -> String| {
+        let after = of.calibrated.as_ref().map(|after| format!(" → {}", say(after)));
+        say(&of.uncalibrated) + &after.unwrap_or_default()
+    };
+    [
+        both(&|of| percent(of.ece)),
+        both(&|of| format!("{:.3}", of.brier)),
+        both(&|of| format!("{:.3}", of.nll)),
+        of.temperature.map_or("–".into(), |temperature| format!("{temperature:.2}")),
+    ]
 }
 
 /// What always answering the most frequent class reaches, if there are classes.

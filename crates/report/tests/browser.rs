@@ -1,45 +1,24 @@
 //! The report, opened in a headless Chromium: `CHROME`, or one on the `PATH`. Pictures of it lie in
 //! the target folder, in `tmp`, to be looked at.
 
-#[path = "browser/devtools.rs"]
-mod devtools;
 #[allow(dead_code)]
 mod sample;
 
-use std::{
-    fs,
-    io::{self, Write},
-    sync::Once,
-};
+use std::{fs, path::Path};
 
+use crosstune_browser::{AUDIT, Page, Result, find};
 use crosstune_report::{Comparison, Matrix, Media, html};
-use devtools::{Page, Result};
 use serde_json::{Value, json};
-
-/// That tests are skipped is said once.
-static SAID: Once = Once::new();
-
-/// Faults that no page may have.
-const AUDIT: &str = include_str!("browser/audit.js");
 
 /// Opens the page of a matrix and lets `look` at it; then it must have made no complaint.
 fn with(matrix: &Matrix, look: impl FnOnce(&mut Page) -> Result) -> Result {
-    let Some(chrome) = devtools::find() else {
-        SAID.call_once(|| {
-            // Past the capture of a test's output: a person must see it.
-            let _ = writeln!(
-                io::stderr(),
-                "skipped, as there is no Chromium: CHROME=$(cargo xtask browser) cargo test -p crosstune-report"
-            );
-        });
-        return Ok(());
-    };
+    let Some(chrome) = find("crosstune-report") else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("report.html");
     fs::write(&file, html(matrix))?;
     let mut page =
-        Page::launch(&chrome).map_err(|error| format!("{}: {error}", chrome.display()))?;
-    page.open(&file)?;
+        Page::launch(&chrome, &[]).map_err(|error| format!("{}: {error}", chrome.display()))?;
+    page.open(&format!("file://{}", file.display()))?;
     look(&mut page)?;
     assert_eq!(page.complaints()?, [""; 0]);
     Ok(())
@@ -52,10 +31,12 @@ fn audit(page: &mut Page, name: &str, elements: &[&str]) -> Result {
             page.show(width, scheme)?;
             for element in elements {
                 let part = element.trim_start_matches(['#', '.']);
-                page.picture(element, &format!("{name}-{part}-{width}-{scheme}"))?;
+                let file = format!("{name}-{part}-{width}-{scheme}.png");
+                page.picture(element, &Path::new(env!("CARGO_TARGET_TMPDIR")).join(file))?;
             }
             let faults = page.evaluate(AUDIT)?;
             assert_eq!(faults, json!([]), "{name}, {width} wide, {scheme}");
+            assert_eq!(page.evaluate("document.scripts.length")?, json!(0), "{name}");
         }
     }
     Ok(())
@@ -77,9 +58,13 @@ fn nine_directions_are_readable_in_every_width_and_theme() -> Result {
         let count = |selector: &str| format!("document.querySelectorAll('{selector}').length");
         assert_eq!(page.evaluate(&count(".overview tbody .cell"))?, json!(9));
         // Four arms in four charts of nine comparisons.
-        assert_eq!(page.evaluate(&count(".chart .line"))?, json!(144));
+        let of_arms = ".chart :not(.before):not(.after) > .line";
+        assert_eq!(page.evaluate(&count(of_arms))?, json!(144));
+        // And diagrams of reliability.
+        assert_ne!(page.evaluate(&count(".chart .before .line"))?, json!(0));
         assert_eq!(page.evaluate(&count(".error audio"))?, json!(18));
-        assert_eq!(page.evaluate(&count(".error blockquote"))?, json!(18));
+        // Where an answer is explained, the marked words stand in place of the text.
+        assert_eq!(page.evaluate(&count(".error blockquote"))?, json!(15));
         Ok(())
     })
 }
@@ -114,11 +99,7 @@ fn the_theme_is_the_systems_until_one_is_chosen_by_keyboard() -> Result {
         }
         page.show(1280, "light")?;
         let mut press = |key: &str, code: u32| -> Result<Value> {
-            for kind in ["rawKeyDown", "keyUp"] {
-                let params =
-                    json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
-                page.call("Input.dispatchKeyEvent", params)?;
-            }
+            page.press(key, code)?;
             page.evaluate("document.activeElement.id || document.activeElement.className")
         };
         assert_eq!(press("Tab", 9)?, json!("skip"));

@@ -145,6 +145,40 @@ impl Symbols {
         pieces
     }
 
+    /// Which character each symbol of a sample of [`encode`](Self::encode) or
+    /// [`encode_pair`](Self::encode_pair) is of, of all texts with one more between them; `None`: of none.
+    pub(crate) fn places(&self, texts: &[&str], sample: &[i64]) -> Vec<Option<usize>> {
+        let of = |text: &str, from: usize| -> Vec<usize> {
+            let each = text.chars().enumerate();
+            let each = each.flat_map(|(at, c)| {
+                let symbols = if self.units == Units::Bytes { c.len_utf8() } else { 1 };
+                std::iter::repeat_n(from + at, symbols)
+            });
+            each.collect()
+        };
+        let parts = match texts.len() {
+            2 => sample.iter().position(|&symbol| symbol == SEPARATOR),
+            _ => None,
+        };
+        let first = of(texts.first().copied().unwrap_or_default(), 0);
+        let Some(separator) = parts else {
+            return (0..sample.len()).map(|at| first.get(at).copied()).collect();
+        };
+        let behind = texts[0].chars().count() + 1;
+        let second = of(texts[1], behind);
+        let place = |at: usize| match at.checked_sub(separator + 1) {
+            Some(at) => second.get(at).copied(),
+            None if at == separator => None,
+            None => first.get(at).copied(),
+        };
+        (0..sample.len()).map(place).collect()
+    }
+
+    /// The symbol that says nothing: a space, if there is one.
+    pub(crate) fn space(&self) -> i64 {
+        self.symbols(" ").next().unwrap_or(UNKNOWN)
+    }
+
     fn symbols<'t>(&'t self, text: &'t str) -> Box<dyn Iterator<Item = i64> + 't> {
         match self.units {
             Units::Bytes => Box::new(text.bytes().map(|byte| RESERVED + i64::from(byte))),

@@ -48,6 +48,20 @@ pub(crate) fn words(sample: &Tensor) -> Vec<WordStart> {
     places(sample).iter().enumerate().filter_map(start).collect()
 }
 
+/// The word that each position of a sample is of, counted from 0; `None`: a special token.
+pub(crate) fn numbers(sample: &Tensor) -> Vec<Option<usize>> {
+    let mut word = None;
+    let number = |place: &i64| {
+        match *place {
+            SPECIAL => return None,
+            WITHIN => {}
+            begins => word = Some(begins as usize - 1),
+        }
+        word
+    };
+    places(sample).iter().map(number).collect()
+}
+
 /// The windows of a sample that a model of `most` positions is asked about: half of each is in the next,
 /// too. A word is answered by that in which most of the sentence is on either side of it, and by the
 /// first of equal ones.

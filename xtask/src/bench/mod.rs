@@ -5,15 +5,18 @@
 //! | `audio.rs` | reading recordings into log-mel frames |
 //! | `image.rs` | the preparation of pictures |
 //! | `load.rs` | the loading of checkpoints |
+//! | `serve.rs` | answers over HTTP with a FastAPI server; `clients.rs` asks both |
 //! | `text.rs` | tokenising with transformers |
 //! | `train.rs` | our binaries with a PyTorch script |
 
 mod audio;
 mod bench;
+mod clients;
 mod image;
 mod load;
 mod measure;
 mod options;
+mod serve;
 mod text;
 mod train;
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N] [--job image|audio|text]
+const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|serve|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N] [--job image|audio|text]
   FOLDER, for all but load, holds images/cifar10, photos/clothing, speech/fsdd and text/sst2; what is
   not there is left out.
-  --job is one of train's; else all are run.
+  --job is one of train's or serve's; else all are run.
   PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
 
 /// A part of the benchmark.
@@ -16,6 +16,7 @@ const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|text|trai
 pub(super) enum Part {
     Audio,
     Load,
+    Serve,
     Text,
     Train,
     Image,
@@ -52,9 +53,10 @@ pub(super) fn parse(args: &[String]) -> Result<Options> {
         }
     }
     let parts: &[Part] = match only {
-        None => &[Part::Load, Part::Audio, Part::Image, Part::Text, Part::Train],
+        None => &[Part::Load, Part::Audio, Part::Image, Part::Text, Part::Train, Part::Serve],
         Some("audio") => &[Part::Audio],
         Some("load") => &[Part::Load],
+        Some("serve") => &[Part::Serve],
         Some("text") => &[Part::Text],
         Some("train") => &[Part::Train],
         Some("image") => &[Part::Image],

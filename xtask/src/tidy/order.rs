@@ -9,7 +9,7 @@ use super::source::Crate;
 type Row = (&'static str, &'static [&'static str]);
 
 /// The rooms of `crates/core`, in order. A room that is still to come has its row already.
-const CORE: [Row; 20] = [
+const CORE: [Row; 21] = [
     ("error", &[]),
     ("random", &[]),
     ("files", &["error"]),
@@ -22,7 +22,11 @@ const CORE: [Row; 20] = [
     ("data", &["error", "files", "random", "task"]),
     ("spec", &["error", "files", "weights", "task", "nn"]),
     ("family", &["error", "files", "weights", "task", "nn", "spec"]),
-    ("modality", &["error", "files", "random", "weights", "task", "nn", "data", "spec", "family"]),
+    ("units", &["error", "nn", "data"]),
+    (
+        "modality",
+        &["error", "files", "random", "weights", "task", "nn", "data", "spec", "family", "units"],
+    ),
     (
         "model",
         &["error", "random", "libtorch", "weights", "task", "nn", "spec", "family", "modality"],
@@ -34,7 +38,20 @@ const CORE: [Row; 20] = [
     ("run", &["error", "files", "libtorch", "weights", "spec", "modality", "model"]),
     (
         "predict",
-        &["error", "random", "distributed", "task", "nn", "spec", "modality", "model", "loader"],
+        &[
+            "error",
+            "random",
+            "distributed",
+            "weights",
+            "task",
+            "nn",
+            "data",
+            "spec",
+            "units",
+            "modality",
+            "model",
+            "loader",
+        ],
     ),
     (
         "export",

@@ -1,6 +1,10 @@
 //! The norm of each channel over time, in the first convolution of base models.
 
-use crosstune_core::{Result, VarBuilder};
+use crosstune_core::{
+    Result, VarBuilder,
+    nn::Exporter,
+    onnx::{Element, Value},
+};
 use tch::{Kind, Tensor, nn::Init};
 
 /// Normalises each channel over time: a group norm (Wu and He 2018) of as many groups as channels.
@@ -39,11 +43,29 @@ impl ChannelNorm {
         let scale = (mean(&centred.square()) + Self::EPS).rsqrt() * weight.unsqueeze(-1);
         bias.unsqueeze(-1).addcmul(&centred, &scale)
     }
+
+    /// The same in a graph, with lengths; in f32, as sums over thousands of positions are large.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value, lengths: &Value) -> Value {
+        let x = x.to(Element::F32);
+        let data = within_onnx(lengths, &x.size(2)).unsqueeze(&[1]).to(Element::F32);
+        let count = lengths.unsqueeze(&[2]).to(Element::F32);
+        let mean = |x: &Value| x.sum(&[2], true) / &count;
+        let centred = (&x - mean(&(&x * &data))) * &data;
+        let [weight, bias] =
+            [&self.weight, &self.bias].map(|tensor| e.parameter(tensor).unsqueeze(&[1]));
+        let root = (mean(&(&centred * &centred)) + Self::EPS).sqrt();
+        (centred / root).to_float() * weight + bias
+    }
 }
 
 /// The mask of the first `lengths` (`[B, 1]`) of `count` positions: `[B, count]`, bool.
 pub(super) fn within(lengths: &Tensor, count: i64) -> Tensor {
     Tensor::arange(count, (Kind::Int64, lengths.device())).lt_tensor(lengths)
+}
+
+/// [`within`] in a graph; both are of i64, `count` is `[1]`.
+pub(super) fn within_onnx(lengths: &Value, count: &Value) -> Value {
+    count.range().lt(lengths)
 }
 
 #[cfg(test)]

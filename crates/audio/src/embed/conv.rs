@@ -1,6 +1,10 @@
 //! Convolutions over time.
 
-use crosstune_core::{Bias, Result, VarBuilder};
+use crosstune_core::{
+    Bias, Result, VarBuilder,
+    nn::Exporter,
+    onnx::{ConvShape, Value},
+};
 use tch::{Tensor, nn::Init};
 
 /// The geometry of a convolution over time, in positions of its input.
@@ -61,5 +65,25 @@ impl Conv1d {
     pub(super) fn positions(&self, lengths: &Tensor) -> Tensor {
         let Sliding { kernel, stride, .. } = self.sliding;
         ((lengths - kernel).divide_scalar_mode(stride, "floor") + 1).clamp_min(1)
+    }
+
+    /// [`forward`](Self::forward) in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let Sliding { stride, padding, groups, .. } = self.sliding;
+        let shape = ConvShape { strides: &[stride], pads: &[padding; 2], groups };
+        let bias = self.bias.as_ref().map(|bias| e.parameter(bias));
+        x.conv(&e.parameter(&self.weight), bias.as_ref(), &shape)
+    }
+
+    /// Channels of what it makes.
+    pub(super) fn channels(&self) -> i64 {
+        self.weight.size()[0]
+    }
+
+    /// [`positions`](Self::positions) in a graph.
+    pub(super) fn positions_onnx(&self, lengths: &Value) -> Value {
+        let Sliding { kernel, stride, .. } = self.sliding;
+        // A whole number is divided towards zero, and none is below it here.
+        (lengths - kernel as f64).clamp_min(0.) / stride as f64 + 1.
     }
 }

@@ -3,9 +3,14 @@
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, FoldedPatchesConfig, PatchMapEmbedder, Result,
     VarBuilder,
-    nn::{BatchNorm2d, BatchNormStats, ReadingOrder},
+    nn::{
+        BatchNorm2d, BatchNormStats, Exporter, GraphEmbedding, GraphFeatures, GraphMap,
+        ReadingOrder,
+    },
 };
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
+
+use super::spectrogram::frames_input;
 
 /// Normalises every band, stretches the time to the length of all pieces together, sets the pieces
 /// one below the other, and embeds the patches of that square.
@@ -48,6 +53,13 @@ impl FoldedSpectrogram {
     }
 }
 
+/// What brings `from` frames to `to`, `[to, from]`, as [`FoldedSpectrogram::picture`] does: what that makes
+/// of each frame by itself.
+fn stretching(from: i64, to: i64) -> Tensor {
+    let each = Tensor::eye(from, (Kind::Float, Device::Cpu)).view([1, 1, from, from]);
+    each.upsample_bicubic2d([to, from], true, None, None).view([to, from])
+}
+
 impl Embedder for FoldedSpectrogram {
     fn emits(&self) -> FeatureShape {
         self.patches.emits()
@@ -60,6 +72,22 @@ impl Embedder for FoldedSpectrogram {
     /// Frames `[B, T, F]` as a feature map. Feature maps have no mask: padding is seen.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::FeatureMap(self.patches.forward(&self.picture(&batch.x, train), train))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let (folds, bands, length) = (self.config.folds(), self.config.bands, self.config.frames());
+        let (frames, mask) = frames_input(e, "input_features");
+        let x = frames.permute(&[0, 2, 1]).unsqueeze(&[3]);
+        let x = self.norm.onnx(e, &x).permute(&[0, 3, 2, 1]);
+        let x = match e.example().x.size()[1] {
+            all if all == length => x,
+            other => e.constant(&stretching(other, length)).matmul(&x),
+        };
+        let side = length / folds;
+        let x = x.reshape(&[-1, folds, side, bands]).permute(&[0, 1, 3, 2]);
+        let x = x.reshape(&[-1, 1, folds * bands, side]);
+        let map = self.patches.onnx(e, &GraphMap { x, sides: [folds * bands, side] });
+        Ok(GraphEmbedding { features: GraphFeatures::FeatureMap(map), mask })
     }
 
     fn set_batch_norm_stats(&self, statistics: BatchNormStats) {

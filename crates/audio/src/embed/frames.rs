@@ -3,6 +3,8 @@
 use crosstune_core::{
     Batch, Bias, Embedder, Error, FeatureShape, Features, FrameStemConfig, Positions, Result,
     Sequence, VarBuilder, dropout,
+    nn::{Exporter, GraphEmbedding, GraphFeatures, GraphSequence},
+    onnx::{Dim, Element},
 };
 use tch::Tensor;
 
@@ -74,5 +76,19 @@ impl Embedder for FrameStem {
     }
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Sequence(self.forward(&batch.x, train))
+    }
+
+    /// As Whisper's own preparation has it, the input is `[B, F, T]`.
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let size = e.example().x.size();
+        let (length, longest) = (Dim::Fixed(size[1]), self.position.size()[0]);
+        let dims = [Dim::BATCH, Dim::Fixed(size[2]), length];
+        let frames = e.graph().input("input_features", Element::F32, &dims).to_float();
+        let mask = e.leaves_positions().then(|| e.attention_mask(length));
+        let x = self.conv1.onnx(e, &frames).gelu("none");
+        let x = self.conv2.onnx(e, &x).gelu("none").permute(&[0, 2, 1]).narrow(1, 0, longest);
+        let x = &x + e.parameter(&self.position).narrow_to(0, 0, &x.size(1));
+        let features = GraphFeatures::Sequence(GraphSequence { x, attention_mask: None });
+        Ok(GraphEmbedding { features, mask })
     }
 }

@@ -2,9 +2,10 @@
 
 use crosstune_core::{
     Bias, Error, Result, VarBuilder, WaveformEmbedderConfig, WaveformPositions,
-    nn::{BatchNorm2d, BatchNormStats},
+    nn::{BatchNorm2d, BatchNormStats, Exporter},
+    onnx::Value,
 };
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::conv::{Conv1d, Sliding};
 
@@ -98,5 +99,27 @@ impl Positional {
             x = x.gelu("none");
         }
         x.transpose(1, 2)
+    }
+
+    /// The same in a graph, with a mask.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value, mask: &Value) -> Value {
+        let (length, mut x) = (x.size(1), x.permute(&[0, 2, 1]));
+        let data = mask.unsqueeze(&[1]).to_float();
+        if let Some(norm) = &self.batch_norm {
+            x = norm.onnx(e, &x) * &data;
+        }
+        for (i, conv) in self.convs.iter().enumerate() {
+            if i > 0 {
+                x = x * &data;
+            }
+            x = conv.onnx(e, &x).narrow_to(2, 0, &length);
+            if self.norm == ConvNorm::Layer {
+                let one = Tensor::ones([conv.channels()], (Kind::Float, Device::Cpu));
+                let normed = x.permute(&[0, 2, 1]).layer_norm(&e.constant(&one), None, EPS);
+                x = normed.permute(&[0, 2, 1]);
+            }
+            x = x.gelu("none");
+        }
+        x.permute(&[0, 2, 1])
     }
 }

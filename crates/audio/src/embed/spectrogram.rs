@@ -3,7 +3,8 @@
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, PatchEmbedderConfig, Result, StemConfig, StemEmbedder,
     StemPool, TokenLayout, TokenPatchEmbedder, VarBuilder,
-    nn::{BatchNormStats, ReadingOrder},
+    nn::{BatchNormStats, Exporter, GraphEmbedding, GraphFeatures, GraphMap, ReadingOrder},
+    onnx::{Dim, Element, Value},
 };
 use tch::Tensor;
 
@@ -24,6 +25,30 @@ impl Sides {
             Self::FramesByBands => frames.unsqueeze(1),
         }
     }
+
+    /// The same in a graph; frames are as many as the example's.
+    fn picture_onnx(self, e: &Exporter, frames: &Value) -> GraphMap {
+        let size = e.example().x.size();
+        match self {
+            Self::BandsByFrames => {
+                let x = frames.permute(&[0, 2, 1]).unsqueeze(&[1]);
+                GraphMap { x, sides: [size[2], size[1]] }
+            }
+            Self::FramesByBands => {
+                GraphMap { x: frames.unsqueeze(&[1]), sides: [size[1], size[2]] }
+            }
+        }
+    }
+}
+
+/// The input of frames that are always as many as the example's, `[B, T, F]`, and, where the model answers
+/// at every position, which of them hold data.
+pub(super) fn frames_input(e: &Exporter, name: &str) -> (Value, Option<Value>) {
+    let size = e.example().x.size();
+    let length = Dim::Fixed(size[1]);
+    let dims = [Dim::BATCH, length, Dim::Fixed(size[2])];
+    let frames = e.graph().input(name, Element::F32, &dims).to_float();
+    (frames, e.leaves_positions().then(|| e.attention_mask(length)))
 }
 
 /// Patches of a spectrogram (AST, Gong et al. 2021, §2.1).
@@ -74,6 +99,17 @@ impl Embedder for SpectrogramPatches {
         let picture = picture.constant_pad_nd([0, missing]);
         Features::Sequence(self.patches.forward(&picture, train))
     }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let (frames, mask) = frames_input(e, "input_values");
+        let GraphMap { x, sides: [bands, frames] } = Sides::BandsByFrames.picture_onnx(e, &frames);
+        let x = match self.length - frames {
+            0 => x,
+            missing => x.pad(&[(3, 0, missing)]),
+        };
+        let sequence = self.patches.onnx(e, &GraphMap { x, sides: [bands, self.length] });
+        Ok(GraphEmbedding { features: GraphFeatures::Sequence(sequence), mask })
+    }
 }
 
 /// The stem of a convolutional network, over a spectrogram.
@@ -115,6 +151,12 @@ impl Embedder for SpectrogramStem {
     /// Frames `[B, T, F]` as a feature map. Feature maps have no mask: padding is seen.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::FeatureMap(self.stem.forward(&self.sides.picture(&batch.x), train))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let (frames, mask) = frames_input(e, "input_features");
+        let map = self.stem.onnx(e, &self.sides.picture_onnx(e, &frames));
+        Ok(GraphEmbedding { features: GraphFeatures::FeatureMap(map), mask })
     }
 
     fn init_from_data(&self, batch: &Batch) {

@@ -3,7 +3,8 @@
 use crosstune_core::{
     Batch, Embedder, Error, FeatureShape, Features, Result, Sequence, StackedFramesConfig,
     VarBuilder, dropout,
-    nn::{LayerNorm, Linear},
+    nn::{Exporter, GraphEmbedding, GraphFeatures, GraphSequence, LayerNorm, Linear},
+    onnx::{Dim, Element},
 };
 use tch::Tensor;
 
@@ -69,5 +70,16 @@ impl Embedder for StackedFrames {
     }
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Sequence(self.forward(&batch.x, batch.attention_mask.as_ref(), train))
+    }
+
+    /// As the model's own preparation has it, the frames of a position stand side by side already.
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let (length, features) = (Dim::Open("positions"), Dim::Fixed(self.project.inputs()));
+        let dims = [Dim::BATCH, length, features];
+        let stacked = e.graph().input("input_features", Element::F32, &dims).to_float();
+        let x = self.project.onnx(e, &self.feature_norm.onnx(e, &stacked));
+        let attention_mask = Some(e.attention_mask(length));
+        let sequence = GraphSequence { x, attention_mask };
+        Ok(GraphEmbedding::of(GraphFeatures::Sequence(sequence)))
     }
 }

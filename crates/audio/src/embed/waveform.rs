@@ -3,12 +3,15 @@
 use crosstune_core::{
     Batch, Bias, Embedder, Error, FeatureShape, Features, NormPlacement, Result, Sequence,
     VarBuilder, WaveformEmbedderConfig, WaveformNorm, dropout,
-    nn::{BatchNormStats, LayerNorm, Linear},
+    nn::{
+        BatchNormStats, Exporter, GraphEmbedding, GraphFeatures, GraphSequence, LayerNorm, Linear,
+    },
+    onnx::{Dim, Element, Value},
 };
 use tch::{Kind, Tensor};
 
 use super::{
-    channel_norm::{ChannelNorm, within},
+    channel_norm::{ChannelNorm, within, within_onnx},
     conv::{Conv1d, Sliding},
     mask::FeatureMask,
     positions::Positional,
@@ -172,6 +175,18 @@ impl Layer {
         };
         (x.gelu("none"), lengths)
     }
+
+    /// The same in a graph, with lengths.
+    fn onnx(&self, e: &Exporter, x: &Value, lengths: &Value) -> (Value, Value) {
+        let x = self.conv.onnx(e, x);
+        let lengths = self.conv.positions_onnx(lengths);
+        let x = match &self.norm {
+            Norm::Without => x,
+            Norm::Channels(norm) => norm.onnx(e, &x, &lengths),
+            Norm::Places(norm) => norm.onnx(e, &x.permute(&[0, 2, 1])).permute(&[0, 2, 1]),
+        };
+        (x.gelu("none"), lengths)
+    }
 }
 
 impl Embedder for WaveformEmbedder {
@@ -180,6 +195,25 @@ impl Embedder for WaveformEmbedder {
     }
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Sequence(self.forward(&batch.x, batch.attention_mask.as_ref(), train))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let samples = Dim::Open("samples");
+        let waveform = e.graph().input("input_values", Element::F32, &[Dim::BATCH, samples]);
+        let lengths = e.attention_mask(samples).to(Element::I64).sum(&[1], true);
+        let start = (waveform.to_float().unsqueeze(&[1]), lengths);
+        let through = |(x, lengths): (Value, Value), layer: &Layer| layer.onnx(e, &x, &lengths);
+        let (features, lengths) = self.convs.iter().fold(start, through);
+        let features = features.permute(&[0, 2, 1]);
+        let mask = within_onnx(&lengths, &features.size(1));
+        let norm = self.feature_norm.as_ref();
+        let features = norm.map(|norm| norm.onnx(e, &features)).unwrap_or(features);
+        let x = self.project.onnx(e, &features) * mask.unsqueeze(&[2]).to_float();
+        let positional = self.positional.as_ref();
+        let x = positional.map(|added| &x + added.onnx(e, &x, &mask)).unwrap_or(x);
+        let x = self.norm.as_ref().map(|norm| norm.onnx(e, &x)).unwrap_or(x);
+        let sequence = GraphSequence { x, attention_mask: Some(mask) };
+        Ok(GraphEmbedding::of(GraphFeatures::Sequence(sequence)))
     }
 
     fn set_batch_norm_stats(&self, statistics: BatchNormStats) {

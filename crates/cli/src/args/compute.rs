@@ -8,6 +8,7 @@ use crosstune_core::{Device, MatmulPrecision, Precision};
 
 use super::precision::PrecisionArgs;
 use super::setting::setting;
+use crate::process::load_cuda;
 
 /// How a model runs without training.
 #[derive(Debug, Args)]
@@ -27,11 +28,34 @@ impl ComputeArgs {
     /// # Errors
     /// If the device does not compute in it.
     pub(crate) fn place(&self) -> Result<(Device, Precision)> {
-        let device = self.device.get();
-        // Else the convolutions of a GPU round their inputs to 11 bits.
-        MatmulPrecision::default().apply()?;
-        Ok((device, self.precision.on(device)?))
+        place(&self.device, self.precision)
     }
+}
+
+/// The same where batches are not of one size.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    precision: PrecisionArgs,
+}
+
+impl PlaceArgs {
+    /// As [`ComputeArgs::place`].
+    ///
+    /// # Errors
+    /// If the device does not compute in it.
+    pub(crate) fn place(&self) -> Result<(Device, Precision)> {
+        place(&self.device, self.precision)
+    }
+}
+
+fn place(device: &DeviceArgs, precision: PrecisionArgs) -> Result<(Device, Precision)> {
+    let device = device.get();
+    // Else the convolutions of a GPU round their inputs to 11 bits.
+    MatmulPrecision::default().apply()?;
+    Ok((device, precision.on(device)?))
 }
 
 /// Where a model runs.
@@ -46,7 +70,10 @@ impl DeviceArgs {
     /// The device.
     pub(crate) fn get(&self) -> Device {
         match self.device {
-            DeviceArg::Auto => Device::cuda_if_available(),
+            DeviceArg::Auto => {
+                load_cuda();
+                Device::cuda_if_available()
+            }
             DeviceArg::Given(device) => device,
         }
     }
@@ -84,9 +111,15 @@ impl FromStr for DeviceArg {
             _ => text.strip_prefix("cuda:").and_then(|n| n.parse().ok()),
         };
         let index = index.ok_or("expected auto, cpu, cuda or cuda:N")?;
-        match tch::Cuda::device_count() {
-            0 => Err("this libtorch sees no CUDA device; `cargo xtask doctor` says why".into()),
-            n if index >= n as usize => Err(format!("there are {n} CUDA devices, counted from 0")),
+        let problem = load_cuda();
+        match (tch::Cuda::device_count(), problem) {
+            (0, Some(why)) => Err(format!("libtorch's half for GPUs cannot be loaded: {why}")),
+            (0, None) => {
+                Err("this libtorch sees no CUDA device; `cargo xtask doctor` says why".into())
+            }
+            (n, _) if index >= n as usize => {
+                Err(format!("there are {n} CUDA devices, counted from 0"))
+            }
             _ => Ok(Self::Given(Device::Cuda(index))),
         }
     }

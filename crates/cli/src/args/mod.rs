@@ -1,6 +1,7 @@
 //! Options that several commands share.
 
 mod bytes;
+mod calibrate;
 mod checkpoint;
 mod compute;
 mod data;
@@ -20,8 +21,9 @@ mod transfer;
 pub use modality::ModalityArgs;
 
 pub(crate) use bytes::Bytes;
+pub(crate) use calibrate::{CalibrateArgs, CertaintyArgs};
 pub(crate) use checkpoint::CheckpointArgs;
-pub(crate) use compute::ComputeArgs;
+pub(crate) use compute::{ComputeArgs, PlaceArgs};
 pub(crate) use data::{DataArgs, InputArgs, LAYOUT, LayoutArgs};
 pub(crate) use decode::DecodeArgs;
 pub(crate) use distributed::DistributedArgs;

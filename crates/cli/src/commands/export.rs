@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use crosstune_core::files::{read_json_within, refuse_existing};
+use crosstune_core::onnx::Element;
 use crosstune_core::{Device, Error, Modality, Model, Pretrained, export, hub, run};
 use serde::Deserialize;
 
@@ -17,12 +18,15 @@ pub(crate) struct ExportArgs {
     /// Format to write
     #[arg(long, value_enum, default_value_t = FormatArg::Hf)]
     pub(crate) format: FormatArg,
-    /// Folder (hf, peft) or file to write; it must not exist
+    /// Folder (hf, peft) or file to write, for onnx either; it must not exist
     #[arg(long, value_name = "PATH")]
     pub(crate) out: PathBuf,
     /// For peft: the pretrained model that was tuned [default: --weights of the training]
     #[arg(long, value_name = "PATH")]
     pub(crate) base: Option<PathBuf>,
+    /// For onnx: the type of its numbers [default: f32]
+    #[arg(long, value_enum)]
+    pub(crate) dtype: Option<DtypeArg>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,6 +39,17 @@ pub(crate) enum FormatArg {
     Torchscript,
     /// A folder with the LoRA adapters alone, for PeftModel.from_pretrained of peft
     Peft,
+    /// A graph for onnxruntime and others: from prepared batches to logits; a file, if --out ends in
+    /// .onnx, or a folder with what transformers keeps beside a model
+    Onnx,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DtypeArg {
+    /// 32 bits
+    F32,
+    /// 16 bits within; inputs and logits have 32
+    F16,
 }
 
 /// The most bytes of a `result.json`: it has a confusion matrix.
@@ -50,6 +65,10 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
     if args.base.is_some() && args.format != FormatArg::Peft {
         let problem = "only --format peft keeps the pretrained model apart; leave it out";
         return Err(setting("--base", problem));
+    }
+    if args.dtype.is_some() && args.format != FormatArg::Onnx {
+        let problem = "all formats but --format onnx hold numbers of 32 bits; leave it out";
+        return Err(setting("--dtype", problem));
     }
     refuse_existing(&args.out)?;
     let (model, modality) = run::open::<M>(&args.run, Device::Cpu)?;
@@ -67,6 +86,22 @@ pub(crate) fn export<M: Modality>(args: &ExportArgs) -> Result<()> {
             say("", "in batches of any size");
         }
         FormatArg::Peft => peft(args, &model, &modality)?,
+        FormatArg::Onnx => {
+            let float = match args.dtype {
+                None | Some(DtypeArg::F32) => Element::F32,
+                Some(DtypeArg::F16) => Element::F16,
+            };
+            let interface = export::onnx(&model, &modality, float, &args.out)?;
+            for (at, value) in interface.into_iter().enumerate() {
+                say(if at == 0 { "onnx" } else { "" }, value);
+            }
+        }
+    }
+    if let Some(temperature) =
+        model.spec().calibration.as_ref().and_then(|fitted| fitted.temperature)
+    {
+        // What others make of logits is theirs.
+        say("calibrated", format!("no: divide the logits by the temperature {temperature:.4}"));
     }
     say("saved", args.out.display());
     Ok(())

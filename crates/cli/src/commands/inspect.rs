@@ -77,6 +77,7 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
             "run": run.as_ref().map(|run| json!({
                 "task": run.spec.task, "labels": run.spec.labels,
                 "validation": run.validation, "test": run.test,
+                "temperature": run.temperature(),
             })),
         }))?;
         return Ok(());
@@ -96,6 +97,9 @@ pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     }
     if let Some(run) = run {
         text.push(line("task", run.spec.task));
+        if let Some(temperature) = run.temperature() {
+            text.push(line("calibrated", format!("temperature {temperature:.3}")));
+        }
         let figures = [("validation", run.validation), ("test", run.test)];
         let figures = figures.into_iter().filter_map(|(split, of)| Some((split, of?)));
         text.extend(figures.map(|(split, of)| line(split, metrics::summary(&of, "samples"))));
@@ -139,6 +143,11 @@ impl Run {
         let mut metrics = |split: &str| serde_json::from_value(record[split].take()).ok();
         let (validation, test) = (metrics("validation"), metrics("test"));
         Some(Self { spec, validation, test })
+    }
+
+    /// The temperature of its calibration.
+    fn temperature(&self) -> Option<f64> {
+        self.spec.calibration.as_ref()?.temperature
     }
 }
 

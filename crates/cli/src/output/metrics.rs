@@ -1,5 +1,7 @@
 //! Metrics for people to read.
 
+use std::collections::BTreeMap;
+
 use crosstune_core::{
     Metrics, Task,
     error::printable,
@@ -17,6 +19,15 @@ pub(crate) fn primary(task: Task, primary_metric: f64) -> String {
         Task::Regression => score(primary_metric),
         _ => percent(primary_metric),
     }
+}
+
+/// The figures that metrics consist of, by name; what is of classes, labels or groups is left out.
+pub(crate) fn figures(e: &Metrics) -> BTreeMap<String, f64> {
+    let value = serde_json::to_value(e).unwrap_or_default();
+    let numbers = value.as_object().into_iter().flatten();
+    let numbers =
+        numbers.filter(|(name, _)| !["samples", "repaired", "unanswered"].contains(&name.as_str()));
+    numbers.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
 }
 
 /// All metrics in a line.
@@ -187,19 +198,24 @@ fn classes(e: &ClassificationMetrics, labels: &[String], samples: &str) -> Strin
 
 fn of_labels(e: &MultiLabelMetrics, samples: &str) -> String {
     let width = width(e.labels.iter().map(|l| &l.label));
+    // Where none was fitted, it is 0.5.
+    let told = e.labels.iter().any(|l| l.threshold != 0.5);
+    let threshold = |text: String| if told { format!("  {text:>9}") } else { String::new() };
     let mut text = format!(
-        "{:<width$}  {samples:>10}  precision  recall      F1  average precision\n",
-        "label"
+        "{:<width$}  {samples:>10}  precision  recall      F1  average precision{}\n",
+        "label",
+        threshold("threshold".into())
     );
     for l in &e.labels {
         text += &format!(
-            "{:<width$}  {:>10}  {:>9}  {:>6}  {:>6}  {:>17}\n",
+            "{:<width$}  {:>10}  {:>9}  {:>6}  {:>6}  {:>17}{}\n",
             printable(&l.label),
             count(l.support),
             percent(l.precision),
             percent(l.recall),
             percent(l.f1),
             l.average_precision.map_or("–".into(), percent),
+            threshold(percent(l.threshold)),
         );
     }
     text

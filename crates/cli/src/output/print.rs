@@ -14,8 +14,10 @@ use crosstune_core::{
     data::Unusable,
     error::{is_hidden, printable},
 };
+use serde_json::{Value, json};
 
 use super::format::{count, files, line};
+use super::lines::{self, for_machines};
 use crate::process;
 
 /// How stdout is called in errors.
@@ -23,7 +25,32 @@ const STDOUT: &str = "stdout";
 
 /// A line of progress: a name in a column of its own, then the text.
 pub(crate) fn say(name: &str, text: impl Display) {
-    note(&line(name, text));
+    match for_machines() {
+        true => heard(&lines::prose(name, &text.to_string())),
+        false => note(&line(name, text)),
+    }
+}
+
+/// The same, which machines hear as an event with fields: an object.
+pub(crate) fn tell(name: &str, text: impl Display, fields: &Value) {
+    match for_machines() {
+        true => event(name, fields),
+        false => say(name, text),
+    }
+}
+
+/// An event that machines alone hear.
+pub(crate) fn event(name: &str, fields: &Value) {
+    if for_machines() {
+        heard(&lines::event(name, fields));
+    }
+}
+
+/// A line of JSON on stderr, which may vanish.
+fn heard(line: &str) {
+    if speaks() {
+        let _ = writeln!(io::stderr(), "{}", json(line));
+    }
 }
 
 /// Which of the processes that train together this is; all but the first say nothing but errors.
@@ -41,19 +68,27 @@ pub(crate) fn speaks() -> bool {
 
 /// What went wrong, from whichever process.
 pub(crate) fn say_error(text: &str) {
+    if for_machines() {
+        let fields = json!({ "rank": RANK.load(Ordering::Relaxed), "text": text });
+        let _ = writeln!(io::stderr(), "{}", json(&lines::event("error", &fields)));
+        return;
+    }
     let line = match RANK.load(Ordering::Relaxed) {
         0 => format!("error: {text}"),
         rank => format!("error: rank {rank}: {text}"),
     };
-    let _ = writeln!(io::stderr(), "{}", lines(&line));
+    let _ = writeln!(io::stderr(), "{}", shown(&line));
 }
 
 /// Lines on stderr. They may vanish: no training ends because nobody listens.
 pub(crate) fn note(text: &str) {
+    if for_machines() {
+        return heard(&lines::prose("", text));
+    }
     if !speaks() {
         return;
     }
-    let _ = writeln!(io::stderr(), "{}", lines(text));
+    let _ = writeln!(io::stderr(), "{}", shown(text));
 }
 
 /// Names files that are no samples, by their extensions.
@@ -86,14 +121,14 @@ pub(crate) fn say_skipped(skipped: &[String], samples: &str) {
 /// # Errors
 /// If it cannot be written, wholly.
 pub(crate) fn print(text: &str) -> Result<()> {
-    printed(io::stdout().write_all(lines(text).as_bytes()))
+    printed(io::stdout().write_all(shown(text).as_bytes()))
 }
 
 /// An answer for programs.
 ///
 /// # Errors
 /// As [`print`].
-pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
+pub(crate) fn print_json(value: &Value) -> Result<()> {
     print(&(json(&format!("{value:#}")) + "\n"))
 }
 
@@ -130,7 +165,7 @@ pub(crate) fn json(text: &str) -> String {
 
 /// Lines of columns as they can be printed. Whoever puts a text from elsewhere into one has made it
 /// [`printable`]; here is what nobody gets past.
-fn lines(text: &str) -> Cow<'_, str> {
+fn shown(text: &str) -> Cow<'_, str> {
     let layout = |c| matches!(c, '\n' | '\t');
     if !text.contains(|c| is_hidden(c) && !layout(c)) {
         return text.into();
@@ -148,8 +183,8 @@ mod tests {
 
     #[test]
     fn layout_stays_and_what_steers_is_escaped() {
-        assert_eq!(lines("a\tb\n\nc"), "a\tb\n\nc");
-        assert_eq!(lines("\x1b[2J\ta\r\n\u{9b}c"), "\\x1b[2J\ta\\r\n\\u{9b}c");
+        assert_eq!(shown("a\tb\n\nc"), "a\tb\n\nc");
+        assert_eq!(shown("\x1b[2J\ta\r\n\u{9b}c"), "\\x1b[2J\ta\\r\n\\u{9b}c");
     }
 
     #[test]

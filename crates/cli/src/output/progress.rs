@@ -28,7 +28,8 @@ pub(crate) fn fetching(file: &str, done: u64, size: u64) -> ProgressBar {
 }
 
 fn bar(length: usize, template: &str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() || !super::print::speaks() {
+    let watched = std::io::stderr().is_terminal() && super::print::speaks();
+    if !watched || super::lines::for_machines() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template(template)

@@ -195,6 +195,19 @@ fn wrapped(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// Pictures beside each other, each with a text below, as a PNG file.
+///
+/// # Errors
+/// If it cannot be made.
+pub(crate) fn captioned(samples: Vec<(Preview, String)>) -> io::Result<Vec<u8>> {
+    let shown: Vec<Shown> =
+        samples.into_iter().map(|(preview, answer)| Shown { preview, answer }).collect();
+    let rows: Vec<(&str, &[Shown])> = shown.chunks(SHOWN).map(|row| ("", row)).collect();
+    let mut file = vec![];
+    draw(&rows, &mut file)?;
+    Ok(file)
+}
+
 /// Writes rows of pixels from the top, three bytes each, as a PNG file.
 pub(crate) fn png(out: &mut dyn Write, width: u32, height: u32, rgb: &[u8]) -> io::Result<()> {
     let mut encoder = png::Encoder::new(out, width, height);
@@ -204,20 +217,31 @@ pub(crate) fn png(out: &mut dyn Write, width: u32, height: u32, rgb: &[u8]) -> i
     writer.write_image_data(rgb).map_err(io::Error::other)
 }
 
+/// A letter of 8 × 8 pixels: a byte for each row from the top, its lowest bit on the left. One that is not
+/// known is a question mark.
+pub(super) fn glyph(letter: char) -> [u8; 8] {
+    let drawn = font8x8::BASIC_FONTS
+        .get(letter)
+        .or_else(|| font8x8::LATIN_FONTS.get(letter))
+        .or_else(|| font8x8::GREEK_FONTS.get(letter))
+        .or_else(|| font8x8::BASIC_FONTS.get('?'));
+    drawn.unwrap_or_default()
+}
+
 /// A white canvas.
-struct Canvas {
-    width: usize,
-    height: usize,
-    rgb: Vec<u8>,
+pub(super) struct Canvas {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) rgb: Vec<u8>,
 }
 
 impl Canvas {
-    fn new(width: usize, height: usize) -> Self {
+    pub(super) fn new(width: usize, height: usize) -> Self {
         Self { width, height, rgb: vec![255; 3 * width * height] }
     }
 
     /// Copies a picture; what lies outside the canvas is cut off.
-    fn place(&mut self, left: usize, top: usize, width: usize, rgb: &[u8]) {
+    pub(super) fn place(&mut self, left: usize, top: usize, width: usize, rgb: &[u8]) {
         let end = (left + width).min(self.width);
         for (y, row) in rgb.chunks_exact(3 * width.max(1)).enumerate() {
             if top + y < self.height && left < end {
@@ -229,15 +253,22 @@ impl Canvas {
     }
 
     /// Writes a line in letters of 8 × 8 pixels.
-    fn write(&mut self, left: usize, top: usize, text: &str) {
+    pub(super) fn write(&mut self, left: usize, top: usize, text: &str) {
+        self.letters(left, top, text, (false, [255; 3]));
+    }
+
+    /// The same in black, or in white, on a colour.
+    pub(super) fn letters(
+        &mut self,
+        left: usize,
+        top: usize,
+        text: &str,
+        (is_white, ground): (bool, [u8; 3]),
+    ) {
+        let ink = [if is_white { 255 } else { 0 }; 3];
         for (at, letter) in text.chars().enumerate() {
-            let drawn = font8x8::BASIC_FONTS
-                .get(letter)
-                .or_else(|| font8x8::LATIN_FONTS.get(letter))
-                .or_else(|| font8x8::GREEK_FONTS.get(letter))
-                .or_else(|| font8x8::BASIC_FONTS.get('?'));
-            let pixel = |row: &u8, x: usize| if row >> x & 1 == 1 { [0; 3] } else { [255; 3] };
-            let rows = drawn.unwrap_or_default();
+            let pixel = |row: &u8, x: usize| if row >> x & 1 == 1 { ink } else { ground };
+            let rows = glyph(letter);
             let rgb: Vec<u8> =
                 rows.iter().flat_map(|row| (0..8).flat_map(move |x| pixel(row, x))).collect();
             self.place(left + 8 * at, top, 8, &rgb);

@@ -218,15 +218,15 @@ pub(crate) fn first_folder() -> Option<&'static Path> {
     FIRST.get_or_init(|| std::env::current_dir().ok()).as_deref()
 }
 
-/// Ends the process at once, with code 1, whatever its threads are waiting for.
-pub(crate) fn leave() -> ! {
+/// Ends the process at once, whatever its threads are waiting for or computing.
+pub(crate) fn leave(code: u8) -> ! {
     // SAFETY: nothing of this process is left that could be in a wrong state.
     #[cfg(unix)]
     unsafe {
-        libc::_exit(1)
+        libc::_exit(code.into())
     }
     #[cfg(not(unix))]
-    std::process::exit(1)
+    std::process::exit(code.into())
 }
 
 /// Time since the start of the process, including the loading of libtorch if the system tells.

@@ -1,7 +1,7 @@
 //! A whole model to evaluate or to predict with: tuned, or as published.
 
 use anyhow::Result;
-use crosstune_core::{Error, Modality, Model, Spec, Task, run};
+use crosstune_core::{Device, Error, Modality, Model, Precision, SharedTensors, Spec, Task, run};
 
 use super::weights;
 use crate::args::{ComputeArgs, SourceArgs, setting};
@@ -13,8 +13,18 @@ pub(crate) fn open<M: Modality>(
     labels: impl FnOnce(Task, usize) -> crosstune_core::Result<Vec<String>>,
     compute: &ComputeArgs,
 ) -> Result<(Model, M)> {
+    open_at(source, labels, compute.place()?, None)
+}
+
+/// The same on a device that was chosen, to compute in a precision that it has. A run keeps only those
+/// parameters by itself that `shared` does not have.
+pub(crate) fn open_at<M: Modality>(
+    source: &SourceArgs,
+    labels: impl FnOnce(Task, usize) -> crosstune_core::Result<Vec<String>>,
+    (device, precision): (Device, Precision),
+    shared: Option<&SharedTensors>,
+) -> Result<(Model, M)> {
     let SourceArgs { path, read } = source;
-    let (device, precision) = compute.place()?;
     if Spec::is_at(path) {
         let given =
             [("--weights-key", read.weights_key.is_some()), ("--base", read.base.is_some())];
@@ -24,7 +34,10 @@ pub(crate) fn open<M: Modality>(
                 "a run folder has one model, and needs no base; leave it out",
             ));
         }
-        return Ok(run::open_in(path, device, precision)?);
+        return Ok(match shared {
+            Some(shared) => run::open_shared(path, device, precision, shared)?,
+            None => run::open_in(path, device, precision)?,
+        });
     }
     let local = weights::local(path)?;
     if !local.exists() {

@@ -34,7 +34,7 @@ pub(crate) fn together(device: Device, alone: bool) -> Result<Together> {
     let device = device_for(&environment, device, tch::Cuda::device_count() as usize)?;
     let world = join(environment, device, |lost| {
         output::say_error(&lost.to_string());
-        process::leave();
+        process::leave(1);
     })?;
     Ok(Together { world: Some(world), device })
 }

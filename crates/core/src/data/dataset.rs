@@ -296,7 +296,7 @@ fn config<'l>(
     labels: &'l [String],
     vocabulary: Option<&'l Vocabulary>,
 ) -> TaskConfig<'l> {
-    TaskConfig { task, labels, scales: &[], vocabulary }
+    TaskConfig { task, labels, scales: &[], vocabulary, calibration: None }
 }
 
 /// Reads items to evaluate a model with this task and these labels on: the test split of a data set

@@ -1,7 +1,8 @@
 //! What a model is asked about: the same notion of an input as that of a data set, without targets.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,7 +68,8 @@ pub fn inputs(path: &Path, layout: &Layout) -> Result<Gathered> {
     } else if manifest::format(path, layout)?.is_some() {
         manifest::gather(path, &mut all)?;
     } else if layout.inputs == InputKind::Texts {
-        lines(path, &mut all)?;
+        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        lines(BufReader::new(file), path, &mut all)?;
     } else {
         let input = Input::File(path.to_path_buf());
         let place = Location { path: path.into(), line: None };
@@ -78,10 +80,26 @@ pub fn inputs(path: &Path, layout: &Layout) -> Result<Gathered> {
         false => vec![],
     };
     let bad = all.bad(path)?;
+    let notes = mem::take(&mut all.notes);
+    Ok(Gathered { items: unlabelled(all), bad, notes, ignored })
+}
+
+/// The texts in the contents of a file, which is called `name`: each line that is not blank, or with
+/// [`Layout::pairs`] the two sentences in it, as [`inputs`] reads a text.
+///
+/// # Errors
+/// If it is no text, or all its lines are blank.
+pub fn text_lines(name: &Path, contents: &[u8], layout: &Layout) -> Result<Vec<Item>> {
+    let mut all = Gathering::new(layout, Purpose::Unlabelled);
+    lines(contents, name, &mut all)?;
+    all.bad(name)?;
+    Ok(unlabelled(all))
+}
+
+fn unlabelled(all: Gathering<'_>) -> Vec<Item> {
     let item =
         |Found { input, place, group, .. }| Item { input, place, target: Target::Unknown, group };
-    let items = all.found.into_iter().map(item).collect();
-    Ok(Gathered { items, bad, notes: all.notes, ignored })
+    all.found.into_iter().map(item).collect()
 }
 
 fn asked(input: Input, place: Location) -> Found {
@@ -89,11 +107,10 @@ fn asked(input: Input, place: Location) -> Found {
 }
 
 /// The lines of a text that are not blank.
-fn lines(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
+fn lines(text: impl BufRead, path: &Path, all: &mut Gathering<'_>) -> Result<()> {
     let shared: Arc<Path> = path.into();
     let malformed = |problem: String| Error::Malformed { path: path.to_path_buf(), problem };
-    let file = File::open(path).map_err(Error::io(path, "read"))?;
-    let mut lines = Lines::new(BufReader::new(file), all.layout.longest_line);
+    let mut lines = Lines::new(text, all.layout.longest_line);
     let mut any = false;
     loop {
         let (input, fault) = match lines.next().map_err(|e| malformed(e.problem))? {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 
 use super::stored::{Contents, Stored, Unreadable};
@@ -65,6 +66,21 @@ impl Input {
             }
             Contents::Text(text) => Self::Text(text),
         }))
+    }
+
+    /// The texts of an input, those of a file not: one, two of a pair, and words as one. One that cannot
+    /// be loaded has none.
+    pub fn texts(&self) -> Cow<'_, [String]> {
+        match self {
+            Self::Text(text) => slice::from_ref(text).into(),
+            Self::Pair(pair) => pair.into(),
+            Self::Words(words) => vec![words.join(" ")].into(),
+            Self::File(_) | Self::Bytes { .. } => vec![].into(),
+            Self::Stored(_) => match self.loaded() {
+                Ok(loaded) => loaded.texts().into_owned().into(),
+                Err(_) => vec![].into(),
+            },
+        }
     }
 
     /// A part of a file in which it is best read after those before it; `None`: it is by itself.

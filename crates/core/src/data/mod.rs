@@ -46,7 +46,7 @@ pub use dataset::{Dataset, evaluation};
 pub use duplicates::{Duplicate, duplicates};
 pub use encoding::{Foreign, NotText};
 pub use extent::{Coverage, Extent};
-pub use inputs::{Gathered, inputs};
+pub use inputs::{Gathered, inputs, text_lines};
 pub use item::{Input, Item, Split};
 pub use layout::{ClassLimit, InputKind, Layout};
 pub use places::{Places, Wording};

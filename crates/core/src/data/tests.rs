@@ -49,7 +49,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 
 /// A model's task and labels.
 fn asked_of(task: Task, labels: &[String]) -> TaskConfig<'_> {
-    TaskConfig { task, labels, scales: &[], vocabulary: None }
+    TaskConfig { task, labels, scales: &[], vocabulary: None, calibration: None }
 }
 
 fn pictures() -> Layout {

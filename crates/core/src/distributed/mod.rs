@@ -6,6 +6,7 @@ mod environment;
 mod heartbeat;
 mod host;
 mod kinds;
+mod sums;
 mod words;
 mod world;
 

@@ -19,9 +19,6 @@ use crate::libtorch::c10d::{ProcessGroup, Server, Store};
 /// [`Heartbeat`].
 const COLLECTIVE: Duration = Duration::from_secs(30 * 60);
 
-/// The largest piece of what is sent at a time, in bytes, as in PyTorch's `DistributedDataParallel`.
-const BUCKET: usize = 25 << 20;
-
 /// All processes of a training, as one of them speaks to them. All call the same functions in the same
 /// order.
 #[derive(Debug)]
@@ -73,7 +70,7 @@ pub fn join(
 }
 
 impl World {
-    fn meet(
+    pub(super) fn meet(
         environment: Environment,
         device: Device,
         gone: impl FnOnce(Error) + Send + 'static,
@@ -162,32 +159,6 @@ impl World {
         let sums = Tensor::from_slice(numbers);
         self.done(self.gloo.all_reduce(&sums).and_then(|work| work.wait()))?;
         Ok(Vec::try_from(sums)?)
-    }
-
-    /// Replaces tensors, all of one type and device, by their sums over all processes. The new ones are
-    /// views of a few large ones, each of which is sent at once, while the next is put together.
-    pub fn sum_all(&self, tensors: &mut [&mut Tensor]) -> Result<()> {
-        tch::no_grad(|| {
-            let mut rest = tensors;
-            let mut begun = vec![];
-            while !rest.is_empty() {
-                let (bucket, later) = rest.split_at_mut(first_bucket(rest));
-                let rows: Vec<Tensor> = bucket.iter().map(|t| t.contiguous().view(-1)).collect();
-                let flat = Tensor::cat(&rows, 0);
-                begun.push((self.done(self.group(&flat).all_reduce(&flat))?, flat, bucket));
-                rest = later;
-            }
-            for (work, flat, bucket) in begun {
-                self.done(work.wait())?;
-                let mut from = 0;
-                for tensor in bucket {
-                    let (shape, length) = (tensor.size(), tensor.numel() as i64);
-                    **tensor = flat.narrow(0, from, length).view(shape.as_slice());
-                    from += length;
-                }
-            }
-            Ok(())
-        })
     }
 
     /// The sum of a tensor over all processes, through which gradients flow. Where another process has
@@ -289,14 +260,14 @@ impl World {
         let _ = self.store.set(&failed(self.rank()), why.as_bytes());
     }
 
-    fn group(&self, tensor: &Tensor) -> &ProcessGroup {
+    pub(super) fn group(&self, tensor: &Tensor) -> &ProcessGroup {
         match (tensor.device(), &self.nccl) {
             (Device::Cuda(_), Some(nccl)) => nccl,
             _ => &self.gloo,
         }
     }
 
-    fn done<T>(&self, result: Result<T, String>) -> Result<T> {
+    pub(super) fn done<T>(&self, result: Result<T, String>) -> Result<T> {
         match self.broken.get() {
             Some(problem) => Err(self.explain(problem)),
             None => result.map_err(|problem| self.explain(&problem)),
@@ -327,30 +298,5 @@ impl World {
             thread::sleep(Duration::from_millis(100));
         }
         lost(format!("the processes can no longer speak: {}", plain(problem)))
-    }
-}
-
-/// How many tensors make the first bucket: one at least.
-fn first_bucket(tensors: &[&mut Tensor]) -> usize {
-    let mut bytes = 0;
-    let fits = |tensor: &&&mut Tensor| {
-        bytes += tensor.numel() * tensor.kind().elt_size_in_bytes();
-        bytes <= BUCKET
-    };
-    tensors.iter().take_while(fits).count().max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buckets_are_full_but_not_more() {
-        let mut tensors = [3, BUCKET as i64 / 8, BUCKET as i64 / 8, BUCKET as i64]
-            .map(|numbers| Tensor::zeros([numbers], (Kind::Float, Device::Cpu)));
-        let mut all: Vec<_> = tensors.iter_mut().collect();
-        assert_eq!(first_bucket(&all), 2);
-        assert_eq!(first_bucket(&all[3..]), 1, "a large one goes alone");
-        all.clear();
     }
 }

@@ -208,6 +208,12 @@ pub(crate) fn load_batches(
         });
     }
     let Some((list, rest)) = lists.split_first() else { return Ok(()) };
+    let samples = source.samples();
+    if rest.is_empty() && samples.in_memory() == samples.len() && matches!(mode, Mode::Eval) {
+        // Neither is there here, and the next batch is not known yet: a server's.
+        let rows = list.iter().map(|&at| source.rows(at, mode)).collect::<Result<_>>()?;
+        return hand(together(source, list, rows).pinned(device), &mut consume);
+    }
     // libtorch decides how many threads a thread's operations have when that thread first asks, by
     // what any thread set last. So this one asks before the other sets it, and resets it for later
     // threads.

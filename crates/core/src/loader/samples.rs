@@ -185,6 +185,20 @@ impl Samples {
         (samples, bad)
     }
 
+    /// Samples that [were read](Modality::read) already, all of them in memory.
+    pub(crate) fn of_read<'i>(read: impl Iterator<Item = (&'i Item, Tensor)>) -> Self {
+        let mut samples = Self::default();
+        for (item, sample) in read {
+            samples.lengths.push(sample.numel());
+            samples.held.push(Slot::Memory(Shared(sample)));
+            samples.digests.push(place_digest(item));
+            samples.targets.push(item.target.clone());
+            samples.places.push(item.place.clone());
+            samples.groups.push(item.group.clone());
+        }
+        samples
+    }
+
     /// Makes room, no more than is needed: they may be many.
     fn reserve(&mut self, more: usize) {
         self.held.reserve_exact(more);
@@ -380,20 +394,4 @@ fn reading_order(items: &[Item], beforehand: Beforehand) -> Vec<usize> {
 fn retain<T>(all: &mut Vec<T>, keep: &[bool]) {
     let mut keep = keep.iter();
     all.retain(|_| keep.next().copied().unwrap_or(true));
-}
-
-/// Those samples that could not be read, where they are to be skipped and others are left; else an
-/// error that names them all.
-///
-/// # Errors
-/// [`Error::BadSamples`].
-pub fn refuse_bad(
-    bad: Vec<BadSample>,
-    skip_bad: bool,
-    others_left: bool,
-) -> Result<Vec<BadSample>> {
-    match bad.is_empty() || (skip_bad && others_left) {
-        true => Ok(bad),
-        false => Err(Error::BadSamples(bad)),
-    }
 }

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
-use super::model::{LoadParts, Model};
+use super::model::{Kept, LoadParts, Model};
 use crate::error::{Error, Result};
 use crate::libtorch::Precision;
 use crate::modality::Modality;
 use crate::spec::Spec;
-use crate::weights::{Halved, WeightSource, write_tensors_as};
+use crate::weights::{Halved, SharedTensors, WeightSource, write_tensors_as};
 
 impl Model {
     /// The same for computing in bf16, with the frozen matrices of the trunk, and of an embedder that is
@@ -26,7 +26,8 @@ impl Model {
         frozen: &dyn Fn(&str) -> bool,
     ) -> Result<Self> {
         let halved = Halved::new(frozen);
-        let model = Self::build(spec, modality, source, device, Some(&halved))?;
+        let kept = Kept { halved: Some(&halved), shared: None };
+        let model = Self::build(spec, modality, source, device, kept)?;
         model.set_precision(Precision::Bf16)?;
         model.rounded.replace(halved.rounded());
         Ok(model)
@@ -44,12 +45,29 @@ impl Model {
         device: Device,
         precision: Precision,
     ) -> Result<Self> {
+        Self::for_inference_beside(spec, modality, source, (device, precision), None)
+    }
+
+    /// The same, which keeps only those parameters by itself that `shared` does not have.
+    ///
+    /// # Errors
+    /// As [`for_inference`](Self::for_inference).
+    pub(crate) fn for_inference_beside<M: Modality>(
+        spec: Spec,
+        modality: &M,
+        source: Option<(&WeightSource<'_>, LoadParts)>,
+        (device, precision): (Device, Precision),
+        shared: Option<&SharedTensors>,
+    ) -> Result<Self> {
         precision.check(device)?;
-        if precision == Precision::Bf16 {
-            return Self::with_halved(spec, modality, source, device, &|_| true);
-        }
-        let model = Self::new(spec, modality, source, device)?;
+        let all = |_: &str| true;
+        let halved = (precision == Precision::Bf16).then(|| Halved::new(&all));
+        let kept = Kept { halved: halved.as_ref(), shared };
+        let model = Self::build(spec, modality, source, device, kept)?;
         model.set_precision(precision)?;
+        if let Some(halved) = halved {
+            model.rounded.replace(halved.rounded());
+        }
         Ok(model)
     }
 

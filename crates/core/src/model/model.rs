@@ -14,10 +14,11 @@ use crate::libtorch::Precision;
 use crate::modality::Modality;
 use crate::nn::{BatchNormStats, Classifier, CutPoint, EmbedderConfig, Encoder, Head, Trunk};
 use crate::spec::Spec;
-use crate::task::Task;
+use crate::task::{Calibration, Task};
 use crate::weights::lora::{self, Adapting};
 use crate::weights::{
-    Fresh, Halved, LoadReport, Origin, VarBuilder, WeightSource, fault, write_tensors,
+    Fresh, Halved, LoadReport, Origin, SharedTensors, VarBuilder, WeightSource, fault,
+    write_tensors,
 };
 
 /// A classifier with its parameters: `embed.…`, `trunk.…` and `head.…`, all f32 but for what it
@@ -31,6 +32,15 @@ pub struct Model {
     statistics: BatchNormStats,
     /// What is kept in bf16, and is f32 with more digits in the source.
     pub(super) rounded: RefCell<BTreeSet<String>>,
+}
+
+/// How parameters are kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Kept<'k> {
+    /// In bf16, where it says so.
+    pub(super) halved: Option<&'k Halved<'k>>,
+    /// There alone, where it has them already.
+    pub(super) shared: Option<&'k SharedTensors>,
 }
 
 /// Which parts take their parameters from the source.
@@ -57,7 +67,7 @@ impl Model {
         source: Option<(&WeightSource<'_>, LoadParts)>,
         device: Device,
     ) -> Result<Self> {
-        Self::build(spec, modality, source, device, None)
+        Self::build(spec, modality, source, device, Kept::default())
     }
 
     pub(super) fn build<M: Modality>(
@@ -65,7 +75,7 @@ impl Model {
         modality: &M,
         source: Option<(&WeightSource<'_>, LoadParts)>,
         device: Device,
-        halved: Option<&Halved<'_>>,
+        Kept { halved, shared }: Kept<'_>,
     ) -> Result<Self> {
         if let Some(config) = modality.embedder_config(spec.trunk.accepts()) {
             config.validate()?;
@@ -80,7 +90,7 @@ impl Model {
             None => None,
         };
         let classifier = {
-            let root = VarBuilder::root(&store, &fresh);
+            let root = VarBuilder::root(&store, &fresh).shared(shared);
             let body = source.map(|(s, _)| s);
             let embedder = source.filter(|(_, parts)| {
                 *parts == LoadParts::All || spec.embedder == Origin::Pretrained
@@ -224,6 +234,12 @@ impl Model {
     pub fn with_batch_norm_stats(self, statistics: BatchNormStats) -> Self {
         self.classifier.encoder().set_batch_norm_stats(statistics);
         Self { statistics, ..self }
+    }
+
+    /// The same model, whose probabilities are corrected by what was fitted on samples that it was not
+    /// trained on; `None`: they are its own.
+    pub fn with_calibration(self, calibration: Option<Calibration>) -> Self {
+        Self { spec: Spec { calibration, ..self.spec }, ..self }
     }
 
     /// The same model, whose training keeps what goes into each block of a transformer alone, and computes

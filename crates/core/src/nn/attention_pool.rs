@@ -4,9 +4,12 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use crate::error::Result;
+use crate::nn::attention::attend_onnx;
+use crate::nn::exporter::{Exporter, GraphSequence};
 use crate::nn::features::Sequence;
 use crate::nn::layers::{Bias, Linear, Norm, SubNorm};
 use crate::nn::trunk::{Mlp, MlpKind, TransformerConfig};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// One learned query attends to all positions, and an MLP follows with a residual around it (Lee et
@@ -61,5 +64,20 @@ impl AttentionPool {
         let y = Tensor::scaled_dot_product_attention(&q, &k, &v, mask, 0., false, None, false);
         let y = self.out.forward(&y.transpose(1, 2).flatten(2, 3).select(1, 0));
         &y + self.mlp.forward(&self.norm.forward(&y), false)
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx_behind(&self, e: &Exporter, prefix: i64, sequence: &GraphSequence) -> Value {
+        let x = &sequence.x.narrow_from(1, prefix);
+        let mask = sequence.attention_mask.as_ref();
+        let mask = mask.map(|mask| mask.narrow_from(1, prefix).unsqueeze(&[1, 2]));
+        let width = self.q.outputs() / self.heads;
+        let split = |x: Value| x.reshape(&[0, 0, self.heads, width]).permute(&[0, 2, 1, 3]);
+        // One for all samples.
+        let q = split(self.q.onnx(e, &e.parameter(&self.query))) * (width as f64).sqrt().recip();
+        let (k, v) = (split(self.k.onnx(e, x)), split(self.v.onnx(e, x)));
+        let y = attend_onnx(&q, &k, &v, None, mask.as_ref());
+        let y = self.out.onnx(e, &y.reshape(&[0, -1]));
+        &y + self.mlp.onnx(e, &self.norm.onnx(e, &y))
     }
 }

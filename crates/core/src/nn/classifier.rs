@@ -5,6 +5,7 @@ use std::cell::Cell;
 use tch::{Device, Tensor};
 
 use super::encoder::{CutPoint, Encoder};
+use super::exporter::{Exporter, GraphSequence};
 use super::features::{Batch, Features};
 use super::head::Head;
 use crate::error::Result;
@@ -97,6 +98,16 @@ impl Classifier {
     pub fn forward(&self, batch: &Batch, train: bool) -> Tensor {
         let _precision = self.autocast();
         self.head.forward(&self.encoder.forward(batch, train))
+    }
+
+    /// From inputs, which it adds to a graph, to the logits `[B, classes]`, or `[B, T, classes]` at every
+    /// position, and which of those hold data.
+    ///
+    /// # Errors
+    /// If the embedder cannot be described.
+    pub fn onnx(&self, e: &Exporter) -> Result<GraphSequence> {
+        let GraphSequence { x, attention_mask } = self.encoder.onnx(e)?;
+        Ok(GraphSequence { x: self.head.onnx(e, &x), attention_mask })
     }
 
     /// Logits from the activations at a cut point; `train` turns on dropout.

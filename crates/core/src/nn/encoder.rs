@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::activations::Activations;
 use super::attention_pool::AttentionPool;
 use super::embed::Embedder;
 use super::features::{Batch, FeatureShape, Features, Sequence, TokenLayout, masked_mean};
@@ -36,15 +37,15 @@ pub enum CutPoint {
 /// From a batch to one vector per sample, or to one of each hidden state.
 #[derive(Debug)]
 pub struct Encoder {
-    embedder: Box<dyn Embedder>,
-    trunk: Trunk,
-    pool: Pool,
+    pub(super) embedder: Box<dyn Embedder>,
+    pub(super) trunk: Trunk,
+    pub(super) pool: Pool,
     /// The parameters of the pool, if it has any.
-    attention: Option<AttentionPool>,
+    pub(super) attention: Option<AttentionPool>,
     /// Tokens before the patches of a picture.
-    prefix: i64,
+    pub(super) prefix: i64,
     /// Where the positions of the trunk's output are.
-    reading: Reading,
+    pub(super) reading: Reading,
     /// The parts of the trunk, without a final norm.
     depth: usize,
 }
@@ -100,6 +101,17 @@ impl Encoder {
             || self.embedder.attends_to_padding()
     }
 
+    /// Whether what flows through the trunk of another encoder can go on through this one's: positions
+    /// are alike, and as much of what is on the way is kept.
+    pub(crate) fn goes_with(&self, other: &Self) -> bool {
+        let kept = |encoder: &Self| {
+            let pool = encoder.pool;
+            let positions = pool.is_over_layers() || encoder.sees_padding();
+            (pool.is_over_layers(), pool.leaves_positions() && positions)
+        };
+        self.reading == other.reading && kept(self) == kept(other)
+    }
+
     /// The length of a feature vector, `D`.
     pub fn width(&self) -> i64 {
         self.pool.width(self.trunk.width())
@@ -113,6 +125,12 @@ impl Encoder {
     /// The embedder's output.
     pub fn embed(&self, batch: &Batch, train: bool) -> Features {
         self.embedder.embed(batch, train)
+    }
+
+    /// Numbers at the positions of the embedder's output as a grid, and the sum of those that have no place
+    /// in it: see [`Reading::grid`].
+    pub(crate) fn grid(&self, x: &Tensor) -> (Tensor, Tensor) {
+        self.reading.grid(x)
     }
 
     /// Initialises the embedder's new parameters from a batch; see [`Embedder::init_from_data`].
@@ -165,7 +183,7 @@ impl Encoder {
     }
 
     /// What enters the trunk.
-    fn entering(&self, batch: &Batch, train: bool) -> Activations {
+    pub(crate) fn entering(&self, batch: &Batch, train: bool) -> Activations {
         let features = self.embed(batch, train);
         let is_followed = self.pool.leaves_positions() && self.sees_padding();
         let mask = batch.attention_mask.as_ref().filter(|_| is_followed);
@@ -234,7 +252,7 @@ impl Encoder {
     }
 
     /// What [`forward`](Self::forward) makes of what enters a part of the trunk.
-    fn pool_from(&self, part: usize, entering: Activations, train: bool) -> Batch {
+    pub(crate) fn pool_from(&self, part: usize, entering: Activations, train: bool) -> Batch {
         let Activations { features, mask, mut states } =
             self.through(part..usize::MAX, entering, train);
         let pooled = self.pooled(&features, mask.as_ref());
@@ -264,7 +282,12 @@ impl Encoder {
     /// Through some parts of the trunk. Where every hidden state is pooled, those that enter a block
     /// or leave the last are added to the states: `[B, D]` each, or `[B, T, D]` where positions are
     /// left.
-    fn through(&self, parts: Range<usize>, entering: Activations, train: bool) -> Activations {
+    pub(crate) fn through(
+        &self,
+        parts: Range<usize>,
+        entering: Activations,
+        train: bool,
+    ) -> Activations {
         let Activations { features, mask, mut states } = entering;
         match &features {
             Features::Sequence(sequence) if self.layers().is_some() => {
@@ -336,13 +359,4 @@ impl Encoder {
         let pooled = x.narrow(1, 0, states).unbind(1);
         (pooled, Sequence { x: rest(x), attention_mask: attention_mask.map(rest) })
     }
-}
-
-/// What flows through a trunk.
-struct Activations {
-    features: Features,
-    /// Which positions hold data of what sees its padding, where positions are left.
-    mask: Option<Tensor>,
-    /// The hidden states on the way, where every one is pooled.
-    states: Vec<Tensor>,
 }

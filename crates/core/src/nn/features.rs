@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::libtorch::cuda;
+use crate::onnx::Value;
 
 /// Inputs of one modality, ready for its embedder.
 #[derive(Debug)]
@@ -27,11 +28,73 @@ impl Batch {
         }
     }
 
+    /// `count` rows of it from row `from` on.
+    pub(crate) fn rows(&self, from: i64, count: i64) -> Self {
+        let narrow = |x: &Tensor| x.narrow(0, from, count);
+        Self { x: narrow(&self.x), attention_mask: self.attention_mask.as_ref().map(narrow) }
+    }
+
     /// The same batch on a device; free where it is there already.
     pub fn to_device(&self, device: Device) -> Self {
         Self {
             x: cuda::to_device(&self.x, device),
             attention_mask: self.attention_mask.as_ref().map(|k| cuda::to_device(k, device)),
+        }
+    }
+
+    /// Several batches for one embedder, one behind the other: `[B₁ + B₂ + …, …]`. Where `pads`, shorter
+    /// ones are padded, which is masked. `None`: they are not alike.
+    pub(crate) fn together(all: &[&Self], pads: bool) -> Option<Self> {
+        let segmented = all.iter().any(|batch| batch.x.dim() == 3);
+        let each = all.iter().map(|batch| batch.with_segments(segmented)).collect::<Vec<_>>();
+        let longest = each.iter().map(Self::positions).max()?;
+        let as_long = |batch: Self| match longest - batch.positions() {
+            0 => Some(batch),
+            missing => pads.then(|| batch.padded(missing)),
+        };
+        let each: Vec<Self> = each.into_iter().map(as_long).collect::<Option<_>>()?;
+        let (each, masks): (Vec<_>, _) = each.into_iter().map(|b| (b.x, b.attention_mask)).unzip();
+        let size = each.first()?.size();
+        let alike = |x: &Tensor| x.size()[1..] == size[1..];
+        each.iter().all(alike).then(|| Self {
+            x: Tensor::cat(&each, 0),
+            attention_mask: masks_together(masks, &each),
+        })
+    }
+
+    /// The same, of token ids with their segments if they are to have them: those of single texts are of
+    /// the first.
+    fn with_segments(&self, segmented: bool) -> Self {
+        let batch = self.shallow_clone();
+        match segmented && batch.x.kind() == Kind::Int64 && batch.x.dim() == 2 {
+            true => Self { x: Tensor::stack(&[&batch.x, &batch.x.zeros_like()], 1), ..batch },
+            false => batch,
+        }
+    }
+
+    /// The dimension behind which there are as many again where inputs are longer.
+    fn dimension(&self) -> usize {
+        if self.x.kind() == Kind::Int64 { self.x.dim() - 1 } else { 1 }
+    }
+
+    /// How many there are.
+    pub(crate) fn positions(&self) -> i64 {
+        self.x.size()[self.dimension()]
+    }
+
+    /// With so many more positions, which hold no data.
+    fn padded(self, missing: i64) -> Self {
+        let size = [self.x.size()[0], self.positions()];
+        let whole = || Tensor::ones(size, (Kind::Bool, self.x.device()));
+        let mask = self.attention_mask.as_ref().map(Tensor::shallow_clone).unwrap_or_else(whole);
+        // From the last dimension on, before and behind it.
+        let mut zeros = vec![0; 2 * (self.x.dim() - self.dimension())];
+        if let Some(behind) = zeros.last_mut() {
+            *behind = missing;
+        }
+        Self {
+            x: self.x.constant_pad_nd(zeros),
+            attention_mask: Some(mask.constant_pad_nd([0, missing])),
         }
     }
 
@@ -53,6 +116,15 @@ pub struct Sequence {
     pub attention_mask: Option<Tensor>,
 }
 
+/// The masks of several batches, one behind the other, where all positions of one without a mask hold
+/// data; each with what it is of, `[B, …]`. `None`: none has one.
+pub(super) fn masks_together(masks: Vec<Option<Tensor>>, of: &[Tensor]) -> Option<Tensor> {
+    let width = masks.iter().flatten().next()?.size()[1];
+    let whole = |x: &Tensor| Tensor::ones([x.size()[0], width], (Kind::Bool, x.device()));
+    let each = masks.into_iter().zip(of).map(|(mask, x)| mask.unwrap_or_else(|| whole(x)));
+    Some(Tensor::cat(&each.collect::<Vec<_>>(), 0))
+}
+
 /// The mean of `x`, `[B, T, D]`, over one of its first two dimensions, of what `mask`, `[B, T]`, says
 /// holds data; 0 where nothing does.
 pub(crate) fn masked_mean(x: &Tensor, mask: Option<&Tensor>, dim: i64) -> Tensor {
@@ -61,6 +133,14 @@ pub(crate) fn masked_mean(x: &Tensor, mask: Option<&Tensor>, dim: i64) -> Tensor
     let mask = mask.unsqueeze(-1).to_kind(x.kind());
     let count = mask.sum_dim_intlist(over.as_slice(), false, None).clamp_min(1);
     (x * mask).sum_dim_intlist(over.as_slice(), false, None) / count
+}
+
+/// The same in a graph.
+pub(super) fn masked_mean_onnx(x: &Value, mask: Option<&Value>, dim: i64) -> Value {
+    let Some(mask) = mask else { return x.mean(&[dim], false) };
+    let mask = mask.unsqueeze(&[-1]).to(x.element());
+    let count = mask.sum(&[dim], false).clamp_min(1.);
+    (x * mask).sum(&[dim], false) / count
 }
 
 /// What the positions of a sequence are. An embedder knows it, and tells the trunk once.

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::defaults::is_default;
+use super::exporter::Exporter;
 use super::layer_mix::LayerMix;
 use super::layers::{Activation, Bias, LayerNorm, Linear, Norm, NormKind, eps_problem};
 use crate::error::{Error, Result};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// The layers between a pooled vector and the logits. By default a head is one linear layer.
@@ -146,5 +148,14 @@ impl Head {
                 self.out.forward(normed.as_ref().unwrap_or(&hidden))
             }
         }
+    }
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let x = self.mix.as_ref().map_or_else(|| x.clone(), |mix| mix.onnx(e, x));
+        let x = self.norm.as_ref().map(|norm| norm.onnx(e, &x)).unwrap_or(x);
+        let Some((dense, activation)) = &self.dense else { return self.out.onnx(e, &x) };
+        let hidden = activation.onnx(&dense.onnx(e, &x));
+        let normed = self.dense_norm.as_ref().map(|norm| norm.onnx(e, &hidden));
+        self.out.onnx(e, normed.as_ref().unwrap_or(&hidden))
     }
 }

@@ -3,7 +3,9 @@
 use tch::nn::Init;
 use tch::{Kind, Tensor};
 
+use super::exporter::Exporter;
 use crate::error::Result;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// A weight for each hidden state of a transformer: for what its embedder makes, then for what each
@@ -24,5 +26,10 @@ impl LayerMix {
     /// `[B, L, D]` to `[B, D]`.
     pub(super) fn forward(&self, x: &Tensor) -> Tensor {
         self.weights.softmax(-1, Kind::Float).matmul(x)
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        e.parameter(&self.weights).softmax().matmul(x)
     }
 }

@@ -1,11 +1,14 @@
 //! Modules: each a config, a struct, `new`, `forward`, and a test against the reference.
 
+mod activations;
 mod attention;
 mod attention_pool;
 mod classifier;
 pub(crate) mod defaults;
 pub(crate) mod embed;
 mod encoder;
+mod encoder_onnx;
+mod exporter;
 mod features;
 mod head;
 mod layer_mix;
@@ -25,6 +28,7 @@ pub use embed::{
     WaveformPositions,
 };
 pub use encoder::{CutPoint, Encoder};
+pub use exporter::{Exporter, GraphEmbedding, GraphFeatures, GraphMap, GraphSequence};
 pub use features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
 pub use head::{Dense, DenseNorm, Head, HeadConfig};
 pub use layers::{
@@ -47,4 +51,5 @@ pub use trunk::{
     TrunkConfig, WindowPadding,
 };
 
+pub(crate) use activations::Activations;
 pub(crate) use features::masked_mean;

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::features::{FeatureShape, Features, Sequence, masked_mean};
+use super::exporter::{GraphFeatures, GraphSequence};
+use super::features::{FeatureShape, Features, Sequence, masked_mean, masked_mean_onnx};
+use crate::onnx::{Element, Value};
 
 /// How a trunk's output becomes one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +106,40 @@ impl Pool {
                 Tensor::cat(&[x.select(1, 0), mean_behind(prefix.max(1), x, mask)], 1)
             }
             Self::MeanOfPatches | Self::Attention => mean_behind(prefix, x, mask),
+        }
+    }
+}
+
+/// In a graph.
+impl Pool {
+    /// As [`forward_behind`](Self::forward_behind).
+    pub(super) fn onnx_behind(self, prefix: i64, features: &GraphFeatures) -> Value {
+        let (x, mask) = match features {
+            GraphFeatures::Sequence(GraphSequence { x, attention_mask: mask }) => (x, mask),
+            GraphFeatures::FeatureMap(map) => return map.x.mean(&[2, 3], false),
+        };
+        let mean = |prefix: i64| {
+            let behind = |x: &Value| match prefix {
+                0 => x.clone(),
+                prefix => x.narrow_from(1, prefix),
+            };
+            masked_mean_onnx(&behind(x), mask.as_ref().map(behind).as_ref(), 1)
+        };
+        match self {
+            Self::First => x.select(1, 0),
+            Self::Last => match mask {
+                None => x.select(1, -1),
+                Some(mask) => {
+                    let count = mask.to(Element::I64).sum(&[1], true);
+                    x.position_of_each(&(count - 1.).clamp_min(0.))
+                }
+            },
+            Self::Mean | Self::WeightedLayers | Self::WeightedBlocks => mean(0),
+            Self::Positions | Self::WeightedPositions => mean(0),
+            Self::FirstTwo => Value::cat(&[&x.select(1, 0), &x.select(1, 1)], 1),
+            Self::MeanOfFirstTwo => x.narrow(1, 0, 2).mean(&[1], false),
+            Self::FirstAndMean => Value::cat(&[&x.select(1, 0), &mean(prefix.max(1))], 1),
+            Self::MeanOfPatches | Self::Attention => mean(prefix),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Features as a sequence, where a model answers at every position.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use super::exporter::{Exporter, GraphFeatures, GraphMap, GraphSequence};
 use super::features::{Features, Sequence, TokenLayout};
+use crate::onnx::{Element, Value};
 
 /// In which order the places of a feature map follow one another, where an answer is a sequence. An
 /// embedder knows it: the input's first place is in the first of them.
@@ -22,11 +24,32 @@ impl ReadingOrder {
     /// How many positions a feature map, `[B, D, H, W]`, has.
     pub(super) fn positions(self, map: &Tensor) -> i64 {
         let size = map.size();
+        self.positions_of([size[2], size[3]])
+    }
+
+    /// The same of its rows and columns.
+    fn positions_of(self, [rows, columns]: [i64; 2]) -> i64 {
         match self {
-            Self::Columns => size[3],
-            Self::Rows => size[2],
-            Self::Pieces(pieces) => pieces * size[3],
+            Self::Columns => columns,
+            Self::Rows => rows,
+            Self::Pieces(pieces) => pieces * columns,
         }
+    }
+
+    /// [`sequence`](Self::sequence) in a graph.
+    fn sequence_onnx(self, e: &Exporter, map: &GraphMap) -> Value {
+        let x = match self {
+            Self::Columns => map.x.mean(&[2], false),
+            Self::Rows => map.x.mean(&[3], false),
+            Self::Pieces(pieces) => {
+                // What it makes of each row by itself is what it weighs it with.
+                let rows = map.sides[0];
+                let each = Tensor::eye(rows, (Kind::Float, Device::Cpu)).view([1, 1, rows, rows]);
+                let weights = each.adaptive_avg_pool2d([pieces, rows]).view([pieces, rows]);
+                e.constant(&weights).matmul(&map.x).reshape(&[0, 0, -1])
+            }
+        };
+        x.permute(&[0, 2, 1])
     }
 
     /// `[B, D, H, W]` to `[B, positions, D]`.
@@ -43,7 +66,7 @@ impl ReadingOrder {
 }
 
 /// Where the positions of a trunk's output are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Reading {
     /// Of a sequence.
     pub(super) layout: TokenLayout,
@@ -77,6 +100,31 @@ impl Reading {
         }
     }
 
+    /// Numbers at the positions of features, `[B, T]` or `[B, H, W]`, as a grid `[B, rows, columns]` whose
+    /// columns are from left to right, or one moment after the other; and the sum of those that have no
+    /// place in it, `[B]`.
+    pub(super) fn grid(self, x: &Tensor) -> (Tensor, Tensor) {
+        let none = || Tensor::zeros([x.size()[0]], (x.kind(), x.device()));
+        if x.dim() == 2 {
+            let TokenLayout::Grid { prefix, rows, columns } = self.layout else {
+                return (x.unsqueeze(1), none());
+            };
+            let patches = x.narrow(1, prefix, rows * columns);
+            let all = |x: &Tensor| x.sum_dim_intlist([1].as_slice(), false, None);
+            return (patches.unflatten(1, [rows, columns]), all(x) - all(&patches));
+        }
+        let grid = match self.order {
+            ReadingOrder::Columns => x.shallow_clone(),
+            ReadingOrder::Rows => x.transpose(1, 2),
+            // Each piece has all rows, and goes on where the one above it ends.
+            ReadingOrder::Pieces(pieces) if x.size()[1] % pieces == 0 => {
+                x.unflatten(1, [pieces, -1]).transpose(1, 2).flatten(2, 3)
+            }
+            ReadingOrder::Pieces(_) => x.shallow_clone(),
+        };
+        (grid, none())
+    }
+
     /// Which positions answer for data, of features that see their padding and were made of what `mask`,
     /// `[B, T]`, tells the data of.
     pub(super) fn follow(self, mask: Option<Tensor>, features: &Features) -> Option<Tensor> {
@@ -86,6 +134,52 @@ impl Reading {
             (Features::Sequence(sequence), TokenLayout::Sequence) => sequence.x.size()[1],
         };
         mask.map(|mask| scaled(&mask, positions))
+    }
+}
+
+/// In a graph.
+impl Reading {
+    /// As [`sequence`](Self::sequence).
+    pub(super) fn sequence_onnx(
+        self,
+        e: &Exporter,
+        features: &GraphFeatures,
+        mask: Option<&Value>,
+    ) -> GraphSequence {
+        let GraphSequence { x, attention_mask } = match features {
+            GraphFeatures::FeatureMap(map) => {
+                let x = self.order.sequence_onnx(e, map);
+                return GraphSequence { x, attention_mask: mask.cloned() };
+            }
+            GraphFeatures::Sequence(sequence) => sequence,
+        };
+        let TokenLayout::Grid { prefix, rows, columns } = self.layout else {
+            let attention_mask = attention_mask.as_ref().or(mask).cloned();
+            return GraphSequence { x: x.clone(), attention_mask };
+        };
+        let patches = x.narrow(1, prefix, rows * columns);
+        let column = attention_mask.as_ref().map(|mask| {
+            let mask = mask.narrow(1, prefix, rows * columns).to(Element::I64);
+            mask.reshape(&[0, rows, columns]).max(&[1], false).to(Element::Bool)
+        });
+        GraphSequence {
+            x: patches.reshape(&[0, rows, columns, -1]).mean(&[1], false),
+            attention_mask: column.or(mask.cloned()),
+        }
+    }
+
+    /// As [`follow`](Self::follow).
+    pub(super) fn follow_onnx(self, mask: Value, features: &GraphFeatures) -> Value {
+        let fixed = |positions: i64| mask.graph().ints(&[positions]);
+        let to = match (features, self.layout) {
+            (GraphFeatures::FeatureMap(map), _) => fixed(self.order.positions_of(map.sides)),
+            (GraphFeatures::Sequence(_), TokenLayout::Grid { columns, .. }) => fixed(columns),
+            (GraphFeatures::Sequence(sequence), TokenLayout::Sequence) => sequence.x.size(1),
+        };
+        // Whole numbers of at least 0 are divided: that rounds down.
+        let from = mask.size(1);
+        let lengths = (mask.to(Element::I64).sum(&[1], true) * &to + (&from - 1.)) / from;
+        to.range().lt(&lengths)
     }
 }
 
@@ -138,6 +232,24 @@ mod tests {
         assert_eq!(values(&x), [2.5, 3.5, 4.5]);
         let mask = Vec::<bool>::try_from(attention_mask.unwrap().view(-1)).unwrap();
         assert_eq!(mask, [true, true, false]);
+    }
+
+    #[test]
+    fn numbers_lie_where_their_positions_are() {
+        let numbers = |n: i64| Tensor::arange(n, (Kind::Float, Device::Cpu));
+        let reading = |layout, order| Reading { layout, order };
+        let grid = TokenLayout::Grid { prefix: 2, rows: 2, columns: 3 };
+        let (x, rest) = reading(grid, ReadingOrder::Columns).grid(&numbers(8).view([1, 8]));
+        assert_eq!((x.size(), values(&x)), (vec![1, 2, 3], vec![2., 3., 4., 5., 6., 7.]));
+        assert_eq!(values(&rest), [1.]);
+        let map = |order| {
+            let (x, rest) = reading(TokenLayout::Sequence, order).grid(&numbers(8).view([1, 4, 2]));
+            assert_eq!(values(&rest), [0.]);
+            (x.size()[1], values(&x))
+        };
+        assert_eq!(map(ReadingOrder::Columns).0, 4);
+        assert_eq!(map(ReadingOrder::Rows), (2, vec![0., 2., 4., 6., 1., 3., 5., 7.]));
+        assert_eq!(map(ReadingOrder::Pieces(2)), (2, vec![0., 1., 4., 5., 2., 3., 6., 7.]));
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! A model's answers on samples.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::rows::{check_finite, each_chunk, per_sample};
+use super::rows::{check_finite, per_sample};
 use super::sequences::sequences;
 use crate::error::Result;
-use crate::loader::{BatchSource, Mode, RawInputs, Samples, in_order, load_batches};
+use crate::loader::{BatchSource, Mode, PreparedBatch, RawInputs, Samples, in_order, load_batches};
 use crate::modality::Modality;
-use crate::model::Model;
-use crate::nn::Batch;
-use crate::task::{Scores, Target, Task};
+use crate::model::{Model, Passed};
+use crate::task::{Scores, Target, Task, TaskConfig};
 
 /// Hands a model's scores of all samples to `consume`, with the samples that they are of, in order:
 /// `batch_size` at a time, without gradients or dropout. Of a sample in several windows, the
@@ -46,30 +45,45 @@ pub(super) fn score_lists(
     mut consume: impl FnMut(&[usize], &Scores) -> Result<()>,
 ) -> Result<()> {
     let (config, model) = (model.spec().task_config(), model.classifier());
-    let task = config.task;
     load_batches(feed, lists, Mode::Eval, model.device(), |chosen, prepared| {
-        if task.is_sequence() {
-            let words = |&at: &usize| match &feed.samples().targets()[at] {
-                Target::Tags(tags) => tags.len(),
-                _ => 0,
-            };
-            let words: Vec<usize> = chosen.iter().map(words).collect();
-            let all = sequences(model, config, &words, &prepared, feed, batch_size)?;
-            for (scores, at) in all.iter().zip(chosen) {
-                check_finite(&scores.view([1, -1]), &[*at], feed.samples())?;
-            }
-            return consume(chosen, &Scores::Sequences(all));
-        }
-        let forward = |batch: &Batch| model.forward_from(batch, feed.cut_point(), false).x;
-        let logits = each_chunk(&prepared, feed, batch_size, model.device(), forward);
-        let answers = match task {
-            Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
-            _ => logits.to_kind(Kind::Float),
-        };
-        let answers = per_sample(answers, &prepared.rows, |part| mean(task, part));
-        check_finite(&answers, chosen, feed.samples())?;
-        consume(chosen, &Scores::Rows(answers))
+        let passed = prepared.chunks(feed, batch_size, model.device()).map(|(batch, positions)| {
+            let cut = feed.cut_point();
+            let logits = tch::no_grad(|| model.forward_from(&batch, cut, false));
+            Passed { logits, positions }
+        });
+        consume(chosen, &scores_of(config, feed.samples(), (chosen, &prepared), passed)?)
     })
+}
+
+/// The scores of samples, of what a model made of the rows of their batch.
+pub(super) fn scores_of(
+    config: TaskConfig<'_>,
+    samples: &Samples,
+    (chosen, prepared): (&[usize], &PreparedBatch),
+    passed: impl Iterator<Item = Passed>,
+) -> Result<Scores> {
+    let task = config.task;
+    if task.is_sequence() {
+        let words = |&at: &usize| match &samples.targets()[at] {
+            Target::Tags(tags) => tags.len(),
+            _ => 0,
+        };
+        let words: Vec<usize> = chosen.iter().map(words).collect();
+        let all = sequences(config, &words, prepared, passed)?;
+        for (scores, at) in all.iter().zip(chosen) {
+            check_finite(&scores.view([1, -1]), &[*at], samples)?;
+        }
+        return Ok(Scores::Sequences(all));
+    }
+    let logits: Vec<Tensor> = passed.map(|one| one.logits.x.to_device(Device::Cpu)).collect();
+    let logits = Tensor::cat(&logits, 0);
+    let answers = match task {
+        Task::SingleLabel => logits.log_softmax(-1, Kind::Float),
+        _ => logits.to_kind(Kind::Float),
+    };
+    let answers = per_sample(answers, &prepared.rows, |part| mean(task, part));
+    check_finite(&answers, chosen, samples)?;
+    Ok(Scores::Rows(answers))
 }
 
 /// The mean over windows, `[windows, answers]`.

@@ -6,24 +6,23 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
 use crate::loader::{BatchSource, PreparedBatch, RowPart};
+use crate::model::Passed;
 use crate::nn::{Batch, Classifier, Logits};
 use crate::task::{Task, TaskConfig, WordPositions, at_words, unanswered};
 
-/// The scores of each sample of a batch of `source`: the logarithms of the probabilities at every
-/// position, `[T, answers]`, or of every word, `[W, answers]`, f32 on the CPU. `words` tells how many
-/// words each sample has at least.
+/// The scores of each sample of a batch, of what a model made of its rows: the logarithms of the
+/// probabilities at every position, `[T, answers]`, or of every word, `[W, answers]`, f32 on the CPU.
+/// `words` tells how many words each sample has at least.
 pub(super) fn sequences(
-    model: &Classifier,
     config: TaskConfig<'_>,
     words: &[usize],
     prepared: &PreparedBatch,
-    source: &dyn BatchSource,
-    at_once: usize,
+    passed: impl Iterator<Item = Passed>,
 ) -> Result<Vec<Tensor>> {
-    let all = at_positions(model, prepared, source, at_once, |batch| {
-        let Logits { x, attention_mask } = model.forward_from(batch, source.cut_point(), false);
-        Logits { x: x.log_softmax(-1, Kind::Float), attention_mask }
-    })?;
+    let all = rows(passed.map(|Passed { logits: Logits { x, attention_mask }, positions }| {
+        let logits = Logits { x: x.log_softmax(-1, Kind::Float), attention_mask };
+        Passed { logits, positions }
+    }))?;
     let mut rows = all.into_iter().zip(&prepared.parts);
     let sample = |(&count, &words): (&i64, &usize)| {
         let rows = rows.by_ref().take(count as usize);
@@ -43,9 +42,17 @@ pub(super) fn at_positions(
     at_once: usize,
     compute: impl Fn(&Batch) -> Logits,
 ) -> Result<Vec<Row>> {
+    let chunks = prepared.chunks(source, at_once, model.device());
+    rows(chunks.map(|(batch, positions)| {
+        let logits = tch::no_grad(|| compute(&batch));
+        Passed { logits, positions }
+    }))
+}
+
+/// One row after the other.
+fn rows(passed: impl Iterator<Item = Passed>) -> Result<Vec<Row>> {
     let mut rows = vec![];
-    for (batch, of) in prepared.chunks(source, at_once, model.device()) {
-        let Logits { x, attention_mask } = tch::no_grad(|| compute(&batch));
+    for Passed { logits: Logits { x, attention_mask }, positions: of } in passed {
         let x = x.to_device(Device::Cpu);
         let lengths = match attention_mask {
             Some(mask) => {

@@ -11,7 +11,7 @@ use crate::libtorch::Precision;
 use crate::modality::{Modality, PREPROCESSING};
 use crate::model::{LoadParts, Model};
 use crate::spec::{SPEC, Spec};
-use crate::weights::{Checkpoint, WEIGHTS, WeightSource};
+use crate::weights::{Checkpoint, SharedTensors, WEIGHTS, WeightSource};
 
 /// Opens the fine-tuned model of a run folder with its modality's settings. A run that is replaced
 /// meanwhile is opened again, so that the model is one of both, and never some of each.
@@ -32,10 +32,34 @@ pub fn open_in<M: Modality>(
     device: Device,
     precision: Precision,
 ) -> Result<(Model, M)> {
+    open_beside(folder, device, precision, None)
+}
+
+/// The same of a model that is to answer beside others, and keeps only those parameters by itself that
+/// `shared` does not have of them; `shared` has its own, too, afterwards. Opened one after the other,
+/// tunings of one base take the memory of the base once.
+///
+/// # Errors
+/// As [`open_in`].
+pub fn open_shared<M: Modality>(
+    folder: &Path,
+    device: Device,
+    precision: Precision,
+    shared: &SharedTensors,
+) -> Result<(Model, M)> {
+    open_beside(folder, device, precision, Some(shared))
+}
+
+fn open_beside<M: Modality>(
+    folder: &Path,
+    device: Device,
+    precision: Precision,
+    shared: Option<&SharedTensors>,
+) -> Result<(Model, M)> {
     loop {
         // Held open, so that no other folder can have its number.
         let before = Handle::from_path(folder).ok();
-        let opened = open_once(folder, device, precision);
+        let opened = open_once(folder, device, precision, shared);
         if before == Handle::from_path(folder).ok() {
             return opened;
         }
@@ -46,6 +70,7 @@ fn open_once<M: Modality>(
     folder: &Path,
     device: Device,
     precision: Precision,
+    shared: Option<&SharedTensors>,
 ) -> Result<(Model, M)> {
     let spec = Spec::read(folder)?;
     if spec.modality != M::NAME {
@@ -77,7 +102,8 @@ fn open_once<M: Modality>(
     let checkpoint = Checkpoint::open(weights)?;
     let source = WeightSource::ours(&checkpoint);
     let from = Some((&source, LoadParts::All));
-    let model = Model::for_inference(spec, &modality, from, device, precision)?;
+    let at = (device, precision);
+    let model = Model::for_inference_beside(spec, &modality, from, at, shared)?;
     let others = checkpoint.skipped().map(|(name, _)| name);
     if let Some(name) = model.report().unused.iter().map(String::as_str).chain(others).next() {
         return Err(Error::Malformed {

@@ -19,7 +19,7 @@ use crate::files::{
 };
 use crate::modality::Modality;
 use crate::model::Model;
-use crate::spec::{LABELS, SPEC, Spec};
+use crate::spec::{CALIBRATION, LABELS, SPEC, Spec};
 use crate::weights::{WEIGHTS, WeightSource};
 
 const METRICS: &str = "metrics.jsonl";
@@ -262,6 +262,9 @@ impl RunWriter {
         write_json(&folder.join(RESULT), result)?;
         for (name, value) in &self.files {
             write_json(&folder.join(name), value)?;
+        }
+        if let Some(calibration) = &model.spec().calibration {
+            write_json(&folder.join(CALIBRATION), calibration)?;
         }
         if !self.metrics.is_empty() {
             crate::files::replace(&folder.join(METRICS), &self.metrics)?;

@@ -4,11 +4,12 @@ use tch::{Kind, Tensor};
 
 use super::config::TaskConfig;
 use super::ctc::Decoder;
+use super::forecasts::{self, sigmoid};
 use super::judged::{Answers, Exact, Judged, rows_of};
 use super::loss::Objective;
 use super::metrics::{
-    ClassificationMetrics, Confusion, Metrics, MultiLabelMetrics, RegressionMetrics,
-    TaggingMetrics, TranscriptionMetrics, Utterance,
+    CalibrationMetrics, ClassificationMetrics, Confusion, Metrics, MultiLabelMetrics,
+    RegressionMetrics, ReliabilitySums, TaggingMetrics, TranscriptionMetrics, Utterance,
 };
 use super::scores::Scores;
 use super::tags::OUTSIDE;
@@ -31,7 +32,9 @@ pub(crate) struct MetricAccumulator<'s> {
     samples: usize,
     /// Of classes.
     confusion: Confusion,
-    /// Of labels or values: the predictions, a row for each sample.
+    /// Of classes: the model's own forecasts, and the calibrated ones.
+    forecasts: [ReliabilitySums; 2],
+    /// Of labels or values: the log odds or the predictions, a row for each sample.
     answers: Vec<Vec<f64>>,
     /// Of labels or values: the targets, a row for each sample.
     truth: Vec<Target>,
@@ -53,6 +56,7 @@ impl<'s> MetricAccumulator<'s> {
             loss: 0.,
             samples: 0,
             confusion: Confusion::new(classes),
+            forecasts: Default::default(),
             answers: vec![],
             truth: vec![],
             texts: vec![],
@@ -96,17 +100,27 @@ impl<'s> MetricAccumulator<'s> {
         let stacked = Targets::stack(targets);
         let rows = answers.size()[0];
         let loss = self.objective.loss(answers, None, &stacked).double_value(&[]);
+        let mut forecasts = [vec![], vec![]];
         let answers = match self.config.task {
             Task::SingleLabel => {
+                // In f32 the probabilities of a sure model would not add up to 1.
+                let own = answers.log_softmax(-1, Kind::Double);
+                let fitted = self.config.calibration.filter(|fitted| fitted.temperature.is_some());
+                let fitted = fitted.map(|fitted| fitted.log_probabilities(answers));
+                for (found, logs) in forecasts.iter_mut().zip([Some(own), fitted]) {
+                    let logs = logs.iter().map(|logs| forecasts::of_classes(logs, &stacked.x));
+                    found.extend(logs.collect::<Result<Vec<_>>>()?.into_iter().flatten());
+                }
                 let answers = Vec::<i64>::try_from(answers.argmax(-1, false))?;
                 Answers::Classes(answers.into_iter().map(|class| class as usize).collect())
             }
-            Task::MultiLabel => rows_of(&answers.to_kind(Kind::Double).sigmoid())?,
+            Task::MultiLabel => rows_of(&answers.to_kind(Kind::Double))?,
             Task::Regression => rows_of(&self.config.in_units(answers))?,
             Task::Transcription | Task::Tagging => Answers::Classes(vec![]),
         };
         let losses = vec![Exact(loss * rows as f64)];
-        Ok(Judged { samples: rows as usize, losses, unanswered: 0, answers })
+        let forecasts = forecasts.map(|all| all.into_iter().map(Into::into).collect());
+        Ok(Judged { samples: rows as usize, losses, unanswered: 0, answers, forecasts })
     }
 
     /// Adds what [was judged](Self::judge) of some samples.
@@ -120,6 +134,9 @@ impl<'s> MetricAccumulator<'s> {
         self.unanswered += judged.unanswered;
         // One by one: a sum of sums would be another.
         judged.losses.iter().for_each(|loss| self.loss += loss.0);
+        for (sums, forecasts) in self.forecasts.iter_mut().zip(judged.forecasts) {
+            forecasts.into_iter().for_each(|forecast| sums.add(forecast.into()));
+        }
         match judged.answers {
             Answers::Classes(answers) => {
                 for (truth, answer) in targets.zip(answers) {
@@ -209,15 +226,22 @@ impl<'s> MetricAccumulator<'s> {
         let labels = self.config.labels;
         match self.config.task {
             Task::SingleLabel => {
-                Metrics::SingleLabel(ClassificationMetrics::of(self.confusion, loss))
+                let calibration = self.calibration(&self.forecasts);
+                let of = ClassificationMetrics::of(self.confusion, loss);
+                Metrics::SingleLabel(ClassificationMetrics { calibration, ..of })
             }
             Task::MultiLabel => {
+                let temperature = self.config.calibration.and_then(|fitted| fitted.temperature);
+                let scaled = temperature.unwrap_or(1.);
                 let columns = labels.iter().enumerate().map(|(at, label)| {
                     let truth = self.truth.iter().map(|target| target.has(at)).collect();
-                    (label.clone(), column(at), truth)
+                    let p = column(at).into_iter().map(|log_odds| sigmoid(log_odds / scaled));
+                    (label.clone(), p.collect(), self.config.threshold(at), truth)
                 });
                 let columns = columns.collect::<Vec<_>>();
-                Metrics::MultiLabel(MultiLabelMetrics::of(&columns, self.samples, loss))
+                let of = MultiLabelMetrics::of(&columns, self.samples, loss);
+                let calibration = self.calibration(&self.forecasts_of_labels(temperature));
+                Metrics::MultiLabel(MultiLabelMetrics { calibration, ..of })
             }
             Task::Regression => {
                 let value = |target: &Target, at: usize| match target {
@@ -245,6 +269,26 @@ impl<'s> MetricAccumulator<'s> {
                 Metrics::Tagging(TaggingMetrics::of(&sentences, loss, self.unanswered))
             }
         }
+    }
+
+    /// Of labels: the model's own forecasts, and those with a temperature, if there is one.
+    fn forecasts_of_labels(&self, temperature: Option<f64>) -> [ReliabilitySums; 2] {
+        [Some(1.), temperature].map(|temperature| {
+            let mut sums = ReliabilitySums::default();
+            let Some(temperature) = temperature else { return sums };
+            for (row, target) in self.answers.iter().zip(&self.truth) {
+                for (at, log_odds) in row.iter().enumerate() {
+                    sums.add(forecasts::of_label(log_odds / temperature, target.has(at)));
+                }
+            }
+            sums
+        })
+    }
+
+    fn calibration(&self, forecasts: &[ReliabilitySums; 2]) -> Option<CalibrationMetrics> {
+        let [uncalibrated, calibrated] = forecasts.each_ref().map(ReliabilitySums::finish);
+        let temperature = self.config.calibration.and_then(|fitted| fitted.temperature);
+        Some(CalibrationMetrics { uncalibrated: uncalibrated?, calibrated, temperature })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::calibration::Calibration;
 use super::scale::{Scales, TargetScale};
 use super::tags::Scheme;
 use super::task::Task;
@@ -19,6 +20,8 @@ pub struct TaskConfig<'s> {
     pub vocabulary: Option<&'s Vocabulary>,
     /// The scale of each value, where the logits are in standard deviations from its mean.
     pub scales: &'s [TargetScale],
+    /// What was fitted on the validation split, where the model was calibrated.
+    pub calibration: Option<&'s Calibration>,
 }
 
 impl TaskConfig<'_> {
@@ -30,6 +33,23 @@ impl TaskConfig<'_> {
             Task::Tagging if scheme() == Scheme::Plain => "word accuracy",
             task => task.primary_metric(),
         }
+    }
+
+    /// The probabilities of classes or labels, `[N, answers]`, f64, of
+    /// [rows of scores](crate::task::Scores::Rows): calibrated, where the model is.
+    pub fn probabilities(self, scores: &Tensor) -> Tensor {
+        match (self.calibration, self.task) {
+            (None, Task::MultiLabel) => scores.sigmoid().to_kind(Kind::Double),
+            (None, _) => scores.exp().to_kind(Kind::Double),
+            (Some(fitted), Task::MultiLabel) => fitted.log_odds(scores).sigmoid(),
+            (Some(fitted), _) => fitted.log_probabilities(scores).exp(),
+        }
+    }
+
+    /// The probability above which a label applies.
+    pub fn threshold(self, label: usize) -> f64 {
+        let fitted = self.calibration.and_then(|fitted| fitted.thresholds.get(label));
+        fitted.copied().unwrap_or(0.5)
     }
 
     /// The scales as tensors; `None` where predictions are in the values' own units, or are no

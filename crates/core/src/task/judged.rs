@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::metrics::Forecast;
 use crate::error::Result;
 
 /// All that metrics need of a model's answers to some samples.
@@ -15,6 +16,8 @@ pub(crate) struct Judged {
     /// How many words a model says nothing of.
     pub(super) unanswered: usize,
     pub(super) answers: Answers,
+    /// Of classes, the forecasts of all samples: the model's own, and the calibrated ones, if it is.
+    pub(super) forecasts: [Vec<ExactForecast>; 2],
 }
 
 /// The answers, in the order of the samples.
@@ -22,7 +25,7 @@ pub(crate) struct Judged {
 pub(super) enum Answers {
     /// A class for each.
     Classes(Vec<usize>),
-    /// Probabilities or values, a row for each.
+    /// Log odds or values, a row for each.
     Rows(Vec<Vec<Exact>>),
     /// A text for each.
     Texts(Vec<String>),
@@ -50,6 +53,22 @@ impl From<u64> for Exact {
 impl From<Exact> for u64 {
     fn from(number: Exact) -> Self {
         number.0.to_bits()
+    }
+}
+
+/// A forecast of a class: its confidence, Brier score and log loss, and whether it is right.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct ExactForecast([Exact; 3], bool);
+
+impl From<Forecast> for ExactForecast {
+    fn from(Forecast { confidence, is_right, brier, nll }: Forecast) -> Self {
+        Self([confidence, brier, nll].map(Exact), is_right)
+    }
+}
+
+impl From<ExactForecast> for Forecast {
+    fn from(ExactForecast([confidence, brier, nll], is_right): ExactForecast) -> Self {
+        Self { confidence: confidence.0, is_right, brier: brier.0, nll: nll.0 }
     }
 }
 

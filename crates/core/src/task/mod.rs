@@ -1,9 +1,11 @@
 //! Tasks: targets, losses, metrics. No model, no files.
 
 mod accumulator;
+mod calibration;
 pub mod class_weights;
 mod config;
 pub mod ctc;
+mod forecasts;
 mod judged;
 mod loss;
 mod metrics;
@@ -19,12 +21,15 @@ mod vocabulary;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use calibration::{
+    Calibration, CalibrationMethod, ConformalScores, PredictionSets, ThresholdMethod,
+};
 pub use config::TaskConfig;
 pub use loss::Objective;
 pub use metrics::{
-    ClassificationMetrics, Confusion, Edit, Edits, GroupMetrics, LabelMetrics, Metrics,
-    MultiLabelMetrics, RegressionMetrics, SpanMetrics, TaggingMetrics, TranscriptionMetrics,
-    ValueMetrics, alignment,
+    CalibrationMetrics, ClassificationMetrics, Confusion, Edit, Edits, GroupMetrics, LabelMetrics,
+    Metrics, MultiLabelMetrics, RegressionMetrics, Reliability, ReliabilityBin, SetMetrics,
+    SpanMetrics, TaggingMetrics, TranscriptionMetrics, ValueMetrics, alignment,
 };
 pub use scale::TargetScale;
 pub use scores::Scores;

@@ -37,6 +37,7 @@ pub(crate) fn spec(task: Task, labels: &[&str], scales: Vec<TargetScale>) -> Spe
         labels: labels.iter().map(ToString::to_string).collect(),
         scales,
         vocabulary: None,
+        calibration: None,
     }
 }
 

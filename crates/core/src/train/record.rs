@@ -66,9 +66,26 @@ pub enum Progress<'a> {
         loss: f64,
         /// The fraction of correct predictions of the epoch so far; `None` for values.
         accuracy: Option<f64>,
+        /// The loss of this batch alone.
+        batch_loss: f64,
+        /// What the optimizer did; `None` if this batch waits for others (the option `accumulate`), or if
+        /// the step was skipped as its gradients overflowed.
+        update: Option<&'a Update>,
     },
+    /// The model was evaluated on the validation split, at the end of an epoch, whose report follows.
+    Validated(&'a Metrics),
     /// An epoch is done.
     Epoch(&'a EpochRecord),
+}
+
+/// What the optimizer did in a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The L2 norm of all gradients, before they were clipped.
+    pub gradient_norm: f64,
+    /// The learning rates, each with the name of the parameters that it is of: `new` or `pretrained`; with
+    /// layer-wise decay, the latter are `pretrained.head`, `pretrained.trunk.N` and `pretrained.embedder`.
+    pub rates: Vec<(String, f64)>,
 }
 
 /// The result of a step.

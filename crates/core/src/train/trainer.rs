@@ -8,10 +8,11 @@ use super::auto_freeze::AutoFreeze;
 use super::distributed;
 use super::ema::Ema;
 use super::loss_scaler::LossScaler;
-use super::optim::{AdamW, AdamWState, ParamState, Schedule, clip_factor};
+use super::optim::{AdamW, AdamWState, ParamState, Schedule, clip_factor, gradient_norm};
 use super::options::FitOptions;
 use super::phase::Phase;
-use super::record::StepOutput;
+use super::rate_groups::{RateGroup, rate_groups};
+use super::record::{StepOutput, Update};
 use super::resume::{Parts, Resumable};
 use crate::error::{Error, Result};
 use crate::model::{Model, ModelPart, is_running_stat};
@@ -47,6 +48,10 @@ pub struct Trainer<'m> {
     steps: usize,
     /// The sum of the gradients since the last step, each batch's times its samples.
     pending: Option<Pending>,
+    /// Which parameters train at which rate, in proportion to `lr`; `None`: to be found anew.
+    groups: Option<Vec<RateGroup>>,
+    /// What the optimizer did after the last batch, if it had enough of them.
+    pub(super) update: Option<Update>,
     /// The initial values of pretrained parameters, where L2-SP needs them.
     start: BTreeMap<String, Tensor>,
     pub(super) average: Option<Ema>,
@@ -84,6 +89,8 @@ impl<'m> Trainer<'m> {
             ),
             steps: 0,
             pending: None,
+            groups: None,
+            update: None,
             start,
             average: None,
             scaler: LossScaler::of(options.precision),
@@ -103,6 +110,7 @@ impl<'m> Trainer<'m> {
             false => self.options.weight_decay,
         };
         self.lr = lr;
+        self.groups = None;
         self.optimizer.set_rates(self.model.store(), decay, rate);
     }
 
@@ -128,6 +136,7 @@ impl<'m> Trainer<'m> {
 
     /// Goes on with another set of trainable parameters.
     pub(super) fn refrozen(&mut self) {
+        self.groups = None;
         self.optimizer.refresh_groups();
     }
 
@@ -154,6 +163,7 @@ impl<'m> Trainer<'m> {
         cut: CutPoint,
         targets: &Targets,
     ) -> Result<StepOutput> {
+        self.update = None;
         let classifier = self.model.classifier();
         // The loss, too: it is computed in f32 as PyTorch has it. What goes backward needs no guard.
         let precision = classifier.autocast();
@@ -244,8 +254,15 @@ impl<'m> Trainer<'m> {
         if let Some(auto_freeze) = &mut self.auto_freeze {
             auto_freeze.add(self.optimizer.trained(), &gradients);
         }
-        let factor = clip_factor(&gradients, self.options.clip_grad);
+        let gradient_norm = gradient_norm(&gradients);
+        let factor = clip_factor(gradient_norm, self.options.clip_grad);
         let lr = self.lr * self.schedule.at(self.steps);
+        let trained = self.optimizer.multiples();
+        let groups = self.groups.get_or_insert_with(|| {
+            rate_groups(self.model, self.options.layer_decay != 1., trained)
+        });
+        let rates = groups.iter().map(|group| (group.name.clone(), lr * group.multiple)).collect();
+        self.update = Some(Update { gradient_norm, rates });
         self.optimizer.step(&gradients, factor, lr)?;
         self.steps += 1;
         if let Some(average) = &mut self.average {
@@ -287,6 +304,7 @@ impl Resumable for Trainer<'_> {
         };
         let params = steps.into_iter().map(param).collect::<Result<_>>()?;
         self.optimizer.load_state(AdamWState { params, groups })?;
+        self.groups = None;
         self.steps = from.get(STEPS)?;
         self.scaler = from.get(SCALER)?;
         self.average.as_mut().map_or(Ok(()), |average| average.load(from))?;

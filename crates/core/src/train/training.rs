@@ -165,6 +165,8 @@ impl<'m> Training<'m> {
                 steps,
                 loss: done.loss(),
                 accuracy: done.accuracy(),
+                batch_loss: step.loss,
+                update: self.trainer.update.as_ref(),
             })?;
             self.after_step(observe)
         })?;
@@ -174,6 +176,9 @@ impl<'m> Training<'m> {
         }
         let score = || evaluate_feed(model, validation, options.batch_size);
         let scored = (!validation.samples().is_empty()).then(score).transpose()?;
+        if let Some(metrics) = &scored {
+            observe(Progress::Validated(metrics))?;
+        }
         let done = std::mem::take(&mut self.done);
         let record = EpochRecord {
             epoch,

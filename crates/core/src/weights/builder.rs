@@ -3,9 +3,12 @@
 use tch::nn::Init;
 use tch::{Device, Tensor, nn};
 
+use super::by_row::RowParam;
 use super::halved::Halved;
 use super::lora::Adapting;
+use super::members::Members;
 use super::report::Fresh;
+use super::shared::SharedTensors;
 use super::source::{Names, Reshape, WeightSource};
 use crate::error::{Error, Result};
 
@@ -18,6 +21,10 @@ pub struct VarBuilder<'a> {
     fresh: &'a Fresh,
     adapting: Option<&'a Adapting<'a>>,
     halved: Option<&'a Halved<'a>>,
+    shared: Option<&'a SharedTensors>,
+    members: Option<&'a Members<'a>>,
+    /// Whether what is built here is applied to the rows of batches.
+    has_rows: bool,
 }
 
 /// What happens to a parameter that the source lacks or has in another shape.
@@ -40,6 +47,9 @@ impl<'a> VarBuilder<'a> {
             fresh,
             adapting: None,
             halved: None,
+            shared: None,
+            members: None,
+            has_rows: true,
         }
     }
 
@@ -64,6 +74,27 @@ impl<'a> VarBuilder<'a> {
         Self { halved, ..self.clone() }
     }
 
+    /// The same path, below which parameters that `shared` has already are kept there alone.
+    pub(crate) fn shared(&self, shared: Option<&'a SharedTensors>) -> Self {
+        Self { shared, ..self.clone() }
+    }
+
+    /// The same path, whose parameters are those of several models.
+    pub(crate) fn of_members(&self, members: &'a Members<'a>) -> Self {
+        Self { members: Some(members), ..self.clone() }
+    }
+
+    /// The same path for a module that is applied to something else than the rows of a batch, a table of
+    /// positions say: no row can have parameters of its own.
+    pub(crate) fn without_rows(&self) -> Self {
+        Self { has_rows: false, ..self.clone() }
+    }
+
+    /// The models that the parameters are of, where each row can have its own.
+    pub(crate) fn members_by_row(&self) -> Option<&'a Members<'a>> {
+        self.members.filter(|_| self.has_rows)
+    }
+
     /// The adapters that linear layers get.
     pub(crate) fn adapting(&self) -> Option<&'a Adapting<'a>> {
         self.adapting
@@ -79,6 +110,11 @@ impl<'a> VarBuilder<'a> {
     /// The name of this path: `trunk.blocks.3.attn.q`.
     pub(crate) fn name(&self) -> String {
         self.path.components().collect::<Vec<_>>().join(".")
+    }
+
+    /// The name of a parameter of this module.
+    fn name_of(&self, leaf: &str) -> String {
+        self.path.components().chain([leaf]).collect::<Vec<_>>().join(".")
     }
 
     /// The path `name` below this one.
@@ -103,6 +139,19 @@ impl<'a> VarBuilder<'a> {
     /// If the name is in use, or if the source lacks the tensor or has it in another shape.
     pub fn param(&self, leaf: &str, shape: &[i64], init: Init) -> Result<Tensor> {
         self.param_or(leaf, shape, || nn::init(init, shape, self.device()))
+    }
+
+    /// The same of a layer that can have another one for each row of a batch, where it is built of
+    /// several models.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    pub fn param_by_row(&self, leaf: &str, shape: &[i64], init: Init) -> Result<RowParam> {
+        let value = self.param(leaf, shape, init)?;
+        Ok(match self.members_by_row() {
+            Some(members) => members.param(&self.name_of(leaf), value),
+            None => RowParam::Same(value),
+        })
     }
 
     /// The parameter `leaf` of this module, from the source or else from `init`, a tensor of that
@@ -149,6 +198,8 @@ impl<'a> VarBuilder<'a> {
     /// If there is not.
     pub(crate) fn check_room(&self, tensors: u128, values: u128) -> Result<()> {
         match (self.source, self.device()) {
+            // It is there.
+            _ if self.members.is_some() => Ok(()),
             (None, Device::Cpu) => self.fresh.room.check(&self.name(), tensors, values),
             _ => Ok(()),
         }
@@ -169,10 +220,13 @@ impl<'a> VarBuilder<'a> {
         trains: bool,
         value: impl FnOnce() -> Tensor,
     ) -> Result<Tensor> {
-        let name = self.path.components().chain([leaf]).collect::<Vec<_>>().join(".");
+        let name = self.name_of(leaf);
         // `nn::Path::add` would quietly name the second one `leaf__1`.
         if self.path.get(leaf).is_some() {
             return Err(Error::Duplicate(name));
+        }
+        if let Some(members) = self.members {
+            return Ok(self.path.add(leaf, members.value(&name, shape)?, false));
         }
         // A publisher's tensor that is resized is as large as what is new.
         if reshape.is_some() {
@@ -201,7 +255,12 @@ impl<'a> VarBuilder<'a> {
             Some(halved) if trains && reshape.is_none() => halved.keep(&name, value, is_loaded),
             _ => value,
         };
-        Ok(self.path.add(leaf, value.to_device(self.device()), trains))
+        let value = value.to_device(self.device());
+        let value = match self.shared {
+            Some(shared) => shared.shared(value)?,
+            None => value,
+        };
+        Ok(self.path.add(leaf, value, trains))
     }
 }
 

@@ -3,6 +3,7 @@
 use crosstune_core::{
     Batch, Embedder, FeatureShape, Features, FrameEmbedder, FrameEmbedderConfig, Positions, Result,
     TokenLayout, VarBuilder,
+    nn::{Exporter, GraphEmbedding, GraphFeatures},
 };
 use tch::Tensor;
 
@@ -63,6 +64,15 @@ impl Embedder for PatchEmbedder {
 
     fn embed(&self, batch: &Batch, _train: bool) -> Features {
         Features::Sequence(self.frames.forward(&self.cut(&batch.x), None))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let (p, [rows, columns]) = (self.patch, self.grid);
+        let (pixels, c) = (e.pictures().x, e.example().x.size()[1]);
+        let patches = pixels.reshape(&[-1, c, rows, p, columns, p]).permute(&[0, 2, 4, 1, 3, 5]);
+        let patches = patches.reshape(&[-1, rows * columns, c * p * p]);
+        let sequence = self.frames.onnx(e, &patches, None);
+        Ok(GraphEmbedding::of(GraphFeatures::Sequence(sequence)))
     }
 
     fn init_from_data(&self, batch: &Batch) {

@@ -4,7 +4,7 @@ use super::{
     chart::{self, Axis, Chart, Dot, Series},
     confusion, errors,
     escape::{Escaped, Name},
-    tables,
+    reliability, tables,
 };
 use crate::{
     comparison::{ArmKind, Comparison},
@@ -24,7 +24,7 @@ pub(super) fn section(at: usize, c: &Comparison, summary: &Summary, links: &str)
     let majority = format!("<li>{}most frequent class</li>", chart::MAJORITY);
     format!(
         "<section class=\"direction\" id=\"c{at}\" aria-labelledby=\"c{at}-title\">\n{}{}{}{}\n\
-         <h3>{} by training size</h3>\n{}<h3>Learning</h3>\n{}{}{}{}\
+         <h3>{} by training size</h3>\n{}<h3>Learning</h3>\n{}{}{}{}{}\
          <p class=\"back soft\">{links}</p>\n</section>\n",
         heading(at, c, summary),
         finding.unwrap_or_default(),
@@ -34,6 +34,7 @@ pub(super) fn section(at: usize, c: &Comparison, summary: &Summary, links: &str)
         tables::values(c, summary),
         tables::curves(c, summary),
         tables::rates(c, summary),
+        reliability::part(c, summary),
         confusion::part(c, summary),
         errors::part(c),
     )

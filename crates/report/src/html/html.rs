@@ -2,8 +2,9 @@
 
 use super::{
     direction,
-    escape::{Escaped, Name},
+    escape::Name,
     overview,
+    page::{page, themes},
 };
 use crate::{
     comparison::{ArmKind, Comparison},
@@ -12,14 +13,6 @@ use crate::{
     summary::Summary,
     words,
 };
-
-/// The page's style.
-const STYLE: &str = include_str!("style.css");
-
-/// What the page may load: its own style, and the pictures and recordings that are in it. No
-/// script, no network.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; \
-                      base-uri 'none'; form-action 'none'";
 
 /// The report as one HTML file: the table of sources and targets, then for each comparison its
 /// learning curves, tables, confusion matrices and worst errors, then the method.
@@ -40,19 +33,8 @@ pub fn html(matrix: &Matrix) -> String {
         [one] => format!("{}: what the transfer brought", one.name()),
         _ => "What the transfer brought".to_owned(),
     };
-    let title = Escaped(&title);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<a class=\"skip\" href=\"#results\">To the results</a>\n{}\n<main id=\"results\">\n\
-         {}\n{directions}{}</main>\n</body>\n</html>\n",
-        header(matrix),
-        overview,
-        method_section(),
-    )
+    let main = format!("{overview}\n{directions}{}", method_section());
+    page(&title, &header(matrix), &main)
 }
 
 /// The title, when and where it was measured, and the choice of theme.
@@ -71,20 +53,12 @@ fn header(matrix: &Matrix) -> String {
     let list = |all: Vec<&str>| {
         all.into_iter().map(|one| Name(one).to_string()).collect::<Vec<_>>().join(", ")
     };
-    let theme = |id: &str, label: &str, checked: &str| {
-        format!(
-            "<label><input type=\"radio\" name=\"theme\" id=\"theme-{id}\"{checked}>{label}</label>"
-        )
-    };
     format!(
         "<header>\n<div><h1>What the transfer brought</h1>\n\
-         <p class=\"soft\">Measured {days} with Crosstune {}, on {}</p></div>\n\
-         <fieldset><legend class=\"hidden\">Theme</legend>{}{}{}</fieldset>\n</header>",
+         <p class=\"soft\">Measured {days} with Crosstune {}, on {}</p></div>\n{}\n</header>",
         list(distinct(|c| &c.version)),
         list(distinct(|c| &c.machine)),
-        theme("system", "System", " checked"),
-        theme("light", "Light", ""),
-        theme("dark", "Dark", ""),
+        themes(),
     )
 }
 

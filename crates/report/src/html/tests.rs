@@ -87,12 +87,32 @@ fn sequences_have_no_confusions_and_their_own_metric() {
     let text = page(sample::sequences::transcription());
     assert_well_formed(&text);
     assert!(!text.contains("Confusions, ") && !text.contains("most frequent class"));
+    assert!(!text.contains("<h3>Reliability, "));
     for said in ["<h3>WER by training size</h3>", "has a WER of", "Lower is better", ">CER</th>"] {
         assert!(text.contains(said), "{said}");
     }
     let text = page(sample::sequences::tagging());
     assert_well_formed(&text);
     assert!(text.contains("Span F1 (%) over training size") && text.contains("labels of words"));
+}
+
+#[test]
+fn probabilities_have_a_diagram_before_and_after_calibration() {
+    let text = page(sample::comparison(sample::SOURCES[0], sample::TARGETS[0]));
+    assert_well_formed(&text);
+    assert!(text.contains("<h3>Reliability, 2,700 <bdi>pictures</bdi></h3>"), "{text}");
+    assert!(text.contains("<td>12.0 → 2.0</td>"), "the error before and after");
+    // The transfer and its best control: each has both curves, and a mark for each bin with samples.
+    for (class, shape) in [("before", "<rect class=\"mark\""), ("after", "<circle class=\"mark\"")]
+    {
+        let head = format!("<g class=\"{class}\">");
+        assert_eq!(text.matches(&head).count(), 2, "{class}");
+        for curve in text.split(&head).skip(1) {
+            let end = curve.find("</g></g>").expect("an end");
+            let marks = curve[..end].matches(shape).count();
+            assert_eq!(marks, 10, "{class}: {}", &curve[..200]);
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ type Small = (usize, u64, u32);
 /// A comparison of two classes and four test samples.
 fn small(arms: &[(ArmKind, &[Small])]) -> Comparison {
     let mut c = sample::comparison(sample::SOURCES[0], sample::TARGETS[2]);
-    let template = c.arms[0].runs[0].clone();
+    let template = Run { calibration: None, ..c.arms[0].runs[0].clone() };
     let run = |&(size, seed, right): &Small| {
         let (low, high) = (right / 2, right - right / 2);
         let confusion = vec![vec![low, 2 - low], vec![2 - high, high]].try_into().unwrap();

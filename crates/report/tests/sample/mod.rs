@@ -4,8 +4,8 @@
 pub(crate) mod sequences;
 
 use crosstune_report::{
-    Answer, Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Media, Point, Run, Source,
-    Target, Trial,
+    Answer, Arm, ArmKind, Bin, Budget, Calibration, Comparison, Drawing, ErrorExample, Mark,
+    Matrix, Media, Point, Reliability, Run, Source, Target, Trial,
 };
 
 /// The sizes of training set and their epochs.
@@ -98,7 +98,13 @@ fn arm(kind: ArmKind, gain: f64, classes: usize, chance: &mut Chance) -> Arm {
     for (size, epochs) in BUDGETS {
         for lr in [1e-3, 3e-3, 1e-2] {
             let held_out = 0.6 + 0.1 * chance.next();
-            arm.trials.push(Trial { size, lr, pretrained_lr: lr / 10., held_out });
+            arm.trials.push(Trial {
+                size,
+                lr,
+                pretrained_lr: lr / 10.,
+                held_out,
+                temperature: Some(1.4),
+            });
         }
         // More samples, better; the arms come closer.
         let last = 0.98 - 3.5 / (size as f64).sqrt() + bonus * 6. / (size as f64).powf(0.4);
@@ -143,11 +149,30 @@ fn run(
         second: accuracy * 0.99,
         loss: -(accuracy.ln()) * 1.3,
         confusion: Some(confusion.try_into().unwrap()),
+        calibration: Some(calibration(accuracy)),
         counts: vec![],
         curve: (1..=epochs).map(point).collect(),
         seconds: each * epochs as f64,
         trained: 861_770,
         frozen: 0,
+    }
+}
+
+/// Probabilities that are too sure, and the same at a temperature.
+fn calibration(accuracy: f64) -> Calibration {
+    let reliability = |ece: f64| {
+        let bin = |at: usize| {
+            let confidence = (at as f64 + 0.5) / 15.;
+            let forecasts = if at < 5 { 0 } else { TEST_SAMPLES / 10 };
+            Bin { forecasts, confidence, accuracy: (confidence - ece).max(0.) }
+        };
+        let bins = (0..15).map(bin).collect();
+        Reliability { ece, brier: 1. - accuracy, nll: -accuracy.ln(), bins }
+    };
+    Calibration {
+        uncalibrated: reliability(0.12),
+        calibrated: Some(reliability(0.02)),
+        temperature: Some(1.4),
     }
 }
 
@@ -194,7 +219,22 @@ fn example(modality: &str, at: usize, classes: usize, chance: &mut Chance) -> Er
         truth: Some(truth),
         answers,
         sentence: None,
+        explanation: (at == 0).then(|| explanation(&media)),
         media,
+    }
+}
+
+/// What its answer is due to.
+fn explanation(media: &Media) -> Drawing {
+    let mark = |text: &str, value: f64| Mark { text: text.into(), value: Some(value) };
+    match media {
+        Media::Text(text) => {
+            let words = text.split_inclusive(' ').enumerate();
+            Drawing::Words(words.map(|(at, word)| mark(word, (at as f64).sin())).collect())
+        }
+        Media::Picture { png } | Media::Sound { spectrogram_png: png, .. } => {
+            Drawing::Heat { png: png.clone(), spots: vec![mark("here", 1.25), mark("there", -0.5)] }
+        }
     }
 }
 

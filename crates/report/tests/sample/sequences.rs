@@ -75,6 +75,7 @@ fn each_run(c: &mut Comparison, value: impl Fn(f64) -> f64) {
         run.value = f64::from(hundredths) / 100.;
         (run.second, run.confusion) = (run.value * 0.6, None);
         run.counts = vec![[hundredths, 100]; samples];
+        run.calibration = None;
         run.curve.iter_mut().for_each(|point| point.value = value(point.value).max(0.));
     };
     for arm in &mut c.arms {

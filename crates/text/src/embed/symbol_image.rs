@@ -3,6 +3,8 @@
 use crosstune_core::{
     Batch, Embedder, Error, FeatureShape, Features, Result, StemConfig, StemEmbedder, StemPool,
     VarBuilder,
+    nn::{Exporter, GraphEmbedding, GraphFeatures, GraphMap},
+    onnx::{Dim, Element, Value},
 };
 use tch::{Tensor, nn::Init};
 
@@ -67,6 +69,21 @@ impl Embedder for SymbolImage {
     /// Batches are no longer than `longest`; [`TextSettings`](crate::TextSettings) sees to it.
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::FeatureMap(self.stem.forward(&self.picture(batch), train))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let length = Dim::Open("sequence");
+        let ids = e.graph().input("input_ids", Element::I64, &[Dim::BATCH, length]);
+        let mask = e.attention_mask(length);
+        let x = e.parameter(&self.symbol).rows(&ids) * mask.unsqueeze(&[2]).to_float();
+        let (graph, x) = (e.graph(), x.permute(&[0, 2, 1]).unsqueeze(&[1]));
+        let missing = graph.ints(&[self.width]) - ids.size(1);
+        let amounts = Value::cat(&[&graph.ints(&[0]), &missing], 0);
+        let x = x.pad_by(&amounts, &[3]);
+        let map = self.stem.onnx(e, &GraphMap { x, sides: [ROWS, self.width] });
+        let whole = || mask.to(Element::I64).pad_by(&amounts, &[1]).to(Element::Bool);
+        let mask = e.leaves_positions().then(whole);
+        Ok(GraphEmbedding { features: GraphFeatures::FeatureMap(map), mask })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crosstune_core::{
     Batch, Embedder, Error, FeatureShape, Features, Positions, Result, Sequence, VarBuilder,
-    nn::PositionedNorm,
+    nn::{Exporter, GraphEmbedding, GraphFeatures, GraphSequence, PositionedNorm},
+    onnx::{Dim, Element},
 };
 use tch::{Tensor, nn::Init};
 
@@ -51,5 +52,14 @@ impl Embedder for SymbolEmbedder {
             x,
             attention_mask: batch.attention_mask.as_ref().map(Tensor::shallow_clone),
         })
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let length = Dim::Open("sequence");
+        let ids = e.graph().input("input_ids", Element::I64, &[Dim::BATCH, length]);
+        let x = self.positioned.onnx(e, &e.parameter(&self.symbol).rows(&ids));
+        let attention_mask = Some(e.attention_mask(length));
+        let sequence = GraphSequence { x, attention_mask };
+        Ok(GraphEmbedding::of(GraphFeatures::Sequence(sequence)))
     }
 }

@@ -6,7 +6,8 @@ use crosstune_core::{
     EmbeddingProjection::{AheadOfNorm, BehindNorm},
     Error, FeatureShape, Features, PositionTable, Result, Sequence, TokenEmbedderConfig,
     VarBuilder, dropout,
-    nn::{Linear, Norm},
+    nn::{Exporter, GraphEmbedding, GraphFeatures, GraphSequence, Linear, Norm},
+    onnx::{Dim, Element, Value},
 };
 use tch::{Tensor, nn::Init};
 
@@ -128,6 +129,39 @@ impl Embedder for TokenEmbedder {
             x,
             attention_mask: batch.attention_mask.as_ref().map(Tensor::shallow_clone),
         })
+    }
+
+    /// Ids, their mask and, where the model tells segments apart, these, as transformers names them.
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let length = Dim::Open("sequence");
+        let ids = e.graph().input("input_ids", Element::I64, &[Dim::BATCH, length]);
+        let attention_mask = Some(e.attention_mask(length));
+        let tokens = e.parameter(&self.token).rows(&ids);
+        let tokens = self.scale.map(|scale| &tokens * scale).unwrap_or(tokens);
+        let sum = match &self.position {
+            Some(table) => {
+                let (first, t) = (self.first_position, ids.size(1));
+                tokens + e.parameter(table).narrow_to(0, first, &(t + first as f64))
+            }
+            None => tokens,
+        };
+        let sum = match &self.segment {
+            Some(table) if table.size()[0] > 1 => {
+                let dims = [Dim::BATCH, length];
+                let segments = e.graph().input("token_type_ids", Element::I64, &dims);
+                sum + e.parameter(table).rows(&segments)
+            }
+            Some(table) => sum + e.parameter(table).select(0, 0),
+            None => sum,
+        };
+        let project = |x: Value, here: EmbeddingProjection| match &self.project {
+            Some(project) if self.projection == here => project.onnx(e, &x),
+            _ => x,
+        };
+        let sum = project(sum, AheadOfNorm);
+        let x = self.norm.as_ref().map(|norm| norm.onnx(e, &sum)).unwrap_or(sum);
+        let sequence = GraphSequence { x: project(x, BehindNorm), attention_mask };
+        Ok(GraphEmbedding::of(GraphFeatures::Sequence(sequence)))
     }
 }
 

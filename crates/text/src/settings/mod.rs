@@ -1,5 +1,6 @@
 //! The settings of sentences: how a text becomes the input of a model.
 
+mod explaining;
 mod length;
 mod reader;
 mod saved;

@@ -275,6 +275,10 @@ impl Modality for TextSettings {
         Ok(Preview::Text(end.map_or(text.clone(), |end| format!("{}…", &text[..end]))))
     }
 
+    fn units(&self) -> Option<&dyn crosstune_core::Units> {
+        Some(self)
+    }
+
     fn batch(&self, samples: &[&Tensor]) -> Batch {
         if self.answers == Answers::Words {
             return self.batch_of_words(samples);
@@ -356,6 +360,14 @@ impl Modality for TextSettings {
 
     fn takes_pairs(&self) -> bool {
         self.sentences == Sentences::Pair
+    }
+
+    fn share(&mut self, other: &Self) {
+        if let (Reader::Tokens { tokenizer, .. }, Some(theirs)) =
+            (&mut self.reader, other.tokenizer())
+        {
+            tokenizer.share(theirs);
+        }
     }
 
     /// Beside the settings, the tokenizer.

@@ -7,6 +7,9 @@ use tokenizers::{Decoder, EncodeInput, Encoding, InputSequence, Model, ModelWrap
 
 use super::tokenizer::{Tokenizer, contained};
 
+/// Where a token is: in which of the texts, and which of its characters.
+pub(crate) type InText = (usize, Range<usize>);
+
 /// A text in pieces, however long, without special tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
@@ -39,6 +42,26 @@ impl Tokenizer {
         let mut pieces = self.pieces(self.inner(), text.into())?;
         pieces.words = (0..pieces.ids.len()).collect();
         Ok(pieces)
+    }
+
+    /// Where the tokens of [`encode`](Self::encode) or [`encode_pair`](Self::encode_pair) are: in which of
+    /// the texts, and which of its characters. `None`: special tokens.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn places(&self, texts: &[&str]) -> Result<Vec<Option<InText>>, BoxError> {
+        self.check_growth(texts.iter().map(|text| text.len()).sum())?;
+        let encoding = contained(|| match texts {
+            [first, second] => self.inner().encode_char_offsets((*first, *second), true),
+            _ => self.inner().encode_char_offsets(texts.concat(), true),
+        })?;
+        let special = encoding.get_special_tokens_mask();
+        let of = encoding.get_sequence_ids();
+        let place = |at: usize| {
+            let (from, to) = encoding.get_offsets()[at];
+            of[at].filter(|_| special[at] == 0).map(|text| (text, from..to))
+        };
+        Ok((0..encoding.len()).map(place).collect())
     }
 
     fn pieces(

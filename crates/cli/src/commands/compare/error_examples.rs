@@ -1,12 +1,13 @@
 //! The worst errors of a model, to look at and to listen to.
 
 use anyhow::Result;
-use crosstune_core::predict::{self, score};
+use crosstune_core::error::one_line;
+use crosstune_core::predict::{self, ExplainOptions, ExplainTarget, explain, score};
 use crosstune_core::{Input, Item, Modality, Model, Preview, Samples};
-use crosstune_report::{Answer, Media, Sentence};
+use crosstune_report::{Answer, Drawing, Media, Sentence};
 
 use super::sentences::Answered;
-use crate::output::sheet;
+use crate::output::{drawing, say, sheet};
 
 /// A sample that a model got wrong.
 pub(super) struct Wrong {
@@ -20,6 +21,8 @@ pub(super) struct Wrong {
     pub(super) sentence: Option<Sentence>,
     /// Itself.
     pub(super) media: Media,
+    /// What its first answer is due to, where it has a class.
+    pub(super) explanation: Option<Drawing>,
 }
 
 /// The number of answers shown for each.
@@ -52,7 +55,17 @@ pub(super) fn worst<M: Modality>(
     let show = |(at, answers): (usize, Vec<Answer>)| {
         let (item, truth) = (&items[at], Some(classes[at] as usize));
         let (place, media) = (item.place.to_string(), media(modality, &item.input)?);
-        Ok(Wrong { place, truth, answers, sentence: None, media })
+        let question = ExplainTarget::Label(answers[0].class);
+        let of = explain(model, modality, &item.input, &question, &ExplainOptions::default());
+        let explanation = match of {
+            Ok(of) => Some(drawing::drawing(&of, true)?),
+            // The error is shown without it.
+            Err(e) => {
+                say("note", format!("{place}: {}", one_line(&e)));
+                None
+            }
+        };
+        Ok(Wrong { place, truth, answers, sentence: None, media, explanation })
     };
     wrong.into_iter().map(show).collect()
 }
@@ -71,7 +84,7 @@ pub(super) fn worst_sentences<M: Modality>(
     let show = |(item, answered): (&Item, Answered)| {
         let (place, media) = (item.place.to_string(), media(modality, &item.input)?);
         let sentence = Some(answered.sentence);
-        Ok(Wrong { place, truth: None, answers: vec![], sentence, media })
+        Ok(Wrong { place, truth: None, answers: vec![], sentence, media, explanation: None })
     };
     wrong.into_iter().map(show).collect()
 }

@@ -1,7 +1,9 @@
 //! What a task is compared by.
 
 use crosstune_core::{Metrics, Task};
-use crosstune_report::{Confusion, Metric};
+use crosstune_report::{Calibration, Confusion, Metric};
+
+use crate::output::reliability::reported;
 
 /// The figures of a model that a report holds.
 pub(super) struct Figures {
@@ -9,6 +11,7 @@ pub(super) struct Figures {
     pub(super) second: f64,
     pub(super) loss: f64,
     pub(super) confusion: Option<Confusion>,
+    pub(super) calibration: Option<Calibration>,
 }
 
 /// The metric of a task; `None`: it is not compared.
@@ -32,6 +35,7 @@ impl Figures {
     pub(super) fn of(metrics: Metrics) -> Option<Self> {
         let value = metrics.primary_metric();
         let loss = metrics.loss();
+        let calibration = metrics.calibration().map(reported);
         let (second, confusion) = match metrics {
             Metrics::SingleLabel(e) => {
                 let confusion = Confusion::new(e.confusion.classes(), e.confusion.cells());
@@ -41,6 +45,6 @@ impl Figures {
             Metrics::Tagging(e) => (e.macro_f1, None),
             Metrics::MultiLabel(_) | Metrics::Regression(_) => return None,
         };
-        Some(Self { value, second, loss, confusion })
+        Some(Self { value, second, loss, confusion, calibration })
     }
 }

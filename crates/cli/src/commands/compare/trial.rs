@@ -2,8 +2,11 @@
 
 use anyhow::{Context, Result};
 use crosstune_core::{
-    CacheBudget, Checkpoints, Dataset, Error, FitOptions, Modality, Overrides, Progress, Recipe,
-    RecipePlan, Samples, Splits, WeightInit, evaluate, fit_resumable,
+    CacheBudget, Checkpoints, Dataset, Error, FitOptions, Modality, Model, Overrides, Progress,
+    Recipe, RecipePlan, Samples, Splits, Task, WeightInit, evaluate, fit_resumable,
+    loader::refuse_bad,
+    predict::{scored, too_short},
+    task::{Calibration, CalibrationMethod, ThresholdMethod},
 };
 use crosstune_report::{ArmKind, ErrorExample, Metric, Point, Run, Trial};
 
@@ -138,20 +141,20 @@ impl<'a, M: Modality> Experiment<'a, M> {
             let nobody = &mut |_: Progress<'_>| Ok(());
             let trained = fit_resumable(&model, modality, samples, &options, &checkpoints, nobody);
             let measured = trained
-                .and_then(|_| evaluate(&model, modality, &splits.validation, options.batch_size));
+                .and_then(|_| held_out(&model, modality, &splits.validation, options.batch_size));
             let task = self.data.task;
-            let held_out = match measured {
-                Ok(metrics) => metrics.primary_metric(),
+            let (held_out, temperature) = match measured {
+                Ok(measured) => measured,
                 // A rate at which the training diverges is a bad one, not a failure.
                 Err(
                     Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. },
-                ) if task.lower_is_better() => WORST_RATE,
+                ) if task.lower_is_better() => (WORST_RATE, None),
                 Err(
                     Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. },
-                ) => 0.,
+                ) => (0., None),
                 Err(e) => return Err(e.into()),
             };
-            Ok(Trial { size, lr, pretrained_lr: plan.pretrained_lr, held_out })
+            Ok(Trial { size, lr, pretrained_lr: plan.pretrained_lr, held_out, temperature })
         };
         let kept = |lr: &f64| {
             let name = format!("trial-{kind:?}-{size}-{lr:e}");
@@ -161,8 +164,14 @@ impl<'a, M: Modality> Experiment<'a, M> {
     }
 
     fn build(&self, plan: &RecipePlan, drawn: &TrainingSet<M>, seed: u64) -> Result<Built> {
-        let device = self.fit.device()?;
-        self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, device)
+        let (device, train) = (self.fit.device()?, &drawn.splits.train);
+        let built =
+            self.job.model(plan, &drawn.modality, &drawn.data, &drawn.splits, seed, device)?;
+        let at_once = self.fit.options().batch_size;
+        let short = too_short(&built.model, &drawn.modality, train, at_once, seed)?;
+        // All arms learn of the same samples, and how many positions there are is the same for all.
+        refuse_bad(short.iter().map(|one| one.bad(train)).collect(), false, true)?;
+        Ok(built)
     }
 
     /// Trains with the best rate, and tests, unless that is done. `shown`: how many errors to show.
@@ -194,6 +203,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
         let plan = self.plan(kind, rate.lr, epochs)?;
         let options = self.options(&plan, seed, epochs);
         let Built { model, trained, frozen, .. } = self.build(&plan, drawn, seed)?;
+        let model = model.with_calibration(rate.temperature.map(Calibration::of_temperature));
         let TrainingSet { data, modality, splits } = drawn;
         let test = || evaluate(&model, modality, &splits.test, options.batch_size);
         let mut curve = vec![Point { epoch: 0, seconds: 0., value: test()?.primary_metric() }];
@@ -223,7 +233,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
             Some(tested) => tested,
             None => test()?,
         };
-        let Figures { value, second, loss, confusion } =
+        let Figures { value, second, loss, confusion, calibration } =
             Figures::of(tested).context("no figures to compare by")?;
         let size = splits.train.len();
         let answered = match data.task.is_sequence() {
@@ -242,6 +252,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
             second,
             loss,
             confusion,
+            calibration,
             counts: answered.iter().map(|of: &Answered| of.counts).collect(),
             curve,
             seconds,
@@ -255,18 +266,38 @@ impl<'a, M: Modality> Experiment<'a, M> {
             }
             most => error_examples::worst(&model, modality, &data.test, &splits.test, most)?,
         };
-        let example = |Wrong { place, truth, answers, sentence, media }| ErrorExample {
-            arm: kind,
-            size,
-            seed,
-            place,
-            truth,
-            answers,
-            sentence,
-            media,
-        };
+        let example =
+            |Wrong { place, truth, answers, sentence, media, explanation }| ErrorExample {
+                arm: kind,
+                size,
+                seed,
+                place,
+                truth,
+                answers,
+                sentence,
+                media,
+                explanation,
+            };
         Ok((run, wrong.into_iter().map(example).collect()))
     }
+}
+
+/// The metric on samples that were held out, and the temperature that fits the logits of classes there.
+fn held_out<M: Modality>(
+    model: &Model,
+    modality: &M,
+    samples: &Samples,
+    batch_size: usize,
+) -> crosstune_core::Result<(f64, Option<f64>)> {
+    let config = model.spec().task_config();
+    if config.task != Task::SingleLabel {
+        return Ok((evaluate(model, modality, samples, batch_size)?.primary_metric(), None));
+    }
+    let scored = scored(model, modality, samples, batch_size)?;
+    let fitted =
+        scored.calibration(config, CalibrationMethod::Temperature, ThresholdMethod::Half)?;
+    let metric = scored.metrics(config)?.primary_metric();
+    Ok((metric, fitted.and_then(|fitted| fitted.temperature)))
 }
 
 /// An error rate above that of any model that learns: words may be put in without end.

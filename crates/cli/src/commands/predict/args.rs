@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::args::{ComputeArgs, DecodeArgs, InputArgs, SourceArgs, refuse_existing, setting};
+use crate::args::{
+    CertaintyArgs, ComputeArgs, DecodeArgs, InputArgs, SourceArgs, refuse_existing, setting,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
@@ -20,8 +22,8 @@ pub(crate) struct PredictArgs {
     pub(crate) skip_bad: bool,
     #[command(flatten)]
     pub(crate) inputs: InputArgs,
-    /// Number of classes to show, most probable first (a multi-label model shows all labels above
-    /// 50 %)
+    /// Number of classes to show, most probable first (a multi-label model shows all labels that apply:
+    /// those above 50 %, or above the threshold that was fitted)
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) top: usize,
     /// Give the time of each word of a transcript; a table has a row for each word
@@ -29,6 +31,8 @@ pub(crate) struct PredictArgs {
     pub(crate) times: bool,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) certainty: CertaintyArgs,
     #[command(flatten)]
     pub(crate) decode: DecodeArgs,
     #[command(flatten)]

@@ -1,28 +1,38 @@
 //! Answers for people: a line for each input.
 
+use crosstune_core::TaskConfig;
 use crosstune_core::error::printable;
 use crosstune_core::predict::{Answer, Entity, SpokenWord};
+use crosstune_core::task::PredictionSets;
 
 use crate::output::format::{number, percent};
 
-/// `cat 93.1 %  dog 4.2 %`, `price 12.5`, the text; a dash where no label applies. `input` is the text
-/// that entities are of.
+/// `cat 93.1 %  dog 4.2 %`, `price 12.5`, the text; a dash where no label applies, or a set is empty.
+/// `input` is the text that entities are of. With sets, a line has the classes of its set, after its
+/// level.
 pub(super) fn line(
     answer: &Answer,
-    labels: &[String],
-    top: usize,
+    config: TaskConfig<'_>,
+    (top, sets): (usize, Option<&PredictionSets>),
     times: bool,
     input: Option<&str>,
 ) -> String {
+    let labels = config.labels;
     let shown = |ranked: &[(usize, f64)]| {
         let one = |(at, p): &(usize, f64)| format!("{} {}", printable(&labels[*at]), percent(*p));
         ranked.iter().map(one).collect::<Vec<_>>()
     };
+    let none = || vec!["–".to_string()];
     match answer {
+        Answer::Classes(ranked) if let Some(sets) = sets => {
+            let set = sets.of(ranked);
+            let classes = if set.is_empty() { none() } else { shown(set) };
+            [format!("{}:", percent(sets.level))].into_iter().chain(classes).collect()
+        }
         Answer::Classes(ranked) => shown(&ranked[..ranked.len().min(top.max(1))]),
-        Answer::Labels(ranked) => match ranked.partition_point(|(_, p)| *p > 0.5) {
-            0 => vec!["–".into()],
-            applying => shown(&ranked[..applying]),
+        Answer::Labels(_) => match answer.applying(config) {
+            applying if applying.is_empty() => none(),
+            applying => shown(&applying),
         },
         Answer::Values(values) => {
             let value =
@@ -31,7 +41,7 @@ pub(super) fn line(
         }
         Answer::Transcript(heard) if times => heard.words.iter().map(word).collect(),
         Answer::Transcript(heard) => vec![printable(&heard.text).into_owned()],
-        Answer::Entities(found) if found.is_empty() => vec!["–".into()],
+        Answer::Entities(found) if found.is_empty() => none(),
         Answer::Entities(found) => found.iter().map(|found| entity(found, input)).collect(),
     }
     .join("\t")

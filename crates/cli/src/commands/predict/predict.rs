@@ -1,20 +1,18 @@
 //! `predict`: labels or values for files.
 
-use std::{borrow::Cow, collections::HashSet, slice};
+use std::collections::HashSet;
 
 use anyhow::Result;
-use crosstune_core::data::Extent;
 use crosstune_core::error::printable;
-use crosstune_core::predict::{Answer, answers_with, score};
+use crosstune_core::predict::{AnswerLine, answers_with, located, score};
 use crosstune_core::{
-    BadSample, Error, Input, Item, Layout, MemoryBudget, Modality, ReadMode, Samples, Scores, Spec,
-    Task, data, loader::refuse_bad,
+    Error, Layout, MemoryBudget, Modality, ReadMode, Samples, Scores, Spec, Task, data,
+    loader::refuse_bad,
 };
-use serde_json::{Value, json};
 
 use super::args::{AnswerFormat, PredictArgs};
 use super::lines;
-use super::table::{Table, sigmoid};
+use super::table::Table;
 use crate::{
     args::LayoutArgs,
     output::{self, Delimited, print, save, say, say_ignored, say_skipped, skipped},
@@ -35,6 +33,8 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     // As transformers calls them.
     let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
     let (model, modality) = open::<M>(&args.source, unnamed, &args.compute)?;
+    let (model, sets) = args.certainty.apply(model)?;
+    let config = model.spec().task_config();
     let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?.layout::<M>()?;
     let layout = Layout { pairs: modality.takes_pairs(), skip_bad: args.skip_bad, ..layout };
     let (mut items, mut unusable) = (vec![], vec![]);
@@ -62,7 +62,7 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         && labels.len() == 1
         && !Spec::is_at(&args.source.path);
     let size = args.compute.batch_size.get();
-    let decoder = args.decode.decoder(model.spec().task_config())?;
+    let decoder = args.decode.decoder(config)?;
     let delimited = match format {
         Some(AnswerFormat::Csv) => Some(Delimited::Commas),
         Some(AnswerFormat::Tsv) => Some(Delimited::Tabs),
@@ -70,10 +70,10 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
     };
     let table = delimited.map(|form| Table {
         form,
-        task: model.spec().task,
-        labels,
+        config,
         top: args.top,
-        texts: items.iter().map(|item| texts(&item.input).len()).max().unwrap_or(0),
+        sets,
+        texts: items.iter().map(|item| item.input.texts().len()).max().unwrap_or(0),
         times: args.times,
         sigmoid: scores,
     });
@@ -89,11 +89,12 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         put(table.head())?;
     }
     score(&model, &modality, &samples, size, |chosen, found| {
-        let rows = answers_with(model.spec().task_config(), found, &decoder)?;
+        let rows = answers_with(config, found, &decoder)?;
         for (row, (answer, &at)) in rows.into_iter().zip(chosen).enumerate() {
             let item = &items[at];
-            let answer = located(answer, found, row, &modality, item)?;
-            let texts = texts(&item.input);
+            let positions = matches!(found, Scores::Sequences(_)).then(|| found.positions(row));
+            let answer = located(answer, positions, &modality, item)?;
+            let texts = item.input.texts();
             let text = (!texts.is_empty()).then(|| texts.join("\t"));
             if let Some(table) = &table {
                 put(table.rows(&item.place.verbatim(), &texts, &answer, text.as_deref()))?;
@@ -106,23 +107,27 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
                     true => item.place.to_string(),
                     false => cells.join("\t"),
                 };
-                let answer = lines::line(&answer, labels, args.top, args.times, text.as_deref());
+                let answer = lines::line(
+                    &answer,
+                    config,
+                    (args.top, sets.as_ref()),
+                    args.times,
+                    text.as_deref(),
+                );
                 put(format!("{input}\t{answer}\n"))?;
                 continue;
             }
-            let mut line = json!({"input": item.place.verbatim(), "text": text});
-            if let Value::Object(said) = answer.json(labels, args.top, text.as_deref()) {
-                said.into_iter().for_each(|(name, value)| line[name] = value);
+            let line = AnswerLine {
+                item,
+                answer: &answer,
+                config,
+                sets: sets.as_ref(),
+                top: args.top,
+                sigmoid: scores,
+                extent: extents[at],
+                unit: M::EXTENT,
             }
-            if let (Answer::Values(values), true) = (&answer, scores) {
-                line["values"][0]["sigmoid"] = json!(sigmoid(values[0]));
-            }
-            // What a model has not taken, its answer does not depend on.
-            if let Some(Extent { whole, taken, .. }) =
-                extents[at].filter(|extent| extent.taken < extent.whole)
-            {
-                line["cut"] = json!({"unit": M::EXTENT, "whole": whole, "taken": taken});
-            }
+            .json();
             put(output::json(&line.to_string()) + "\n")?;
         }
         Ok(())
@@ -132,33 +137,4 @@ pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
         say("saved", out.display());
     }
     Ok(())
-}
-
-/// The texts of an input; none of a file.
-fn texts(input: &Input) -> Cow<'_, [String]> {
-    match input {
-        Input::Text(text) => slice::from_ref(text).into(),
-        Input::Pair(pair) => pair.into(),
-        Input::Words(words) => vec![words.join(" ")].into(),
-        Input::File(_) | Input::Bytes { .. } => vec![].into(),
-        // One that cannot be read has no answer, either.
-        Input::Stored(_) => match input.loaded() {
-            Ok(loaded) => texts(&loaded).into_owned().into(),
-            Err(_) => vec![].into(),
-        },
-    }
-}
-
-/// An answer with its places in the input.
-fn located<M: Modality>(
-    answer: Answer,
-    scores: &Scores,
-    row: usize,
-    modality: &M,
-    item: &Item,
-) -> crosstune_core::Result<Answer> {
-    let Scores::Sequences(_) = scores else { return Ok(answer) };
-    let places = modality.places(&item.input, scores.positions(row));
-    let bad = |cause| Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }]);
-    Ok(answer.located(&places.map_err(bad)?))
 }

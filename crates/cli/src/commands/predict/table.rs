@@ -1,17 +1,19 @@
 //! Answers as rows of a table.
 
-use crosstune_core::Task;
-use crosstune_core::predict::Answer;
+use crosstune_core::predict::{Answer, sigmoid};
+use crosstune_core::task::PredictionSets;
+use crosstune_core::{Task, TaskConfig};
 
 use crate::output::Delimited;
 
 /// What the rows of a table of answers hold.
 pub(super) struct Table<'l> {
     pub(super) form: Delimited,
-    pub(super) task: Task,
-    pub(super) labels: &'l [String],
+    pub(super) config: TaskConfig<'l>,
     /// How many classes are told.
     pub(super) top: usize,
+    /// The sets of classes that are told, too.
+    pub(super) sets: Option<PredictionSets>,
     /// How many texts an input has: 0 of files.
     pub(super) texts: usize,
     /// A row for each word of a transcript.
@@ -20,7 +22,7 @@ pub(super) struct Table<'l> {
     pub(super) sigmoid: bool,
 }
 
-/// The labels that apply, as a table to train on has them.
+/// The labels that apply, as a table to train on has them; and the classes of a set.
 const BETWEEN_LABELS: &str = "|";
 
 impl Table<'_> {
@@ -31,18 +33,20 @@ impl Table<'_> {
         let more = |names: &mut Vec<String>, more: &[&str]| {
             names.extend(more.iter().map(ToString::to_string));
         };
-        match self.task {
+        let labels = self.config.labels;
+        match self.config.task {
             Task::SingleLabel => {
                 for at in 1..=self.shown() {
                     names.extend([numbered("label", at), numbered("probability", at)]);
                 }
+                more(&mut names, if self.sets.is_some() { &["set", "coverage"] } else { &[] });
             }
             Task::MultiLabel => {
                 names.push("labels".into());
-                names.extend_from_slice(self.labels);
+                names.extend_from_slice(labels);
             }
             Task::Regression => {
-                names.extend_from_slice(self.labels);
+                names.extend_from_slice(labels);
                 more(&mut names, if self.sigmoid { &["sigmoid"] } else { &[] });
             }
             Task::Transcription if self.times => {
@@ -57,7 +61,7 @@ impl Table<'_> {
     }
 
     fn shown(&self) -> usize {
-        self.labels.len().min(self.top.max(1))
+        self.config.labels.len().min(self.top.max(1))
     }
 
     /// The rows of an answer: one, but one for each entity or, with times, each word. `input` is the text
@@ -74,23 +78,29 @@ impl Table<'_> {
             let before = [place].into_iter().chain((0..self.texts).map(text));
             self.form.row(before.map(str::to_string).chain(cells))
         };
+        let labels = self.config.labels;
         let optional = |x: Option<f64>| x.map(|x| format!("{x:.3}")).unwrap_or_default();
         match answer {
             Answer::Classes(ranked) => {
-                let cells = |&(at, p): &(usize, f64)| [self.labels[at].clone(), probability(p)];
-                row(ranked.iter().take(self.shown()).flat_map(cells).collect())
+                let cells = |&(at, p): &(usize, f64)| [labels[at].clone(), probability(p)];
+                let set = self.sets.iter().flat_map(|sets| {
+                    let names = sets.of(ranked).iter().map(|&(at, _)| labels[at].as_str());
+                    let names = names.collect::<Vec<_>>().join(BETWEEN_LABELS);
+                    [names, sets.level.to_string()]
+                });
+                row(ranked.iter().take(self.shown()).flat_map(cells).chain(set).collect())
             }
             Answer::Labels(ranked) => {
                 let mut by_label = ranked.clone();
                 by_label.sort_unstable_by_key(|(at, _)| *at);
-                let applying = ranked.iter().filter(|(_, p)| *p > 0.5);
-                let applying: Vec<_> = applying.map(|(at, _)| self.labels[*at].as_str()).collect();
+                let applying = answer.applying(self.config).into_iter();
+                let applying: Vec<_> = applying.map(|(at, _)| labels[at].as_str()).collect();
                 let probabilities = by_label.into_iter().map(|(_, p)| probability(p));
                 row([applying.join(BETWEEN_LABELS)].into_iter().chain(probabilities).collect())
             }
             Answer::Values(values) => {
-                let sigmoid = values.first().filter(|_| self.sigmoid);
-                let sigmoid = sigmoid.copied().map(self::sigmoid);
+                let first = values.first().filter(|_| self.sigmoid);
+                let sigmoid = first.copied().map(sigmoid);
                 row(values.iter().copied().chain(sigmoid).map(|x| x.to_string()).collect())
             }
             Answer::Transcript(heard) if self.times => {
@@ -128,10 +138,6 @@ fn probability(p: f64) -> String {
     (p as f32).to_string()
 }
 
-pub(super) fn sigmoid(x: f64) -> f64 {
-    1. / (1. + (-x).exp())
-}
-
 #[cfg(test)]
 mod tests {
     use crosstune_core::predict::Entity;
@@ -143,9 +149,15 @@ mod tests {
         let labels = ["a", "b,c"].map(str::to_string);
         let table = |task| Table {
             form: Delimited::Commas,
-            task,
-            labels: &labels,
+            config: TaskConfig {
+                task,
+                labels: &labels,
+                vocabulary: None,
+                scales: &[],
+                calibration: None,
+            },
             top: 3,
+            sets: None,
             texts: 1,
             times: false,
             sigmoid: false,

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::watch::WatchArgs;
 use crate::args::{
-    Bytes, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs, ModalityArgs,
-    ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
+    Bytes, CalibrateArgs, CheckpointArgs, DataArgs, DistributedArgs, FitArgs, LayoutArgs,
+    ModalityArgs, ModalityFlags, StreamingArgs, TransferArgs, WeightsArgs,
 };
 
 #[derive(Debug, Args)]
@@ -70,11 +71,15 @@ pub(crate) struct TrainArgs<A: ModalityArgs> {
     pub(crate) verbose: bool,
 
     #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+    #[command(flatten)]
     pub(crate) transfer: TransferArgs,
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
     #[command(flatten)]
     pub(crate) fit: FitArgs,
+    #[command(flatten)]
+    pub(crate) calibrate: CalibrateArgs,
     #[command(flatten)]
     pub(crate) checkpoint: CheckpointArgs,
     #[command(flatten)]

@@ -1,20 +1,25 @@
 //! What a training prints on the way.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crosstune_core::{
     CutPoint, Dataset, EpochRecord, FitOptions, Item, LoadReport, Metrics, Modality, Model,
-    Precision, Pretrained, RecipePlan, Target, Task, WeightInit, task::TaskConfig,
-    transfer::AlignReport,
+    Precision, Pretrained, Progress, RecipePlan, Splits, Target, Task, WeightInit,
+    task::TaskConfig, transfer::AlignReport,
 };
 use indicatif::ProgressBar;
+use serde_json::json;
 use tch::{Kind, Tensor};
 
+use super::args::TrainArgs;
 use super::result::{Parameters, RunResult};
+use crate::args::ModalityArgs;
 use crate::output::{
+    event, for_machines,
     format::{count, files, percent, score, seconds, shape},
-    metrics::{primary, summary},
-    note, say,
+    metrics::{figures, primary, summary},
+    note, say, tell,
 };
 
 /// How many names a line lists of what is beside a model's weights; `inspect` lists all.
@@ -46,19 +51,79 @@ pub(super) fn show_epoch(
         accuracy.unwrap_or_default(),
         seconds(record.seconds),
     );
-    bar.suspend(|| say("epoch", text));
+    let mut fields = json!(record);
+    fields["epochs"] = epochs.into();
+    bar.suspend(|| tell("epoch", text, &fields));
+}
+
+/// What is about to be trained on what, and how, for machines: people have read it line by line.
+pub(super) fn say_start<A: ModalityArgs>(
+    args: &TrainArgs<A>,
+    splits: &Splits,
+    options: &FitOptions,
+    parameters: Parameters,
+) {
+    let samples = json!({
+        "train": splits.train.len(),
+        "validation": splits.validation.len(),
+        "test": splits.test.len(),
+    });
+    let fields = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "modality": A::Modality::NAME,
+        "weights": args.source.weights.display().to_string(),
+        "data": args.samples.data.display().to_string(),
+        "recipe": args.transfer.recipe,
+        "samples": samples,
+        "parameters": parameters,
+        "options": options,
+    });
+    event("start", &fields);
+}
+
+/// Steps, for machines: one a second, and the last of each epoch.
+#[derive(Debug, Default)]
+pub(super) struct StepLog {
+    last: Option<Instant>,
+}
+
+impl StepLog {
+    /// Tells of a step, if it is time to.
+    pub(super) fn step(&mut self, progress: &Progress<'_>) {
+        let Progress::Step { epoch, step, steps, loss, accuracy, batch_loss, update } = progress
+        else {
+            return;
+        };
+        let is_due = self.last.is_none_or(|last| last.elapsed() > Duration::from_secs(1));
+        if !for_machines() || !(is_due || step == steps) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let mut fields = json!({
+            "epoch": epoch,
+            "step": step,
+            "steps": steps,
+            "loss": loss,
+            "accuracy": accuracy,
+            "batch_loss": batch_loss,
+        });
+        if let Some(update) = update {
+            let rates: BTreeMap<_, _> = update.rates.iter().cloned().collect();
+            fields["gradient_norm"] = update.gradient_norm.into();
+            fields["learning_rates"] = json!(rates);
+        }
+        event("step", &fields);
+    }
 }
 
 /// Where a training goes on.
 pub(super) fn say_resumed(epochs: usize, batches: usize) {
     let of = |n: usize, one: &str| format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" });
-    say(
-        "resumed",
-        match batches {
-            0 => format!("after {}", of(epochs, "epoch")),
-            _ => format!("after {} and {} of the next", of(epochs, "epoch"), of(batches, "step")),
-        },
-    );
+    let text = match batches {
+        0 => format!("after {}", of(epochs, "epoch")),
+        _ => format!("after {} and {} of the next", of(epochs, "epoch"), of(batches, "step")),
+    };
+    tell("resumed", text, &json!({ "epochs": epochs, "steps": batches }));
 }
 
 pub(super) fn describe(source: &Pretrained) -> String {
@@ -235,7 +300,15 @@ pub(super) fn say_names(report: &LoadReport) {
 }
 
 pub(super) fn say_result(result: &RunResult) {
-    let say_metrics = |e: &Metrics, split: &str| say(split, summary(e, "samples"));
+    let say_metrics = |e: &Metrics, split: &str| {
+        let mut fields = json!(figures(e));
+        fields["split"] = split.into();
+        fields["samples"] = e.samples().into();
+        match for_machines() {
+            true => event("result", &fields),
+            false => say(split, summary(e, "samples")),
+        }
+    };
     if let Some(e) = &result.validation {
         say_metrics(e, "validation");
         if result.test.is_none() {
@@ -255,5 +328,9 @@ pub(super) fn say_result(result: &RunResult) {
             say("skipped", format!("{} steps, whose gradients overflowed in f16", count(steps)))
         }
     }
-    say("cost", format!("{}; {best}{}", seconds(result.cost.seconds), memory.unwrap_or_default()));
+    let text = format!("{}; {best}{}", seconds(result.cost.seconds), memory.unwrap_or_default());
+    let mut fields = json!(result.cost);
+    fields["best_epoch"] = result.history.best_epoch.into();
+    fields["epochs"] = result.history.epochs.len().into();
+    tell("cost", text, &fields);
 }

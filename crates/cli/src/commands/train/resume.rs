@@ -136,6 +136,12 @@ impl Unended {
             args.checkpoint.checkpoint_every = *every;
         }
         args.verbose |= typed("verbose");
+        if let (true, Some(folder)) = (typed("tensorboard"), given.get_one("tensorboard")) {
+            args.watch.tensorboard = Some(PathBuf::clone(folder));
+        }
+        if let (true, Some(format)) = (typed("log_format"), given.get_one("log_format")) {
+            args.watch.log_format = *format;
+        }
         args.out = Some(self.run.clone());
         args.resume = Some(self.run);
         args.threads = Some(self.threads);
@@ -143,7 +149,7 @@ impl Unended {
 }
 
 /// Options that change nothing in what a training comes to.
-const FREE: [&str; 3] = ["resume", "checkpoint_every", "verbose"];
+const FREE: [&str; 5] = ["resume", "checkpoint_every", "verbose", "tensorboard", "log_format"];
 
 /// The first option that is given now, and was given otherwise then.
 fn difference(

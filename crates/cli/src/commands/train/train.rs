@@ -1,21 +1,22 @@
 //! `train`: from a pretrained model and labelled samples to a run folder.
 
-use std::{mem, path::Path, process::ExitCode, time::Instant};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 use crosstune_core::loader::{Beforehand, refuse_bad};
 use crosstune_core::{
-    CacheBudget, CheckpointEvery, Checkpoints, Dataset, Error, FitOptions, FitReport, Input,
-    Layout, Modality, Model, Order, Pretrained, Progress, RunWriter, Samples, Splits,
-    data::ClassLimit, error::one_line, evaluate, find_lr, fit_resumable, predict::too_short,
+    CacheBudget, Dataset, Error, FitOptions, Input, Layout, Modality, Model, Order, Pretrained,
+    RunWriter, Samples, Splits, data::ClassLimit, evaluate, find_lr, predict::too_short,
 };
 use serde_json::json;
 
 use super::{
     args::TrainArgs,
+    calibrate::{or_later, say_calibration, validated},
+    fitted::{Fitted, fitted},
     log::{
         describe, say_aligned, say_beside, say_data, say_model, say_names, say_phases,
-        say_precision, say_result, say_resumed, say_rounded, show_epoch,
+        say_precision, say_result, say_rounded, say_start,
     },
     lr_plot, plan,
     result::{Cost, Counts, Parameters, RunResult},
@@ -23,10 +24,7 @@ use super::{
 };
 use crate::{
     args::{HeadArg, LAYOUT, ModalityArgs, refuse_existing, setting},
-    output::{
-        format::{self, percent, score},
-        note, progress, save, say, say_skipped, skipped,
-    },
+    output::{event, format, progress, save, say, say_skipped, skipped, tell},
     process::{self, signals},
     setup::{
         coverage::{When, coverage, say_coverage},
@@ -68,6 +66,7 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     let task = args.layout.task().unwrap_or_default();
     options.check_for(task)?;
     args.transfer.pool(task)?;
+    let methods = args.calibrate.methods(task)?;
     if job.plan.align && task.is_sequence() {
         let problem = format!("it aligns classes, which {task} does not have; take another recipe");
         return Err(setting("--recipe orca", problem));
@@ -82,6 +81,7 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     // A dry run or a range test creates no folder.
     let out = args.out.as_ref().filter(|_| args.plan.is_none() && args.find_lr.is_none());
     let goes_on = args.resume.is_some() || together.is_restarted();
+    args.watch.refuse(args.overwrite || goes_on)?;
     let run = out.filter(|_| together.writes()).map(|out| match goes_on {
         true => RunWriter::resume(out, args.overwrite),
         false => RunWriter::create(out, args.overwrite),
@@ -153,29 +153,37 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
         run => run,
     };
     run.as_ref().map_or(Ok(()), |run| run.reserve(&model))?;
+    say_start::<A>(&args, &splits, &options, Parameters { trained, frozen });
+    let mut board = args.board(&splits, &options, goes_on, together.writes())?;
 
     let every = args.checkpoint.checkpoint_every;
-    let fitted = fitted(&model, &modality, &splits, &options, every, run.as_mut());
-    let (history, first_batch, step) = match fitted {
+    let fitted = fitted(&model, &modality, &splits, &options, every, run.as_mut(), board.as_mut());
+    let Fitted { history, first_batch, step } = match fitted {
         Ok(fitted) => fitted,
-        Err(e) => return unfinished::<A::Modality>(e, run, &args.out.unwrap_or_default()),
+        Err(e) => {
+            if let Some(board) = &mut board {
+                board.stop();
+            }
+            return unfinished::<A::Modality>(e, run, &args.out.unwrap_or_default());
+        }
     };
     // A sample may have vanished meanwhile. What was trained is saved all the same.
     let mut failed = None;
-    let mut evaluate = |samples: &Samples| {
-        let score = || evaluate(&model, &modality, samples, options.batch_size);
-        let scored = (!samples.is_empty()).then(score).transpose();
-        match scored {
-            // The others wait for this one.
-            Err(e) if options.processes == 1 => {
-                failed = Some(e);
-                Ok(None)
-            }
-            scored => scored,
-        }
-    };
-    let (validation, test) = (evaluate(&splits.validation)?, evaluate(&splits.test)?);
+    let (size, processes) = (options.batch_size, options.processes);
+    let validation = validated(&model, &modality, &splits.validation, size, methods);
+    let (calibration, validation) = or_later(validation, processes, &mut failed)?;
+    let model = model.with_calibration(calibration);
+    let test = || evaluate(&model, &modality, &splits.test, size);
+    let test = (!splits.test.is_empty()).then(test).transpose();
+    let test = or_later(test, processes, &mut failed)?;
     together.leave()?;
+    if let Some(board) = &mut board {
+        let shown = match splits.validation.is_empty() {
+            true => (&data.test[..], &splits.test),
+            false => (&data.validation[..], &splits.validation),
+        };
+        board.finish(&model, &modality, test.as_ref(), shown);
+    }
     let Some(mut run) = run else { return Ok(ExitCode::SUCCESS) };
     let lost = splits.lost();
     say_skipped(&lost, A::Modality::SAMPLES);
@@ -216,12 +224,16 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     };
     run.json(LAYOUT, &args.layout)?;
     say_result(&result);
+    let config = model.spec().task_config();
+    say_calibration(config, methods.0, result.validation.as_ref(), result.test.as_ref());
     let source = job.source.source().ok();
     match &source {
         Some(source) => say_rounded(run.finish_from(source, &model, &modality, &result)?),
         None => run.finish(&model, &modality, &result)?,
     }
-    say("saved", args.out.unwrap_or_default().display());
+    let out = args.out.unwrap_or_default();
+    tell("saved", out.display(), &json!({ "run": out.display().to_string() }));
+    event("end", &json!({ "status": "finished", "seconds": process::age().as_secs_f64() }));
     match failed {
         Some(e) => Err(e.into()),
         None => Ok(ExitCode::SUCCESS),
@@ -249,7 +261,9 @@ fn unfinished<M: Modality>(error: Error, run: Option<RunWriter>, out: &Path) -> 
         _ => None,
     };
     run.leave();
-    say("stopped", format!("go on with: {}", command_line::<M>(out)));
+    let resume = command_line::<M>(out);
+    tell("stopped", format!("go on with: {resume}"), &json!({ "resume": resume }));
+    event("end", &json!({ "status": "stopped", "seconds": process::age().as_secs_f64() }));
     code.map_or(Err(error.into()), |code| Ok(ExitCode::from(code)))
 }
 
@@ -310,75 +324,4 @@ fn leave_out_short<M: Modality>(
     say_skipped(&skipped, M::SAMPLES);
     train.leave_out(&short.iter().map(|one| one.at).collect::<Vec<_>>());
     Ok(skipped)
-}
-
-/// Trains, and returns the history, the time to the first step and the median time of a step.
-fn fitted<M: Modality>(
-    model: &Model,
-    modality: &M,
-    splits: &Splits,
-    options: &FitOptions,
-    every: CheckpointEvery,
-    mut run: Option<&mut RunWriter>,
-) -> Result<(FitReport, f64, f64), Error> {
-    let size = options.global_batch_size();
-    let batches = splits.train.len().div_ceil(size).saturating_mul(options.epochs);
-    let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
-    let bar = progress::training(batches.min(most));
-    let first_batch = process::age().as_secs_f64();
-    let (mut last, mut times, mut cached, mut told) = (Instant::now(), vec![], 0, false);
-    let samples = [&splits.train, &splits.validation];
-    // Only the first of several processes writes.
-    let folder = run.as_ref().map_or_else(std::env::temp_dir, |run| run.checkpoints());
-    let checkpoints = Checkpoints::new(folder)
-        .every(every)
-        .conditions(&json!({ "test": splits.test.digest() }))?
-        .stop_when(|| signals::asked().is_some());
-    let watch = (every != CheckpointEvery::Never).then(signals::Watch::begin);
-    let history = fit_resumable(model, modality, samples, options, &checkpoints, &mut |p| {
-        match p {
-            Progress::Cached { samples } => {
-                cached += samples;
-                bar.set_message(format!("features of {cached} {} cached", M::SAMPLES));
-            }
-            Progress::Uncached { error } => bar.suspend(|| {
-                note(&format!("warning: {}; features are not cached", one_line(error)));
-            }),
-            Progress::Resumed { epochs, step } => {
-                bar.inc((epochs.len() * splits.train.len().div_ceil(size)) as u64);
-                bar.inc(step as u64);
-                bar.suspend(|| say_resumed(epochs.len(), step));
-                if let Some(run) = &mut run {
-                    epochs.iter().try_for_each(|record| run.metric(record))?;
-                }
-            }
-            Progress::Unsaved { error } => bar.suspend(|| {
-                note(&format!("warning: {}; training goes on", one_line(error)));
-            }),
-            Progress::Step { epoch, loss, accuracy, .. } => {
-                times.push(last.elapsed().as_secs_f64());
-                bar.set_prefix(format!("epoch {epoch}/{}", options.epochs));
-                let accuracy = accuracy.map(|accuracy| format!("  accuracy {}", percent(accuracy)));
-                bar.set_message(format!("loss {}{}", score(loss), accuracy.unwrap_or_default()));
-                bar.inc(1);
-            }
-            Progress::Epoch(record) => {
-                // It is written again with the model.
-                if let Some(run) = &mut run
-                    && let Err(e) = run.metric(record)
-                    && !mem::replace(&mut told, true)
-                {
-                    bar.suspend(|| note(&format!("warning: {}; training goes on", one_line(&e))));
-                }
-                show_epoch(&bar, record, options.epochs, model.spec().task_config());
-            }
-        }
-        last = Instant::now();
-        Ok(())
-    });
-    drop(watch);
-    bar.finish_and_clear();
-    times.sort_by(f64::total_cmp);
-    let median = times.get(times.len() / 2).copied().unwrap_or_default();
-    Ok((history?, first_batch, median))
 }

@@ -6,8 +6,10 @@ use super::config::{AttentionConfig, QkNorm};
 use super::mask::causal_mask;
 use crate::error::Result;
 use crate::libtorch::fused::{self, AttentionInputs};
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::{Linear, Norm, SubNorm, dropout};
-use crate::nn::position::{PositionContext, RelativeScores, Scored};
+use crate::nn::position::{GraphPositions, GraphScored, PositionContext, RelativeScores, Scored};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// Self-attention.
@@ -38,10 +40,27 @@ pub(crate) struct AttentionContext {
     pub(crate) positions: PositionContext,
 }
 
+/// The same in a graph.
+#[derive(Debug)]
+pub(crate) struct GraphContext {
+    /// Broadcasts to `[B, heads, T, T]`, bool; a causal one is in it.
+    pub(crate) mask: Option<Value>,
+    /// `[B, T]`, bool.
+    pub(crate) padding: Option<Value>,
+    pub(crate) positions: GraphPositions,
+}
+
 impl Attention {
     pub(crate) fn new(vb: &VarBuilder<'_>, config: AttentionConfig) -> Result<Self> {
         let AttentionConfig { width, heads, kv_heads, head_width, biases, .. } = config;
-        let linear = |name, d_in, d_out, bias| Linear::normal(&vb.sub(name), d_in, d_out, bias);
+        let linear = |name, d_in, d_out, bias| {
+            // Those of queries and keys may project vectors of positions, too, which are of no row.
+            let vb = match config.positions.are_projected_as_states() && matches!(name, "q" | "k") {
+                true => &vb.without_rows(),
+                false => vb,
+            };
+            Linear::normal(&vb.sub(name), d_in, d_out, bias)
+        };
         let norm = |name, width| Norm::new(&vb.sub(name), config.norm, width, config.eps);
         Ok(Self {
             q: linear("q", width, heads * head_width, biases.q)?,
@@ -116,6 +135,58 @@ impl Attention {
         let y = self.sub_norm.as_ref().map(|norm| norm.forward(&y)).unwrap_or(y);
         self.out.forward_t(&y, train)
     }
+}
+
+/// In a graph.
+impl Attention {
+    /// `x [B, T, D]` to the same shape.
+    pub(crate) fn onnx(&self, e: &Exporter, x: &Value, context: &GraphContext) -> Value {
+        let AttentionConfig { heads, kv_heads, head_width, scale, .. } = self.config;
+        let by_head =
+            |x: &Value, heads: i64| x.reshape(&[0, 0, heads, head_width]).permute(&[0, 2, 1, 3]);
+        let joined = |x: &Value| x.permute(&[0, 2, 1, 3]).reshape(&[0, 0, -1]);
+        let turned = context.positions.rotary_inputs.as_ref();
+        let turned = turned.map(|rotary| joined(&rotary.rotate(&by_head(x, heads))));
+        let placed = turned.as_ref().unwrap_or(x);
+        let split = |linear: &Linear, x, heads| by_head(&linear.onnx(e, x), heads);
+        let (mut q, mut k) = (split(&self.q, placed, heads), split(&self.k, placed, kv_heads));
+        let mut v = split(&self.v, x, kv_heads);
+        if let Some([norm_q, norm_k]) = &self.norms {
+            (q, k) = (norm_q.onnx(e, &q), norm_k.onnx(e, &k));
+        }
+        if let Some(rotary) = &context.positions.rotary {
+            (q, k) = (rotary.rotate(&q), rotary.rotate(&k));
+        }
+        if kv_heads < heads {
+            let copies = e.graph().ints(&[1, 1, heads / kv_heads, 1, 1]);
+            let each =
+                |x: Value| x.unsqueeze(&[2]).expand(&copies).reshape(&[0, heads, -1, head_width]);
+            (k, v) = (each(k), each(v));
+        }
+        let scored = GraphScored { x, q: &q, k: &k, layers: [&self.q, &self.k], scale };
+        let bias = self.relative.onnx(e, scored, &context.positions);
+        let y = attend_onnx(&(&q * scale), &k, &v, bias.as_ref(), context.mask.as_ref());
+        let y = joined(&y);
+        let y = self.sub_norm.as_ref().map(|norm| norm.onnx(e, &y)).unwrap_or(y);
+        self.out.onnx(e, &y)
+    }
+}
+
+/// [`attend`] in a graph: queries that are scaled, keys and values, `[B, heads, T, W]` each, and what
+/// is added to their scores, and where they may attend, as far as there is any.
+pub(crate) fn attend_onnx(
+    q: &Value,
+    k: &Value,
+    v: &Value,
+    bias: Option<&Value>,
+    mask: Option<&Value>,
+) -> Value {
+    let scores = q.matmul(&k.permute(&[0, 1, 3, 2]));
+    let scores = bias.map(|bias| &scores + bias).unwrap_or(scores);
+    // As a number of 16 bits it is the least of those.
+    let least = scores.scalar(f32::MIN.into());
+    let scores = mask.map(|mask| mask.choose(&scores, &least)).unwrap_or(scores);
+    scores.softmax().matmul(v)
 }
 
 /// Whether there is one pass for attention without a bias.

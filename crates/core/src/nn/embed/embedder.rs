@@ -1,7 +1,10 @@
 //! The embedder: an open trait.
 
+use std::any::type_name;
 use std::fmt::Debug;
 
+use crate::error::{Error, Result};
+use crate::nn::exporter::{Exporter, GraphEmbedding};
 use crate::nn::features::{Batch, FeatureShape, Features, TokenLayout};
 use crate::nn::layers::BatchNormStats;
 use crate::nn::positions::ReadingOrder;
@@ -26,6 +29,16 @@ pub trait Embedder: Debug + Send {
     }
     /// Embeds a batch; `train` turns on dropout.
     fn embed(&self, batch: &Batch, train: bool) -> Features;
+    /// Adds the inputs that it takes to a graph, and describes [`embed`](Self::embed) in it.
+    ///
+    /// # Errors
+    /// If it cannot be described, as by default: names it.
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let _ = e;
+        let problem = format!("{} has no form in ONNX; export as torchscript", type_name::<Self>());
+        Err(Error::setting("--format onnx", problem))
+    }
+
     /// Initialises new parameters from a batch of inputs, before the first step. Pretrained
     /// parameters stay as they are.
     fn init_from_data(&self, batch: &Batch) {

@@ -5,9 +5,11 @@ use tch::Tensor;
 use super::embedder::Embedder;
 use super::positioned::PositionedNorm;
 use crate::error::{Error, Result};
+use crate::nn::exporter::{Exporter, GraphEmbedding, GraphFeatures, GraphSequence};
 use crate::nn::features::{Batch, FeatureShape, Features, Sequence};
 use crate::nn::layers::Linear;
 use crate::nn::position::Positions;
+use crate::onnx::{Dim, Element, Value};
 use crate::weights::VarBuilder;
 
 /// Vectors to a sequence, for data that a sequence trunk never saw: `[B, T, F]` is projected to
@@ -93,12 +95,30 @@ impl FrameEmbedder {
     }
 }
 
+impl FrameEmbedder {
+    /// [`forward`](Self::forward) in a graph.
+    pub fn onnx(&self, e: &Exporter, frames: &Value, mask: Option<Value>) -> GraphSequence {
+        // What is shorter stays as it is.
+        let cut = |x: &Value| x.narrow(1, 0, self.positioned.positions());
+        let x = self.positioned.onnx(e, &self.project.onnx(e, &cut(frames)));
+        GraphSequence { x, attention_mask: mask.as_ref().map(cut) }
+    }
+}
+
 impl Embedder for FrameEmbedder {
     fn emits(&self) -> FeatureShape {
         FeatureShape::Sequence { width: self.width }
     }
     fn embed(&self, batch: &Batch, _train: bool) -> Features {
         Features::Sequence(self.forward(&batch.x, batch.attention_mask.as_ref()))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let (length, features) = (Dim::Open("frames"), self.project.inputs());
+        let dims = [Dim::BATCH, length, Dim::Fixed(features)];
+        let x = e.graph().input("input_features", Element::F32, &dims).to_float();
+        let sequence = self.onnx(e, &x, Some(e.attention_mask(length)));
+        Ok(GraphEmbedding::of(GraphFeatures::Sequence(sequence)))
     }
 }
 

@@ -6,9 +6,10 @@ use tch::Tensor;
 use super::embedder::Embedder;
 use super::projection::projection;
 use crate::error::{Error, Result};
+use crate::nn::exporter::{Exporter, GraphEmbedding, GraphFeatures, GraphMap};
 use crate::nn::features::{Batch, FeatureShape, Features};
 use crate::nn::layers::dropout::dropout;
-use crate::nn::layers::{Bias, LayerNorm};
+use crate::nn::layers::{Bias, LayerNorm, convolved};
 use crate::weights::VarBuilder;
 
 /// The shape of an embedder of patches without tokens or positions. Sides are rows, then columns.
@@ -108,6 +109,22 @@ impl PatchMapEmbedder {
         };
         dropout(&x, p, train)
     }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let PatchMapConfig { patch, stride, .. } = self.config;
+        let padding = [0, 1].map(|i| [(patch[i] - stride[i]) / 2; 2]);
+        let (weight, bias) =
+            (e.parameter(&self.weight), self.bias.as_ref().map(|bias| e.parameter(bias)));
+        let map = convolved(map, (&weight, bias.as_ref()), patch, stride, padding, 1);
+        match &self.norm {
+            Some(norm) => {
+                let x = norm.onnx(e, &map.x.permute(&[0, 2, 3, 1])).permute(&[0, 3, 1, 2]);
+                map.with(x)
+            }
+            None => map,
+        }
+    }
 }
 
 impl Embedder for PatchMapEmbedder {
@@ -117,5 +134,10 @@ impl Embedder for PatchMapEmbedder {
 
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::FeatureMap(self.forward(&batch.x, train))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let map = self.onnx(e, &e.pictures());
+        Ok(GraphEmbedding::of(GraphFeatures::FeatureMap(map)))
     }
 }

@@ -8,9 +8,11 @@ use super::embedder::Embedder;
 use super::patch_config::{ClassTokens, PatchEmbedderConfig};
 use super::projection::projection;
 use crate::error::{Error, Result};
+use crate::nn::exporter::{Exporter, GraphEmbedding, GraphFeatures, GraphMap, GraphSequence};
 use crate::nn::features::{Batch, FeatureShape, Features, Sequence, TokenLayout};
 use crate::nn::layers::LayerNorm;
 use crate::nn::layers::dropout::dropout;
+use crate::onnx::{ConvShape, Value};
 use crate::weights::{VarBuilder, resize};
 
 /// `[B, C, H, W]` to a sequence `[B, P + N, D]` of the `N` patches: a convolution makes a vector of
@@ -129,6 +131,43 @@ impl TokenPatchEmbedder {
     }
 }
 
+/// In a graph.
+impl TokenPatchEmbedder {
+    /// As [`forward`](Self::forward).
+    pub fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphSequence {
+        let bias = self.bias.as_ref().map(|bias| e.parameter(bias));
+        let shape = ConvShape { strides: &self.stride, pads: &[0; 4], groups: 1 };
+        let patches = map.x.conv(&e.parameter(&self.weight), bias.as_ref(), &shape);
+        let patches = patches.reshape(&[0, self.width, -1]).permute(&[0, 2, 1]);
+        let placed = self.position.as_ref().map(|position| position.placed);
+        let table = self.position.as_ref().map(|position| e.parameter(&position.table));
+        let patches = match (&table, placed) {
+            (Some(table), Some(placed)) => patches + table.narrow_from(1, placed),
+            _ => patches,
+        };
+        let tokens: Vec<Value> = self.tokens.iter().map(|tokens| e.parameter(tokens)).collect();
+        let x = match &tokens[..] {
+            [] => patches,
+            tokens => {
+                let tokens = Value::cat(&tokens.iter().collect::<Vec<_>>(), 1);
+                let prefix = match (table, placed) {
+                    (Some(table), Some(placed)) => {
+                        let rest = tokens.narrow_from(1, placed);
+                        let placed = tokens.narrow(1, 0, placed) + table.narrow(1, 0, placed);
+                        Value::cat(&[&placed, &rest], 1)
+                    }
+                    _ => tokens,
+                };
+                // Once for each sample.
+                let sides = Value::cat(&[&patches.size(0), &e.graph().ints(&[1, 1])], 0);
+                Value::cat(&[&prefix.expand(&sides), &patches], 1)
+            }
+        };
+        let x = self.norm.as_ref().map(|norm| norm.onnx(e, &x)).unwrap_or(x);
+        GraphSequence { x, attention_mask: None }
+    }
+}
+
 impl Embedder for TokenPatchEmbedder {
     fn emits(&self) -> FeatureShape {
         FeatureShape::Sequence { width: self.width }
@@ -140,6 +179,11 @@ impl Embedder for TokenPatchEmbedder {
 
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::Sequence(self.forward(&batch.x, train))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let sequence = self.onnx(e, &e.pictures());
+        Ok(GraphEmbedding::of(GraphFeatures::Sequence(sequence)))
     }
 }
 

@@ -3,8 +3,10 @@
 use tch::Tensor;
 
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::LayerNorm;
 use crate::nn::position::Positions;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// Adds learned positions to vectors, and brings the sum to the scale at which transformers receive
@@ -43,5 +45,11 @@ impl PositionedNorm {
     /// `[B, T, D]` to `[B, T, D]`, for a `T` of at most [`positions`](Self::positions).
     pub fn forward(&self, x: &Tensor) -> Tensor {
         self.norm.forward(&(x + self.position.narrow(1, 0, x.size()[1])))
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let position = e.parameter(&self.position).narrow_to(1, 0, &x.size(1));
+        self.norm.onnx(e, &(x + position))
     }
 }

@@ -5,11 +5,13 @@ use tch::Tensor;
 
 use super::embedder::Embedder;
 use crate::error::{Error, Result};
+use crate::nn::exporter::{Exporter, GraphEmbedding, GraphFeatures, GraphMap};
 use crate::nn::features::{Batch, FeatureShape, Features};
 use crate::nn::layers::{
     Activation, BatchNormStats, ConvConfig, ConvNorm, MapNormKind, NormConfig, NormPlacement,
     Padding, eps_problem,
 };
+use crate::onnx::PoolShape;
 use crate::weights::{VarBuilder, resize};
 
 /// The shape of a convolutional network's stem: its first convolutions, each with its norm and
@@ -247,6 +249,33 @@ impl StemEmbedder {
     }
 }
 
+/// In a graph.
+impl StemEmbedder {
+    /// As [`forward`](Self::forward).
+    pub fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let map = self.layers.iter().fold(map.clone(), |map, StemLayer { layer, activation }| {
+            let map = layer.onnx(e, &map);
+            map.with(activation.onnx(&map.x))
+        });
+        let max = PoolShape { kernel: [3; 2], strides: [2; 2], padding: 0, ceil: false };
+        let max_pool = |map: GraphMap, padding: i64| {
+            let x = map.x.max_pool(PoolShape { padding, ..max });
+            GraphMap { x, sides: map.sides.map(|side| (side + 2 * padding - 3) / 2 + 1) }
+        };
+        match self.config.pool {
+            StemPool::Without => map,
+            StemPool::Max => max_pool(map, 1),
+            StemPool::MaxOverZeros => max_pool(Padding::Half.zeros_onnx(&map, 3, 2), 0),
+            StemPool::MaxSame => max_pool(Padding::Same.zeros_onnx(&map, 3, 2), 0),
+            StemPool::Mean(kernel) => {
+                let shape = PoolShape { kernel, strides: kernel, padding: 0, ceil: false };
+                let sides = std::array::from_fn(|i| (map.sides[i] - kernel[i]) / kernel[i] + 1);
+                GraphMap { x: map.x.avg_pool(shape), sides }
+            }
+        }
+    }
+}
+
 impl Embedder for StemEmbedder {
     fn emits(&self) -> FeatureShape {
         FeatureShape::FeatureMap { channels: self.config.out_channels }
@@ -254,6 +283,11 @@ impl Embedder for StemEmbedder {
 
     fn embed(&self, batch: &Batch, train: bool) -> Features {
         Features::FeatureMap(self.forward(&batch.x, train))
+    }
+
+    fn embed_onnx(&self, e: &Exporter) -> Result<GraphEmbedding> {
+        let map = self.onnx(e, &e.pictures());
+        Ok(GraphEmbedding::of(GraphFeatures::FeatureMap(map)))
     }
 
     /// Sets the norms' running statistics to those of the batch, if they are new: else predictions

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use tch::Tensor;
 
+use crate::onnx::Value;
+
 /// What follows a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,6 +46,23 @@ impl Activation {
             Self::GeluTanh => x.gelu("tanh"),
             Self::QuickGelu => x * (x * 1.702).sigmoid(),
             Self::Silu => x.silu(),
+            Self::Relu6 => x.clamp(0., 6.),
+            Self::HardSwish => x.hardswish(),
+            Self::Sigmoid => x.sigmoid(),
+            Self::HardSigmoid => x.hardsigmoid(),
+        }
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(self, x: &Value) -> Value {
+        match self {
+            Self::Identity => x.clone(),
+            Self::Relu => x.relu(),
+            Self::Tanh => x.tanh(),
+            Self::Gelu => x.gelu("none"),
+            Self::GeluTanh => x.gelu("tanh"),
+            Self::QuickGelu => x * (x * 1.702).sigmoid(),
+            Self::Silu => x * x.sigmoid(),
             Self::Relu6 => x.clamp(0., 6.),
             Self::HardSwish => x.hardswish(),
             Self::Sigmoid => x.sigmoid(),

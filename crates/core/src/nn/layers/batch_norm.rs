@@ -8,6 +8,8 @@ use tch::{Kind, Tensor};
 
 use crate::distributed::several;
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// Whether batch-norm running statistics are updated in training.
@@ -97,6 +99,14 @@ impl BatchNorm2d {
             self.eps,
             true,
         )
+    }
+
+    /// The same in a graph, of `[B, channels, …]`: by the running statistics.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let Self { weight, bias, running_mean, running_var, .. } = self;
+        let [weight, bias, mean, var] =
+            [weight, bias, running_mean, running_var].map(|tensor| e.parameter(tensor));
+        x.batch_norm([&weight, &bias, &mean, &var], self.eps)
     }
 
     /// The same with statistics that are summed over several processes; of this one's batch, `rows` values

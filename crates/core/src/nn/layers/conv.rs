@@ -5,6 +5,8 @@ use tch::nn::Init;
 use tch::{Tensor, nn};
 
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
+use crate::onnx::{ConvShape, Value};
 use crate::weights::{Reshape, VarBuilder};
 
 /// What is added around a feature map before a convolution or a pooling.
@@ -51,6 +53,14 @@ impl Padding {
             return (x.shallow_clone(), [rows[0], columns[0]]);
         }
         (x.constant_pad_nd([columns, rows].as_flattened()), [0, 0])
+    }
+
+    /// The same as [`with_zeros`](Self::with_zeros), in a graph.
+    pub(crate) fn zeros_onnx(self, map: &GraphMap, kernel: i64, stride: i64) -> GraphMap {
+        let around = map.sides.map(|side| self.beside(side, kernel, stride));
+        let pads = [(2, around[0][0], around[0][1]), (3, around[1][0], around[1][1])];
+        let sides = std::array::from_fn(|i| map.sides[i] + around[i][0] + around[i][1]);
+        GraphMap { x: map.x.pad(&pads), sides }
     }
 
     /// `[B, C, H, W]` with all of the zeros around it.
@@ -139,6 +149,38 @@ impl Conv2d {
         };
         x.conv2d(&weight, self.bias.as_ref(), [stride; 2], padding, [1, 1], groups)
     }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let &ConvConfig { kernel, stride, groups, padding, .. } = &self.config;
+        let weight = match self.config.standardise {
+            Some(eps) => {
+                let standardised = tch::no_grad(|| standardised(&self.weight, eps));
+                e.derived(&self.weight, "standardised", &standardised)
+            }
+            None => e.parameter(&self.weight),
+        };
+        let bias = self.bias.as_ref().map(|bias| e.parameter(bias));
+        let [rows, columns] = map.sides.map(|side| padding.beside(side, kernel, stride));
+        convolved(map, (&weight, bias.as_ref()), [kernel; 2], [stride; 2], [rows, columns], groups)
+    }
+}
+
+/// A feature map in a graph through a convolution of these sides and steps, with zeros before and behind
+/// each side.
+pub(crate) fn convolved(
+    map: &GraphMap,
+    (weight, bias): (&Value, Option<&Value>),
+    kernel: [i64; 2],
+    strides: [i64; 2],
+    [rows, columns]: [[i64; 2]; 2],
+    groups: i64,
+) -> GraphMap {
+    let pads = &[rows[0], columns[0], rows[1], columns[1]];
+    let x = map.x.conv(weight, bias, &ConvShape { strides: &strides, pads, groups });
+    let padded = [map.sides[0] + rows[0] + rows[1], map.sides[1] + columns[0] + columns[1]];
+    let sides = std::array::from_fn(|i| (padded[i] - kernel[i]) / strides[i] + 1);
+    GraphMap { x, sides }
 }
 
 /// Filters of mean 0 and variance 1.

@@ -7,7 +7,9 @@ use tch::nn::Init;
 use super::lora::Adapter;
 use crate::error::Result;
 use crate::libtorch::fused;
-use crate::weights::VarBuilder;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
+use crate::weights::{RowParam, VarBuilder};
 
 /// Whether a layer adds a bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,7 +26,7 @@ pub enum Bias {
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
-    bias: Option<Tensor>,
+    bias: Option<RowParam>,
     adapter: Option<Adapter>,
 }
 
@@ -35,7 +37,7 @@ impl Linear {
         let init = uniform(d_in);
         Ok(Self {
             weight: vb.param("weight", &[d_out, d_in], init)?,
-            bias: Some(vb.param("bias", &[d_out], init)?),
+            bias: Some(vb.param_by_row("bias", &[d_out], init)?),
             adapter: Adapter::new(vb, d_in, d_out)?,
         })
     }
@@ -56,7 +58,7 @@ impl Linear {
         Ok(Self {
             weight: vb.param("weight", &[d_out, d_in], init)?,
             bias: match bias {
-                Bias::With => Some(vb.param("bias", &[d_out], Init::Const(0.))?),
+                Bias::With => Some(vb.param_by_row("bias", &[d_out], Init::Const(0.))?),
                 Bias::Without => None,
             },
             adapter: Adapter::new(vb, d_in, d_out)?,
@@ -80,11 +82,38 @@ impl Linear {
 
     /// The same; `train` turns on an adapter's dropout.
     pub fn forward_t(&self, x: &Tensor, train: bool) -> Tensor {
-        let y = fused::linear(x, &self.weight, self.bias.as_ref());
+        let y = fused::linear(x, &self.weight, self.bias.as_ref().and_then(RowParam::same));
+        let y = match &self.bias {
+            Some(bias @ RowParam::ByRow(_)) => &y + bias.of(x).to_kind(y.kind()),
+            _ => y,
+        };
         match &self.adapter {
             None => y,
             Some(adapter) => y + adapter.forward(x, train),
         }
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let y = x.matmul(&e.transposed(&self.weight));
+        let y = match &self.bias {
+            Some(bias) => y + e.parameter(bias.only()),
+            None => y,
+        };
+        match &self.adapter {
+            None => y,
+            Some(adapter) => y + adapter.onnx(e, x),
+        }
+    }
+
+    /// The length of what it takes, `d_in`.
+    pub fn inputs(&self) -> i64 {
+        self.weight.size()[1]
+    }
+
+    /// The length of what it makes, `d_out`.
+    pub(crate) fn outputs(&self) -> i64 {
+        self.weight.size()[0]
     }
 }
 

@@ -6,19 +6,21 @@ use tch::nn::Init;
 use super::dropout::dropout;
 use crate::error::{Error, Result};
 use crate::libtorch::fused;
-use crate::weights::VarBuilder;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::lora::{A, B};
+use crate::weights::{ByRow, VarBuilder};
 
 /// Ranks that are allowed in any layer, also in the small ones of a model to try things with.
 const USUAL_RANKS: i64 = 64;
 
 /// The adapter of one linear layer.
 #[derive(Debug)]
-pub(crate) struct Adapter {
-    a: Tensor,
-    b: Tensor,
-    scale: f64,
-    dropout: f64,
+pub(crate) enum Adapter {
+    /// One for all rows of a batch.
+    Same { a: Tensor, b: Tensor, scale: f64, dropout: f64 },
+    /// Each row has that of its tuning: `Aᵀ [d_in, r]` and `(α/r) Bᵀ [r, d_out]`.
+    ByRow { a: ByRow, b: ByRow },
 }
 
 impl Adapter {
@@ -28,6 +30,10 @@ impl Adapter {
     /// # Errors
     /// If the rank is above what the layer can use, or a parameter cannot be made.
     pub(crate) fn new(vb: &VarBuilder<'_>, d_in: i64, d_out: i64) -> Result<Option<Self>> {
+        if let Some(members) = vb.members_by_row() {
+            let adapters = members.adapters(&vb.name(), d_in, d_out);
+            return Ok(adapters.map(|[a, b]| Self::ByRow { a, b }));
+        }
         let Some(lora) = vb.adapting().and_then(|adapting| adapting.of(&vb.name())) else {
             return Ok(None);
         };
@@ -42,7 +48,7 @@ impl Adapter {
         let uniform = Init::Uniform { lo: -bound, up: bound };
         // No publisher's model has adapters; a run folder of ours may.
         let vb = vb.ours_or_fresh();
-        Ok(Some(Self {
+        Ok(Some(Self::Same {
             a: vb.param(A, &[lora.rank, d_in], uniform)?,
             b: vb.param(B, &[d_out, lora.rank], Init::Const(0.))?,
             scale: lora.scale(),
@@ -52,8 +58,30 @@ impl Adapter {
 
     /// `[…, d_in]` to what is added to the layer's output, `[…, d_out]`.
     pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Tensor {
-        let low = fused::linear(&dropout(x, self.dropout, train), &self.a, None);
-        fused::linear(&(low * self.scale), &self.b, None)
+        match self {
+            Self::Same { a, b, scale, dropout: p } => {
+                let low = fused::linear(&dropout(x, *p, train), a, None);
+                fused::linear(&(low * *scale), b, None)
+            }
+            // Products of batches, which are faster than one product after the other for each tuning.
+            Self::ByRow { a, b } => {
+                let flat = if x.dim() > 2 { x.flatten(1, -2) } else { x.unsqueeze(1) };
+                let added = flat.bmm(&a.of(x)).bmm(&b.of(x));
+                let mut shape = x.size();
+                shape.pop();
+                shape.push(added.size()[2]);
+                added.view(shape.as_slice())
+            }
+        }
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let Self::Same { a, b, scale, .. } = self else {
+            unreachable!("what is exported is one model, not several tunings")
+        };
+        let low = x.matmul(&e.transposed(a));
+        (low * *scale).matmul(&e.transposed(b))
     }
 }
 

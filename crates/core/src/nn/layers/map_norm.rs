@@ -8,6 +8,8 @@ use super::batch_norm::{BatchNorm2d, BatchNormStats};
 use super::conv::{Conv2d, ConvConfig};
 use super::norm::eps_problem;
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
+use crate::onnx::Value;
 use crate::weights::{Reshape, VarBuilder};
 
 /// Over what a feature map is normalised.
@@ -159,6 +161,24 @@ impl MapNorm {
         }
     }
 
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let affine = |affine: &[Tensor; 2]| affine.each_ref().map(|tensor| e.parameter(tensor));
+        match self {
+            Self::Batch(norm) => norm.onnx(e, x),
+            Self::Group { affine: parameters, groups, eps } => {
+                let [weight, bias] = affine(parameters);
+                x.group_norm(*groups, &weight, &bias, *eps)
+            }
+            Self::Channels { affine: parameters, eps } => {
+                let [weight, bias] = affine(parameters);
+                let x = x.permute(&[0, 2, 3, 1]).layer_norm(&weight, Some(&bias), *eps);
+                x.permute(&[0, 3, 1, 2])
+            }
+            Self::Without => x.clone(),
+        }
+    }
+
     /// Sets the running statistics, where there are any, to those of feature maps `[B, C, H, W]`.
     pub(crate) fn measure(&self, x: &Tensor) {
         if let Self::Batch(norm) = self {
@@ -211,5 +231,11 @@ impl ConvNorm {
     /// `[B, c_in, H, W]` to `[B, c_out, H', W']`.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         self.norm.forward(&self.conv.forward(x), train)
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let map = self.conv.onnx(e, map);
+        map.with(self.norm.onnx(e, &map.x))
     }
 }

@@ -19,5 +19,6 @@ pub use map_norm::{ConvNorm, MapNorm, MapNormKind, NormConfig};
 pub use norm::{LayerNorm, Norm, NormKind, NormPlacement, SubNorm};
 pub use squeeze::SqueezeExcite;
 
+pub(crate) use conv::convolved;
 pub(crate) use norm::eps_problem;
 pub(crate) use squeeze::ChannelAttention;

@@ -5,29 +5,28 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use crate::error::Result;
-use crate::weights::VarBuilder;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
+use crate::weights::{RowParam, VarBuilder};
 
 /// Layer normalisation over the last dimension (Ba et al. 2016).
 #[derive(Debug)]
-pub struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
-    eps: f64,
-}
+pub struct LayerNorm(Norm);
 
 impl LayerNorm {
     /// `weight [width]`, initialised to 1, and `bias [width]`, initialised to 0.
     pub fn new(vb: &VarBuilder<'_>, width: i64, eps: f64) -> Result<Self> {
-        Ok(Self {
-            weight: vb.param("weight", &[width], Init::Const(1.))?,
-            bias: vb.param("bias", &[width], Init::Const(0.))?,
-            eps,
-        })
+        Norm::new(vb, NormKind::LayerNorm, width, eps).map(Self)
     }
 
     /// `[…, width]` to the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)
+        self.0.forward(x)
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        self.0.onnx(e, x)
     }
 }
 
@@ -64,8 +63,9 @@ pub enum SubNorm {
 #[derive(Debug)]
 pub struct Norm {
     kind: NormKind,
-    weight: Tensor,
-    bias: Option<Tensor>,
+    width: i64,
+    weight: RowParam,
+    bias: Option<RowParam>,
     eps: f64,
 }
 
@@ -75,21 +75,57 @@ impl Norm {
     pub fn new(vb: &VarBuilder<'_>, kind: NormKind, width: i64, eps: f64) -> Result<Self> {
         let neutral = if kind == NormKind::RmsNormPlusOne { 0. } else { 1. };
         let bias = match kind {
-            NormKind::LayerNorm => Some(vb.param("bias", &[width], Init::Const(0.))?),
+            NormKind::LayerNorm => Some(vb.param_by_row("bias", &[width], Init::Const(0.))?),
             _ => None,
         };
-        Ok(Self { kind, weight: vb.param("weight", &[width], Init::Const(neutral))?, bias, eps })
+        let weight = vb.param_by_row("weight", &[width], Init::Const(neutral))?;
+        Ok(Self { kind, width, weight, bias, eps })
     }
 
     /// `[…, width]` to the same shape.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let width = self.weight.size();
+        match (&self.weight, &self.bias) {
+            (RowParam::Same(weight), None) => self.normalised(x, Some(weight), None),
+            (RowParam::Same(weight), Some(RowParam::Same(bias))) => {
+                self.normalised(x, Some(weight), Some(bias))
+            }
+            (weight, bias) => {
+                let weight = match self.kind {
+                    NormKind::RmsNormPlusOne => weight.of(x) + 1.,
+                    _ => weight.of(x),
+                };
+                let normalised = self.normalised(x, None, None);
+                let y = &normalised * weight;
+                let y = bias.as_ref().map(|bias| &y + bias.of(x)).unwrap_or(y);
+                y.to_kind(normalised.kind())
+            }
+        }
+    }
+
+    /// Normalised, times a weight and plus a bias.
+    fn normalised(&self, x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Tensor {
+        let width = [self.width];
         match self.kind {
             NormKind::LayerNorm | NormKind::LayerNormUnbiased => {
-                x.layer_norm(width, Some(&self.weight), self.bias.as_ref(), self.eps, true)
+                x.layer_norm(width, weight, bias, self.eps, true)
             }
-            NormKind::RmsNorm => x.rms_norm(width, Some(&self.weight), self.eps),
-            NormKind::RmsNormPlusOne => x.rms_norm(width, Some(&(&self.weight + 1.)), self.eps),
+            NormKind::RmsNorm => x.rms_norm(width, weight, self.eps),
+            NormKind::RmsNormPlusOne => {
+                x.rms_norm(width, weight.map(|weight| weight + 1.).as_ref(), self.eps)
+            }
+        }
+    }
+
+    /// The same in a graph.
+    pub fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let weight = e.parameter(self.weight.only());
+        match self.kind {
+            NormKind::LayerNorm | NormKind::LayerNormUnbiased => {
+                let bias = self.bias.as_ref().map(|bias| e.parameter(bias.only()));
+                x.layer_norm(&weight, bias.as_ref(), self.eps)
+            }
+            NormKind::RmsNorm => x.rms_norm(self.eps) * weight,
+            NormKind::RmsNormPlusOne => x.rms_norm(self.eps) * (weight + 1.),
         }
     }
 }

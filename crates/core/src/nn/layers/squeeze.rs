@@ -6,6 +6,8 @@ use tch::nn::Init;
 use super::activation::Activation;
 use super::conv::{Conv2d, ConvConfig};
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
+use crate::onnx::{ConvShape, Value};
 use crate::weights::VarBuilder;
 
 /// Squeeze-and-excite (Hu et al. 2018): two 1 × 1 convolutions on the means, the second with a gate.
@@ -40,6 +42,14 @@ impl SqueezeExcite {
         let squeezed = self.activation.forward(&self.down.forward(&means(x)));
         x * self.gate.forward(&self.up.forward(&squeezed))
     }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let means = GraphMap { x: x.mean(&[2, 3], true), sides: [1, 1] };
+        let down = self.down.onnx(e, &means);
+        let up = self.up.onnx(e, &down.with(self.activation.onnx(&down.x)));
+        x * self.gate.onnx(&up.x)
+    }
 }
 
 /// Efficient channel attention (Wang et al. 2020): one convolution over neighbouring channels' means.
@@ -62,6 +72,14 @@ impl ChannelAttention {
         let padding = [(self.kernel - 1) / 2];
         let line = line.conv1d(&self.weight, None::<&Tensor>, [1], padding, [1], 1);
         x * line.sigmoid().squeeze_dim(1).unsqueeze(-1).unsqueeze(-1)
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let line = x.mean(&[2, 3], true).reshape(&[0, 1, -1]);
+        let shape = ConvShape { strides: &[1], pads: &[(self.kernel - 1) / 2; 2], groups: 1 };
+        let line = line.conv(&e.parameter(&self.weight), None, &shape);
+        x * line.sigmoid().reshape(&[0, -1, 1, 1])
     }
 }
 

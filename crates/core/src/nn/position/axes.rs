@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::nn::features::TokenLayout;
+use crate::onnx::Value;
 
 /// Of what axes rotary positions are coordinates. On a grid, the first half of the rotated values
 /// turns with the row and the second with the column; tokens before it are not rotated. A plain
@@ -76,6 +77,20 @@ impl RotaryAxes {
         let across = across.unsqueeze(0).expand([rows, columns], false);
         let grid = Tensor::stack(&[down, across], 2).flatten(0, 1);
         Tensor::cat(&[Tensor::zeros([prefix, 2], (Kind::Float, Device::Cpu)), grid], 0)
+    }
+
+    /// The coordinates of the positions of a plain sequence along each axis, of their numbers `[T]`, in a
+    /// graph.
+    pub(super) fn of_sequence(self, numbers: &Value) -> Vec<Value> {
+        match self {
+            Self::Sequence => vec![numbers.clone()],
+            // The middle of one row, which is 0, and the row itself.
+            Self::Centred { columns } => {
+                let across = (numbers + 0.5) / columns as f64 * 2. - 1.;
+                vec![numbers * 0., across * std::f64::consts::TAU]
+            }
+            Self::Counted { .. } => vec![numbers * 0., numbers.clone()],
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use tch::nn::Init;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// A bias for each head and each bucket of distances: near ones have a bucket each, far ones share
@@ -34,7 +36,11 @@ impl BucketConfig {
     /// The bucket of every pair of positions: `[T, T]`, of the query, then of the key.
     pub(crate) fn of_pairs(&self, t: i64) -> Tensor {
         let positions = Tensor::arange(t, (Kind::Int64, Device::Cpu));
-        let ahead = positions.unsqueeze(0) - positions.unsqueeze(1);
+        self.of(&(positions.unsqueeze(0) - positions.unsqueeze(1)))
+    }
+
+    /// The bucket of keys that are so far ahead of their queries.
+    fn of(&self, ahead: &Tensor) -> Tensor {
         let half = self.buckets / 2;
         let exact = half / 2;
         let distance = ahead.abs();
@@ -66,6 +72,16 @@ impl BucketBias {
     pub(crate) fn forward(&self, t: i64) -> Tensor {
         let buckets = self.config.of_pairs(t).to_device(self.weight.device());
         Tensor::embedding(&self.weight, &buckets, -1, false, false).permute([2, 0, 1]).unsqueeze(0)
+    }
+
+    /// The same in a graph, of how far each key is ahead of each query, `[T, T]`.
+    pub(crate) fn onnx(&self, e: &Exporter, ahead: &Value) -> Value {
+        // Beyond, nothing changes. Logarithms here and elsewhere may differ at the borders.
+        let farthest = 2 * self.config.max_distance;
+        let all = Tensor::arange_start(-farthest, farthest + 1, (Kind::Int64, Device::Cpu));
+        let by_distance = e.parameter(&self.weight).rows(&e.constant(&self.config.of(&all)));
+        let numbers = ahead.clamp(-farthest as f64, farthest as f64) + farthest as f64;
+        by_distance.rows(&numbers).permute(&[2, 0, 1]).unsqueeze(&[0])
     }
 }
 

@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 use tch::nn::Init;
 use tch::{Device, Kind, Tensor};
 
-use super::scored::{HeadShape, Scored};
+use super::scored::{GraphScored, HeadShape, Scored};
 use crate::error::Result;
 use crate::nn::defaults::is_default;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::{Bias, LayerNorm, Linear, dropout, eps_problem};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// Vectors of distances, which queries and keys are scored against beside each other.
@@ -88,9 +90,13 @@ impl DisentangledConfig {
     /// the key.
     fn of_pairs(&self, t: i64) -> Tensor {
         let positions = Tensor::arange(t, (Kind::Int64, Device::Cpu));
-        let behind = positions.unsqueeze(1) - positions.unsqueeze(0);
+        self.of(&(positions.unsqueeze(1) - positions.unsqueeze(0)))
+    }
+
+    /// The row of keys that are so far behind their queries.
+    fn of(&self, behind: &Tensor) -> Tensor {
         let behind = match self.max_distance {
-            None => behind,
+            None => behind.shallow_clone(),
             Some(max) => {
                 let middle = self.span / 2;
                 let distance = behind.abs();
@@ -106,6 +112,23 @@ impl DisentangledConfig {
         };
         (behind + self.span).clamp(0, 2 * self.span - 1)
     }
+
+    /// The rows of all distances, from behind the farthest that has its own to as far ahead, and that
+    /// distance.
+    fn of_distances(&self) -> (Tensor, i64) {
+        let rows = |farthest: i64| {
+            let all = Tensor::arange_start(-farthest, farthest + 1, (Kind::Int64, Device::Cpu));
+            (self.of(&all), farthest)
+        };
+        let is_last = |farthest: i64| {
+            let ends = self.of(&Tensor::from_slice(&[-farthest, farthest]));
+            Vec::<i64>::try_from(ends).is_ok_and(|ends| ends == [0, 2 * self.span - 1])
+        };
+        let first = self.max_distance.unwrap_or(self.span).max(self.span);
+        let mut doubled = std::iter::successors(Some(first), |farthest| Some(farthest * 2));
+        // Where the table has more rows than there are buckets, the last are never reached.
+        rows(doubled.find(|&farthest| is_last(farthest) || farthest > LARGEST).unwrap_or(first))
+    }
 }
 
 /// The vectors of distances in one forward pass, which all blocks share.
@@ -115,6 +138,15 @@ pub(crate) struct Distances {
     pub(crate) vectors: Tensor,
     /// Which of them belongs to each query and key: `[T, T]`, i64.
     pub(crate) pairs: Tensor,
+}
+
+/// The same in a graph.
+#[derive(Debug)]
+pub(crate) struct GraphDistances {
+    /// `[N, D]`.
+    pub(crate) vectors: Value,
+    /// `[T, T]`, i64.
+    pub(crate) pairs: Value,
 }
 
 /// The table of vectors of distances, which all blocks share.
@@ -129,7 +161,7 @@ impl DistanceTable {
     /// `relative.weight [2 · span, D]` and, with a norm, `norm_relative.{weight,bias}`, below `vb`.
     pub(crate) fn new(vb: &VarBuilder<'_>, config: DisentangledConfig, width: i64) -> Result<Self> {
         let normal = Init::Randn { mean: 0., stdev: 0.02 };
-        let norm = |eps| LayerNorm::new(&vb.sub("norm_relative"), width, eps);
+        let norm = |eps| LayerNorm::new(&vb.without_rows().sub("norm_relative"), width, eps);
         Ok(Self {
             config,
             weight: vb.sub("relative").param("weight", &[2 * config.span, width], normal)?,
@@ -143,6 +175,17 @@ impl DistanceTable {
         Distances {
             vectors: normed.unwrap_or_else(|| self.weight.shallow_clone()),
             pairs: self.config.of_pairs(t).to_device(self.weight.device()),
+        }
+    }
+
+    /// The same in a graph, of how far each key is behind each query, `[T, T]`.
+    pub(crate) fn onnx(&self, e: &Exporter, behind: &Value) -> GraphDistances {
+        let weight = e.parameter(&self.weight);
+        let (rows, farthest) = self.config.of_distances();
+        let numbers = behind.clamp(-farthest as f64, farthest as f64) + farthest as f64;
+        GraphDistances {
+            vectors: self.norm.as_ref().map(|norm| norm.onnx(e, &weight)).unwrap_or(weight),
+            pairs: e.constant(&rows).rows(&numbers),
         }
     }
 }
@@ -164,6 +207,7 @@ impl Disentangled {
         shape: HeadShape,
     ) -> Result<Self> {
         let HeadShape { width, heads, head_width } = shape;
+        let vb = vb.without_rows();
         let own = config.projections == PositionProjections::Own;
         let linear = |name, needed| match own && needed {
             true => Linear::normal(&vb.sub(name), width, heads * head_width, Bias::With).map(Some),
@@ -202,6 +246,33 @@ impl Disentangled {
             (Some(a), None) | (None, Some(a)) => a,
             // One of them there always is.
             (None, None) => of.q.new_zeros([1], (Kind::Float, of.q.device())),
+        }
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(
+        &self,
+        e: &Exporter,
+        of: GraphScored<'_>,
+        distances: &GraphDistances,
+    ) -> Option<Value> {
+        let HeadShape { heads, head_width, .. } = self.shape;
+        let project = |i: usize| {
+            let linear = self.own[i].as_ref().unwrap_or(of.layers[i]);
+            let vectors = linear.onnx(e, &distances.vectors);
+            vectors.reshape(&[-1, heads, head_width]).permute(&[1, 2, 0])
+        };
+        let to_position = self.terms.content_to_position().then(|| {
+            (of.q * of.scale).matmul(&project(1)).gather_last(&of.for_each_head(&distances.pairs))
+        });
+        let to_content = self.terms.position_to_content().then(|| {
+            let scores = (of.k * of.scale).matmul(&project(0));
+            let pairs = of.for_each_head(&distances.pairs.permute(&[1, 0]));
+            scores.gather_last(&pairs).permute(&[0, 1, 3, 2])
+        });
+        match (to_position, to_content) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
         }
     }
 }

@@ -3,9 +3,11 @@
 use tch::Tensor;
 use tch::nn::Init;
 
-use super::scored::{HeadShape, Scored};
+use super::scored::{GraphScored, HeadShape, Scored};
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::{Bias, Linear};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// How much of the bias that all blocks share a block adds to the scores of each query.
@@ -39,5 +41,15 @@ impl BiasGate {
         let gates = sums.sum_dim_intlist([-1].as_slice(), false, None).sigmoid();
         let (update, reset) = (gates.narrow(-1, 0, 1), gates.narrow(-1, 1, 1));
         (update * (reset * &self.reset - 1.) + 2.) * bias
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, of: GraphScored<'_>, bias: &Value) -> Value {
+        let HeadShape { heads, head_width, .. } = self.shape;
+        let x = of.x.reshape(&[0, 0, heads, head_width]).permute(&[0, 2, 1, 3]);
+        let sums = self.gate.onnx(e, &x).reshape(&[0, 0, 0, 2, SUMMED]);
+        let gates = sums.sum(&[-1], false).sigmoid();
+        let (update, reset) = (gates.narrow(3, 0, 1), gates.narrow(3, 1, 1));
+        (update * (reset * e.parameter(&self.reset) - 1.) + 2.) * bias
     }
 }

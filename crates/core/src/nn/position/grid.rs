@@ -6,7 +6,9 @@ use tch::nn::Init;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::features::TokenLayout;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// A bias for each head and each pair of distances, in rows and in columns. Other grids than the one
@@ -80,6 +82,23 @@ impl GridBiasConfig {
             .copy_(&(down * distances[1] + across));
         GridPairs { pairs: pairs.to_device(to), distances }
     }
+
+    /// The same in a graph, of how far each key is behind each query in a plain sequence, `[T, T]`.
+    pub(super) fn onnx(&self, e: &Exporter, layout: TokenLayout, behind: &Value) -> GraphPairs {
+        match layout {
+            TokenLayout::Grid { prefix, rows, columns } => {
+                let GridPairs { pairs, distances } =
+                    self.pairs(layout, prefix + rows * columns, Device::Cpu);
+                GraphPairs { pairs: e.constant(&pairs), distances }
+            }
+            TokenLayout::Sequence => {
+                let distances = self.distances();
+                let [down, most] = distances.map(|n| n / 2);
+                let across = behind.clamp(-most as f64, most as f64) + most as f64;
+                GraphPairs { pairs: across + (down * distances[1]) as f64, distances }
+            }
+        }
+    }
 }
 
 /// Which entry of a table every pair of positions has.
@@ -88,6 +107,13 @@ pub(crate) struct GridPairs {
     /// `[T, T]`, of the query, then of the key.
     pairs: Tensor,
     /// Of the grid at hand, in rows and columns.
+    distances: [i64; 2],
+}
+
+/// The same in a graph.
+#[derive(Debug)]
+pub(crate) struct GraphPairs {
+    pairs: Value,
     distances: [i64; 2],
 }
 
@@ -115,6 +141,18 @@ impl GridBias {
             false => self.interpolated(of.distances),
         };
         Tensor::embedding(&table, &of.pairs, -1, false, false).permute([2, 0, 1]).unsqueeze(0)
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(&self, e: &Exporter, of: &GraphPairs) -> Value {
+        let table = match of.distances == self.distances {
+            true => e.parameter(&self.weight),
+            false => {
+                let interpolated = tch::no_grad(|| self.interpolated(of.distances));
+                e.derived(&self.weight, "interpolated", &interpolated)
+            }
+        };
+        table.rows(&of.pairs).permute(&[2, 0, 1]).unsqueeze(&[0])
     }
 
     /// The table for other distances, as transformers interpolates it.

@@ -21,6 +21,6 @@ pub use relative::PositionConfig;
 pub use rotary::{RotaryConfig, RotaryPairing, RotaryScaling};
 pub use sinusoidal::Positions;
 
-pub(crate) use relative::{PositionContext, RelativePositions};
-pub(crate) use scored::{HeadShape, Scored};
+pub(crate) use relative::{GraphPositions, PositionContext, RelativePositions};
+pub(crate) use scored::{GraphScored, HeadShape, Scored};
 pub(crate) use scores::RelativeScores;

@@ -4,13 +4,17 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::buckets::{BucketBias, BucketConfig};
-use super::disentangled::{DisentangledConfig, DistanceTable, Distances};
-use super::distances::{DistanceConfig, sinusoids};
-use super::grid::{GridBias, GridBiasConfig, GridPairs, GridTables};
-use super::rotary::{Rotary, RotaryConfig};
+use super::disentangled::{
+    DisentangledConfig, DistanceTable, Distances, GraphDistances, PositionProjections,
+};
+use super::distances::{DistanceConfig, sinusoids, sinusoids_onnx};
+use super::grid::{GraphPairs, GridBias, GridBiasConfig, GridPairs, GridTables};
+use super::rotary::{GraphRotary, Rotary, RotaryConfig};
 use super::scored::HeadShape;
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::features::TokenLayout;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// What attention knows of positions, beside what the embedder added.
@@ -51,6 +55,13 @@ impl PositionConfig {
             Self::Grid(config) => config.problem(),
         }
     }
+
+    /// Whether the layers that make queries and keys of hidden states make them of vectors of distances,
+    /// too.
+    pub(crate) fn are_projected_as_states(&self) -> bool {
+        let Self::Disentangled(config) = self else { return false };
+        config.projections == PositionProjections::Shared
+    }
 }
 
 /// The parameters of positions that all blocks share.
@@ -82,6 +93,17 @@ pub(crate) struct PositionContext {
     pub(crate) pairs: Option<Tensor>,
     /// Pairs on a grid, of which every block makes its own bias.
     pub(crate) grid: Option<GridPairs>,
+}
+
+/// The same in a graph.
+#[derive(Debug, Default)]
+pub(crate) struct GraphPositions {
+    pub(crate) rotary: Option<GraphRotary>,
+    pub(crate) bias: Option<Value>,
+    pub(crate) distances: Option<GraphDistances>,
+    pub(crate) rotary_inputs: Option<GraphRotary>,
+    pub(crate) pairs: Option<Value>,
+    pub(crate) grid: Option<GraphPairs>,
 }
 
 impl RelativePositions {
@@ -150,6 +172,48 @@ impl RelativePositions {
             }
             Self::Sinusoids(width) => {
                 PositionContext { distances: Some(sinusoids(t, *width, device)), ..none }
+            }
+        }
+    }
+    /// The same in a graph, for a sequence of `t`, `[1]`, positions.
+    pub(crate) fn onnx(
+        &self,
+        e: &Exporter,
+        layout: TokenLayout,
+        t: &Value,
+        head_width: i64,
+        base: Option<f64>,
+    ) -> GraphPositions {
+        let none = GraphPositions::default();
+        let numbers = t.range();
+        let [rows, columns] = [[1], [0]].map(|at| numbers.unsqueeze(&at));
+        let (behind, ahead) = (|| &rows - &columns, || &columns - &rows);
+        match self {
+            Self::None => none,
+            Self::Rotary(config) => {
+                let config = base.map_or(*config, RotaryConfig::of);
+                let rotary = Some(config.onnx(e, layout, &numbers, head_width));
+                GraphPositions { rotary, ..none }
+            }
+            Self::Buckets(bias) => GraphPositions { bias: Some(bias.onnx(e, &ahead())), ..none },
+            Self::Grid(config, shared) => {
+                let pairs = config.onnx(e, layout, &behind());
+                let bias = shared.as_ref().map(|shared| shared.onnx(e, &pairs));
+                GraphPositions { bias, grid: Some(pairs), ..none }
+            }
+            Self::Disentangled(table) => {
+                GraphPositions { distances: Some(table.onnx(e, &behind())), ..none }
+            }
+            Self::RotaryInputs(config) => {
+                let rotary_inputs = Some(config.onnx(e, layout, &numbers, head_width));
+                GraphPositions { rotary_inputs, ..none }
+            }
+            Self::Distances(config) => {
+                GraphPositions { pairs: Some(config.onnx(&ahead())), ..none }
+            }
+            Self::Sinusoids(width) => {
+                let distances = Some(sinusoids_onnx(e, t, &behind(), *width));
+                GraphPositions { distances, ..none }
             }
         }
     }

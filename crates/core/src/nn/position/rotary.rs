@@ -5,7 +5,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::axes::RotaryAxes;
 use crate::nn::defaults::is_default;
+use crate::nn::exporter::Exporter;
 use crate::nn::features::TokenLayout;
+use crate::onnx::{Element, Value};
 
 /// How queries and keys are rotated by their positions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -103,6 +105,30 @@ impl RotaryConfig {
         Rotary { cos, sin, pairing: self.pairing }
     }
 
+    /// The same in a graph, of the numbers of the positions, `[T]`.
+    pub(crate) fn onnx(
+        &self,
+        e: &Exporter,
+        layout: TokenLayout,
+        numbers: &Value,
+        head_width: i64,
+    ) -> GraphRotary {
+        let (width, pairing) = (self.width.unwrap_or(head_width), self.pairing);
+        if let TokenLayout::Grid { prefix, rows, columns } = layout {
+            let table = self.table(layout, prefix + rows * columns, head_width, Device::Cpu);
+            let [cos, sin] = [table.cos, table.sin].map(|x| e.constant(&x));
+            return GraphRotary { cos, sin, pairing, width, head_width };
+        }
+        let axes = self.axes.of_sequence(&numbers.to(Element::F32));
+        let frequencies = self.frequencies(width / axes.len() as i64);
+        let frequencies = e.constant_as(&frequencies.unsqueeze(0), Element::F32);
+        let angles: Vec<Value> =
+            axes.iter().map(|axis| axis.unsqueeze(&[1]) * &frequencies).collect();
+        let angles = Value::cat(&angles.iter().collect::<Vec<_>>(), 1);
+        let (cos, sin) = (angles.cos().to_float(), angles.sin().to_float());
+        GraphRotary { cos, sin, pairing, width, head_width }
+    }
+
     /// Of `width` values, `[width / 2]`, in radians a position.
     fn frequencies(&self, width: i64) -> Tensor {
         let exponents = Tensor::arange_start_step(0, width, 2, (Kind::Float, Device::Cpu));
@@ -152,6 +178,46 @@ impl Rotary {
             return turned;
         }
         Tensor::cat(&[turned, x.narrow(3, 2 * half, width - 2 * half)], 3)
+    }
+}
+
+/// The same in a graph.
+#[derive(Debug)]
+pub(crate) struct GraphRotary {
+    cos: Value,
+    sin: Value,
+    pairing: RotaryPairing,
+    /// How many of a head's values are rotated.
+    width: i64,
+    head_width: i64,
+}
+
+impl GraphRotary {
+    /// Queries or keys `[B, heads, T, D / heads]` to the same shape.
+    pub(crate) fn rotate(&self, x: &Value) -> Value {
+        let half = self.width / 2;
+        let rotated = match self.width == self.head_width {
+            true => x.clone(),
+            false => x.narrow(3, 0, self.width),
+        };
+        let (a, b) = match self.pairing {
+            RotaryPairing::Halves => (rotated.narrow(3, 0, half), rotated.narrow(3, half, half)),
+            RotaryPairing::Neighbours => {
+                let pairs = rotated.reshape(&[0, 0, 0, half, 2]);
+                (pairs.select(4, 0), pairs.select(4, 1))
+            }
+        };
+        let turned = [&a * &self.cos - &b * &self.sin, &b * &self.cos + &a * &self.sin];
+        let turned = match self.pairing {
+            RotaryPairing::Halves => Value::cat(&[&turned[0], &turned[1]], 3),
+            RotaryPairing::Neighbours => {
+                Value::stack(&[&turned[0], &turned[1]], 4).reshape(&[0, 0, 0, -1])
+            }
+        };
+        if self.width == self.head_width {
+            return turned;
+        }
+        Value::cat(&[&turned, &x.narrow_from(3, self.width)], 3)
     }
 }
 

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use crate::nn::layers::Linear;
+use crate::onnx::Value;
 
 /// The shape of a block's attention.
 #[derive(Debug, Clone, Copy)]
@@ -31,4 +32,25 @@ pub(crate) struct Scored<'a> {
     /// The dropout of position vectors in training.
     pub(crate) dropout: f64,
     pub(crate) train: bool,
+}
+
+/// The same in a graph.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GraphScored<'a> {
+    /// `[B, T, D]`.
+    pub(crate) x: &'a Value,
+    /// `[B, H, T, W]`.
+    pub(crate) q: &'a Value,
+    /// The same.
+    pub(crate) k: &'a Value,
+    pub(crate) layers: [&'a Linear; 2],
+    pub(crate) scale: f64,
+}
+
+impl GraphScored<'_> {
+    /// `[T, T]` for every head of every sample: `[B, H, T, T]`.
+    pub(crate) fn for_each_head(&self, pairs: &Value) -> Value {
+        let sides = Value::cat(&[&self.q.sizes(0, 2), &pairs.sizes(0, 2)], 0);
+        pairs.expand(&sides)
+    }
 }

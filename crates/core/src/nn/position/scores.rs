@@ -6,9 +6,11 @@ use super::disentangled::Disentangled;
 use super::distances::{DistanceScores, SinusoidScores};
 use super::gated::BiasGate;
 use super::grid::{GridBias, GridTables};
-use super::relative::{PositionConfig, PositionContext};
-use super::scored::{HeadShape, Scored};
+use super::relative::{GraphPositions, PositionConfig, PositionContext};
+use super::scored::{GraphScored, HeadShape, Scored};
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// A block's own part in what attention knows of positions. One variant for each kind that has one;
@@ -65,6 +67,26 @@ impl RelativeScores {
             Self::Gated(own) => Some(own.forward(of, context.bias.as_ref()?)),
             Self::Distances(own) => Some(own.forward(of, context.pairs.as_ref()?)),
             Self::Sinusoids(own) => Some(own.forward(of, context.distances.as_ref()?)),
+        }
+    }
+
+    /// The same in a graph.
+    pub(crate) fn onnx(
+        &self,
+        e: &Exporter,
+        of: GraphScored<'_>,
+        context: &GraphPositions,
+    ) -> Option<Value> {
+        match self {
+            Self::Shared => context.bias.clone(),
+            Self::Disentangled(own) => own.onnx(e, of, context.distances.as_ref()?),
+            Self::Grid(own) => {
+                let own = own.onnx(e, context.grid.as_ref()?);
+                Some(context.bias.as_ref().map(|shared| shared + &own).unwrap_or(own))
+            }
+            Self::Gated(own) => Some(own.onnx(e, of, context.bias.as_ref()?)),
+            Self::Distances(own) => Some(own.onnx(e, of, context.pairs.as_ref()?)),
+            Self::Sinusoids(own) => Some(own.onnx(e, of, context.distances.as_ref()?)),
         }
     }
 }

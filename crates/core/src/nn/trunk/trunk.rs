@@ -9,6 +9,7 @@ use super::convnet::{ConvNet, ConvNetConfig};
 use super::swin::{Swin, SwinConfig};
 use super::transformer::{Transformer, TransformerConfig};
 use crate::error::{Error, Result};
+use crate::nn::exporter::{Exporter, GraphFeatures};
 use crate::nn::features::{FeatureShape, Features, TokenLayout};
 use crate::nn::layers::BatchNormStats;
 use crate::weights::VarBuilder;
@@ -204,6 +205,33 @@ impl Trunk {
                 Features::Sequence(t.forward_each(s, parts, train, each))
             }
             _ => self.forward_range(features, parts, train),
+        }
+    }
+
+    /// The same in a graph. `each` is shown what enters a transformer and what each of its blocks makes, or
+    /// what each part of another trunk makes.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub(crate) fn onnx(
+        &self,
+        e: &Exporter,
+        features: GraphFeatures,
+        each: &mut dyn FnMut(&GraphFeatures),
+    ) -> GraphFeatures {
+        match (self, features) {
+            (Self::Transformer(t), GraphFeatures::Sequence(s)) => {
+                GraphFeatures::Sequence(t.onnx(e, s, each))
+            }
+            (Self::ConvNet(r), GraphFeatures::FeatureMap(map)) => {
+                GraphFeatures::FeatureMap(r.onnx(e, map, each))
+            }
+            (Self::Swin(s), GraphFeatures::FeatureMap(map)) => {
+                GraphFeatures::FeatureMap(s.onnx(e, map, each))
+            }
+            (trunk, _) => {
+                unreachable!("the embedder emitted other features than {}", trunk.accepts())
+            }
         }
     }
 

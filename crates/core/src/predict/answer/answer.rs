@@ -38,7 +38,8 @@ impl Answer {
     }
 }
 
-/// What a model says of some samples; texts are those of the most probable symbols.
+/// What a model says of some samples; texts are those of the most probable symbols. Probabilities of
+/// classes and labels are [calibrated](crate::task::Calibration), where the model is.
 ///
 /// # Errors
 /// If the scores are not those of the task.
@@ -74,12 +75,16 @@ pub fn answers_with(
         ranked
     };
     Ok(match config.task {
-        Task::MultiLabel => {
-            rows(answers.sigmoid())?.into_iter().map(|row| Answer::Labels(ranked(row))).collect()
-        }
+        Task::MultiLabel => rows(config.probabilities(answers))?
+            .into_iter()
+            .map(|row| Answer::Labels(ranked(row)))
+            .collect(),
         Task::Regression => {
             rows(config.in_units(answers))?.into_iter().map(Answer::Values).collect()
         }
-        _ => rows(answers.exp())?.into_iter().map(|row| Answer::Classes(ranked(row))).collect(),
+        _ => rows(config.probabilities(answers))?
+            .into_iter()
+            .map(|row| Answer::Classes(ranked(row)))
+            .collect(),
     })
 }

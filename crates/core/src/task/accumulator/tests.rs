@@ -119,7 +119,7 @@ fn a_constant_has_no_correlation() {
         }
     }
     // As scikit-learn has it with `force_finite`.
-    let none = MultiLabelMetrics::of(&[("x".into(), vec![0.1, 0.4], vec![false; 2])], 2, 0.);
+    let none = MultiLabelMetrics::of(&[("x".into(), vec![0.1, 0.4], 0.5, vec![false; 2])], 2, 0.);
     assert_eq!((none.exact_match, none.macro_f1, none.mean_average_precision), (1., 0., None));
 }
 
@@ -133,7 +133,7 @@ fn a_file_holds_the_metrics_alone() {
             && written.ends_with(r#""confusion":[[1,1],[0,2]]}"#),
         "{written}"
     );
-    let labels = MultiLabelMetrics::of(&[("x".into(), vec![0.1, 0.4], vec![false; 2])], 2, 0.);
+    let labels = MultiLabelMetrics::of(&[("x".into(), vec![0.1, 0.4], 0.5, vec![false; 2])], 2, 0.);
     let values = RegressionMetrics::of(&[("x".into(), vec![1., 2.], vec![2., 2.])], 2, 0.);
     for e in [e, Metrics::MultiLabel(labels), Metrics::Regression(values)] {
         let written = serde_json::to_string(&e).unwrap();

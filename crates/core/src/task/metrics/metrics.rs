@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::multi_label::MultiLabelMetrics;
 use super::regression::RegressionMetrics;
+use super::reliability::CalibrationMetrics;
 use super::single_label::ClassificationMetrics;
 use super::spans::TaggingMetrics;
 use super::transcription::TranscriptionMetrics;
@@ -45,6 +46,16 @@ impl Metrics {
             Self::Regression(e) => e.loss,
             Self::Transcription(e) => e.loss,
             Self::Tagging(e) => e.loss,
+        }
+    }
+
+    /// How far the probabilities can be trusted; `None` of other tasks than classes and labels of whole
+    /// samples, and where it was not measured.
+    pub fn calibration(&self) -> Option<&CalibrationMetrics> {
+        match self {
+            Self::SingleLabel(e) => e.calibration.as_ref(),
+            Self::MultiLabel(e) => e.calibration.as_ref(),
+            Self::Regression(_) | Self::Transcription(_) | Self::Tagging(_) => None,
         }
     }
 

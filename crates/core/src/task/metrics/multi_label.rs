@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Metrics of multi-label classification. A label is predicted where its probability is above 0.5.
+use super::reliability::CalibrationMetrics;
+
+/// Metrics of multi-label classification. A label is predicted where its probability is above its
+/// threshold: 0.5, if none was fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MultiLabelMetrics {
     /// The number of samples.
@@ -19,6 +22,9 @@ pub struct MultiLabelMetrics {
     pub mean_average_precision: Option<f64>,
     /// Label by label.
     pub labels: Vec<LabelMetrics>,
+    /// How far the probabilities can be trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationMetrics>,
 }
 
 /// Metrics of one label.
@@ -36,17 +42,25 @@ pub struct LabelMetrics {
     pub average_precision: Option<f64>,
     /// The number of samples that have it.
     pub support: usize,
+    /// The probability above which it is predicted.
+    #[serde(default = "half")]
+    pub threshold: f64,
 }
 
-/// One label: its name, the predicted probabilities and the targets of all samples.
-type Column = (String, Vec<f64>, Vec<bool>);
+fn half() -> f64 {
+    0.5
+}
+
+/// One label: its name, the predicted probabilities, the one above which it is predicted, and the
+/// targets of all samples.
+type Column = (String, Vec<f64>, f64, Vec<bool>);
 
 impl MultiLabelMetrics {
     pub(crate) fn of(columns: &[Column], samples: usize, loss: f64) -> Self {
         let mut sums = Counts::default();
         let mut f1 = vec![];
-        let label = |(label, probabilities, truth): &Column| {
-            let counts = Counts::of(probabilities, truth);
+        let label = |(label, probabilities, threshold, truth): &Column| {
+            let counts = Counts::of(probabilities, *threshold, truth);
             sums.correct += counts.correct;
             sums.answered += counts.answered;
             sums.occurring += counts.occurring;
@@ -60,11 +74,12 @@ impl MultiLabelMetrics {
                 f1: counts.f1(),
                 average_precision: average_precision(probabilities, truth),
                 support: counts.occurring,
+                threshold: *threshold,
             }
         };
         let labels: Vec<LabelMetrics> = columns.iter().map(label).collect();
         let exact = |&sample: &usize| {
-            columns.iter().all(|(_, p, truth)| (p[sample] > 0.5) == truth[sample])
+            columns.iter().all(|(_, p, threshold, truth)| (p[sample] > *threshold) == truth[sample])
         };
         let precisions: Vec<f64> = labels.iter().filter_map(|l| l.average_precision).collect();
         Self {
@@ -76,6 +91,7 @@ impl MultiLabelMetrics {
             mean_average_precision: (!precisions.is_empty())
                 .then(|| precisions.iter().sum::<f64>() / precisions.len() as f64),
             labels,
+            calibration: None,
         }
     }
 }
@@ -89,10 +105,10 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(probabilities: &[f64], truth: &[bool]) -> Self {
+    fn of(probabilities: &[f64], threshold: f64, truth: &[bool]) -> Self {
         let mut counts = Self::default();
         for (&probability, &occurs) in probabilities.iter().zip(truth) {
-            let answered = probability > 0.5;
+            let answered = probability > threshold;
             counts.correct += usize::from(answered && occurs);
             counts.answered += usize::from(answered);
             counts.occurring += usize::from(occurs);

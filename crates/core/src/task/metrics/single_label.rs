@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::confusion::Confusion;
+use super::reliability::CalibrationMetrics;
 
 /// Metrics of single-label classification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct ClassificationMetrics {
     pub macro_f1: f64,
     /// The samples by true and predicted class.
     pub confusion: Confusion,
+    /// How far the probabilities can be trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationMetrics>,
 }
 
 impl ClassificationMetrics {
@@ -43,6 +47,7 @@ impl ClassificationMetrics {
             loss,
             macro_f1: f1.iter().sum::<f64>() / f1.len().max(1) as f64,
             confusion,
+            calibration: None,
         }
     }
 }

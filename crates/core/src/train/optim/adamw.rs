@@ -165,6 +165,11 @@ impl AdamW {
         self.trained.iter().map(|&at| (self.params[at].name.as_str(), &self.params[at].value))
     }
 
+    /// The trainable parameters, each with what multiplies its learning rate.
+    pub fn multiples(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.trained.iter().map(|&at| (self.params[at].name.as_str(), self.params[at].rate))
+    }
+
     /// The gradient of a loss by each trainable parameter, in the optimizer's order. They are
     /// returned rather than added to `.grad`, which saves a pass to clear and a pass to add.
     ///
@@ -217,15 +222,19 @@ impl Param {
 }
 
 /// The factor that clips the joint norm of the gradients to `max`; 1 where it is not above.
-pub fn clip_factor(gradients: &[Tensor], max: f64) -> f64 {
+pub fn clip_factor(norm: f64, max: f64) -> f64 {
+    // The 1e-6 is PyTorch's. The kernel divides by the factor's inverse, in f32.
+    (max / (norm + 1e-6)).min(1.).max(f32::MIN_POSITIVE.into())
+}
+
+/// The L2 norm of all gradients together; 0 if there are none.
+pub fn gradient_norm(gradients: &[Tensor]) -> f64 {
     tch::no_grad(|| {
         let norms: Vec<_> = gradients.iter().filter(|g| g.defined()).map(Tensor::norm).collect();
-        if norms.is_empty() {
-            return 1.;
+        match norms.is_empty() {
+            true => 0.,
+            false => Tensor::stack(&norms, 0).norm().double_value(&[]),
         }
-        // The 1e-6 is PyTorch's. The kernel divides by the factor's inverse, in f32.
-        let factor = max / (Tensor::stack(&norms, 0).norm().double_value(&[]) + 1e-6);
-        factor.min(1.).max(f32::MIN_POSITIVE.into())
     })
 }
 
@@ -283,10 +292,13 @@ mod tests {
     fn clipping_shortens_what_is_long() {
         let gradients =
             [Tensor::from_slice(&[3f32, 0.]), Tensor::new(), Tensor::from_slice(&[4f32])];
-        assert!((clip_factor(&gradients, 1.) - 0.2).abs() < 1e-6);
-        assert_eq!(clip_factor(&gradients, 6.), 1.);
-        assert_eq!(clip_factor(&[Tensor::new()], 1.), 1.);
-        assert!((1. / clip_factor(&gradients, 1e-300)) as f32 <= f32::MAX);
+        let norm = gradient_norm(&gradients);
+        assert!((norm - 5.).abs() < 1e-6);
+        assert!((clip_factor(norm, 1.) - 0.2).abs() < 1e-6);
+        assert_eq!(clip_factor(norm, 6.), 1.);
+        assert_eq!(gradient_norm(&[Tensor::new()]), 0.);
+        assert_eq!(clip_factor(0., 1.), 1.);
+        assert!((1. / clip_factor(norm, 1e-300)) as f32 <= f32::MAX);
         // The first step of AdamW does not depend on the norm; the second does.
         let store = nn::VarStore::new(Device::Cpu);
         let w = store.root().add("w", Tensor::from_slice(&[0f32]), true);

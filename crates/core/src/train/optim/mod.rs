@@ -3,5 +3,5 @@
 mod adamw;
 mod schedule;
 
-pub use adamw::{AdamW, AdamWState, ParamState, clip_factor};
+pub use adamw::{AdamW, AdamWState, ParamState, clip_factor, gradient_norm};
 pub use schedule::{Schedule, ScheduleKind};

@@ -13,7 +13,7 @@ use crate::loader::{Mode, RawInputs, Samples, chunks, load_batches};
 use crate::modality::Modality;
 use crate::model::{Model, TrainableGuard, is_running_stat};
 use crate::random::Rng;
-use crate::train::{AdamW, Schedule, ScheduleKind, clip_factor};
+use crate::train::{AdamW, Schedule, ScheduleKind, clip_factor, gradient_norm};
 
 /// What the messages name.
 const ALIGN: &str = "--recipe orca";
@@ -153,7 +153,7 @@ pub fn align<M: Modality>(
                 return Err(Error::Diverged { step: step + 1, loss: value, lr: options.lr });
             }
             let gradients = optimizer.gradients(&distance)?;
-            let factor = clip_factor(&gradients, 1.);
+            let factor = clip_factor(gradient_norm(&gradients), 1.);
             optimizer.step(&gradients, factor, options.lr * schedule.at(step))?;
             step += 1;
             sum += value * chosen.len() as f64;

@@ -190,6 +190,7 @@ fn model() -> Model {
         task: Default::default(),
         scales: vec![],
         vocabulary: None,
+        calibration: None,
         lora: None,
         labels: vec!["0".into(), "1".into()],
     };

@@ -8,7 +8,9 @@ use super::dense::DenseBlock;
 use super::inverted::InvertedBlock;
 use super::residual::{KeywordBlock, ResidualBlock};
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
 use crate::nn::layers::BatchNormStats;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// A closed set: a new kind is a variant here and in [`BlockKind`], and a file of its own.
@@ -43,6 +45,22 @@ impl Block {
             Self::Inverted(block) => block.forward(x, train),
             Self::ConvNext(block) => block.forward(x, train),
             Self::Dense(block) => block.forward(x, train),
+        }
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(
+        &self,
+        e: &Exporter,
+        map: &GraphMap,
+        carried: &mut Option<Value>,
+    ) -> GraphMap {
+        match self {
+            Self::Residual(block) => block.onnx(e, map),
+            Self::Keyword(block) => block.onnx(e, map, carried),
+            Self::Inverted(block) => block.onnx(e, map),
+            Self::ConvNext(block) => block.onnx(e, map),
+            Self::Dense(block) => block.onnx(e, map),
         }
     }
 

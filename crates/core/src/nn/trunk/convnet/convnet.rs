@@ -7,6 +7,7 @@ use tch::Tensor;
 use super::config::ConvNetConfig;
 use super::stage::{Blocks, LastLayer};
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphFeatures, GraphMap};
 use crate::nn::layers::BatchNormStats;
 use crate::weights::VarBuilder;
 
@@ -64,6 +65,24 @@ impl ConvNet {
         match &self.end {
             Some(end) if parts.contains(&count) => end.forward(x, train),
             _ => x,
+        }
+    }
+
+    /// The same in a graph; `each` is shown what each part makes.
+    pub(crate) fn onnx(
+        &self,
+        e: &Exporter,
+        map: GraphMap,
+        each: &mut dyn FnMut(&GraphFeatures),
+    ) -> GraphMap {
+        let mut map = map;
+        for stage in &self.stages {
+            map = stage.onnx(e, map);
+            each(&GraphFeatures::FeatureMap(map.clone()));
+        }
+        match &self.end {
+            Some(end) => map.with(end.onnx(e, &map.x)),
+            None => map,
         }
     }
 }

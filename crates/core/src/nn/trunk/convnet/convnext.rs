@@ -6,9 +6,11 @@ use tch::nn::Init;
 use super::config::BlockShape;
 use super::kinds::{ConvNextConfig, ResponseNorm};
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
 use crate::nn::layers::dropout::drop_path;
 use crate::nn::layers::{Activation, Bias, Conv2d, ConvConfig, Linear, MapNorm, Padding};
 use crate::nn::trunk::transformer::LayerScale;
+use crate::onnx::{Element, Value};
 use crate::weights::VarBuilder;
 
 /// A norm and a convolution to another shape.
@@ -33,6 +35,14 @@ impl Response {
         let lengths = x.norm_scalaropt_dim(2, [1i64, 2].as_slice(), true);
         let mean = lengths.mean_dim([-1i64].as_slice(), true, None) + Self::EPS;
         x + x * (lengths / mean) * &self.weight + &self.bias
+    }
+
+    /// The same in a graph, its lengths in f32: over all positions they are large.
+    fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let lengths = x.to(Element::F32).norm(&[1, 2], true);
+        let mean = lengths.mean(&[-1], true) + Self::EPS;
+        let share = (lengths / mean).to_float();
+        x + x * share * e.parameter(&self.weight) + e.parameter(&self.bias)
     }
 }
 
@@ -108,6 +118,21 @@ impl ConvNextBlock {
             None => y,
         };
         x + drop_path(y.permute([0, 3, 1, 2]), self.drop_path, train)
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let shaped = self
+            .downsample
+            .as_ref()
+            .map(|downsample| downsample.conv.onnx(e, &map.with(downsample.norm.onnx(e, &map.x))));
+        let map = shaped.as_ref().unwrap_or(map);
+        let y = self.norm.onnx(e, &self.depthwise.onnx(e, map).x).permute(&[0, 2, 3, 1]);
+        let y = self.activation.onnx(&self.up.onnx(e, &y));
+        let y = self.response.as_ref().map(|response| response.onnx(e, &y)).unwrap_or(y);
+        let y = self.down.onnx(e, &y);
+        let y = self.scale.as_ref().map(|scale| &y * e.parameter(scale)).unwrap_or(y);
+        map.with(&map.x + y.permute(&[0, 3, 1, 2]))
     }
 }
 

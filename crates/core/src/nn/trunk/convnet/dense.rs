@@ -4,7 +4,9 @@ use tch::Tensor;
 
 use super::config::BlockShape;
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
 use crate::nn::layers::{Activation, BatchNormStats, Conv2d, MapNorm};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// Two convolutions behind norms, whose outputs are added to the channels.
@@ -36,6 +38,14 @@ impl DenseBlock {
             conv.forward(&self.activation.forward(&norm.forward(&x, train)))
         });
         Tensor::cat(&[x, &new], 1)
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let new = self.layers.iter().fold(map.clone(), |map, (norm, conv)| {
+            conv.onnx(e, &map.with(self.activation.onnx(&norm.onnx(e, &map.x))))
+        });
+        map.with(Value::cat(&[&map.x, &new.x], 1))
     }
 
     pub(super) fn set_batch_norm_stats(&self, statistics: BatchNormStats) {

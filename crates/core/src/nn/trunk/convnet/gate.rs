@@ -4,7 +4,9 @@ use tch::Tensor;
 
 use super::config::{BlockKind, BlockShape, Squeeze};
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::{Activation, ChannelAttention, SqueezeExcite};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
@@ -52,6 +54,14 @@ impl ChannelGate {
         match &self.kind {
             Kind::SqueezeExcite(layer) => layer.forward(x),
             Kind::Neighbours(layer) => layer.forward(x),
+        }
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        match &self.kind {
+            Kind::SqueezeExcite(layer) => layer.onnx(e, x),
+            Kind::Neighbours(layer) => layer.onnx(e, x),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::config::BlockShape;
 use super::kinds::{InvertedConfig, InvertedForm, Skip, SqueezeConfig};
 
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
 use crate::nn::layers::dropout::drop_path;
 use crate::nn::layers::{Activation, BatchNormStats, ConvConfig, ConvNorm, SqueezeExcite};
 use crate::weights::VarBuilder;
@@ -100,6 +101,18 @@ impl InvertedBlock {
         let y = self.squeeze.as_ref().map(|squeeze| squeeze.forward(&y)).unwrap_or(y);
         let y = self.project.as_ref().map(|layer| layer.forward(&y, train)).unwrap_or(y);
         if self.adds { drop_path(y, self.drop_path, train) + x } else { y }
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let y = self.body.iter().fold(map.clone(), |map, layer| {
+            let map = layer.onnx(e, &map);
+            map.with(self.activation.onnx(&map.x))
+        });
+        let squeezed = self.squeeze.as_ref().map(|squeeze| y.with(squeeze.onnx(e, &y.x)));
+        let y = squeezed.unwrap_or(y);
+        let y = self.project.as_ref().map(|layer| layer.onnx(e, &y)).unwrap_or(y);
+        if self.adds { y.with(&y.x + &map.x) } else { y }
     }
 
     pub(super) fn set_batch_norm_stats(&self, statistics: BatchNormStats) {

@@ -5,10 +5,12 @@ use tch::Tensor;
 use super::config::{BlockKind, BlockShape, Shortcut};
 use super::gate::ChannelGate;
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
 use crate::nn::layers::{
     Activation, BatchNormStats, Conv2d, ConvConfig, ConvNorm, MapNorm, MapNormKind, NormConfig,
     NormPlacement,
 };
+use crate::onnx::{PoolShape, Value};
 use crate::weights::VarBuilder;
 
 /// The way past a block's convolutions.
@@ -60,6 +62,25 @@ impl Past {
                 let thin = x.slice(2, 0, size[2], *stride).slice(3, 0, size[3], *stride);
                 let (before, behind) = (channels / 2, channels - channels / 2);
                 thin.constant_pad_nd([0, 0, 0, 0, before, behind])
+            }
+        }
+    }
+
+    /// The same in a graph.
+    fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let parts = |of: i64| map.sides.map(|side| (side + of - 1) / of);
+        match self {
+            Self::Same => map.clone(),
+            Self::Projected(layer) => layer.onnx(e, map),
+            Self::Pooled(side, layer) => {
+                let ceil = map.sides.iter().any(|n| n % side != 0);
+                let shape = PoolShape { kernel: [*side; 2], strides: [*side; 2], padding: 0, ceil };
+                layer.onnx(e, &GraphMap { x: map.x.avg_pool(shape), sides: parts(*side) })
+            }
+            Self::Padded { stride, channels } => {
+                let thin = map.x.every(2, *stride).every(3, *stride);
+                let x = thin.pad(&[(1, channels / 2, channels - channels / 2)]);
+                GraphMap { x, sides: parts(*stride) }
             }
         }
     }
@@ -156,6 +177,34 @@ impl ResidualBlock {
         }
     }
 
+    /// [`forward`](Self::forward) in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let gated = |i: usize, map: GraphMap| match &self.gate {
+            Some(gate) if gate.behind == i => map.with(gate.onnx(e, &map.x)),
+            _ => map,
+        };
+        let activated = |map: GraphMap| map.with(self.activation.onnx(&map.x));
+        if self.norm_placement == NormPlacement::Post {
+            let (past, last) = (self.past.onnx(e, map), self.layers.len() - 1);
+            let y = self.layers.iter().enumerate().fold(map.clone(), |map, (i, layer)| {
+                let map = layer.onnx(e, &map);
+                gated(i, if i < last { activated(map) } else { map })
+            });
+            return activated(y.with(&y.x + &past.x));
+        }
+        let act =
+            |layer: &ConvNorm, map: &GraphMap| activated(map.with(layer.norm.onnx(e, &map.x)));
+        let first = act(&self.layers[0], map);
+        let past = match &self.past {
+            Past::Same => map.clone(),
+            past => past.onnx(e, &first),
+        };
+        let y = gated(0, self.layers[0].conv.onnx(e, &first));
+        let rest = self.layers.iter().enumerate().skip(1);
+        let y = rest.fold(y, |y, (i, layer)| gated(i, layer.conv.onnx(e, &act(layer, &y))));
+        y.with(&y.x + &past.x)
+    }
+
     pub(super) fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         self.layers.iter().for_each(|layer| layer.norm.set_batch_norm_stats(statistics));
         self.past.set_batch_norm_stats(statistics);
@@ -190,6 +239,23 @@ impl KeywordBlock {
         let y = self.second.norm.forward(&sum, train);
         *carried = Some(sum);
         y
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(
+        &self,
+        e: &Exporter,
+        map: &GraphMap,
+        carried: &mut Option<Value>,
+    ) -> GraphMap {
+        let past = map.with(carried.take().unwrap_or_else(|| map.x.clone()));
+        let past = self.past.onnx(e, &past);
+        let y = self.first.conv.onnx(e, map);
+        let y = y.with(self.first.norm.onnx(e, &y.x.relu()));
+        let sum = self.second.conv.onnx(e, &y);
+        let sum = sum.with(sum.x.relu() + past.x);
+        *carried = Some(sum.x.clone());
+        sum.with(self.second.norm.onnx(e, &sum.x))
     }
 
     pub(super) fn set_batch_norm_stats(&self, statistics: BatchNormStats) {

@@ -5,7 +5,9 @@ use tch::Tensor;
 use super::block::Block;
 use super::config::{Before, ConvNetConfig, End, Stage};
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphMap};
 use crate::nn::layers::{Activation, BatchNormStats, Conv2d, ConvConfig, MapNorm};
+use crate::onnx::{PoolShape, Value};
 use crate::weights::VarBuilder;
 
 /// Blocks with equal output shape.
@@ -47,6 +49,13 @@ impl Blocks {
         x
     }
 
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, map: GraphMap) -> GraphMap {
+        let map = self.before.as_ref().map(|before| before.onnx(e, &map)).unwrap_or(map);
+        let mut carried = None;
+        self.blocks.iter().fold(map, |map, block| block.onnx(e, &map, &mut carried))
+    }
+
     pub(super) fn set_batch_norm_stats(&self, statistics: BatchNormStats) {
         self.before.iter().for_each(|before| before.norm.set_batch_norm_stats(statistics));
         self.blocks.iter().for_each(|block| block.set_batch_norm_stats(statistics));
@@ -74,6 +83,14 @@ impl Transition {
         let x = self.activation.forward(&self.norm.forward(x, train));
         self.conv.forward(&x).avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None)
     }
+
+    /// The same in a graph.
+    fn onnx(&self, e: &Exporter, map: &GraphMap) -> GraphMap {
+        let map = map.with(self.activation.onnx(&self.norm.onnx(e, &map.x)));
+        let shape = PoolShape { kernel: [2; 2], strides: [2; 2], padding: 0, ceil: false };
+        let x = self.conv.onnx(e, &map).x.avg_pool(shape);
+        GraphMap { x, sides: map.sides.map(|side| side / 2) }
+    }
 }
 
 /// What follows the last stage.
@@ -98,6 +115,11 @@ impl LastLayer {
     /// `[B, width, H, W]` to the same shape.
     pub(super) fn forward(&self, x: Tensor, train: bool) -> Tensor {
         self.activation.forward(&self.norm.forward(&x, train))
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        self.activation.onnx(&self.norm.onnx(e, x))
     }
 
     pub(super) fn set_batch_norm_stats(&self, statistics: BatchNormStats) {

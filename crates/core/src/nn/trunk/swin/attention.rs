@@ -5,7 +5,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::{SwinConfig, SwinVersion};
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::{Bias, Linear, dropout};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// How alike a query and a key are.
@@ -45,6 +47,17 @@ impl PositionBias {
             }
         }
     }
+
+    /// The same in a graph.
+    fn of_distances_onnx(&self, e: &Exporter) -> Value {
+        match self {
+            Self::Table(table) => e.parameter(table),
+            Self::Continuous { hidden, out, distances } => {
+                let x = hidden.onnx(e, &e.constant(distances)).relu();
+                out.onnx(e, &x).sigmoid() * HIGHEST
+            }
+        }
+    }
 }
 
 /// Self-attention of the `N` positions of a window.
@@ -69,7 +82,7 @@ impl WindowAttention {
         let (width, shape) = (c.channels(stage), c.stages[stage]);
         let (heads, side) = (shape.heads, shape.window);
         let project = |name, bias| Linear::normal(&vb.sub(name), width, width, bias);
-        let position = vb.sub("position");
+        let position = vb.without_rows().sub("position");
         let (similarity, bias, key_bias) = match c.version {
             SwinVersion::V1 => {
                 let init = Init::Randn { mean: 0., stdev: 0.02 };
@@ -128,6 +141,45 @@ impl WindowAttention {
         };
         let weights = dropout(&scores.softmax(-1, Kind::Float), p, train);
         self.out.forward_t(&weights.matmul(&v).transpose(1, 2).reshape([-1, n, c]), train)
+    }
+}
+
+/// In a graph.
+impl WindowAttention {
+    /// The length of a position's vector, `C`.
+    pub(super) fn channels(&self) -> i64 {
+        self.q.inputs()
+    }
+
+    /// `x [B · windows, N, C]`; `mask [windows, N, N]` is added to the scores.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value, mask: Option<&Tensor>) -> Value {
+        let width = self.channels() / self.heads;
+        let split = |linear: &Linear| {
+            linear.onnx(e, x).reshape(&[0, 0, self.heads, width]).permute(&[0, 2, 1, 3])
+        };
+        let [q, k, v] = [&self.q, &self.k, &self.v].map(split);
+        let transposed = |x: &Value| x.permute(&[0, 1, 3, 2]);
+        let scores = match &self.similarity {
+            Similarity::Scaled => (q * (width as f64).sqrt().recip()).matmul(&transposed(&k)),
+            Similarity::Cosine(scale) => {
+                let unit = |x: &Value| x / x.norm(&[-1], true).clamp_min(1e-12);
+                let scale = e.parameter(scale).clamp_max(SHARPEST.ln()).exp();
+                unit(&q).matmul(&transposed(&unit(&k))) * scale
+            }
+        };
+        let n = (self.distance.size()[0] as f64).sqrt() as i64;
+        let bias = self.bias.of_distances_onnx(e).rows(&e.constant(&self.distance));
+        let bias = bias.reshape(&[n, n, self.heads]).permute(&[2, 0, 1]);
+        let scores = match mask {
+            None => scores + bias,
+            Some(mask) => {
+                let bias = bias + e.constant(mask).unsqueeze(&[1]);
+                let by_window = scores.reshape(&[-1, mask.size()[0], self.heads, n, n]);
+                (by_window + bias).reshape(&[-1, self.heads, n, n])
+            }
+        };
+        let y = scores.softmax().matmul(&v).permute(&[0, 2, 1, 3]);
+        self.out.onnx(e, &y.reshape(&[0, 0, -1]))
     }
 }
 

@@ -6,8 +6,10 @@ use super::attention::WindowAttention;
 use super::config::{SwinConfig, SwinVersion};
 use super::windows::Windows;
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::dropout::{drop_path, dropout};
 use crate::nn::layers::{Bias, LayerNorm, Linear};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
@@ -70,6 +72,36 @@ impl Block {
     }
 }
 
+/// In a graph.
+impl Block {
+    /// `[B, H, W, C]` to the same shape.
+    pub(super) fn onnx(
+        &self,
+        e: &Exporter,
+        x: &Value,
+        windows: &Windows,
+        mask: Option<&Tensor>,
+        c: &SwinConfig,
+    ) -> Value {
+        let channels = self.attn.channels();
+        let attend = |x: &Value| {
+            let y = self.attn.onnx(e, &windows.cut_onnx(x, channels), mask);
+            windows.join_onnx(&y, channels)
+        };
+        let mlp = |x: &Value| self.down.onnx(e, &c.activation.onnx(&self.up.onnx(e, x)));
+        match c.version {
+            SwinVersion::V1 => {
+                let x = x + attend(&self.norm1.onnx(e, x));
+                &x + mlp(&self.norm2.onnx(e, &x))
+            }
+            SwinVersion::V2 => {
+                let x = x + self.norm1.onnx(e, &attend(x));
+                &x + self.norm2.onnx(e, &mlp(&x))
+            }
+        }
+    }
+}
+
 /// Four neighbours to one vector of twice the width (Liu et al. 2021, §3.1).
 #[derive(Debug)]
 pub(super) struct Merge {
@@ -107,5 +139,28 @@ impl Merge {
             SwinVersion::V1 => self.reduce.forward_t(&self.norm.forward(&x), train),
             SwinVersion::V2 => self.norm.forward(&self.reduce.forward_t(&x, train)),
         }
+    }
+
+    /// The same in a graph, of a map of these sides, and the sides of what comes of it.
+    pub(super) fn onnx(
+        &self,
+        e: &Exporter,
+        x: &Value,
+        [height, width]: [i64; 2],
+        version: SwinVersion,
+    ) -> (Value, [i64; 2]) {
+        let x = match [height % 2, width % 2] {
+            [0, 0] => x.clone(),
+            [below, right] => x.pad(&[(1, 0, below), (2, 0, right)]),
+        };
+        let (rows, columns) = ((height + 1) / 2, (width + 1) / 2);
+        let channels = self.reduce.inputs() / 4;
+        let x = x.reshape(&[-1, rows, 2, columns, 2, channels]).permute(&[0, 1, 3, 4, 2, 5]);
+        let x = x.reshape(&[-1, rows, columns, 4 * channels]);
+        let x = match version {
+            SwinVersion::V1 => self.reduce.onnx(e, &self.norm.onnx(e, &x)),
+            SwinVersion::V2 => self.norm.onnx(e, &self.reduce.onnx(e, &x)),
+        };
+        (x, [rows, columns])
     }
 }

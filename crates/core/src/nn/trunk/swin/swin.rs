@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::block::{Block, Merge};
 use super::config::SwinConfig;
 use super::windows::Windows;
 use crate::error::Result;
+use crate::nn::exporter::{Exporter, GraphFeatures, GraphMap};
 use crate::nn::layers::LayerNorm;
 use crate::weights::VarBuilder;
 
@@ -86,6 +87,32 @@ impl Swin {
             Some(merge) => merge.forward(&x, c.version, train),
             None => x,
         }
+    }
+
+    /// [`forward`](Self::forward) in a graph; `each` is shown what each stage makes.
+    pub(crate) fn onnx(
+        &self,
+        e: &Exporter,
+        map: GraphMap,
+        each: &mut dyn FnMut(&GraphFeatures),
+    ) -> GraphMap {
+        let (c, mut x, mut sides) = (&self.config, map.x.permute(&[0, 2, 3, 1]), map.sides);
+        for (stage, shape) in self.stages.iter().zip(&c.stages) {
+            let windows = Windows::new(sides, shape.window, c.padding);
+            let shifted = windows.shifted();
+            let mask = shifted.mask(Device::Cpu);
+            for (j, block) in stage.blocks.iter().enumerate() {
+                x = match j % 2 {
+                    0 => block.onnx(e, &x, &windows, None, c),
+                    _ => block.onnx(e, &x, &shifted, mask.as_ref(), c),
+                };
+            }
+            if let Some(merge) = &stage.merge {
+                (x, sides) = merge.onnx(e, &x, sides, c.version);
+            }
+            each(&GraphFeatures::FeatureMap(GraphMap { x: x.permute(&[0, 3, 1, 2]), sides }));
+        }
+        GraphMap { x: self.norm.onnx(e, &x).permute(&[0, 3, 1, 2]), sides }
     }
 }
 

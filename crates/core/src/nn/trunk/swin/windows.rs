@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::config::WindowPadding;
+use crate::onnx::Value;
 
 /// What is added to the score of two positions that only the cyclic shift brought into one window.
 const APART: f64 = -100.;
@@ -111,6 +112,53 @@ impl Windows {
             [0, 0] => x,
             shift => x.roll(shift.map(|n| sign * n), [1, 2]),
         }
+    }
+}
+
+/// In a graph, of vectors of so many channels.
+impl Windows {
+    /// As [`cut`](Self::cut).
+    pub(super) fn cut_onnx(&self, x: &Value, channels: i64) -> Value {
+        let x = match self.padding {
+            WindowPadding::BeforeShift => self.roll_onnx(self.pad_onnx(x), -1, self.padded),
+            WindowPadding::AfterShift => self.pad_onnx(&self.roll_onnx(x.clone(), -1, self.map)),
+        };
+        let ([rows, columns], side) = (self.padded.map(|n| n / self.side), self.side);
+        let x = x.reshape(&[-1, rows, side, columns, side, channels]);
+        x.permute(&[0, 1, 3, 2, 4, 5]).reshape(&[-1, side * side, channels])
+    }
+
+    /// As [`join`](Self::join).
+    pub(super) fn join_onnx(&self, windows: &Value, channels: i64) -> Value {
+        let ([rows, columns], side) = (self.padded.map(|n| n / self.side), self.side);
+        let x = windows.reshape(&[-1, rows, columns, side, side, channels]);
+        let x = x.permute(&[0, 1, 3, 2, 4, 5]);
+        let x = x.reshape(&[-1, self.padded[0], self.padded[1], channels]);
+        let unpad = |x: Value| match self.padded == self.map {
+            true => x,
+            false => x.narrow(1, 0, self.map[0]).narrow(2, 0, self.map[1]),
+        };
+        match self.padding {
+            WindowPadding::BeforeShift => unpad(self.roll_onnx(x, 1, self.padded)),
+            WindowPadding::AfterShift => self.roll_onnx(unpad(x), 1, self.map),
+        }
+    }
+
+    fn pad_onnx(&self, x: &Value) -> Value {
+        match [0, 1].map(|i| self.padded[i] - self.map[i]) {
+            [0, 0] => x.clone(),
+            [below, right] => x.pad(&[(1, 0, below), (2, 0, right)]),
+        }
+    }
+
+    fn roll_onnx(&self, x: Value, sign: i64, sides: [i64; 2]) -> Value {
+        [0, 1].into_iter().fold(x, |x, i| match (sign * self.shift[i]).rem_euclid(sides[i]) {
+            0 => x,
+            shift => {
+                let (axis, cut) = (i as i64 + 1, sides[i] - shift);
+                Value::cat(&[&x.narrow_from(axis, cut), &x.narrow(axis, 0, cut)], axis)
+            }
+        })
     }
 }
 

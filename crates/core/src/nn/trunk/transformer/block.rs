@@ -7,9 +7,11 @@ use super::config::{FirstNorm, LayerScale, TransformerConfig};
 use super::input_conv::InputConv;
 use super::mlp::Mlp;
 use crate::error::Result;
-use crate::nn::attention::{Attention, AttentionContext};
+use crate::nn::attention::{Attention, AttentionContext, GraphContext};
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::dropout::{add_dropout, drop_path, dropout};
 use crate::nn::layers::{Norm, NormPlacement};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
@@ -76,6 +78,18 @@ impl Branch {
         };
         self.sum.as_ref().map(|norm| norm.forward(&sum)).unwrap_or(sum)
     }
+
+    /// The same in a graph.
+    fn onnx(&self, e: &Exporter, x: &Value, f: impl FnOnce(&Value) -> Value) -> Value {
+        let y = match &self.before {
+            Some(norm) => f(&norm.onnx(e, x)),
+            None => f(x),
+        };
+        let y = self.after.as_ref().map(|norm| norm.onnx(e, &y)).unwrap_or(y);
+        let y = self.scale.as_ref().map(|scale| &y * e.parameter(scale)).unwrap_or(y);
+        let sum = x + y;
+        self.sum.as_ref().map(|norm| norm.onnx(e, &sum)).unwrap_or(sum)
+    }
 }
 
 impl Block {
@@ -107,6 +121,16 @@ impl Block {
         let y = self.feed_forward.forward(&y, train, |y| self.mlp.forward(y, train));
         match &self.conv {
             Some(conv) => conv.forward(x, &y, context.padding.as_ref(), train),
+            None => y,
+        }
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value, context: &GraphContext) -> Value {
+        let y = self.attention.onnx(e, x, |x| self.attn.onnx(e, x, context));
+        let y = self.feed_forward.onnx(e, &y, |y| self.mlp.onnx(e, y));
+        match &self.conv {
+            Some(conv) => conv.onnx(e, x, &y, context.padding.as_ref()),
             None => y,
         }
     }

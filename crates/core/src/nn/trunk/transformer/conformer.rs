@@ -8,9 +8,11 @@ use super::convolution::Convolution;
 use super::convolution_config::ConvolutionConfig;
 use super::mlp::Mlp;
 use crate::error::Result;
-use crate::nn::attention::{Attention, AttentionContext};
+use crate::nn::attention::{Attention, AttentionContext, GraphContext};
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::dropout::dropout;
 use crate::nn::layers::{BatchNormStats, Norm};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
@@ -34,6 +36,11 @@ struct HalfStep {
 impl HalfStep {
     fn forward(&self, x: &Tensor, p: f64, train: bool) -> Tensor {
         x + dropout(&self.mlp.forward(&self.norm.forward(x), train), p, train) * 0.5
+    }
+
+    /// The same in a graph.
+    fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        x + self.mlp.onnx(e, &self.norm.onnx(e, x)) * 0.5
     }
 }
 
@@ -77,5 +84,13 @@ impl ConformerBlock {
         let convolved = self.conv.forward(&x, context.padding.as_ref(), train);
         let x = x + dropout(&convolved, self.dropout, train);
         self.norm_out.forward(&self.second.forward(&x, self.dropout, train))
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value, context: &GraphContext) -> Value {
+        let x = self.first.onnx(e, x);
+        let x = &x + self.attn.onnx(e, &self.norm_attention.onnx(e, &x), context);
+        let x = &x + self.conv.onnx(e, &x, context.padding.as_ref());
+        self.norm_out.onnx(e, &self.second.onnx(e, &x))
     }
 }

@@ -7,7 +7,9 @@ use super::config::TransformerConfig;
 use super::convolution_config::{ConvolutionConfig, ConvolutionNorm, ConvolutionReach};
 use crate::error::Result;
 use crate::libtorch::fused;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::{Activation, BatchNorm2d, BatchNormStats, Norm};
+use crate::onnx::{ConvShape, Value};
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
@@ -84,5 +86,23 @@ impl Convolution {
             DepthwiseNorm::Layer(norm) => norm.forward(&x.transpose(1, 2)),
         };
         point(&self.activation.forward(&x), &self.down)
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value, mask: Option<&Value>) -> Value {
+        let point = |x: &Value, weight: &Tensor| x.matmul(&e.transposed(&weight.squeeze_dim(-1)));
+        let (channels, x) = (self.depthwise.size()[0], point(&self.norm.onnx(e, x), &self.up));
+        let x = x.narrow(2, 0, channels) * x.narrow_from(2, channels).sigmoid();
+        let x = match mask {
+            Some(mask) => &x * mask.unsqueeze(&[-1]).to(x.element()),
+            None => x,
+        };
+        let shape = ConvShape { strides: &[1], pads: &self.padding, groups: channels };
+        let x = x.permute(&[0, 2, 1]).conv(&e.parameter(&self.depthwise), None, &shape);
+        let x = match &self.norm_depthwise {
+            DepthwiseNorm::Batch(norm) => norm.onnx(e, &x).permute(&[0, 2, 1]),
+            DepthwiseNorm::Layer(norm) => norm.onnx(e, &x.permute(&[0, 2, 1])),
+        };
+        point(&self.activation.onnx(&x), &self.down)
     }
 }

@@ -5,7 +5,9 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::{Activation, Norm, NormKind, dropout};
+use crate::onnx::{ConvShape, Value};
 use crate::weights::VarBuilder;
 
 /// A convolution over the first block's input, which is added to its output and normalised.
@@ -94,5 +96,25 @@ impl InputConv {
         let x = x.conv1d(&self.weight, Some(&self.bias), [1], [kernel / 2], [1], groups);
         let x = activation.forward(&dropout(&kept(&x.transpose(1, 2)), self.dropout, train));
         self.norm.forward(&(output + x))
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(
+        &self,
+        e: &Exporter,
+        input: &Value,
+        output: &Value,
+        padding: Option<&Value>,
+    ) -> Value {
+        let kept = |x: &Value| match padding {
+            Some(mask) => x * mask.unsqueeze(&[-1]).to(x.element()),
+            None => x.clone(),
+        };
+        let InputConvolution { kernel, groups, activation } = self.config;
+        let shape = ConvShape { strides: &[1], pads: &[kernel / 2; 2], groups };
+        let x = kept(input).permute(&[0, 2, 1]);
+        let x = x.conv(&e.parameter(&self.weight), Some(&e.parameter(&self.bias)), &shape);
+        let x = activation.onnx(&kept(&x.permute(&[0, 2, 1])));
+        self.norm.onnx(e, &(output + x))
     }
 }

@@ -6,8 +6,10 @@ use super::block::Block;
 use super::config::TransformerConfig;
 use super::conformer::ConformerBlock;
 use crate::error::Result;
-use crate::nn::attention::AttentionContext;
+use crate::nn::attention::{AttentionContext, GraphContext};
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::BatchNormStats;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
@@ -43,6 +45,14 @@ impl Layer {
         match self {
             Self::Transformer(block) => block.forward(x, context, p, train),
             Self::Conformer(block) => block.forward(x, context, p, train),
+        }
+    }
+
+    /// The same in a graph.
+    pub(super) fn onnx(&self, e: &Exporter, x: &Value, context: &GraphContext) -> Value {
+        match self {
+            Self::Transformer(block) => block.onnx(e, x, context),
+            Self::Conformer(block) => block.onnx(e, x, context),
         }
     }
 }

@@ -4,7 +4,9 @@ use tch::Tensor;
 
 use super::config::{MlpKind, TransformerConfig};
 use crate::error::Result;
+use crate::nn::exporter::Exporter;
 use crate::nn::layers::{Activation, Linear, Norm, SubNorm};
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 #[derive(Debug)]
@@ -45,5 +47,16 @@ impl Mlp {
         };
         let hidden = self.norm.as_ref().map(|norm| norm.forward(&hidden)).unwrap_or(hidden);
         self.down.forward_t(&hidden, train)
+    }
+
+    /// The same in a graph.
+    pub(in crate::nn) fn onnx(&self, e: &Exporter, x: &Value) -> Value {
+        let up = self.up.onnx(e, x);
+        let hidden = match &self.gate {
+            None => self.activation.onnx(&up),
+            Some(gate) => self.activation.onnx(&gate.onnx(e, x)) * up,
+        };
+        let hidden = self.norm.as_ref().map(|norm| norm.onnx(e, &hidden)).unwrap_or(hidden);
+        self.down.onnx(e, &hidden)
     }
 }

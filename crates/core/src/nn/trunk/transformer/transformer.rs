@@ -10,10 +10,15 @@ use super::config::{FinalNorm, TransformerConfig};
 use super::layer::Layer;
 use crate::error::Result;
 use crate::libtorch::fused;
-use crate::nn::attention::{AttentionContext, AttentionKind, causal_mask, local_mask};
+use crate::nn::attention::{
+    AttentionContext, AttentionKind, GraphContext, causal_mask, causal_mask_onnx, local_mask,
+    local_mask_onnx,
+};
+use crate::nn::exporter::{Exporter, GraphFeatures, GraphSequence};
 use crate::nn::features::{Sequence, TokenLayout};
 use crate::nn::layers::{BatchNormStats, Norm, NormPlacement};
 use crate::nn::position::RelativePositions;
+use crate::onnx::Value;
 use crate::weights::VarBuilder;
 
 /// A stack of blocks from hidden states to hidden states.
@@ -165,6 +170,60 @@ impl Transformer {
                 base,
                 device,
             ),
+        }
+    }
+}
+
+/// In a graph.
+impl Transformer {
+    /// As [`forward_each`](Self::forward_each), through all parts.
+    pub(crate) fn onnx(
+        &self,
+        e: &Exporter,
+        sequence: GraphSequence,
+        each: &mut dyn FnMut(&GraphFeatures),
+    ) -> GraphSequence {
+        let GraphSequence { x, attention_mask } = sequence;
+        let mask = attention_mask.as_ref();
+        let everywhere = self.context_onnx(e, &x, mask, None);
+        let local = self.config.local.as_ref();
+        let near = local.map(|local| self.context_onnx(e, &x, mask, Some(local.reach)));
+        let with = |x: Value| GraphSequence { x, attention_mask: attention_mask.clone() };
+        let mut show = |x: &Value| each(&GraphFeatures::Sequence(with(x.clone())));
+        show(&x);
+        let (mut x, repeats) = (x, self.config.repeats());
+        for index in 0..self.config.depth {
+            let context = match (&near, local) {
+                (Some(near), Some(local)) if local.blocks.contains(&index) => near,
+                _ => &everywhere,
+            };
+            x = self.blocks[index / repeats].onnx(e, &x, context);
+            show(&x);
+        }
+        with(self.norm.as_ref().map(|norm| norm.onnx(e, &x)).unwrap_or(x))
+    }
+
+    /// As [`context`](Self::context).
+    fn context_onnx(
+        &self,
+        e: &Exporter,
+        x: &Value,
+        padding: Option<&Value>,
+        reach: Option<i64>,
+    ) -> GraphContext {
+        let t = x.size(1);
+        let causal = self.config.attention == AttentionKind::Causal;
+        let masks = [
+            padding.map(|mask| mask.unsqueeze(&[1, 2])),
+            causal.then(|| causal_mask_onnx(&t)),
+            reach.map(|reach| local_mask_onnx(&t, reach)),
+        ];
+        let base = reach.and(self.config.local.as_ref()).and_then(|local| local.base);
+        let head_width = self.config.head_width();
+        GraphContext {
+            mask: masks.into_iter().flatten().reduce(|a, b| a.logical_and(&b)),
+            padding: padding.cloned(),
+            positions: self.positions.onnx(e, self.layout, &t, head_width, base),
         }
     }
 }

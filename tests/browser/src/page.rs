@@ -2,52 +2,35 @@
 //! with a NUL behind it, in on its descriptor 3 and out on 4.
 
 use std::{
-    env,
     error::Error,
     ffi::OsString,
     fs,
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
-
-/// What a person's Chromium may be called.
-const NAMES: [&str; 5] = [
-    "chromium",
-    "chromium-browser",
-    "chrome-headless-shell",
-    "google-chrome",
-    "google-chrome-stable",
-];
+/// What a test returns.
+pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
 /// How long an answer may take: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The Chromium to test with: `CHROME`, or one on the `PATH`.
-pub(crate) fn find() -> Option<PathBuf> {
-    if let Some(chosen) = env::var_os("CHROME").filter(|path| !path.is_empty()) {
-        return Some(chosen.into());
-    }
-    let path = env::var_os("PATH")?;
-    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
-    let places = NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    places.into_iter().find(|place| place.is_file())
-}
-
 /// A browser with one page.
-pub(crate) struct Page {
+#[derive(Debug)]
+pub struct Page {
     browser: Child,
     input: ChildStdin,
     output: Receiver<Value>,
     session: Option<String>,
+    /// Where the open page came from: it may ask for more from there, and of nobody else.
+    origin: String,
     sent: u64,
     /// Everything that the browser told by itself.
     events: Vec<Value>,
@@ -56,8 +39,11 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Starts the browser.
-    pub(crate) fn launch(program: &Path) -> Result<Self> {
+    /// Starts the browser, with arguments besides its own.
+    ///
+    /// # Errors
+    /// If it does not start or does not answer.
+    pub fn launch(program: &Path, arguments: &[&str]) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let mut folder = OsString::from("--user-data-dir=");
         folder.push(home.path());
@@ -70,6 +56,7 @@ impl Page {
             .args(["--no-sandbox", "--disable-dev-shm-usage", "--mute-audio", "--hide-scrollbars"])
             .arg("--autoplay-policy=no-user-gesture-required")
             .arg(folder)
+            .args(arguments)
             .arg("about:blank")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,8 +76,9 @@ impl Page {
                 message.clear();
             }
         });
-        let (session, events) = (None, Vec::new());
-        let mut page = Self { browser, input, output, session, sent: 0, events, _home: home };
+        let (session, origin, events) = (None, String::new(), Vec::new());
+        let mut page =
+            Self { browser, input, output, session, origin, sent: 0, events, _home: home };
         let target = page.call("Target.createTarget", json!({"url": "about:blank"}))?;
         let attach = json!({"targetId": target["targetId"], "flatten": true});
         let attached = page.call("Target.attachToTarget", attach)?;
@@ -102,7 +90,10 @@ impl Page {
     }
 
     /// Calls a method of the protocol and waits for its result.
-    pub(crate) fn call(&mut self, method: &str, params: Value) -> Result<Value> {
+    ///
+    /// # Errors
+    /// Those of the protocol; or if the browser is gone.
+    pub fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         self.sent += 1;
         let mut message = json!({"id": self.sent, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -125,10 +116,14 @@ impl Page {
         self.output.recv_timeout(PATIENCE).map_err(|_| "the browser does not answer".into())
     }
 
-    /// Opens a file and waits until it has loaded.
-    pub(crate) fn open(&mut self, file: &Path) -> Result {
+    /// Opens a page of a `file://` or a server, and waits until it has loaded.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn open(&mut self, url: &str) -> Result {
         self.events.clear();
-        let url = format!("file://{}", file.display());
+        // `http://host:port`, or `file://`.
+        self.origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         self.call("Page.navigate", json!({"url": url}))?;
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let event = self.next()?;
@@ -138,7 +133,10 @@ impl Page {
     }
 
     /// The value of an expression of JavaScript, awaited if it is a promise.
-    pub(crate) fn evaluate(&mut self, expression: &str) -> Result<Value> {
+    ///
+    /// # Errors
+    /// What it throws.
+    pub fn evaluate(&mut self, expression: &str) -> Result<Value> {
         let params = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
         let answer = self.call("Runtime.evaluate", params)?;
         match &answer["exceptionDetails"] {
@@ -147,8 +145,63 @@ impl Page {
         }
     }
 
+    /// Waits until an expression of JavaScript is true of the page.
+    ///
+    /// # Errors
+    /// What it throws; or that it does not come true.
+    pub fn until(&mut self, expression: &str) -> Result {
+        let start = Instant::now();
+        while self.evaluate(&format!("Boolean({expression})"))? != json!(true) {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("never true: {expression}").into());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Chooses files in the `<input type=file>` that a selector finds, as a person does in the dialog.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn choose(&mut self, selector: &str, files: &[&Path]) -> Result {
+        let document = self.call("DOM.getDocument", json!({}))?;
+        let find = json!({"nodeId": document["root"]["nodeId"], "selector": selector});
+        let node = self.call("DOM.querySelector", find)?;
+        self.call("DOM.setFileInputFiles", json!({"nodeId": node["nodeId"], "files": files}))?;
+        Ok(())
+    }
+
+    /// Types a text where the focus is.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn write(&mut self, text: &str) -> Result {
+        self.call("Input.insertText", json!({"text": text}))?;
+        Ok(())
+    }
+
+    /// Presses a key, by its name and its Windows code.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn press(&mut self, key: &str, code: u32) -> Result {
+        // What a key writes, besides that it is pressed: Enter presses buttons by that.
+        let text = if key == "Enter" { "\r" } else { "" };
+        for kind in ["keyDown", "keyUp"] {
+            let params = json!({
+                "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text,
+            });
+            self.call("Input.dispatchKeyEvent", params)?;
+        }
+        Ok(())
+    }
+
     /// Makes the page so wide, in pixels, and lets the system ask for `light` or `dark`.
-    pub(crate) fn show(&mut self, width: u32, scheme: &str) -> Result {
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn show(&mut self, width: u32, scheme: &str) -> Result {
         let size =
             json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600});
         self.call("Emulation.setDeviceMetricsOverride", size)?;
@@ -157,9 +210,12 @@ impl Page {
         Ok(())
     }
 
-    /// A picture of the first element that a selector finds, down to 5,000 pixels, for people to look
-    /// at: `NAME.png` in the target folder.
-    pub(crate) fn picture(&mut self, selector: &str, name: &str) -> Result {
+    /// A picture of the first element that a selector finds, down to 5,000 pixels, as a PNG file, for
+    /// people to look at.
+    ///
+    /// # Errors
+    /// If there is no such element, or the file cannot be written.
+    pub fn picture(&mut self, selector: &str, file: &Path) -> Result {
         let find = format!(
             "(() => {{ const r = document.querySelector({}).getBoundingClientRect(); \
              return {{x: 0, y: r.y + scrollY, width: innerWidth, height: Math.min(r.height, 5000), \
@@ -170,15 +226,19 @@ impl Page {
         let params = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.call("Page.captureScreenshot", params)?;
         let bytes = STANDARD.decode(shot["data"].as_str().ok_or("no picture")?)?;
-        fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png")), bytes)?;
+        fs::write(file, bytes)?;
         Ok(())
     }
 
     /// What the browser complained of since the page was opened: errors, breaches of the content
-    /// security policy, and whatever was asked of a network.
-    pub(crate) fn complaints(&mut self) -> Result<Vec<String>> {
+    /// security policy, and whatever was asked of others than the page's own server.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn complaints(&mut self) -> Result<Vec<String>> {
         // What was on its way has arrived when this is answered.
         self.evaluate("0")?;
+        let own = format!("{}/", self.origin);
         let complaint = |event: &Value| {
             let params = &event["params"];
             match event["method"].as_str()? {
@@ -186,7 +246,7 @@ impl Page {
                 "Runtime.consoleAPICalled" | "Log.entryAdded" => Some(params.to_string()),
                 "Network.requestWillBeSent" => {
                     let url = params["request"]["url"].as_str()?;
-                    let local = ["file:", "data:"].iter().any(|scheme| url.starts_with(scheme));
+                    let local = [&own, "data:"].iter().any(|start| url.starts_with(start));
                     (!local).then(|| format!("asked for {url}"))
                 }
                 _ => None,

@@ -42,7 +42,9 @@
     const key = `${e.tagName}${e.getAttribute('class')}${text}${back}`;
     if (ratio < 4.5 && !seen.has(key)) faults.push(`contrast ${ratio.toFixed(2)}: ${name(e)}`);
     seen.add(key);
-    const drawn = e.ownerSVGElement ? e.getScreenCTM().a : 1;
+    const matrix = e.ownerSVGElement ? e.getScreenCTM() : {a: 1, b: 0};
+    // Also of what is turned.
+    const drawn = Math.hypot(matrix.a, matrix.b);
     if (parseFloat(style.fontSize) * drawn < 10.5) faults.push(`${style.fontSize}, drawn ${drawn}: ${name(e)}`);
   }
 
@@ -71,6 +73,6 @@
   }
   const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
   if (new Set(ids).size !== ids.length) faults.push('an id is there twice');
-  if (document.scripts.length) faults.push('there is a script');
+  if ([...document.scripts].some(e => !e.src)) faults.push('there is a script in the page');
   return faults;
 })()

@@ -1,0 +1,14 @@
+//! Which parts of an input an answer is due to.
+
+mod explain;
+mod explanation;
+mod integrated_gradients;
+mod map;
+mod occlusion;
+mod quadrature;
+mod question;
+mod scorer;
+
+pub use explain::explain;
+pub use explanation::{Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder};
+pub use question::{ExplainTarget, questions};
