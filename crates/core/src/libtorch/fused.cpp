@@ -71,11 +71,12 @@ Tensor* made(char* problem, size_t capacity, const Work& work) noexcept {
 
 // ------------------------------------------------------------------ products
 
-// Whether f32 products are oneDNN's rather than MKL's, which takes half the machine's vectors where the CPU is not
-// Intel's own.
+// Whether f32 products are oneDNN's rather than MKL's, which takes half of vectors of 512 bits where the CPU is
+// not Intel's own.
 bool prefers_onednn() {
 #if defined(__x86_64__)
-  static const bool other = at::hasMKL() && at::hasMKLDNN() && !__builtin_cpu_is("intel");
+  static const bool other = at::hasMKL() && at::hasMKLDNN() && !__builtin_cpu_is("intel") &&
+                            __builtin_cpu_supports("avx512f");
   return other && at::globalContext().userEnabledMkldnn();
 #else
   return false;

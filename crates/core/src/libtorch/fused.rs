@@ -44,8 +44,8 @@ unsafe extern "C" {
     ) -> *mut c_void;
 }
 
-/// `x Wᵀ + b` of `x […, d_in]`, as [`Tensor::linear`]. On a CPU that is not Intel's, products in f32
-/// are oneDNN's: MKL uses half of such a machine's vectors.
+/// `x Wᵀ + b` of `x […, d_in]`, as [`Tensor::linear`]. On a CPU with AVX-512 that is not Intel's,
+/// products in f32 are oneDNN's: MKL uses half of such a machine's vectors.
 pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     // SAFETY: the tensors live, and `bias` may be null. No exception leaves the function.
     new(|problem, capacity| unsafe {

@@ -5,23 +5,19 @@
 #include <cmath>
 #include <cstring>
 
-#define INLINE static inline __attribute__((always_inline))
+#define ALWAYS inline __attribute__((always_inline))
+#define INLINE static ALWAYS
 
 namespace crosstune {
 namespace {
 
-constexpr size_t LANES = 16;
+// Rows are filled up to a multiple of so many values: whole vectors, whatever their width. As elements are
+// drawn by their index in such rows, chance is the same on every machine.
+constexpr size_t FILL = 16;
 // Queries whose scores are computed together.
 constexpr size_t QUERIES = 32;
 constexpr float LOWEST = -FLT_MAX;
 constexpr uint64_t GOLDEN = 0x9E3779B97F4A7C15;
-
-typedef float Wide __attribute__((vector_size(64)));
-typedef int32_t WideInt __attribute__((vector_size(64)));
-typedef float Loose __attribute__((vector_size(64), aligned(4), may_alias));
-
-INLINE Wide load(const float* from) { return *reinterpret_cast<const Loose*>(from); }
-INLINE void store(float* to, Wide x) { *reinterpret_cast<Loose*>(to) = x; }
 
 INLINE float wide(float x) { return x; }
 INLINE float wide(uint16_t x) {
@@ -46,7 +42,7 @@ INLINE uint64_t mixed(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-constexpr size_t filled(size_t n) { return (n + LANES - 1) / LANES * LANES; }
+constexpr size_t filled(size_t n) { return (n + FILL - 1) / FILL * FILL; }
 
 // Pieces of working memory, one after the other.
 struct Taken {
@@ -59,113 +55,33 @@ struct Taken {
   float* memory;
 };
 
-// R rows of C vectors of a product's sums, kept in registers.
-template <int R, int C>
-INLINE void tile(
-    size_t k, const float* a, size_t row, size_t step, const float* b, size_t ldb, float* c, size_t ldc,
-    bool add) {
-  Wide sums[R][C];
-  for (int r = 0; r < R; ++r) {
-    for (int j = 0; j < C; ++j) sums[r][j] = add ? load(c + r * ldc + j * LANES) : Wide{};
-  }
-  for (size_t l = 0; l < k; ++l) {
-    Wide right[C];
-    for (int j = 0; j < C; ++j) right[j] = load(b + l * ldb + j * LANES);
-    for (int r = 0; r < R; ++r) {
-      const float left = a[r * row + l * step];
-      for (int j = 0; j < C; ++j) sums[r][j] += left * right[j];
-    }
-  }
-  for (int r = 0; r < R; ++r) {
-    for (int j = 0; j < C; ++j) store(c + r * ldc + j * LANES, sums[r][j]);
-  }
-}
-
-// C vectors of each of `m` rows, R at a time, then fewer.
-template <int R, int C>
-INLINE void rows_of(
-    size_t m, size_t k, const float* a, size_t row, size_t step, const float* b, size_t ldb, float* c,
-    size_t ldc, bool add) {
-  size_t i = 0;
-  for (; i + R <= m; i += R) tile<R, C>(k, a + i * row, row, step, b, ldb, c + i * ldc, ldc, add);
-  if constexpr (R > 1) {
-    if (i < m) rows_of<R / 2, C>(m - i, k, a + i * row, row, step, b, ldb, c + i * ldc, ldc, add);
-  }
-}
-
-// e to the x, for x from -87 to 0, within 2 units in the last place; below, 0. By Cephes' polynomial.
-INLINE Wide exponential(Wide x) {
-  const float lowest = -87.33654f, shift = 12582912.f;
-  const WideInt none = x < lowest;
-  x = none ? Wide{} + lowest : x;
-  const Wide shifted = x * 1.44269504f + shift;
-  const Wide n = shifted - shift;
-  const Wide r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  Wide p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.f;
-  const WideInt power = ((WideInt)shifted + (127 - 0x4B400000)) << 23;
-  const Wide value = p * (Wide)power;
-  return none ? Wide{} : value;
-}
-
-INLINE float largest(const float* x, size_t n) {
-  Wide most = load(x);
-  for (size_t i = LANES; i < n; i += LANES) {
-    const Wide next = load(x + i);
-    most = next > most ? next : most;
-  }
-  float top = most[0];
-  for (size_t l = 1; l < LANES; ++l) top = std::max(top, static_cast<float>(most[l]));
-  return top;
-}
-
-INLINE float total(Wide x) {
-  float sum = 0.f;
-  for (size_t l = 0; l < LANES; ++l) sum += x[l];
-  return sum;
-}
-
-// Puts e to the `x - top` in the place of each x. Their sum.
-INLINE float exponentials(float* x, size_t n, float top) {
-  Wide sum{};
-  for (size_t i = 0; i < n; i += LANES) {
-    const Wide e = exponential(load(x + i) - top);
-    store(x + i, e);
-    sum += e;
-  }
-  return total(sum);
-}
-
-INLINE float dot(const float* x, const float* y, size_t n) {
-  Wide sum{};
-  for (size_t i = 0; i < n; i += LANES) sum += load(x + i) * load(y + i);
-  return total(sum);
-}
-
+// Vectors are as wide as the machine's registers: compilers take wider ones apart through memory.
 #if defined(__x86_64__)
 namespace vectors_of_512_bits {
 #define TARGET __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))) static
+#define BYTES 64
 constexpr int ROWS = 8;
 #include "kernels.inc"
+#undef BYTES
 #undef TARGET
 }  // namespace vectors_of_512_bits
 
 namespace vectors_of_256_bits {
 #define TARGET __attribute__((target("avx2,fma"))) static
-constexpr int ROWS = 2;
+#define BYTES 32
+constexpr int ROWS = 6;
 #include "kernels.inc"
+#undef BYTES
 #undef TARGET
 }  // namespace vectors_of_256_bits
 #endif
 
 namespace vectors_of_all {
 #define TARGET static
-constexpr int ROWS = 2;
+#define BYTES 16
+constexpr int ROWS = 4;
 #include "kernels.inc"
+#undef BYTES
 #undef TARGET
 }  // namespace vectors_of_all
 
@@ -213,7 +129,7 @@ void drop(const void* x, const void* add, void* out, size_t begin, size_t end, b
 
 size_t scratch(const Attention& of) {
   const size_t n = filled(of.keys), w = filled(of.width);
-  return 5 * n * w + 4 * QUERIES * w + 2 * QUERIES * n + 2 * n + 64 + 16 * LANES;
+  return 5 * n * w + 4 * QUERIES * w + 2 * QUERIES * n + 2 * n + 64 + 16 * FILL;
 }
 
 void attend(const Attention& of, Out out, float* sums, float* memory) {
