@@ -1,5 +1,7 @@
 //! The order in which samples come.
 
+use std::collections::HashMap;
+
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
@@ -20,15 +22,45 @@ pub(crate) fn slice(list: &[usize], [rank, size]: [usize; 2]) -> &[usize] {
     &list[from(rank)..from(rank + 1)]
 }
 
-/// All samples in order, `size` to a batch: fewer where they are so long that a batch of them would not
-/// fit into memory.
-pub(crate) fn in_order(samples: &Samples, size: usize) -> Vec<Vec<usize>> {
-    by_size((0..samples.len()).map(|at| samples.length(at)), size)
+/// How many batches are sorted by length together.
+const BATCHES: usize = 50;
+
+/// All samples in stretches of many batches, `size` to a batch: fewer where they are so long that they
+/// would not fit into memory together. The stretches are in order; within one, samples of about the same
+/// length share a batch, so that little is padded.
+pub(crate) fn stretches(samples: &Samples, size: usize) -> Vec<Vec<Vec<usize>>> {
+    stretches_of(samples.len(), |at| samples.length(at), size)
 }
 
-/// The same of samples of these lengths.
+/// The same of so many samples of these lengths.
+fn stretches_of(
+    count: usize,
+    length: impl Fn(usize) -> usize,
+    size: usize,
+) -> Vec<Vec<Vec<usize>>> {
+    let stretches = by_size((0..count).map(&length), size.max(1).saturating_mul(BATCHES));
+    let sorted = |mut stretch: Vec<usize>| {
+        stretch.sort_by_key(|&at| length(at));
+        chunks(&stretch, size)
+    };
+    stretches.into_iter().map(sorted).collect()
+}
+
+/// Puts what was made of batches into the order of their lists.
+pub(crate) fn ordered<T>(
+    lists: &[Vec<usize>],
+    mut made: Vec<(Vec<usize>, T)>,
+) -> Vec<(Vec<usize>, T)> {
+    let place: HashMap<_, _> =
+        lists.iter().enumerate().map(|(at, list)| (list.first(), at)).collect();
+    made.sort_by_key(|(chosen, _)| place.get(&chosen.first()).copied());
+    made
+}
+
+/// Lists of samples in order, `size` to a list: fewer where they are so long that they would not fit into
+/// memory together.
 fn by_size(lengths: impl Iterator<Item = usize>, size: usize) -> Vec<Vec<usize>> {
-    /// In the samples of a batch together, at most, if it has more than one.
+    /// In the samples of a list together, at most, if it has more than one.
     const VALUES: usize = 1 << 25;
     let mut lists: Vec<Vec<usize>> = vec![];
     let mut values = 0;
@@ -53,7 +85,6 @@ pub(crate) fn by_length(
     size: usize,
     rng: &mut Rng,
 ) -> Vec<Vec<usize>> {
-    const BATCHES: usize = 50;
     let mut lists = vec![];
     for stretch in order.chunks(size.saturating_mul(BATCHES)) {
         let mut stretch = stretch.to_vec();
@@ -128,7 +159,25 @@ mod tests {
     }
 
     #[test]
-    fn long_samples_are_few_to_a_batch() {
+    fn batches_are_of_like_lengths_and_in_stretches() {
+        let lengths: Vec<usize> = (0..250).map(|at| 1 + at * 37 % 50).collect();
+        let stretches = stretches_of(lengths.len(), |at| lengths[at], 2);
+        let counts: Vec<_> = stretches.iter().map(|lists| lists.concat().len()).collect();
+        assert_eq!(counts, [100, 100, 50]);
+        for (number, lists) in stretches.iter().enumerate() {
+            let mut all = lists.concat();
+            assert!(all.is_sorted_by_key(|&at| lengths[at]), "{lists:?}");
+            all.sort_unstable();
+            assert!(all.into_iter().eq(100 * number..100 * number + counts[number]));
+            assert!(lists.iter().all(|list| list.len() == 2));
+        }
+        let lists = stretches.concat();
+        let made = lists.iter().rev().map(|list| (list.clone(), ())).collect();
+        assert!(ordered(&lists, made).into_iter().map(|(list, ())| list).eq(lists));
+    }
+
+    #[test]
+    fn long_samples_are_few_to_a_list() {
         let long = 1 << 24;
         let lengths = [7, 7, 7, long, long, long, long + 1, 2 * long + 1, 7];
         let lists = by_size(lengths.into_iter(), 3);

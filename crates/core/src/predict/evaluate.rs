@@ -1,9 +1,9 @@
 //! How good a model is on labelled samples.
 
-use super::score::{score_feed, score_lists};
+use super::score::score_lists;
 use crate::distributed::{World, several};
 use crate::error::{Error, Result};
-use crate::loader::{BatchSource, RawInputs, Samples, in_order};
+use crate::loader::{BatchSource, RawInputs, Samples, ordered, stretches};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::task::ctc::Decoder;
@@ -62,14 +62,15 @@ fn measure(
         }
         return Ok(tally.finish());
     }
-    score_feed(model, feed, batch_size, |chosen, answers| {
+    let lists = stretches(samples, batch_size).concat();
+    score_lists(model, feed, &lists, batch_size, |chosen, answers| {
         let targets = chosen.iter().map(|&at| &samples.targets()[at]);
-        tally.add(answers, targets, chosen.iter().map(|&at| samples.group(at)))
+        tally.add(&answers, targets, chosen.iter().map(|&at| samples.group(at)))
     })?;
     Ok(tally.finish())
 }
 
-/// The samples in batches, in order, each with what its answers come to: of every process's batches.
+/// The samples in batches, in the order of one process, each with what its answers come to: of every process's batches.
 fn judged_by_all(
     world: &World,
     model: &Model,
@@ -78,12 +79,12 @@ fn judged_by_all(
     tally: &MetricAccumulator<'_>,
 ) -> Result<Vec<(Vec<usize>, Judged)>> {
     let samples = feed.samples();
-    let lists = in_order(samples, batch_size).into_iter();
-    let own: Vec<_> = lists.skip(world.rank()).step_by(world.size()).collect();
+    let lists = stretches(samples, batch_size).concat();
+    let own: Vec<_> = lists.iter().skip(world.rank()).step_by(world.size()).cloned().collect();
     let mut judged = vec![];
     score_lists(model, feed, &own, batch_size, |chosen, answers| {
         let targets = chosen.iter().map(|&at| &samples.targets()[at]);
-        judged.push((chosen.to_vec(), tally.judge(answers, targets)?));
+        judged.push((chosen.to_vec(), tally.judge(&answers, targets)?));
         Ok(())
     })?;
     let unread = |e: serde_json::Error| Error::Distributed {
@@ -93,6 +94,5 @@ fn judged_by_all(
     for one in world.gather(&serde_json::to_vec(&judged).map_err(unread)?)? {
         all.extend(serde_json::from_slice::<Vec<_>>(&one).map_err(unread)?);
     }
-    all.sort_by_key(|(chosen, _)| chosen.first().copied());
-    Ok(all)
+    Ok(ordered(&lists, all))
 }

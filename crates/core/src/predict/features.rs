@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::rows::{check_finite, each_chunk, per_sample};
 use super::sequences::{at_positions, positions, words};
 use crate::error::{Error, Result};
-use crate::loader::{Mode, RawInputs, Samples, in_order, load_batches};
+use crate::loader::{Mode, RawInputs, Samples, load_batches, stretches};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::nn::{Batch, Pool};
@@ -35,7 +35,7 @@ pub fn features<M: Modality>(
     stage: FeatureLevel,
     batch_size: usize,
 ) -> Result<Tensor> {
-    let lists = in_order(samples, batch_size);
+    let lists = stretches(samples, batch_size).concat();
     let source = RawInputs { modality, samples };
     let mut all = vec![];
     let classifier = model.classifier();
@@ -53,7 +53,8 @@ pub fn features<M: Modality>(
         all.push(rows);
         Ok(())
     })?;
-    Ok(Tensor::f_cat(&all, 0)?)
+    let order: Vec<i64> = lists.into_iter().flatten().map(|at| at as i64).collect();
+    Ok(Tensor::f_cat(&all, 0)?.index_select(0, &Tensor::from_slice(&order).argsort(0, false)))
 }
 
 /// The features that a model makes at positions of samples, with what is to be told from each.
@@ -83,9 +84,9 @@ pub fn position_features<M: Modality>(
 ) -> Result<PositionFeatures> {
     let classifier = model.classifier();
     let each = most.div_ceil(samples.len().max(1)).max(1);
-    let lists = in_order(samples, batch_size);
+    let lists = stretches(samples, batch_size).concat();
     let source = RawInputs { modality, samples };
-    let (mut all, mut targets, mut of) = (vec![], vec![], vec![]);
+    let mut all = vec![];
     load_batches(&source, &lists, Mode::Eval, classifier.device(), |chosen, prepared| {
         let compute = |batch: &Batch| classifier.features_at_positions(batch);
         let all_rows = at_positions(classifier, &prepared, &source, batch_size, compute)?;
@@ -101,18 +102,20 @@ pub fn position_features<M: Modality>(
                 let (target, x) = &found[index];
                 let x = x.to_kind(Kind::Double).unsqueeze(0);
                 check_finite(&x, &[at], samples)?;
-                targets.push(*target);
-                of.push(at);
-                all.push(x);
+                all.push((at, *target, x));
             }
         }
         Ok(())
     })?;
-    if targets.is_empty() {
+    if all.is_empty() {
         let problem = "no sample has a text or a word";
         return Err(Error::setting("--data", problem));
     }
-    Ok(PositionFeatures { x: Tensor::f_cat(&all, 0)?, targets, samples: of })
+    all.sort_by_key(|(at, ..)| *at);
+    let rows: Vec<&Tensor> = all.iter().map(|(_, _, x)| x).collect();
+    let x = Tensor::f_cat(&rows, 0)?;
+    let (samples, targets) = all.into_iter().map(|(at, target, _)| (at, target)).unzip();
+    Ok(PositionFeatures { x, targets, samples })
 }
 
 /// The label of each word that is there.

@@ -5,14 +5,17 @@ use tch::{Device, Kind, Tensor};
 use super::rows::{check_finite, per_sample};
 use super::sequences::sequences;
 use crate::error::Result;
-use crate::loader::{BatchSource, Mode, PreparedBatch, RawInputs, Samples, in_order, load_batches};
+use crate::loader::{
+    BatchSource, Mode, PreparedBatch, RawInputs, Samples, load_batches, stretches,
+};
 use crate::modality::Modality;
 use crate::model::{Model, Passed};
 use crate::task::{Scores, Target, Task, TaskConfig};
 
-/// Hands a model's scores of all samples to `consume`, with the samples that they are of, in order:
-/// `batch_size` at a time, without gradients or dropout. Of a sample in several windows, the
-/// probabilities or the values are averaged, and sequences are joined.
+/// Hands a model's scores of all samples to `consume`, with the samples that they are of, in order: many
+/// batches of `batch_size` at a time, in each of which samples are about as long as each other. Without
+/// gradients or dropout. Of a sample in several windows, the probabilities or the values are averaged, and
+/// sequences are joined.
 ///
 /// # Errors
 /// If a sample can no longer be read, if the model's answer to one is no number, or the first error of
@@ -22,27 +25,52 @@ pub fn score<M: Modality>(
     modality: &M,
     samples: &Samples,
     batch_size: usize,
-    consume: impl FnMut(&[usize], &Scores) -> Result<()>,
+    mut consume: impl FnMut(&[usize], &Scores) -> Result<()>,
 ) -> Result<()> {
-    score_feed(model, &RawInputs { modality, samples }, batch_size, consume)
+    let stretches = stretches(samples, batch_size);
+    let mut ends = stretches.iter().map(Vec::len);
+    let (mut left, mut done) = (ends.next(), vec![]);
+    let feed = RawInputs { modality, samples };
+    score_lists(model, &feed, &stretches.concat(), batch_size, |chosen, scores| {
+        done.push((chosen.to_vec(), scores));
+        if Some(done.len()) == left {
+            left = ends.next();
+            let (chosen, scores) = in_order(std::mem::take(&mut done))?;
+            consume(&chosen, &scores)?;
+        }
+        Ok(())
+    })
 }
 
-pub(super) fn score_feed(
-    model: &Model,
-    feed: &dyn BatchSource,
-    batch_size: usize,
-    consume: impl FnMut(&[usize], &Scores) -> Result<()>,
-) -> Result<()> {
-    score_lists(model, feed, &in_order(feed.samples(), batch_size), batch_size, consume)
+/// The scores of several batches in the order of their samples.
+fn in_order(batches: Vec<(Vec<usize>, Scores)>) -> Result<(Vec<usize>, Scores)> {
+    let (mut chosen, mut rows, mut sequences) = (vec![], vec![], vec![]);
+    for (samples, scores) in batches {
+        chosen.extend(samples);
+        match scores {
+            Scores::Rows(one) => rows.push(one),
+            Scores::Sequences(several) => sequences.extend(several),
+        }
+    }
+    let mut order: Vec<usize> = (0..chosen.len()).collect();
+    order.sort_by_key(|&at| chosen[at]);
+    let scores = if rows.is_empty() {
+        Scores::Sequences(order.iter().map(|&at| sequences[at].shallow_clone()).collect())
+    } else {
+        let index: Vec<i64> = order.iter().map(|&at| at as i64).collect();
+        Scores::Rows(Tensor::f_cat(&rows, 0)?.index_select(0, &Tensor::from_slice(&index)))
+    };
+    chosen.sort_unstable();
+    Ok((chosen, scores))
 }
 
-/// The same of some samples, in batches.
+/// Hands the scores of some samples to `consume`, a batch at a time.
 pub(super) fn score_lists(
     model: &Model,
     feed: &dyn BatchSource,
     lists: &[Vec<usize>],
     batch_size: usize,
-    mut consume: impl FnMut(&[usize], &Scores) -> Result<()>,
+    mut consume: impl FnMut(&[usize], Scores) -> Result<()>,
 ) -> Result<()> {
     let (config, model) = (model.spec().task_config(), model.classifier());
     load_batches(feed, lists, Mode::Eval, model.device(), |chosen, prepared| {
@@ -51,7 +79,7 @@ pub(super) fn score_lists(
             let logits = tch::no_grad(|| model.forward_from(&batch, cut, false));
             Passed { logits, positions }
         });
-        consume(chosen, &scores_of(config, feed.samples(), (chosen, &prepared), passed)?)
+        consume(chosen, scores_of(config, feed.samples(), (chosen, &prepared), passed)?)
     })
 }
 
@@ -101,6 +129,30 @@ fn mean(task: Task, answers: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scores_come_in_the_order_of_the_samples() -> Result<()> {
+        let row = |values: &[f32]| Tensor::from_slice(values).view([-1, 1]);
+        let batches = vec![
+            (vec![7, 4], Scores::Rows(row(&[0.7, 0.4]))),
+            (vec![5], Scores::Rows(row(&[0.5]))),
+        ];
+        let (chosen, scores) = in_order(batches)?;
+        let Scores::Rows(rows) = scores else { panic!("{scores:?}") };
+        assert_eq!(
+            (chosen, Vec::<f32>::try_from(rows.view(-1))?),
+            (vec![4, 5, 7], vec![0.4, 0.5, 0.7])
+        );
+        let long = |length| Tensor::zeros([length, 2], (Kind::Float, Device::Cpu));
+        let batches = vec![
+            (vec![9, 8], Scores::Sequences(vec![long(9), long(8)])),
+            (vec![3], Scores::Sequences(vec![long(3)])),
+        ];
+        let (chosen, scores) = in_order(batches)?;
+        let positions: Vec<_> = (0..3).map(|at| scores.positions(at)).collect();
+        assert_eq!((chosen, positions), (vec![3, 8, 9], vec![3, 8, 9]));
+        Ok(())
+    }
 
     #[test]
     fn windows_are_averaged_as_probabilities_or_values() {

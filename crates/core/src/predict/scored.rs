@@ -7,7 +7,7 @@ use super::answer::{Answer, answers};
 use super::score::score_lists;
 use crate::distributed::several;
 use crate::error::{Error, Result};
-use crate::loader::{RawInputs, Samples, in_order};
+use crate::loader::{RawInputs, Samples, ordered, stretches};
 use crate::modality::Modality;
 use crate::model::Model;
 use crate::task::ctc::Decoder;
@@ -20,7 +20,7 @@ use crate::task::{
 #[derive(Debug)]
 pub struct ScoredSamples<'s> {
     samples: &'s Samples,
-    /// The samples of each batch, in order, with their scores, `[B, answers]`.
+    /// The samples of each batch with their scores, `[B, answers]`.
     batches: Vec<(Vec<usize>, Tensor)>,
 }
 
@@ -37,16 +37,16 @@ pub fn scored<'s, M: Modality>(
     samples: &'s Samples,
     batch_size: usize,
 ) -> Result<ScoredSamples<'s>> {
-    let lists = in_order(samples, batch_size);
-    let lists = match several() {
-        Some(world) => lists.into_iter().skip(world.rank()).step_by(world.size()).collect(),
-        None => lists,
+    let lists = stretches(samples, batch_size).concat();
+    let own = match several() {
+        Some(world) => lists.iter().skip(world.rank()).step_by(world.size()).cloned().collect(),
+        None => lists.clone(),
     };
     let mut batches = vec![];
     let inputs = RawInputs { modality, samples };
-    score_lists(model, &inputs, &lists, batch_size, |chosen, scores| match scores {
+    score_lists(model, &inputs, &own, batch_size, |chosen, scores| match scores {
         Scores::Rows(rows) => {
-            batches.push((chosen.to_vec(), rows.shallow_clone()));
+            batches.push((chosen.to_vec(), rows));
             Ok(())
         }
         Scores::Sequences(_) => {
@@ -65,7 +65,7 @@ pub fn scored<'s, M: Modality>(
             let sent: Vec<Sent> = serde_json::from_slice(&one).map_err(unread)?;
             batches.extend(sent.into_iter().map(Sent::batch));
         }
-        batches.sort_by_key(|(chosen, _)| chosen.first().copied());
+        batches = ordered(&lists, batches);
     }
     Ok(ScoredSamples { samples, batches })
 }
