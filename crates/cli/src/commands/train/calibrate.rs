@@ -76,9 +76,26 @@ pub(super) fn say_calibration(
             let on = [(test, "on test"), (validation, "on validation, which it was fitted on")];
             let on = on.into_iter().find_map(|(of, on)| Some((of?.calibration()?, on)));
             let effect = on.map(|(of, on)| format!("; {} {on}", errors(of))).unwrap_or_default();
-            let text =
-                format!("temperature {temperature:.3} by {samples} validation samples{effect}");
-            say("calibrated", text);
+            let interval = fitted
+                .temperature_interval
+                .map(|[low, high]| format!(" (95 % interval {low:.2} to {high:.2})"));
+            let interval = interval.unwrap_or_default();
+            say(
+                "calibrated",
+                format!(
+                    "temperature {temperature:.3}{interval} by {samples} validation samples{effect}"
+                ),
+            );
+            if fitted.temperature_interval.is_some_and(|[low, high]| low < 1. && 1. < high) {
+                say(
+                    "note",
+                    format!(
+                        "{samples} validation samples do not tell this temperature from 1: the correction \
+                         may do nothing or harm; with a larger --validation it is surer, and \
+                         --calibrate none leaves it out"
+                    ),
+                );
+            }
         }
         (None, CalibrationMethod::Temperature) => {
             let text = format!(

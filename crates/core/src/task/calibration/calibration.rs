@@ -46,6 +46,9 @@ pub struct Calibration {
     /// sure. `None`: they are left as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// Where the temperature lies with 95 %, as far as so few samples can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_interval: Option<[f64; 2]>,
     /// Of labels, the calibrated probability above which each applies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<f64>,
@@ -80,11 +83,13 @@ impl Calibration {
         let fitted = match task {
             Task::SingleLabel => scale.then(|| temperature::of_classes(&scores, &targets)),
             _ => scale.then(|| temperature::of_labels(&scores, &targets)),
-        };
+        }
+        .flatten();
         let mut calibration = Self {
             format: FORMAT,
             samples,
-            temperature: fitted.flatten(),
+            temperature: fitted.as_ref().map(|fitted| fitted.temperature),
+            temperature_interval: fitted.and_then(|fitted| fitted.interval),
             thresholds: vec![],
             conformal: None,
         };
@@ -115,6 +120,7 @@ impl Calibration {
             format: FORMAT,
             samples: 0,
             temperature: Some(temperature),
+            temperature_interval: None,
             thresholds: vec![],
             conformal: None,
         }

@@ -111,6 +111,38 @@ fn classes_are_calibrated_as_by_netcal_and_scipy() {
 }
 
 #[test]
+fn fewer_samples_tell_less_of_the_temperature() {
+    #[derive(Deserialize)]
+    struct Classes {
+        logits: Vec<Vec<f32>>,
+        classes: Vec<usize>,
+    }
+    let of: Classes = fixture("classes");
+    let width = |count: usize| {
+        let (scores, classes) = (tensor(&of.logits[..count]), &of.classes[..count]);
+        let targets: Vec<_> = classes.iter().map(|&class| Target::Class(class)).collect();
+        let fitted = fit(Task::SingleLabel, &scores, &targets, CalibrationMethod::Temperature);
+        let fitted = fitted.unwrap();
+        let (temperature, [low, high]) =
+            (fitted.temperature.unwrap(), fitted.temperature_interval.unwrap());
+        // The curvature of the likelihood of all samples, by differences.
+        let column: Vec<i64> = classes.iter().map(|&class| class as i64).collect();
+        let column = Tensor::from_slice(&column).unsqueeze(-1);
+        let loss = |beta: f64| {
+            let logs = (scores.to_kind(Kind::Double) * beta).log_softmax(-1, Kind::Double);
+            -logs.gather(1, &column, false).sum(Kind::Double).double_value(&[])
+        };
+        let (beta, step) = (1. / temperature, 1e-4);
+        let bend = (loss(beta + step) + loss(beta - step) - 2. * loss(beta)) / step.powi(2);
+        let error = 1.96 / bend.sqrt() / beta;
+        near(low.ln(), temperature.ln() - error, "low");
+        near(high.ln(), temperature.ln() + error, "high");
+        high.ln() - low.ln()
+    };
+    assert!(width(30) > width(120));
+}
+
+#[test]
 fn labels_are_calibrated_as_by_scipy_and_scikit_learn() {
     #[derive(Deserialize)]
     struct Labels {
@@ -154,6 +186,7 @@ fn what_has_no_temperature_is_left_as_it_is() {
     let wrong = [Target::Class(1), Target::Class(0)];
     let fitted = fit(Task::SingleLabel, &sure, &wrong, CalibrationMethod::Temperature).unwrap();
     assert_eq!(fitted.temperature, Some(20.), "it knows less than nothing");
+    assert_eq!(fitted.temperature_interval, None);
     let fitted = fit(Task::SingleLabel, &sure, &wrong, CalibrationMethod::None).unwrap();
     assert_eq!((fitted.temperature, fitted.conformal.is_some()), (None, true));
     assert_eq!(fit(Task::SingleLabel, &sure, &[], CalibrationMethod::Temperature), None);
