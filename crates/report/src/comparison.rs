@@ -227,9 +227,12 @@ pub struct ErrorExample {
     pub sentence: Option<Sentence>,
     /// The sample itself.
     pub media: Media,
-    /// What its first answer is due to.
+    /// What its first answer is due to; of a sequence, what is `asked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Drawing>,
+    /// What of a sequence is explained, and in which unit: `why O for word 3 “York”, in log-odds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 /// A class and how sure the model was of it.

@@ -43,7 +43,7 @@ pub use error::{Error, Result};
 pub use explained::{Explained, Explanations};
 pub use explanation::{Drawing, Mark};
 pub use hidden::is_hidden;
-pub use html::{explanations, html, reliability_svg};
+pub use html::{Escaped, explanations, html, reliability_svg};
 pub use markdown::markdown;
 pub use matrix::Matrix;
 pub use metric::Metric;

@@ -1,8 +1,8 @@
 //! Explanations as people see them: words with their numbers, maps over pictures and spectrograms.
 
 use anyhow::Result;
-use crosstune_core::predict::{Attributions, Explanation};
-use crosstune_core::{Pixels, Surface};
+use crosstune_core::predict::{Attributions, ExplainTarget, Explanation};
+use crosstune_core::{Pixels, Spec, Surface};
 use crosstune_report::{Drawing, Mark};
 
 use super::heat::{Grid, Heat};
@@ -57,6 +57,36 @@ pub(crate) fn drawing(of: &Explanation, adds: bool) -> Result<Drawing> {
         // Pictures and recordings have maps.
         (_, Attributions::Words(_)) => Drawing::Words(vec![]),
     })
+}
+
+/// What is explained: `why positive`. `words` are those that labels are of.
+pub(crate) fn why(
+    question: &ExplainTarget,
+    spec: &Spec,
+    words: &[String],
+    word: Option<usize>,
+) -> String {
+    let label = |at: &usize| spec.labels.get(*at).map_or("", String::as_str);
+    match question {
+        ExplainTarget::Label(at) | ExplainTarget::Value(at) => format!("why {}", label(at)),
+        ExplainTarget::Tag { word, label: at } => {
+            let written = words.get(*word).map_or(String::new(), |word| format!(" “{word}”"));
+            format!("why {} for word {}{written}", label(at), word + 1)
+        }
+        ExplainTarget::Symbols(_) => match word {
+            Some(word) => format!("why word {}", word + 1),
+            None => "why this text".into(),
+        },
+    }
+}
+
+/// What the numbers are.
+pub(crate) fn unit(question: &ExplainTarget, spec: &Spec) -> String {
+    match question {
+        ExplainTarget::Label(_) | ExplainTarget::Tag { .. } => "log-odds".into(),
+        ExplainTarget::Value(at) => spec.labels.get(*at).cloned().unwrap_or_default(),
+        ExplainTarget::Symbols(_) => "log-probability".into(),
+    }
 }
 
 /// The parts of a text, one behind the other: words with their numbers, and what lies between them.

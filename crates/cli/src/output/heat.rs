@@ -31,10 +31,10 @@ impl Heat {
     /// beyond the largest hundredth of the numbers is as strong as it.
     pub(super) fn over((width, height): (usize, usize), rgb: &[u8], grid: Grid<'_>) -> Self {
         let (width, height) = (width.max(1), height.max(1));
-        // Rows and columns may be enlarged by other factors: a spectrogram has few bands.
+        // Rows and columns may be enlarged by other factors: a spectrogram has few bands, or few frames.
         let by = |side: usize, least: usize| least.div_ceil(side).max(1);
         let once = by(width.max(height), LEAST);
-        let (right, down) = (once, once.max(by(height, LEAST / 2)));
+        let [right, down] = [width, height].map(|side| once.max(by(side, LEAST / 2)));
         let most = strongest(grid.values);
         let (to_width, to_height) = (width * right, height * down);
         let mut drawn = Vec::with_capacity(3 * to_width * to_height);
@@ -168,6 +168,9 @@ mod tests {
         // A spectrogram of few bands is made high enough.
         let heat = Heat::over((500, 40), &[0; 60_000], grid);
         assert_eq!((heat.width, heat.height), (500, 160));
+        // One of a few frames, wide enough.
+        let heat = Heat::over((10, 80), &[0; 2400], grid);
+        assert_eq!((heat.width, heat.height), (160, 320));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod candidates;
 pub(crate) mod coverage;
+pub(crate) mod inputs;
 pub(crate) mod job;
 pub(crate) mod launch;
 pub(crate) mod open;

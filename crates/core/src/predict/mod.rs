@@ -13,7 +13,7 @@ mod together;
 mod too_short;
 
 pub use answer::{
-    Answer, AnswerLine, Entity, SpokenWord, Transcript, answers, answers_with, located, sigmoid,
+    Answer, AnswerLine, Entity, SpokenWord, Transcript, answers, answers_with, located,
 };
 pub use asked::{AnsweringModel, Asked, Said};
 pub use evaluate::{evaluate, evaluate_with};

@@ -31,7 +31,7 @@ pub(super) fn of_label(log_odds: f64, applies: bool) -> Forecast {
     Forecast { confidence, is_right: applies, brier, nll }
 }
 
-/// The probability of log odds.
-pub(super) fn sigmoid(log_odds: f64) -> f64 {
+/// The logistic function: the probability of log odds.
+pub fn sigmoid(log_odds: f64) -> f64 {
     1. / (1. + (-log_odds).exp())
 }

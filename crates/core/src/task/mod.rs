@@ -25,6 +25,7 @@ pub use calibration::{
     Calibration, CalibrationMethod, ConformalScores, PredictionSets, ThresholdMethod,
 };
 pub use config::TaskConfig;
+pub use forecasts::sigmoid;
 pub use loss::Objective;
 pub use metrics::{
     CalibrationMetrics, ClassificationMetrics, Confusion, Edit, Edits, GroupMetrics, LabelMetrics,

@@ -1,6 +1,9 @@
 //! The worst errors: pictures, recordings with their spectrograms, and texts.
 
-use super::{escape::Name, explanation, media, sentence};
+use super::{
+    escape::{Escaped, Name},
+    explanation, media, sentence,
+};
 use crate::{
     comparison::{Answer, Comparison, ErrorExample, Media},
     words,
@@ -29,8 +32,15 @@ fn error(c: &Comparison, example: &ErrorExample) -> String {
             Media::Text(_) => String::new(),
             of => media::media(of, &example.place, ""),
         };
+        let asked = example.asked.as_deref().unwrap_or_default();
+        let explained = example.explanation.as_ref().map_or(String::new(), |drawing| {
+            let what = format!("{}: {asked}", example.place);
+            let drawn = explanation::drawn(drawing, &what, "");
+            format!("<p class=\"soft\">{}:</p>{drawn}", Escaped(asked))
+        });
         return format!(
-            "<figure class=\"error\">{media}{}<figcaption><code>{place}</code></figcaption></figure>\n",
+            "<figure class=\"error\">{media}{}{explained}<figcaption><code>{place}</code></figcaption>\
+             </figure>\n",
             sentence::words(answered)
         );
     }

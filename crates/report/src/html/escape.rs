@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::hidden::is_hidden;
 
-/// Text with nothing in it that HTML would act on, in an element or in a quoted attribute.
-pub(super) struct Escaped<'a>(pub(super) &'a str);
+/// Text with nothing in it that HTML or SVG would act on, in an element or in a quoted attribute.
+#[derive(Debug)]
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

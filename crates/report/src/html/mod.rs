@@ -16,6 +16,7 @@ mod page;
 mod sentence;
 mod tables;
 
+pub use escape::Escaped;
 pub use explanation::explanations;
 pub use html::html;
 pub use reliability::reliability_svg;

@@ -220,6 +220,7 @@ fn example(modality: &str, at: usize, classes: usize, chance: &mut Chance) -> Er
         answers,
         sentence: None,
         explanation: (at == 0).then(|| explanation(&media)),
+        asked: None,
         media,
     }
 }

@@ -39,6 +39,8 @@ pub(crate) fn transcription() -> Comparison {
     for (example, sentence) in c.error_examples.iter_mut().zip(sentences.into_iter().cycle()) {
         (example.truth, example.answers) = (None, vec![]);
         example.sentence = Some(Sentence::Heard(sentence));
+        example.asked =
+            example.explanation.as_ref().map(|_| "why this text, in log-probability".into());
     }
     c
 }
@@ -59,6 +61,8 @@ pub(crate) fn tagging() -> Comparison {
             truth: vec![stretch("PER", 0, 2), stretch("LOC", 4, 6), stretch("LOC", 7, 8)],
             found: vec![stretch("PER", 0, 2), stretch("LOC", 5, 6), stretch("PER", 9, 10)],
         });
+        example.asked =
+            example.explanation.as_ref().map(|_| "why O for word 5 “New”, in log-odds".into());
     }
     c
 }

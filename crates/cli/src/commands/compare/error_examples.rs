@@ -21,8 +21,10 @@ pub(super) struct Wrong {
     pub(super) sentence: Option<Sentence>,
     /// Itself.
     pub(super) media: Media,
-    /// What its first answer is due to, where it has a class.
+    /// What its first answer is due to, or what is asked of a sequence.
     pub(super) explanation: Option<Drawing>,
+    /// What is asked of a sequence.
+    pub(super) asked: Option<String>,
 }
 
 /// The number of answers shown for each.
@@ -56,22 +58,15 @@ pub(super) fn worst<M: Modality>(
         let (item, truth) = (&items[at], Some(classes[at] as usize));
         let (place, media) = (item.place.to_string(), media(modality, &item.input)?);
         let question = ExplainTarget::Label(answers[0].class);
-        let of = explain(model, modality, &item.input, &question, &ExplainOptions::default());
-        let explanation = match of {
-            Ok(of) => Some(drawing::drawing(&of, true)?),
-            // The error is shown without it.
-            Err(e) => {
-                say("note", format!("{place}: {}", one_line(&e)));
-                None
-            }
-        };
-        Ok(Wrong { place, truth, answers, sentence: None, media, explanation })
+        let explanation = explained(model, modality, item, &question)?;
+        Ok(Wrong { place, truth, answers, sentence: None, media, explanation, asked: None })
     };
     wrong.into_iter().map(show).collect()
 }
 
 /// The sentences with the most errors, at most `most`.
 pub(super) fn worst_sentences<M: Modality>(
+    model: &Model,
     modality: &M,
     items: &[Item],
     answered: Vec<Answered>,
@@ -83,10 +78,38 @@ pub(super) fn worst_sentences<M: Modality>(
     wrong.truncate(most);
     let show = |(item, answered): (&Item, Answered)| {
         let (place, media) = (item.place.to_string(), media(modality, &item.input)?);
-        let sentence = Some(answered.sentence);
-        Ok(Wrong { place, truth: None, answers: vec![], sentence, media, explanation: None })
+        let explanation = match &answered.question {
+            Some(question) => explained(model, modality, item, question)?,
+            None => None,
+        };
+        let asked = answered.question.filter(|_| explanation.is_some()).map(|question| {
+            let words = match &answered.sentence {
+                Sentence::Tagged { words, .. } => words.as_slice(),
+                Sentence::Heard(_) => &[],
+            };
+            let why = drawing::why(&question, model.spec(), words, None);
+            format!("{why}, in {}", drawing::unit(&question, model.spec()))
+        });
+        let (truth, answers, sentence) = (None, vec![], Some(answered.sentence));
+        Ok(Wrong { place, truth, answers, sentence, media, explanation, asked })
     };
     wrong.into_iter().map(show).collect()
+}
+
+/// What an answer is due to; the error is shown without it where that cannot be told.
+fn explained<M: Modality>(
+    model: &Model,
+    modality: &M,
+    item: &Item,
+    question: &ExplainTarget,
+) -> Result<Option<Drawing>> {
+    match explain(model, modality, &item.input, question, &ExplainOptions::default()) {
+        Ok(of) => Ok(Some(drawing::drawing(&of, true)?)),
+        Err(e) => {
+            say("note", format!("{}: {}", item.place, one_line(&e)));
+            Ok(None)
+        }
+    }
 }
 
 fn media<M: Modality>(modality: &M, input: &Input) -> Result<Media> {

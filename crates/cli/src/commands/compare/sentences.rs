@@ -1,7 +1,7 @@
 //! Answers that are sequences, beside what is right.
 
 use anyhow::Result;
-use crosstune_core::predict::{self, score};
+use crosstune_core::predict::{self, ExplainTarget, questions, score};
 use crosstune_core::task::{Edit, OUTSIDE, Scheme, Span, alignment};
 use crosstune_core::{Input, Item, Modality, Model, Samples, Scores, Target};
 use crosstune_report::{Heard, Sentence, Stretch};
@@ -14,6 +14,8 @@ pub(super) struct Answered {
     pub(super) counts: [u32; 2],
     /// How many errors it has.
     pub(super) errors: usize,
+    /// What of a wrong answer there is to explain: all that was read, or the first label that is wrong.
+    pub(super) question: Option<ExplainTarget>,
 }
 
 /// The answers to all samples, in order.
@@ -35,8 +37,8 @@ pub(super) fn answered<M: Modality>(
     score(model, modality, samples, batch_size, |chosen, scores| {
         let Scores::Sequences(found) = scores else { return Ok(()) };
         let answers = predict::answers(config, scores)?;
-        for ((answer, one), &at) in answers.iter().zip(found).zip(chosen) {
-            all.push(match (answer, &targets[at], config.vocabulary) {
+        for (row, ((answer, one), &at)) in answers.iter().zip(found).zip(chosen).enumerate() {
+            let mut answered = match (answer, &targets[at], config.vocabulary) {
                 (predict::Answer::Transcript(read), Target::Text { text, .. }, Some(symbols)) => {
                     heard(&symbols.case.apply(text), &read.text)
                 }
@@ -45,7 +47,11 @@ pub(super) fn answered<M: Modality>(
                     tagged(words, [tags, &best(one)?], config.labels, scheme)
                 }
                 _ => continue,
-            });
+            };
+            if answered.errors > 0 && answered.question.is_none() {
+                answered.question = questions(config, scores, row, None, None)?.pop();
+            }
+            all.push(answered);
         }
         Ok(())
     })?;
@@ -94,7 +100,7 @@ fn heard(reference: &str, hypothesis: &str) -> Answered {
         alignment(&reference, &hypothesis).into_iter().filter_map(&mut next).collect();
     let errors = words.iter().filter(|word| !matches!(word, Heard::Right(_))).count();
     let counts = [errors as u32, reference.len() as u32];
-    Answered { sentence: Sentence::Heard(words), counts, errors }
+    Answered { sentence: Sentence::Heard(words), counts, errors, question: None }
 }
 
 /// Labelled words beside the labels that were found. Of F1, twice what is right stands above the line, and
@@ -105,6 +111,8 @@ fn tagged(
     labels: &[String],
     scheme: Scheme,
 ) -> Answered {
+    let wrong = truth.iter().zip(found).position(|(right, answered)| right != answered);
+    let question = wrong.map(|word| ExplainTarget::Tag { word, label: found[word] });
     let stretches = |tags: &[usize]| -> Vec<Stretch> {
         let stretch = |Span { kind, start, end }| Stretch { label: kind, start, end };
         scheme.spans(names(tags, labels)).into_iter().map(stretch).collect()
@@ -113,7 +121,8 @@ fn tagged(
     let both = truth.iter().filter(|stretch| found.contains(stretch)).count();
     let all = truth.len() + found.len();
     let counts = [2 * both as u32, all as u32];
-    Answered { sentence: Sentence::Tagged { words, truth, found }, counts, errors: all - 2 * both }
+    let sentence = Sentence::Tagged { words, truth, found };
+    Answered { sentence, counts, errors: all - 2 * both, question }
 }
 
 #[cfg(test)]
@@ -122,7 +131,8 @@ mod tests {
 
     #[test]
     fn words_are_aligned() {
-        let Answered { sentence, counts, errors } = heard("we call it a bear", "we all it bear ok");
+        let Answered { sentence, counts, errors, .. } =
+            heard("we call it a bear", "we all it bear ok");
         let Sentence::Heard(words) = sentence else { panic!() };
         let text = |word: &str| word.to_string();
         assert_eq!(
@@ -142,9 +152,10 @@ mod tests {
     fn what_spans_add_to_f1_is_counted() {
         let labels = ["O", "B-LOC", "I-LOC", "B-PER"].map(str::to_string);
         let words = ["New", "York", "is", "big"].map(str::to_string).to_vec();
-        let Answered { counts, errors, .. } =
+        let Answered { counts, errors, question, .. } =
             tagged(words, [&[1, 2, 0, 3], &[1, 0, 0, 3]], &labels, Scheme::Iob2);
         // Two are right and two were found, one of them in both.
         assert_eq!((counts, errors), ([2, 4], 2));
+        assert_eq!(question, Some(ExplainTarget::Tag { word: 1, label: 0 }), "why York is O");
     }
 }

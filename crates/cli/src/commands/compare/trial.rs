@@ -262,12 +262,12 @@ impl<'a, M: Modality> Experiment<'a, M> {
         let wrong = match shown {
             0 => vec![],
             most if data.task.is_sequence() => {
-                error_examples::worst_sentences(modality, &data.test, answered, most)?
+                error_examples::worst_sentences(&model, modality, &data.test, answered, most)?
             }
             most => error_examples::worst(&model, modality, &data.test, &splits.test, most)?,
         };
         let example =
-            |Wrong { place, truth, answers, sentence, media, explanation }| ErrorExample {
+            |Wrong { place, truth, answers, sentence, media, explanation, asked }| ErrorExample {
                 arm: kind,
                 size,
                 seed,
@@ -277,6 +277,7 @@ impl<'a, M: Modality> Experiment<'a, M> {
                 sentence,
                 media,
                 explanation,
+                asked,
             };
         Ok((run, wrong.into_iter().map(example).collect()))
     }

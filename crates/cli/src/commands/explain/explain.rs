@@ -1,6 +1,5 @@
 //! `explain`: what answers are due to.
 
-use std::borrow::Cow;
 use std::fs;
 
 use anyhow::Result;
@@ -9,18 +8,17 @@ use crosstune_core::predict::{
     Attributions, ExplainTarget, Explanation, answers, explain as explained_by, questions, score,
 };
 use crosstune_core::{
-    BadSample, Error, Input, Item, Layout, MemoryBudget, Modality, Model, Preview, ReadMode,
-    Samples, Spec, Surface, Task, data, loader::refuse_bad,
+    BadSample, Error, Input, Item, Modality, Model, Preview, Spec, Surface, Task,
 };
 use crosstune_report::{Drawing, Explained, Explanations, Media, explanations};
 use serde_json::{Value, json};
 
 use super::args::ExplainArgs;
-use super::words::{foremost, method, said, sum, unit, why};
+use super::words::{foremost, method, said, sum};
 use crate::{
     args::{LayoutArgs, setting},
-    output::{self, drawing, print, save, say, say_ignored, say_skipped, sheet, skipped},
-    setup::open::open,
+    output::{self, drawing, print, save, say, sheet},
+    setup::{inputs, open::open},
 };
 
 /// What is asked of one input.
@@ -33,35 +31,25 @@ struct Asked<'i> {
 }
 
 pub(crate) fn explain<M: Modality>(args: &ExplainArgs) -> Result<()> {
-    for file in &args.files {
-        if !file.exists() {
-            let path = file.clone();
-            return Err(Error::Path { path, problem: "no such file or folder".into() }.into());
-        }
-    }
+    inputs::refuse_absent(&args.files)?;
     let options = args.how.options(&args.compute)?;
     refuse_folder(args)?;
     let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
     let (model, modality) = open::<M>(&args.source, unnamed, &args.compute)?;
     let target = target(args, model.spec())?;
-    let items = items(args, &modality)?;
-    let (samples, bad) =
-        Samples::read(&modality, &items, ReadMode::Inference, &mut MemoryBudget::default(), || ());
-    let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
-    say_skipped(&skipped(&[], &bad), M::SAMPLES);
-    let unread: Vec<_> = bad.iter().map(|bad| &bad.place).collect();
-    let items: Vec<&Item> = items.iter().filter(|item| !unread.contains(&&item.place)).collect();
+    let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?;
+    let (items, samples) = inputs::read(&modality, &args.files, &layout, args.skip_bad)?;
 
     let word = args.word.map(|word| word.get() - 1);
     let config = model.spec().task_config();
     let (mut asked, mut silent, mut beyond) = (vec![], vec![], 0);
     score(&model, &modality, &samples, args.compute.batch_size.get(), |chosen, found| {
         for (row, (answer, &at)) in answers(config, found)?.into_iter().zip(chosen).enumerate() {
-            let item = items[at];
+            let item = &items[at];
             let bad =
                 |cause| Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }]);
             let places = modality.places(&item.input, found.positions(row)).map_err(bad)?;
-            let text = texts(&item.input).join("\t");
+            let text = item.input.texts().join("\t");
             let text = (!text.is_empty()).then_some(text);
             let answer = said(&answer.located(&places), &model.spec().labels, text.as_deref());
             let all = questions(config, found, row, target, word)?;
@@ -90,7 +78,7 @@ pub(crate) fn explain<M: Modality>(args: &ExplainArgs) -> Result<()> {
     let Some(first) = asked.first() else {
         return Err(setting("FILE", "there is nothing to explain in the answers; name others"));
     };
-    let unit = unit(&first.question, model.spec());
+    let unit = drawing::unit(&first.question, model.spec());
 
     let (mut shown, mut record, mut pictures) = (vec![], vec![], vec![]);
     let mut how = String::new();
@@ -99,7 +87,7 @@ pub(crate) fn explain<M: Modality>(args: &ExplainArgs) -> Result<()> {
         let adds = of.baseline_score.is_some();
         let drawing = drawing::drawing(&of, adds)?;
         how = method(options.method, of.baseline, &unit);
-        let asked = why(question, model.spec(), words, word);
+        let asked = drawing::why(question, model.spec(), words, word);
         let sum = sum(&of, &unit);
         print(&format!("{}\t{}\t{}\n", item.place, printable(&asked), foremost(&drawing)))?;
         let file = format!("{:03}.png", at + 1);
@@ -162,35 +150,6 @@ fn target(args: &ExplainArgs, spec: &Spec) -> Result<Option<usize>> {
             }
             Err(setting("--target", format!("{name}: the model answers with {names}")))
         }
-    }
-}
-
-fn items<M: Modality>(args: &ExplainArgs, modality: &M) -> Result<Vec<Item>> {
-    let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?.layout::<M>()?;
-    let layout = Layout { pairs: modality.takes_pairs(), skip_bad: args.skip_bad, ..layout };
-    let (mut items, mut unusable) = (vec![], vec![]);
-    for file in &args.files {
-        let mut found = data::inputs(file, &layout)?;
-        items.append(&mut found.items);
-        unusable.append(&mut found.bad);
-        found.notes.iter().for_each(|note| say("note", note));
-        say_ignored(&found.ignored, M::SAMPLES);
-    }
-    say_skipped(&skipped(&unusable, &[]), M::SAMPLES);
-    Ok(items)
-}
-
-/// The texts of an input; none of a file.
-fn texts(input: &Input) -> Cow<'_, [String]> {
-    match input {
-        Input::Text(text) => vec![text.clone()].into(),
-        Input::Pair(pair) => pair.into(),
-        Input::Words(words) => vec![words.join(" ")].into(),
-        Input::File(_) | Input::Bytes { .. } => vec![].into(),
-        Input::Stored(_) => match input.loaded() {
-            Ok(loaded) => texts(&loaded).into_owned().into(),
-            Err(_) => vec![].into(),
-        },
     }
 }
 

@@ -1,8 +1,8 @@
 //! What is said of an explanation.
 
+use crosstune_core::Baseline;
 use crosstune_core::error::printable;
-use crosstune_core::predict::{Answer, ExplainMethod, ExplainTarget, Explanation, Occluder};
-use crosstune_core::{Baseline, Spec};
+use crosstune_core::predict::{Answer, ExplainMethod, Explanation, Occluder};
 use crosstune_report::{Drawing, Mark};
 
 use crate::output::format::{number, percent};
@@ -29,36 +29,6 @@ pub(super) fn said(answer: &Answer, labels: &[String], text: Option<&str>) -> St
             };
             several(found.iter().map(one).collect())
         }
-    }
-}
-
-/// What is explained: `why positive`. `words` are those that labels are of.
-pub(super) fn why(
-    question: &ExplainTarget,
-    spec: &Spec,
-    words: &[String],
-    word: Option<usize>,
-) -> String {
-    let label = |at: &usize| spec.labels.get(*at).map_or("", String::as_str);
-    match question {
-        ExplainTarget::Label(at) | ExplainTarget::Value(at) => format!("why {}", label(at)),
-        ExplainTarget::Tag { word, label: at } => {
-            let written = words.get(*word).map_or(String::new(), |word| format!(" “{word}”"));
-            format!("why {} for word {}{written}", label(at), word + 1)
-        }
-        ExplainTarget::Symbols(_) => match word {
-            Some(word) => format!("why word {}", word + 1),
-            None => "why this text".into(),
-        },
-    }
-}
-
-/// What the numbers are.
-pub(super) fn unit(question: &ExplainTarget, spec: &Spec) -> String {
-    match question {
-        ExplainTarget::Label(_) | ExplainTarget::Tag { .. } => "log-odds".into(),
-        ExplainTarget::Value(at) => spec.labels.get(*at).cloned().unwrap_or_default(),
-        ExplainTarget::Symbols(_) => "log-probability".into(),
     }
 }
 

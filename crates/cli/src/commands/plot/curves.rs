@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crosstune_report::Escaped;
 use crosstune_report::axes::{Area, Axes, Range, round_step};
 
 /// The width of the picture, and the height of a panel.
@@ -68,7 +69,7 @@ pub(super) fn svg(losses: &Curve, scores: &Curve) -> String {
          width=\"{WIDTH}\" height=\"{height}\" role=\"img\" \
          aria-label=\"Curves over epochs of {}\"><style>{STYLE}</style>\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>",
-        escaped(&names.join(", "))
+        Escaped(&names.join(", "))
     );
     keys(&mut svg, &names);
     for (at, panel) in panels.iter().enumerate() {
@@ -120,7 +121,7 @@ fn keys(svg: &mut String, names: &[&str]) {
             colour(at),
             LEFT + 36.,
             y + 4.,
-            escaped(&short)
+            Escaped(&short)
         );
     }
 }
@@ -133,7 +134,7 @@ impl Curve {
     fn draw(&self, svg: &mut String) {
         let points = || self.lines.iter().flat_map(Line::points);
         let Some(axes) = axes(points(), self.is_share) else { return };
-        let title = escaped(&self.title);
+        let title = Escaped(&self.title);
         let _ = write!(svg, "<text class=\"title\" x=\"{LEFT}\" y=\"24\">{title}</text>");
         self.grid(svg, &axes);
         for (at, line) in self.lines.iter().enumerate() {
@@ -149,7 +150,7 @@ impl Curve {
                     axes.x(*epoch as f64),
                     axes.y(*value),
                     colour(at),
-                    escaped(&line.name),
+                    Escaped(&line.name),
                     self.written(*value, 3)
                 );
             }
@@ -240,21 +241,6 @@ fn axes<'p>(points: impl Iterator<Item = &'p (usize, f64)>, is_share: bool) -> O
         up: Range { low, high, step },
         area: Area { left: LEFT + 8., right: RIGHT - 8., top: TOP, bottom: BOTTOM },
     })
-}
-
-/// A text with nothing in it that SVG would act on.
-fn escaped(text: &str) -> String {
-    let mut safe = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -1,56 +1,33 @@
 //! `predict`: labels or values for files.
 
-use std::collections::HashSet;
-
 use anyhow::Result;
 use crosstune_core::error::printable;
 use crosstune_core::predict::{AnswerLine, answers_with, located, score};
-use crosstune_core::{
-    Error, Layout, MemoryBudget, Modality, ReadMode, Samples, Scores, Spec, Task, data,
-    loader::refuse_bad,
-};
+use crosstune_core::{Modality, Scores, Spec, Task};
 
 use super::args::{AnswerFormat, PredictArgs};
 use super::lines;
 use super::table::Table;
 use crate::{
     args::LayoutArgs,
-    output::{self, Delimited, print, save, say, say_ignored, say_skipped, skipped},
+    output::{self, Delimited, print, save, say},
     setup::{
         coverage::{When, covered, extents, say_coverage},
+        inputs,
         open::open,
     },
 };
 
 pub(crate) fn predict<M: Modality>(args: &PredictArgs) -> Result<()> {
-    for file in &args.files {
-        if !file.exists() {
-            let path = file.clone();
-            return Err(Error::Path { path, problem: "no such file or folder".into() }.into());
-        }
-    }
+    inputs::refuse_absent(&args.files)?;
     let format = args.output.format()?;
     // As transformers calls them.
     let unnamed = |_, classes| Ok((0..classes).map(|at| format!("LABEL_{at}")).collect());
     let (model, modality) = open::<M>(&args.source, unnamed, &args.compute)?;
     let (model, sets) = args.certainty.apply(model)?;
     let config = model.spec().task_config();
-    let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?.layout::<M>()?;
-    let layout = Layout { pairs: modality.takes_pairs(), skip_bad: args.skip_bad, ..layout };
-    let (mut items, mut unusable) = (vec![], vec![]);
-    for file in &args.files {
-        let mut found = data::inputs(file, &layout)?;
-        items.append(&mut found.items);
-        unusable.append(&mut found.bad);
-        found.notes.iter().for_each(|note| say("note", note));
-        say_ignored(&found.ignored, M::SAMPLES);
-    }
-    let (samples, bad) =
-        Samples::read(&modality, &items, ReadMode::Inference, &mut MemoryBudget::default(), || ());
-    let bad = refuse_bad(bad, args.skip_bad, !samples.is_empty())?;
-    say_skipped(&skipped(&unusable, &bad), M::SAMPLES);
-    let unread: HashSet<_> = bad.iter().map(|bad| &bad.place).collect();
-    items.retain(|item| !unread.contains(&item.place));
+    let layout = LayoutArgs::of_inputs(&args.inputs, &args.source.path)?;
+    let (items, samples) = inputs::read(&modality, &args.files, &layout, args.skip_bad)?;
     let extents = extents(&modality, items.iter().map(|item| &item.input));
     if let Some(coverage) = covered::<M>(&extents) {
         say_coverage(&modality, &coverage, When::Answering);

@@ -1,7 +1,7 @@
 //! Answers as rows of a table.
 
-use crosstune_core::predict::{Answer, sigmoid};
-use crosstune_core::task::PredictionSets;
+use crosstune_core::predict::Answer;
+use crosstune_core::task::{PredictionSets, sigmoid};
 use crosstune_core::{Task, TaskConfig};
 
 use crate::output::Delimited;

@@ -69,22 +69,17 @@ pub fn answers_with(
         }
     };
     let rows = |of: Tensor| Vec::<Vec<f64>>::try_from(of.to_kind(Kind::Double));
+    if config.task == Task::Regression {
+        return Ok(rows(config.in_units(answers))?.into_iter().map(Answer::Values).collect());
+    }
+    let of = match config.task {
+        Task::MultiLabel => Answer::Labels,
+        _ => Answer::Classes,
+    };
     let ranked = |row: Vec<f64>| {
         let mut ranked: Vec<_> = row.into_iter().enumerate().collect();
         ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-        ranked
+        of(ranked)
     };
-    Ok(match config.task {
-        Task::MultiLabel => rows(config.probabilities(answers))?
-            .into_iter()
-            .map(|row| Answer::Labels(ranked(row)))
-            .collect(),
-        Task::Regression => {
-            rows(config.in_units(answers))?.into_iter().map(Answer::Values).collect()
-        }
-        _ => rows(config.probabilities(answers))?
-            .into_iter()
-            .map(|row| Answer::Classes(ranked(row)))
-            .collect(),
-    })
+    Ok(rows(config.probabilities(answers))?.into_iter().map(ranked).collect())
 }

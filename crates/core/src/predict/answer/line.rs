@@ -8,7 +8,7 @@ use super::answer::Answer;
 use crate::data::{Extent, Item};
 use crate::error::{BadSample, Error, Result};
 use crate::modality::Modality;
-use crate::task::{PredictionSets, TaskConfig};
+use crate::task::{PredictionSets, TaskConfig, sigmoid};
 
 /// An answer with the input that it is of.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ pub struct AnswerLine<'a> {
 }
 
 impl AnswerLine<'_> {
-    /// An object: `input` and `text`, what [`Answer::json`] and [`Answer::decided`] tell, and `cut` (`unit`, `whole`, `taken`)
-    /// where the model has not taken all of the input.
+    /// An object: `input` and `text`, what [`Answer::json`] and [`Answer::decided`] tell, and `cut`
+    /// (`unit`, `whole`, `taken`) where the model has not taken all of the input.
     pub fn json(&self) -> Value {
         let Self { item, answer, config, sets, top, extent, unit, .. } = *self;
         let texts = item.input.texts();
@@ -77,11 +77,6 @@ pub fn located<M: Modality>(
     let places = modality.places(&item.input, positions);
     let bad = |cause| Error::BadSamples(vec![BadSample { place: item.place.clone(), cause }]);
     Ok(answer.located(&places.map_err(bad)?))
-}
-
-/// The logistic function.
-pub fn sigmoid(x: f64) -> f64 {
-    1. / (1. + (-x).exp())
 }
 
 #[cfg(test)]

@@ -10,5 +10,5 @@ mod transcript;
 
 pub use answer::{Answer, answers, answers_with};
 pub use entities::Entity;
-pub use line::{AnswerLine, located, sigmoid};
+pub use line::{AnswerLine, located};
 pub use transcript::{SpokenWord, Transcript};

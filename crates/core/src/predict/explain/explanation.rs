@@ -70,7 +70,7 @@ impl Default for ExplainOptions {
 /// What each part of an input adds to a score of the model's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
-    /// The score that is explained: see [`ExplainTarget`](super::question::ExplainTarget).
+    /// The score that is explained: see [`ExplainTarget`](super::target::ExplainTarget).
     pub score: f64,
     /// That of the baseline; of occlusion none is asked for.
     pub baseline_score: Option<f64>,

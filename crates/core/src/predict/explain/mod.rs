@@ -6,9 +6,9 @@ mod integrated_gradients;
 mod map;
 mod occlusion;
 mod quadrature;
-mod question;
+mod target;
 mod scorer;
 
 pub use explain::explain;
 pub use explanation::{Attributions, ExplainMethod, ExplainOptions, Explanation, Occluder};
-pub use question::{ExplainTarget, questions};
+pub use target::{ExplainTarget, questions};

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::question::ExplainTarget;
+use super::target::ExplainTarget;
 use crate::error::{Error, Result};
 use crate::modality::Window;
 use crate::task::{Task, TaskConfig, WordPositions, at_words};
