@@ -25,7 +25,7 @@ impl World {
                 tensors.iter_mut().map(|tensor| &mut **tensor).partition(|tensor| is_tall(tensor));
             let mut sparse = vec![];
             for (at, tensor) in self.used_rows(&tall)?.into_iter().zip(tall) {
-                // Each index is a row more to copy, twice.
+                // Where most rows are used, gathering and scattering them costs more than it saves.
                 if 2 * at.size()[0] < tensor.size()[0] {
                     sparse.push((tensor.index_select(0, &at), at, tensor));
                 } else {
