@@ -172,6 +172,12 @@ impl Calibration {
         if let Some(t) = self.temperature.filter(|&t| !(t.is_finite() && t > 0.)) {
             return Err(Error::setting("temperature", format!("{t}: must be above 0")));
         }
+        if let Some([low, high]) = self.temperature_interval
+            && !(0. < low && low <= high && high.is_finite())
+        {
+            let problem = format!("{low} to {high}: must be from a number above 0 to one as large");
+            return Err(Error::setting("temperature_interval", problem));
+        }
         let wanted = if task == Task::MultiLabel { answers } else { 0 };
         if !self.thresholds.is_empty() && self.thresholds.len() != wanted {
             let problem = format!("{}, but the model has {wanted} labels", self.thresholds.len());

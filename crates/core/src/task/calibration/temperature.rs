@@ -18,8 +18,8 @@ const STEPS: usize = 200;
 pub(super) struct Fitted {
     /// That of the least negative log likelihood.
     pub(super) temperature: f64,
-    /// Where it lies with 95 %: the likelihood's curvature tells how narrow (Wald's interval of its
-    /// logarithm). `None` at the end of what is looked at.
+    /// Where it lies with 95 %, within what is looked at: the likelihood's curvature tells how narrow
+    /// (Wald's interval of its logarithm). `None` at the end of what is looked at.
     pub(super) interval: Option<[f64; 2]>,
 }
 
@@ -78,6 +78,8 @@ fn search(count: usize, of: impl Fn(f64) -> (f64, f64)) -> Option<Fitted> {
         beta = next;
     }
     let error = 1. / (count as f64 * of(beta).1).sqrt() / beta;
-    let interval = [-1., 1.].map(|side| (side * Z * error).exp() / beta);
+    // Of scores that are nearly all the same, the curvature tells next to nothing.
+    let bound = |side: f64| ((side * Z * error).exp() / beta).clamp(RANGE[0], RANGE[1]);
+    let interval = [-1., 1.].map(bound);
     Some(Fitted { temperature: 1. / beta, interval: Some(interval) })
 }

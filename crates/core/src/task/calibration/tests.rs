@@ -140,6 +140,12 @@ fn fewer_samples_tell_less_of_the_temperature() {
         high.ln() - low.ln()
     };
     assert!(width(30) > width(120));
+    // Of answers that hardly differ, it may be anything that is looked at: 101 of 200 are right.
+    let scores = tensor(&vec![vec![0.01, 0.]; 200]);
+    let targets: Vec<_> = (0..200).map(|at| Target::Class(usize::from(at >= 101))).collect();
+    let fitted = fit(Task::SingleLabel, &scores, &targets, CalibrationMethod::Temperature).unwrap();
+    near(fitted.temperature.unwrap(), 0.01 / (101f64 / 99.).ln(), "temperature");
+    assert_eq!(fitted.temperature_interval, Some([0.05, 20.]));
 }
 
 #[test]
