@@ -57,7 +57,9 @@ fn assert_alike(a: &Path, b: &Path) {
 fn two_processes_are_one_with_batches_twice_as_large() {
     let folder = tempfile::tempdir().unwrap();
     let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
-    let options = "--limit-per-class 16 --epochs 3 --max-steps 20 --lr 1e-3 --pretrained-lr 1e-4";
+    // Of some seeds, one parameter in ten thousand has gradients that are nearly zero, too.
+    let options = "--limit-per-class 16 --epochs 3 --max-steps 20 --lr 1e-3 --pretrained-lr 1e-4 \
+                   --seed 1";
     trained("text", &tiny_bert(), &one, 1, &format!("{options} --batch-size 16")).ok();
     let ran = trained("text", &tiny_bert(), &two, 2, &format!("{options} --batch-size 8"));
     assert_eq!(ran.stderr.matches("source ").count(), 1, "one speaks: {}", ran.stderr);
@@ -69,7 +71,7 @@ fn two_processes_are_one_with_batches_twice_as_large() {
 }
 
 /// 47 samples are 5 batches of 10, of which the last has 7, and steps of 2 batches; with 3 processes, the
-/// slices of a batch of 1 are nothing for two of them.
+/// shares of a batch of 1 are nothing for two of them.
 #[test]
 fn batches_that_cannot_be_divided_are_what_they_were() {
     let folder = tempfile::tempdir().unwrap();

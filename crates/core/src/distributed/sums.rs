@@ -44,10 +44,11 @@ impl World {
 
     /// Of each matrix, where the rows are that are not zero in some process.
     fn used_rows(&self, tall: &[&mut Tensor]) -> Result<Vec<Tensor>> {
-        // What is not a number is not zero, either.
+        // What is not a number is not zero, either. libtorch's norms take 25 times as long as these two.
         let used = |tensor: &&mut Tensor| {
-            let largest = tensor.norm_scalaropt_dim(f64::INFINITY, [1].as_slice(), false);
-            largest.ne(0.).to_kind(Kind::Int)
+            let [most, least] =
+                [tensor.amax([1].as_slice(), false), tensor.amin([1].as_slice(), false)];
+            most.ne(0.).logical_or(&least.ne(0.)).to_kind(Kind::Int)
         };
         let used: Vec<_> = tall.iter().map(used).collect();
         if used.is_empty() {

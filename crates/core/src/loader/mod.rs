@@ -18,4 +18,4 @@ pub use splits::Splits;
 
 pub(crate) use batches::{BatchSource, Mode, PreparedBatch, RawInputs, RowPart, load_batches};
 pub(crate) use cache::{AugmentedViews, FeatureCache};
-pub(crate) use sampler::{by_length, chunks, ordered, slice, stretches};
+pub(crate) use sampler::{by_length, chunks, ordered, share, stretches};

@@ -1,5 +1,6 @@
 //! The order in which samples come.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use rand::seq::SliceRandom;
@@ -15,11 +16,24 @@ pub(crate) fn chunks(order: &[usize], size: usize) -> Vec<Vec<usize>> {
     order.chunks(size.max(1)).map(<[_]>::to_vec).collect()
 }
 
-/// The part of a list that is the `rank`-th of so many processes': as long as any other's, or one longer,
-/// and all parts in a row are the list.
-pub(crate) fn slice(list: &[usize], [rank, size]: [usize; 2]) -> &[usize] {
-    let from = |rank: usize| rank * list.len() / size.max(1);
-    &list[from(rank)..from(rank + 1)]
+/// The part of a batch that is the `rank`-th of so many processes', in the order of the batch. The longest
+/// samples are dealt first, back and forth: all parts are about as long together, and have as many samples
+/// or one more.
+pub(crate) fn share(
+    list: &[usize],
+    length: impl Fn(usize) -> usize,
+    [rank, size]: [usize; 2],
+) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..list.len()).collect();
+    places.sort_by_key(|&place| Reverse(length(list[place])));
+    let dealt_to = |turn: usize| match (turn / size) % 2 {
+        0 => turn % size,
+        _ => size - 1 - turn % size,
+    };
+    let mut own: Vec<usize> =
+        (0..list.len()).filter(|&turn| dealt_to(turn) == rank).map(|turn| places[turn]).collect();
+    own.sort_unstable();
+    own.into_iter().map(|place| list[place]).collect()
 }
 
 /// How many batches are sorted by length together.
@@ -151,11 +165,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slices_in_a_row_are_the_list() {
-        let list: Vec<usize> = (0..7).collect();
-        assert_eq!([0, 1].map(|rank| slice(&list, [rank, 2])), [&list[..3], &list[3..]]);
-        let all: Vec<usize> = (0..9).flat_map(|rank| slice(&list, [rank, 9]).to_vec()).collect();
-        assert_eq!(all, list);
+    fn shares_are_of_one_length_and_together_the_batch() {
+        let list = [6, 2, 9, 4, 0, 7, 3];
+        for size in [1, 2, 3, 9] {
+            let shares: Vec<_> =
+                (0..size).map(|rank| share(&list, |at| 10 + at, [rank, size])).collect();
+            let mut all = shares.concat();
+            all.sort_unstable();
+            assert_eq!(all, [0, 2, 3, 4, 6, 7, 9]);
+            let counts = || shares.iter().map(Vec::len);
+            assert!(counts().max().unwrap() - counts().min().unwrap() <= 1);
+        }
+        let halves = [0, 1].map(|rank| share(&list, |at| at, [rank, 2]));
+        assert_eq!(halves, [vec![9, 4, 3], vec![6, 2, 0, 7]]);
     }
 
     #[test]

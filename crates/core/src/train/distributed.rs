@@ -1,5 +1,5 @@
 //! The part of one process in a training of several (PyTorch's `DistributedDataParallel`): it computes a
-//! slice of each batch, and does all else as the others do, with sums over all of them. Alone, it computes
+//! share of each batch, and does all else as the others do, with sums over all of them. Alone, it computes
 //! whole batches, and nothing here does anything.
 //!
 //! Every step, the losses are weighed before gradients are computed: each process's is a part of the mean
@@ -20,7 +20,7 @@ use super::record::StepOutput;
 use super::resume::{Parts, Turn};
 use crate::distributed::{World, kind_name, kind_of, several, world};
 use crate::error::{Error, Result};
-use crate::loader::slice;
+use crate::loader::{Samples, share};
 use crate::model::Model;
 use crate::random;
 
@@ -32,19 +32,21 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// Its slices of the batches of all. Where one is empty, the process computes a sample that does not
+    /// Its shares of the batches of all. Where one is empty, the process computes a sample that does not
     /// count: so all take part in all that is summed.
-    pub(super) fn of(lists: Vec<Vec<usize>>) -> Self {
+    pub(super) fn of(lists: Vec<Vec<usize>>, samples: &Samples) -> Self {
         match world() {
             None => Self { absent: vec![], lists },
-            Some(world) => Self::slices(&lists, [world.rank(), world.size()]),
+            Some(world) => {
+                Self::dealt(&lists, |at| samples.length(at), [world.rank(), world.size()])
+            }
         }
     }
 
-    fn slices(lists: &[Vec<usize>], place: [usize; 2]) -> Self {
-        let of = |list: &Vec<usize>| match slice(list, place) {
-            [] => (list[..1].to_vec(), true),
-            some => (some.to_vec(), false),
+    fn dealt(lists: &[Vec<usize>], length: impl Fn(usize) -> usize, place: [usize; 2]) -> Self {
+        let of = |list: &Vec<usize>| match share(list, &length, place) {
+            none if none.is_empty() => (list[..1].to_vec(), true),
+            some => (some, false),
         };
         let (lists, absent) = lists.iter().map(of).unzip();
         Self { lists, absent }
@@ -186,9 +188,9 @@ mod tests {
     #[test]
     fn every_process_has_something_to_compute() {
         let lists = vec![vec![4, 1, 3, 0], vec![2]];
-        let shares = [0, 1].map(|rank| Shares::slices(&lists, [rank, 2]));
-        assert_eq!(shares[0].lists(), [vec![4, 1], vec![2]]);
-        assert_eq!(shares[1].lists(), [vec![3, 0], vec![2]]);
-        assert_eq!(shares.map(|shares| shares.absent), [[false, true], [false, false]]);
+        let shares = [0, 1].map(|rank| Shares::dealt(&lists, |_| 1, [rank, 2]));
+        assert_eq!(shares[0].lists(), [vec![4, 0], vec![2]]);
+        assert_eq!(shares[1].lists(), [vec![1, 3], vec![2]]);
+        assert_eq!(shares.map(|shares| shares.absent), [[false, false], [false, true]]);
     }
 }

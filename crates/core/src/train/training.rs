@@ -142,7 +142,7 @@ impl<'m> Training<'m> {
         let steps = lists.len();
         lists.truncate(self.batches_left);
         self.batches_left -= lists.len();
-        let shares = Shares::of(lists);
+        let shares = Shares::of(lists, train.samples());
         if let Some(average) = &mut self.trainer.average {
             average.swap_out();
         }
