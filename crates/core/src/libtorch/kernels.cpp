@@ -127,6 +127,8 @@ void drop(const void* x, const void* add, void* out, size_t begin, size_t end, b
   drop_as<float>(x, add, out, begin, end, noise);
 }
 
+size_t weights_of(const Attention& head) { return head.queries * filled(head.keys); }
+
 size_t scratch(const Attention& of) {
   const size_t n = filled(of.keys), w = filled(of.width);
   return 5 * n * w + 4 * QUERIES * w + 2 * QUERIES * n + 2 * n + 64 + 16 * FILL;

@@ -55,9 +55,12 @@ struct Attention {
   float scale;
   // `below` is 0 where nothing is dropped.
   Noise noise;
-  // Which head this is, of all in the batch.
-  uint64_t index;
+  // The number of its first weight, of all in the batch that may be dropped.
+  uint64_t first;
 };
+
+// How many weights of a head are numbered: its rows are filled up.
+size_t weights_of(const Attention& head);
 
 // f32 values of working memory that a head's attention needs, either way.
 size_t scratch(const Attention& of);

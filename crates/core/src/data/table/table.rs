@@ -42,6 +42,7 @@ impl Table {
     /// Opens a table, and finds out about its columns. Lines and records longer than `longest`, in
     /// bytes, are not read.
     pub(crate) fn open(file: File, format: TableFormat, longest: usize) -> Result<Self, Fault> {
+        #[cfg_attr(not(feature = "parquet"), allow(unused_mut))]
         let mut files = vec![];
         let (names, head, remark, body) = match format {
             TableFormat::Csv | TableFormat::Tsv => {

@@ -1,6 +1,6 @@
 //! Multi-head attention (Vaswani et al. 2017, 3.2).
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::config::{AttentionConfig, QkNorm};
 use super::mask::causal_mask;
@@ -33,6 +33,9 @@ pub(crate) struct Attention {
 pub(crate) struct AttentionContext {
     /// Broadcasts to `[B, heads, T, T]`, true where a position may attend.
     pub(crate) mask: Option<Tensor>,
+    /// Where the sequences begin that lie one behind the other in one row, and the end of the last:
+    /// `[B + 1]`, i64. `None`: each has a row.
+    pub(crate) cu_seqlens: Option<Tensor>,
     /// Without a mask: to no later position.
     pub(crate) causal: bool,
     /// Which positions hold data: `[B, T]`. `None`: all of them.
@@ -118,8 +121,12 @@ impl Attention {
         let causal = context.causal && context.mask.is_none();
         let mask = context.mask.as_ref();
         let y = match bias {
-            None if is_fused(&v) => {
-                fused::attention(AttentionInputs { q, k, v: &v, mask, causal, scale }, p)
+            None if fused::has_kernels_for(&v) => {
+                let cu_seqlens = context.cu_seqlens.as_ref();
+                fused::attention(
+                    AttentionInputs { q, k, v: &v, mask, cu_seqlens, causal, scale },
+                    p,
+                )
             }
             None => {
                 let scale = Some(scale);
@@ -189,11 +196,6 @@ pub(crate) fn attend_onnx(
     scores.softmax().matmul(v)
 }
 
-/// Whether there is one pass for attention without a bias.
-fn is_fused(x: &Tensor) -> bool {
-    x.device() == Device::Cpu && matches!(x.kind(), Kind::Float | Kind::BFloat16)
-}
-
 /// What libtorch's `scaled_dot_product_attention` computes of `[B, heads, T, W]`, with a bias of the
 /// scores and dropout `p` of the weights: it has no fused kernel for those, and makes many passes that
 /// this saves.
@@ -225,6 +227,8 @@ fn least(kind: Kind) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
 
     #[test]

@@ -11,7 +11,7 @@ use crate::libtorch::fused;
 /// eighth of a step of BERT. Here 16 bits decide, which are a function of a seed and the element's
 /// place: nothing is kept for the backward pass, and all threads work. `p` is exact to 1/131072.
 pub fn dropout(x: &Tensor, p: f64, train: bool) -> Tensor {
-    match (train && p > 0., is_fused(x)) {
+    match (train && p > 0., fused::has_kernels_for(x)) {
         (false, _) => x.shallow_clone(),
         (true, true) => fused::dropout(x, None, p),
         (true, false) => x.dropout(p, true),
@@ -20,15 +20,11 @@ pub fn dropout(x: &Tensor, p: f64, train: bool) -> Tensor {
 
 /// `x` plus what [`dropout`] leaves of `y`, of the same shape.
 pub(crate) fn add_dropout(x: &Tensor, y: &Tensor, p: f64, train: bool) -> Tensor {
-    if train && p > 0. && is_fused(y) && x.kind() == y.kind() && x.size() == y.size() {
+    if train && p > 0. && fused::has_kernels_for(y) && x.kind() == y.kind() && x.size() == y.size()
+    {
         return fused::dropout(y, Some(x), p);
     }
     x + dropout(y, p, train)
-}
-
-/// Whether there is one pass for it.
-fn is_fused(x: &Tensor) -> bool {
-    x.device() == Device::Cpu && matches!(x.kind(), Kind::Float | Kind::BFloat16)
 }
 
 /// In training, whole samples of a residual branch `[B, …]` zeroed with probability `p` and the

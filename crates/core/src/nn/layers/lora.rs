@@ -63,15 +63,7 @@ impl Adapter {
                 let low = fused::linear(&dropout(x, *p, train), a, None);
                 fused::linear(&(low * *scale), b, None)
             }
-            // Products of batches, which are faster than one product after the other for each tuning.
-            Self::ByRow { a, b } => {
-                let flat = if x.dim() > 2 { x.flatten(1, -2) } else { x.unsqueeze(1) };
-                let added = flat.bmm(&a.of(x)).bmm(&b.of(x));
-                let mut shape = x.size();
-                shape.pop();
-                shape.push(added.size()[2]);
-                added.view(shape.as_slice())
-            }
+            Self::ByRow { a, b } => ByRow::low_rank(a, b, x),
         }
     }
 

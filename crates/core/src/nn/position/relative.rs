@@ -106,6 +106,15 @@ pub(crate) struct GraphPositions {
     pub(crate) grid: Option<GraphPairs>,
 }
 
+impl PositionContext {
+    /// The same for positions in another order, `[N]`, i64; see
+    /// [`are_of_each_position`](RelativePositions::are_of_each_position).
+    pub(crate) fn at(self, positions: &Tensor) -> Self {
+        let at = |rotary: Option<Rotary>| rotary.map(|rotary| rotary.at(positions));
+        Self { rotary: at(self.rotary), rotary_inputs: at(self.rotary_inputs), ..self }
+    }
+}
+
 impl RelativePositions {
     /// The parameters below `vb`, if the kind has any that blocks share.
     pub(crate) fn new(
@@ -135,6 +144,11 @@ impl RelativePositions {
                 Self::Disentangled(DistanceTable::new(vb, config, shape.width)?)
             }
         })
+    }
+
+    /// Whether what is known of positions is of each by itself, not of any two.
+    pub(crate) fn are_of_each_position(&self) -> bool {
+        matches!(self, Self::None | Self::Rotary(_) | Self::RotaryInputs(_))
     }
 
     /// What the blocks need for a sequence of `t` positions; `base` replaces the rotary base.

@@ -158,6 +158,12 @@ pub(crate) struct Rotary {
 }
 
 impl Rotary {
+    /// Those of positions in another order, `[N]`, i64.
+    pub(super) fn at(self, positions: &Tensor) -> Self {
+        let [cos, sin] = [&self.cos, &self.sin].map(|x| x.index_select(0, positions));
+        Self { cos, sin, ..self }
+    }
+
     /// Queries or keys `[B, heads, T, D / heads]` to the same shape.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         let (width, half) = (x.size()[3], self.cos.size()[1]);

@@ -8,6 +8,7 @@ mod convolution;
 mod convolution_config;
 mod layer;
 mod mlp;
+mod packing;
 mod transformer;
 
 pub(in crate::nn) use mlp::Mlp;

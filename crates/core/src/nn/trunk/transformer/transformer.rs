@@ -8,6 +8,7 @@ use tch::Tensor;
 
 use super::config::{FinalNorm, TransformerConfig};
 use super::layer::Layer;
+use super::packing::Packing;
 use crate::error::Result;
 use crate::libtorch::fused;
 use crate::nn::attention::{
@@ -19,7 +20,7 @@ use crate::nn::features::{Sequence, TokenLayout};
 use crate::nn::layers::{BatchNormStats, Norm, NormPlacement};
 use crate::nn::position::RelativePositions;
 use crate::onnx::Value;
-use crate::weights::VarBuilder;
+use crate::weights::{RowGuard, VarBuilder};
 
 /// A stack of blocks from hidden states to hidden states.
 #[derive(Debug)]
@@ -103,13 +104,22 @@ impl Transformer {
     /// The forward pass through some of the parts: blocks with parameters of their own, and all their
     /// repetitions; the final norm counts as one part more.
     pub fn forward_range(&self, sequence: &Sequence, parts: Range<usize>, train: bool) -> Sequence {
-        self.forward_each(sequence, parts, train, &mut |_| ())
+        let Some(packing) = self.packing(sequence, &parts, train) else {
+            return self.forward_each(sequence, parts, train, &mut |_| ());
+        };
+        let x = {
+            let _rows = RowGuard::packed(&packing.lengths);
+            let (x, contexts) =
+                (packing.pack(&sequence.x), self.contexts(sequence, Some(&packing)));
+            packing.unpack(&self.run(x, &contexts, &parts, train, &mut |_| ()))
+        };
+        let attention_mask = sequence.attention_mask.as_ref().map(Tensor::shallow_clone);
+        // Of what was unpacked: so a cut ahead of it changes nothing, not even where no data are.
+        Sequence { x: self.normed(x, &parts), attention_mask }
     }
 
     /// The same; `each` is shown every hidden state `[B, T, D]` on the way: what goes in, and what each
     /// block makes.
-    // No two threads use a block's context at a time; that the last to let go of it may be another is all it takes.
-    #[allow(clippy::arc_with_non_send_sync)]
     pub(crate) fn forward_each(
         &self,
         sequence: &Sequence,
@@ -118,20 +128,44 @@ impl Transformer {
         each: &mut dyn FnMut(&Tensor),
     ) -> Sequence {
         let Sequence { x, attention_mask } = sequence;
-        let everywhere = Arc::new(self.context(sequence, None));
-        let local = self.config.local.as_ref();
-        let near = local.map(|local| Arc::new(self.context(sequence, Some(local.reach))));
-        let context = |index: usize| match (&near, local) {
-            (Some(near), Some(local)) if local.blocks.contains(&index) => near,
-            _ => &everywhere,
-        };
-        let (count, repeats) = (self.blocks.len(), self.config.repeats());
-        let mut x = x.shallow_clone();
+        let contexts = self.contexts(sequence, None);
+        let x = self.run(x.shallow_clone(), &contexts, &parts, train, each);
+        Sequence {
+            x: self.normed(x, &parts),
+            attention_mask: attention_mask.as_ref().map(Tensor::shallow_clone),
+        }
+    }
+
+    /// How padding can be left out of what the blocks compute: where nothing but attention knows of
+    /// positions beside each other, and there is a kernel for it.
+    fn packing(&self, sequence: &Sequence, parts: &Range<usize>, train: bool) -> Option<Packing> {
+        let mask = sequence.attention_mask.as_ref()?;
+        let config = &self.config;
+        let alone = config.conv.is_none()
+            && config.convolution.is_none()
+            && !(train && config.drop_path > 0.)
+            && self.positions.are_of_each_position();
+        let used = parts.start < self.blocks.len()
+            && fused::has_kernels_for(&sequence.x)
+            && !fused::is_tracing();
+        (alone && used).then(|| Packing::new(mask)).flatten()
+    }
+
+    /// Hidden states through the blocks of some of the parts.
+    fn run(
+        &self,
+        x: Tensor,
+        contexts: &Contexts,
+        parts: &Range<usize>,
+        train: bool,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Tensor {
+        let (mut x, count, repeats) = (x, self.blocks.len(), self.config.repeats());
         each(&x);
         for part in parts.start.min(count)..parts.end.min(count) {
             for index in part * repeats..(part + 1) * repeats {
                 let dropout = self.config.dropout;
-                let (block, context) = (&self.blocks[part], context(index));
+                let (block, context) = (&self.blocks[part], contexts.of(index));
                 x = if train && self.recomputes.get() {
                     let (block, context) = (Arc::clone(block), Arc::clone(context));
                     fused::recompute(&x, move |x| block.forward(x, &context, dropout, true))
@@ -141,35 +175,72 @@ impl Transformer {
                 each(&x);
             }
         }
-        let norm = self.norm.as_ref().filter(|_| parts.contains(&count));
-        Sequence {
-            x: norm.map(|n| n.forward(&x)).unwrap_or(x),
-            attention_mask: attention_mask.as_ref().map(Tensor::shallow_clone),
+        x
+    }
+
+    /// Hidden states behind the final norm, where that is one of the parts.
+    fn normed(&self, x: Tensor, parts: &Range<usize>) -> Tensor {
+        let norm = self.norm.as_ref().filter(|_| parts.contains(&self.blocks.len()));
+        norm.map(|n| n.forward(&x)).unwrap_or(x)
+    }
+
+    /// What the blocks share in a pass.
+    fn contexts(&self, sequence: &Sequence, packing: Option<&Packing>) -> Contexts {
+        let local = self.config.local.as_ref();
+        // No two threads use a context at a time; that the last to let go of it may be another is all it takes.
+        #[allow(clippy::arc_with_non_send_sync)]
+        let context = |reach| Arc::new(self.context(sequence, packing, reach));
+        Contexts {
+            everywhere: context(None),
+            near: local.map(|local| (local.blocks.clone(), context(Some(local.reach)))),
         }
     }
 
     /// What blocks share that attend to all positions, or to those at a distance of at most `reach`.
-    fn context(&self, sequence: &Sequence, reach: Option<i64>) -> AttentionContext {
+    fn context(
+        &self,
+        sequence: &Sequence,
+        packing: Option<&Packing>,
+        reach: Option<i64>,
+    ) -> AttentionContext {
         let (t, device) = (sequence.x.size()[1], sequence.x.device());
-        let padding = sequence.attention_mask.as_ref().map(|mask| mask.view([-1, 1, 1, t]));
+        let padding = sequence.attention_mask.as_ref().filter(|_| packing.is_none());
+        let keys = padding.map(|mask| mask.view([-1, 1, 1, t]));
         let causal = self.config.attention == AttentionKind::Causal;
         // Without any other mask, attention makes the causal one itself.
         let before =
             (causal && (padding.is_some() || reach.is_some())).then(|| causal_mask(t, device));
         let near = reach.map(|reach| local_mask(t, reach, device));
-        let masks = [padding, before, near].into_iter().flatten();
+        let masks = [keys, before, near].into_iter().flatten();
         let base = reach.and(self.config.local.as_ref()).and_then(|local| local.base);
+        let width = self.config.head_width();
+        let positions = self.positions.context(self.layout, t, width, base, device);
         AttentionContext {
             mask: masks.reduce(|a, b| a.logical_and(&b)),
-            padding: sequence.attention_mask.as_ref().map(Tensor::shallow_clone),
+            padding: padding.map(Tensor::shallow_clone),
+            cu_seqlens: packing.map(|packing| packing.cu_seqlens.shallow_clone()),
             causal,
-            positions: self.positions.context(
-                self.layout,
-                t,
-                self.config.head_width(),
-                base,
-                device,
-            ),
+            positions: match packing {
+                Some(packing) => positions.at(&packing.positions()),
+                None => positions,
+            },
+        }
+    }
+}
+
+/// What the blocks share in a pass.
+struct Contexts {
+    everywhere: Arc<AttentionContext>,
+    /// For those that attend to what is near.
+    near: Option<(Vec<usize>, Arc<AttentionContext>)>,
+}
+
+impl Contexts {
+    /// What the block with this index is given.
+    fn of(&self, index: usize) -> &Arc<AttentionContext> {
+        match &self.near {
+            Some((blocks, near)) if blocks.contains(&index) => near,
+            _ => &self.everywhere,
         }
     }
 }
@@ -236,6 +307,9 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
+    use crate::nn::position::{PositionConfig, RotaryConfig};
+    use crate::nn::trunk::transformer::LocalAttention;
+    use crate::random::holds_undisturbed;
     use crate::weights::Fresh;
 
     fn config(norm_placement: NormPlacement, attention: AttentionKind) -> TransformerConfig {
@@ -272,6 +346,56 @@ mod tests {
         }
     }
 
+    /// Sequences of 9 positions, of which some hold no data, and what the data become, with the gradients
+    /// of the data and of all parameters: packed, and padded.
+    fn both_ways(config: &TransformerConfig) -> [Vec<Tensor>; 2] {
+        tch::manual_seed(1);
+        let (store, fresh) = (VarStore::new(Device::Cpu), Fresh::default());
+        let root = VarBuilder::root(&store, &fresh);
+        let transformer = Transformer::new(&root, config.clone()).unwrap();
+        let numbers = Tensor::arange(9, (Kind::Int64, Device::Cpu));
+        let mask = Tensor::stack(&[numbers.lt(4), numbers.ge(2), numbers.lt(9)], 0);
+        let x = Tensor::randn([3, 9, 16], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let sequence = Sequence { x: x.shallow_clone(), attention_mask: Some(mask.copy()) };
+        assert!(transformer.packing(&sequence, &(0..1), false).is_some());
+        let leaves: BTreeMap<_, _> = store.variables().into_iter().collect();
+        let of: Vec<&Tensor> = leaves.values().chain([&x]).collect();
+        let weight = x.randn_like();
+        let padded = transformer.forward_each(&sequence, 0..usize::MAX, false, &mut |_| ());
+        [transformer.forward(&sequence, false), padded].map(|y| {
+            let y = y.x * mask.unsqueeze(2);
+            let sum = (&y * &weight).sum(Kind::Float);
+            let mut all = Tensor::run_backward(&[sum], &of, false, false);
+            all.push(y);
+            all
+        })
+    }
+
+    #[test]
+    fn padding_is_left_out_and_changes_nothing() {
+        let [post, pre] = [NormPlacement::Post, NormPlacement::Pre]
+            .map(|norm| config(norm, AttentionKind::Bidirectional));
+        let causal = config(NormPlacement::Pre, AttentionKind::Causal);
+        let rotary = PositionConfig::Rotary(RotaryConfig::of(100.));
+        let inputs = PositionConfig::RotaryInputs(RotaryConfig::of(100.));
+        let local = LocalAttention { reach: 1, blocks: vec![1], base: Some(7.) };
+        let rotated = TransformerConfig { positions: rotary, ..post.clone() };
+        for config in [
+            TransformerConfig { positions: inputs, ..pre.clone() },
+            TransformerConfig { local: Some(local.clone()), ..rotated.clone() },
+            TransformerConfig { local: Some(local), positions: rotary, ..causal.clone() },
+            post,
+            pre,
+            causal,
+            rotated,
+        ] {
+            let [packed, padded] = both_ways(&config);
+            for (packed, padded) in packed.iter().zip(padded) {
+                assert!(packed.allclose(&padded, 1e-4, 1e-5, false), "{config:?}");
+            }
+        }
+    }
+
     #[test]
     fn blocks_that_are_computed_again_have_the_same_gradients() {
         let config = TransformerConfig {
@@ -290,9 +414,12 @@ mod tests {
             let of: Vec<&Tensor> = leaves.values().chain([&x]).collect();
             Tensor::run_backward(&[y.square().sum(Kind::Float)], &of, false, false)
         };
-        let kept = gradients();
-        assert!(transformer.recompute_activations());
-        assert!(gradients().iter().zip(&kept).all(|(again, kept)| again.equal(kept)));
+        assert!(holds_undisturbed(|| {
+            transformer.recomputes.set(false);
+            let kept = gradients();
+            assert!(transformer.recompute_activations());
+            gradients().iter().zip(&kept).all(|(again, kept)| again.equal(kept))
+        }));
     }
 
     #[test]
