@@ -17,6 +17,7 @@
 #include <dlfcn.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #include <memory>
 #include <optional>
@@ -70,6 +71,13 @@ Tensor* made(char* problem, size_t capacity, const Work& work) noexcept {
 }
 
 // ------------------------------------------------------------------ products
+
+// libtorch keeps 1,024 of oneDNN's computations for each thread, with memory of their own for each shape that it
+// has seen: where lengths vary, hundreds of megabytes. oneDNN itself keeps what is costly to make. It is told
+// ahead of `main`, while there is one thread; a value of the user's own stands.
+__attribute__((constructor)) void keep_few_computations() {
+  setenv("LRU_CACHE_CAPACITY", "16", /*overwrite=*/0);
+}
 
 // Whether f32 products are oneDNN's rather than MKL's, which takes half of vectors of 512 bits where the CPU is
 // not Intel's own.
