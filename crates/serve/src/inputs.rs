@@ -8,7 +8,8 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
 use crosstune_core::data::text_lines;
 use crosstune_core::{Input, InputKind, Item, Layout, Location, Modality};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::refusal::Refusal;
 use crate::served::Version;
@@ -129,7 +130,18 @@ async fn parts<M: Modality>(
 #[serde(deny_unknown_fields)]
 struct Texts {
     inputs: OneOrMany,
+    #[serde(default, deserialize_with = "whole")]
     top: Option<NonZeroUsize>,
+}
+
+/// A number that is whole, also if it is written as 3.0: to JSON they are the same.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroUsize>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(from)? else { return Ok(None) };
+    let count = if number.fract() == 0. { NonZeroUsize::new(number as usize) } else { None };
+    match count.filter(|_| number > 0.) {
+        Some(count) => Ok(Some(count)),
+        None => Err(D::Error::custom(format!("top {number}: a whole number from 1 is expected"))),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -201,11 +213,13 @@ mod tests {
         let text = |text: &str| Input::Text(text.into());
         assert_eq!(texts(r#"{"inputs": "a"}"#), Ok(vec![text("a")]));
         assert_eq!(texts(r#"{"inputs": ["a", "b"], "top": 2}"#), Ok(vec![text("a"), text("b")]));
+        assert_eq!(texts(r#"{"inputs": "a", "top": 3.0}"#), Ok(vec![text("a")]));
         for (body, problem) in [
             (r#"{"inputs": 7}"#, "expected a text"),
             (r#"{"inputs": ["a", 7]}"#, "expected a text"),
             (r#"{"input": "a"}"#, "unknown field `input`"),
-            (r#"{"inputs": "a", "top": 0}"#, "nonzero"),
+            (r#"{"inputs": "a", "top": 0}"#, "from 1"),
+            (r#"{"inputs": "a", "top": 2.5}"#, "top 2.5"),
             (r#"{"inputs": "#, "EOF"),
             (r#"{"inputs": [["a", "b", "c"]]}"#, "two of a pair"),
             (r#"{"inputs": " "}"#, "empty"),

@@ -28,7 +28,7 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub(crate) fn router<M: Modality>(app: Arc<App<M>>) -> Router {
     let open = page::routes()
         .route("/health", get(health::<M>))
-        .route("/openapi.json", get(|| async { openapi::response() }));
+        .route("/openapi.json", get(|| async { openapi::response::<M>() }));
     let closed = Router::new()
         .route("/v1/models", get(models::<M>))
         .route("/v1/models/{name}", get(model::<M>))
