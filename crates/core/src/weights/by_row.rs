@@ -21,8 +21,8 @@ enum Rows {
         each: Tensor,
         /// The tunings that there are, i64.
         present: Tensor,
-        /// Which of those each position has, `[N]`, i64.
-        which: Tensor,
+        /// 1 where a position has one of those, else 0: `[N, present, 1]`, f32.
+        own: Tensor,
     },
 }
 
@@ -46,7 +46,8 @@ impl RowGuard {
         })?;
         let each = rows.repeat_interleave_self_tensor(lengths, 0, None);
         let (present, which, _) = each.internal_unique2(true, true, false);
-        Some(Self(ROWS.replace(Some(Rows::Packed { each, present, which }))))
+        let own = which.one_hot(present.size()[0]).to_kind(Kind::Float).unsqueeze(2);
+        Some(Self(ROWS.replace(Some(Rows::Packed { each, present, own }))))
     }
 }
 
@@ -143,12 +144,11 @@ impl ByRow {
             }
             // The ranks of all tunings side by side, of which each position has its own: two products,
             // and no matrix is copied for a position.
-            Rows::Packed { present, which, .. } => {
+            Rows::Packed { present, own, .. } => {
                 let [a, b] = [a, b].map(|of| of.all.index_select(0, present));
                 let &[tunings, d_in, rank] = a.size().as_slice() else {
                     unreachable!("a matrix for each tuning")
                 };
-                let own = which.one_hot(tunings).to_kind(Kind::Float).unsqueeze(2);
                 let low = x.reshape([-1, d_in]).matmul(&a.transpose(0, 1).flatten(1, 2));
                 let low = low.view([-1, tunings, rank]) * own.to_kind(low.kind());
                 low.flatten(1, 2).matmul(&b.flatten(0, 1))
