@@ -36,7 +36,6 @@ use setup::launch;
 /// wrong use. Errors are one line on stderr. An answer that cannot be written to stdout is a failure,
 /// without a line if its reader has gone; what is lost on stderr is none.
 pub fn run<A: ModalityArgs>() -> ExitCode {
-    process::keep_memory();
     process::first_folder();
     process::keep_few_kernels(A::Modality::NAME);
     process::name_vanished_files();

@@ -8,6 +8,6 @@ pub(crate) mod signals;
 
 pub(crate) use cuda::load_cuda;
 pub(crate) use process::{
-    age, began_without_stdout, contained, first_folder, keep_few_kernels, keep_memory, leave,
+    age, began_without_stdout, contained, first_folder, keep_few_kernels, leave,
     name_vanished_files, peak_memory_mib,
 };
