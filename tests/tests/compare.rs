@@ -1,6 +1,9 @@
 //! `compare`, `train --plan` and `--require-plan`, as a person uses them.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -129,18 +132,25 @@ fn orca_aligns_a_fresh_embedder_first() {
     assert!(distance("after") < distance("before"));
 }
 
+fn recordings() -> Vec<PathBuf> {
+    let folder = root().join("crates/audio/samples/digits/test");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// A table of recordings of the same text, and what else is in it.
+fn table(path: &Path, files: &[PathBuf], more: &str) -> PathBuf {
+    let rows = files.iter().map(|file| format!("{}\tone two\n", file.display()));
+    fs::write(path, format!("path\ttext\n{}{more}", rows.collect::<String>())).unwrap();
+    path.into()
+}
+
 #[test]
 fn texts_are_compared_by_their_errors() {
     let folder = tempfile::tempdir().unwrap();
-    let recordings = root().join("crates/audio/samples/digits/test");
-    let mut files: Vec<_> = fs::read_dir(recordings).unwrap().map(|f| f.unwrap().path()).collect();
-    files.sort();
-    let table = |name: &str, files: &[std::path::PathBuf]| {
-        let rows = files.iter().map(|file| format!("{}\tone two\n", file.display()));
-        let path = folder.path().join(name);
-        fs::write(&path, format!("path\ttext\n{}", rows.collect::<String>())).unwrap();
-        path
-    };
+    let files = recordings();
+    let table = |name: &str, files: &[PathBuf]| table(&folder.path().join(name), files, "");
     let (data, test) = (table("train.tsv", &files[..12]), table("test.tsv", &files[12..16]));
     let out = folder.path().join("report");
     let weights = root().join("crates/audio/tests/fixtures/tiny-wav2vec2");
@@ -171,4 +181,37 @@ fn texts_are_compared_by_their_errors() {
     assert!(shown["media"]["sound"]["wav"].as_str().unwrap().starts_with("UklGR"), "RIFF");
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("class=\"words\"") && page.contains("WER by training size"));
+}
+
+#[test]
+fn a_comparison_does_without_what_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, at) = (recordings(), |name: &str| folder.path().join(name));
+    fs::write(at("noise.wav"), "no recording").unwrap();
+    let long = format!("{}\t{}\n", files[20].display(), "ten ".repeat(500));
+    let data = table(&at("train.tsv"), &files[..12], &format!("noise.wav\tone\n{long}"));
+    let test = table(&at("test.tsv"), &files[12..16], "noise.wav\ttwo\ngone.wav\ttwo\n");
+    let (out, weights) = (at("report"), root().join("crates/audio/tests/fixtures/tiny-wav2vec2"));
+    let compare = |more: &[&str]| {
+        let mut command = command("audio");
+        command.args(words!["compare", "--weights", &weights, "--data", &data, "--out", &out]);
+        command.args(["--task", "transcribe", "--text-column", "text", "--eval-data"]).arg(&test);
+        ran(command.args(["--per-class", "all:1", "--seeds", "1", "--rates", "1e-3"]).args(more))
+    };
+    let error = compare(&[]).error(1);
+    assert!(error.contains("gone.wav") && error.contains("--skip-bad"), "{error}");
+    let compared = compare(&["--skip-bad"]);
+    assert_eq!(compared.code, 0, "{}", compared.stderr);
+    let said = compared.stderr;
+    assert!(said.contains("4 recordings that cannot be used"), "{said}");
+    for place in ["train.tsv:14", "train.tsv:15", "test.tsv:6", "test.tsv:7"] {
+        assert!(said.contains(place), "{place}: {said}");
+    }
+    let report: Value =
+        serde_json::from_slice(&fs::read(out.join("report.json")).unwrap()).unwrap();
+    let one = &report["comparisons"][0];
+    assert_eq!((&one["budgets"][0]["size"], &one["test-samples"]), (&12.into(), &4.into()));
+    assert_eq!(one["left-out"], 4);
+    let text = fs::read_to_string(out.join("report.md")).unwrap();
+    assert!(text.contains("4 test samples; left out as they cannot be used: 4"), "{text}");
 }

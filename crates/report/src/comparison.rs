@@ -23,6 +23,9 @@ pub struct Comparison {
     pub labels: Vec<String>,
     /// The number of samples that `Run::value`, `second`, `loss` and `confusion` are of.
     pub test_samples: usize,
+    /// How many samples of the data set could not be used, and are in none of its parts.
+    #[serde(default)]
+    pub left_out: usize,
     /// The recipe of the transfer: `fine-tune`, `lora`, …
     pub recipe: String,
     /// What was frozen, in the language of `--freeze`; `nothing` if nothing was.

@@ -120,7 +120,7 @@ fn difference_text(estimate: &Estimate) -> String {
 
 fn comparison(c: &Comparison, summary: &Summary) -> String {
     let mut text = format!(
-        "## {} ({}) → {} ({})\n\nFamily {}, recipe {}, frozen: {}; {} {}, {} test samples{}. \
+        "## {} ({}) → {} ({})\n\nFamily {}, recipe {}, frozen: {}; {} {}, {} test samples{}{}. \
          Crosstune {}, {}, on {}.\n\n",
         Plain(&c.source.name),
         Plain(&c.source.modality),
@@ -132,6 +132,7 @@ fn comparison(c: &Comparison, summary: &Summary) -> String {
         c.labels.len(),
         words::labels(c),
         count(c.test_samples),
+        words::left_out(c, "; "),
         words::majority(summary, "; "),
         Plain(&c.version),
         Plain(&c.made),

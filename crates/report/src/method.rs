@@ -58,12 +58,14 @@ pub(crate) const PARTS: [Part; 6] = [
         heading: "Errors",
         text: "The worst errors are those that the transfer was most confident in; of texts and \
                labelled words, the sentences with the most errors. Confusion matrices are summed over \
-               seeds.",
+               seeds. What an answer is due to is told by integrated gradients [9] along the straight \
+               way from an input that says nothing (a black picture, silence, padding) to this one: the \
+               shares of all parts add up to the difference of the two answers.",
     },
 ];
 
 /// The references in brackets.
-pub(crate) const REFERENCES: [&str; 8] = [
+pub(crate) const REFERENCES: [&str; 9] = [
     "Rothermel, Li, Rocktäschel, Foerster: Don't Sweep your Learning Rate under the Rug. 2021. \
      arXiv 2107.12460",
     "Student: The Probable Error of a Mean. Biometrika 6, 1908",
@@ -76,4 +78,5 @@ pub(crate) const REFERENCES: [&str; 8] = [
      2015",
     "Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks. ICML 2017. arXiv \
      1706.04599",
+    "Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks. ICML 2017. arXiv 1703.01365",
 ];

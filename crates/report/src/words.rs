@@ -155,6 +155,14 @@ pub(crate) fn majority(summary: &Summary, before: &str) -> String {
     summary.majority.map(said).unwrap_or_default()
 }
 
+/// How many samples could not be used, after what stands before it; nothing if all could.
+pub(crate) fn left_out(c: &Comparison, before: &str) -> String {
+    match c.left_out {
+        0 => String::new(),
+        bad => format!("{before}left out as they cannot be used: {}", count(bad)),
+    }
+}
+
 /// A verdict in words, with a sign before them that does without colour.
 pub(crate) fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str) {
     match verdict {

@@ -43,7 +43,7 @@ pub(super) fn section(at: usize, c: &Comparison, summary: &Summary, links: &str)
 fn heading(at: usize, c: &Comparison, summary: &Summary) -> String {
     format!(
         "<h2 id=\"c{at}-title\">{} <span class=\"kind\">{}</span> <span class=\"kind\">to</span> {} <span class=\"kind\">{}</span></h2>\n\
-         <p class=\"soft wide\">{} · recipe {} · frozen: {} · {} {} · {} test samples{}</p>\n",
+         <p class=\"soft wide\">{} · recipe {} · frozen: {} · {} {} · {} test samples{}{}</p>\n",
         Name(&c.source.name),
         Escaped(&c.source.modality),
         Name(&c.target.name),
@@ -54,6 +54,7 @@ fn heading(at: usize, c: &Comparison, summary: &Summary) -> String {
         words::count(c.labels.len()),
         words::labels(c),
         words::count(c.test_samples),
+        words::left_out(c, " · "),
         words::majority(summary, " · "),
     )
 }

@@ -75,6 +75,7 @@ pub(crate) fn comparison(source: [&str; 3], target: [&str; 3]) -> Comparison {
         metric: crosstune_report::Metric::default(),
         labels,
         test_samples: TEST_SAMPLES,
+        left_out: 0,
         recipe: "fine-tune".into(),
         freeze: "nothing".into(),
         budgets: BUDGETS.map(|(size, epochs)| Budget { size, epochs }).to_vec(),

@@ -51,6 +51,9 @@ pub(crate) struct CompareArgs<A: ModalityArgs> {
     /// Number of the transfer's worst errors to show
     #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) errors: usize,
+    /// Leave out samples that cannot be used, and name them; the sizes are of the others
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
     /// Memory for decoded samples (the rest are read again every epoch), and as much again for
     /// cached features (the rest go to disk); for example 500M or 16G. The result is the same under
     /// any

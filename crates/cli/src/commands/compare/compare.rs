@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use crosstune_core::{Dataset, Error, Freeze, Modality, Pretrained, error::one_line};
+use crosstune_core::{Dataset, Error, Freeze, Layout, Modality, Pretrained, error::one_line};
 use crosstune_report::{
     Arm, ArmKind, Budget, Comparison, ErrorExample, Matrix, Metric, Source, Summary, Target,
 };
 
 use super::{
     args::{CompareArgs, Control},
-    figures, machine,
+    figures,
+    leave_out::leave_out,
+    machine,
     progress::Progressing,
     trial::{self, Experiment},
 };
@@ -30,8 +32,12 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<ExitCode>
     check(&args)?;
     let mut modality: A::Modality = args.modality.args.clone().try_into()?;
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
-    let (data, metric) = dataset(&args, &job.source)?;
+    let (mut data, metric) = dataset(&args, &job.source)?;
     modality.set_task(data.task)?;
+    let left_out = match args.skip_bad {
+        true => leave_out(&args, &job, &modality, &mut data)?,
+        false => 0,
+    };
     let mut kinds = vec![ArmKind::Transfer];
     kinds.extend(controls(&args.controls, &job.plan.freeze));
     kinds.dedup();
@@ -72,6 +78,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<ExitCode>
         metric,
         labels: data.labels.clone(),
         test_samples: data.test.len(),
+        left_out,
         recipe: args.transfer.recipe.name().into(),
         freeze: job.plan.freeze.to_string(),
         budgets,
@@ -238,7 +245,7 @@ fn dataset<A: ModalityArgs>(
     args: &CompareArgs<A>,
     source: &Pretrained,
 ) -> Result<(Dataset, Metric)> {
-    let layout = args.layout.layout::<A::Modality>()?;
+    let layout = Layout { skip_bad: args.skip_bad, ..args.layout.layout::<A::Modality>()? };
     let data = args.samples.open(&with_symbols(layout, args.transfer.head, source)?)?;
     let Some(metric) = figures::metric(data.task) else {
         let problem = "compare takes single-label data, transcribe and tag alone";

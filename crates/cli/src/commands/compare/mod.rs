@@ -6,6 +6,7 @@ mod args;
 mod compare;
 mod error_examples;
 mod figures;
+mod leave_out;
 mod machine;
 mod progress;
 mod sentences;

@@ -46,11 +46,12 @@ impl Asked {
         let weights = source.checkpoint().path();
         let digest = weights.is_file().then(|| digest(weights)).transpose()?;
         let CompareArgs { source, samples, per_class, seeds, controls, rates, .. } = args;
-        let CompareArgs { held_out, points, errors, transfer, layout, fit, modality, .. } = args;
+        let CompareArgs { held_out, points, errors, skip_bad, .. } = args;
+        let CompareArgs { transfer, layout, fit, modality, .. } = args;
         let options = format!(
             "weights: {digest:?}\n{source:#?}\n{samples:#?}\nper-class: {per_class:?}\nseeds: {seeds}\n\
              controls: {controls:?}\nrates: {rates:?}\nheld-out: {held_out}\npoints: {points}\n\
-             errors: {errors}\n{transfer:#?}\n{layout:#?}\n{fit:#?}\n{modality:#?}"
+             errors: {errors}\nskip-bad: {skip_bad}\n{transfer:#?}\n{layout:#?}\n{fit:#?}\n{modality:#?}"
         );
         let version = env!("CARGO_PKG_VERSION").into();
         Ok(Self { version, threads: tch::get_num_threads(), options })
