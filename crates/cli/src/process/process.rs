@@ -40,10 +40,10 @@ struct LastLine;
 static ALLOCATOR: LastLine = LastLine;
 
 /// What jemalloc reads as it starts, ahead of the user's `MALLOC_CONF`: what is freed is kept, large blocks
-/// too, and few threads keep their own.
+/// too, and in one place for all threads, of which few allocate at a time.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[unsafe(export_name = "malloc_conf")]
-static KEEP: &[u8; 49] = b"narenas:4,dirty_decay_ms:-1,oversize_threshold:0\0";
+static KEEP: &[u8; 49] = b"narenas:1,dirty_decay_ms:-1,oversize_threshold:0\0";
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 impl LastLine {
