@@ -28,7 +28,7 @@ type Line = (State, &'static str, String);
 
 /// Runs the task. It fails if something that every build needs is missing.
 pub(crate) fn run() -> Result<()> {
-    let mut lines = vec![rust(), compiler(), tch()];
+    let mut lines = vec![rust(), compiler(), make(), tch()];
     let libtorch = Libtorch::find();
     lines.push(libtorch_line(&libtorch));
     lines.extend(processor());
@@ -68,6 +68,14 @@ fn compiler() -> Line {
             let text = format!("`{program}` is missing: `apt install g++`, or the like");
             (State::Missing, "c++", text)
         }
+    }
+}
+
+/// What builds jemalloc.
+fn make() -> Line {
+    match first_line(&["make", "--version"]) {
+        Some(version) => (State::Good, "make", version),
+        None => (State::Missing, "make", "`make` is missing: `apt install make`".to_owned()),
     }
 }
 

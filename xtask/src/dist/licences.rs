@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use walkdir::WalkDir;
 
 use super::tree::Tree;
 use crate::{paths, process};
@@ -35,7 +36,7 @@ pub(super) fn of_libtorch(packages: &Path) -> Result<Tree> {
         if folder.join("licenses").is_dir() {
             tree.folder(package, &folder.join("licenses"))?;
         }
-        for file in licence_files(&folder)? {
+        for file in licence_files(&folder, 1)? {
             let name = file.file_name().unwrap_or_default().display();
             tree.file(format!("{package}/{name}"), &file);
         }
@@ -127,7 +128,7 @@ fn text(crates: &BTreeSet<Crate>) -> Result<String> {
     for one in crates {
         let Crate { name, version, licence, repository, folder } = one;
         text += &format!("{name} {version}: {licence} {repository}\n");
-        for file in licence_files(folder)? {
+        for file in licence_files(folder, usize::MAX)? {
             let bytes = fs::read(&file).with_context(|| file.display().to_string())?;
             let licence = String::from_utf8_lossy(&bytes).trim_end().replace("\r\n", "\n");
             texts.entry(licence).or_default().push(format!("{name} {version}"));
@@ -143,14 +144,18 @@ fn text(crates: &BTreeSet<Crate>) -> Result<String> {
     Ok(text)
 }
 
-/// The files in a folder that are named as licences are, sorted.
-fn licence_files(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The files in a folder, and in those of it as deep as that, that are named as licences are, sorted: crates
+/// have the sources of others, in C, in folders of their own.
+fn licence_files(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     let mut files = vec![];
-    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let path = entry.with_context(|| folder.display().to_string())?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        if NAMES.iter().any(|begin| name.starts_with(begin)) && path.is_file() {
-            files.push(path);
+    for entry in WalkDir::new(folder).max_depth(depth) {
+        let entry = entry.with_context(|| folder.display().to_string())?;
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        let is_code = path.extension().is_some_and(|of| of == "rs" || of == "c" || of == "h");
+        let is_named = NAMES.iter().any(|begin| name.starts_with(begin));
+        if is_named && !is_code && entry.file_type().is_file() {
+            files.push(path.to_path_buf());
         }
     }
     files.sort();
@@ -174,6 +179,10 @@ mod tests {
         let text = text(&crates)?;
         assert!(text.contains("Permission is hereby granted, free of charge"));
         assert!(text.contains("Mozilla Public License"));
+        // What a crate has in C.
+        for other in ["Jason Evans", "Meta Platforms", "Julian R Seward"] {
+            assert!(text.contains(other), "{other}");
+        }
         Ok(())
     }
 }
