@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use crosstune_core::{
-    Error, Item, Layout, MemoryBudget, Modality, ReadMode, Samples, data, loader::refuse_bad,
+    BadSample, Error, Item, Layout, MemoryBudget, Modality, ReadMode, Samples, data,
+    loader::refuse_bad,
 };
 
 use crate::args::LayoutArgs;
@@ -45,7 +46,12 @@ pub(crate) fn read<M: Modality>(
         Samples::read(modality, &items, ReadMode::Inference, &mut MemoryBudget::default(), || ());
     let bad = refuse_bad(bad, skip_bad, !samples.is_empty())?;
     say_skipped(&skipped(&unusable, &bad), M::SAMPLES);
-    let unread: HashSet<_> = bad.iter().map(|bad| &bad.place).collect();
-    items.retain(|item| !unread.contains(&item.place));
+    leave_out(&mut items, &bad);
     Ok((items, samples))
+}
+
+/// Leaves only those items that are not bad.
+pub(crate) fn leave_out(items: &mut Vec<Item>, bad: &[BadSample]) {
+    let places: HashSet<_> = bad.iter().map(|one| &one.place).collect();
+    items.retain(|item| !places.contains(&item.place));
 }

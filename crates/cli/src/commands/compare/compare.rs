@@ -34,6 +34,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<ExitCode>
     let job = TransferJob::open(&args.source, &args.transfer, &args.fit, &mut modality)?;
     let (mut data, metric) = dataset(&args, &job.source)?;
     modality.set_task(data.task)?;
+    refuse_report(&args.out, args.overwrite)?;
     let left_out = match args.skip_bad {
         true => leave_out(&args, &job, &modality, &mut data)?,
         false => 0,
@@ -53,7 +54,7 @@ pub(crate) fn compare<A: ModalityArgs>(args: CompareArgs<A>) -> Result<ExitCode>
         }
         budgets.push(Budget { size: samples, epochs });
     }
-    prepare(&args.out, args.overwrite)?;
+    prepare(&args.out)?;
     let progress = Progressing::claim(&args, &job.source)?;
     let watch = signals::Watch::begin();
     let measured = measured(&args, &experiment, &kinds, &budgets, &metric, &progress);
@@ -214,11 +215,14 @@ fn check<A: ModalityArgs>(args: &CompareArgs<A>) -> Result<()> {
     }
 }
 
-/// Makes the folder of the report before any training, and refuses to replace a report unasked.
-fn prepare(folder: &Path, overwrite: bool) -> Result<()> {
-    for name in crosstune_report::NAMES {
-        refuse_existing("--out", &folder.join(name), overwrite)?;
-    }
+/// Refuses to replace a report unasked, before any sample is read.
+fn refuse_report(folder: &Path, overwrite: bool) -> Result<()> {
+    let names = crosstune_report::NAMES;
+    names.into_iter().try_for_each(|name| refuse_existing("--out", &folder.join(name), overwrite))
+}
+
+/// Makes the folder of the report before any training.
+fn prepare(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     // That it is there does not say that it takes a file.
     tempfile::tempfile_in(folder).map(drop).map_err(|e| Error::io(folder, "write to")(e).into())

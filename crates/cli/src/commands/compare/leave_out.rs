@@ -1,15 +1,18 @@
 //! What of a data set a comparison does without.
 
-use std::collections::HashSet;
-
 use anyhow::Result;
-use crosstune_core::{Dataset, Modality, Splits, Task, loader::refuse_bad, predict::too_short};
+use crosstune_core::{
+    Dataset, Modality, RecipePlan, Splits, Task, loader::refuse_bad, predict::too_short,
+};
 
 use super::args::CompareArgs;
 use crate::{
     args::ModalityArgs,
     output::{progress, say_skipped, skipped},
-    setup::job::{Built, TransferJob},
+    setup::{
+        inputs,
+        job::{Built, TransferJob},
+    },
 };
 
 /// Leaves out of all splits what cannot be used, before samples are drawn: all arms, sizes and seeds
@@ -34,7 +37,9 @@ pub(super) fn leave_out<A: ModalityArgs>(
     let mut bad = refuse_bad(bad, true, left)?;
     if data.task == Task::Transcription {
         let (device, at_once) = (args.fit.device()?, args.fit.options().batch_size);
-        let Built { model, .. } = job.model(&job.plan, &modality, data, &splits, 0, device)?;
+        // How many positions there are, no alignment changes.
+        let plan = RecipePlan { align: false, ..job.plan.clone() };
+        let Built { model, .. } = job.model(&plan, &modality, data, &splits, 0, device)?;
         let short = too_short(&model, &modality, &splits.train, at_once, 0)?;
         let left = short.len() < splits.train.len();
         let short = short.iter().map(|one| one.bad(&splits.train)).collect();
@@ -42,9 +47,7 @@ pub(super) fn leave_out<A: ModalityArgs>(
     }
     let skipped = skipped(&data.bad, &bad);
     say_skipped(&skipped, A::Modality::SAMPLES);
-    let bad: HashSet<_> = bad.iter().map(|one| &one.place).collect();
-    for items in [&mut data.train, &mut data.test] {
-        items.retain(|item| !bad.contains(&item.place));
-    }
+    inputs::leave_out(&mut data.train, &bad);
+    inputs::leave_out(&mut data.test, &bad);
     Ok(skipped.len())
 }
