@@ -15,3 +15,4 @@ pub use host::Host;
 pub use world::{World, join, several, world};
 
 pub(crate) use kinds::{kind_name, kind_of};
+pub(crate) use world::Sum;

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::world::World;
 use crate::error::Result;
+use crate::libtorch::c10d::Work;
 
 /// The largest piece of what is sent at a time, in bytes, as in PyTorch's `DistributedDataParallel`.
 const BUCKET: usize = 25 << 20;
@@ -21,10 +22,13 @@ impl World {
     /// If another process has gone.
     pub fn sum_all(&self, tensors: &mut [&mut Tensor]) -> Result<()> {
         tch::no_grad(|| {
-            let (tall, mut whole): (Vec<_>, Vec<_>) =
+            let (tall, small): (Vec<_>, Vec<_>) =
                 tensors.iter_mut().map(|tensor| &mut **tensor).partition(|tensor| is_tall(tensor));
-            let mut sparse = vec![];
-            for (at, tensor) in self.used_rows(&tall)?.into_iter().zip(tall) {
+            let used = self.begin_used_rows(&tall)?;
+            // Which rows the others use is said while these are sent.
+            let mut begun = self.begin_whole(small)?;
+            let (mut whole, mut sparse) = (vec![], vec![]);
+            for (at, tensor) in self.used_rows(used)?.into_iter().zip(tall) {
                 // Where most rows are used, gathering and scattering them costs more than it saves.
                 if 2 * at.size()[0] < tensor.size()[0] {
                     sparse.push((tensor.index_select(0, &at), at, tensor));
@@ -32,9 +36,9 @@ impl World {
                     whole.push(tensor);
                 }
             }
-            let mut sent = whole;
-            sent.extend(sparse.iter_mut().map(|(rows, _, _)| rows));
-            self.sum_whole(&mut sent)?;
+            whole.extend(sparse.iter_mut().map(|(rows, _, _)| rows));
+            begun.extend(self.begin_whole(whole)?);
+            begun.into_iter().try_for_each(|bucket| self.finish(bucket))?;
             for (rows, at, tensor) in sparse {
                 let _ = tensor.index_copy_(0, &at, &rows);
             }
@@ -42,8 +46,8 @@ impl World {
         })
     }
 
-    /// Of each matrix, where the rows are that are not zero in some process.
-    fn used_rows(&self, tall: &[&mut Tensor]) -> Result<Vec<Tensor>> {
+    /// Begins to find out of each matrix which rows are not zero in some process.
+    fn begin_used_rows(&self, tall: &[&mut Tensor]) -> Result<Option<UsedRows>> {
         // What is not a number is not zero, either. libtorch's norm takes 13 times as long as these two.
         let used = |tensor: &&mut Tensor| {
             let [most, least] =
@@ -52,36 +56,60 @@ impl World {
         };
         let used: Vec<_> = tall.iter().map(used).collect();
         if used.is_empty() {
-            return Ok(vec![]);
+            return Ok(None);
         }
         let all = Tensor::cat(&used, 0);
-        self.done(self.group(&all).all_reduce(&all).and_then(|work| work.wait()))?;
-        let heights: Vec<_> = used.iter().map(|used| used.size()[0]).collect();
+        let work = self.done(self.group(&all).all_reduce(&all))?;
+        let heights = used.iter().map(|used| used.size()[0]).collect();
+        Ok(Some(UsedRows { work, all, heights }))
+    }
+
+    /// Where they are.
+    fn used_rows(&self, used: Option<UsedRows>) -> Result<Vec<Tensor>> {
+        let Some(UsedRows { work, all, heights }) = used else { return Ok(vec![]) };
+        self.done(work.wait())?;
         let parts = all.split_with_sizes(&heights, 0);
         Ok(parts.iter().map(|part| part.nonzero().view(-1)).collect())
     }
 
-    fn sum_whole(&self, tensors: &mut [&mut Tensor]) -> Result<()> {
+    fn begin_whole<'t>(&self, tensors: Vec<&'t mut Tensor>) -> Result<Vec<Bucket<'t>>> {
         let mut rest = tensors;
         let mut begun = vec![];
         while !rest.is_empty() {
-            let (bucket, later) = rest.split_at_mut(first_bucket(rest));
-            let rows: Vec<Tensor> = bucket.iter().map(|t| t.contiguous().view(-1)).collect();
+            let later = rest.split_off(first_bucket(&rest));
+            let rows: Vec<Tensor> = rest.iter().map(|t| t.contiguous().view(-1)).collect();
             let flat = Tensor::cat(&rows, 0);
-            begun.push((self.done(self.group(&flat).all_reduce(&flat))?, flat, bucket));
+            let work = self.done(self.group(&flat).all_reduce(&flat))?;
+            begun.push(Bucket { work, flat, tensors: rest });
             rest = later;
         }
-        for (work, flat, bucket) in begun {
-            self.done(work.wait())?;
-            let mut from = 0;
-            for tensor in bucket {
-                let (shape, length) = (tensor.size(), tensor.numel() as i64);
-                **tensor = flat.narrow(0, from, length).view(shape.as_slice());
-                from += length;
-            }
+        Ok(begun)
+    }
+
+    fn finish(&self, Bucket { work, flat, tensors }: Bucket<'_>) -> Result<()> {
+        self.done(work.wait())?;
+        let mut from = 0;
+        for tensor in tensors {
+            let (shape, length) = (tensor.size(), tensor.numel() as i64);
+            *tensor = flat.narrow(0, from, length).view(shape.as_slice());
+            from += length;
         }
         Ok(())
     }
+}
+
+/// How many processes have something in each row of some matrices, of so many rows each: a sum under way.
+struct UsedRows {
+    work: Work,
+    all: Tensor,
+    heights: Vec<i64>,
+}
+
+/// Tensors whose sums are under way, one behind the other in `flat`.
+struct Bucket<'t> {
+    work: Work,
+    flat: Tensor,
+    tensors: Vec<&'t mut Tensor>,
 }
 
 /// Whether most rows of a tensor may be zero, and it is worth while to look.
@@ -144,7 +172,8 @@ mod tests {
             move || -> Result<_> {
                 let world = World::meet(environment, Device::Cpu, |_| ())?;
                 let mut own = gradients(rank as i64);
-                let used = world.used_rows(&[&mut own[0]])?;
+                let used = world.begin_used_rows(&[&mut own[0]])?;
+                let used = world.used_rows(used)?;
                 world.sum_all(&mut own.iter_mut().collect::<Vec<_>>())?;
                 world.leave()?;
                 Ok((Vec::<i64>::try_from(&used[0])?, own))

@@ -13,7 +13,7 @@ use super::environment::Environment;
 use super::heartbeat::{Heartbeat, LOST};
 use super::words::{MEETING, NAMING, distributed, failed, lost, named, plain, store_gone, unmet};
 use crate::error::{Error, Result};
-use crate::libtorch::c10d::{ProcessGroup, Server, Store};
+use crate::libtorch::c10d::{ProcessGroup, Server, Store, Work};
 
 /// How long a collective waits for the slowest: PyTorch's own. Who is lost is found sooner, by the
 /// [`Heartbeat`].
@@ -35,6 +35,22 @@ pub struct World {
     broken: OnceLock<String>,
     /// Serves the store, where this process does.
     _served: Store,
+}
+
+/// A sum under way.
+#[derive(Debug)]
+pub(crate) struct Sum<'w> {
+    world: &'w World,
+    work: Work,
+    sums: Tensor,
+}
+
+impl Sum<'_> {
+    /// Waits until it is done.
+    pub(crate) fn wait(self) -> Result<Vec<f64>> {
+        self.world.done(self.work.wait())?;
+        Ok(Vec::try_from(self.sums)?)
+    }
 }
 
 static WORLD: OnceLock<World> = OnceLock::new();
@@ -156,9 +172,14 @@ impl World {
     /// # Errors
     /// If another process has gone; likewise of all that follow.
     pub fn sum(&self, numbers: &[f64]) -> Result<Vec<f64>> {
+        self.begin_sum(numbers)?.wait()
+    }
+
+    /// Begins such a sum: what is computed before it is waited for hides how long it takes.
+    pub(crate) fn begin_sum(&self, numbers: &[f64]) -> Result<Sum<'_>> {
         let sums = Tensor::from_slice(numbers);
-        self.done(self.gloo.all_reduce(&sums).and_then(|work| work.wait()))?;
-        Ok(Vec::try_from(sums)?)
+        let work = self.done(self.gloo.all_reduce(&sums))?;
+        Ok(Sum { world: self, work, sums })
     }
 
     /// The sum of a tensor over all processes, through which gradients flow. Where another process has

@@ -18,7 +18,7 @@ use super::frozen::digest;
 use super::options::FitOptions;
 use super::record::StepOutput;
 use super::resume::{Parts, Turn};
-use crate::distributed::{World, kind_name, kind_of, several, world};
+use crate::distributed::{Sum, World, kind_name, kind_of, several, world};
 use crate::error::{Error, Result};
 use crate::loader::{Samples, share};
 use crate::model::Model;
@@ -84,27 +84,55 @@ pub(super) fn begin(model: &Model, samples: [usize; 2], options: &FitOptions) ->
     world.broadcast(&mut all.values_mut().collect::<Vec<_>>())
 }
 
-/// What all processes make of their parts of a batch: the outcome of the whole, and this one's part of its
-/// mean loss, which `weight` weighs.
-pub(super) fn agree(
+/// A batch of which each process computes a part. What the parts weigh is summed while they are computed,
+/// and their losses while gradients are: nobody waits for a sum before the gradients' own.
+pub(super) struct Part {
+    weight: f64,
+    samples: i64,
+    /// The weight of the whole batch, and its samples.
+    whole: Option<Sum<'static>>,
+}
+
+impl Part {
+    /// Before it is computed: its samples, and what they weigh.
+    pub(super) fn begin(samples: i64, weight: impl FnOnce() -> f64) -> Result<Self> {
+        let Some(world) = world() else { return Ok(Self { weight: 1., samples, whole: None }) };
+        let (weight, samples) = if world.is_absent() { (0., 0) } else { (weight(), samples) };
+        let whole = Some(world.begin_sum(&[weight, samples as f64])?);
+        Ok(Self { weight, samples, whole })
+    }
+
+    /// Once its mean loss is known: what is part of the mean over the whole batch, and what will come of
+    /// the latter.
+    pub(super) fn weigh(self, loss: Tensor, correct: Option<i64>) -> Result<(Outcome, Tensor)> {
+        let step = StepOutput { loss: loss.double_value(&[]), correct, samples: self.samples };
+        let Some((world, whole)) = world().zip(self.whole) else {
+            return Ok((Outcome { step, sums: None }, loss));
+        };
+        let whole = whole.wait()?;
+        // A batch of sentences without a word that counts has no weight.
+        let factor = self.weight / whole[0].max(f64::MIN_POSITIVE);
+        let own = if world.is_absent() { 0 } else { correct.unwrap_or(0) };
+        let sums = Some(world.begin_sum(&[factor * step.loss, own as f64])?);
+        let step = StepOutput { samples: whole[1] as i64, ..step };
+        Ok((Outcome { step, sums }, loss * factor))
+    }
+}
+
+/// What comes of a batch.
+pub(super) struct Outcome {
     step: StepOutput,
-    loss: Tensor,
-    weight: impl FnOnce() -> f64,
-) -> Result<(StepOutput, Tensor)> {
-    let Some(world) = world() else { return Ok((step, loss)) };
-    let (weight, samples, correct) = match world.is_absent() {
-        true => (0., 0, 0),
-        false => (weight(), step.samples, step.correct.unwrap_or(0)),
-    };
-    let sums = world.sum(&[weight, weight * step.loss, samples as f64, correct as f64])?;
-    // A batch of sentences without a word that counts has no weight.
-    let whole = sums[0].max(f64::MIN_POSITIVE);
-    let step = StepOutput {
-        loss: sums[1] / whole,
-        correct: step.correct.map(|_| sums[3] as i64),
-        samples: sums[2] as i64,
-    };
-    Ok((step, loss * (weight / whole)))
+    /// The loss, and the correct predictions.
+    sums: Option<Sum<'static>>,
+}
+
+impl Outcome {
+    /// Waits for all processes.
+    pub(super) fn wait(self) -> Result<StepOutput> {
+        let Some(sums) = self.sums.map(Sum::wait).transpose()? else { return Ok(self.step) };
+        let correct = self.step.correct.map(|_| sums[1] as i64);
+        Ok(StepOutput { loss: sums[0], correct, ..self.step })
+    }
 }
 
 /// Replaces the gradients by their sums over all processes.

@@ -164,6 +164,7 @@ impl<'m> Trainer<'m> {
         targets: &Targets,
     ) -> Result<StepOutput> {
         self.update = None;
+        let part = distributed::Part::begin(targets.len(), || self.objective.weight(targets))?;
         let classifier = self.model.classifier();
         // The loss, too: it is computed in f32 as PyTorch has it. What goes backward needs no guard.
         let precision = classifier.autocast();
@@ -177,18 +178,17 @@ impl<'m> Trainer<'m> {
         };
         let loss = self.objective.loss(&logits, mask.as_ref(), targets);
         drop(precision);
-        let step = StepOutput {
-            loss: loss.double_value(&[]),
-            correct: self.objective.correct(&logits, targets),
-            samples: targets.len(),
-        };
-        let (step, loss) = distributed::agree(step, loss, || self.objective.weight(targets))?;
+        let (outcome, loss) = part.weigh(loss, self.objective.correct(&logits, targets))?;
+        let scaled = self.scaler.as_ref().map(|scaler| scaler.scale(&loss));
+        let mut gradients = self.optimizer.gradients(scaled.as_ref().unwrap_or(&loss))?;
+        if self.options.accumulate == 1 {
+            distributed::sum_gradients(&mut gradients)?;
+        }
+        let step = outcome.wait()?;
         if !step.loss.is_finite() {
             let (step, loss) = (self.steps + 1, step.loss);
             return Err(Error::Diverged { step, loss, lr: self.lr });
         }
-        let scaled = self.scaler.as_ref().map(|scaler| scaler.scale(&loss));
-        let gradients = self.optimizer.gradients(scaled.as_ref().unwrap_or(&loss))?;
         if self.options.accumulate == 1 {
             self.apply(gradients)?;
         } else {
@@ -232,11 +232,12 @@ impl<'m> Trainer<'m> {
             true => g.g_div_scalar_(samples as f64),
             false => g,
         });
-        self.apply(mean.collect())
+        let mut mean: Vec<_> = mean.collect();
+        distributed::sum_gradients(&mut mean)?;
+        self.apply(mean)
     }
 
     fn apply(&mut self, mut gradients: Vec<Tensor>) -> Result<()> {
-        distributed::sum_gradients(&mut gradients)?;
         if let Some(scaler) = &mut self.scaler
             && !scaler.unscale(&gradients)?
         {
