@@ -4,12 +4,13 @@ against.
 
     serve_peer.py --modality text  --model MINILM       --run RUN [--batch 32]
     serve_peer.py --modality image --model MODEL.pt     --run RUN [--batch 32]
-    serve_peer.py --modality audio --model MODEL.pt     --run RUN [--batch 32]
+    serve_peer.py --modality audio --model MODEL.pt     --run RUN [--batch 32] [--autocast]
 
 It needs torch, fastapi, uvicorn[standard] and, by modality, transformers (text), Pillow (image) or
 torchaudio and transformers (audio). RUN is a run folder. Of a text model, the trunk is MINILM as
 transformers has it, unchanged, with the mean over the mask and the head of RUN. The others are what
-`export --format torchscript` wrote: ResNet-56 on pictures of 32 x 32, Whisper's encoder on recordings.
+`export --format torchscript` wrote: ResNet-56 on pictures of 32 x 32, Whisper's encoder on recordings,
+which are cut at the run's frames. --autocast computes in bf16.
 
 POST /v1/models/m/predict takes {"inputs": ["text"]} or the bytes of a file, and answers with the three
 most probable classes. With --batch above 1, requests that wait are put into one batch of at most so
@@ -83,8 +84,7 @@ class Audio:
 
         self.model = torch.jit.load(model)
         self.extractor = WhisperFeatureExtractor(chunk_length=30)
-        # Two frames for each position.
-        self.frames = 2 * find(json.loads((Path(run) / "preprocessing.json").read_text()), "frames")
+        self.frames = find(json.loads((Path(run) / "preprocessing.json").read_text()), "frames")
         self.samples = self.frames * self.extractor.hop_length
 
     def read(self, body):
@@ -118,9 +118,9 @@ def find(settings, name):
     return None
 
 
-def answers(model, labels, inputs):
-    with torch.inference_mode():
-        found = model.logits(inputs).softmax(-1).topk(min(3, len(labels)))
+def answers(model, labels, autocast, inputs):
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        found = model.logits(inputs).float().softmax(-1).topk(min(3, len(labels)))
     rows = zip(found.indices.tolist(), found.values.tolist())
     return [
         {"labels": [{"label": labels[at], "probability": p} for at, p in zip(*row)]} for row in rows
@@ -164,11 +164,12 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--run", required=True)
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--autocast", action="store_true")
     args = parser.parse_args()
     model = {"text": Text, "image": Image, "audio": Audio}[args.modality](args.model, args.run)
     labels = json.loads((Path(args.run) / "labels.json").read_text())
     app = FastAPI()
-    queue = Queue(args.batch, lambda inputs: answers(model, labels, inputs))
+    queue = Queue(args.batch, lambda inputs: answers(model, labels, args.autocast, inputs))
 
     if args.batch > 1:
 
@@ -187,7 +188,7 @@ def main():
         @app.post("/v1/models/m/predict")
         async def predict(request: Request):
             body = await request.body()
-            work = lambda: answers(model, labels, [model.read(body)])
+            work = lambda: answers(model, labels, args.autocast, [model.read(body)])
             said = await asyncio.get_running_loop().run_in_executor(None, work)
             return {"model": "m", "predictions": said}
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|serve|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N] [--job image|audio|text]
+const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|serve|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N] [--job image|audio|text] [--precision f32|bf16]
   FOLDER, for all but load, holds images/cifar10, photos/clothing, speech/fsdd and text/sst2; what is
   not there is left out.
-  --job is one of train's or serve's; else all are run.
+  --job is one of train's or serve's; else all are run. --precision is what serve's compute in.
   PYTHON is one with torch, torchaudio, transformers and safetensors; else python3 is tried";
 
 /// A part of the benchmark.
@@ -31,11 +31,14 @@ pub(super) struct Options {
     pub(super) steps: usize,
     /// The training to run; else all.
     pub(super) job: Option<String>,
+    /// What servers compute in.
+    pub(super) precision: &'static str,
 }
 
 pub(super) fn parse(args: &[String]) -> Result<Options> {
     let (mut only, mut data, mut rounds, mut job) = (None, None, None, None);
     let (mut python, mut steps) = ("python3".to_owned(), 40);
+    let mut precision = "f32";
     let mut args = args.iter();
     while let Some(option) = args.next() {
         let value = args.next().with_context(|| format!("{option} needs a value\n{USAGE}"))?;
@@ -48,6 +51,10 @@ pub(super) fn parse(args: &[String]) -> Result<Options> {
                 job = Some(value.clone());
             }
             "--job" => bail!("there is no job `{value}`\n{USAGE}"),
+            "--precision" => {
+                let known = ["f32", "bf16"].into_iter().find(|known| known == value);
+                precision = known.with_context(|| format!("no precision `{value}`\n{USAGE}"))?;
+            }
             "--steps" => steps = value.parse().context("--steps")?,
             _ => bail!("there is no option {option}\n{USAGE}"),
         }
@@ -65,7 +72,8 @@ pub(super) fn parse(args: &[String]) -> Result<Options> {
     if data.is_none() && *parts != [Part::Load] {
         bail!("all but load needs --data\n{USAGE}");
     }
-    Ok(Options { parts, data: data.unwrap_or_default(), python, rounds, steps: steps.max(2), job })
+    let (data, steps) = (data.unwrap_or_default(), steps.max(2));
+    Ok(Options { parts, data, python, rounds, steps, job, precision })
 }
 
 #[cfg(test)]
@@ -84,5 +92,6 @@ mod tests {
         assert!(parse("--only lunch --data d").is_err());
         assert!(parse("--data d --speed 9").is_err());
         assert!(parse("--data d --job lunch").is_err());
+        assert!(parse("--data d --precision f8").is_err());
     }
 }

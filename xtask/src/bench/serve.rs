@@ -69,6 +69,8 @@ const JOBS: [Job; 3] = [
             r"_[0-4]\.wav$",
             "--frames",
             "64",
+            "--long",
+            "cut",
         ],
     },
 ];
@@ -121,7 +123,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
     build::binaries(Profile::Release)?;
     say!(
         "ours against FastAPI with PyTorch {torch}: {REQUESTS} requests from {CONNECTIONS} connections, \
-         one input each; a ratio above 1 is in our favour\n"
+         one input each, in {}; a ratio above 1 is in our favour\n",
+        options.precision
     );
     for job in JOBS.iter().filter(|job| options.job.as_ref().is_none_or(|name| name == job.name)) {
         if !options.data.join(job.data).exists() {
@@ -153,7 +156,7 @@ fn measure(job: &Job, options: &Options) -> Result<()> {
             None => {
                 let mut command = build::binary(Profile::Release, job.name);
                 command.arg("serve").arg(format!("m={}", run.display()));
-                command.args(["--listen", "127.0.0.1:0"]);
+                command.args(["--listen", "127.0.0.1:0", "--precision", options.precision]);
                 command
             }
             Some(queue) => {
@@ -161,11 +164,18 @@ fn measure(job: &Job, options: &Options) -> Result<()> {
                 command.arg(paths::root().join("xtask/scripts/serve_peer.py"));
                 command.args(["--modality", job.name, "--batch", &queue.to_string()]);
                 command.arg("--model").arg(&model).arg("--run").arg(&run);
+                if options.precision == "bf16" {
+                    command.arg("--autocast");
+                }
                 command
             }
         };
         // Batches of other sizes are rounded otherwise; other libraries resample otherwise, too.
-        let within = if queue.is_none() { 1e-5 } else { 1e-2 };
+        let within = match (queue, options.precision) {
+            (None, "f32") => 1e-5,
+            (_, "f32") => 1e-2,
+            _ => 5e-2,
+        };
         let server = Server::start(command)?;
         // The first batches of each size are slower.
         ask(server.address, &questions, 20 * CONNECTIONS, CONNECTIONS, within);
@@ -233,6 +243,7 @@ fn questions(job: &Job, run: &Path, options: &Options) -> Result<Vec<Question>> 
     let inputs = options.data.join(job.inputs);
     let mut command = build::binary(Profile::Release, job.name);
     command.arg("predict").arg(run).arg(&inputs).arg("--json");
+    command.args(["--precision", options.precision]);
     let said = output(&mut command)?;
     let all: Vec<Value> = said.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let step = (all.len() / INPUTS).max(1);
