@@ -8,13 +8,21 @@ const SHOWN = 10;
 const COLOURS = 8;
 
 /** What an answer says in a few words, to be read out and compared. */
-export function summary(answer) {
+export function summary(answer, task) {
   if (answer.transcript) return answer.transcript.text;
   if (answer.entities) {
     return answer.entities.map(e => `${e.word ?? ''} ${e.entity_group}`.trim()).join(', ') || 'nothing';
   }
   if (answer.values) return answer.values.map(v => `${v.name} ${number(v.value)}`).join(', ');
+  if (task === 'multi_label_classification') {
+    return answer.labels.filter(one => applies(answer, one)).map(one => one.label).sort().join(', ') || 'nothing';
+  }
   return answer.labels?.[0]?.label ?? 'nothing';
+}
+
+/** Whether one of several labels applies: by thresholds that the model may have of its own. */
+function applies({ applying }, { label, probability }) {
+  return applying ? applying.includes(label) : probability > 0.5;
 }
 
 /** What a model can answer, in a few words. */
@@ -65,8 +73,7 @@ function labels({ labels: all, applying, set }, task) {
   const row = ({ label, probability }, at) => {
     const bar = element('span', { class: 'bar', 'aria-hidden': 'true' }, element('span'));
     bar.firstChild.style.width = `${100 * probability}%`;
-    const applies = applying ? applying.includes(label) : probability > 0.5;
-    const chosen = several ? applies : at === 0;
+    const chosen = several ? applies({ applying }, { label, probability }) : at === 0;
     const name = element('span', {}, foreign(label || '(no name)'));
     // Of several labels, those that apply; of classes, the order tells.
     if (several && chosen) name.append(element('span', { class: 'hidden' }, ' applies'));

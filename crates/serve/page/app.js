@@ -71,7 +71,7 @@ async function ask(entry, model, column) {
     if (!answer) return null;
     drawn = render(answer, model, entry.input, entry.part);
     drawn.append(element('p', { class: 'soft' }, `Answered in ${took} ms`));
-    said = summary(answer);
+    said = summary(answer, model.task);
   } catch (error) {
     drawn = element('p', { class: 'fault' }, error.message);
     if (error.status === 401) $('token').hidden = false;
@@ -223,7 +223,10 @@ $('file').onchange = () => {
   take($('file').files);
   $('file').value = '';
 };
+// A text that is dropped goes where it is dropped.
+const hasFiles = event => event.dataTransfer.types.includes('Files');
 document.ondragover = event => {
+  if (!hasFiles(event)) return;
   event.preventDefault();
   document.body.classList.add('over');
 };
@@ -231,6 +234,7 @@ document.ondragleave = event => {
   if (!event.relatedTarget) document.body.classList.remove('over');
 };
 document.ondrop = event => {
+  if (!hasFiles(event)) return;
   event.preventDefault();
   document.body.classList.remove('over');
   take(event.dataTransfer.files);

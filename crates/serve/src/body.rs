@@ -10,13 +10,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::app::BLOCK;
+use crate::job::Room;
 use crate::refusal::Refusal;
 
-/// A body, and the room that it has until this is dropped.
+/// A body.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) bytes: Bytes,
-    _room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Room,
 }
 
 /// Reads all of it.
@@ -83,7 +84,7 @@ async fn collect(mut body: Body, most: usize, room: &Arc<Semaphore>) -> Result<R
         blocks += more;
         if bytes.is_empty() && expected > 0 && data.len() == expected {
             // The usual one comes at once, and is not copied.
-            return Ok(Read { bytes: data, _room: held });
+            return Ok(Read { bytes: data, room: held.map(Arc::new) });
         }
         if bytes.is_empty() {
             // Not all of what is announced, which costs nothing to say.
@@ -91,7 +92,7 @@ async fn collect(mut body: Body, most: usize, room: &Arc<Semaphore>) -> Result<R
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(Read { bytes: bytes.into(), _room: held })
+    Ok(Read { bytes: bytes.into(), room: held.map(Arc::new) })
 }
 
 /// Reads some of a body that is not wanted: a client that is still writing would else not see why. One that

@@ -61,7 +61,7 @@ pub(crate) fn refusal(error: &Error) -> Refusal {
     let said = one_line(error);
     match error {
         Error::NoAnswer { .. } | Error::BadSamples(_) => Refusal::input(said),
-        _ if said.starts_with("out of memory") => Refusal::busy(said),
+        _ if said.contains("out of memory") => Refusal::busy(said),
         _ => Refusal::fault(said),
     }
 }

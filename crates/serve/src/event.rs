@@ -37,6 +37,14 @@ pub enum Event<'e> {
         /// Why, in one line.
         problem: &'e str,
     },
+    /// A model was opened anew and answers, but what it has in common with others could not be joined
+    /// anew.
+    Apart {
+        /// Its name.
+        model: &'e str,
+        /// Why, in one line.
+        problem: &'e str,
+    },
     /// A request was answered, or its client has gone (499).
     Request {
         /// GET, POST.

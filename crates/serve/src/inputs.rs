@@ -6,13 +6,14 @@ use std::path::Path;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
-use crosstune_core::data::text_lines;
-use crosstune_core::{Input, InputKind, Item, Layout, Location, Modality};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use crosstune_core::data::{Gathered, text_lines};
+use crosstune_core::error::one_line;
+use crosstune_core::{Error, Input, InputKind, Item, Layout, Location, Modality};
+use tokio::task::block_in_place;
 
 use crate::refusal::Refusal;
 use crate::served::Version;
+use crate::texts::{Text, Texts};
 
 /// What is asked.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ const BODY: &str = "body";
 /// How those of a list are called.
 const INPUTS: &str = "inputs";
 
-/// Finds the inputs for a model in a body.
+/// Finds the inputs for a model in a body: all, or if there are more than `most`, one more than that.
 ///
 /// # Errors
 /// If it is of another type than the model takes, or not what its type says.
@@ -36,6 +37,7 @@ pub(crate) async fn find<M: Modality>(
     version: &Version<M>,
     headers: &HeaderMap,
     body: Bytes,
+    most: usize,
 ) -> Result<Asking, Refusal> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return Err(Refusal::form("send the body as it is, without a content encoding"));
@@ -44,20 +46,22 @@ pub(crate) async fn find<M: Modality>(
     let content_type = headers.get(header::CONTENT_TYPE);
     let unknown = HeaderValue::from_static("application/octet-stream");
     let essence = essence(content_type.unwrap_or(&unknown));
+    let one = |body: Bytes| {
+        let items = at_leisure(&body, || file(version, BODY, &body, most))?;
+        Ok(Asking { items, top: None })
+    };
     let asking = match (&*essence, texts) {
-        ("multipart/form-data", _) => parts(version, headers, body).await?,
-        ("application/json", true) => json(version, &body)?,
+        ("multipart/form-data", _) => parts(version, headers, body, most).await?,
+        ("application/json", true) => at_leisure(&body, || json(version, &body, most))?,
         ("application/json", false) => {
             return Err(Refusal::form(format!(
                 "{} are files: send one as it is, or several as multipart/form-data",
                 M::SAMPLES
             )));
         }
-        ("text/plain" | "application/octet-stream", true) => one(version, BODY, body)?,
-        ("application/octet-stream", false) => one(version, BODY, body)?,
-        (media, false) if media.starts_with("image/") || media.starts_with("audio/") => {
-            one(version, BODY, body)?
-        }
+        ("text/plain" | "application/octet-stream", true) => one(body)?,
+        ("application/octet-stream", false) => one(body)?,
+        (media, false) if media.starts_with("image/") || media.starts_with("audio/") => one(body)?,
         (other, _) => {
             let forms = match texts {
                 true => "application/json, text/plain or multipart/form-data",
@@ -81,21 +85,35 @@ fn essence(content_type: &HeaderValue) -> String {
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// What one file holds.
-fn one<M: Modality>(version: &Version<M>, name: &str, body: Bytes) -> Result<Asking, Refusal> {
-    Ok(Asking { items: file(version, name, body)?, top: None })
+/// Does what takes time for a large body beside the thread that others' requests need.
+fn at_leisure<T>(body: &Bytes, work: impl FnOnce() -> T) -> T {
+    const LARGE: usize = 64 << 10;
+    if body.len() > LARGE { block_in_place(work) } else { work() }
 }
 
-fn file<M: Modality>(version: &Version<M>, name: &str, body: Bytes) -> Result<Vec<Item>, Refusal> {
+/// What one file holds.
+fn file<M: Modality>(
+    version: &Version<M>,
+    name: &str,
+    body: &[u8],
+    most: usize,
+) -> Result<Vec<Item>, Refusal> {
     if M::INPUTS == InputKind::Texts {
-        let layout = Layout { pairs: version.modality.takes_pairs(), ..M::layout() };
-        let lines = text_lines(Path::new(name), &body, &layout);
-        return lines.map_err(|e| {
-            let said = e.to_string().replace("; --skip-bad leaves it out", "");
-            Refusal::input(said.replace(" (--skip-bad leaves them out)", ""))
-        });
+        let pairs = version.modality.takes_pairs();
+        let layout = Layout { pairs, skip_bad: true, ..M::layout() };
+        let refused = |e: Error| Refusal::input(one_line(&e));
+        let Gathered { items, bad, .. } =
+            text_lines(Path::new(name), body, &layout, most).map_err(refused)?;
+        return match &bad[..] {
+            [] => Ok(items),
+            [one] => Err(Refusal::input(one.to_string())),
+            [first, rest @ ..] => {
+                let rest = rest.len();
+                Err(Refusal::input(format!("{first}; {rest} more cannot be used, either")))
+            }
+        };
     }
-    let input = Input::Bytes { name: name.to_string(), bytes: body[..].into() };
+    let input = Input::Bytes { name: name.to_string(), bytes: body.into() };
     Ok(vec![Item::new(input, place(name, None))])
 }
 
@@ -108,6 +126,7 @@ async fn parts<M: Modality>(
     version: &Version<M>,
     headers: &HeaderMap,
     body: Bytes,
+    most: usize,
 ) -> Result<Asking, Refusal> {
     let mut request = Request::new(Body::from(body));
     *request.headers_mut() = headers.clone();
@@ -116,56 +135,20 @@ async fn parts<M: Modality>(
     let bad = |e: &dyn std::fmt::Display| Refusal::malformed(format!("multipart/form-data: {e}"));
     let mut form = Multipart::from_request(request, &()).await.map_err(|e| bad(&e.body_text()))?;
     let mut items = vec![];
-    while let Some(field) = form.next_field().await.map_err(|e| bad(&e.body_text()))? {
+    while items.len() <= most
+        && let Some(field) = form.next_field().await.map_err(|e| bad(&e.body_text()))?
+    {
         let name = field.file_name().or(field.name()).filter(|name| !name.is_empty());
         let name = name.unwrap_or(BODY).to_string();
         let bytes = field.bytes().await.map_err(|e| bad(&e.body_text()))?;
-        items.extend(file(version, &name, bytes)?);
+        items.extend(at_leisure(&bytes, || file(version, &name, &bytes, most))?);
     }
     Ok(Asking { items, top: None })
 }
 
-/// A request in JSON.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Texts {
-    inputs: OneOrMany,
-    #[serde(default, deserialize_with = "whole")]
-    top: Option<NonZeroUsize>,
-}
-
-/// A number that is whole, also if it is written as 3.0: to JSON they are the same.
-fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroUsize>, D::Error> {
-    let Some(number) = Option::<f64>::deserialize(from)? else { return Ok(None) };
-    let count = if number.fract() == 0. { NonZeroUsize::new(number as usize) } else { None };
-    match count.filter(|_| number > 0.) {
-        Some(count) => Ok(Some(count)),
-        None => Err(D::Error::custom(format!("top {number}: a whole number from 1 is expected"))),
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a text, or a list of texts or of lists of texts")]
-enum OneOrMany {
-    One(String),
-    Many(Vec<Text>),
-}
-
-/// One input.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a text or a list of texts")]
-enum Text {
-    Whole(String),
-    Parts(Vec<String>),
-}
-
-fn json<M: Modality>(version: &Version<M>, body: &[u8]) -> Result<Asking, Refusal> {
-    let Texts { inputs, top } = serde_json::from_slice(body)
+fn json<M: Modality>(version: &Version<M>, body: &[u8], most: usize) -> Result<Asking, Refusal> {
+    let Texts { inputs, top } = Texts::read(body, most)
         .map_err(|e| Refusal::malformed(format!("the JSON cannot be used: {e}")))?;
-    let inputs = match inputs {
-        OneOrMany::One(text) => vec![Text::Whole(text)],
-        OneOrMany::Many(inputs) => inputs,
-    };
     let [pairs, words] = [version.modality.takes_pairs(), version.takes_words()];
     let item = |(line, input)| {
         let input = input_of(input, pairs, words);
@@ -188,6 +171,9 @@ fn input_of(input: Text, pairs: bool, takes_words: bool) -> Result<Input, &'stat
         Text::Parts(words) if takes_words => Ok(Input::Words(words)),
         // As in a table with two columns of texts, whatever the model was trained on.
         Text::Parts(parts) => match <[String; 2]>::try_from(parts) {
+            Ok(pair) if pair.iter().any(|text| text.trim().is_empty()) => {
+                Err("a text of the pair is empty")
+            }
             Ok(pair) => Ok(Input::Pair(pair)),
             Err(_) => Err("expected a text, or a list of the two of a pair"),
         },
@@ -197,36 +183,6 @@ fn input_of(input: Text, pairs: bool, takes_words: bool) -> Result<Input, &'stat
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn texts(body: &str) -> Result<Vec<Input>, String> {
-        let Texts { inputs, .. } = serde_json::from_str(body).map_err(|e| e.to_string())?;
-        let inputs = match inputs {
-            OneOrMany::One(text) => vec![Text::Whole(text)],
-            OneOrMany::Many(inputs) => inputs,
-        };
-        let of = |input| input_of(input, false, false).map_err(str::to_string);
-        inputs.into_iter().map(of).collect()
-    }
-
-    #[test]
-    fn texts_come_alone_or_in_a_list() {
-        let text = |text: &str| Input::Text(text.into());
-        assert_eq!(texts(r#"{"inputs": "a"}"#), Ok(vec![text("a")]));
-        assert_eq!(texts(r#"{"inputs": ["a", "b"], "top": 2}"#), Ok(vec![text("a"), text("b")]));
-        assert_eq!(texts(r#"{"inputs": "a", "top": 3.0}"#), Ok(vec![text("a")]));
-        for (body, problem) in [
-            (r#"{"inputs": 7}"#, "expected a text"),
-            (r#"{"inputs": ["a", 7]}"#, "expected a text"),
-            (r#"{"input": "a"}"#, "unknown field `input`"),
-            (r#"{"inputs": "a", "top": 0}"#, "from 1"),
-            (r#"{"inputs": "a", "top": 2.5}"#, "top 2.5"),
-            (r#"{"inputs": "#, "EOF"),
-            (r#"{"inputs": [["a", "b", "c"]]}"#, "two of a pair"),
-            (r#"{"inputs": " "}"#, "empty"),
-        ] {
-            assert!(texts(body).unwrap_err().contains(problem), "{body}: {:?}", texts(body));
-        }
-    }
 
     #[test]
     fn lists_are_pairs_or_words_as_the_model_takes_them() {
@@ -241,7 +197,12 @@ mod tests {
         );
         assert_eq!(of(&["a", "b"], false, true), Ok(Input::Words(vec!["a".into(), "b".into()])));
         assert!(of(&["a"], true, false).is_err() && of(&[], false, true).is_err());
-        assert!(input_of(Text::Whole("a".into()), true, false).is_err());
+        assert!(
+            of(&["a", "b", "c"], false, false).is_err() && of(&["", "b"], true, false).is_err()
+        );
+        for (text, pairs) in [("a", true), (" ", false)] {
+            assert!(input_of(Text::Whole(text.into()), pairs, false).is_err());
+        }
     }
 
     #[test]

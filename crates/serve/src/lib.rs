@@ -41,6 +41,8 @@ mod router;
 mod served;
 mod server;
 mod signals;
+mod stamp;
+mod texts;
 mod together;
 mod token;
 mod worker;

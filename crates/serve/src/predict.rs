@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::body;
 use crate::engine::{contained, refusal};
 use crate::inputs::{self, Asking};
-use crate::job::{Job, Reply};
+use crate::job::{Job, Reply, Room};
 use crate::metrics::Metrics;
 use crate::queue::Reading;
 use crate::refusal::{Refusal, json_response};
@@ -75,13 +75,13 @@ async fn answer<M: Modality>(
         body::discard(headers, body).await;
         return Err(Refusal::queue_full());
     }
-    let body =
+    let body::Read { bytes, room: held } =
         body::read(headers, body, options.max_body.get(), options.timeout, &app.bodies).await?;
-    let Asking { items, top: said } = inputs::find(version, headers, body.bytes.clone()).await?;
+    let most = options.max_queue.get();
+    let Asking { items, top: said } = inputs::find(version, headers, bytes, most).await?;
     let top = said.or(top).unwrap_or(options.top).get();
     let room = app.queue.admit(items.len())?;
-    let replies: Vec<_> = items.into_iter().map(|item| ask(app, version, item)).collect();
-    drop(body);
+    let replies: Vec<_> = items.into_iter().map(|item| ask(app, version, item, &held)).collect();
     let lines = async {
         let mut lines = Vec::with_capacity(replies.len());
         for reply in replies {
@@ -107,9 +107,11 @@ fn ask<M: Modality>(
     app: &Arc<App<M>>,
     version: &Arc<Version<M>>,
     item: Item,
+    room: &Room,
 ) -> oneshot::Receiver<Reply> {
     let (reply, answered) = oneshot::channel();
     let (app, version, reading) = (app.clone(), version.clone(), app.queue.reading());
+    let item = (item, room.clone());
     rayon::spawn_fifo(move || read(&app, version, item, reply, reading));
     answered
 }
@@ -117,7 +119,7 @@ fn ask<M: Modality>(
 fn read<M: Modality>(
     app: &App<M>,
     version: Arc<Version<M>>,
-    item: Item,
+    (item, room): (Item, Room),
     reply: oneshot::Sender<Reply>,
     reading: Reading<M>,
 ) {
@@ -131,7 +133,7 @@ fn read<M: Modality>(
     match asked.and_then(|asked| asked) {
         Ok(asked) => {
             let (together, arrived) = (app.together(), Instant::now());
-            app.queue.push(Job { version, together, asked, arrived, reply });
+            app.queue.push(Job { version, together, asked, arrived, _room: room, reply });
         }
         // Whoever asked may have gone.
         Err(refusal) => drop(reply.send(Err(refusal))),

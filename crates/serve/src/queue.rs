@@ -63,8 +63,7 @@ impl<M: Modality> Queue<M> {
         let mut state = self.lock();
         if inputs > self.max_queue {
             let most = self.max_queue;
-            let problem =
-                format!("{inputs} inputs: {most} are the most in a request; ask in parts");
+            let problem = format!("more than {most} inputs in a request; ask in parts");
             return Err(Refusal::large(problem));
         }
         if state.admitted + inputs > self.max_queue {

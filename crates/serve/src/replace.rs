@@ -1,12 +1,9 @@
 //! Replaces models whose files have changed, or when asked.
 
-use std::ffi::OsString;
-use std::fs::{self, Metadata};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crosstune_core::error::one_line;
 use crosstune_core::{Error, Modality, Result};
@@ -15,6 +12,8 @@ use crate::app::App;
 use crate::engine::contained;
 use crate::event::Event;
 use crate::served::{Open, Served};
+use crate::stamp::Stamp;
+use crate::worker::compute_with;
 
 /// Opens models anew, in a thread of its own, until it is dropped.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ impl Keeper {
         let (ask, asked) = mpsc::channel();
         let keep = move || {
             // The others compute.
-            tch::set_num_threads(1);
+            compute_with(1);
             keep(&app, &*open, &asked);
         };
         let named = thread::Builder::new().name("models".into());
@@ -47,7 +46,8 @@ impl Keeper {
 }
 
 fn keep<M: Modality>(app: &App<M>, open: &Open<M>, asked: &mpsc::Receiver<()>) {
-    let mut seen: Vec<Stamp> = app.models.iter().map(|m| Stamp::of(&m.path)).collect();
+    // As they were opened: what has changed since then is another.
+    let mut seen: Vec<Stamp> = app.models.iter().map(|m| m.stamp.clone()).collect();
     let mut before = seen.clone();
     // Far enough away to be never.
     let pause = app.options.watch.unwrap_or(Duration::from_secs(1 << 32));
@@ -71,13 +71,11 @@ fn keep<M: Modality>(app: &App<M>, open: &Open<M>, asked: &mpsc::Receiver<()>) {
 }
 
 fn replace<M: Modality>(app: &App<M>, served: &Served<M>, open: &Open<M>) {
-    let reopen = || {
-        let version = served.reopen(&app.models, open)?;
-        app.rejoin()?;
-        Ok(version)
+    let tried = |work: &mut dyn FnMut() -> Result<u64>| {
+        let done = contained(|| work().map_err(|e: Error| one_line(&e)));
+        done.unwrap_or_else(|refusal| Err(refusal.message))
     };
-    let opened = contained(|| reopen().map_err(|e: Error| one_line(&e)));
-    let opened = opened.unwrap_or_else(|refusal| Err(refusal.message));
+    let opened = tried(&mut || served.reopen(&app.models, open));
     let current = served.current();
     let name = &*current.name;
     app.metrics.reload(name, opened.is_ok());
@@ -85,42 +83,9 @@ fn replace<M: Modality>(app: &App<M>, served: &Served<M>, open: &Open<M>) {
         Ok(version) => Event::Replaced { model: name, version: *version },
         Err(problem) => Event::Kept { model: name, problem },
     });
-}
-
-/// What tells whether the files of a model are other ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp(Vec<(OsString, u64, u64, Option<SystemTime>)>);
-
-impl Stamp {
-    /// Of a file, or of all files in a folder. What is not there has none.
-    fn of(path: &Path) -> Self {
-        let one =
-            |name, about: Metadata| (name, number(&about), about.len(), about.modified().ok());
-        let mut files = vec![];
-        if let Ok(about) = fs::metadata(path)
-            && about.is_file()
-        {
-            files.push(one(OsString::new(), about));
-        }
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            if let Ok(about) = fs::metadata(entry.path())
-                && about.is_file()
-            {
-                files.push(one(entry.file_name(), about));
-            }
-        }
-        files.sort();
-        Self(files)
+    if let Ok(version) = opened
+        && let Err(problem) = tried(&mut || app.rejoin().map(|()| version))
+    {
+        app.tell(&Event::Apart { model: name, problem: &problem });
     }
-}
-
-/// A file's number, which another one at its place does not have.
-#[cfg(unix)]
-fn number(about: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(about)
-}
-
-#[cfg(not(unix))]
-fn number(_: &Metadata) -> u64 {
-    0
 }

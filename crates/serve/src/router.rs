@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -113,29 +113,49 @@ async fn authorised<M: Modality>(
 }
 
 /// A server on a loopback address without a token is this machine's own. A web page from elsewhere may
-/// have given its name this address (DNS rebinding), to have its visitors' browsers ask: what such a
-/// request calls the host, nobody here does.
+/// have its visitors' browsers ask, under its own name if that was given this address (DNS rebinding), or
+/// under this address, without hearing the answer. What the first calls the host, nobody here does; the
+/// second says where it comes from.
 async fn known_host<M: Modality>(
     State(app): State<Arc<App<M>>>,
     request: Request,
     next: Next,
 ) -> Response {
     let options = &app.options;
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let guarded = options.listen.ip().is_loopback() && options.token.is_none();
-    match host {
-        Some(host) if guarded && !is_local(host) => {
-            let problem = "the request is for a host of another name; ask http://localhost or the \
-                           address itself, or give the server a --token-file";
+    let refusal = if !guarded {
+        None
+    } else if request.headers().get_all(header::HOST).iter().any(|host| !is_local(host)) {
+        let problem = "the request is for a host of another name; ask http://localhost or the \
+                       address itself, or give the server a --token-file";
+        Some(Refusal::new(StatusCode::MISDIRECTED_REQUEST, problem))
+    } else if is_from_elsewhere(request.headers()) {
+        let problem = "a web page from elsewhere asks; give the server a --token-file, or ask from its \
+                       own page";
+        Some(Refusal::new(StatusCode::FORBIDDEN, problem))
+    } else {
+        None
+    };
+    match refusal {
+        Some(refusal) => {
             refuse(request).await;
-            Refusal::new(StatusCode::MISDIRECTED_REQUEST, problem).into_response()
+            refusal.into_response()
         }
-        _ => next.run(request).await,
+        None => next.run(request).await,
     }
 }
 
+/// Whether a browser asks for a page that this server has not sent: it says so of all that is not merely
+/// looked at (Fetch, §3.2).
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).map_or(&b""[..], HeaderValue::as_bytes);
+    let is_own = |origin: &HeaderValue| origin.as_bytes().strip_prefix(b"http://") == Some(host);
+    !headers.get_all(header::ORIGIN).iter().all(is_own)
+}
+
 /// Whether the value of the header `Host` is an address, or this machine's name for itself.
-fn is_local(host: &str) -> bool {
+fn is_local(host: &HeaderValue) -> bool {
+    let Ok(host) = host.to_str() else { return false };
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
@@ -200,12 +220,26 @@ mod tests {
         for host in
             ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:80", "[::1]", "a.localhost"]
         {
-            assert!(is_local(host), "{host}");
+            assert!(is_local(&HeaderValue::from_static(host)), "{host}");
         }
         for host in
             ["evil.example", "evil.example:8080", "localhost.evil.example", "", "127.0.0.1.x"]
         {
-            assert!(!is_local(host), "{host}");
+            assert!(!is_local(&HeaderValue::from_static(host)), "{host}");
+        }
+        assert!(!is_local(&HeaderValue::from_bytes(b"localhost\xff").unwrap()));
+    }
+
+    #[test]
+    fn pages_from_elsewhere_are_told_by_their_origin() {
+        let of = |origin: Option<&'static str>| {
+            let origin = origin.map(|o| (header::ORIGIN, HeaderValue::from_static(o)));
+            let host = (header::HOST, HeaderValue::from_static("127.0.0.1:8080"));
+            is_from_elsewhere(&[host].into_iter().chain(origin).collect())
+        };
+        assert!(!of(None) && !of(Some("http://127.0.0.1:8080")));
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:3000", ""] {
+            assert!(of(Some(origin)), "{origin}");
         }
     }
 }

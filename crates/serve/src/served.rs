@@ -8,6 +8,8 @@ use crosstune_core::task::ctc::Decoder;
 use crosstune_core::{InputKind, Modality, Model, Result, SharedTensors, Spec, Task};
 use serde_json::{Value, json};
 
+use crate::stamp::Stamp;
+
 /// A model by the name that requests have for it.
 #[derive(Debug, Clone)]
 pub struct Named {
@@ -97,6 +99,8 @@ impl<M: Modality> Version<M> {
 /// A model that may be replaced.
 pub(crate) struct Served<M> {
     pub(crate) path: PathBuf,
+    /// Its files, before they were first read.
+    pub(crate) stamp: Stamp,
     current: RwLock<Arc<Version<M>>>,
 }
 
@@ -108,8 +112,9 @@ impl<M: Modality> Served<M> {
     pub(crate) fn open(models: Vec<Named>, open: &Open<M>) -> Result<Vec<Self>> {
         let (shared, mut opened) = (SharedTensors::default(), vec![]);
         for Named { name, path } in models {
+            let stamp = Stamp::of(&path);
             let version = Version::new(name.into(), open(&path, &shared)?, 1, &opened);
-            opened.push(Self { path, current: RwLock::new(Arc::new(version)) });
+            opened.push(Self { path, stamp, current: RwLock::new(Arc::new(version)) });
         }
         Ok(opened)
     }

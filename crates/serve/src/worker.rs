@@ -22,18 +22,26 @@ pub(crate) fn start<M: Modality>(
     metrics: &Arc<Metrics>,
 ) -> Result<Vec<JoinHandle<()>>> {
     // Who reads inputs has its own core: in the threads of rayon, libtorch takes no others.
-    rayon::broadcast(|_| tch::set_num_threads(1));
+    rayon::broadcast(|_| compute_with(1));
     let threads = options.threads.get() as i32;
     let worker = |at: usize| {
         let (queue, metrics) = (queue.clone(), metrics.clone());
         let work = move || {
-            tch::set_num_threads(threads);
+            compute_with(threads);
             work(&queue, &metrics);
         };
         let named = thread::Builder::new().name(format!("model-{at}"));
         named.spawn(work).map_err(Error::io("a thread", "start"))
     };
     (0..options.workers.get()).map(worker).collect()
+}
+
+/// Gives libtorch so many threads for what this thread computes.
+pub(crate) fn compute_with(threads: i32) {
+    // How many it has, a thread decides when it first asks, by what any thread has set last; only what it
+    // sets after that is its own.
+    let _ = tch::get_num_threads();
+    tch::set_num_threads(threads);
 }
 
 fn work<M: Modality>(queue: &Queue<M>, metrics: &Metrics) {

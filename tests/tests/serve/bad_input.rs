@@ -23,7 +23,7 @@ fn of_texts() {
     assert!(json_body("{\"inputs\": \"\"}").refused(422).contains("empty"));
     assert!(json_body("{\"inputs\": [[\"a\", \"b\", \"c\"]]}").refused(422).contains("of a pair"));
     let many = json!({"inputs": vec!["a"; 2000]}).to_string();
-    assert!(json_body(&many).refused(413).contains("1024 are the most"));
+    assert!(json_body(&many).refused(413).contains("more than 1024 inputs"));
 
     let mut connection = server.connect();
     let plain = connection.predict("text", "text/plain", b"caf\xE9 au lait");

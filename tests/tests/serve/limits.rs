@@ -4,6 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use serde_json::json;
 
+use super::client::form;
 use super::server::{Server, run, sentences, wait};
 use crate::support::words;
 
@@ -54,6 +55,14 @@ fn of_the_queue() {
     wait("the queue is empty", || server.metric("crosstune_queue_length") == 0.);
     assert_eq!(server.connect().texts("text", &json!(sentences(8))).predictions().len(), 8);
     assert!(server.connect().texts("text", &json!(sentences(9))).refused(413).contains("in parts"));
+    // What is behind the one that is too many is not even made an input.
+    let (mut connection, many) = (server.connect(), "a\n".repeat(4 << 20));
+    let answer = connection.predict("text", "text/plain", many.as_bytes());
+    assert!(answer.refused(413).contains("more than 8 inputs"));
+    let (plain, many) = form(&[("a.txt", many.as_bytes()); 3]);
+    connection.predict("text", &plain, &many).refused(413);
+    connection.texts("text", &json!(vec!["a"; 1 << 20])).refused(413);
+    assert!(server.peak() < 1000., "{} MiB", server.peak());
 }
 
 #[test]
@@ -93,6 +102,15 @@ fn of_who_may_ask() {
     let server = Server::start("text", &words![run("text")]);
     assert_eq!(at(&server, "models.example"), 421);
     assert_eq!(at(&server, &server.address.to_string()), 200);
+    // A page of its own may ask; one from elsewhere, whose answer no browser would show it, may not.
+    let from = |origin: &str| {
+        let mut connection = server.connect();
+        let headers = ["content-type: text/plain", &format!("origin: {origin}")];
+        connection.ask("POST /v1/models/text/predict", &headers, b"seven")
+    };
+    assert_eq!(from("http://localhost").predictions().len(), 1);
+    from("https://pages.example").refused(403);
+    from("null").refused(403);
 }
 
 #[test]

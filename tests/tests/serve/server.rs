@@ -61,6 +61,13 @@ impl Server {
         self.said.lock().unwrap().join("\n")
     }
 
+    /// The most memory that it had, in MiB.
+    pub(super) fn peak(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.
+    }
+
     pub(super) fn signal(&self, signal: i32) {
         let id = self.child.id().to_string();
         let kill = std::process::Command::new("kill").args([format!("-{signal}"), id]).status();

@@ -69,7 +69,7 @@ pub fn inputs(path: &Path, layout: &Layout) -> Result<Gathered> {
         manifest::gather(path, &mut all)?;
     } else if layout.inputs == InputKind::Texts {
         let file = File::open(path).map_err(Error::io(path, "read"))?;
-        lines(BufReader::new(file), path, &mut all)?;
+        lines(BufReader::new(file), path, &mut all, usize::MAX)?;
     } else {
         let input = Input::File(path.to_path_buf());
         let place = Location { path: path.into(), line: None };
@@ -85,15 +85,17 @@ pub fn inputs(path: &Path, layout: &Layout) -> Result<Gathered> {
 }
 
 /// The texts in the contents of a file, which is called `name`: each line that is not blank, or with
-/// [`Layout::pairs`] the two sentences in it, as [`inputs`] reads a text.
+/// [`Layout::pairs`] the two sentences in it, as [`inputs`] reads a text. If there are more than `most`,
+/// one more than that: what is behind it is not read.
 ///
 /// # Errors
-/// If it is no text, or all its lines are blank.
-pub fn text_lines(name: &Path, contents: &[u8], layout: &Layout) -> Result<Vec<Item>> {
+/// If it is no text, all its lines are blank, or one cannot be used.
+pub fn text_lines(name: &Path, contents: &[u8], layout: &Layout, most: usize) -> Result<Gathered> {
     let mut all = Gathering::new(layout, Purpose::Unlabelled);
-    lines(contents, name, &mut all)?;
-    all.bad(name)?;
-    Ok(unlabelled(all))
+    lines(contents, name, &mut all, most)?;
+    let bad = all.bad(name)?;
+    let notes = mem::take(&mut all.notes);
+    Ok(Gathered { items: unlabelled(all), bad, notes, ignored: vec![] })
 }
 
 fn unlabelled(all: Gathering<'_>) -> Vec<Item> {
@@ -106,28 +108,28 @@ fn asked(input: Input, place: Location) -> Found {
     Found { input, place, label: RawTarget::Missing(String::new()), split: None, group: None }
 }
 
-/// The lines of a text that are not blank.
-fn lines(text: impl BufRead, path: &Path, all: &mut Gathering<'_>) -> Result<()> {
+/// The lines of a text that are not blank, until there are more than `most`.
+fn lines(text: impl BufRead, path: &Path, all: &mut Gathering<'_>, most: usize) -> Result<()> {
     let shared: Arc<Path> = path.into();
     let malformed = |problem: String| Error::Malformed { path: path.to_path_buf(), problem };
     let mut lines = Lines::new(text, all.layout.longest_line);
-    let mut any = false;
-    loop {
+    let mut found = 0_usize;
+    while found <= most {
         let (input, fault) = match lines.next().map_err(|e| malformed(e.problem))? {
             None => break,
             Some(line) if line.text.trim().is_empty() && line.fault.is_none() => continue,
             Some(line) => (input(line.text, all.layout.pairs), line.fault),
         };
-        any = true;
+        found += 1;
         let place = Location { path: shared.clone(), line: Some(lines.number) };
         match fault.map_or(input, |fault| Err(fault.problem)) {
             Ok(input) => all.add(asked(input, place)),
             Err(problem) => all.refuse(place, problem),
         }
     }
-    match any {
-        true => Ok(()),
-        false => Err(malformed("there is no sentence in it: all lines are empty".into())),
+    match found {
+        0 => Err(malformed("there is no sentence in it: all lines are empty".into())),
+        _ => Ok(()),
     }
 }
 

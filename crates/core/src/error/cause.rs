@@ -43,7 +43,7 @@ pub fn out_of_memory(text: &str) -> Option<String> {
         format!(" ({} more were asked for)", words.join(" ").trim_end_matches('.'))
     });
     Some(format!(
-        "out of memory{}: a smaller --batch-size, smaller inputs or a smaller model need less",
+        "out of memory{}: a smaller batch, smaller inputs or a smaller model need less",
         asked.unwrap_or_default()
     ))
 }

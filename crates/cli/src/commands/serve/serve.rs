@@ -24,11 +24,12 @@ pub(crate) fn serve<M: Modality>(args: ServeArgs) -> Result<ExitCode> {
         opened::<M>(path, (&read, &decode), place, shared).map_err(known)
     };
     let ended = answer_requests(models, open, options, Box::new(tell))?;
-    Ok(match ended {
-        Ended::Drained => ExitCode::SUCCESS,
-        // What is computed meanwhile has to be left where it is.
+    match ended {
+        // What is computed or opened meanwhile has to be left where it is: libtorch's own end would come
+        // under it.
+        Ended::Drained => process::leave(0),
         Ended::AtOnce(signal) => process::leave(128 + signal as u8),
-    })
+    }
 }
 
 fn opened<M: Modality>(
@@ -90,6 +91,9 @@ fn tell(event: &Event<'_>) {
         }
         Event::Kept { model, problem } => {
             say("kept", format!("{model}, as it cannot be opened anew: {problem}"));
+        }
+        Event::Apart { model, problem } => {
+            say("warning", format!("{model} answers by itself: {problem}"));
         }
         Event::Request { method, path, status, took, peer } => {
             let peer = peer.map(|peer| format!(" {peer}")).unwrap_or_default();
