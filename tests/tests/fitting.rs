@@ -10,7 +10,7 @@ use crosstune_core::{
 use crosstune_text::TextSettings;
 use tch::{Kind, Tensor};
 
-use crate::support::{tiny_sentences, train};
+use crate::support::{root, tiny_sentences, train, train_on};
 
 /// A model of sentences before and after a training.
 struct Tuned {
@@ -149,6 +149,23 @@ fn what_has_settled_is_frozen() {
     assert_eq!(figures(&all.history)[..2], figures(&some.history)[..2], "two epochs to compare");
     assert_ne!(figures(&all.history), figures(&some.history));
     assert!(some.moved("embed.") < all.moved("embed."));
+    // Averages of what was frozen later move on: what is kept of it is what does not.
+    let averaged = |cache_budget| {
+        let settle = FitOptions { auto_freeze: Some(0.9), patience: None, ..options(6) };
+        tuned("nothing", &FitOptions { ema: Some(0.9), cache_budget, ..settle })
+    };
+    let [kept, anew] = [Some(CacheBudget::default()), None].map(averaged);
+    assert_eq!(figures(&kept.history), figures(&anew.history));
+}
+
+#[test]
+fn what_is_frozen_anyway_stays_so_when_more_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = root().join("crates/image/tests/fixtures/tiny-resnet-hf-basic");
+    let args = ["--auto-freeze", "0.5", "--freeze", "norms", "--pretrained-lr", "1e-4"];
+    let more = ["--epochs", "5", "--patience", "100", "--limit-per-class", "8", "--lr", "1e-3"];
+    let run = folder.path().join("run");
+    train_on(&weights, "image", &run, &[&args[..], &more].concat()).ok();
 }
 
 #[test]

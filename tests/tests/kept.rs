@@ -334,3 +334,42 @@ fn on_a_full_disk_a_training_goes_on_and_its_model_is_kept() {
     assert!(said.contains("No space left") && said.contains(kept.to_str().unwrap()), "{said}");
     assert_whole(&kept, EPOCHS);
 }
+
+#[test]
+fn a_checkpoint_outlives_whoever_fails_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("out"));
+    let digits = root().join("crates/image/samples/digits/train");
+    for class in ["0", "1"] {
+        let to = data.join(class);
+        fs::create_dir_all(&to).unwrap();
+        for name in names(&digits.join(class)).iter().take(4) {
+            fs::copy(digits.join(class).join(name), to.join(name)).unwrap();
+        }
+    }
+    let words = words!["train", "--weights", tiny_bert(), "--data", data, "--out", out];
+    let mut training = command("image");
+    training.args(words).args([
+        "--epochs",
+        "400",
+        "--validation",
+        "0",
+        "--checkpoint-every",
+        "1step",
+    ]);
+    Paused::of(training, &out).killed();
+    let resumed = || ran(command("image").args(words!["train", "--resume", out]));
+    let picture = data.join("0").join(&names(&data.join("0"))[0]);
+    let whole = fs::read(&picture).unwrap();
+    for contents in [&b""[..], b"no picture"] {
+        fs::write(&picture, contents).unwrap();
+        let failed = resumed();
+        assert_ne!(failed.code, 0, "{}", failed.stderr);
+        assert!(failed.stderr.contains("--resume"), "{}", failed.stderr);
+    }
+    fs::write(&picture, whole).unwrap();
+    let went_on = resumed();
+    assert!(went_on.stderr.contains("resumed "), "{}", went_on.stderr);
+    went_on.ok();
+    assert_eq!(names(folder.path()), ["data", "out"]);
+}

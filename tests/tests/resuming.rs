@@ -76,6 +76,10 @@ fn stopped_after_every_step_a_training_ends_with_the_same_bits() {
         ("ema", FitOptions { ema: Some(0.5), ..options(2) }),
         ("accumulate", FitOptions { accumulate: 3, max_steps: Some(5), ..options(4) }),
         ("auto-freeze", FitOptions { auto_freeze: Some(0.9), patience: None, ..options(5) }),
+        (
+            "auto-freeze, ema",
+            FitOptions { auto_freeze: Some(0.9), patience: None, ema: Some(0.9), ..options(5) },
+        ),
         ("l2-sp", FitOptions { l2_sp: 0.1, layer_decay: 0.5, ..options(2) }),
         ("sampling", FitOptions { balance: sampling, max_steps: Some(7), ..options(3) }),
         ("by length", FitOptions { order: Order::ByLength, phases: gradual, ..options(4) }),

@@ -170,7 +170,7 @@ fn cuts<M: Modality>(of: &Prepared<M>) {
         let cuts = (0..=depth).map(CutPoint::Trunk).chain([CutPoint::Pooled]);
         for cut in cuts {
             let shown = format!("{}, {pool}, cut at {cut:?}", of.shown);
-            let there = classifier.encoder().forward_to(&batch, cut);
+            let there = classifier.forward_to(&batch, cut);
             let again = tch::no_grad(|| classifier.forward_from(&there, cut, false));
             same(&whole.x, &again.x, 1e-6, &shown);
             match (&whole.attention_mask, &again.attention_mask) {

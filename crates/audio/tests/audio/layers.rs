@@ -43,7 +43,7 @@ fn every_cut_gives_the_same_answer() {
             let want = classifier.forward(&batch, false);
             let cuts = [0, 1, 2].map(CutPoint::Trunk);
             for cut in cuts.into_iter().chain([CutPoint::Pooled]) {
-                let kept = classifier.encoder().forward_to(&batch, cut);
+                let kept = classifier.forward_to(&batch, cut);
                 let got = classifier.forward_from(&kept, cut, false).x;
                 // Sums over what lies otherwise in memory are rounded otherwise.
                 let far = (got - &want).abs().max().double_value(&[]);

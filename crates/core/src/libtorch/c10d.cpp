@@ -259,8 +259,14 @@ struct Sum : torch::autograd::Function<Sum> {
  private:
   static at::Tensor summed(const at::Tensor& x, int64_t group) {
     std::vector<at::Tensor> tensors{x.clone(at::MemoryFormat::Contiguous)};
-    auto work = (*reinterpret_cast<const GroupPtr*>(group))->allreduce(tensors);
-    TORCH_CHECK(work->wait(), "it was not done");
+    try {
+      auto work = (*reinterpret_cast<const GroupPtr*>(group))->allreduce(tensors);
+      TORCH_CHECK(work->wait(), "it was not done");
+    } catch (const std::exception& e) {
+      // What is thrown while gradients are computed comes to light as an error of theirs. The words are those
+      // of `c10d.rs`.
+      TORCH_CHECK(false, "a sum over all processes failed: ", e.what());
+    }
     return tensors[0];
   }
 };

@@ -112,6 +112,9 @@ unsafe extern "C" {
     ) -> *mut c_void;
 }
 
+/// How an error begins that a sum has met through which gradients flow.
+pub(crate) const SUM_FAILED: &str = "a sum over all processes failed";
+
 /// A store of keys and values that all processes share: `TCPStore`, or a part of it.
 #[derive(Debug)]
 pub(crate) struct Store(NonNull<c_void>);

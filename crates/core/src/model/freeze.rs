@@ -125,6 +125,15 @@ impl Freeze {
         Ok((trained, frozen))
     }
 
+    /// Freezes what it holds, and leaves all else as it is.
+    pub(crate) fn add_to(&self, store: &VarStore, outline: ModelOutline) {
+        for (name, tensor) in store.variables() {
+            if !self.trains(&name, outline) {
+                let _ = tensor.set_requires_grad(false);
+            }
+        }
+    }
+
     /// The union of both sets.
     pub fn and(&self, other: &Self) -> Self {
         let new = other.0.iter().filter(|set| !self.0.contains(set));

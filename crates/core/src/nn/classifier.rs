@@ -81,10 +81,15 @@ impl Classifier {
         self.encoder.embed(batch, train)
     }
 
-    /// The activations at a cut point; see [`Encoder::forward_to`].
+    /// The activations at a cut point; see [`Encoder::forward_between`].
     pub fn forward_to(&self, batch: &Batch, cut: CutPoint) -> Batch {
+        self.forward_between(batch, CutPoint::Inputs, cut)
+    }
+
+    /// The same from the activations at another one.
+    pub fn forward_between(&self, batch: &Batch, from: CutPoint, to: CutPoint) -> Batch {
         let _precision = self.autocast();
-        self.encoder.forward_to(batch, cut)
+        self.encoder.forward_between(batch, from, to)
     }
 
     /// The same at every position, `[B, T, D]`, with which of them hold data.

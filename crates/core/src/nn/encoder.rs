@@ -191,16 +191,19 @@ impl Encoder {
         Activations { features, mask, states: vec![] }
     }
 
-    /// From inputs to the activations at a cut point, as frozen parts compute them: without
-    /// dropout, gradients or updates of running statistics.
-    pub fn forward_to(&self, batch: &Batch, cut: CutPoint) -> Batch {
+    /// From the activations at a cut point, which may be the inputs, to those at a later one, as frozen
+    /// parts compute them: without dropout, gradients or updates of running statistics.
+    pub fn forward_between(&self, batch: &Batch, from: CutPoint, to: CutPoint) -> Batch {
         let _frozen = tch::no_grad_guard();
-        match cut {
-            CutPoint::Inputs => batch.shallow_clone(),
-            CutPoint::Trunk(part) => {
-                let entering = self.entering(batch, false);
+        match (from, to) {
+            (_, CutPoint::Inputs) | (CutPoint::Pooled, _) => batch.shallow_clone(),
+            (from, CutPoint::Trunk(part)) => {
+                let (first, entering) = match from {
+                    CutPoint::Trunk(first) => (first, self.entering_part(first, batch)),
+                    _ => (0, self.entering(batch, false)),
+                };
                 let Activations { features, mask, mut states } =
-                    self.through(0..part, entering, false);
+                    self.through(first..part, entering, false);
                 match features {
                     Features::Sequence(Sequence { x, attention_mask }) => {
                         // The last is that of the sequence itself.
@@ -211,7 +214,7 @@ impl Encoder {
                     Features::FeatureMap(x) => Batch { x, attention_mask: mask },
                 }
             }
-            CutPoint::Pooled => self.forward_masked(batch, false),
+            (from, CutPoint::Pooled) => self.pooled_from(batch, from, false),
         }
     }
 
@@ -225,29 +228,31 @@ impl Encoder {
     pub(super) fn pooled_from(&self, batch: &Batch, cut: CutPoint, train: bool) -> Batch {
         match cut {
             CutPoint::Inputs => self.forward_masked(batch, train),
-            CutPoint::Trunk(part) => {
-                let Batch { x, attention_mask: mask } = batch.shallow_clone();
-                let entering = match self.trunk.accepts() {
-                    FeatureShape::Sequence { .. } => {
-                        let states = self.layers().and_then(|_| self.trunk.states_to(part));
-                        let sequence = Sequence { x, attention_mask: mask };
-                        let (states, sequence) = self.apart(sequence, states.map_or(0, |n| n - 1));
-                        let (sequence, mask) = match self.sees_padding() {
-                            true => {
-                                let Sequence { x, attention_mask: mask } = sequence;
-                                (Sequence { x, attention_mask: None }, mask)
-                            }
-                            false => (sequence, None),
-                        };
-                        Activations { features: Features::Sequence(sequence), mask, states }
-                    }
-                    FeatureShape::FeatureMap { .. } => {
-                        Activations { features: Features::FeatureMap(x), mask, states: vec![] }
-                    }
-                };
-                self.pool_from(part, entering, train)
-            }
+            CutPoint::Trunk(part) => self.pool_from(part, self.entering_part(part, batch), train),
             CutPoint::Pooled => batch.shallow_clone(),
+        }
+    }
+
+    /// What enters a part of the trunk, of the activations at the cut point before it.
+    fn entering_part(&self, part: usize, batch: &Batch) -> Activations {
+        let Batch { x, attention_mask: mask } = batch.shallow_clone();
+        match self.trunk.accepts() {
+            FeatureShape::Sequence { .. } => {
+                let states = self.layers().and_then(|_| self.trunk.states_to(part));
+                let sequence = Sequence { x, attention_mask: mask };
+                let (states, sequence) = self.apart(sequence, states.map_or(0, |n| n - 1));
+                let (sequence, mask) = match self.sees_padding() {
+                    true => {
+                        let Sequence { x, attention_mask: mask } = sequence;
+                        (Sequence { x, attention_mask: None }, mask)
+                    }
+                    false => (sequence, None),
+                };
+                Activations { features: Features::Sequence(sequence), mask, states }
+            }
+            FeatureShape::FeatureMap { .. } => {
+                Activations { features: Features::FeatureMap(x), mask, states: vec![] }
+            }
         }
     }
 

@@ -36,12 +36,15 @@ pub(super) enum Left {
     Kept,
 }
 
-/// A folder of this process alone, with an empty folder in it. It goes when it is dropped; if the
-/// process is killed, the next that claims it finds what it left.
+/// A folder of this process alone, with an empty folder in it. It goes when it is dropped, unless there is
+/// a checkpoint in it, which is hours of somebody's work; as of a process that is killed, the next that
+/// claims it finds what is left.
 #[derive(Debug)]
 pub(super) struct Claim {
     folder: PathBuf,
     made: PathBuf,
+    /// Nobody needs the checkpoints any more.
+    is_done: bool,
     /// Locked as long as this lives.
     _lock: Option<File>,
 }
@@ -61,7 +64,7 @@ impl Claim {
             );
             return Err(Error::setting("--out", problem));
         }
-        let new = Self { made: folder.join(MADE), folder, _lock: lock };
+        let new = Self { made: folder.join(MADE), folder, is_done: false, _lock: lock };
         clear(&new.folder, left)?;
         let told = fs::write(new.folder.join(WRITER), format!("{}\n", process::id()));
         told.map_err(Error::io(&new.folder, "write to"))?;
@@ -91,7 +94,16 @@ impl Claim {
 
     /// Leaves everything where it is, as if this process had died.
     pub(super) fn leave(mut self) {
+        self.abandon();
+    }
+
+    pub(super) fn abandon(&mut self) {
         self.folder = PathBuf::new();
+    }
+
+    /// Removes it when it is dropped, with its checkpoints.
+    pub(super) fn done(&mut self) {
+        self.is_done = true;
     }
 
     /// Leaves what was made where it is, for nobody to clear.
@@ -109,6 +121,10 @@ impl Drop for Claim {
         }
         // A failure to remove it is not what went wrong; the next process tries again. The file that
         // says whose it is goes last.
+        if !self.is_done && self.has_checkpoint() {
+            let _ = clear(&self.folder, Left::Kept);
+            return;
+        }
         let _ = clear(&self.folder, Left::Cleared);
         let _ = fs::remove_file(self.folder.join(WRITER));
         let _ = fs::remove_dir(&self.folder);
@@ -273,15 +289,22 @@ mod tests {
         assert!(!first.has_checkpoint(), "it is half-written");
         fs::create_dir(first.checkpoints().join("checkpoint-1")).unwrap();
         fs::write(first.made().join("a"), "a").unwrap();
-        first.leave();
+        drop(first);
         let said = refused(&folder);
         assert!(said.contains("--resume run") && said.contains("--overwrite"), "{said}");
         let second = claimed(Left::Kept).unwrap();
         assert!(second.has_checkpoint() && !second.made().join("a").exists());
         second.leave();
-        let third = claimed(Left::Cleared).unwrap();
-        assert!(!third.has_checkpoint());
+        let mut third = claimed(Left::Kept).unwrap();
+        third.done();
         drop(third);
+        assert!(!folder.exists());
+        let fourth = claimed(Left::Respected).unwrap();
+        fs::create_dir_all(fourth.checkpoints().join("checkpoint-1")).unwrap();
+        fourth.leave();
+        let fifth = claimed(Left::Cleared).unwrap();
+        assert!(!fifth.has_checkpoint());
+        drop(fifth);
         assert!(!folder.exists());
     }
 }

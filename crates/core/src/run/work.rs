@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::files::{is_there, parent, partial, read_json, sync_folder, write_json};
 
 /// A folder for work that takes long, beside its destination: `.NAME.partial`. One process has it at a
-/// time. It goes when it is dropped, unless it is [left](Self::leave); if the process dies, the next one
-/// finds what is in it.
+/// time. It goes when it is dropped, unless it is [left](Self::leave); if the process dies or panics, the
+/// next one finds what is in it.
 #[derive(Debug)]
 pub struct WorkFolder(Claim);
 
@@ -53,8 +54,17 @@ impl WorkFolder {
     }
 
     /// Leaves all that is in it for another process.
-    pub fn leave(self) {
-        self.0.leave();
+    pub fn leave(mut self) {
+        self.0.abandon();
+    }
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        match thread::panicking() {
+            true => self.0.abandon(),
+            false => self.0.done(),
+        }
     }
 }
 

@@ -31,9 +31,10 @@ pub const RESULT: &str = "result.json";
 const TRAINING: &str = "training.json";
 
 /// A run folder in the making. It is written next to its destination, in `.NAME.partial`, and moved
-/// there when it is complete. Dropped before that, it leaves nothing, unless it is [left](Self::leave).
+/// there when it is complete. Dropped before that, it leaves nothing but checkpoints, unless it is
+/// [left](Self::leave) or [discarded](Self::discard).
 ///
-/// If the process dies, or leaves it, another one can [go on](Self::resume) with its checkpoints.
+/// If there are any, another process can [go on](Self::resume) with them.
 ///
 /// No other process writes it meanwhile, and what comes to its destination meanwhile stays.
 #[derive(Debug)]
@@ -76,12 +77,7 @@ impl RunWriter {
         fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
         let claim = Claim::new(partial(&destination), &destination, left)?;
         // Once more: whoever wrote here may just have finished.
-        if let Err(taken) = refuse(&destination, replace) {
-            if left == Left::Kept {
-                claim.leave();
-            }
-            return Err(taken);
-        }
+        refuse(&destination, replace)?;
         Ok(Self { destination, replace, claim, metrics: String::new(), files: vec![] })
     }
 
@@ -113,6 +109,11 @@ impl RunWriter {
     /// Ends without a run folder, and leaves the training where it can be gone on with.
     pub fn leave(self) {
         self.claim.leave();
+    }
+
+    /// Ends without a run folder and without the checkpoints, which lead nowhere.
+    pub fn discard(mut self) {
+        self.claim.done();
     }
 
     /// Asks, before a training, whether the disk has space for the model.
@@ -204,7 +205,7 @@ impl RunWriter {
     }
 
     fn finish_by<M: Modality, R: Serialize>(
-        self,
+        mut self,
         save: &dyn Fn(&Path) -> Result<()>,
         model: &Model,
         modality: &M,
@@ -216,7 +217,10 @@ impl RunWriter {
         let written = write(self.folder()).and_then(|()| sync_files(self.folder()));
         let (problem, is_whole) = match written {
             Ok(()) => match self.place() {
-                Ok(()) => return sync_folder(parent(&self.destination)),
+                Ok(()) => {
+                    self.claim.done();
+                    return sync_folder(parent(&self.destination));
+                }
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                     ("appeared during the training, and is left as it is".to_string(), true)
                 }
@@ -228,7 +232,10 @@ impl RunWriter {
         };
         let beside = is_whole.then(|| move_aside(self.folder(), &self.destination)).flatten();
         match beside.or_else(|| elsewhere(&write)) {
-            Some(kept) => Err(Error::Kept { path, problem, kept }),
+            Some(kept) => {
+                self.claim.done();
+                Err(Error::Kept { path, problem, kept })
+            }
             None if is_whole => Err(Error::Kept { path, problem, kept: self.claim.keep() }),
             None => {
                 let tried: Vec<_> = folders().map(|f| f.display().to_string()).collect();

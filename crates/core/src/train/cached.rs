@@ -20,15 +20,15 @@ pub(super) struct CachedFeatures<'s> {
 }
 
 impl<'s> CachedFeatures<'s> {
-    /// Computes what will be needed in so many epochs.
+    /// Computes what will be needed in so many epochs: the outputs below a cut.
     pub(super) fn new<M: Modality>(
         model: &Model,
+        cut: CutPoint,
         [train, validation]: &[RawInputs<'s, M>; 2],
         options: &FitOptions,
         epochs: usize,
         observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
     ) -> Result<Self> {
-        let cut = model.cut_point();
         let mut kept = Self { cut, train: None, validation: None };
         // In one epoch, everything is computed once anyway.
         let Some(mut budget) =

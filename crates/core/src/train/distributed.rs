@@ -20,6 +20,7 @@ use super::record::StepOutput;
 use super::resume::{Parts, Turn};
 use crate::distributed::{Sum, World, kind_name, kind_of, several, world};
 use crate::error::{Error, Result};
+use crate::libtorch::c10d::SUM_FAILED;
 use crate::loader::{Samples, share};
 use crate::model::Model;
 use crate::random;
@@ -146,6 +147,15 @@ pub(super) fn sum_gradients(gradients: &mut [Tensor]) -> Result<()> {
     Ok(())
 }
 
+/// An error of the computation of gradients, which may come of a process that has gone.
+pub(super) fn explained(error: Error) -> Error {
+    let said = error.to_string();
+    match several() {
+        Some(world) if said.contains(SUM_FAILED) => world.explain(&said),
+        _ => error,
+    }
+}
+
 /// Checks that all processes have the same parameters and statistics, to the last bit.
 ///
 /// # Errors
@@ -157,6 +167,11 @@ pub(super) fn check_parameters(model: &Model) -> Result<()> {
     let problem = "the parameters of the processes have come apart: do all machines have the same \
                    processors and libtorch?";
     world.check_same(&digest(model, &names)?, problem)
+}
+
+/// Waits for all, where the first may be writing what the others do not.
+pub(super) fn together() -> Result<()> {
+    several().map_or(Ok(()), |world| world.sum(&[1.]).map(drop))
 }
 
 /// Whether this process writes.

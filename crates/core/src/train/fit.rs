@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::loader::{RawInputs, Samples};
 use crate::modality::Modality;
 use crate::model::{Freeze, Model};
+use crate::nn::CutPoint;
 
 /// Trains a model. With validation samples, the model ends with the parameters of the epoch that
 /// had the best [primary metric](crate::task::Metrics::primary_metric) in validation (of equals,
@@ -96,6 +97,7 @@ fn fit_from<M: Modality>(
             phase.freeze.apply(model.store(), model.outline())?;
             training.trainer.begin(phase, new_steps(options, at, inputs[0].samples.len()));
         }
+        training.moved = training.moved.min(model.cut_point());
         let first = Place {
             phase: at,
             begun: training.epochs.len(),
@@ -140,7 +142,7 @@ impl Training<'_> {
         observe: &mut dyn FnMut(Progress<'_>) -> Result<()>,
     ) -> Result<()> {
         if place.freeze != *phase {
-            place.freeze.apply(self.model.store(), self.model.outline())?;
+            place.freeze.add_to(self.model.store(), self.model.outline());
             self.trainer.refrozen();
         }
         self.load(parts)?;
@@ -158,7 +160,7 @@ impl Training<'_> {
         self.between_epochs();
         let mut cached = self.cached(inputs, &place, observe)?;
         loop {
-            if self.batches_left == 0 {
+            if self.steps_left == 0 {
                 return Ok(());
             }
             match self.epoch(cached.feeds(inputs), observe) {
@@ -179,10 +181,10 @@ impl Training<'_> {
             let Some(epochs_left) = place.epochs_left.checked_sub(1) else { return Ok(()) };
             if let Some(part) = stable {
                 place.freeze = place.freeze.and(&Freeze::below(part));
-                place.freeze.apply(model.store(), model.outline())?;
+                place.freeze.add_to(model.store(), model.outline());
                 self.trainer.refrozen();
             }
-            let recached = stable.is_some() && model.cut_point() > cached.cut;
+            let recached = stable.is_some() && self.cut() > cached.cut;
             if recached {
                 place.cached_for = place.epochs_left;
             }
@@ -191,13 +193,20 @@ impl Training<'_> {
             if let Some(saver) = &mut self.saver {
                 saver.place = place.clone();
             }
-            if self.batches_left > 0 {
+            if self.steps_left > 0 {
                 self.after_epoch(observe)?;
             }
             if recached {
                 cached = self.cached(inputs, &place, observe)?;
             }
         }
+    }
+
+    /// Up to where outputs are the same from now on in training and in validation. Of what has moved
+    /// before it was frozen, the averaged values, which are those of validation, are others, and move on.
+    fn cut(&self) -> CutPoint {
+        let frozen = self.model.cut_point();
+        if self.options.ema.is_some() { frozen.min(self.moved) } else { frozen }
     }
 
     /// Caches the outputs of what is frozen at a place, unless the training is to end.
@@ -210,10 +219,12 @@ impl Training<'_> {
         if let Some(saver) = &mut self.saver {
             saver.place = place.clone();
         }
+        let cut = self.cut();
         let saver = self.saver.as_ref();
         let mut stopped = false;
         let cached = CachedFeatures::new(
             self.model,
+            cut,
             inputs,
             self.options,
             place.cached_for,

@@ -123,6 +123,20 @@ impl FitOptions {
         self.max_steps.map_or(all, |max| max.min(all))
     }
 
+    /// The number of batches of the same training, of which `accumulate` make a step, and those at the end
+    /// of an epoch that are fewer, too.
+    pub fn batches(&self, samples: usize) -> usize {
+        let of_epoch = samples.div_ceil(self.global_batch_size());
+        let accumulate = self.accumulate.max(1);
+        let steps = of_epoch.div_ceil(accumulate).max(1);
+        let most = self.max_steps.unwrap_or(usize::MAX);
+        let (whole, more) = (most / steps, most % steps);
+        match whole >= self.epochs {
+            true => of_epoch.saturating_mul(self.epochs),
+            false => whole * of_epoch + of_epoch.min(more * accumulate),
+        }
+    }
+
     /// Checks every value.
     ///
     /// # Errors
@@ -216,3 +230,21 @@ const AT_LEAST_1: &str = "must be at least 1";
 const ABOVE_0: &str = "must be above 0";
 
 const FRACTION: &str = "must be at least 0 and below 1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_epoch_leaves_makes_a_step_too() {
+        let options =
+            FitOptions { batch_size: 8, accumulate: 3, epochs: 4, ..FitOptions::default() };
+        // Four batches an epoch: a step of three, and one of one.
+        let of = |max_steps| {
+            let options = FitOptions { max_steps, ..options.clone() };
+            (options.steps(32), options.batches(32))
+        };
+        assert_eq!(of(None), (8, 16));
+        assert_eq!([1, 2, 3, 6, 9].map(|most| of(Some(most)).1), [3, 4, 7, 12, 16]);
+    }
+}

@@ -62,7 +62,10 @@ impl Training<'_> {
     /// # Errors
     /// In any case: [`Error::Interrupted`], or why no checkpoint can be written.
     pub(super) fn stop(&self) -> Result<()> {
-        match self.checkpoint()? {
+        let written = self.checkpoint()?;
+        // Whoever ended before it is written would be missed.
+        distributed::together()?;
+        match written {
             Some(checkpoint) => Err(Error::Interrupted { checkpoint }),
             None => Ok(()),
         }

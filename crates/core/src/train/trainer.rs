@@ -170,9 +170,9 @@ impl<'m> Trainer<'m> {
         let precision = classifier.autocast();
         // What lies below everything that trains runs as in prediction, without gradients.
         let lowest = self.model.cut_point();
-        let Logits { x: logits, attention_mask: mask } = if cut == CutPoint::Inputs && lowest > cut
-        {
-            classifier.forward_from(&classifier.forward_to(batch, lowest), lowest, true)
+        let Logits { x: logits, attention_mask: mask } = if lowest > cut {
+            let entering = classifier.forward_between(batch, cut, lowest);
+            classifier.forward_from(&entering, lowest, true)
         } else {
             classifier.forward_from(batch, cut, true)
         };
@@ -180,7 +180,8 @@ impl<'m> Trainer<'m> {
         drop(precision);
         let (outcome, loss) = part.weigh(loss, self.objective.correct(&logits, targets))?;
         let scaled = self.scaler.as_ref().map(|scaler| scaler.scale(&loss));
-        let mut gradients = self.optimizer.gradients(scaled.as_ref().unwrap_or(&loss))?;
+        let gradients = self.optimizer.gradients(scaled.as_ref().unwrap_or(&loss));
+        let mut gradients = gradients.map_err(distributed::explained)?;
         if self.options.accumulate == 1 {
             distributed::sum_gradients(&mut gradients)?;
         }

@@ -24,7 +24,7 @@ use crate::loader::{
 };
 use crate::modality::Modality;
 use crate::model::Model;
-use crate::nn::Batch;
+use crate::nn::{Batch, CutPoint};
 use crate::predict::evaluate_feed;
 use crate::random;
 use crate::random::Rng;
@@ -39,8 +39,10 @@ pub(super) struct Training<'m> {
     moving: &'m [String],
     rng: Rng,
     order: Vec<usize>,
-    /// How many batches there may still be.
-    pub(super) batches_left: usize,
+    /// The highest cut below which nothing has moved since the training began.
+    pub(super) moved: CutPoint,
+    /// How many steps there may still be.
+    pub(super) steps_left: usize,
     pub(super) epochs: Vec<EpochRecord>,
     pub(super) best: Option<Best>,
     /// What the present epoch began with; its batches follow from that.
@@ -55,7 +57,7 @@ pub(super) struct Training<'m> {
 struct EpochBegin {
     rng: Rng,
     order: Vec<usize>,
-    batches_left: usize,
+    steps_left: usize,
 }
 
 /// What is done of an epoch.
@@ -86,11 +88,10 @@ impl<'m> Training<'m> {
         trainer.average = options.ema.map(|decay| Ema::new(model, moving, decay));
         let depth = model.outline().depth;
         trainer.auto_freeze = options.auto_freeze.map(|fraction| AutoFreeze::new(depth, fraction));
-        let most = options.max_steps.map(|steps| steps.saturating_mul(options.accumulate));
         let begin = EpochBegin {
             rng: Rng::seed_from_u64(options.seed),
             order: (0..samples.len()).collect(),
-            batches_left: most.unwrap_or(usize::MAX),
+            steps_left: options.max_steps.unwrap_or(usize::MAX),
         };
         Self {
             trainer,
@@ -99,7 +100,8 @@ impl<'m> Training<'m> {
             moving,
             rng: begin.rng.clone(),
             order: begin.order.clone(),
-            batches_left: begin.batches_left,
+            moved: model.cut_point(),
+            steps_left: begin.steps_left,
             epochs: vec![],
             best: None,
             begin,
@@ -126,7 +128,7 @@ impl<'m> Training<'m> {
     pub(super) fn between_epochs(&mut self) {
         if self.done.batches == 0 {
             let (rng, order) = (self.rng.clone(), self.order.clone());
-            self.begin = EpochBegin { rng, order, batches_left: self.batches_left };
+            self.begin = EpochBegin { rng, order, steps_left: self.steps_left };
         }
     }
 
@@ -140,8 +142,9 @@ impl<'m> Training<'m> {
         let (model, options, moving) = (self.model, self.options, self.moving);
         let mut lists = self.lists(train.samples());
         let steps = lists.len();
-        lists.truncate(self.batches_left);
-        self.batches_left -= lists.len();
+        // What is left of an epoch makes a step, too.
+        lists.truncate(self.steps_left.saturating_mul(options.accumulate));
+        self.steps_left -= lists.len().div_ceil(options.accumulate);
         let shares = Shares::of(lists, train.samples());
         if let Some(average) = &mut self.trainer.average {
             average.swap_out();
@@ -226,9 +229,9 @@ impl Resumable for Training<'_> {
         self.trainer.save(to)?;
         Best::save(self.best.as_ref(), to)?;
         to.put(EPOCHS, &self.epochs)?;
-        let EpochBegin { rng, order, batches_left } = &self.begin;
+        let EpochBegin { rng, order, steps_left } = &self.begin;
         // A position of more than 64 bits is more than JSON's readers take for a number.
-        to.put(EPOCH, &(rng.get_word_pos().to_string(), batches_left, &self.done))?;
+        to.put(EPOCH, &(rng.get_word_pos().to_string(), steps_left, &self.done))?;
         let order: Vec<i64> = order.iter().map(|&at| at as i64).collect();
         to.put_tensor(ORDER, &Tensor::from_slice(&order));
         for (name, device) in self.generators() {
@@ -247,16 +250,16 @@ impl Resumable for Training<'_> {
         self.trainer.load(from)?;
         self.best = Best::load(self.model, self.moving, from)?;
         self.epochs = from.get(EPOCHS)?;
-        let (position, batches_left, done): (String, usize, EpochSums) = from.get(EPOCH)?;
+        let (position, steps_left, done): (String, usize, EpochSums) = from.get(EPOCH)?;
         let position = position.parse().map_err(|_| from.malformed("no position"))?;
         self.rng.set_word_pos(position);
         let mut order = Tensor::zeros([self.order.len() as i64], (tch::Kind::Int64, Device::Cpu));
         from.copy_tensor(ORDER, &mut order)?;
         let order = Vec::<i64>::try_from(&order)?;
         self.order = order.into_iter().map(|at| at as usize).collect();
-        (self.batches_left, self.done) = (batches_left, done);
+        (self.steps_left, self.done) = (steps_left, done);
         let (rng, order) = (self.rng.clone(), self.order.clone());
-        self.begin = EpochBegin { rng, order, batches_left };
+        self.begin = EpochBegin { rng, order, steps_left };
         for (name, device) in self.generators() {
             generator::set_state(device, from.tensor(&name)?)?;
         }
@@ -265,12 +268,14 @@ impl Resumable for Training<'_> {
 }
 
 impl Training<'_> {
-    /// The generators that a step draws from, each with its name in a checkpoint.
+    /// The generators that a step draws from, each with its name in a checkpoint: the first process's, from
+    /// which all go on, each with its own GPU.
     fn generators(&self) -> Vec<(String, Device)> {
         let device = self.model.classifier().device();
         let all = [Device::Cpu, device];
         let all = &all[..if device == Device::Cpu { 1 } else { 2 }];
-        all.iter().map(|&device| (format!("{GENERATOR}.{device:?}"), device)).collect()
+        let name = |device| if device == Device::Cpu { "Cpu" } else { "device" };
+        all.iter().map(|&device| (format!("{GENERATOR}.{}", name(device)), device)).collect()
     }
 }
 

@@ -164,7 +164,7 @@ fn the_outputs_of_frozen_parts_lead_to_the_same_features_and_so_does_torchscript
         let encoder = model.classifier().encoder();
         let whole = encoder.forward(&batch, false);
         for cut in [CutPoint::Trunk(0), CutPoint::Trunk(1), CutPoint::Trunk(2), CutPoint::Pooled] {
-            let kept = encoder.forward_to(&batch, cut);
+            let kept = encoder.forward_between(&batch, CutPoint::Inputs, cut);
             assert_eq!(encoder.forward_from(&kept, cut, false), whole, "{name}, {cut:?}");
         }
 

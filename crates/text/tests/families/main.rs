@@ -66,9 +66,20 @@ pub(crate) fn check_folder(folder: &Path) {
     let far = furthest(&head.forward(&pooled), &want("logits"), &mask);
     assert!(far < WITHIN, "logits differ by {far:e}");
     // What is kept below any part of the trunk is gone on from there.
+    let inputs = CutPoint::Inputs;
     for cut in (0..=family.trunk.depth()).map(CutPoint::Trunk) {
-        let again = encoder.forward_from(&encoder.forward_to(&batch, cut), cut, false);
-        assert_eq!(again, pooled, "{cut:?}");
+        let kept = encoder.forward_between(&batch, inputs, cut);
+        assert_eq!(encoder.forward_from(&kept, cut, false), pooled, "{cut:?}");
+        let last = encoder.forward_between(&kept, cut, CutPoint::Pooled);
+        assert_eq!(last.x, pooled, "{cut:?}");
+        let first = CutPoint::Trunk(0);
+        let embedded = encoder.forward_between(&batch, inputs, first);
+        let by_way = encoder.forward_between(&embedded, first, cut);
+        assert_eq!(
+            encoder.forward_from(&by_way, cut, false),
+            pooled,
+            "{cut:?} by way of {first:?}"
+        );
     }
     let report = LoadReport::new(Some(&source), &fresh);
     assert_eq!((report.fresh.len(), report.unused), (0, vec![]));

@@ -26,12 +26,11 @@ impl<A: ModalityArgs> TrainArgs<A> {
             return Ok(None);
         };
         let epoch = splits.train.len().div_ceil(options.global_batch_size());
-        let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
         let run = self.out.as_deref().and_then(|out| out.file_name());
         let plan = Plan {
             folder: folder.clone(),
             goes_on,
-            batches: (epoch, epoch.saturating_mul(options.epochs).min(most)),
+            batches: (epoch, options.batches(splits.train.len())),
             name: run.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             options: self.named(options),
         };

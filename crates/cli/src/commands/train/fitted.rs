@@ -37,10 +37,8 @@ pub(super) fn fitted<M: Modality>(
     mut run: Option<&mut RunWriter>,
     mut board: Option<&mut Board>,
 ) -> Result<Fitted, Error> {
-    let size = options.global_batch_size();
-    let batches = splits.train.len().div_ceil(size).saturating_mul(options.epochs);
-    let most = options.max_steps.map_or(usize::MAX, |n| n.saturating_mul(options.accumulate));
-    let bar = progress::training(batches.min(most));
+    let of_epoch = splits.train.len().div_ceil(options.global_batch_size());
+    let bar = progress::training(options.batches(splits.train.len()));
     let first_batch = process::age().as_secs_f64();
     let (mut last, mut times, mut cached, mut told) = (Instant::now(), vec![], 0, false);
     let mut steps_told = StepLog::default();
@@ -65,7 +63,7 @@ pub(super) fn fitted<M: Modality>(
                 note(&format!("warning: {}; features are not cached", one_line(error)));
             }),
             Progress::Resumed { epochs, step } => {
-                bar.inc((epochs.len() * splits.train.len().div_ceil(size)) as u64);
+                bar.inc((epochs.len() * of_epoch) as u64);
                 bar.inc(step as u64);
                 bar.suspend(|| say_resumed(epochs.len(), step));
                 if let Some(run) = &mut run {

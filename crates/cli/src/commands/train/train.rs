@@ -1,12 +1,19 @@
 //! `train`: from a pretrained model and labelled samples to a run folder.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use crosstune_core::loader::{Beforehand, refuse_bad};
 use crosstune_core::{
     CacheBudget, Dataset, Error, FitOptions, Input, Layout, Modality, Model, Order, Pretrained,
-    RunWriter, Samples, Splits, data::ClassLimit, evaluate, find_lr, predict::too_short,
+    RunWriter, Samples, Splits,
+    data::ClassLimit,
+    evaluate, find_lr,
+    predict::too_short,
+    run::{Unfinished, unfinished},
 };
 use serde_json::json;
 
@@ -38,14 +45,26 @@ use crate::{
 pub(crate) fn train<A: ModalityArgs>(args: TrainArgs<A>) -> Result<ExitCode> {
     process::age(); // If the system does not tell the start, the count begins here.
     let together = together(args.fit.device()?, args.plan.is_some() || args.find_lr.is_some())?;
-    let done = trained(args, &together);
+    let mut claimed = None;
+    let done = trained(args, &together, &mut claimed);
     if let Err(e) = &done {
         together.fail(e);
+        // Whatever it was, what can be gone on with is there.
+        if let Some(out) = claimed
+            && let Ok(Unfinished::Training(_)) = unfinished::<Begun>(&out)
+        {
+            tell_stopped::<A::Modality>(&out);
+        }
     }
     done
 }
 
-fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<ExitCode> {
+/// Trains; the folder that it has claimed is `claimed` from then on.
+fn trained<A: ModalityArgs>(
+    args: TrainArgs<A>,
+    together: &Together,
+    claimed: &mut Option<PathBuf>,
+) -> Result<ExitCode> {
     if let Some(threads) = args.threads {
         tch::set_num_threads(threads);
     }
@@ -87,6 +106,7 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
         false => RunWriter::create(out, args.overwrite),
     });
     let run = run.transpose()?;
+    *claimed = out.filter(|_| run.is_some()).cloned();
     if let (Some(run), None) = (&run, &args.resume) {
         run.note(&Begun::now::<A::Modality>()?)?;
     }
@@ -164,7 +184,7 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
             if let Some(board) = &mut board {
                 board.stop();
             }
-            return unfinished::<A::Modality>(e, run, &args.out.unwrap_or_default());
+            return stopped::<A::Modality>(e, run, &args.out.unwrap_or_default());
         }
     };
     // A sample may have vanished meanwhile. What was trained is saved all the same.
@@ -240,31 +260,34 @@ fn trained<A: ModalityArgs>(args: TrainArgs<A>, together: &Together) -> Result<E
     }
 }
 
-/// Ends a training before its time: what can be gone on with is left, and how is said.
-fn unfinished<M: Modality>(error: Error, run: Option<RunWriter>, out: &Path) -> Result<ExitCode> {
-    let Some(run) = run else {
-        return match error {
-            // The first process says so.
-            Error::Interrupted { .. } => {
-                Ok(ExitCode::from(128 + signals::asked().unwrap_or_default() as u8))
-            }
-            error => Err(error.into()),
-        };
-    };
-    let code = match (&error, signals::asked()) {
-        (Error::Interrupted { .. }, Some(signal)) => Some(128 + signal as u8),
-        // With the same weights it would come to the same again.
-        (Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. }, _) => {
-            return Err(error.into());
+/// Ends a training before its time: what can be gone on with is left.
+fn stopped<M: Modality>(error: Error, run: Option<RunWriter>, out: &Path) -> Result<ExitCode> {
+    let code = |signal: i32| ExitCode::from(128 + signal as u8);
+    match (&error, signals::asked(), run) {
+        // Of several processes, the first says so.
+        (Error::Interrupted { .. }, signal, None) => Ok(code(signal.unwrap_or_default())),
+        (Error::Interrupted { .. }, Some(signal), Some(run)) => {
+            run.leave();
+            tell_stopped::<M>(out);
+            Ok(code(signal))
         }
-        _ if !run.has_checkpoint() => return Err(error.into()),
-        _ => None,
-    };
-    run.leave();
+        // With the same weights it would come to the same again.
+        (
+            Error::Diverged { .. } | Error::DivergedWeights { .. } | Error::NoAnswer { .. },
+            _,
+            Some(run),
+        ) => {
+            run.discard();
+            Err(error.into())
+        }
+        _ => Err(error.into()),
+    }
+}
+
+fn tell_stopped<M: Modality>(out: &Path) {
     let resume = command_line::<M>(out);
     tell("stopped", format!("go on with: {resume}"), &json!({ "resume": resume }));
     event("end", &json!({ "status": "stopped", "seconds": process::age().as_secs_f64() }));
-    code.map_or(Err(error.into()), |code| Ok(ExitCode::from(code)))
 }
 
 /// The data set, its labels in the order of a pretrained head's `classes`.
