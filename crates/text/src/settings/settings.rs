@@ -351,8 +351,8 @@ impl Modality for TextSettings {
 
     fn save_pretrained(&self, folder: &Path) -> Result<Map<String, Value>> {
         let mut fields = Map::new();
-        if let Some(tokenizer) = self.tokenizer() {
-            tokenizer.save_pretrained(folder)?;
+        if let Reader::Tokens { embedder, tokenizer } = &self.reader {
+            tokenizer.save_pretrained(folder, embedder.segments)?;
             fields.insert("pad_token_id".into(), tokenizer.pad().into());
         }
         Ok(fields)

@@ -7,6 +7,7 @@ mod files;
 mod merged_pieces;
 mod pieces;
 mod sentence_piece;
+mod special;
 mod split;
 mod template;
 #[allow(clippy::module_inception)]

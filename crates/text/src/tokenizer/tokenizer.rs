@@ -14,13 +14,15 @@ use crosstune_core::{
     files::{self, is_there, write_json},
 };
 use serde_json::{Value, json};
-use tokenizers::{Model, ModelWrapper, PostProcessor, PreTokenizerWrapper, TruncationParams};
+use tokenizers::{
+    Encoding, Model, ModelWrapper, PostProcessor, PreTokenizerWrapper, TruncationParams,
+};
 
 use super::{
     bounds::{self, MOST},
     config::Config,
     files::TOKENIZER,
-    vocabulary,
+    special, vocabulary,
 };
 use crate::options::MAX_LENGTH;
 
@@ -161,17 +163,28 @@ impl Tokenizer {
         fs::write(&path, &self.0.file).map_err(Error::io(&path, "write"))
     }
 
-    /// Writes the file into a folder, and beside it what transformers wants to know of it.
+    /// Writes the file into a folder, and beside it what transformers wants to know of it, for a model
+    /// that tells so many segments apart.
     ///
     /// # Errors
     /// If they cannot be written.
-    pub(crate) fn save_pretrained(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn save_pretrained(&self, folder: &Path, segments: i64) -> Result<()> {
         let pad = u32::try_from(self.0.pad).ok();
+        let pair = self.pair("a", "b").ok();
+        let known =
+            |pair: &Encoding| pair.get_type_ids().iter().all(|&id| i64::from(id) < segments);
+        // What transformers takes for usual differs by version, and not all models take segments.
+        let told = segments > 1 && pair.as_ref().is_none_or(known);
+        let inputs = [Some("input_ids"), told.then_some("token_type_ids"), Some("attention_mask")];
         let mut config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": self.0.max_length,
+            "model_input_names": inputs.iter().flatten().collect::<Vec<_>>(),
             "pad_token": pad.and_then(|id| self.0.tokenizer.id_to_token(id)),
         });
+        for (name, token) in special::named(&self.0.tokenizer, &self.0.file, pair.as_ref()) {
+            config[name] = token.into();
+        }
         if let Some(PreTokenizerWrapper::ByteLevel(bytes)) = self.0.tokenizer.get_pre_tokenizer() {
             config["add_prefix_space"] = bytes.add_prefix_space.into();
         }
@@ -196,6 +209,13 @@ impl Tokenizer {
     /// As [`encode`](Self::encode), and if there is no room for a token of each beside the special
     /// ones.
     pub fn encode_pair(&self, first: &str, second: &str) -> Result<(Vec<i64>, Vec<i64>), BoxError> {
+        let encoding = self.pair(first, second)?;
+        let segments = encoding.get_type_ids().iter().map(|&id| id.into()).collect();
+        Ok((self.checked(encoding.get_ids())?, segments))
+    }
+
+    /// Two texts together as the library has them.
+    fn pair(&self, first: &str, second: &str) -> Result<Encoding, BoxError> {
         let special = self.0.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(true));
         let max = self.0.max_length as usize;
         // The library would subtract the one from the other unchecked.
@@ -203,9 +223,7 @@ impl Tokenizer {
             return Err(format!("{MAX_LENGTH}: {}", no_room(max, special, "pair", 2)).into());
         }
         self.check_growth(first.len() + second.len())?;
-        let encoding = contained(|| self.0.tokenizer.encode_fast((first, second), true))?;
-        let segments = encoding.get_type_ids().iter().map(|&id| id.into()).collect();
-        Ok((self.checked(encoding.get_ids())?, segments))
+        contained(|| self.0.tokenizer.encode_fast((first, second), true))
     }
 
     /// The library's.
@@ -273,7 +291,7 @@ impl Tokenizer {
         let mut length = special;
         for text in texts {
             let encoding = contained(|| self.0.tokenizer.encode_fast(&**text, false))?;
-            let rest = encoding.get_overflowing().iter().map(tokenizers::Encoding::len);
+            let rest = encoding.get_overflowing().iter().map(Encoding::len);
             length += encoding.len() + rest.sum::<usize>();
         }
         Ok(length)

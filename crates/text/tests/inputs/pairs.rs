@@ -9,7 +9,8 @@ use std::{
 use crosstune_core::{
     Batch, Checkpoint, Device, Input, Layout, Modality, Model, Pretrained, data::inputs,
 };
-use crosstune_text::TextSettings;
+use crosstune_text::{TextSettings, Tokenizer};
+use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 fn fixture(name: &str) -> PathBuf {
@@ -98,4 +99,47 @@ fn a_pair_and_a_text_may_share_a_batch() {
     let types = Tensor::from_slice2(&[[0i64, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1]]);
     assert!(batch.x.select(1, 1).equal(&types));
     assert_eq!(settings.batch(&[&text]).x.dim(), 2);
+}
+
+/// transformers gives segments to a model only where the tokenizer's files say so.
+#[test]
+fn what_is_exported_says_whether_the_model_tells_segments_apart() {
+    // DistilBERT, which takes none, with the same tokens.
+    let other = tempfile::tempdir().unwrap();
+    let distilled = fixture("").parent().unwrap().join("tiny-distilbert");
+    fs::copy(fixture("vocab.txt"), other.path().join("vocab.txt")).unwrap();
+    let weights = "model.safetensors";
+    fs::copy(distilled.join(weights), other.path().join(weights)).unwrap();
+    let config = fs::read_to_string(distilled.join("config.json")).unwrap();
+    let mut config: Value = serde_json::from_str(&config).unwrap();
+    config["vocab_size"] = 176.into();
+    fs::write(other.path().join("config.json"), config.to_string()).unwrap();
+
+    let both = json!(["input_ids", "token_type_ids", "attention_mask"]);
+    for (folder, inputs) in
+        [(fixture("").as_path(), both), (other.path(), json!(["input_ids", "attention_mask"]))]
+    {
+        let mut settings = TextSettings::new(Some(16));
+        settings.adopt(&Pretrained::open(folder).unwrap()).unwrap();
+        let hub = tempfile::tempdir().unwrap();
+        settings.save_pretrained(hub.path()).unwrap();
+        let config = fs::read_to_string(hub.path().join("tokenizer_config.json")).unwrap();
+        let expected = json!({
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": 16,
+            "model_input_names": inputs,
+            "cls_token": "[CLS]",
+            "mask_token": "[MASK]",
+            "pad_token": "[PAD]",
+            "sep_token": "[SEP]",
+            "unk_token": "[UNK]",
+        });
+        assert_eq!(serde_json::from_str::<Value>(&config).unwrap(), expected);
+        // We read the same of it.
+        let (opened, ours) =
+            (Tokenizer::open(hub.path(), 16).unwrap(), settings.tokenizer().unwrap());
+        assert_eq!(opened.pad(), ours.pad());
+        let pair = |tokenizer: &Tokenizer| tokenizer.encode_pair("the cat", "a mat").unwrap();
+        assert_eq!(pair(&opened), pair(ours));
+    }
 }
