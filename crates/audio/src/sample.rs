@@ -1,5 +1,7 @@
 //! From a recording to a sample: read, cut, augmented.
 
+use std::ops::Range;
+
 use crosstune_core::{BoxError, Input, Rng};
 use tch::Tensor;
 
@@ -167,8 +169,29 @@ impl Hearing<'_> {
         self.samples(input, self.options.long())
     }
 
+    /// Which samples of a recording are left where silence is cut off at both ends, at the rate of the
+    /// front end; `None`: all of them.
+    pub(crate) fn trimmed(&self, input: &Input) -> Result<Option<Range<usize>>, BoxError> {
+        let Some(quieter) = self.options.trim_db else { return Ok(None) };
+        let samples = self.decoded(input)?;
+        Ok(Some(sounding(&samples, self.front_end.sample_rate(), quieter)))
+    }
+
     fn samples(&self, input: &Input, long: Long) -> Result<Vec<f32>, BoxError> {
-        let trim_db = self.options.trim_db;
+        let mut samples = self.decoded(input)?;
+        if let Some(quieter) = self.options.trim_db {
+            let heard = sounding(&samples, self.front_end.sample_rate(), quieter);
+            samples.truncate(heard.end);
+            samples.drain(..heard.start);
+        }
+        if long == Long::Cut {
+            samples.truncate(self.window());
+        }
+        Ok(samples)
+    }
+
+    /// The samples at the rate of the front end, as far as they are heard.
+    fn decoded(&self, input: &Input) -> Result<Vec<f32>, BoxError> {
         let rate = self.front_end.sample_rate();
         let recording = open(input)?;
         let from = recording.sample_rate();
@@ -178,7 +201,7 @@ impl Hearing<'_> {
             false => resample::needed(self.window(), from, rate),
         };
         let is_long = recording.samples().is_some_and(|samples| samples > HELD);
-        let mut samples = match is_long && wanted == usize::MAX && from != rate {
+        Ok(match is_long && wanted == usize::MAX && from != rate {
             true => resampled(recording, rate)?,
             false => {
                 let samples = recording.read(wanted)?;
@@ -187,16 +210,7 @@ impl Hearing<'_> {
                 }
                 resample::resample(samples, from, rate)?
             }
-        };
-        if let Some(quieter) = trim_db {
-            let heard = sounding(&samples, rate, quieter);
-            samples.truncate(heard.end);
-            samples.drain(..heard.start);
-        }
-        if long == Long::Cut {
-            samples.truncate(self.window());
-        }
-        Ok(samples)
+        })
     }
 
     /// The form in which training samples are kept.

@@ -47,20 +47,30 @@ impl AudioSettings {
         self.transcribes.then(|| Strides::new(&self.front_end, &self.options, stride))
     }
 
-    /// [`Modality::places`](crosstune_core::Modality::places).
+    /// [`Modality::places`](crosstune_core::Modality::places). Times are those of the file, also where
+    /// silence is cut off at its beginning.
     pub(crate) fn moments_of(&self, input: &Input, positions: usize) -> Result<Places, BoxError> {
         let Some(strides) = self.strides() else { return Ok(Places::default()) };
+        // It repeats a short recording.
+        if let FrontEnd::Clap(_) = self.front_end {
+            return Ok(Places::default());
+        }
+        let rate = f64::from(self.front_end.sample_rate());
+        let trimmed = self.hearing().trimmed(input)?;
         let adopted = self.adopted.as_ref();
         let seconds = match (self.layout, adopted.map(Adopted::stride), &self.front_end) {
-            // It repeats a short recording.
-            (.., FrontEnd::Clap(_)) => None,
             // A network of feature maps, or of patches, has as many columns as it leaves.
             (FrameLayout::Picture(_), ..) | (_, Some(None), _) | (.., FrontEnd::Cepstra(_)) => {
-                Some(open(input)?.seconds()? / positions.max(1) as f64)
+                let heard = match &trimmed {
+                    Some(heard) => heard.len() as f64 / rate,
+                    None => open(input)?.seconds()?,
+                };
+                heard / positions.max(1) as f64
             }
-            _ => Some(strides.seconds()),
+            _ => strides.seconds(),
         };
-        Ok(Places { seconds_per_position: seconds, ..Places::default() })
+        let starts_at = trimmed.map_or(0., |heard| heard.start as f64 / rate);
+        Ok(Places { seconds_per_position: Some(seconds), starts_at, ..Places::default() })
     }
 }
 

@@ -66,7 +66,7 @@ impl Format {
 
 impl Pcm {
     /// The data that begins where the file stands and takes `promised` bytes, of `found` that are
-    /// there; `None`: all that are.
+    /// there; `None`: all that are. A part of a sample at its end is passed over.
     pub(super) fn new(
         file: BufReader<Box<dyn Source>>,
         format: Format,
@@ -74,7 +74,7 @@ impl Pcm {
         found: u64,
     ) -> Result<Self, RecordingError> {
         let block = format.block();
-        let data = promised.unwrap_or(found - found % block);
+        let data = promised.unwrap_or(found);
         let samples = data / block;
         if data > found {
             let (found, rate) = (found / block, format.sample_rate);
@@ -82,11 +82,6 @@ impl Pcm {
         }
         if samples == 0 {
             return Err(RecordingError::Empty);
-        }
-        if !data.is_multiple_of(block) {
-            return Err(RecordingError::Header(format!(
-                "{data} bytes of data in samples of {block}"
-            )));
         }
         Ok(Self { file, format, samples })
     }

@@ -16,19 +16,31 @@ use super::{
     source::{Source, possible_rate},
 };
 
-/// What stands before the first chunk: RIFF, a length, WAVE.
-const PREAMBLE: i64 = 12;
+/// The length of what stands before the first chunk: RIFF, a length, WAVE.
+const PREAMBLE: usize = 12;
+
+/// From here on, a length that no file has was not known when it was written: SoX writes 0x7ffff000 to
+/// a pipe, arecord 0x80000000, GStreamer 44 below all ones.
+const UNKNOWN: u32 = 0x7fff_f000;
 
 /// Reads the header of a file of `length` bytes, from its beginning.
 pub(super) fn open(
     mut file: BufReader<Box<dyn Source>>,
     length: u64,
 ) -> Result<Pcm, RecordingError> {
-    file.seek_relative(PREAMBLE)?;
+    let [_, _, _, _, a, b, c, d, ..] = read_array::<PREAMBLE>(&mut file)?;
+    let all = u32::from_le_bytes([a, b, c, d]);
     let Data { format, promised, start } = find_data(&mut file, PREAMBLE as u64)?;
-    // A program that writes to a pipe cannot know the length, and says so with all ones.
-    let promised = (promised != u32::MAX).then(|| promised.into());
-    Pcm::new(file, format, promised, length.saturating_sub(start))
+    let found = length.saturating_sub(start);
+    // A program that writes to a pipe cannot know the length, and says so.
+    let known = match promised {
+        u32::MAX => false,
+        UNKNOWN.. => u64::from(promised) <= found,
+        // In Kaldi's streams both are zero.
+        0 => all != 0,
+        _ => true,
+    };
+    Pcm::new(file, format, known.then(|| promised.into()), found)
 }
 
 /// By the format's tag, its bits, and the bytes that they take.

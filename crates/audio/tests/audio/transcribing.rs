@@ -199,6 +199,30 @@ fn windows_are_joined_as_the_pipeline_joins_its_chunks() {
 }
 
 #[test]
+fn times_are_those_of_the_file_though_silence_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let silence = |length| std::iter::repeat_n(0_i16, length);
+    let samples = silence(8000).chain(tone(440., 16_000, 4000)).chain(silence(16_000));
+    let input = Input::File(write(folder.path(), "a.wav", spec(16_000), samples));
+    let places = |name: &str, trim_db| {
+        let options = AudioOptions { trim_db, ..AudioOptions::default() };
+        let mut audio = AudioSettings::new(options).unwrap();
+        audio.adopt(&Pretrained::open(fixture(name)).unwrap()).unwrap();
+        audio.set_task(Task::Transcription).unwrap();
+        let places = audio.places(&input, 25).unwrap();
+        (places.starts_at, places.seconds_per_position)
+    };
+    // A position is 20 samples, or as many as what is heard is divided into.
+    assert_eq!(places("tiny-wav2vec2-ctc", None), (0., Some(20. / 16_000.)));
+    assert_eq!(places("tiny-wav2vec2-ctc", Some(40.)), (0.5, Some(20. / 16_000.)));
+    for name in ["tiny-honk/res8.pt", "tiny-ast"] {
+        assert_eq!(places(name, None), (0., Some(1.75 / 25.)), "{name}");
+        assert_eq!(places(name, Some(40.)), (0.5, Some(0.25 / 25.)), "{name}");
+    }
+    assert_eq!(places("tiny-clap", Some(40.)), (0., None));
+}
+
+#[test]
 fn a_tuned_model_goes_back_to_transformers_and_comes_again() {
     let folder = tempfile::tempdir().unwrap();
     for name in NAMES {

@@ -98,6 +98,27 @@ fn formats_that_are_often_misread() {
     // A length that was not known when the header was written.
     fs::write(&path, by_hand(plain, 8000, b"", u32::MAX, &data)).unwrap();
     assert_eq!(read(&path).unwrap(), expected);
+    // Others say so otherwise: SoX, arecord, GStreamer.
+    for promised in [0x7fff_f000, 0x8000_0000, u32::MAX - 44] {
+        fs::write(&path, by_hand(plain, 8000, b"", promised, &data)).unwrap();
+        assert_eq!(read(&path).unwrap(), expected, "{promised:#x}");
+    }
+    // Kaldi, with zeros; a length of the whole makes it a file of no samples.
+    let mut file = by_hand(plain, 8000, b"", 0, &data);
+    fs::write(&path, &file).unwrap();
+    assert_eq!(read(&path).unwrap(), expected);
+    file[4] = 36;
+    fs::write(&path, file).unwrap();
+    assert!(matches!(read(&path), Err(RecordingError::Empty)));
+    // Half a sample at the end, in the header too or in the file alone.
+    let odd = [&data[..], b"x"].concat();
+    for promised in [5, u32::MAX] {
+        fs::write(&path, by_hand(plain, 8000, b"", promised, &odd)).unwrap();
+        assert_eq!(read(&path).unwrap(), expected, "{promised}");
+    }
+    // Of two channels, one sample is missing at the end.
+    fs::write(&path, by_hand([1, 2, 4, 16], 8000, b"", 6, &[&data[..], b"ab"].concat())).unwrap();
+    assert_eq!(read(&path).unwrap(), [-0.125]);
     // Something behind the data.
     fs::write(&path, by_hand(plain, 8000, b"", 4, &[&data[..], b"LIST"].concat())).unwrap();
     assert_eq!(read(&path).unwrap(), expected);
@@ -147,15 +168,15 @@ fn broken_files_are_told_apart() {
             "the header promises 48,000 samples, the file holds 50, 0.01 of 6.00 s: it is cut short",
         ),
         (
-            by_hand(plain, 8000, b"", u32::MAX - 1, &data),
-            "the header promises 2,147,483,647 samples, the file holds 50, 0.01 of 268435.46 s: it is cut short",
+            by_hand(plain, 8000, b"", 0x7fff_efff, &data),
+            "the header promises 1,073,739,775 samples, the file holds 50, 0.01 of 134217.47 s: it is cut short",
         ),
         (by_hand(plain, 8000, b"", 0, &[]), "it holds no samples"),
         (by_hand(plain, 8000, b"", u32::MAX, &[]), "it holds no samples"),
         (by_hand(plain, 8000, b"", 1, &data), "it holds no samples"),
         (
-            by_hand(plain, 8000, b"", 99, &data),
-            "its WAV header is broken: 99 bytes of data in samples",
+            by_hand(plain, 8000, b"", 103, &data),
+            "the header promises 51 samples, the file holds 50, 0.01 of 0.01 s: it is cut short",
         ),
         (by_hand([1, 0, 2, 16], 8000, b"", 100, &data), "its WAV header is broken: no channels"),
         (by_hand(plain, 0, b"", 100, &data), "its WAV header is broken: a sample rate of 0 Hz"),

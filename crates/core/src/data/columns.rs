@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::header::Names;
 use super::layout::{InputKind, Layout};
 use super::names::{
-    FILE_NAMES, GROUP_NAMES, INDEX_NAMES, LABEL_NAMES, LABELS_NAMES, PAIR_NAMES, SPLIT_NAME,
-    TAGS_NAMES, TEXT_NAMES, TRANSCRIPT_NAMES, VALUE_NAMES, WORDS_NAMES, WRITTEN_NAMES,
+    FILE_NAMES, GROUP_NAMES, LABEL_NAMES, LABELS_NAMES, SPLIT_NAME, TAGS_NAMES, TEXT_NAMES,
+    TRANSCRIPT_NAMES, VALUE_NAMES, WORDS_NAMES, WRITTEN_NAMES,
 };
 use super::table::{Cell, Row, Table};
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ pub(super) struct Columns {
     pub(super) unused_pair: Option<String>,
     /// A column that tells who speaks, and is not used.
     pub(super) unused_group: Option<String>,
+    /// What should be said where other columns could have been meant.
+    pub(super) others: Vec<String>,
 }
 
 impl Columns {
@@ -83,6 +86,7 @@ impl Columns {
             _ => "--label-column",
         };
         let split = if named { names.known(&[SPLIT_NAME], "--data")? } else { None };
+        let labels_given = labels.is_some();
         let labels = match labels {
             Some(labels) => labels,
             None if named => match names.known(label_names, option) {
@@ -104,6 +108,7 @@ impl Columns {
             InputKind::Files => whole.find(|&at| inputs.contains(&&*names.names[at])),
             InputKind::Texts => None,
         };
+        let input_given = input.is_some();
         let input = match input {
             Some(input) => input,
             None if !named => {
@@ -112,11 +117,30 @@ impl Columns {
             }
             // Beside the files themselves, others write what they were called.
             None if whole.is_some() => whole.unwrap_or_default(),
-            None => match names.known(inputs, "--input-column")? {
+            None => match names.known_but(inputs, "--input-column", used)? {
                 Some(input) => input,
-                None => names.only((0..width).filter(|column| !used(column)), inputs)?,
+                // The only one that is known may be something else already: that is said below.
+                None => match names.known(inputs, "--input-column")? {
+                    Some(input) => input,
+                    None => names.only((0..width).filter(|column| !used(column)), inputs)?,
+                },
             },
         };
+        let mut others = vec![];
+        if named && labelled && !labels_given {
+            let what = match layout.task {
+                Task::Regression => "values",
+                Task::Transcription => "texts",
+                _ => "labels",
+            };
+            let taken = |at: &usize| used(at) || *at == input;
+            others.extend(names.others(labels[0], label_names, taken, [what, option]));
+        }
+        // Beside the files themselves, names are none.
+        if named && !input_given && whole.is_none() {
+            let said = [layout.samples, "--input-column"];
+            others.extend(names.others(input, inputs, used, said));
+        }
         let pair = match pair {
             None if layout.pairs && !labelled => Some(names.pair(named, input)?),
             pair => pair,
@@ -165,6 +189,7 @@ impl Columns {
             group,
             unused_pair,
             unused_group: unused_group.map(|at| names.written[at].clone()),
+            others,
         })
     }
 
@@ -209,144 +234,4 @@ fn numbers_rows(head: &[Row]) -> bool {
     numbers.is_some_and(|numbers| {
         numbers.len() >= NUMBERED && numbers.is_sorted_by(|a, b| a.checked_add(1) == Some(*b))
     })
-}
-
-/// The names in a table's first row, or of its columns, in lower case.
-struct Names<'a> {
-    path: &'a Path,
-    names: Vec<String>,
-    /// As they are written.
-    written: Vec<String>,
-}
-
-impl Names<'_> {
-    /// Whether a column is given by a name that the first row holds, which then is a header. One given
-    /// by number says nothing.
-    fn is_named_by(&self, layout: &Layout) -> bool {
-        let options =
-            [&layout.input_column, &layout.pair_column, &layout.group_column, &layout.text_column];
-        let given = options.into_iter().flatten().map(String::as_str);
-        let labels = layout.label_column.iter();
-        let labels = labels.flat_map(|all| all.split(',').chain([all.as_str()]));
-        given
-            .chain(labels)
-            .map(str::trim)
-            .any(|c| self.numbered(c).is_none() && self.names.contains(&c.to_lowercase()))
-    }
-
-    /// The column that has one of these names.
-    fn known(&self, wanted: &[&str], option: &'static str) -> Result<Option<usize>> {
-        let mut found = (0..self.names.len()).filter(|&i| wanted.contains(&&*self.names[i]));
-        let Some(first) = found.next() else { return Ok(None) };
-        match found.find(|&other| self.names[other] == self.names[first]) {
-            None => Ok(Some(first)),
-            Some(_) => Err(Error::setting(
-                option,
-                format!(
-                    "{} has several columns {:?}; give the number of one, counted from 1",
-                    self.path.display(),
-                    self.names[first]
-                ),
-            )),
-        }
-    }
-
-    /// The column of inputs where none has a known name: the only one that is left.
-    fn only(&self, free: impl Iterator<Item = usize>, inputs: &[&str]) -> Result<usize> {
-        let free: Vec<_> = free.collect();
-        let index = |column: &&usize| INDEX_NAMES.contains(&&*self.names[**column]);
-        let others: Vec<_> = free.iter().filter(|column| !index(column)).collect();
-        match (&free[..], &others[..]) {
-            (&[one], _) | (_, &[&one]) => Ok(one),
-            _ => {
-                let what = format!("no column named {}", inputs.join(" or "));
-                Err(self.missing(&what, "--input-column"))
-            }
-        }
-    }
-
-    /// The column of second sentences where nobody gave it.
-    fn pair(&self, named: bool, input: usize) -> Result<usize> {
-        let known = self.known(PAIR_NAMES, "--pair-column")?.filter(|_| named);
-        let next = (!named && input + 1 < self.names.len()).then_some(input + 1);
-        known.or(next).ok_or_else(|| {
-            let what = "no second column of sentences, and the model was trained on pairs";
-            self.missing(what, "--pair-column")
-        })
-    }
-
-    /// What to say of second sentences that nobody asked for: by the name of their column or, where
-    /// there are no names and no labels, by the spaces in it.
-    fn unused_pair(
-        &self,
-        named: bool,
-        labelled: bool,
-        input: usize,
-        labels: &[usize],
-    ) -> Option<String> {
-        let is_pair = |&at: &usize| match named {
-            true => PAIR_NAMES.contains(&&*self.names[at]),
-            false => !labelled && at == input + 1 && self.names[at].contains(' '),
-        };
-        let mut others = (0..self.names.len()).filter(|at| *at != input && !labels.contains(at));
-        let at = others.find(is_pair)?;
-        let column = if named { self.written[at].clone() } else { (at + 1).to_string() };
-        Some(format!(
-            "does not use its column {column}; --pair-column {column} makes pairs of sentences"
-        ))
-    }
-
-    /// The column that a number counted from 1 means.
-    fn numbered(&self, column: &str) -> Option<usize> {
-        column.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < self.names.len())
-    }
-
-    /// The column that a person gave, by name or by number.
-    fn given(&self, column: &Option<String>, option: &'static str) -> Result<Option<usize>> {
-        let Some(column) = column else { return Ok(None) };
-        if let Some(at) = self.numbered(column) {
-            return Ok(Some(at));
-        }
-        match self.known(&[&column.to_lowercase()], option)? {
-            Some(at) => Ok(Some(at)),
-            None => Err(self.missing(&format!("no column {column:?}"), option)),
-        }
-    }
-
-    /// The columns of labels that a person gave: one, or several with commas between.
-    fn labels(&self, layout: &Layout) -> Result<Option<Vec<usize>>> {
-        const OPTION: &str = "--label-column";
-        if let (Task::Transcription, Some(_)) = (layout.task, &layout.text_column) {
-            let column = self.given(&layout.text_column, "--text-column")?;
-            return Ok(column.map(|column| vec![column]));
-        }
-        let Some(given) = &layout.label_column else { return Ok(None) };
-        // A name may have a comma in it.
-        if !matches!(layout.task, Task::MultiLabel | Task::Regression)
-            || self.names.contains(&given.to_lowercase())
-        {
-            return Ok(self.given(&layout.label_column, OPTION)?.map(|column| vec![column]));
-        }
-        let mut columns = vec![];
-        for column in given.split(',') {
-            let column = column.trim().to_string();
-            let at = self.given(&Some(column.clone()), OPTION)?;
-            if at.is_some_and(|at| columns.contains(&at)) {
-                let problem = format!("names the column {column:?} twice");
-                return Err(Error::setting(OPTION, problem));
-            }
-            columns.extend(at);
-        }
-        Ok(Some(columns))
-    }
-
-    fn missing(&self, what: &str, option: &'static str) -> Error {
-        let problem =
-            format!("{} has {what}; its columns are: {}", self.path.display(), self.list());
-        Error::setting(option, problem)
-    }
-
-    fn list(&self) -> String {
-        self.names.join(", ")
-    }
 }

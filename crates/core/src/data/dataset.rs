@@ -107,7 +107,7 @@ impl Dataset {
                 let (symbols, of) = vocabulary::vocabulary(&mut train, held_out, path, &mut all)?;
                 (symbols, Some(of))
             }
-            task => (labels::labels(task, &train, path)?, None),
+            task => (labels::labels(task, &train, &bad, path)?, None),
         };
         let mut bad = [bad, all.bad(path)?].concat();
         let config = config(layout.task, &labels, vocabulary.as_ref());

@@ -13,9 +13,22 @@ use crate::task::{Encoder, Target, Task, TaskConfig};
 /// What is wrong where there is nothing to train on.
 pub(super) const EMPTY: &str = "the training split is empty";
 
-/// The labels or the names of the values of the training split.
-pub(super) fn labels(task: Task, train: &[Found], path: &Path) -> Result<Vec<String>> {
-    let refused = |problem: String| Err(Error::Data { path: path.to_path_buf(), problem });
+/// The labels or the names of the values of the training split, without what is `bad` and was left
+/// out: that may be why there are too few.
+pub(super) fn labels(
+    task: Task,
+    train: &[Found],
+    bad: &[Unusable],
+    path: &Path,
+) -> Result<Vec<String>> {
+    let left_out = bad.first().map_or(String::new(), |first| {
+        let were = if bad.len() == 1 { "sample was" } else { "samples were" };
+        format!("; {} {were} left out, the first: {first}", bad.len())
+    });
+    let refused = |problem: String| {
+        let problem = format!("{problem}{left_out}");
+        Err(Error::Data { path: path.to_path_buf(), problem })
+    };
     let Some(first) = train.first() else { return refused(EMPTY.into()) };
     if let RawTarget::Cells { columns, .. } = &first.label {
         return Ok(columns.to_vec());

@@ -107,11 +107,13 @@ pub(super) fn gather(path: &Path, all: &mut Gathering<'_>) -> Result<()> {
     if let Some(unused) = &columns.unused_pair {
         all.notes.push(format!("{} {unused}", path.display()));
     }
-    if let Some(column) = &columns.unused_group {
-        let note = format!(
+    let group = columns.unused_group.as_ref().map(|column| {
+        format!(
             "a column {column} tells who speaks; --group-column {column} never splits one between \
              training and held-out data"
-        );
+        )
+    });
+    for note in group.into_iter().chain(columns.others) {
         // Once for all parts of a data set.
         if !all.notes.contains(&note) {
             all.notes.push(note);

@@ -236,6 +236,7 @@ impl Sample {
             group: None,
             unused_pair: None,
             unused_group: None,
+            others: vec![],
         };
         let cells = Cells { cells: &row, names: Some(&names) };
         let input = match stored {

@@ -12,6 +12,7 @@ mod folder;
 mod found;
 mod gathering;
 mod group;
+mod header;
 mod inputs;
 mod item;
 mod labels;

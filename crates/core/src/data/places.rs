@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub struct Places {
     /// How long one position is, in seconds, where positions are moments.
     pub seconds_per_position: Option<f64>,
+    /// When the first position begins, in seconds, where positions are moments.
+    pub starts_at: f64,
     /// Where each word is in the text, in characters.
     pub words: Vec<Range<usize>>,
     /// The text of words, as the modality writes it.

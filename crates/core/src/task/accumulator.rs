@@ -266,7 +266,7 @@ impl<'s> MetricAccumulator<'s> {
                 let words = self.tags.iter().map(|[truth, _]| truth.len()).sum::<usize>();
                 let sentences = sentences.collect::<Vec<_>>();
                 let loss = self.loss / (words - self.unanswered).max(1) as f64;
-                Metrics::Tagging(TaggingMetrics::of(&sentences, loss, self.unanswered))
+                Metrics::Tagging(TaggingMetrics::of(labels, &sentences, loss, self.unanswered))
             }
         }
     }

@@ -59,11 +59,12 @@ impl Scheme {
     /// [`of_sentences`](Self::of_sentences).
     pub fn of_labels<'l>(labels: impl IntoIterator<Item = &'l str>) -> Self {
         let labels: BTreeSet<&str> = labels.into_iter().collect();
+        let between = separator(labels.iter().copied());
         let (prefixed, bare): (Vec<_>, Vec<_>) = labels
             .iter()
             .copied()
             .filter(|label| *label != OUTSIDE)
-            .partition(|label| has_prefix(label));
+            .partition(|label| taken_apart(label, between).is_some());
         let has = |prefix: char| prefixed.iter().any(|label| label.starts_with(prefix));
         match labels.contains(OUTSIDE) {
             true if bare.len() > prefixed.len() => Self::Io,
@@ -78,6 +79,15 @@ impl Scheme {
     /// The same, where sentences show whether a span needs its `B-`.
     pub fn of_sentences<'l, S: AsRef<[&'l str]>>(sentences: &[S]) -> Self {
         let labels = sentences.iter().flat_map(|labels| labels.as_ref().iter().copied());
+        Self::of_labelled(labels, sentences)
+    }
+
+    /// The scheme of a model's labels, whichever of them `sentences` have: these only show whether a
+    /// span needs its `B-`.
+    pub fn of_labelled<'l, 's, S: AsRef<[&'s str]>>(
+        labels: impl IntoIterator<Item = &'l str>,
+        sentences: &[S],
+    ) -> Self {
         let scheme = Self::of_labels(labels);
         if scheme != Self::Iob2 {
             return scheme;
@@ -156,8 +166,36 @@ pub fn spans<'l>(labels: impl IntoIterator<Item = &'l str>) -> Vec<Span> {
 
 /// Whether a label is written as `B-PER`.
 pub(crate) fn has_prefix(label: &str) -> bool {
-    matches!(label.split_once('-'), Some((place, kind))
-        if matches!(place, "B" | "I" | "E" | "S" | "L" | "U" | "M") && !kind.is_empty())
+    taken_apart(label, '-').is_some()
+}
+
+/// What stands between the place and the type in labels: `-`, or `_` where all of them but `O` are
+/// written as `B_PER`, and each type that an `I_` goes on with has its `B_`. Else a name has an
+/// underscore by chance.
+pub(crate) fn separator<'l>(labels: impl IntoIterator<Item = &'l str>) -> char {
+    let (mut begun, mut going) = (BTreeSet::new(), BTreeSet::new());
+    for label in labels.into_iter().filter(|label| *label != OUTSIDE) {
+        match taken_apart(label, '_') {
+            None => return '-',
+            Some(('B', kind)) => drop(begun.insert(kind)),
+            Some(('I' | 'M', kind)) => drop(going.insert(kind)),
+            Some(_) => {}
+        }
+    }
+    if !going.is_empty() && going.is_subset(&begun) { '_' } else { '-' }
+}
+
+/// The place in its span that a label gives its word, and what the span is: of `B-PER`, `B` and `PER`.
+/// `None`: it has no such prefix.
+pub(crate) fn taken_apart(label: &str, separator: char) -> Option<(char, &str)> {
+    let (place, kind) = label.split_once(separator)?;
+    let mut letters = place.chars();
+    match (letters.next(), letters.next()) {
+        (Some(place @ ('B' | 'I' | 'E' | 'S' | 'L' | 'U' | 'M')), None) if !kind.is_empty() => {
+            Some((place, kind))
+        }
+        _ => None,
+    }
 }
 
 /// Whether a label has its place in a scheme with prefixes.
@@ -165,16 +203,20 @@ pub(crate) fn is_placed(label: &str) -> bool {
     has_prefix(label) || label == OUTSIDE
 }
 
-/// The place in its span that a label gives its word, and what the span is, as `seqeval` takes
-/// `B-PER` apart. `L-`, `U-` and `M-`, which it does not know, are other names of `E-`, `S-` and `I-`.
+/// The same as `seqeval` takes labels apart, also those without a prefix. `L-`, `U-` and `M-`, which it
+/// does not know, are other names of `E-`, `S-` and `I-`; and of `B_PER`, its type would be `_PER`.
 fn parts(label: &str) -> (char, &str) {
+    if let Some((place, kind)) = taken_apart(label, '-').or_else(|| taken_apart(label, '_')) {
+        let place = match place {
+            'L' => 'E',
+            'U' => 'S',
+            'M' => 'I',
+            place => place,
+        };
+        return (place, kind);
+    }
     let mut letters = label.chars();
-    let place = match letters.next() {
-        Some('L') if has_prefix(label) => 'E',
-        Some('U') if has_prefix(label) => 'S',
-        Some('M') if has_prefix(label) => 'I',
-        place => place.unwrap_or('O'),
-    };
+    let place = letters.next().unwrap_or('O');
     let rest = letters.as_str();
     let kind = rest.split_once('-').map_or(rest, |(_, kind)| kind);
     (place, if kind.is_empty() { "_" } else { kind })
@@ -239,12 +281,25 @@ mod tests {
             ("O B-a L-a U-b", Scheme::Bilou),
             ("O person person", Scheme::Io),
             ("NN VB -LRB- B-a", Scheme::Plain),
+            ("O B_a I_a", Scheme::Iob2),
+            ("O I_a I_a B_a", Scheme::Iob1),
+            ("O B_a M_a E_a S_b", Scheme::Iobes),
+            // Some are not written so, nothing goes on, or what goes on never begins.
+            ("O B_a I_a person", Scheme::Io),
+            ("O B_12 S_2", Scheme::Io),
+            ("O B_a I_b", Scheme::Io),
+            ("B_x I_y I_x", Scheme::Plain),
         ] {
             assert_eq!(Scheme::of_sentences(&[labels(text)]), scheme, "{text}");
         }
         // Most sentences decide: one that breaks IOB2 makes no IOB1.
         let sentences = ["O B-a I-a", "O B-a", "O I-a"].map(labels);
         assert_eq!(Scheme::of_sentences(&sentences), Scheme::Iob2);
+        // All labels of a model decide, also those that no sentence has.
+        let of = |model, text| Scheme::of_labelled(labels(model), &[labels(text)]);
+        assert_eq!(of("NN O VB", "NN VB"), Scheme::Io);
+        assert_eq!(of("B-a E-a O", "O O"), Scheme::Iobes);
+        assert_eq!(of("B-a I-a O", "O I-a"), Scheme::Iob1);
     }
 
     #[test]
@@ -256,6 +311,8 @@ mod tests {
             (Scheme::Iobes, "O B-a E-a S-a S-b O"),
             (Scheme::Bilou, "O B-a L-a U-a U-b O"),
             (Scheme::Iobes, "O M-a E-a S-a S-b O"),
+            (Scheme::Iob2, "O B_a I_a B_a B_b O"),
+            (Scheme::Bilou, "O B_a L_a U_a U_b O"),
         ] {
             assert_eq!(shown(scheme, text), "a:1-3 a:3-4 b:4-5", "{scheme}");
             assert_eq!(scheme.broken(&labels(text)), usize::from(text.contains('M')), "{scheme}");

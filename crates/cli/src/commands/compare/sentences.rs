@@ -27,12 +27,13 @@ pub(super) fn answered<M: Modality>(
     batch_size: usize,
 ) -> Result<Vec<Answered>> {
     let (config, targets) = (model.spec().task_config(), samples.targets());
-    // As the metrics see it: by all that is right.
+    // As the metrics see it: by the labels, and by all that is right.
     let truths = targets.iter().filter_map(|target| match target {
         Target::Tags(tags) => Some(names(tags, config.labels)),
         _ => None,
     });
-    let scheme = Scheme::of_sentences(&truths.collect::<Vec<_>>());
+    let labels = config.labels.iter().map(String::as_str);
+    let scheme = Scheme::of_labelled(labels, &truths.collect::<Vec<_>>());
     let mut all = vec![];
     score(model, modality, samples, batch_size, |chosen, scores| {
         let Scores::Sequences(found) = scores else { return Ok(()) };

@@ -36,6 +36,38 @@ fn every_bad_row_is_named_or_left_out() {
 }
 
 #[test]
+fn one_class_that_is_left_is_told_with_what_was_left_out() {
+    let several = Layout { task: Task::MultiLabel, ..texts() };
+    let words = Layout { task: Task::Tagging, ..texts() };
+    for (text, layout, said) in [
+        (
+            "text,label\na,x\nb,\nc,y,1\n",
+            texts(),
+            "all samples have the label \"x\"; at least two classes are needed; 2 samples were left \
+             out, the first: PATH:3: the row has no label in column 2 of 2",
+        ),
+        (
+            "text,labels\na,\n,x\n",
+            several,
+            "no training sample has a label; 1 sample was left out, the first: PATH:3: the row has no \
+             text in column 1 of 2",
+        ),
+        (
+            "words,tags\na,O\nb,O B-X\n",
+            words,
+            "all words have the label \"O\"; at least two labels are needed; 1 sample was left out, \
+             the first: PATH:3: the row has 1 word, but 2 labels",
+        ),
+    ] {
+        let root = folder(&[("t.csv", text)]);
+        let path = root.path().join("t.csv");
+        let message = Dataset::open(&path, &skipping(layout)).unwrap_err().to_string();
+        let said = said.replace("PATH", &path.display().to_string());
+        assert_eq!(message, format!("{}: {said}", path.display()));
+    }
+}
+
+#[test]
 fn values_that_are_none_are_left_out_like_rows() {
     let layout = Layout { task: Task::Regression, ..texts() };
     let root = folder(&[("t.csv", "text,label\na,1\nb,cheap\nc,inf\nd,2\n")]);

@@ -105,6 +105,29 @@ fn pairs_have_a_second_column() {
 }
 
 #[test]
+fn of_several_known_names_the_most_usual_one_counts() {
+    let open = |text: &str, layout: &Layout| {
+        let root = folder(&[("t.csv", text)]);
+        Dataset::open(root.path().join("t.csv"), layout).unwrap()
+    };
+    let text = "sentence,target,text,Class\na,0,b,x\nc,1,d,y\n";
+    let data = open(text, &texts());
+    assert_eq!(shown(&data.train, &data.labels), ["x:b", "y:d"]);
+    let said = [
+        "the labels are those of the column Class; --label-column takes another: target",
+        "the sentences are those of the column text; --input-column takes another: sentence",
+    ];
+    assert_eq!(data.notes, said);
+    // What is the label cannot be the text, too.
+    let layout = Layout { label_column: Some("text".into()), ..texts() };
+    let data = open(text, &layout);
+    assert_eq!(shown(&data.train, &data.labels), ["b:a", "d:c"]);
+    assert_eq!(data.notes, [""; 0]);
+    let layout = Layout { input_column: Some("sentence".into()), ..texts() };
+    assert_eq!(open(text, &layout).notes, said[..1]);
+}
+
+#[test]
 fn parts_of_tables_and_what_is_left_out() {
     let (one, two) = ("{\"text\": \"a\", \"label\": 1}\n", "{\"text\": \"b\", \"label\": 2}\n");
     let root = folder(&[

@@ -85,6 +85,24 @@ fn lists_of_words_and_labels() {
 }
 
 #[test]
+fn of_several_columns_of_labels_the_usual_one_is_taken_and_said() {
+    // As CoNLL 2003 comes from the hub: `ner_tags` is the last.
+    let text = "id,tokens,pos_tags,chunk_tags,ner_tags\n\
+                0,EU is,NNP VBZ,B-NP B-VP,B-ORG O\n1,x,NN,B-NP,O\n";
+    let root = folder(&[("train.csv", text), ("test.csv", text)]);
+    let data = Dataset::open(root.path(), &tagged()).unwrap();
+    assert_eq!(shown(&data.train, &data.labels), ["B-ORG O:EU is", "O:x"]);
+    let said = "the labels are those of the column ner_tags; --label-column takes another: pos_tags, \
+                chunk_tags";
+    assert_eq!(data.notes, [said], "once for all tables");
+    let layout = Layout { label_column: Some("pos_tags".into()), ..tagged() };
+    let data = Dataset::open(root.path().join("train.csv"), &layout).unwrap();
+    assert_eq!(shown(&data.train, &data.labels), ["NNP VBZ:EU is", "NN:x"]);
+    let counted = "labels have no prefixes and no O: words are counted, not spans";
+    assert_eq!(data.notes, [counted], "asked for");
+}
+
+#[test]
 fn lists_of_unequal_length_are_refused() {
     for (text, problem) in [
         ("\"['a', 'b']\",['O']", "the row has 2 words, but 1 label; --skip-bad"),

@@ -1,12 +1,13 @@
 //! What was found in a text: stretches of words that belong together, grouped as transformers'
-//! pipeline for token classification groups them with `aggregation_strategy="simple"`.
+//! pipeline for token classification groups them with `aggregation_strategy="simple"`. Schemes that it
+//! does not know (IOBES, BILOU, BMES, and `B_PER` for `B-PER`) are grouped as they are meant.
 
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
 use crate::error::Result;
 use crate::modality::Places;
-use crate::task::OUTSIDE;
+use crate::task::{OUTSIDE, tags};
 
 /// A stretch of words that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,11 +47,12 @@ pub(super) fn entities(labels: &[String], scores: &Tensor) -> Result<Vec<Entity>
     let (probability, best) = scores.max_dim(-1, false);
     let best = Vec::<i64>::try_from(best)?;
     let probability = Vec::<f64>::try_from(probability.exp().to_kind(Kind::Double))?;
+    let separator = tags::separator(labels.iter().map(String::as_str));
     let mut found: Vec<Entity> = vec![];
     let mut last = None;
     for (at, (&label, &p)) in best.iter().zip(&probability).enumerate() {
         let label = labels.get(label as usize).map_or(OUTSIDE, String::as_str);
-        let (place, kind) = parts(label);
+        let (place, kind) = parts(label, separator);
         let goes_on = matches!(place, Place::Inside | Place::Last)
             && last.is_some_and(|(place, of)| {
                 of == kind && !matches!(place, Place::Last | Place::Single)
@@ -87,14 +89,14 @@ enum Place {
     Single,
 }
 
-/// `B-PER`, `I-PER`, and what only IOBES and BILOU have, which transformers does not know: `E-PER` or
-/// `L-PER`, and `S-PER` or `U-PER`. Any other label is whole, and goes on where it comes again.
-fn parts(label: &str) -> (Place, &str) {
-    match label.split_once('-') {
-        Some(("B", kind)) => (Place::First, kind),
-        Some(("I", kind)) => (Place::Inside, kind),
-        Some(("E" | "L", kind)) => (Place::Last, kind),
-        Some(("S" | "U", kind)) => (Place::Single, kind),
+/// `B-PER`, `I-PER`, and what transformers does not know: `M-PER` for `I-PER`, `E-PER` or `L-PER`, and
+/// `S-PER` or `U-PER`. Any other label is whole, and goes on where it comes again.
+fn parts(label: &str, separator: char) -> (Place, &str) {
+    match tags::taken_apart(label, separator) {
+        Some(('B', kind)) => (Place::First, kind),
+        Some(('I' | 'M', kind)) => (Place::Inside, kind),
+        Some(('E' | 'L', kind)) => (Place::Last, kind),
+        Some(('S' | 'U', kind)) => (Place::Single, kind),
         _ => (Place::Inside, label),
     }
 }
@@ -151,6 +153,15 @@ mod tests {
                 entity("PER", [5, 6])
             ]
         );
+        assert_eq!(
+            of(&["B-PER", "M-PER", "M-PER", "E-PER", "M-PER", "S-LOC"]),
+            [entity("PER", [0, 4]), entity("PER", [4, 5]), entity("LOC", [5, 6])]
+        );
+        assert_eq!(
+            of(&["B_PER", "I_PER", "O", "B_PER", "B_LOC", "I_LOC"]),
+            [entity("PER", [0, 2]), entity("PER", [3, 4]), entity("LOC", [4, 6])]
+        );
+        assert_eq!(of(&["B_12", "B_12", "O"]), [entity("B_12", [0, 2])]);
         assert!(
             entities(&[], &Tensor::zeros([0, 3], (Kind::Float, Device::Cpu))).unwrap().is_empty()
         );

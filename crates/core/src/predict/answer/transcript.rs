@@ -33,9 +33,9 @@ pub struct SpokenWord {
 impl Transcript {
     pub(super) fn located(mut self, places: &Places) -> Self {
         for word in &mut self.words {
-            word.seconds = places
-                .seconds_per_position
-                .map(|seconds| word.positions.map(|position| position as f64 * seconds));
+            word.seconds = places.seconds_per_position.map(|seconds| {
+                word.positions.map(|position| places.starts_at + position as f64 * seconds)
+            });
         }
         self
     }

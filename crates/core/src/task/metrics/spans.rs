@@ -82,10 +82,16 @@ pub(crate) type Labelled<'l> = (Vec<&'l str>, Vec<&'l str>);
 type Counts = [usize; 3];
 
 impl TaggingMetrics {
-    /// Of sentences, each with its true labels and a model's.
-    pub(crate) fn of(sentences: &[Labelled<'_>], loss: f64, unanswered: usize) -> Self {
+    /// Of sentences, each with its true labels and a model's. All `labels` of the model tell what is
+    /// counted, so that it is the same for each split.
+    pub(crate) fn of(
+        labels: &[String],
+        sentences: &[Labelled<'_>],
+        loss: f64,
+        unanswered: usize,
+    ) -> Self {
         let truths: Vec<&[&str]> = sentences.iter().map(|(truth, _)| &truth[..]).collect();
-        let scheme = Scheme::of_sentences(&truths);
+        let scheme = Scheme::of_labelled(labels.iter().map(String::as_str), &truths);
         let mut counts = BTreeMap::<String, Counts>::new();
         let (mut words, mut right, mut repaired) = (0, 0, 0);
         let mut of_sentences = Vec::with_capacity(sentences.len());

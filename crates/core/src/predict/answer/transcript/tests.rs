@@ -53,4 +53,6 @@ fn a_word_is_as_probable_as_its_symbols_are_on_average() {
     let heard = heard.located(&places);
     let SpokenWord { word, positions, seconds, .. } = &heard.words[0];
     assert_eq!((word.as_str(), *positions, *seconds), ("ab", [0, 3], Some([0., 0.06])));
+    let later = heard.located(&Places { starts_at: 1.5, ..places });
+    assert_eq!(later.words[0].seconds, Some([1.5, 1.5 + 0.06]));
 }

@@ -14,13 +14,19 @@ struct Case {
     report: BTreeMap<String, [f64; 4]>,
 }
 
+/// Of a model that has the labels of the truth.
 fn of(truth: &[&str], found: &[&str]) -> TaggingMetrics {
+    of_model(&truth.join(" "), truth, found)
+}
+
+fn of_model(labels: &str, truth: &[&str], found: &[&str]) -> TaggingMetrics {
+    let labels: Vec<String> = labels.split(' ').map(str::to_string).collect();
     let pairs: Vec<Labelled<'_>> = truth
         .iter()
         .zip(found)
         .map(|(truth, found)| (truth.split(' ').collect(), found.split(' ').collect()))
         .collect();
-    TaggingMetrics::of(&pairs, 0., 0)
+    TaggingMetrics::of(&labels, &pairs, 0., 0)
 }
 
 #[test]
@@ -63,6 +69,31 @@ fn words_without_prefixes_are_counted_as_they_are() {
     // With an `O`, neighbours are one span.
     let e = of(&["a a O b"], &["a O O b"]);
     assert_eq!((e.scheme, e.span_f1), (Scheme::Io, 0.5));
+}
+
+#[test]
+fn splits_with_and_without_an_o_count_the_same() {
+    let model = "N O V";
+    let validation = of_model(model, &["N N O V"], &["N N O V"]);
+    let test = of_model(model, &["N N V"], &["N V V"]);
+    assert_eq!([validation.scheme, test.scheme], [Scheme::Io; 2]);
+    // Neighbours are one span, and so neither is right.
+    assert_eq!((test.span_f1, test.types.iter().map(|of| of.support).sum::<usize>()), (0., 2));
+    // A split in which nothing is outside, of a model that knows no `O`.
+    assert_eq!(of_model("N V", &["N N V"], &["N V V"]).scheme, Scheme::Plain);
+}
+
+/// seqeval 1.2.2 has the same figures for `_PER` and `_LOC`, and warns of each label.
+#[test]
+fn an_underscore_stands_for_a_hyphen() {
+    let model = "B_LOC B_PER I_LOC I_PER O";
+    let truth = ["B_PER I_PER O B_LOC", "O B_PER"];
+    let e = of_model(model, &truth, &["B_PER I_PER O B_PER", "O I_PER"]);
+    assert_eq!((e.scheme, e.repaired), (Scheme::Iob2, 1));
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-6;
+    assert!(near(e.span_f1, 2. / 3.) && near(e.macro_f1, 0.4) && near(e.weighted_f1, 8. / 15.));
+    let types: Vec<_> = e.types.iter().map(|of| (&*of.name, of.support)).collect();
+    assert_eq!(types, [("LOC", 1), ("PER", 2)]);
 }
 
 #[test]
