@@ -17,7 +17,8 @@ A pretrained BERT encoder becomes the trunk of a classifier of another modality:
 The trunk is the encoder; the embedder (BERT's own for text) and the head train under any --freeze.
 Training is AdamW (fused), linear warm-up over a tenth of the steps, then cosine, and gradients
 clipped at norm 1. --steps shortens the training and its schedule with it. --autocast computes in bf16
-where torch.autocast does, --compile runs the model through torch.compile.
+where torch.autocast does, --compile runs the model through torch.compile. Under torchrun, each process
+takes batches of its own, by DistributedDataParallel over Gloo.
 
 Data: image, a folder per class in train/ and test/. Audio, a flat folder of
 `<digit>_<speaker>_<index>.wav` where indices 0 to 4 are the test set. Text, lines of
@@ -42,9 +43,13 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler
 from transformers import AutoTokenizer, BertModel, get_cosine_schedule_with_warmup
 from transformers.utils import logging
+
+# torchrun's variables.
+PROCESSES, RANK = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
 
 IMAGE_SIDE, PATCH = 32, 4
 RATE, BANDS, FRAMES, N_FFT, HOP = 8000, 40, 64, 256, 80
@@ -216,8 +221,15 @@ def run(args):
 
     train, test, collate, classes = {"image": images, "audio": clips, "text": sentences}[args.job](args)
     workers = {"num_workers": args.workers, "persistent_workers": args.workers > 0}
-    batches = DataLoader(train, args.batch, shuffle=True, collate_fn=collate, **workers)
+    sampler = None
+    if PROCESSES > 1:
+        torch.distributed.init_process_group("gloo")
+        sampler = DistributedSampler(train)
+    order = {"shuffle": sampler is None, "sampler": sampler}
+    batches = DataLoader(train, args.batch, collate_fn=collate, **order, **workers)
     model = build(args, classes).train()
+    if PROCESSES > 1:
+        model = DistributedDataParallel(model)
     trainable = [p for p in model.parameters() if p.requires_grad]
     steps = args.epochs * len(batches)
     steps = min(steps, args.steps) if args.steps else steps
@@ -297,6 +309,8 @@ def main():
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     text = json.dumps(run(args), indent=2)
+    if RANK > 0:
+        return
     Path(args.out).write_text(text + "\n") if args.out else print(text)
 
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::options::{Part, parse};
-use super::{audio, image, load, serve, text, train};
+use super::{audio, image, load, processes, serve, text, train};
 use crate::setup;
 
 /// Runs the task.
@@ -17,6 +17,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         match part {
             Part::Audio => audio::run(&options)?,
             Part::Load => load::run(&options)?,
+            Part::Processes => processes::run(&options)?,
             Part::Serve => serve::run(&options)?,
             Part::Text => text::run(&options)?,
             Part::Train => train::run(&options)?,

@@ -1,5 +1,7 @@
 //! Asking a peer, and reading what was measured.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -28,6 +30,13 @@ pub(super) fn output(command: &mut Command) -> Result<String> {
         bail!("{:?} failed: {}", command.get_program(), String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a command and reads the JSON file that it leaves.
+pub(super) fn result(command: &mut Command, file: &Path) -> Result<Value> {
+    output(command)?;
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
 
 pub(super) fn figure(result: &Value, pointer: &str) -> Result<f64> {

@@ -5,6 +5,7 @@
 //! | `audio.rs` | reading recordings into log-mel frames |
 //! | `image.rs` | the preparation of pictures |
 //! | `load.rs` | the loading of checkpoints |
+//! | `processes.rs` | two processes with one, as ours and as DistributedDataParallel |
 //! | `serve.rs` | answers over HTTP with a FastAPI server; `clients.rs` asks both |
 //! | `text.rs` | tokenising with transformers |
 //! | `train.rs` | our binaries with a PyTorch script |
@@ -16,6 +17,7 @@ mod image;
 mod load;
 mod measure;
 mod options;
+mod processes;
 mod serve;
 mod text;
 mod train;

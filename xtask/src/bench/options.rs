@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 /// What `cargo xtask bench` takes.
-const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|serve|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N] [--job image|audio|text] [--precision f32|bf16]
+const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|processes|serve|text|train] [--data FOLDER] [--python PYTHON] [--rounds N] [--steps N] [--job image|audio|text] [--precision f32|bf16]
   FOLDER, for all but load, holds images/cifar10, photos/clothing, speech/fsdd and text/sst2; what is
   not there is left out.
   --job is one of train's or serve's; else all are run. --precision is what serve's compute in.
@@ -16,6 +16,7 @@ const USAGE: &str = "usage: cargo xtask bench [--only audio|image|load|serve|tex
 pub(super) enum Part {
     Audio,
     Load,
+    Processes,
     Serve,
     Text,
     Train,
@@ -60,9 +61,18 @@ pub(super) fn parse(args: &[String]) -> Result<Options> {
         }
     }
     let parts: &[Part] = match only {
-        None => &[Part::Load, Part::Audio, Part::Image, Part::Text, Part::Train, Part::Serve],
+        None => &[
+            Part::Load,
+            Part::Audio,
+            Part::Image,
+            Part::Text,
+            Part::Train,
+            Part::Processes,
+            Part::Serve,
+        ],
         Some("audio") => &[Part::Audio],
         Some("load") => &[Part::Load],
+        Some("processes") => &[Part::Processes],
         Some("serve") => &[Part::Serve],
         Some("text") => &[Part::Text],
         Some("train") => &[Part::Train],

@@ -1,16 +1,14 @@
 //! Training: our binaries against a PyTorch script of the same job, `xtask/scripts/peer.py`, each in f32
 //! and in bf16, and PyTorch's model also through `torch.compile`.
 
-use std::fs;
 use std::mem;
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::Result;
 
-use super::measure::{figure, median, output, peer};
+use super::measure::{figure, median, peer, result};
 use super::options::Options;
 use crate::build::{self, Profile};
 use crate::{minilm, paths};
@@ -216,11 +214,4 @@ fn peer_run(job: &Job, arm: &Arm, options: &Options, weights: &Path) -> Result<C
         step: number("/step_median_s")?,
         peak_mib: number("/peak_rss_bytes")? / 1024. / 1024.,
     })
-}
-
-/// Runs a command and reads the JSON file that it leaves.
-fn result(command: &mut Command, file: &Path) -> Result<Value> {
-    output(command)?;
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    serde_json::from_str(&text).with_context(|| file.display().to_string())
 }
