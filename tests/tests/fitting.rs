@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crosstune_core::{
-    CacheBudget, DEFAULT_MEMORY, FitOptions, FitReport, Freeze, Model, Phase, PhaseStart, Samples,
-    Splits, SweepEnd, find_lr, fit,
+    CacheBudget, DEFAULT_MEMORY, FitOptions, FitReport, Freeze, Model, Phase, PhaseStart, Progress,
+    Samples, Splits, SweepEnd, find_lr, fit,
 };
 use crosstune_text::TextSettings;
 use tch::{Kind, Tensor};
@@ -156,6 +156,21 @@ fn what_has_settled_is_frozen() {
     };
     let [kept, anew] = [Some(CacheBudget::default()), None].map(averaged);
     assert_eq!(figures(&kept.history), figures(&anew.history));
+}
+
+#[test]
+fn what_has_not_moved_yet_is_kept_with_averages_too() {
+    let phase = |freeze: &str| Phase::of(freeze.parse().unwrap(), 2);
+    let phases = vec![phase("embedder,trunk"), phase("none")];
+    let options = FitOptions { phases, ema: Some(0.9), ..options(4) };
+    let (model, sentences, splits) = ready(0.2, "nothing");
+    let mut cached = 0;
+    let mut observe = |progress: Progress<'_>| {
+        cached += usize::from(matches!(progress, Progress::Cached { .. }));
+        Ok(())
+    };
+    fit(&model, &sentences, &splits.train, &splits.validation, &options, &mut observe).unwrap();
+    assert!(cached > 0);
 }
 
 #[test]

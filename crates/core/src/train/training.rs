@@ -100,7 +100,8 @@ impl<'m> Training<'m> {
             moving,
             rng: begin.rng.clone(),
             order: begin.order.clone(),
-            moved: model.cut_point(),
+            // Each phase lowers it when it begins: the model may now be as the last one leaves it.
+            moved: CutPoint::Pooled,
             steps_left: begin.steps_left,
             epochs: vec![],
             best: None,
