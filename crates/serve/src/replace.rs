@@ -71,11 +71,7 @@ fn keep<M: Modality>(app: &App<M>, open: &Open<M>, asked: &mpsc::Receiver<()>) {
 }
 
 fn replace<M: Modality>(app: &App<M>, served: &Served<M>, open: &Open<M>) {
-    let tried = |work: &mut dyn FnMut() -> Result<u64>| {
-        let done = contained(|| work().map_err(|e: Error| one_line(&e)));
-        done.unwrap_or_else(|refusal| Err(refusal.message))
-    };
-    let opened = tried(&mut || served.reopen(&app.models, open));
+    let opened = tried(|| served.reopen(&app.models, open));
     let current = served.current();
     let name = &*current.name;
     app.metrics.reload(name, opened.is_ok());
@@ -83,9 +79,14 @@ fn replace<M: Modality>(app: &App<M>, served: &Served<M>, open: &Open<M>) {
         Ok(version) => Event::Replaced { model: name, version: *version },
         Err(problem) => Event::Kept { model: name, problem },
     });
-    if let Ok(version) = opened
-        && let Err(problem) = tried(&mut || app.rejoin().map(|()| version))
+    if opened.is_ok()
+        && let Err(problem) = tried(|| app.rejoin())
     {
         app.tell(&Event::Apart { model: name, problem: &problem });
     }
+}
+
+/// Does the work; an error or a panic becomes a line.
+fn tried<T>(work: impl FnOnce() -> Result<T>) -> Result<T, String> {
+    contained(work).map_err(|refusal| refusal.message)?.map_err(|e| one_line(&e))
 }
